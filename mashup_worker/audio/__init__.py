@@ -1,0 +1,1 @@
+"""Sound in and out of memory: probe, decode, encode, resample."""

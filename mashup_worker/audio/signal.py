@@ -1,0 +1,70 @@
+"""Sound in memory, and the view of sound that the engines read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SampleSource(Protocol):
+    """Anything whose samples can be read by position: a tensor, or a file on disk.
+
+    Engines read songs through this, so that an hour of sound need not be in memory.
+    """
+
+    @property
+    def rate_hz(self) -> int:
+        """Samples a second."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Number of channels, 1 or more."""
+        ...
+
+    @property
+    def length_samples(self) -> int:
+        """Samples a channel."""
+        ...
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Samples `start` up to `stop`, which lie inside the signal.
+
+        Shape: `(channels, stop - start)`, float32, on the CPU unless the source says otherwise.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """Sound in memory.
+
+    Attributes:
+        samples: float32 tensor of shape `(channels, samples)`; full scale is ±1.0.
+        rate_hz: samples a second.
+    """
+
+    samples: Tensor
+    rate_hz: int
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return int(self.samples.shape[0])
+
+    @property
+    def length_samples(self) -> int:
+        """Samples a channel."""
+        return int(self.samples.shape[1])
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of sound."""
+        return self.length_samples / self.rate_hz
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """A view of samples `start` up to `stop`, shape `(channels, stop - start)`."""
+        return self.samples[:, start:stop]

@@ -1,0 +1,1 @@
+"""Signal operations on samples: loudness, transforms, measures of likeness."""

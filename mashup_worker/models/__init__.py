@@ -1,0 +1,1 @@
+"""Separators: one protocol, the Demucs engine, the offline model, the catalogue and the weight store."""

@@ -1,0 +1,1 @@
+"""One file per job: request in, result out, progress by callback."""
