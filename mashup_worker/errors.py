@@ -6,6 +6,7 @@
     │   ├── TooLarge            more bytes than the limit allows
     │   └── TooLong             more seconds than the limit allows
     ├── ModelUnavailable        unknown name, missing weights, wrong checksum
+    ├── DeviceUnavailable       the device asked for is not in this machine
     ├── OutOfMemory             the smallest piece of work does not fit
     ├── StorageFailed           bytes could not be read or written
     └── Canceled                somebody asked to stop
@@ -78,6 +79,13 @@ class ModelUnavailable(MashupError):
     """The model's weights can't be had."""
 
     code = "model_unavailable"
+    exit_code = EXIT_ENVIRONMENT
+
+
+class DeviceUnavailable(MashupError):
+    """The device is not in this machine."""
+
+    code = "device_unavailable"
     exit_code = EXIT_ENVIRONMENT
 
 

@@ -1,1 +1,1 @@
-"""Separators: one protocol, the Demucs engine, the offline model, the catalogue and the weight store."""
+"""Separators: the protocol, the Demucs engine, the offline model, catalogue and weight store."""

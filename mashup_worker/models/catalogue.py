@@ -1,0 +1,238 @@
+"""The models that can be asked for by name: what they are, who says how good, where they lie.
+
+Bags and file names come from the installed `demucs` package. What it does not carry stands here:
+full SHA-256 digests (a legacy file's name carries its first eight digits, so digests that others
+measured can be told from wrong ones) and published figures. A file whose digest is not known is
+not fetched, so a model without known digests on the Hugging Face hub comes from the legacy address
+alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+
+from mashup_worker.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOUR_STEMS = ("drums", "bass", "other", "vocals")
+SIX_STEMS = (*FOUR_STEMS, "guitar", "piano")
+
+LEGACY_ADDRESS = "https://dl.fbaipublicfiles.com/demucs/"
+
+DEMUCS_LICENCE = (
+    "none stated with the weights; their author: not under the code's MIT licence, only for "
+    "scientific purposes (facebookresearch/demucs issues 327, 508)"
+)
+LITE_LICENCE = "MIT (Hennequin et al. 2020, Spleeter, doi:10.21105/joss.02154)"
+
+HT_DEMUCS_PAPER = "Rouard, Massa, Défossez 2022, arXiv:2211.08553"
+MDX_RESULTS = "github.com/adefossez/mdx21_demucs"
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One checkpoint.
+
+    Attributes:
+        name: file name, `<signature>-<hash8>.th` or `<signature>.safetensors`.
+        sha256: 64 lower-case hexadecimal digits.
+        size_bytes: length.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that has all files of a model.
+
+    Attributes:
+        label: what messages call it.
+        address: https address of the folder, with a slash at the end.
+        files: one for each member of the bag.
+    """
+
+    label: str
+    address: str
+    files: tuple[WeightFile, ...]
+
+
+@dataclass(frozen=True)
+class PublishedSdr:
+    """A signal-to-distortion ratio that somebody published.
+
+    Attributes:
+        value_db: mean over the stems.
+        test_set: what it was measured on.
+        source: who says so.
+    """
+
+    value_db: float
+    test_set: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """One entry of the catalogue.
+
+    Attributes:
+        name: what `--model` takes.
+        stems: kinds of stems it makes.
+        purpose: what it is for, in one line.
+        licence: of the weights, as their authors state it.
+        parameters: of all members together (of `mdx`, to three digits, from its files' lengths).
+        size_bytes: of the files of its first source.
+        sdr: None where nobody published one.
+        bag: the bag's definition in YAML, as `demucs` reads it.
+        sources: where the weights can be had, best first; none when they come with the package.
+        preview: quality is below what a result should have.
+    """
+
+    name: str
+    stems: tuple[str, ...]
+    purpose: str
+    licence: str
+    parameters: int
+    size_bytes: int
+    sdr: PublishedSdr | None = None
+    bag: str = ""
+    sources: tuple[Source, ...] = ()
+    preview: bool = False
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Signatures of the bag's networks, in the bag's order."""
+        return tuple((yaml.safe_load(self.bag) or {}).get("models", ()))
+
+
+LEGACY_FILES = {
+    "955717e8": ("8726e21a993978c7ba086d3872e7608d7d5bfca646ca4aca459ffda844faa8b4", 84141911),
+    "f7e0c4bc": ("ba3fe64ae8ef66ac9a4857222ce48efbdc5eb3ad375cb79dd13debee5aaa4066", 84141271),
+    "d12395a8": ("e57c48e6b0e38af4f7118d7bd08c49f0a0c0edf7d09143bdd902ea0d237303e6", 84141271),
+    "92cfc3b6": ("ef3bcb9c8b40d14ae5d51b6db2587339cc12c6b77c0be151ce6d69002e087bf2", 84141271),
+    "04573f0d": ("f3cf25b222c4eed7cd49dd8b2c9597d50c18bd154090f7b919cfa5f93cf22c49", 84141271),
+    "5c90dfd2": ("34c22ccb381c6f9fdbf324f04e1e2fe21aaaf293f5ded163a162697ff9a02ddd", 54996327),
+    "75fc33f5": ("1941ce654b11df4132b9f4eae408556b4c83fad6fe26b4bc0dbcb36b975befb3", 167407275),
+    "e51eebcc": ("c1b80bdd6de58274abf359e66822a76f49ce2b9f086fc5dc917ac14598e6bebf", 167399275),
+    "a1d90b5c": ("ae9d245283bf24b552913ee233a1101dcd0aeaed59b1c0a2da0e1f6eda15101b", 167391595),
+    "5d2d6c55": ("db83574e05b2308f76e2764819da673f2d16d437b9e619f5fcb72f275fc0e24f", 167391595),
+    "cfa93e08": ("61801ae1567d606c97a9c3469e943ae306d0a873eeb60d623ae7cfc7042b3f68", 167399275),
+    "0d19c1c6": ("0f06f20ed6ddc8058fa72ccc4845f3a88916eff7d007b623924193de217bbcf4", 178048329),
+    "7ecf8ec1": ("70f50cc947d08f32e6dd8e2b687d398fa5ef9e51d1bd7600e32205d1f44be6b9", 178048329),
+    "c511e2ab": ("fe6987756a7087d339bf63b19bb481b12cea02d3bc0de7583df7597210209649", 167334095),
+    "7d865c68": ("3d5dd56b5bc986f136dff98655ded22b2b033f465ccec7a28640a6b15fd71ed6", 167918783),
+}
+"""Signature to SHA-256 and length of the checkpoint at the legacy address."""
+
+HUB_FILES = {
+    "955717e8": ("d9fa14133cfcc034a6758923bb3a8ca9f8dfd0b582134643bbf83f72c17576dd", 84025440),
+    "f7e0c4bc": ("2c85ab3c62dd6edd8e0b965e38b16fd1cdde357cc25de6b6bc9ce7c83f60925f", 84025440),
+    "d12395a8": ("5b01a97567ae9a3178a6236fb520251045c03eb8834bc8c24a4eec11d6c8fb56", 84025440),
+    "92cfc3b6": ("a241863551f30d01c42bd7b97da40839922ead3acb0f1fcab25682f55b4eeb59", 84025440),
+    "04573f0d": ("68854b0d7c2b3274723b5761f6fd9f5aec5f1bcd3f0de7c1669546fdb7871b7c", 84025440),
+    "5c90dfd2": ("d2a1745f0744721f6b8ca5bf469b67c651ea5ed1b52998cab033b2158609d411", 54885744),
+}
+"""Signature to SHA-256 and length of the safetensors file on the Hugging Face hub."""
+
+HUB_FOLDERS = {
+    "htdemucs": "adefossez/HTDemucs/resolve/cbc8a9b1a87023b7fd74e7b3412e6321c0eab003",
+    "htdemucs_ft": "adefossez/HTDemucs-ft/resolve/d74ac89c3a1e874fc78f152555cf4d8533f06cd4",
+    "htdemucs_6s": "adefossez/HTDemucs-6s/resolve/3c5ee475be622df764938de97e4281a7b07ffa58",
+}
+"""Model to its repository at a fixed revision."""
+
+
+def find(name: str, models: Mapping[str, Model] | None = None) -> Model:
+    """The entry of that name in `models`, the catalogue when None.
+
+    Raises:
+        ModelUnavailable: there is none; the message lists the names.
+    """
+    models = catalogue() if models is None else models
+    if name in models:
+        return models[name]
+    plain = name.removesuffix("_q")
+    if name != plain and plain in models:
+        raise ModelUnavailable(
+            f"{name}: quantised models need the package diffq and are not offered; use {plain}"
+        )
+    raise ModelUnavailable(f"{name}: no such model; there are {', '.join(models)}")
+
+
+@functools.cache
+def catalogue() -> Mapping[str, Model]:
+    """All models by name, in the order a list shows them."""
+    musdb = functools.partial(PublishedSdr, test_set="MUSDB18-HQ test", source=HT_DEMUCS_PAPER)
+    hidden = functools.partial(PublishedSdr, test_set="MDXDB21 (hidden)", source=MDX_RESULTS)
+    models = [
+        _demucs(
+            "htdemucs", "the default: the best four stems for the time", 41_984_456, musdb(8.8)
+        ),
+        _demucs(
+            "htdemucs_ft", "the best four stems, at four times the work", 167_937_824, musdb(9)
+        ),
+        _demucs("htdemucs_6s", "guitar and piano too (the piano is weak)", 27_414_996),
+        _demucs("hdemucs_mmi", "Hybrid Demucs, no transformer", 83_637_832, musdb(8.34)),
+        _demucs("mdx_extra", "four Hybrid Demucs, averaged", 334_543_632, hidden(8.11)),
+        _demucs("mdx", "trained on MUSDB18-HQ alone", 346_000_000, hidden(7.33)),
+        Model(
+            "lite",
+            FOUR_STEMS,
+            "a preview that comes with the package and needs no network",
+            LITE_LICENCE,
+            parameters=19_647_498,
+            size_bytes=118_083_710,
+            preview=True,
+        ),
+    ]
+    return {model.name: model for model in models}
+
+
+def _demucs(name: str, purpose: str, parameters: int, sdr: PublishedSdr | None = None) -> Model:
+    bag = (importlib.resources.files("demucs") / "remote" / f"{name}.yaml").read_text()
+    members = yaml.safe_load(bag)["models"]
+    sources = []
+    if name in HUB_FOLDERS:
+        files = tuple(WeightFile(f"{sig}.safetensors", *HUB_FILES[sig]) for sig in members)
+        address = f"https://huggingface.co/{HUB_FOLDERS[name]}/"
+        sources.append(Source("Hugging Face hub", address, files))
+    paths = legacy_paths()
+    folder = paths[members[0]].rpartition("/")[0]
+    files = tuple(
+        WeightFile(paths[sig].removeprefix(f"{folder}/"), *LEGACY_FILES[sig]) for sig in members
+    )
+    sources.append(Source("legacy address", f"{LEGACY_ADDRESS}{folder}/", files))
+    return Model(
+        name,
+        SIX_STEMS if name == "htdemucs_6s" else FOUR_STEMS,
+        purpose,
+        DEMUCS_LICENCE,
+        parameters,
+        sum(file.size_bytes for file in sources[0].files),
+        sdr,
+        bag,
+        tuple(sources),
+    )
+
+
+@functools.cache
+def legacy_paths() -> Mapping[str, str]:
+    """Signature to a checkpoint's path below the legacy address, from the `demucs` package."""
+    folder, paths = "", {}
+    listing = (importlib.resources.files("demucs") / "remote" / "files.txt").read_text()
+    for line in map(str.strip, listing.splitlines()):
+        if line.startswith("root:"):
+            folder = line.removeprefix("root:").strip()
+        elif line and not line.startswith("#"):
+            paths[line.partition("-")[0]] = folder + line
+    return paths

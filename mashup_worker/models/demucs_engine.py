@@ -1,0 +1,272 @@
+"""The Demucs engine: runs the networks of a bag over a song, piece by piece.
+
+`demucs` brings the network classes and the bag; the schedule is this module's. For every network
+that the wanted stems need, a pass cuts the song into segments, runs them in batches and
+cross-fades the results. All passes advance together, and what all have finished is combined by
+the bag's weights and handed out. Nothing of song length is ever held: the accumulators stay on
+the device and are as long as one batch, and finished samples leave it at once.
+
+In fp32 with `shifts=0` the result equals `demucs.api.Separator` with `shifts=0`.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from mashup_worker.errors import InvalidInput, OutOfMemory
+from mashup_worker.models.device import is_out_of_memory, resolve_device, resolve_precision
+from mashup_worker.models.runner import NetworkRunner
+from mashup_worker.models.segments import OverlapAdd, Segmentation, batches, pad, read_window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from demucs.apply import BagOfModels
+    from torch import Tensor, nn
+
+    from mashup_worker.audio.signal import SampleSource
+    from mashup_worker.models.segments import Segment
+    from mashup_worker.models.separator import OnProgress
+
+_MAX_SHIFT_S = 0.5
+"""Greatest random shift, as Demucs has it."""
+
+_LEVEL_BLOCK_SAMPLES = 1 << 20
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How the engine runs.
+
+    Attributes:
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+        precision: `auto`, `fp32`, `tf32`, `bf16` or `fp16`.
+        shifts: number of random shifts whose results are averaged; 0 for none.
+        seed: what the shifts are drawn from.
+        overlap: share of a segment that the next one covers again, 0 up to but not 1.
+        batch: segments run at once; chosen by the device's memory when None.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    shifts: int = 0
+    seed: int = 0
+    overlap: float = 0.25
+    batch: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.shifts < 0:
+            raise InvalidInput(f"shifts must be 0 or more, not {self.shifts}")
+        if not 0 <= self.overlap < 1:
+            raise InvalidInput(f"overlap must be at least 0 and below 1, not {self.overlap}")
+        if self.batch is not None and self.batch < 1:
+            raise InvalidInput(f"batch must be 1 or more, not {self.batch}")
+
+
+@dataclass(frozen=True)
+class _Level:
+    """What a song is normalised by: Demucs networks want zero mean and unit deviation."""
+
+    mean: float
+    deviation: float
+
+    def normalise(self, samples: Tensor) -> Tensor:
+        return (samples - self.mean) / self.deviation
+
+    def restore(self, samples: Tensor) -> Tensor:
+        return samples * self.deviation + self.mean
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One run of one network over a song.
+
+    Attributes:
+        start: where the first segment starts; below 0 when the song is shifted.
+        weights: what this pass adds to each wanted stem, shape `(stems, 1, 1)`; one in sum over
+            all passes.
+    """
+
+    network: nn.Module
+    segmentation: Segmentation
+    start: int
+    weights: Tensor
+
+
+class DemucsSeparator:
+    """A bag of Demucs networks, ready on a device. Implements `Separator`."""
+
+    def __init__(self, name: str, bag: BagOfModels, options: EngineOptions | None = None) -> None:
+        """Move the networks to the device.
+
+        Raises:
+            InvalidInput: options that mean nothing.
+            DeviceUnavailable: the device is not in this machine.
+            OutOfMemory: the networks do not fit on it.
+        """
+        self.name = name
+        self.options = options or EngineOptions()
+        self.stems: tuple[str, ...] = tuple(bag.sources)
+        self.rate_hz = int(bag.samplerate)
+        self.channels = int(bag.audio_channels)
+        self.residual_stem: str | None = None
+        device = resolve_device(self.options.device)
+        precision = resolve_precision(self.options.precision, device)
+        try:
+            self._networks = [network.to(device).eval() for network in bag.models]
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise OutOfMemory(f"{name} does not fit into the memory of {device}") from error
+            raise
+        self._weights = torch.tensor(bag.weights)
+        self._runner = NetworkRunner(device, precision, self.options.batch)
+
+    @property
+    def device(self) -> str:
+        """Where the networks run."""
+        return str(self._runner.device)
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the networks."""
+        return self._runner.precision
+
+    def stream(
+        self,
+        mix: SampleSource,
+        stems: Sequence[str] | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Iterator[Tensor]:
+        """Separate `mix`; see `Separator.stream`."""
+        rows = self._rows(self.stems if stems is None else stems)
+        if not mix.length_samples:
+            return
+        level = _measure_level(mix)
+        passes = self._passes(rows)
+        total = sum(one.segmentation.count(one.start, mix.length_samples) for one in passes)
+        done = 0
+
+        def advance(segments: int) -> None:
+            nonlocal done
+            done += segments
+            if on_progress is not None:
+                on_progress(done / total)
+
+        streams = [self._run(one, rows, _Normalised(mix, level), advance) for one in passes]
+        for block in _combine(streams, [one.weights for one in passes]):
+            yield level.restore(block).cpu()
+
+    def _rows(self, stems: Sequence[str]) -> list[int]:
+        unknown = [stem for stem in stems if stem not in self.stems]
+        if unknown:
+            raise InvalidInput(
+                f"{self.name} makes no stem {unknown[0]!r}: it makes {', '.join(self.stems)}"
+            )
+        return [self.stems.index(stem) for stem in stems]
+
+    def _passes(self, rows: list[int]) -> list[_Pass]:
+        """The runs that the stems `rows` need; networks without weight for them are left out."""
+        wanted = self._weights[:, rows]
+        shares = wanted / wanted.sum(0) / max(1, self.options.shifts)
+        return [
+            _Pass(
+                network=network,
+                segmentation=_segmentation(network, self.options.overlap),
+                start=start,
+                weights=share[:, None, None].to(self._runner.device),
+            )
+            for network, share, starts in zip(self._networks, shares, self._starts(), strict=True)
+            if share.any()
+            for start in starts
+        ]
+
+    def _starts(self) -> list[list[int]]:
+        """Where the passes of each network start.
+
+        Drawn for every network, needed or not: a stem must not depend on which others are asked
+        for.
+        """
+        if not self.options.shifts:
+            return [[0] for _ in self._networks]
+        generator = random.Random(self.options.seed)  # noqa: S311 - nothing here is a secret
+        limit = int(_MAX_SHIFT_S * self.rate_hz)
+        return [
+            [generator.randint(0, limit) - limit for _ in range(self.options.shifts)]
+            for _ in self._networks
+        ]
+
+    def _run(
+        self, one: _Pass, rows: list[int], mix: _Normalised, advance: Callable[[int], None]
+    ) -> Iterator[Tensor]:
+        """Do one pass; yields `(stems, channels, samples)` that cover the song once."""
+        cut, stop = one.segmentation, mix.length_samples
+        fade = OverlapAdd((len(rows), self.channels), cut.segment_samples, self._runner.device)
+        to_skip = -one.start
+        for batch in batches(cut.segments(one.start, stop), self._runner.batch):
+            windows = torch.stack([mix.window(segment) for segment in batch])
+            estimates = self._runner.run(one.network, windows)[:, rows]
+            next_start = batch[-1].start + cut.stride_samples
+            finished = fade.add(batch, estimates, next_start if next_start < stop else None)
+            advance(len(batch))
+            skipped = min(to_skip, finished.shape[-1])
+            to_skip -= skipped
+            if skipped < finished.shape[-1]:
+                yield finished[..., skipped:]
+
+
+@dataclass(frozen=True)
+class _Normalised:
+    """A song as the networks want it: normalised, and followed and preceded by zeros."""
+
+    mix: SampleSource
+    level: _Level
+
+    @property
+    def length_samples(self) -> int:
+        return self.mix.length_samples
+
+    def window(self, segment: Segment) -> Tensor:
+        samples, padding = read_window(self.mix, segment)
+        return pad(self.level.normalise(samples), padding)
+
+
+def _segmentation(network: nn.Module, overlap: float) -> Segmentation:
+    """The cut that a network was made for."""
+    valid_length = getattr(network, "valid_length", int)
+    return Segmentation(int(network.samplerate * network.segment), overlap, valid_length)  # type: ignore[operator]
+
+
+def _combine(streams: list[Iterator[Tensor]], weights: list[Tensor]) -> Iterator[Tensor]:
+    """Weighted sum of streams that cover the same samples in pieces of different lengths."""
+    pieces = [next(stream) for stream in streams]
+    while True:
+        length = min(piece.shape[-1] for piece in pieces)
+        yield sum(
+            (piece[..., :length] * weight for piece, weight in zip(pieces, weights, strict=True)),
+            start=torch.zeros((), device=weights[0].device),
+        )
+        pieces = [piece[..., length:] for piece in pieces]
+        for index, stream in enumerate(streams):
+            if not pieces[index].shape[-1]:
+                following = next(stream, None)
+                if following is None:
+                    return
+                pieces[index] = following
+
+
+def _measure_level(mix: SampleSource) -> _Level:
+    """Mean and deviation of the mono mix, as `demucs.api` takes them, in double precision."""
+    count = mix.length_samples
+    total = squares = 0.0
+    for start in range(0, count, _LEVEL_BLOCK_SAMPLES):
+        block = mix.read(start, min(count, start + _LEVEL_BLOCK_SAMPLES)).mean(0).double()
+        total += float(block.sum())
+        squares += float(block.square().sum())
+    mean = total / count
+    variance = max(0.0, squares - count * mean * mean) / max(1, count - 1)
+    return _Level(mean, variance**0.5 + 1e-8)

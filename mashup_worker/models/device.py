@@ -1,0 +1,133 @@
+"""Which device runs the networks, and with what arithmetic."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import torch
+
+from mashup_worker.errors import DeviceUnavailable, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+
+_HALF: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+_AMPERE = (8, 0)
+"""First compute capability with bf16 and TF32 tensor cores."""
+
+_VOLTA = (7, 0)
+"""First compute capability with fp16 tensor cores."""
+
+
+def resolve_device(requested: str) -> torch.device:
+    """The device that `requested` (`auto`, `cpu`, `mps`, `cuda` or `cuda:N`) stands for.
+
+    Raises:
+        InvalidInput: the name means nothing.
+        DeviceUnavailable: this machine has no such device.
+    """
+    if requested == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(requested)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise InvalidInput(f"unknown device {requested!r}: use auto, cpu, cuda, cuda:N or mps")
+    if device.type == "cuda":
+        index = device.index or 0
+        if not torch.cuda.is_available() or index >= torch.cuda.device_count():
+            raise DeviceUnavailable(f"no CUDA device {requested!r} here: see `mashup doctor`")
+        return torch.device("cuda", index)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceUnavailable("no MPS device here: it needs a Mac with Apple silicon")
+    return device
+
+
+def resolve_precision(requested: str, device: torch.device) -> Precision:
+    """The arithmetic that `requested` (`auto` or a `Precision`) stands for on `device`.
+
+    `auto` is the fastest that stays within 40 dB of fp32: bf16 where the hardware multiplies it
+    natively, fp16 on the older CUDA devices that have tensor cores for nothing else, fp32
+    elsewhere.
+
+    Raises:
+        InvalidInput: the name means nothing, or not on this device.
+    """
+    if requested == "auto":
+        return _fastest_precision(device)
+    if requested not in get_args(Precision):
+        raise InvalidInput(
+            f"unknown precision {requested!r}: use auto, {', '.join(get_args(Precision))}"
+        )
+    if requested == "tf32" and device.type != "cuda":
+        raise InvalidInput(f"tf32 is arithmetic of CUDA devices, not of {device.type}")
+    return requested  # type: ignore[return-value]
+
+
+def _fastest_precision(device: torch.device) -> Precision:
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        if capability >= _AMPERE:
+            return "bf16"
+        return "fp16" if capability >= _VOLTA else "fp32"
+    if device.type == "cpu" and cpu_multiplies_bf16():
+        return "bf16"
+    return "fp32"
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Whether this CPU has instructions for bf16 products (AVX512-BF16 or AMX)."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+@contextmanager
+def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Run what is inside without gradients and with `precision`, then restore what was set.
+
+    Half precisions go through autocast, which leaves transforms and statistics in fp32. On CUDA
+    `fp32` also turns TF32 convolutions off, which are on by default.
+    """
+    knobs: tuple[Any, ...] = (
+        torch.backends.cuda.matmul,
+        torch.backends.cudnn.conv,  # type: ignore[attr-defined]
+        torch.backends.cudnn.rnn,
+    )
+    before = [knob.fp32_precision for knob in knobs]
+    if device.type == "cuda":
+        for knob in knobs:
+            knob.fp32_precision = "ieee" if precision == "fp32" else "tf32"
+    half = _HALF.get(precision)
+    try:
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype=half, enabled=half is not None),
+        ):
+            yield
+    finally:
+        if device.type == "cuda":
+            for knob, value in zip(knobs, before, strict=True):
+                knob.fp32_precision = value
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that a device or the host ran out of memory."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        sign in str(error) for sign in ("not enough memory", "can't allocate memory")
+    )
+
+
+def release_memory(device: torch.device) -> None:
+    """Give cached blocks back to the device, so that a smaller batch finds room."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -1,0 +1,77 @@
+"""SHA-256 of weight files, and the manifest that lists them: `SHA256SUMS`, as sha256sum writes it.
+
+`sha256sum --check SHA256SUMS` in a model's folder verifies it without this package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mashup_worker.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MANIFEST = "SHA256SUMS"
+
+SHOWN_DIGITS = 12
+"""Digits of a digest that a message shows."""
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 as 64 lower-case hexadecimal digits.
+
+    Raises:
+        ModelUnavailable: the file can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelUnavailable(f"{path}: {error.strerror or error}") from error
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Make sure that `path` is the file it should be.
+
+    Args:
+        path: a file.
+        expected: its SHA-256 in hexadecimal, or the first digits of it.
+
+    Raises:
+        ModelUnavailable: it is another file, or it can't be read.
+    """
+    found = sha256_of(path)
+    if not expected or not found.startswith(expected.lower()):
+        raise ModelUnavailable(
+            f"{path}: SHA-256 is {found[:SHOWN_DIGITS]}…, expected {expected[:SHOWN_DIGITS]}…"
+        )
+
+
+def manifest_text(digests: Mapping[str, str]) -> str:
+    """The manifest of files by name."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+
+
+def expected_digests(folder: Path) -> dict[str, str]:
+    """File name to SHA-256, from the folder's manifest; empty when it has none.
+
+    Raises:
+        ModelUnavailable: the manifest is damaged or can't be read.
+    """
+    path = folder / MANIFEST
+    try:
+        lines = path.read_text().splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelUnavailable(f"{path}: {error}") from error
+    digests = {}
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        if len(digest) != 64 or not name or Path(name).name != name:
+            raise ModelUnavailable(f"{path}: not a list of SHA-256 digests")
+        digests[name] = digest
+    return digests

@@ -1,0 +1,99 @@
+"""Reading a file of known size from a folder or an https address, with bounded patience."""
+
+from __future__ import annotations
+
+import http.client
+import queue
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANSWER_S = 5.0
+"""Longest wait for an answer. Names that don't resolve, hosts with many dead addresses and servers
+that accept and say nothing all end here, so that a machine without network soon knows."""
+
+STALL_S = 15.0
+"""Longest silence in the middle of a file."""
+
+BLOCK_BYTES = 1 << 20
+
+USER_AGENT = "mashup-worker"
+
+
+class FetchError(Exception):
+    """The file can't be had from there."""
+
+
+class NotThereError(FetchError):
+    """The place answered, and does not have the file."""
+
+
+def read_blocks(address: str | Path, size_bytes: int) -> Iterator[bytes]:
+    """The file's bytes, block by block.
+
+    Args:
+        address: a path, or an http(s) address.
+        size_bytes: length that the file must have.
+
+    Raises:
+        NotThereError: the folder or the server does not have it.
+        FetchError: it can't be reached or read, or is longer or shorter than `size_bytes`.
+    """
+    read_bytes = 0
+    try:
+        with address.open("rb") if isinstance(address, Path) else _open(address) as file:
+            while block := file.read(BLOCK_BYTES):
+                read_bytes += len(block)
+                if read_bytes > size_bytes:
+                    raise FetchError(f"{address}: longer than {size_bytes} bytes")
+                yield block
+    except FileNotFoundError as error:
+        raise NotThereError(f"{address}: no such file") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise FetchError(f"{address}: {_reason(error)}") from error
+    if read_bytes < size_bytes:
+        raise FetchError(f"{address}: ends after {read_bytes} of {size_bytes} bytes")
+
+
+def _open(address: str) -> http.client.HTTPResponse:
+    """The server's answer, ready to be read."""
+    request = urllib.request.Request(address, headers={"User-Agent": USER_AGENT})  # noqa: S310
+    answers: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
+    given_up = threading.Event()
+
+    def ask() -> None:
+        try:
+            response = urllib.request.urlopen(request, timeout=STALL_S)  # noqa: S310
+        except Exception as error:
+            answers.put(error)
+        else:
+            if given_up.is_set():
+                response.close()
+            answers.put(response)
+
+    # A thread, because no timeout of the socket module covers the name's resolution or the sum
+    # over a host's addresses; a daemon, because it may outlive the run.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=ANSWER_S)
+    except queue.Empty:
+        given_up.set()
+        raise FetchError(f"{address}: no answer within {ANSWER_S:g} s") from None
+    if isinstance(answer, urllib.error.HTTPError):
+        answer.close()
+        refusal = NotThereError if answer.code < 500 else FetchError
+        raise refusal(f"{address}: {answer.code} {answer.reason}")
+    if isinstance(answer, Exception):
+        raise FetchError(f"{address}: {_reason(answer)}") from answer
+    return answer
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, without numbers and brackets."""
+    inner = getattr(error, "reason", error)
+    return str(getattr(inner, "strerror", None) or inner or type(inner).__name__)

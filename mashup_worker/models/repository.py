@@ -1,0 +1,145 @@
+"""Loads Demucs networks from a folder, in the layout that `demucs --repo` reads.
+
+A repository holds checkpoints, `<signature>.safetensors` or `<signature>-<sha256 prefix>.th`, and
+bags, `<name>.yaml`, that list signatures with their weights and segment. A model's name is that
+of a bag or a signature. A `SHA256SUMS` beside them, where there is one, binds every file.
+
+Checkpoints are data from elsewhere and are never free to run code: pickles are read by torch's
+restricted unpickler, and only the network classes below are ever built.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import torch
+import yaml
+from demucs.apply import BagOfModels
+from demucs.demucs import Demucs
+from demucs.hdemucs import HDemucs
+from demucs.hf import load_safetensors_model
+from demucs.htdemucs import HTDemucs
+from demucs.states import load_model
+from safetensors import SafetensorError, safe_open
+
+from mashup_worker.errors import ModelUnavailable
+from mashup_worker.models.store import check_sha256, expected_digests
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+"""Names become file names: no separators, nothing hidden."""
+
+_NETWORKS = (HTDemucs, HDemucs, Demucs)
+_NETWORK_NAMES = {f"{network.__module__}.{network.__qualname__}" for network in _NETWORKS}
+_MALFORMED = (
+    AssertionError,
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What the libraries raise on files that are not what their name says."""
+
+
+def load_bag(name: str, folder: Path) -> BagOfModels:
+    """Load the bag or single network `name` from the repository `folder`, on the CPU.
+
+    Raises:
+        ModelUnavailable: no such model there, a digest that does not match, or a file that is
+            not a checkpoint of a network class known here.
+    """
+    if not folder.is_dir():
+        raise ModelUnavailable(f"model repository {folder} is not a folder")
+    if not _NAME.fullmatch(name):
+        raise ModelUnavailable(f"{name!r} can't be a model's name")
+    definition = _definition(name, folder)
+    networks = [_load_network(signature, folder) for signature in definition["models"]]
+    try:
+        return BagOfModels(networks, definition.get("weights"), definition.get("segment"))
+    except (AssertionError, TypeError, ZeroDivisionError) as error:
+        raise ModelUnavailable(
+            f"{folder / name}.yaml combines networks that do not fit together"
+        ) from error
+
+
+def _definition(name: str, folder: Path) -> dict[str, Any]:
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        return {"models": [name]}
+    _check_digest(path)
+    try:
+        definition = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ModelUnavailable(f"{path} is not YAML") from error
+    if not (isinstance(definition, dict) and isinstance(definition.get("models"), list)):
+        raise ModelUnavailable(f"{path} does not list a bag's models")
+    return definition
+
+
+def _load_network(signature: str, folder: Path) -> nn.Module:
+    path = _find_checkpoint(str(signature), folder)
+    _check_digest(path)
+    try:
+        load = _load_safetensors if path.suffix == ".safetensors" else _load_pickle
+        return load(path)
+    except _MALFORMED as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelUnavailable(f"{path} is not a usable Demucs checkpoint: {reason}") from error
+
+
+def _find_checkpoint(signature: str, folder: Path) -> Path:
+    candidates = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix in (".safetensors", ".th") and path.stem.partition("-")[0] == signature
+    )
+    if not candidates:
+        raise ModelUnavailable(f"no model {signature!r} in {folder}")
+    return candidates[0]
+
+
+def _check_digest(path: Path) -> None:
+    """Check `path` against the manifest and against the digest in its own name."""
+    recorded = expected_digests(path.parent).get(path.name)
+    if recorded is not None:
+        check_sha256(path, recorded)
+    elif path.suffix == ".th" and "-" in path.stem:
+        check_sha256(path, path.stem.rpartition("-")[2])
+
+
+def _load_safetensors(path: Path) -> nn.Module:
+    with safe_open(str(path), framework="pt") as file:
+        made_by = (file.metadata() or {}).get("klass")
+    if made_by not in _NETWORK_NAMES:
+        raise ValueError(f"it names the class {made_by!r}, not a Demucs network")
+    with _without_load_warnings():
+        network: nn.Module = load_safetensors_model(path)
+    return network
+
+
+def _load_pickle(path: Path) -> nn.Module:
+    with torch.serialization.safe_globals([*_NETWORKS, Fraction]):
+        package = torch.load(path, map_location="cpu", weights_only=True)
+    if package["klass"] not in _NETWORKS:
+        raise ValueError("it names a class that is not a Demucs network")
+    with _without_load_warnings():
+        network: nn.Module = load_model(package)
+    return network
+
+
+def _without_load_warnings() -> warnings.catch_warnings[None]:
+    """Silence: old checkpoints carry arguments that networks no longer take, and dropping is right."""
+    return warnings.catch_warnings(action="ignore", category=UserWarning)

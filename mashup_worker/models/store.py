@@ -1,0 +1,294 @@
+"""Weights on this machine: fetched once, verified, and kept in one folder a model.
+
+A model's folder in the cache is a model repository as `demucs` reads it: the bag `<name>.yaml`, a
+checkpoint for each member, and the manifest `SHA256SUMS`, which is written last: where it stands,
+everything stands.
+
+A mirror is a folder or an https address with the same files, either in a folder a model
+(`<mirror>/<name>/<file>`) or all together (`<mirror>/<file>`); a copy of a cache is a mirror. Where
+one is set, nothing else is asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from mashup_worker.errors import ModelUnavailable, StorageFailed
+from mashup_worker.models.catalogue import catalogue, find
+from mashup_worker.models.digests import (
+    MANIFEST,
+    SHOWN_DIGITS,
+    check_sha256,
+    expected_digests,
+    manifest_text,
+    sha256_of,
+)
+from mashup_worker.models.fetch import FetchError, NotThereError, read_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from mashup_worker.models.catalogue import Model, WeightFile
+    from mashup_worker.settings import Settings
+
+    OnBytes = Callable[[int, int], None]
+    """Called with the bytes done and the bytes of the whole model."""
+
+
+__all__ = ["VerifyReport", "WeightStore", "check_sha256", "expected_digests"]
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """A model whose files are what they should be.
+
+    Attributes:
+        name: the model.
+        folder: where it lies.
+        digests: file name to SHA-256.
+    """
+
+    name: str
+    folder: Path
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """One way to get all of a model: each file with the addresses to try for it."""
+
+    label: str
+    files: tuple[tuple[WeightFile, tuple[str | Path, ...]], ...]
+
+
+class WeightStore:
+    """The cache of weights.
+
+    Args:
+        settings: cache, mirror, and whether the network may be used.
+        models: the catalogue to serve; the real one when None.
+    """
+
+    def __init__(self, settings: Settings, models: Mapping[str, Model] | None = None) -> None:
+        self._settings = settings
+        self._models = catalogue() if models is None else models
+
+    def names(self) -> list[str]:
+        """Models that are kept here."""
+        return [name for name, model in self._models.items() if model.sources]
+
+    def has(self, name: str) -> bool:
+        """Whether all files of the model are in the cache; what is in them is not looked at."""
+        folder = self._settings.model_cache / name
+        try:
+            digests = expected_digests(folder)
+        except ModelUnavailable:
+            return False
+        return bool(digests) and all((folder / file).is_file() for file in digests)
+
+    def path(self, name: str) -> Path:
+        """The model's folder in the cache.
+
+        Raises:
+            ModelUnavailable: it is not in the cache.
+        """
+        self._model(name)
+        if not self.has(name):
+            cache = self._settings.model_cache
+            raise ModelUnavailable(
+                f"{name}: not in {cache}; get it with `mashup models pull {name}`"
+            )
+        return self._settings.model_cache / name
+
+    def ensure(self, name: str, on_progress: OnBytes | None = None) -> Path:
+        """The model's folder, fetched first where it is not in the cache. Raises as `pull`."""
+        return self.path(name) if self.has(name) else self.pull(name, on_progress)
+
+    def verify(self, name: str) -> VerifyReport:
+        """Compare every file of the model with its SHA-256.
+
+        Raises:
+            ModelUnavailable: it is not in the cache, or a file is not what it should be.
+        """
+        folder = self.path(name)
+        known = {
+            file.name: file.sha256 for source in self._model(name).sources for file in source.files
+        }
+        digests = {
+            file: known.get(file, sha256) for file, sha256 in expected_digests(folder).items()
+        }
+        for file, sha256 in digests.items():
+            check_sha256(folder / file, sha256)
+        return VerifyReport(name, folder, digests)
+
+    def pull(self, name: str, on_progress: OnBytes | None = None) -> Path:
+        """Make sure that the model is in the cache and intact, and return its folder.
+
+        Files already there are verified and kept. An exception raised in `on_progress` stops the
+        work; files that were complete stay.
+
+        Raises:
+            ModelUnavailable: no source has it; the message says why and what to do.
+            StorageFailed: the cache can't be written.
+        """
+        model = self._model(name)
+        folder = self._settings.model_cache / name
+        if self._intact(name):
+            return folder
+        try:
+            with _lock(self._settings.model_cache / f".{name}.lock"):
+                if not self._intact(name):
+                    self._pull(model, folder, on_progress)
+        except OSError as error:
+            raise StorageFailed(f"{folder}: {error.strerror or error}") from error
+        return folder
+
+    def _model(self, name: str) -> Model:
+        model = find(name, self._models)
+        if not model.sources:
+            raise ModelUnavailable(f"{name}: comes with the package and is not kept in the cache")
+        return model
+
+    def _intact(self, name: str) -> bool:
+        try:
+            self.verify(name)
+        except ModelUnavailable:
+            return False
+        return True
+
+    def _pull(self, model: Model, folder: Path, on_progress: OnBytes | None) -> None:
+        failures = []
+        for offer in self._offers(model):
+            try:
+                digests = _take(offer, folder, on_progress)
+            except FetchError as error:
+                failures.append(f"{offer.label}: {error}")
+                continue
+            bag = folder / f"{model.name}.yaml"
+            with _replacing(bag) as out:
+                out.write(model.bag.encode())
+            digests[bag.name] = sha256_of(bag)
+            with _replacing(folder / MANIFEST) as out:
+                out.write(manifest_text(digests).encode())
+            return
+        raise ModelUnavailable(f"{model.name}: {self._why(failures)}")
+
+    def _offers(self, model: Model) -> Iterator[_Offer]:
+        """What may be asked for the model under these settings, best first."""
+        mirror = self._settings.model_mirror
+        if self._settings.offline and (mirror is None or "://" in mirror):
+            return
+        for source in model.sources:
+            folders = [source.address] if mirror is None else [f"{mirror}/{model.name}", mirror]
+            yield _Offer(
+                source.label if mirror is None else "mirror",
+                tuple(
+                    (file, tuple(_below(folder, file.name) for folder in folders))
+                    for file in source.files
+                ),
+            )
+
+    def _why(self, failures: list[str]) -> str:
+        settings = self._settings
+        if settings.offline and not failures:
+            return (
+                "not in the cache, and MASHUP_OFFLINE forbids the network; unset it, or set "
+                "MASHUP_MODEL_MIRROR to a folder that has the files"
+            )
+        if settings.model_mirror is not None:
+            remedy = "put the files into the mirror, or unset MASHUP_MODEL_MIRROR"
+        else:
+            remedy = (
+                "connect to the network, or set MASHUP_MODEL_MIRROR to a folder or https address "
+                "that has the files"
+            )
+        return f"no source has the weights ({'; '.join(failures)}); {remedy}"
+
+
+def _below(folder: str, name: str) -> str | Path:
+    return f"{folder.rstrip('/')}/{name}" if "://" in folder else Path(folder, name).expanduser()
+
+
+def _take(offer: _Offer, folder: Path, on_progress: OnBytes | None) -> dict[str, str]:
+    """Bring all files of an offer into the folder; file name to SHA-256."""
+    total_bytes = sum(file.size_bytes for file, _ in offer.files)
+    done_bytes = 0
+
+    def report(fetched_bytes: int) -> None:
+        if on_progress is not None:
+            on_progress(done_bytes + fetched_bytes, total_bytes)
+
+    for file, addresses in offer.files:
+        if not _is_there(file, folder):
+            _fetch_first(file, addresses, folder / file.name, report)
+        done_bytes += file.size_bytes
+        report(0)
+    return {file.name: file.sha256 for file, _ in offer.files}
+
+
+def _is_there(file: WeightFile, folder: Path) -> bool:
+    try:
+        check_sha256(folder / file.name, file.sha256)
+    except ModelUnavailable:
+        return False
+    return True
+
+
+def _fetch_first(
+    file: WeightFile,
+    addresses: tuple[str | Path, ...],
+    target: Path,
+    report: Callable[[int], None],
+) -> None:
+    """Fetch the file from the first address that has it."""
+    for address in addresses[:-1]:
+        with contextlib.suppress(NotThereError):
+            return _fetch(file, address, target, report)
+    return _fetch(file, addresses[-1], target, report)
+
+
+def _fetch(
+    file: WeightFile, address: str | Path, target: Path, report: Callable[[int], None]
+) -> None:
+    """Put the file at `target` once all of it is there and verified."""
+    digest = hashlib.sha256()
+    fetched_bytes = 0
+    with _replacing(target) as out:
+        for block in read_blocks(address, file.size_bytes):
+            out.write(block)
+            digest.update(block)
+            fetched_bytes += len(block)
+            report(fetched_bytes)
+        found = digest.hexdigest()
+        if found != file.sha256:
+            raise FetchError(
+                f"{address}: SHA-256 is {found[:SHOWN_DIGITS]}…, "
+                f"expected {file.sha256[:SHOWN_DIGITS]}…"
+            )
+
+
+@contextlib.contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `target` when the block ends well, and goes otherwise."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        with temporary.open("wb") as out:
+            yield out
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Keep other processes out of the block; the lock ends with the process, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,102 @@
+"""The engine gives what `demucs.api.Separator` gives, on the same checkpoints."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from demucs.api import Separator as Reference
+
+from mashup_worker.audio.signal import Audio
+from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
+from mashup_worker.models.repository import load_bag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+RATE_HZ = 44_100
+SEGMENT_S = 7.8
+
+
+def music(duration_s: float, seed: int = 0) -> Audio:
+    """Stereo tones and bursts with a level and an offset far from normalised."""
+    generator = torch.Generator().manual_seed(seed)
+    time_s = torch.arange(round(duration_s * RATE_HZ)) / RATE_HZ
+    tone = torch.sin(2 * torch.pi * 220 * time_s) * torch.sin(2 * torch.pi * 0.7 * time_s)
+    noise = torch.randn(2, len(time_s), generator=generator) * (time_s % 0.5 < 0.1)
+    return Audio(0.02 + 0.2 * torch.stack([tone, 0.5 * tone]) + 0.1 * noise, RATE_HZ)
+
+
+def separate(separator: DemucsSeparator, mix: Audio, stems: Sequence[str] | None = None) -> Tensor:
+    return torch.cat(list(separator.stream(mix, stems)), dim=-1)
+
+
+def engine(repository: Path, name: str, **options: object) -> DemucsSeparator:
+    defaults: dict[str, object] = {"device": "cpu", "precision": "fp32"}
+    bag = load_bag(name, repository)
+    return DemucsSeparator(name, bag, EngineOptions(**(defaults | options)))  # type: ignore[arg-type]
+
+
+def reference(repository: Path, name: str, mix: Audio, shifts: int = 0) -> Tensor:
+    separator = Reference(name, repo=repository, device="cpu", shifts=shifts)
+    _, stems = separator.separate_tensor(mix.samples.clone())
+    return torch.stack(list(stems.values()))
+
+
+@pytest.mark.parametrize("duration_s", [0.5, SEGMENT_S, 1.3 * SEGMENT_S, 9, 23])
+@pytest.mark.parametrize("name", ["htdemucs", "hdemucs", "htdemucs_ft", "mixed", "kinds"])
+def test_equals_the_reference(repository: Path, name: str, duration_s: float) -> None:
+    mix = music(duration_s)
+    expected = reference(repository, name, mix)
+    got = separate(engine(repository, name), mix)
+    assert got.shape == expected.shape
+    assert (got - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+def test_batches_change_nothing(repository: Path) -> None:
+    mix = music(30)
+    one_by_one = separate(engine(repository, "htdemucs"), mix)
+    in_threes = separate(engine(repository, "htdemucs", batch=3), mix)
+    assert (in_threes - one_by_one).abs().max() <= 1e-4 * one_by_one.abs().max()
+
+
+def test_shifts_equal_the_reference_with_the_same_draws(repository: Path) -> None:
+    mix = music(9)
+    random.seed(7)
+    expected = reference(repository, "hdemucs", mix, shifts=2)
+    got = separate(engine(repository, "hdemucs", shifts=2, seed=7), mix)
+    assert (got - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+def test_shifts_repeat_with_their_seed_and_whatever_stems_are_asked(repository: Path) -> None:
+    mix = music(3)
+    first = separate(engine(repository, "htdemucs_ft", shifts=1, seed=1), mix)
+    again = separate(engine(repository, "htdemucs_ft", shifts=1, seed=1), mix, ["other"])
+    other = separate(engine(repository, "htdemucs_ft", shifts=1, seed=2), mix, ["other"])
+    assert torch.equal(first[2], again[0])
+    assert not torch.equal(again, other)
+
+
+def test_a_stem_of_a_one_hot_bag_costs_a_quarter_and_is_the_same(repository: Path) -> None:
+    mix = music(23)
+    separator = engine(repository, "htdemucs_ft")
+    calls: list[int] = []
+    for network in separator._networks:
+        network.register_forward_hook(lambda *_: calls.append(1))
+    whole = separate(separator, mix)
+    calls_for_all = len(calls)
+    vocals = separate(separator, mix, ["vocals"])
+    assert calls_for_all == 4 * (len(calls) - calls_for_all)
+    assert torch.equal(vocals[0], whole[separator.stems.index("vocals")])
+
+
+def test_safetensors_and_pickle_load_the_same_network(repository: Path) -> None:
+    mix = music(1)
+    from_pickle = separate(engine(repository, "htdemucs"), mix)
+    from_safetensors = separate(engine(repository, "htdemucs_safe"), mix)
+    assert torch.equal(from_pickle, from_safetensors)
