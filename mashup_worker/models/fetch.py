@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,7 @@ def read_blocks(address: str | Path, size_bytes: int) -> Iterator[bytes]:
     except FileNotFoundError as error:
         raise NotThereError(f"{address}: no such file") from error
     except (OSError, http.client.HTTPException) as error:
-        raise FetchError(f"{address}: {_reason(error)}") from error
+        raise FetchError(f"{_place(address)}: {_reason(error)}") from error
     if read_bytes < size_bytes:
         raise FetchError(f"{address}: ends after {read_bytes} of {size_bytes} bytes")
 
@@ -83,14 +84,19 @@ def _open(address: str) -> http.client.HTTPResponse:
         answer = answers.get(timeout=ANSWER_S)
     except queue.Empty:
         given_up.set()
-        raise FetchError(f"{address}: no answer within {ANSWER_S:g} s") from None
+        raise FetchError(f"{_place(address)}: no answer within {ANSWER_S:g} s") from None
     if isinstance(answer, urllib.error.HTTPError):
         answer.close()
         refusal = NotThereError if answer.code < 500 else FetchError
         raise refusal(f"{address}: {answer.code} {answer.reason}")
     if isinstance(answer, Exception):
-        raise FetchError(f"{address}: {_reason(answer)}") from answer
+        raise FetchError(f"{_place(address)}: {_reason(answer)}") from answer
     return answer
+
+
+def _place(address: str | Path) -> str:
+    """What to name when nothing is wrong with the file itself: the path, or the host."""
+    return str(address) if isinstance(address, Path) else urlsplit(address).netloc
 
 
 def _reason(error: BaseException) -> str:

@@ -27,7 +27,7 @@ from demucs.states import load_model
 from safetensors import SafetensorError, safe_open
 
 from mashup_worker.errors import ModelUnavailable
-from mashup_worker.models.store import check_sha256, expected_digests
+from mashup_worker.models.digests import check_sha256, expected_digests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,9 @@ def load_bag(name: str, folder: Path) -> BagOfModels:
     definition = _definition(name, folder)
     networks = [_load_network(signature, folder) for signature in definition["models"]]
     try:
-        return BagOfModels(networks, definition.get("weights"), definition.get("segment"))
+        return BagOfModels(
+            cast("Any", networks), definition.get("weights"), definition.get("segment")
+        )
     except (AssertionError, TypeError, ZeroDivisionError) as error:
         raise ModelUnavailable(
             f"{folder / name}.yaml combines networks that do not fit together"
@@ -136,10 +138,10 @@ def _load_pickle(path: Path) -> nn.Module:
     if package["klass"] not in _NETWORKS:
         raise ValueError("it names a class that is not a Demucs network")
     with _without_load_warnings():
-        network: nn.Module = load_model(package)
+        network: nn.Module = load_model(package)  # type: ignore[no-untyped-call]
     return network
 
 
 def _without_load_warnings() -> warnings.catch_warnings[None]:
-    """Silence: old checkpoints carry arguments that networks no longer take, and dropping is right."""
+    """Silence while loading: old checkpoints carry arguments that networks no longer take."""
     return warnings.catch_warnings(action="ignore", category=UserWarning)

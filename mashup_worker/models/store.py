@@ -184,14 +184,15 @@ class WeightStore:
         if self._settings.offline and (mirror is None or "://" in mirror):
             return
         for source in model.sources:
-            folders = [source.address] if mirror is None else [f"{mirror}/{model.name}", mirror]
-            yield _Offer(
-                source.label if mirror is None else "mirror",
-                tuple(
-                    (file, tuple(_below(folder, file.name) for folder in folders))
-                    for file in source.files
-                ),
+            if mirror is None:
+                label, root, prefixes = source.label, source.address, [""]
+            else:
+                label, root, prefixes = "mirror", mirror, [f"{model.name}/", ""]
+            files = tuple(
+                (file, tuple(_below(root, prefix + file.name) for prefix in prefixes))
+                for file in source.files
             )
+            yield _Offer(label, files)
 
     def _why(self, failures: list[str]) -> str:
         settings = self._settings
@@ -210,8 +211,8 @@ class WeightStore:
         return f"no source has the weights ({'; '.join(failures)}); {remedy}"
 
 
-def _below(folder: str, name: str) -> str | Path:
-    return f"{folder.rstrip('/')}/{name}" if "://" in folder else Path(folder, name).expanduser()
+def _below(root: str, path: str) -> str | Path:
+    return f"{root.rstrip('/')}/{path}" if "://" in root else Path(root, path).expanduser()
 
 
 def _take(offer: _Offer, folder: Path, on_progress: OnBytes | None) -> dict[str, str]:

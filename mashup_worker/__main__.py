@@ -1,0 +1,5 @@
+"""`python -m mashup_worker`."""
+
+from mashup_worker.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""The command `mashup`: what it offers, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from mashup_worker import __version__
+from mashup_worker.commands import models
+from mashup_worker.commands.doctor import doctor
+from mashup_worker.commands.separate import separate
+from mashup_worker.errors import MashupError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Separate songs into stems.",
+)
+app.command()(separate)
+app.add_typer(models.app, name="models")
+app.command()(doctor)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mashup-worker {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the code that `errors` documents."""
+    signal.signal(signal.SIGTERM, _end_cleanly)
+    try:
+        app()
+    except MashupError as error:
+        typer.echo(f"mashup: {error.message}", err=True)
+        sys.exit(error.exit_code)
+    sys.exit()
+
+
+def _end_cleanly(number: int, _frame: object) -> NoReturn:
+    """End as by an exception, so that half-written files are removed on the way out."""
+    sys.exit(128 + number)

@@ -1,0 +1,79 @@
+"""Which songs a command works on: files, folders and globs become a list."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SONG_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("aac", "ac3", "aif", "aifc", "aiff", "alac", "au", "caf", "flac", "m4a", "m4b", "mka"),
+        *("mp2", "mp3", "mp4", "oga", "ogg", "opus", "w64", "wav", "wave", "weba", "webm", "wma"),
+        "wv",
+    )
+)
+"""What counts as a song in a folder. A file named outright may end as it likes."""
+
+
+@dataclass(frozen=True)
+class Song:
+    """An input of a command.
+
+    Attributes:
+        path: the file, which may not exist: that is found out where it is opened.
+        track: what its results are called; may hold slashes for songs below a folder.
+    """
+
+    path: Path
+    track: str
+
+
+def find_songs(arguments: Sequence[str], output_dir: Path | None = None) -> list[Song]:
+    """The songs that `arguments` name, in their order, each once.
+
+    Folders are searched through and through, hidden files and whatever lies in `output_dir` left
+    out, and give names with the path below the folder. A glob is taken as a name where a file has
+    that name. An argument that matches nothing stays as it is, to fail by its name later.
+    """
+    songs: dict[Path, Song] = {}
+    for argument in arguments:
+        for song in _expand(argument, output_dir):
+            songs.setdefault(song.path.resolve(), song)
+    return list(songs.values())
+
+
+def _expand(argument: str, output_dir: Path | None) -> Iterator[Song]:
+    path = Path(argument)
+    if path.is_dir():
+        yield from _walk(path, output_dir)
+    elif path.exists() or not glob.has_magic(argument):
+        yield Song(path, path.stem)
+    else:
+        matches = sorted(Path(match) for match in glob.glob(argument, recursive=True))  # noqa: PTH207
+        for match in matches or [path]:
+            if match.is_dir():
+                yield from _walk(match, output_dir)
+            else:
+                yield Song(match, match.stem)
+
+
+def _walk(folder: Path, output_dir: Path | None) -> Iterator[Song]:
+    results = output_dir.resolve() if output_dir else None
+    for where, folders, files in os.walk(folder):
+        here = Path(where)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and (here / name).resolve() != results
+        )
+        for name in sorted(files):
+            path = here / name
+            if path.suffix.lower() in SONG_SUFFIXES and not name.startswith("."):
+                yield Song(path, path.relative_to(folder).with_suffix("").as_posix())

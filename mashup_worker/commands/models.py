@@ -1,0 +1,221 @@
+"""`mashup models`: what models there are, and getting their weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mashup_worker.commands.failure import fail, settings_or_fail
+from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, MashupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from mashup_worker.models.catalogue import Model
+    from mashup_worker.models.store import OnBytes, WeightStore
+
+app = typer.Typer(no_args_is_help=True, help="List separation models and get their weights.")
+
+Names = Annotated[list[str], typer.Argument(help="Models, as `mashup models list` names them.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON on stdout and nothing else, a line a model.")
+]
+
+
+@app.command("list")
+def list_models(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")
+    ] = False,
+) -> None:
+    """Show all models: stems, size, published quality, licence, and whether they are cached."""
+    from mashup_worker.models.catalogue import catalogue
+    from mashup_worker.models.store import WeightStore
+
+    store = WeightStore(settings_or_fail())
+    rows = [
+        _row(model, not model.sources or store.has(model.name)) for model in catalogue().values()
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    elif sys.stdout.isatty():
+        _print_table(rows)
+    else:
+        for row in rows:
+            typer.echo("\t".join(_plain(row)))
+
+
+@app.command()
+def pull(names: Names, as_json: AsJson = False) -> None:
+    """Fetch weights into the cache, verified by SHA-256; what is there already is verified."""
+
+    def get(model: Model, store: WeightStore) -> dict[str, Any]:
+        if not model.sources:
+            return {"path": str(_bundled_folder()), "note": "comes with the package"}
+        with _progress(model.name) as on_bytes:
+            return {"path": str(store.pull(model.name, on_bytes))}
+
+    _each(names, as_json, get)
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Models; all that are in the cache when none.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare weights with the SHA-256 they must have."""
+
+    def compare(model: Model, store: WeightStore) -> dict[str, Any]:
+        if not model.sources:
+            return {"path": str(_bundled_folder()), "sha256": _verify_bundled()}
+        report = store.verify(model.name)
+        return {"path": str(report.folder), "sha256": dict(report.digests)}
+
+    if not names:
+        from mashup_worker.models.store import WeightStore
+
+        store = WeightStore(settings_or_fail())
+        names = [name for name in store.names() if store.has(name)]
+        if not names:
+            typer.echo("no models in the cache", err=True)
+    _each(names, as_json, compare)
+
+
+@app.command()
+def path(names: Names, as_json: AsJson = False) -> None:
+    """Print the folder that holds a model's weights."""
+
+    def locate(model: Model, store: WeightStore) -> dict[str, Any]:
+        return {"path": str(store.path(model.name) if model.sources else _bundled_folder())}
+
+    _each(names, as_json, locate)
+
+
+def _each(
+    names: Sequence[str], as_json: bool, work: Callable[[Model, WeightStore], dict[str, Any]]
+) -> None:
+    """Do the work for each model; a failure is reported and the others are still done."""
+    from mashup_worker.models.catalogue import find
+    from mashup_worker.models.store import WeightStore
+
+    try:
+        models = [find(name) for name in dict.fromkeys(names)]
+    except MashupError as error:
+        fail(error.message, EXIT_USAGE)
+    store = WeightStore(settings_or_fail())
+    failures: list[MashupError] = []
+    for model in models:
+        try:
+            result = work(model, store)
+        except MashupError as error:
+            failures.append(error)
+            typer.echo(f"mashup: {error.message}", err=True)
+            result = {"error": {"code": error.code, "message": error.message}}
+        if as_json:
+            typer.echo(json.dumps({"name": model.name, **result}))
+        elif "path" in result:
+            note = f"\t{result['note']}" if "note" in result else ""
+            typer.echo(f"{result['path']}{note}")
+    if failures:
+        raise typer.Exit(failures[0].exit_code if len(failures) == len(models) else EXIT_FAILED)
+
+
+def _bundled_folder() -> Path:
+    from mashup_worker.models.lite.weights import CHECKPOINTS, package_folder
+
+    first, _ = next(iter(CHECKPOINTS.values()))
+    return (package_folder() / first).parent
+
+
+def _verify_bundled() -> dict[str, str]:
+    from mashup_worker.models.digests import check_sha256
+    from mashup_worker.models.lite.weights import CHECKPOINTS, package_folder
+
+    for name, sha256 in CHECKPOINTS.values():
+        check_sha256(package_folder() / name, sha256)
+    return {name.rpartition("/")[2]: sha256 for name, sha256 in CHECKPOINTS.values()}
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[OnBytes | None]:
+    """A bar on stderr while the block runs, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(name, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _row(model: Model, cached: bool) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "purpose": model.purpose,
+        "stems": model.stems,
+        "members": model.members,
+        "parameters": model.parameters,
+        "size_bytes": model.size_bytes,
+        "sdr": dataclasses.asdict(model.sdr) if model.sdr else None,
+        "licence": model.licence,
+        "preview": model.preview,
+        "cached": cached,
+    }
+
+
+def _plain(row: dict[str, Any]) -> list[str]:
+    """The row as words: name, stems, parameters, size, SDR with its source, cached, licence."""
+    sdr = row["sdr"]
+    return [
+        row["name"] + (" (preview)" if row["preview"] else ""),
+        ",".join(row["stems"]),
+        f"{row['parameters'] / 1e6:.0f} M",
+        f"{row['size_bytes'] / 1e6:.0f} MB",
+        f"{sdr['value_db']:.2f} dB, {sdr['test_set']}, {sdr['source']}"
+        if sdr
+        else "none published",
+        "cached" if row["cached"] else "-",
+        row["licence"],
+    ]
+
+
+def _print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """The table, with sources and licences as notes below it, for they are long and few."""
+    from rich.console import Console
+    from rich.table import Table
+
+    notes: dict[str, int] = {}
+
+    def note(text: str) -> str:
+        return f" ({notes.setdefault(text, len(notes) + 1)})"
+
+    table = Table("model", "stems", "parameters", "size", "SDR", "cached", "licence", "what for")
+    for row in rows:
+        name, stems, parameters, size, _, cached, licence = _plain(row)
+        sdr = row["sdr"]
+        quality = "-"
+        if sdr:
+            quality = f"{sdr['value_db']:.2f} dB{note(sdr['test_set'] + ', ' + sdr['source'])}"
+        stems = stems.replace(",", " ")
+        short = licence.partition(" ")[0] + note(licence)
+        table.add_row(name, stems, parameters, size, quality, cached, short, row["purpose"])
+    console = Console()
+    console.print(table)
+    for text, number in notes.items():
+        console.print(f"({number}) {text}", markup=False, highlight=False)

@@ -1,0 +1,145 @@
+"""What `mashup separate` prints: lines for people, or a line of JSON a song."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mashup_worker.commands.progress import song_progress
+from mashup_worker.models.load import LITE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from mashup_worker.commands.inputs import Song
+    from mashup_worker.commands.model_choice import LoadedModel
+    from mashup_worker.commands.progress import OnShare
+    from mashup_worker.errors import MashupError
+    from mashup_worker.pipelines.separate import SeparateResult
+
+
+@dataclass(frozen=True)
+class Printer:
+    """Results go to stdout, everything else to stderr.
+
+    Attributes:
+        as_json: print JSON and nothing else on stdout.
+        quiet: print errors only.
+        verbose: print every stem.
+    """
+
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+    def progress(self, song: Song) -> AbstractContextManager[OnShare | None]:
+        """A progress bar for a song."""
+        return song_progress(song.path.name, not self.quiet)
+
+    def error(self, error: MashupError) -> None:
+        """Say what went wrong, in one line."""
+        typer.echo(f"mashup: {error.message}", err=True)
+
+    def failure(self, song: Song, error: MashupError) -> None:
+        """Record that a song failed."""
+        details = {"code": error.code, "message": error.message}
+        self._json({"input": str(song.path), "error": details})
+
+    def plan(self, song: Song, targets: Mapping[str, Path]) -> None:
+        """Say what would be written."""
+        self._json({"input": str(song.path), "dry_run": True, "stems": _paths(targets)})
+        self._line("\n".join(f"{song.path} -> {path}" for path in targets.values()))
+
+    def skipped(self, song: Song, targets: Mapping[str, Path]) -> None:
+        """Say that a song's stems are all there."""
+        self._json({"input": str(song.path), "skipped": True, "stems": _paths(targets)})
+        self._line(f"{song.path}: skipped, all stems are there")
+
+    def done(self, song: Song, loaded: LoadedModel, result: SeparateResult) -> None:
+        """Say what was written, and what the listener should know about it."""
+        separator = loaded.separator
+        output_dir = _common_folder([stem.path for stem in result.stems])
+        self._json(
+            {
+                "input": str(song.path),
+                "output_dir": str(output_dir),
+                "model": separator.name,
+                "preview": separator.name == LITE,
+                "device": separator.device,
+                "precision": separator.precision,
+                "fallback_reason": loaded.fallback_reason,
+                "duration_s": round(result.duration_s, 6),
+                "elapsed_s": round(result.elapsed_s, 3),
+                "shared_gain_db": round(result.shared_gain_db, 2),
+                "stems": [
+                    {
+                        "kind": stem.kind,
+                        "path": str(stem.path),
+                        "duration_s": round(stem.duration_s, 6),
+                        "loudness_lufs": _rounded(stem.loudness_lufs),
+                    }
+                    for stem in result.stems
+                ],
+            }
+        )
+        speed = result.duration_s / result.elapsed_s
+        preview = " (preview)" if separator.name == LITE else ""
+        self._line(
+            f"{song.path} -> {output_dir}: {', '.join(stem.kind for stem in result.stems)} with "
+            f"{separator.name}{preview} on {separator.device} in {separator.precision}, "
+            f"{result.elapsed_s:.1f} s ({speed:.1f} times real time)"
+        )
+        if self.verbose:
+            self._line(
+                "\n".join(_stem_line(stem.path, stem.loudness_lufs) for stem in result.stems)
+            )
+        self._notes(song, result)
+
+    def _notes(self, song: Song, result: SeparateResult) -> None:
+        if self.quiet:
+            return
+        if result.shared_gain_db < 0:
+            typer.echo(
+                f"mashup: {song.path}: all stems are scaled by {result.shared_gain_db:.1f} dB, so "
+                "that none clips",
+                err=True,
+            )
+        if result.non_finite_samples:
+            typer.echo(
+                f"mashup: {song.path}: {result.non_finite_samples} samples were not numbers and "
+                "are taken as silence",
+                err=True,
+            )
+
+    def _json(self, document: dict[str, Any]) -> None:
+        if self.as_json:
+            typer.echo(json.dumps(document, ensure_ascii=False))
+
+    def _line(self, text: str) -> None:
+        if not (self.as_json or self.quiet):
+            typer.echo(text)
+
+
+def _common_folder(paths: list[Path]) -> Path:
+    folder = paths[0].parent
+    while not all(path.is_relative_to(folder) for path in paths):
+        folder = folder.parent
+    return folder
+
+
+def _paths(targets: Mapping[str, Path]) -> list[dict[str, str]]:
+    return [{"kind": kind, "path": str(path)} for kind, path in targets.items()]
+
+
+def _stem_line(path: Path, loudness_lufs: float | None) -> str:
+    loudness = "silent" if loudness_lufs is None else f"{loudness_lufs:.1f} LUFS"
+    return f"  {path}  {loudness}"
+
+
+def _rounded(loudness_lufs: float | None) -> float | None:
+    return None if loudness_lufs is None else round(loudness_lufs, 2)

@@ -1,0 +1,69 @@
+"""Where the stems of a song go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from string import Formatter
+from typing import TYPE_CHECKING
+
+from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mashup_worker.commands.inputs import Song
+
+FIELDS = ("track", "stem", "ext", "model")
+DEFAULT_TEMPLATE = "{track}/{stem}.{ext}"
+
+
+@dataclass
+class Targets:
+    """Names the files of a run, and sees to it that no two songs get the same.
+
+    Attributes:
+        output_dir: folder that all results lie in.
+        template: path of a stem below it, with the fields `{track}`, `{stem}`, `{ext}`, `{model}`.
+        ext: ending of the format.
+        model: the model's name as it was asked for.
+    """
+
+    output_dir: Path
+    template: str
+    ext: str
+    model: str
+    _taken: dict[Path, Song] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            used = {name for _, name, _, _ in Formatter().parse(self.template) if name is not None}
+        except ValueError as error:
+            raise InvalidInput(f"name template {self.template!r}: {error}") from error
+        if "stem" not in used or not used <= set(FIELDS):
+            raise InvalidInput(
+                f"name template {self.template!r} must use {{stem}}, and of fields only "
+                + ", ".join(f"{{{name}}}" for name in FIELDS)
+            )
+
+    def of(self, song: Song, kinds: Sequence[str]) -> dict[str, Path]:
+        """The file of each stem.
+
+        Raises:
+            InvalidInput: another song's stems have such a name already, or the song itself has.
+        """
+        paths = {
+            kind: self.output_dir
+            / self.template.format(track=song.track, stem=kind, ext=self.ext, model=self.model)
+            for kind in kinds
+        }
+        for path in paths.values():
+            other = self._taken.setdefault(path, song)
+            if other is not song or len(set(paths.values())) < len(paths):
+                raise InvalidInput(
+                    f"{song.path}: its stems would overwrite those of {other.path}; name the "
+                    "folder above both, or use another --name-template or --output-dir"
+                )
+            if path.resolve() == song.path.resolve():
+                raise InvalidInput(f"{song.path}: its own stem would overwrite it")
+        return paths

@@ -1,0 +1,191 @@
+"""The preview model as a separator: spectrogram masks, tile after tile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from mashup_worker.dsp.hpss import soft_mask
+from mashup_worker.dsp.stft import OverlapAdd, frame_count, stft
+from mashup_worker.errors import InvalidInput
+from mashup_worker.models.lite.split import SIZE_FRAMES, split_masks
+from mashup_worker.models.lite.unet import BINS, FRAMES, UNet, unet_from_checkpoint
+from mashup_worker.models.lite.weights import load_checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from torch import Tensor
+
+    from mashup_worker.audio.signal import SampleSource
+    from mashup_worker.models.separator import OnProgress
+
+STEMS = ("drums", "bass", "other", "vocals")
+RATE_HZ = 44_100
+
+WINDOW_SAMPLES = 4096
+HOP_SAMPLES = 1024
+
+LEVEL = 0.2
+"""RMS a tile is brought to for the networks, which know music as loud as records are."""
+
+QUIETEST = 1e-3
+"""RMS below which a tile is not brought up any further."""
+
+TOP_BINS = BINS // 4
+"""Bins at the upper end of the network's band whose mean mask serves the bins above it."""
+
+CONTEXT = SIZE_FRAMES // 2
+"""Frames on either side that the split looks at."""
+
+
+@dataclass(frozen=True, eq=False)
+class LiteSeparator:
+    """A preview model: quick and offline, good enough to hear what stems would be like.
+
+    Two U-Nets tell vocals from accompaniment, and median filters split the accompaniment (see
+    `split`). The four stems add up to the mix. Implements `Separator`.
+    """
+
+    vocals_net: UNet
+    accompaniment_net: UNet
+    device: str
+    precision: str
+
+    name = "lite"
+    stems = STEMS
+    rate_hz = RATE_HZ
+    channels = 2
+    residual_stem = "other"
+
+    def stream(
+        self,
+        mix: SampleSource,
+        stems: Sequence[str] | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Iterator[Tensor]:
+        """Separate `mix` as `Separator.stream` says; reads it once, from the start to the end."""
+        wanted = STEMS if stems is None else tuple(stems)
+        for stem in wanted:
+            if stem not in STEMS:
+                raise InvalidInput(f"lite makes {', '.join(STEMS)}, not {stem}")
+        return self._stream(mix, wanted, on_progress)
+
+    def _stream(
+        self, mix: SampleSource, wanted: tuple[str, ...], on_progress: OnProgress | None
+    ) -> Iterator[Tensor]:
+        window = torch.hann_window(WINDOW_SAMPLES, device=self.device)
+        overlap_add = OverlapAdd(window, HOP_SAMPLES)
+        lead = WINDOW_SAMPLES - HOP_SAMPLES
+        done = 0
+        for parts in _with_context(self._vocals_and_rest(tile, window) for tile in _tiles(mix)):
+            samples = overlap_add.push(_stem_spectra(parts, wanted))
+            # The first samples belong to the zeros in front of the song, the last ones to those
+            # behind it.
+            block = samples[..., 0 if done else lead :][..., : mix.length_samples - done].cpu()
+            done += block.shape[-1]
+            if on_progress is not None:
+                on_progress(done / mix.length_samples)
+            yield block
+
+    def _vocals_and_rest(self, samples: Tensor, window: Tensor) -> Tensor:
+        """Spectra of one tile's vocals and accompaniment, shape `(2, 2, frames, bins)`."""
+        samples = samples.to(self.device)
+        spectra = stft(samples, window, HOP_SAMPLES)
+        level = samples.square().mean().sqrt().clamp(min=QUIETEST)
+        frames = spectra.shape[1]
+        magnitude = F.pad(spectra[..., :BINS].abs() * (LEVEL / level), (0, 0, 0, FRAMES - frames))
+        with torch.autocast(
+            torch.device(self.device).type, torch.bfloat16, enabled=self.precision == "bf16"
+        ):
+            vocals = self.vocals_net(magnitude[None])[0, :, :frames].float()
+            rest = self.accompaniment_net(magnitude[None])[0, :, :frames].float()
+        mask = soft_mask(vocals, rest)
+        above = mask[..., -TOP_BINS:].mean(dim=-1, keepdim=True)
+        mask = torch.cat([mask, above.expand(-1, -1, spectra.shape[2] - BINS)], dim=-1)
+        vocal_spectra = spectra * mask
+        return torch.stack([vocal_spectra, spectra - vocal_spectra])
+
+
+def _tiles(mix: SampleSource) -> Iterator[Tensor]:
+    """Samples of `FRAMES` frames at a time, the last tile shorter, zeros around the song.
+
+    Shape: `(2, (frames - 1) * HOP_SAMPLES + WINDOW_SAMPLES)`
+    """
+    overlap = WINDOW_SAMPLES - HOP_SAMPLES
+    tail = torch.zeros(2, overlap)
+    frames_left = frame_count(mix.length_samples, WINDOW_SAMPLES, HOP_SAMPLES)
+    start = 0
+    while frames_left > 0:
+        frames = min(FRAMES, frames_left)
+        stop = min(start + frames * HOP_SAMPLES, mix.length_samples)
+        samples = mix.read(start, stop).to("cpu", torch.float32)
+        samples = F.pad(samples.nan_to_num(0, 0, 0), (0, frames * HOP_SAMPLES - (stop - start)))
+        samples = torch.cat([tail, samples], dim=1)
+        yield samples
+        tail = samples[:, -overlap:]
+        start = stop
+        frames_left -= frames
+
+
+def _with_context(tiles: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Tiles of spectra, each with `CONTEXT` frames of its neighbours, zeros around the song.
+
+    Shape: `(sources, channels, frames, bins)`. The frames without the context, put together, are
+    the tiles put together.
+    """
+    held: Tensor | None = None
+    for tile in tiles:
+        margin = tile.new_zeros(*tile.shape[:2], CONTEXT, tile.shape[3])
+        held = torch.cat([margin if held is None else held, tile], dim=2)
+        if held.shape[2] > 2 * CONTEXT:
+            yield held
+            held = held[:, :, -2 * CONTEXT :]
+    if held is not None:
+        yield torch.cat([held, margin], dim=2)
+
+
+def _stem_spectra(parts: Tensor, wanted: tuple[str, ...]) -> Tensor:
+    """Spectra of the stems wanted.
+
+    Shape: vocals and accompaniment with context, `(2, 2, context + frames + context, bins)`, to
+    `(stems, 2, frames, bins)`.
+    """
+    vocals, rest = parts[:, :, CONTEXT:-CONTEXT]
+    if wanted == ("vocals",):
+        return vocals[None]
+    bins = parts.shape[3]
+    frequencies_hz = torch.arange(bins, device=parts.device) * (RATE_HZ / WINDOW_SAMPLES)
+    masks = split_masks(parts[1].abs().mean(dim=0), frequencies_hz)
+    stems = {
+        "drums": rest * masks.drums,
+        "bass": rest * masks.bass,
+        "other": rest * (1 - masks.drums - masks.bass),
+        "vocals": vocals,
+    }
+    return torch.stack([stems[stem] for stem in wanted])
+
+
+def load_lite(device: str = "cpu", precision: str = "auto") -> LiteSeparator:
+    """The preview model, ready on a device.
+
+    Args:
+        device: where to run, in torch's words.
+        precision: arithmetic of the networks: `"fp32"` or `"bf16"`; `"auto"` is fp32, because the
+            networks are a small part of the work.
+
+    Raises:
+        InvalidInput: a precision that the preview model does not run in.
+        ModelUnavailable: the weights are not there, or are not the ones that are known.
+    """
+    if precision not in ("auto", "fp32", "bf16"):
+        raise InvalidInput(f"lite runs in fp32 or bf16, not {precision}")
+    nets = [
+        unet_from_checkpoint(load_checkpoint(source)).to(device)
+        for source in ("vocals", "accompaniment")
+    ]
+    return LiteSeparator(*nets, device, "fp32" if precision == "auto" else precision)

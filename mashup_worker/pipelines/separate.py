@@ -1,0 +1,286 @@
+"""Separation: a song in, its stems out, whatever the song's rate, channels and length.
+
+Songs and stems are kept in spools, in memory while they are short and on disk when they are not,
+so an hour-long file works in bounded memory.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from mashup_worker.audio.decode import open_decoder
+from mashup_worker.audio.encode import EncodeOptions, integer_peak_limit, open_writer
+from mashup_worker.audio.limits import DecodeLimits
+from mashup_worker.audio.resample import StreamResampler
+from mashup_worker.audio.signal import Audio
+from mashup_worker.audio.spool import Spool
+from mashup_worker.dsp.loudness import LoudnessMeter
+from mashup_worker.errors import Canceled
+from mashup_worker.pipelines.stems import Stem, computed_stems, recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from mashup_worker.audio.encode import AudioWriter
+    from mashup_worker.audio.signal import SampleSource
+    from mashup_worker.models.separator import Separator
+
+    OnProgress = Callable[["Stage", float], None]
+    """Called with the stage and its share done. An exception raised in it stops the work."""
+
+Stage = Literal["decode", "separate", "encode"]
+
+_BLOCK_SAMPLES = 1 << 18
+
+
+@dataclass(frozen=True)
+class SeparateRequest:
+    """A song to separate into files.
+
+    Attributes:
+        source: the song's file.
+        targets: where each wanted stem is written, by kind; its keys say what is wanted, and
+            `no_<kind>` is the mix without a kind.
+        encode: format of the stems.
+        limits: what the song may measure.
+    """
+
+    source: Path
+    targets: Mapping[str, Path]
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+
+
+@dataclass(frozen=True)
+class StemFile:
+    """A stem on disk. `loudness_lufs` is None for silence and for less than 0.4 s."""
+
+    kind: str
+    path: Path
+    duration_s: float
+    loudness_lufs: float | None
+
+
+@dataclass(frozen=True)
+class SeparateResult:
+    """What a separation did.
+
+    Attributes:
+        stems: the files, in the order asked for.
+        duration_s: length of the song.
+        timings_s: seconds spent in each stage.
+        shared_gain_db: what all stems were scaled by so that none clips; 0 for nothing.
+        non_finite_samples: samples of the song that were not numbers, taken as 0.
+    """
+
+    stems: tuple[StemFile, ...]
+    duration_s: float
+    timings_s: Mapping[Stage, float]
+    shared_gain_db: float
+    non_finite_samples: int
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds spent in all."""
+        return sum(self.timings_s.values())
+
+
+def separate_file(
+    separator: Separator, request: SeparateRequest, on_progress: OnProgress | None = None
+) -> SeparateResult:
+    """Separate a song and write the wanted stems, all or none of them.
+
+    Raises:
+        InvalidInput: the file can't be used, or a stem is not this model's.
+        OutOfMemory: the device can't hold one segment.
+        StorageFailed: a stem can't be written.
+    """
+    report = on_progress or (lambda _stage, _share: None)
+    clock = _Clock()
+    with ExitStack() as stack:
+        decoder = stack.enter_context(open_decoder(request.source, request.limits))
+        song = stack.enter_context(Spool(decoder.rate_hz, decoder.channels))
+        claimed_samples = (decoder.info.claimed_duration_s or math.inf) * song.rate_hz
+        for block in decoder.blocks():
+            song.append(block)
+            report("decode", min(1.0, song.length_samples / claimed_samples))
+        clock.lap("decode")
+        stems = _separate(
+            stack, separator, song, tuple(request.targets), lambda share: report("separate", share)
+        )
+        clock.lap("separate")
+        gain = _shared_gain(stems, integer_peak_limit(request.encode))
+        files = _write(stems, request, gain, lambda share: report("encode", share))
+        clock.lap("encode")
+    return SeparateResult(
+        stems=files,
+        duration_s=song.length_samples / song.rate_hz,
+        timings_s=clock.laps_s,
+        shared_gain_db=20 * math.log10(gain),
+        non_finite_samples=decoder.non_finite_samples,
+    )
+
+
+def separate_audio(
+    separator: Separator,
+    audio: Audio,
+    stems: Sequence[str] | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> dict[str, Audio]:
+    """Separate sound in memory.
+
+    Args:
+        separator: a model, ready on its device.
+        audio: mono or stereo, at any rate.
+        stems: kinds wanted, all of the model's when None; `no_<kind>` is the mix without a kind.
+        on_progress: called with the share done; an exception raised in it stops the work.
+
+    Returns:
+        By kind, stems with the rate, channels and length of `audio`.
+
+    Raises:
+        InvalidInput: a stem that is not this model's.
+        OutOfMemory: the device can't hold one segment.
+    """
+    with ExitStack() as stack:
+        wanted = separator.stems if stems is None else tuple(stems)
+        made = _separate(stack, separator, audio, wanted, on_progress)
+        return {stem.kind: Audio(stem.read(0, stem.length_samples), stem.rate_hz) for stem in made}
+
+
+def _separate(
+    stack: ExitStack,
+    separator: Separator,
+    song: SampleSource,
+    wanted: Sequence[str],
+    on_progress: Callable[[float], None] | None,
+) -> tuple[Stem, ...]:
+    """Stems at the song's rate and channels. What they need stays open as long as `stack`."""
+    made = recipes(separator.stems, separator.residual_stem, wanted)
+    computed = computed_stems(made)
+    mix = stack.enter_context(Spool(separator.rate_hz, separator.channels))
+    resample = StreamResampler(song.rate_hz, separator.rate_hz, song.channels)
+    for start, stop in _spans(song):
+        block = resample.process(song.read(start, stop), last=stop == song.length_samples)
+        mix.append(block.expand(separator.channels, -1))
+
+    parts = {kind: stack.enter_context(Spool(song.rate_hz, song.channels)) for kind in computed}
+    back = [
+        StreamResampler(
+            separator.rate_hz, song.rate_hz, song.channels, length_samples=song.length_samples
+        )
+        for _ in computed
+    ]
+    position = 0
+    for blocks in separator.stream(mix, computed, on_progress=on_progress):
+        position += blocks.shape[-1]
+        for block, part, resample in zip(blocks, parts.values(), back, strict=True):
+            folded = block if song.channels == separator.channels else block.mean(0, keepdim=True)
+            part.append(resample.process(folded, last=position == mix.length_samples))
+    return tuple(Stem(recipe, song, parts) for recipe in made)
+
+
+def _spans(source: SampleSource) -> Iterator[tuple[int, int]]:
+    length = source.length_samples
+    for start in range(0, length, _BLOCK_SAMPLES):
+        yield start, min(length, start + _BLOCK_SAMPLES)
+
+
+def _shared_gain(stems: Sequence[Stem], limit: float | None) -> float:
+    """The factor, 1 or less, that brings the highest peak of all stems down to `limit`."""
+    if limit is None:
+        return 1.0
+    peak = max(
+        float(stem.read(start, stop).abs().max()) for stem in stems for start, stop in _spans(stem)
+    )
+    return min(1.0, limit / peak) if peak else 1.0
+
+
+def _write(
+    stems: Sequence[Stem],
+    request: SeparateRequest,
+    gain: float,
+    on_progress: Callable[[float], None],
+) -> tuple[StemFile, ...]:
+    """Encode all stems at once, each in a thread; none gets its name before all are whole."""
+    progress = _SharedProgress(on_progress, sum(stem.length_samples for stem in stems))
+    with ExitStack() as files, ThreadPoolExecutor(os.cpu_count()) as pool:
+        writers = [
+            files.enter_context(
+                open_writer(request.targets[stem.kind], stem.rate_hz, stem.channels, request.encode)
+            )
+            for stem in stems
+        ]
+        jobs = [
+            pool.submit(_write_stem, stem, writer, gain, progress)
+            for stem, writer in zip(stems, writers, strict=True)
+        ]
+        try:
+            loudness = [job.result() for job in jobs]
+        except BaseException:
+            progress.stop()
+            raise
+        pool.shutdown()
+    return tuple(
+        StemFile(
+            kind=stem.kind,
+            path=request.targets[stem.kind],
+            duration_s=stem.length_samples / stem.rate_hz,
+            loudness_lufs=loudness_lufs,
+        )
+        for stem, loudness_lufs in zip(stems, loudness, strict=True)
+    )
+
+
+def _write_stem(
+    stem: Stem, writer: AudioWriter, gain: float, progress: _SharedProgress
+) -> float | None:
+    meter = LoudnessMeter(stem.rate_hz, stem.channels)
+    for start, stop in _spans(stem):
+        block = gain * stem.read(start, stop)
+        meter.add(block)
+        writer.write(block)
+        progress.advance(stop - start)
+    return meter.integrated_lufs()
+
+
+class _SharedProgress:
+    """Progress that several threads make together, and the flag that stops them."""
+
+    def __init__(self, on_progress: Callable[[float], None], total: int) -> None:
+        self._on_progress = on_progress
+        self._total = total
+        self._done = 0
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def advance(self, samples: int) -> None:
+        with self._lock:
+            if self._stopped:
+                raise Canceled
+            self._done += samples
+            self._on_progress(self._done / self._total)
+
+
+class _Clock:
+    """Seconds between laps, by stage."""
+
+    def __init__(self) -> None:
+        self.laps_s: dict[Stage, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: Stage) -> None:
+        now = time.perf_counter()
+        self.laps_s[stage] = now - self._last
+        self._last = now
