@@ -9,7 +9,7 @@ import typer
 
 from mashup_worker.commands.failure import fail
 from mashup_worker.commands.progress import song_progress
-from mashup_worker.errors import EXIT_USAGE, ModelUnavailable
+from mashup_worker.errors import EXIT_USAGE, ModelUnavailable, StorageFailed
 from mashup_worker.models.load import LITE, load_separator
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def load_model(request: ModelRequest, settings: Settings, quiet: bool) -> Loaded
     """Load what was asked for. `auto` falls back to `lite`, with a line on stderr.
 
     Raises:
-        ModelUnavailable, DeviceUnavailable, InvalidInput, OutOfMemory: as `load_separator`.
+        MashupError: as `load_separator`.
     """
     from mashup_worker.models.store import WeightStore
 
@@ -82,7 +82,7 @@ def load_model(request: ModelRequest, settings: Settings, quiet: bool) -> Loaded
         on_fetch = (lambda done, total: report("fetch", done / total)) if report else None
         try:
             separator = load_separator(name, request.options, store, request.repository, on_fetch)
-        except ModelUnavailable as error:
+        except (ModelUnavailable, StorageFailed) as error:
             if request.name != AUTO:
                 raise
             fallback_reason = error.message

@@ -66,11 +66,9 @@ def load_bag(name: str, folder: Path) -> BagOfModels:
     if not _NAME.fullmatch(name):
         raise ModelUnavailable(f"{name!r} can't be a model's name")
     definition = _definition(name, folder)
-    networks = [_load_network(signature, folder) for signature in definition["models"]]
+    networks: list[Any] = [_load_network(signature, folder) for signature in definition["models"]]
     try:
-        return BagOfModels(
-            cast("Any", networks), definition.get("weights"), definition.get("segment")
-        )
+        return BagOfModels(networks, definition.get("weights"), definition.get("segment"))
     except (AssertionError, TypeError, ZeroDivisionError) as error:
         raise ModelUnavailable(
             f"{folder / name}.yaml combines networks that do not fit together"

@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     """Called with the bytes done and the bytes of the whole model."""
 
 
-__all__ = ["VerifyReport", "WeightStore", "check_sha256", "expected_digests"]
-
-
 @dataclass(frozen=True)
 class VerifyReport:
     """A model whose files are what they should be.

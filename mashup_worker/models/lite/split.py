@@ -52,9 +52,7 @@ def split_masks(magnitude: Tensor, frequencies_hz: Tensor) -> SplitMasks:
     Shape: `magnitude` is `(context + frames + context, bins)`, `frequencies_hz` is `(bins,)`.
     """
     context = SIZE_FRAMES // 2
-    lasting, striking = harmonic_percussive(
-        magnitude, size_frames=SIZE_FRAMES, size_bins=SIZE_BINS
-    )
+    lasting, striking = harmonic_percussive(magnitude, size_frames=SIZE_FRAMES, size_bins=SIZE_BINS)
     excess = (magnitude - lasting).clamp(min=0) * _low_pass(frequencies_hz, KICK_BAND_HZ)
     striking = torch.maximum(striking / HARMONIC_MARGIN, excess)
     drums = soft_mask(striking, lasting)[context : len(magnitude) - context]

@@ -1,0 +1,60 @@
+# Everything here works with Python 3.11 or later and make alone.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL ?= lite
+DEMO_OUTPUT ?= demo-output
+
+.PHONY: help install demo test lint format samples bench clean
+
+help:
+	@echo "make demo      install, separate the sample songs, and write a report to listen to"
+	@echo "make test      install what the tests need and run them"
+	@echo "make lint      check style and types"
+	@echo "make format    put the code into the project's format"
+	@echo "make samples   render the sample songs again"
+	@echo "make bench     measure quality, speed and memory (slow)"
+	@echo "make clean     remove what these made"
+
+install: $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(BIN)/python samples/demo.py --model $(MODEL) --output-dir $(DEMO_OUTPUT)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+samples: $(VENV)/.installed
+	$(BIN)/python samples/render.py
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.lite
+	$(BIN)/python -m benchmarks.parity
+	$(BIN)/python -m benchmarks.memory
+
+clean:
+	rm -rf $(VENV) $(DEMO_OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is needed; name it: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing into $(VENV): a minute or two, most of it torch ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

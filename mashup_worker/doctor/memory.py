@@ -1,0 +1,88 @@
+"""Memory of the machine and of its GPUs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mashup_worker.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from mashup_worker.settings import Settings
+
+GIB = 1 << 30
+
+LOW_RAM_BYTES = 4 * GIB
+"""A ten-minute song stays below this on the CPU."""
+
+LOW_GPU_BYTES = 3 * GIB
+"""Least that Demucs asks of a GPU, by its README."""
+
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
+MEMINFO = Path("/proc/meminfo")
+
+
+def check(_settings: Settings) -> Finding:
+    """How much there is, and how much of it is free."""
+    total_bytes, free_bytes = ram_bytes()
+    gpus = _gpus()
+    details = {"ram_bytes": total_bytes, "ram_free_bytes": free_bytes, "gpus": gpus}
+    parts = [_amount("RAM", total_bytes, free_bytes)]
+    parts += [
+        _amount(f"GPU {gpu['index']}", gpu["memory_bytes"], gpu["free_bytes"]) for gpu in gpus
+    ]
+    message = "; ".join(parts)
+    if free_bytes < LOW_RAM_BYTES:
+        return Finding(
+            "memory", "warning", message, "free some RAM: long songs need up to 4 GiB", details
+        )
+    if any(gpu["free_bytes"] < LOW_GPU_BYTES for gpu in gpus):
+        return Finding(
+            "memory", "warning", message, "free GPU memory: Demucs wants 3 GiB or more", details
+        )
+    return Finding("memory", "ok", message, details=details)
+
+
+def _amount(what: str, total_bytes: int, free_bytes: int) -> str:
+    return f"{what} {total_bytes / GIB:.1f} GiB, {free_bytes / GIB:.1f} GiB free"
+
+
+def ram_bytes() -> tuple[int, int]:
+    """Bytes of RAM that this process may use, and how many of them are free.
+
+    A container's limit counts where it is below what the machine has.
+    """
+    page = os.sysconf("SC_PAGE_SIZE")
+    total = page * os.sysconf("SC_PHYS_PAGES")
+    free = _available() or total
+    try:
+        limit, used = int(CGROUP_LIMIT.read_text()), int(CGROUP_USED.read_text())
+    except (OSError, ValueError):
+        return total, free
+    return min(total, limit), min(free, max(0, limit - used))
+
+
+def _available() -> int | None:
+    """What the kernel would give without swapping; None where it does not say."""
+    try:
+        lines = MEMINFO.read_text().splitlines()
+        return next(
+            1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")
+        )
+    except (OSError, StopIteration):
+        return None
+
+
+def _gpus() -> list[dict[str, Any]]:
+    try:
+        import torch
+
+        found = []
+        for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+            free_bytes, memory_bytes = torch.cuda.mem_get_info(index)
+            found.append({"index": index, "memory_bytes": memory_bytes, "free_bytes": free_bytes})
+    except (ImportError, OSError, RuntimeError):
+        return []  # the checks of torch and of the device say why
+    return found

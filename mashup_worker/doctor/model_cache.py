@@ -1,0 +1,79 @@
+"""The cache of weights."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mashup_worker.doctor.finding import Finding
+from mashup_worker.models.catalogue import catalogue
+from mashup_worker.models.store import WeightStore
+
+if TYPE_CHECKING:
+    from mashup_worker.settings import Settings
+
+DEFAULT_MODEL = "htdemucs"
+
+
+def check(settings: Settings) -> Finding:
+    """Whether weights are there, or could be put there."""
+    folder = settings.model_cache
+    store = WeightStore(settings)
+    cached = [name for name in store.names() if store.has(name)]
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    free_bytes = shutil.disk_usage(place).free
+    writable = _is_writable(place)
+    details = {
+        "folder": str(folder),
+        "cached": cached,
+        "free_bytes": free_bytes,
+        "writable": writable,
+        "mirror": settings.model_mirror,
+        "offline": settings.offline,
+    }
+    holds = f"{folder} holds {', '.join(cached) or 'no models'}"
+    if not writable:
+        return Finding(
+            "model cache",
+            "note" if cached else "warning",
+            f"{holds}; {place} can't be written",
+            "make it writable, or set MASHUP_MODEL_CACHE to a folder that is",
+            details,
+        )
+    mirror = settings.model_mirror
+    if mirror and "://" not in mirror and not Path(mirror).expanduser().is_dir():
+        return Finding(
+            "model cache",
+            "warning",
+            f"{holds}; the mirror {mirror} is not a folder",
+            "correct or unset MASHUP_MODEL_MIRROR",
+            details,
+        )
+    if DEFAULT_MODEL not in cached:
+        if free_bytes < catalogue()[DEFAULT_MODEL].size_bytes:
+            return Finding(
+                "model cache",
+                "warning",
+                f"{holds}; {place} has no space for one",
+                "free some space, or set MASHUP_MODEL_CACHE to another disk",
+                details,
+            )
+        return Finding(
+            "model cache",
+            "note",
+            holds,
+            f"fetch the default model with `mashup models pull {DEFAULT_MODEL}`",
+            details,
+        )
+    return Finding("model cache", "ok", f"{holds}; {free_bytes / 1e9:.0f} GB free", details=details)
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether a file can be made; asking for permission bits misses read-only disks and root."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,70 @@
+"""Rooms import in one direction, and importing does no work."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mashup_worker
+
+PACKAGE = Path(mashup_worker.__file__).parent
+
+MAY_IMPORT = {
+    "audio": set[str](),
+    "dsp": {"audio"},
+    "models": {"audio", "dsp"},
+    "pipelines": {"audio", "dsp", "models"},
+    "report": {"audio", "dsp"},
+    "doctor": {"models"},
+}
+"""Room to the rooms it may know. `errors` and `settings` are open to all; `cli` and `commands`
+know everything, and nothing knows them."""
+
+OPEN_TO_ALL = {"errors", "settings"}
+
+
+def imported_rooms(module: Path) -> set[str]:
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names += [a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names]
+    return {name.split(".")[1] for name in names if name.startswith("mashup_worker.")}
+
+
+def test_every_room_is_in_the_table() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    assert rooms == MAY_IMPORT.keys() | {"commands"}
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_point_one_way(room: str) -> None:
+    allowed = MAY_IMPORT[room] | OPEN_TO_ALL | {room}
+    wrong = {
+        f"{module.relative_to(PACKAGE)} imports {target}"
+        for module in (PACKAGE / room).rglob("*.py")
+        for target in imported_rooms(module) - allowed
+    }
+    assert not wrong
+
+
+def run_python(code: str) -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_pipelines_need_no_server_library() -> None:
+    blocked = ("redis", "rq", "psycopg", "boto3")
+    run_python(
+        f"import sys; sys.modules.update(dict.fromkeys({blocked}))\n"
+        "import mashup_worker.pipelines.separate"
+    )
+
+
+def test_the_command_line_starts_without_torch() -> None:
+    run_python(
+        "import sys, mashup_worker.cli\n"
+        "heavy = {'torch', 'demucs', 'librosa', 'scipy', 'huggingface_hub'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
