@@ -36,7 +36,7 @@ class Song:
 
 
 def find_songs(arguments: Sequence[str], output_dir: Path | None = None) -> list[Song]:
-    """The songs that `arguments` name, in their order, each once.
+    """The songs that `arguments` name, in their order, each once and each with a name of its own.
 
     Folders are searched through and through, hidden files and whatever lies in `output_dir` left
     out, and give names with the path below the folder. A glob is taken as a name where a file has
@@ -46,7 +46,22 @@ def find_songs(arguments: Sequence[str], output_dir: Path | None = None) -> list
     for argument in arguments:
         for song in _expand(argument, output_dir):
             songs.setdefault(song.path.resolve(), song)
-    return list(songs.values())
+    by_track: dict[str, list[Song]] = {}
+    for song in songs.values():
+        by_track.setdefault(song.track, []).append(song)
+    return [
+        song if len(by_track[song.track]) == 1 else _told_apart(song, by_track[song.track])
+        for song in songs.values()
+    ]
+
+
+def _told_apart(song: Song, namesakes: Sequence[Song]) -> Song:
+    """The song, called by its path below the folder that it shares with its namesakes."""
+    shared = os.path.commonpath([one.path.resolve().parent for one in namesakes])
+    names = [one.path.resolve().relative_to(shared) for one in namesakes]
+    name = song.path.resolve().relative_to(shared)
+    alone = sum(other.with_suffix("") == name.with_suffix("") for other in names) == 1
+    return Song(song.path, (name.with_suffix("") if alone else name).as_posix())
 
 
 def _expand(argument: str, output_dir: Path | None) -> Iterator[Song]:

@@ -106,7 +106,7 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
     half = _HALF.get(precision)
     try:
         with (
-            torch.inference_mode(),
+            torch.no_grad(),
             torch.autocast(device.type, dtype=half, enabled=half is not None),
         ):
             yield

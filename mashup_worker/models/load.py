@@ -37,9 +37,10 @@ def load_separator(
         InvalidInput: options that mean nothing.
     """
     if name == LITE and repository is None:
+        from mashup_worker.models.device import resolve_device
         from mashup_worker.models.lite.separator import load_lite
 
-        return load_lite(device=options.device, precision=options.precision)
+        return load_lite(str(resolve_device(options.device)), options.precision)
     from mashup_worker.models.demucs_engine import DemucsSeparator
     from mashup_worker.models.repository import load_bag
 

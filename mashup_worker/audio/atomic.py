@@ -1,0 +1,47 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mashup_worker.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A temporary name beside `target` that becomes `target` when the block ends well.
+
+    The folder is made if it isn't there. When the block raises, Ctrl-C included, the temporary
+    file is removed and a file already at `target` stays as it was.
+
+    Yields:
+        A path at which nothing exists yet; the block must write a file there.
+
+    Raises:
+        StorageFailed: the folder can't be made, or the file can't be renamed.
+    """
+    # Few characters of the name, since the whole may have 255 bytes.
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    try:
+        yield temporary
+        try:
+            temporary.replace(target)
+        except OSError as error:
+            raise cannot_write(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def cannot_write(target: Path, error: OSError) -> StorageFailed:
+    """The error for a file that could not be written, naming it and the reason."""
+    return StorageFailed(f"can't write {target}: {error.strerror or error}")

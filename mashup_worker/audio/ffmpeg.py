@@ -1,0 +1,178 @@
+"""Decoding through ffmpeg what libsndfile doesn't know: AAC, M4A, WebM, WMA and more.
+
+ffmpeg is told the one demuxer that the file's first bytes call for and may open files and pipes
+only, so a playlist that names other files or addresses is never followed. `pydub` asks ffprobe
+what is inside; the samples are streamed straight from ffmpeg, since `pydub` itself would hold the
+whole song in memory as 16-bit integers.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mashup_worker.audio.source import (
+    AudioInfo,
+    block_samples,
+    check_complete,
+    check_form,
+)
+from mashup_worker.errors import UnsupportedAudio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mashup_worker.audio.source import Block
+
+_DEMUXERS = (
+    (4, b"ftyp", "mov"),
+    (4, b"moov", "mov"),
+    (4, b"mdat", "mov"),
+    (4, b"wide", "mov"),
+    (0, b"\x1a\x45\xdf\xa3", "matroska"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
+    (0, b"OggS", "ogg"),
+    (0, b"FLV\x01", "flv"),
+    (0, b".RMF", "rm"),
+    (8, b"WAVE", "wav"),
+    (8, b"AVI ", "avi"),
+    (8, b"AIFC", "aiff"),
+    (0, b"caff", "caf"),
+    (0, b"wvpk", "wv"),
+    (0, b"MAC ", "ape"),
+    (0, b"TTA1", "tta"),
+    (0, b"MPCK", "mpc8"),
+    (0, b"DSD ", "dsf"),
+    (0, b"#!AMR", "amr"),
+    (0, b"\x0b\x77", "ac3"),
+    (0, b"\x7f\xfe\x80\x01", "dts"),
+    (0, b"\x00\x00\x01\xba", "mpeg"),
+    (0, b"\x47", "mpegts"),
+)
+"""Offset, bytes found there, demuxer."""
+
+_LAYOUTS = {3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""Names of the WAV channel orders that the fold expects."""
+
+
+def demuxer_of(path: Path) -> str | None:
+    """The ffmpeg demuxer that the first bytes of a file call for; None for files of no known kind.
+
+    AAC frames and MP3 frames start with 12 or 11 set bits, possibly behind an ID3 tag.
+    """
+    with path.open("rb") as file:
+        head = file.read(16)
+        if head[:3] == b"ID3":
+            file.seek(10 + sum((byte & 0x7F) << 7 * i for i, byte in enumerate(head[9:5:-1])))
+            head = file.read(16)
+    if len(head) > 1 and head[0] == 0xFF and head[1] >= 0xE0:
+        return "mp3" if head[1] & 0x06 else "aac"
+    for offset, magic, demuxer in _DEMUXERS:
+        if head[offset : offset + len(magic)] == magic:
+            return demuxer
+    return None
+
+
+def ffmpeg_found() -> bool:
+    """Whether ffmpeg, with its ffprobe, is on PATH."""
+    return all(shutil.which(program) for program in ("ffmpeg", "ffprobe"))
+
+
+class FfmpegSource:
+    """The first audio stream of a file, through the demuxer named.
+
+    Raises:
+        UnsupportedAudio: ffmpeg finds no audio in the file.
+    """
+
+    vorbis_order = False
+
+    def __init__(self, path: Path, demuxer: str) -> None:
+        self._path = path.absolute()
+        self._demuxer = demuxer
+        self._process: subprocess.Popen[bytes] | None = None
+        media = _media(self._path, path)
+        if demuxer not in str(media.get("format", {}).get("format_name")).split(","):
+            raise UnsupportedAudio(f"{path} can't be decoded: its contents contradict its header")
+        streams = media["streams"]
+        audio = [stream for stream in streams if stream.get("codec_type") == "audio"]
+        if not audio or "sample_rate" not in audio[0]:
+            raise UnsupportedAudio(f"{path} holds no audio that ffmpeg decodes")
+        self._index = int(audio[0]["index"])
+        # Matroska tells one length for all of its streams.
+        timed = audio[0] if len(streams) > 1 else {**media["format"], **audio[0]}
+        self.info = AudioInfo(
+            path=path,
+            container=demuxer,
+            codec=str(audio[0].get("codec_name", "unknown")),
+            rate_hz=int(audio[0]["sample_rate"]),
+            channels=int(audio[0]["channels"]),
+            claimed_duration_s=float(timed["duration"]) if "duration" in timed else None,
+        )
+        check_form(self.info)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield float32 arrays of shape `(samples, channels)`, about a second each."""
+        count = 0
+        channels = self.info.channels
+        size = 4 * channels * block_samples(self.info.rate_hz, channels)
+        with tempfile.TemporaryFile() as log:
+            process = self._process = subprocess.Popen(
+                self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+            )
+            while data := process.stdout.read(size) if process.stdout else b"":
+                block = np.frombuffer(bytearray(data), "<f4").reshape(-1, channels)
+                count += len(block)
+                yield block
+            if process.wait():
+                log.seek(0)
+                raise UnsupportedAudio(
+                    f"{self.info.path} can't be decoded: ffmpeg says {_first_line(log.read())}"
+                )
+        check_complete(self.info, count, self._declared_frames())
+
+    def close(self) -> None:
+        """Stop ffmpeg."""
+        if self._process is not None and self._process.stdout is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+
+    def _declared_frames(self) -> int | None:
+        # Elsewhere the duration is a guess from the bitrate.
+        if self._demuxer not in ("mov", "matroska", "caf") or self.info.claimed_duration_s is None:
+            return None
+        return int(self.info.claimed_duration_s * self.info.rate_hz)
+
+    def _command(self) -> list[str]:
+        channels = self.info.channels
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]
+        command += ["-f", self._demuxer, "-i", f"file:{self._path}", "-map", f"0:{self._index}"]
+        command += ["-ar", str(self.info.rate_hz), "-ac", str(channels)]
+        if channels in _LAYOUTS:
+            command += ["-af", f"aformat=channel_layouts={_LAYOUTS[channels]}"]
+        return [*command, "-f", "f32le", "pipe:1"]
+
+
+def _media(absolute: Path, path: Path) -> dict[str, Any]:
+    """What ffprobe says of a file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydub warns of the Python it was written for.
+        from pydub.utils import mediainfo_json
+    try:
+        media: dict[str, Any] = mediainfo_json(str(absolute))
+    except (KeyError, IndexError, ValueError, OSError) as error:
+        raise UnsupportedAudio(f"{path} can't be decoded: ffprobe makes no sense of it") from error
+    if not media.get("streams"):
+        raise UnsupportedAudio(f"{path} can't be decoded: ffprobe makes no sense of it")
+    return media
+
+
+def _first_line(log: bytes) -> str:
+    return next(iter(log.decode(errors="replace").splitlines()), "nothing")

@@ -1,0 +1,204 @@
+"""Decoding in the process through libsndfile."""
+
+from __future__ import annotations
+
+import os
+import re
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import soundfile
+
+from mashup_worker.audio.mpeg import FrameReader
+from mashup_worker.audio.source import (
+    AudioInfo,
+    block_samples,
+    check_complete,
+    check_form,
+    truncated,
+)
+from mashup_worker.errors import UnsupportedAudio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from mashup_worker.audio.source import Block
+
+_CONTAINERS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3", "AIFF", "CAF", "AU"}
+"""What libsndfile recognises by content alone; its other formats match by accident."""
+
+_UNKNOWN_FRAMES = 1 << 48
+"""libsndfile's stand-ins for an unknown length lie above."""
+
+_UNKNOWN_SIZES = (range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100000000))
+"""Chunk sizes written by programs that couldn't seek back to fill in the real one."""
+
+_SIZE_IN_LOG = re.compile(r"^\s*(?:data|SSND|riff) : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_FRAMES_IN_LOG = re.compile(r"does not match value from 'ds64' chunk of (\d+)")
+
+
+class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
+    """Reads without the seek that `soundfile` adds to every read, since that garbles Opus."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+class SndfileSource:
+    """WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF and their kin.
+
+    Raises:
+        UnsupportedAudio: libsndfile doesn't decode this file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._frames: FrameReader | None = None
+        self._pipe: _Pipe | None = None
+        self._descriptor = os.open(path, os.O_RDONLY)
+        try:
+            self._file = self._open(path)
+            self.info = self._describe(path)
+            check_form(self.info)
+        except soundfile.LibsndfileError as error:
+            self.close()
+            raise UnsupportedAudio(f"{path} can't be decoded: {_reason(error)}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def vorbis_order(self) -> bool:
+        """Whether channels come in the order of Vorbis instead of WAV."""
+        return self._file.subtype in ("VORBIS", "OPUS")
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield float32 arrays of shape `(samples, channels)`, about a second each."""
+        count = 0
+        size = block_samples(self.info.rate_hz, self.info.channels)
+        while True:
+            try:
+                block = self._file.read(size, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise UnsupportedAudio(
+                    f"{self.info.path} is truncated or damaged after about "
+                    f"{count / self.info.rate_hz:.1f} s: {_reason(error)}"
+                ) from error
+            if not len(block):
+                break
+            count += len(block)
+            yield block
+        check_complete(self.info, count, self._declared_frames)
+        if self._frames is not None and self._frames.ends_inside_frame:
+            raise truncated(self.info, count)
+
+    def close(self) -> None:
+        """Give back files and the thread that feeds them."""
+        if hasattr(self, "_file"):
+            self._file.close()
+        if self._pipe is not None:
+            self._pipe.join()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open(self, path: Path) -> _ForwardOnly:
+        frames = FrameReader(self._descriptor)
+        if frames.found:
+            self._frames = frames
+            return self._open_pipe(frames)
+        file = _ForwardOnly(os.dup(self._descriptor))
+        if file.format not in _CONTAINERS:
+            file.close()
+            raise UnsupportedAudio(f"{path} can't be decoded: it is not audio")
+        if file.format in ("WAV", "WAVEX") and file.frames == 0:
+            chunks = _sized_wave(self._descriptor)
+            if chunks is not None:
+                file.close()
+                return self._open_pipe(chunks)
+        return file
+
+    def _open_pipe(self, chunks: Iterable[bytes]) -> _ForwardOnly:
+        self._pipe = _Pipe(chunks)
+        return _ForwardOnly(self._pipe.read_end)
+
+    def _describe(self, path: Path) -> AudioInfo:
+        file = self._file
+        sized_by_us = self._pipe is not None and self._frames is None
+        self._declared_frames = None if sized_by_us else _declared_frames(file)
+        frames = self._declared_frames
+        if frames is None and file.format == "OGG":
+            frames = file.frames
+        return AudioInfo(
+            path=path,
+            container=file.format,
+            codec=file.subtype,
+            rate_hz=file.samplerate,
+            channels=file.channels,
+            claimed_duration_s=None if frames is None else frames / file.samplerate,
+        )
+
+
+class _Pipe:
+    """Bytes that a thread feeds to whoever reads `read_end`, until that is closed."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self.read_end, write_end = os.pipe()
+        self._thread = Thread(target=self._feed, args=(write_end, chunks), daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    @staticmethod
+    def _feed(write_end: int, chunks: Iterable[bytes]) -> None:
+        try:
+            with open(write_end, "wb", buffering=0) as pipe:
+                for chunk in chunks:
+                    pipe.write(chunk)
+        except OSError:
+            pass  # The reader has closed its end, having seen enough.
+
+
+def _sized_wave(descriptor: int) -> Iterator[bytes] | None:
+    """The bytes of a WAV whose writer left 0 as size of the data, with a size that covers it all.
+
+    None where the file really holds no data.
+    """
+    head = os.pread(descriptor, 4096, 0)
+    size_at = head.find(b"data\0\0\0\0") + 4
+    if size_at < 4 or os.fstat(descriptor).st_size <= size_at + 4:
+        return None
+
+    def chunks() -> Iterator[bytes]:
+        yield head[:size_at] + b"\xff\xff\xff\xff" + head[size_at + 4 :]
+        position = len(head)
+        while chunk := os.pread(descriptor, 1 << 16, position):
+            yield chunk
+            position += len(chunk)
+
+    return chunks()
+
+
+def _declared_frames(file: soundfile.SoundFile) -> int | None:
+    """Samples a channel that the header promises; None where it promises nothing.
+
+    libsndfile cuts the length of WAV and AIFF to what the file holds; the header's own size
+    is only in its log.
+    """
+    if file.format == "OGG" or file.frames >= _UNKNOWN_FRAMES:
+        return None
+    log = file.extra_info
+    if match := _FRAMES_IN_LOG.search(log):
+        return int(match[1])
+    if match := _SIZE_IN_LOG.search(log):
+        claimed, actual = int(match[1]), int(match[2])
+        if any(claimed in sizes for sizes in _UNKNOWN_SIZES):
+            return None
+        if actual:
+            return int(file.frames * claimed / actual)
+    return int(file.frames)
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return str(error.error_string).removeprefix("Error : ").rstrip(".").strip().lower()

@@ -1,0 +1,123 @@
+"""Samples that don't fit memory."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from tempfile import SpooledTemporaryFile
+from threading import Lock
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from mashup_worker.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Self
+
+_BYTES_PER_SAMPLE = 4
+
+
+class Spool:
+    """Sound that grows at the end and can be read anywhere, in memory while small, then on disk.
+
+    The file on disk has no name: it vanishes with the process, however that ends. Use the spool
+    as a context manager. Threads may read it at the same time.
+
+    Args:
+        rate_hz: samples a second.
+        channels: channels of everything appended.
+        memory_bytes: how much stays in memory.
+        folder: where the file on disk lives; the system's temporary folder when None.
+    """
+
+    def __init__(
+        self,
+        rate_hz: int,
+        channels: int,
+        *,
+        memory_bytes: int = 256 << 20,
+        folder: Path | None = None,
+    ) -> None:
+        self._rate_hz = rate_hz
+        self._channels = channels
+        self._length_samples = 0
+        self._lock = Lock()
+        self._lock = Lock()
+        self._file = SpooledTemporaryFile(  # noqa: SIM115 - closed by `close`
+            max_size=max(1, memory_bytes),  # 0 would mean no limit.
+            dir=None if folder is None else str(folder),
+        )
+
+    @property
+    def rate_hz(self) -> int:
+        """Samples a second."""
+        return self._rate_hz
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self._channels
+
+    @property
+    def length_samples(self) -> int:
+        """Samples a channel so far."""
+        return self._length_samples
+
+    def append(self, samples: Tensor) -> None:
+        """Add `samples` of shape `(channels, samples)` at the end.
+
+        Raises:
+            StorageFailed: the disk is full.
+        """
+        if samples.shape[0] != self._channels:
+            raise ValueError(f"{samples.shape[0]} channels for a spool of {self._channels}")
+        interleaved = samples.detach().to("cpu", torch.float32).T.contiguous()
+        with self._position(self._length_samples):
+            self._file.write(interleaved.numpy().tobytes())
+        self._length_samples += samples.shape[1]
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Samples `start` up to `stop`, shape `(channels, stop - start)`."""
+        if not 0 <= start <= stop <= self._length_samples:
+            raise IndexError(f"samples {start} to {stop} of {self._length_samples}")
+        data = bytearray((stop - start) * self._frame_bytes)
+        if not data:
+            return torch.zeros(self._channels, 0)
+        with self._position(start):
+            data[:] = self._file.read(len(data))
+        return torch.frombuffer(data, dtype=torch.float32).view(-1, self._channels).T.contiguous()
+
+    def blocks(self, block_samples: int) -> Iterator[Tensor]:
+        """Everything from the start, `block_samples` at a time; the last block may be shorter."""
+        for start in range(0, self._length_samples, block_samples):
+            yield self.read(start, min(start + block_samples, self._length_samples))
+
+    def close(self) -> None:
+        """Give the memory or the disk space back."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _frame_bytes(self) -> int:
+        return self._channels * _BYTES_PER_SAMPLE
+
+    @contextmanager
+    def _position(self, sample: int) -> Iterator[None]:
+        """The file at `sample`, for one thread."""
+        try:
+            with self._lock:
+                self._file.seek(sample * self._frame_bytes)
+                yield
+        except OSError as error:
+            raise StorageFailed(
+                f"can't store samples on disk: {error.strerror or error}"
+            ) from error

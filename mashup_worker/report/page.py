@@ -1,0 +1,175 @@
+"""A report as one HTML page that needs nothing else: no server, no network, no other file.
+
+Sound sits in the page as MP3, pictures as SVG paths and PNG. A page grows by about 3 MB for a
+30-second song of four stems and is meant for songs of minutes, not hours.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from math import isinf, isnan
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from mashup_worker.errors import StorageFailed
+from mashup_worker.report import pictures
+from mashup_worker.report.media import TrackMedia, read_track
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mashup_worker.report.content import Report, SongSection, Track
+
+HUES_DEG = {"vocals": 5.0, "drums": 70.0, "bass": 262.0, "other": 165.0, "guitar": 40.0}
+HUES_DEG |= {"piano": 310.0, "instrumental": 215.0}
+OTHER_HUES_DEG = (310.0, 120.0, 215.0, 340.0)
+STEM_CHROMA = 0.15
+
+LEAST_FULL_SCALE = 0.05
+"""Waveforms are stretched to their song's peak, but not beyond this, so that noise stays small."""
+
+
+@dataclass(frozen=True)
+class TrackView:
+    """A track as the page's template reads it."""
+
+    track: Track
+    hue_deg: float
+    chroma: float
+    columns: int
+    outline: str
+    body: str
+    spectrogram_on_light: str
+    spectrogram_on_dark: str
+    audio: str
+
+
+@dataclass(frozen=True)
+class SongView:
+    """A song as the page's template reads it."""
+
+    section: SongSection
+    span_s: float
+    ticks_s: tuple[float, ...]
+    mix: TrackView
+    stems: tuple[TrackView, ...]
+
+
+def render_report(report: Report) -> str:
+    """The report as HTML text, sound and pictures included.
+
+    Raises:
+        UnsupportedAudio: a track's file is missing or not readable as audio.
+    """
+    script = _static("player.js")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"clock": clock, "figure": figure}
+    return environment.from_string(_static("page.html")).render(
+        report=report,
+        songs=[_song_view(section) for section in report.songs],
+        style=_static("page.css"),
+        script=script,
+        script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        wave_height=2 * pictures.WAVE_UNITS,
+    )
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write the report to `path`, which holds the old file or the whole new one at any time.
+
+    Raises:
+        UnsupportedAudio: a track's file is missing or not readable as audio.
+        StorageFailed: the page can't be written.
+    """
+    text = render_report(report)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    except OSError as error:
+        raise StorageFailed(f"{path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def clock(seconds: float, digits: int = 0) -> str:
+    """Minutes and seconds, such as `1:05` or, with one digit, `1:05.3`."""
+    ticks = round(seconds * 10**digits)
+    minutes, rest = divmod(ticks, 60 * 10**digits)
+    width = 2 + (digits + 1 if digits else 0)
+    return f"{minutes}:{rest / 10**digits:0{width}.{digits}f}"
+
+
+def figure(value: float | None, digits: int = 1, *, sign: bool = False) -> str:
+    """A number for reading: a true minus, an infinity sign, and a dash for what is not known."""
+    if value is None or isnan(value):
+        return "\N{EN DASH}"
+    text = "\N{INFINITY}" if isinf(value) else f"{abs(value):.{digits}f}"
+    negative = value < 0 and text.strip("0.") != ""
+    return ("\N{MINUS SIGN}" if negative else "+" if sign else "") + text
+
+
+def _static(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _song_view(section: SongSection) -> SongView:
+    tracks = (section.mix, *section.stems)
+    span_s = max(0.001, section.duration_s, *(track.duration_s for track in tracks))
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        media = list(pool.map(lambda track: read_track(track.path, span_s), tracks))
+    full_scale = max(LEAST_FULL_SCALE, *(max(-m.low.min(), m.high.max()) for m in media))
+    loudest = max(float(m.mel_power.max()) for m in media)
+    hues = _hues([stem.kind for stem in section.stems])
+    views = [
+        _track_view(track, m, full_scale, loudest, hue)
+        for track, m, hue in zip(tracks, media, (None, *hues), strict=True)
+    ]
+    return SongView(section, span_s, _ticks(span_s), views[0], tuple(views[1:]))
+
+
+def _track_view(
+    track: Track, media: TrackMedia, full_scale: float, loudest: float, hue_deg: float | None
+) -> TrackView:
+    """The mix has no hue and is drawn in grey."""
+    hue, chroma = (hue_deg, STEM_CHROMA) if hue_deg is not None else (262.0, 0.02)
+    levels = pictures.spectrogram_levels(media.mel_power, loudest)
+    on_light, on_dark = (
+        _data_uri("image/png", pictures.png(levels[::-1], pictures.ramp(hue, chroma, dark=dark)))
+        for dark in (False, True)
+    )
+    return TrackView(
+        track=track,
+        hue_deg=hue,
+        chroma=chroma,
+        columns=len(media.low),
+        outline=pictures.wave_path(media.low, media.high, full_scale),
+        body=pictures.wave_path(-media.rms, media.rms, full_scale),
+        spectrogram_on_light=on_light,
+        spectrogram_on_dark=on_dark,
+        audio=_data_uri("audio/mpeg", media.mp3),
+    )
+
+
+def _hues(kinds: list[str]) -> list[float]:
+    spare = iter(OTHER_HUES_DEG * len(kinds))
+    return [HUES_DEG[kind] if kind in HUES_DEG else next(spare) for kind in kinds]
+
+
+def _ticks(span_s: float) -> tuple[float, ...]:
+    """Times to mark on the ruler: five to ten of them, at round seconds."""
+    steps = (0.01, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800)
+    step = next((s for s in steps if span_s / s <= 9), 3600)
+    return tuple(step * n for n in range(int(span_s * 0.9 / step) + 1))
+
+
+def _data_uri(media_type: str, data: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,108 @@
+"""Waveforms as SVG paths and spectrograms as PNG images, small enough to sit inside a page."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Bytes = NDArray[np.uint8]
+
+WAVE_UNITS = 60
+"""Half the height of a waveform's coordinate system; full scale maps to it."""
+
+RANGE_DB = 66.0
+"""Dynamic range of a spectrogram."""
+
+SHADES = 64
+"""Colours of a spectrogram: steps of about 1 dB, too fine to see."""
+
+
+def wave_path(low: Floats, high: Floats, full_scale: float) -> str:
+    """SVG path data of the area between two curves, one unit wide a column.
+
+    Args:
+        low: lower curve, shape `(columns,)`.
+        high: upper curve, shape `(columns,)`.
+        full_scale: the value that reaches the top, 2 x `WAVE_UNITS` high in all.
+    """
+    middle = WAVE_UNITS
+    top = np.rint(middle - np.clip(high / full_scale, -1, 1) * middle).astype(int)
+    bottom = np.rint(middle - np.clip(low / full_scale, -1, 1) * middle).astype(int)
+    bottom = np.maximum(bottom, top + 1)  # silence is a thin line
+    there = "h1".join(f"V{y}" for y in top)
+    back = "h-1".join(f"V{y}" for y in bottom[::-1])
+    return f"M0 {middle}{there}h1{back}h-1z"
+
+
+def spectrogram_levels(mel_power: Floats, loudest_power: float) -> Bytes:
+    """Shade of each band and column: 0 at `RANGE_DB` below `loudest_power` and under, top at it."""
+    floor = max(loudest_power, 1e-9) * 10 ** (-RANGE_DB / 10)
+    level_db = 10 * np.log10(np.maximum(mel_power, floor) / floor)
+    shades = np.rint(np.clip(level_db / RANGE_DB, 0, 1) * (SHADES - 1))
+    return shades.astype(np.uint8)
+
+
+def ramp(hue_deg: float, chroma: float, *, dark: bool) -> Bytes:
+    """Colours from a page's background through a hue to its opposite, lightness evenly spaced.
+
+    Made in OKLCH (Björn Ottosson, "A perceptual color space for image processing", 2020).
+
+    Args:
+        hue_deg: hue of the middle.
+        chroma: greatest chroma, 0 for greys.
+        dark: for a dark page, from near black to near white; otherwise from near white to dark.
+
+    Returns:
+        sRGB, shape `(SHADES, 3)`.
+    """
+    t = np.linspace(0, 1, SHADES)
+    lightness = 0.185 + 0.785 * t if dark else 0.955 - 0.675 * t
+    c = chroma * np.sin(np.pi * (t**0.8 if dark else t)) ** (0.8 if dark else 1.2)
+    hue = np.deg2rad(hue_deg + (50 if dark else -30) * (t - 0.5))
+    a, b = c * np.cos(hue), c * np.sin(hue)
+    lms = np.stack(
+        [
+            lightness + 0.3963377774 * a + 0.2158037573 * b,
+            lightness - 0.1055613458 * a - 0.0638541728 * b,
+            lightness - 0.0894841775 * a - 1.2914855480 * b,
+        ]
+    )
+    to_rgb = [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ]
+    linear = np.clip(np.array(to_rgb) @ lms**3, 0, 1)
+    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    shades: Bytes = np.rint(srgb.T * 255).astype(np.uint8)
+    return shades
+
+
+def png(pixels: Bytes, palette: Bytes) -> bytes:
+    """A PNG image of palette indices.
+
+    Args:
+        pixels: shape `(rows, columns)`, top row first.
+        palette: sRGB colours, shape `(colours, 3)`; the first is transparent.
+    """
+    height, width = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    rows = np.pad(pixels, ((0, 0), (1, 0)))
+    chunks = [
+        (b"IHDR", header),
+        (b"PLTE", palette.tobytes()),
+        (b"tRNS", b"\0"),
+        (b"IDAT", zlib.compress(rows.tobytes(), 9)),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )

@@ -1,0 +1,72 @@
+"""Sounds and files that the audio tests share."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from mashup_worker.audio.signal import Audio
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+needs_ffmpeg = pytest.mark.skipif(
+    not (shutil.which("ffmpeg") and shutil.which("ffprobe")), reason="ffmpeg is not installed"
+)
+
+
+LAYOUTS = {3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""ffmpeg's names for the channel orders of WAV."""
+
+
+def music(duration_s: float = 1.0, rate_hz: int = 44100, channels: int = 2) -> Audio:
+    """Tones and a little noise, different in each channel, peak below 0.8."""
+    times = torch.arange(round(duration_s * rate_hz)) / rate_hz
+    noise = torch.Generator().manual_seed(7)
+    rows = [
+        0.3 * torch.sin(2 * torch.pi * (220 + 110 * k) * times)
+        + 0.2 * torch.sin(2 * torch.pi * (997 + 31 * k) * times)
+        + 0.02 * torch.randn(len(times), generator=noise)
+        for k in range(channels)
+    ]
+    return Audio(torch.stack(rows).float(), rate_hz)
+
+
+def write(path: Path, audio: Audio, subtype: str = "PCM_16", container: str | None = None) -> Path:
+    """A file made by libsndfile, second by second."""
+    container = container or path.suffix[1:].upper()
+    form = {"subtype": subtype, "format": container}
+    with soundfile.SoundFile(path, "w", audio.rate_hz, audio.channels, **form) as file:
+        for block in audio.samples.split(audio.rate_hz, dim=1):  # type: ignore[no-untyped-call]
+            file.write(block.T.contiguous().numpy())
+    return path
+
+
+def ffmpeg(audio: Audio, path: Path, *options: str) -> Path:
+    """A file made by ffmpeg."""
+    layout = LAYOUTS.get(audio.channels)
+    form = ["-f", "f32le", "-ar", str(audio.rate_hz), "-ac", str(audio.channels)]
+    form += ["-channel_layout", layout] if layout else []
+    form += ["-i", "pipe:0"]
+    command = ["ffmpeg", "-v", "error", "-y", *form, *options, str(path)]
+    subprocess.run(command, input=audio.samples.T.contiguous().numpy().tobytes(), check=True)
+    return path
+
+
+def truncate(path: Path, share: float) -> Path:
+    """The same file without its end."""
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+def snr_db(wanted: torch.Tensor, got: torch.Tensor) -> float:
+    """Signal to noise ratio of two tensors of the same shape."""
+    noise = (wanted.double() - got.double()).square().sum().item()
+    return float(10 * np.log10(wanted.double().square().sum().item() / max(noise, 1e-30)))

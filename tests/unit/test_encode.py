@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import os
+import resource
+from typing import TYPE_CHECKING
+
+import pytest
+import soundfile
+import torch
+
+from mashup_worker.audio.atomic import atomic_path
+from mashup_worker.audio.decode import decode
+from mashup_worker.audio.encode import (
+    EncodeOptions,
+    Format,
+    integer_peak_limit,
+    open_writer,
+)
+from mashup_worker.audio.probe import probe
+from mashup_worker.audio.signal import Audio
+from mashup_worker.errors import InvalidInput, StorageFailed
+from tests.unit.audio_fixtures import music, snr_db
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ALL = [
+    EncodeOptions("flac", 16),
+    EncodeOptions("flac", 24),
+    EncodeOptions("wav", 16),
+    EncodeOptions("wav", 24),
+    EncodeOptions("wav", 32),
+    EncodeOptions("mp3"),
+    EncodeOptions("ogg"),
+]
+FORMATS: list[Format] = ["flac", "wav", "mp3", "ogg"]
+
+
+def encode(path: Path, audio: Audio, options: EncodeOptions, size: int = 30_000) -> int:
+    """Write in pieces; returns how many samples were clipped."""
+    with open_writer(path, audio.rate_hz, audio.channels, options) as writer:
+        for start in range(0, audio.length_samples, size):
+            writer.write(audio.samples[:, start : start + size])
+    return writer.clipped_samples
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+@pytest.fixture
+def file_limit() -> Iterator[None]:
+    """No file may grow beyond 64 KiB, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("options", ALL, ids=lambda o: f"{o.format}{o.bit_depth}")
+def test_every_format_comes_back_with_its_length_in_its_place(
+    options: EncodeOptions, channels: int, tmp_path: Path
+) -> None:
+    audio = music(2.3, 44100, channels)
+    path = tmp_path / f"a.{options.format}"
+    assert encode(path, audio, options) == 0
+    got = decode(path)
+    assert got.samples.shape == audio.samples.shape
+    least_db = {"flac16": 80, "flac24": 130, "wav16": 80, "wav24": 130, "wav32": 200}
+    wanted_db = least_db.get(f"{options.format}{options.bit_depth}", 15)
+    assert snr_db(audio.samples, got.samples) > wanted_db
+    assert names(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("rate_hz", [8000, 48000, 192000])
+@pytest.mark.parametrize("length", [1, 80, 1152, 5000])
+def test_short_sounds_at_any_rate(
+    format_: Format, rate_hz: int, length: int, tmp_path: Path
+) -> None:
+    audio = Audio(music(1.0, rate_hz, 1).samples[:, :length], rate_hz)
+    encode(tmp_path / "a", audio, EncodeOptions(format_))
+    got = decode(tmp_path / "a")
+    if format_ == "mp3" and rate_hz == 192000:
+        assert got.rate_hz == 48000
+        assert got.length_samples == max(1, (2 * length + 4) // 8)
+    else:
+        assert (got.rate_hz, got.length_samples) == (rate_hz, length)
+
+
+@pytest.mark.parametrize(("bit_depth", "subtype"), [(16, "PCM_16"), (24, "PCM_24")])
+@pytest.mark.parametrize("format_", ["wav", "flac"])
+def test_integers_are_rounded_to_the_nearest_and_never_wrap(
+    format_: Format, bit_depth: int, subtype: str, tmp_path: Path
+) -> None:
+    step = 2.0 ** (1 - bit_depth)
+    values = torch.tensor([[0.0, 0.4 * step, 0.6 * step, -0.6 * step, 1 - step, -1.0, 1.5, -1.5]])
+    options = EncodeOptions(format_, bit_depth)
+    assert encode(tmp_path / "a", Audio(values, 44100), options) == 2
+    assert soundfile.info(tmp_path / "a").subtype == subtype
+    written, _ = soundfile.read(tmp_path / "a")
+    expected = [0.0, 0.0, step, -step, 1 - step, -1.0, 1 - step, -1.0]
+    assert written.tolist() == expected
+
+
+@pytest.mark.parametrize("options", ALL[:5], ids=lambda o: f"{o.format}{o.bit_depth}")
+def test_the_peak_limit_is_what_fits(options: EncodeOptions, tmp_path: Path) -> None:
+    limit = integer_peak_limit(options)
+    peak = 1.7 if limit is None else limit
+    audio = Audio(torch.tensor([[peak, -peak, 0.0]]), 44100)
+    assert encode(tmp_path / "a", audio, options) == 0
+    assert torch.equal(decode(tmp_path / "a").samples, audio.samples)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_failure_leaves_nothing_and_spares_the_old_file(format_: Format, tmp_path: Path) -> None:
+    target = tmp_path / f"a.{format_}"
+    target.write_bytes(b"old")
+
+    def interrupted() -> None:
+        with open_writer(target, 44100, 2, EncodeOptions(format_)) as writer:
+            writer.write(music(1.0).samples)
+            assert len(names(tmp_path)) == 2
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert names(tmp_path) == [target.name]
+    assert target.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_file_appears_only_once_it_is_whole(format_: Format, tmp_path: Path) -> None:
+    target = tmp_path / "new" / f"a.{format_}"
+    with open_writer(target, 44100, 2, EncodeOptions(format_)) as writer:
+        writer.write(music(0.5).samples)
+        assert not target.exists()
+    assert probe(target).claimed_duration_s == pytest.approx(0.5)
+
+
+@pytest.mark.usefixtures("file_limit")
+@pytest.mark.parametrize("options", ALL, ids=lambda o: f"{o.format}{o.bit_depth}")
+@pytest.mark.parametrize("duration_s", [2.2, 6.0])
+def test_a_full_disk_is_said_so_and_leaves_nothing(
+    options: EncodeOptions, duration_s: float, tmp_path: Path
+) -> None:
+    noise = Audio(torch.rand(2, round(44100 * duration_s)) - 0.5, 44100)
+    target = tmp_path / f"a.{options.format}"
+    with pytest.raises(StorageFailed, match=rf"can't write .*a\.{options.format}: File too large"):
+        encode(target, noise, options)
+    assert not names(tmp_path)
+
+
+@pytest.mark.usefixtures("file_limit")
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_disk_that_fills_up_with_the_last_bytes(format_: Format, tmp_path: Path) -> None:
+    # Encoders hold bytes back until they are closed; those must not get lost either.
+    target, lengths = tmp_path / "a", {"flac": 15_000, "wav": 16_360, "mp3": 88_000, "ogg": 60_000}
+    outcomes = set()
+    for length in range(lengths[format_], lengths[format_] + 18_000, 2000):
+        noise = Audio(torch.rand(2, length) - 0.5, 44100)
+        try:
+            encode(target, noise, EncodeOptions(format_))
+        except StorageFailed:
+            outcomes.add("failed")
+        else:
+            assert decode(target).length_samples == length
+            outcomes.add("whole")
+    assert outcomes == {"failed", "whole"}
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    target = tmp_path / "file" / "a.flac"
+    with pytest.raises(StorageFailed, match=r"can't write .*a\.flac: "):
+        encode(target, music(0.1), EncodeOptions())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageFailed, match=r"a\.flac: Permission denied"):
+        encode(tmp_path / "a.flac", music(0.1), EncodeOptions())
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"format": "aac"}, "choose flac, wav, mp3 or ogg"),
+        ({"format": "flac", "bit_depth": 32}, "choose 16 or 24"),
+        ({"format": "wav", "bit_depth": 8}, "choose 16, 24 or 32"),
+        ({"format": "mp3", "bit_depth": 24}, "no bit depth"),
+        ({"format": "ogg", "bit_depth": 32}, "no bit depth"),
+        ({"format": "wav", "bitrate_kbps": 128}, "no bitrate"),
+        ({"format": "mp3", "bitrate_kbps": 100}, "320"),
+        ({"format": "ogg", "bitrate_kbps": 9}, "64 to 500"),
+    ],
+)
+def test_options_that_do_not_go_together(options: dict[str, object], reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        EncodeOptions(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("format_", ["mp3", "ogg"])
+def test_the_bitrate_decides_the_size(format_: Format, tmp_path: Path) -> None:
+    audio = Audio(0.3 * torch.randn(2, 44100 * 3), 44100)
+    sizes = []
+    for bitrate in (64, 128, 320):
+        encode(tmp_path / "a", audio, EncodeOptions(format_, bitrate_kbps=bitrate))
+        sizes.append((tmp_path / "a").stat().st_size)
+        if format_ == "mp3":
+            assert probe(tmp_path / "a").rate_hz == 44100
+            assert sizes[-1] == pytest.approx(bitrate * 125 * 3, rel=0.05)
+    assert sizes == sorted(sizes)
+    assert sizes[2] > 2 * sizes[0]
+
+
+def test_a_format_that_can_not_hold_so_many_channels(tmp_path: Path) -> None:
+    for format_, channels in (("mp3", 3), ("flac", 9)):
+        audio = Audio(torch.zeros(channels, 100), 44100)
+        with pytest.raises(InvalidInput, match=f"can't hold {channels} channels"):
+            encode(tmp_path / "a", audio, EncodeOptions(format_))  # type: ignore[arg-type]
+    assert not names(tmp_path)
+
+
+def test_a_long_vorbis_in_one_write(tmp_path: Path) -> None:
+    audio = Audio(music(1.0).samples.repeat(1, 40), 44100)
+    encode(tmp_path / "a.ogg", audio, EncodeOptions("ogg"), size=audio.length_samples)
+    assert probe(tmp_path / "a.ogg").claimed_duration_s == 40
+
+
+def test_the_same_samples_give_the_same_file(tmp_path: Path) -> None:
+    for options in (EncodeOptions("flac"), EncodeOptions("wav"), EncodeOptions("mp3")):
+        encode(tmp_path / "a", music(1.0), options, size=1000)
+        encode(tmp_path / "b", music(1.0), options, size=44100)
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_atomic_path_renames_what_was_written(tmp_path: Path) -> None:
+    target = tmp_path / "folder" / ("long name " * 24 + ".json")
+    with atomic_path(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    with pytest.raises(ZeroDivisionError), atomic_path(target) as temporary:
+        temporary.write_text(f"half{1 / 0}")
+    assert target.read_text() == "whole"
+    assert names(target.parent) == [target.name]

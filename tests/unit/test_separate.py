@@ -1,0 +1,233 @@
+"""A song's stems have its rate, channels and length, and never clip, whatever the song is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from mashup_worker.audio.encode import EncodeOptions
+from mashup_worker.audio.limits import DecodeLimits
+from mashup_worker.audio.signal import Audio
+from mashup_worker.errors import Canceled, InvalidInput, StorageFailed, TooLong, UnsupportedAudio
+from mashup_worker.pipelines.separate import SeparateRequest, separate_audio, separate_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from mashup_worker.audio.signal import SampleSource
+    from mashup_worker.models.separator import OnProgress
+
+
+class Splitter:
+    """A separator with a known result: `low` is `share` of the mix, `high` the rest of it.
+
+    It hands pieces of odd lengths out, as real ones do, and is told what to be a model of.
+    """
+
+    name = "splitter"
+    stems = ("low", "high")
+    rate_hz = 44_100
+    channels = 2
+    device = "cpu"
+    precision = "fp32"
+
+    def __init__(self, share: float = 0.25, residual_stem: str | None = None) -> None:
+        self.share = share
+        self.residual_stem = residual_stem
+        self.asked: tuple[str, ...] = ()
+
+    def stream(
+        self,
+        mix: SampleSource,
+        stems: Sequence[str] | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Iterator[Tensor]:
+        assert mix.channels == self.channels
+        assert mix.rate_hz == self.rate_hz
+        self.asked = self.stems if stems is None else tuple(stems)
+        shares = {"low": self.share, "high": 1 - self.share}
+        for start in range(0, mix.length_samples, 30_001):
+            block = mix.read(start, min(mix.length_samples, start + 30_001))
+            yield torch.stack([shares[kind] * block for kind in self.asked])
+            if on_progress:
+                on_progress(min(1.0, (start + 30_001) / mix.length_samples))
+
+
+def song(path: Path, rate_hz: int, channels: int, duration_s: float = 1.5) -> np.ndarray:
+    """Write a song of low tones; returns its samples, shape `(samples, channels)`."""
+    time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
+    tones = [np.sin(2 * np.pi * (110 + 30 * n) * time_s) for n in range(channels)]
+    samples = 0.3 * np.stack(tones, axis=1)
+    soundfile.write(path, samples, rate_hz, subtype="FLOAT")
+    return samples
+
+
+def request(tmp_path: Path, *kinds: str, encode: EncodeOptions | None = None) -> SeparateRequest:
+    encode = encode or EncodeOptions("wav", 32)
+    targets = {kind: tmp_path / "stems" / f"{kind}.{encode.format}" for kind in kinds}
+    return SeparateRequest(tmp_path / "song.wav", targets, encode)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 22_051, 44_100, 48_000, 192_000])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("residual", [None, "high"])
+def test_stems_have_the_songs_rate_channels_and_length(
+    tmp_path: Path, rate_hz: int, channels: int, residual: str | None
+) -> None:
+    expected = song(tmp_path / "song.wav", rate_hz, channels)
+    result = separate_file(Splitter(0.25, residual), request(tmp_path, "low", "high"))
+    total = np.zeros_like(expected)
+    for stem, share in zip(result.stems, (0.25, 0.75), strict=True):
+        samples, stem_rate_hz = soundfile.read(stem.path, always_2d=True)
+        assert stem_rate_hz == rate_hz
+        assert samples.shape == expected.shape
+        middle = slice(len(expected) // 10, -len(expected) // 10)
+        assert np.abs(samples[middle] - share * expected[middle]).max() < 2e-3
+        assert stem.duration_s == len(expected) / rate_hz
+        total += samples
+    if residual:
+        assert np.abs(total - expected).max() < 1e-6
+
+
+def test_six_channels_become_stereo_stems(tmp_path: Path) -> None:
+    song(tmp_path / "song.wav", 48_000, 6)
+    result = separate_file(Splitter(), request(tmp_path, "low"))
+    assert soundfile.info(result.stems[0].path).channels == 2
+
+
+def test_only_what_is_asked_for_is_computed_and_written(tmp_path: Path) -> None:
+    expected = song(tmp_path / "song.wav", 44_100, 2)
+    splitter = Splitter(0.25)
+    result = separate_file(splitter, request(tmp_path, "low", "no_low"))
+    assert splitter.asked == ("low",)
+    samples, _ = soundfile.read(result.stems[1].path)
+    assert np.abs(samples - 0.75 * expected).max() < 1e-5
+    assert {path.name for path in (tmp_path / "stems").iterdir()} == {"low.wav", "no_low.wav"}
+
+
+@pytest.mark.parametrize("encode", [EncodeOptions("flac", 16), EncodeOptions("wav", 24)])
+def test_stems_that_would_clip_are_all_scaled_by_one_gain(
+    tmp_path: Path, encode: EncodeOptions
+) -> None:
+    expected = song(tmp_path / "song.wav", 44_100, 2)
+    result = separate_file(Splitter(5.0), request(tmp_path, "low", "high", encode=encode))
+    low, high = (soundfile.read(stem.path)[0] for stem in result.stems)
+    gain = 10 ** (result.shared_gain_db / 20)
+    assert result.shared_gain_db == pytest.approx(20 * np.log10(1 / 1.5), abs=0.01)
+    assert 0.999 < np.abs(low).max() < 1
+    assert np.abs(low - gain * 5 * expected).max() < 1e-4
+    assert np.abs(high - gain * -4 * expected).max() < 1e-4
+
+
+def test_float_stems_are_never_scaled(tmp_path: Path) -> None:
+    song(tmp_path / "song.wav", 44_100, 2)
+    result = separate_file(Splitter(5.0), request(tmp_path, "low"))
+    assert result.shared_gain_db == 0
+    assert np.abs(soundfile.read(result.stems[0].path)[0]).max() > 1.4
+
+
+def test_loudness_is_that_of_the_file_written(tmp_path: Path) -> None:
+    import pyloudnorm
+
+    song(tmp_path / "song.wav", 48_000, 2, duration_s=4)
+    result = separate_file(Splitter(3.0), request(tmp_path, "low", encode=EncodeOptions("flac")))
+    samples, rate_hz = soundfile.read(result.stems[0].path)
+    measured = pyloudnorm.Meter(rate_hz).integrated_loudness(samples)
+    assert result.stems[0].loudness_lufs == pytest.approx(measured, abs=0.1)
+
+
+def test_samples_that_are_not_numbers_are_silence_and_counted(tmp_path: Path) -> None:
+    samples = song(tmp_path / "song.wav", 44_100, 2)
+    samples[1000:1010, 0] = np.nan
+    samples[2000, 1] = np.inf
+    soundfile.write(tmp_path / "song.wav", samples, 44_100, subtype="FLOAT")
+    result = separate_file(Splitter(), request(tmp_path, "low"))
+    assert result.non_finite_samples == 11
+    assert np.isfinite(soundfile.read(result.stems[0].path)[0]).all()
+
+
+@pytest.mark.parametrize("duration_s", [0.001, 0.01])
+def test_short_and_silent_songs_have_no_loudness(tmp_path: Path, duration_s: float) -> None:
+    song(tmp_path / "song.wav", 44_100, 1, duration_s)
+    result = separate_file(Splitter(), request(tmp_path, "low"))
+    assert result.stems[0].loudness_lufs is None
+    assert soundfile.info(result.stems[0].path).frames == round(duration_s * 44_100)
+
+
+def test_limits_hold(tmp_path: Path) -> None:
+    song(tmp_path / "song.wav", 44_100, 2)
+    wanted = request(tmp_path, "low")
+    limited = SeparateRequest(
+        wanted.source, wanted.targets, wanted.encode, DecodeLimits(max_duration_s=1)
+    )
+    with pytest.raises(TooLong, match=r"song\.wav"):
+        separate_file(Splitter(), limited)
+    assert not (tmp_path / "stems").exists()
+
+
+@pytest.mark.parametrize("stage", ["decode", "separate", "encode"])
+def test_stopping_leaves_no_file_behind(tmp_path: Path, stage: str) -> None:
+    song(tmp_path / "song.wav", 44_100, 2, duration_s=20)
+
+    def stop(at: str, share: float) -> None:
+        if at == stage and share > 0.3:
+            raise Canceled
+
+    with pytest.raises(Canceled):
+        separate_file(Splitter(), request(tmp_path, "low", "high"), stop)
+    folder = tmp_path / "stems"
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_a_stem_that_can_not_be_written_takes_the_others_with_it(tmp_path: Path) -> None:
+    song(tmp_path / "song.wav", 44_100, 2)
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    wanted = request(tmp_path, "low", "high")
+    targets = {**wanted.targets, "high": blocked / "high.wav"}
+    with pytest.raises(StorageFailed, match="file"):
+        separate_file(Splitter(), SeparateRequest(wanted.source, targets, wanted.encode))
+    assert not list(tmp_path.rglob("low*"))
+
+
+def test_progress_passes_through_all_stages_and_ends_at_one(tmp_path: Path) -> None:
+    song(tmp_path / "song.wav", 44_100, 2, duration_s=20)
+    seen: dict[str, list[float]] = {}
+    separate_file(
+        Splitter(),
+        request(tmp_path, "low"),
+        lambda stage, share: seen.setdefault(stage, []).append(share),
+    )
+    assert list(seen) == ["decode", "separate", "encode"]
+    for shares in seen.values():
+        assert shares == sorted(shares)
+        assert shares[-1] == pytest.approx(1, abs=0.01)
+
+
+def test_a_file_that_is_not_audio_is_named(tmp_path: Path) -> None:
+    (tmp_path / "song.wav").write_text("not audio")
+    with pytest.raises(UnsupportedAudio, match=r"song\.wav"):
+        separate_file(Splitter(), request(tmp_path, "low"))
+
+
+def test_a_stem_that_the_model_does_not_make_is_refused(tmp_path: Path) -> None:
+    song(tmp_path / "song.wav", 44_100, 2)
+    with pytest.raises(InvalidInput, match="banjo"):
+        separate_file(Splitter(), request(tmp_path, "banjo"))
+
+
+@pytest.mark.parametrize("shape", [(1, 44_100), (2, 44_100), (1, 1), (2, 0)])
+def test_sound_in_memory_keeps_its_shape(shape: tuple[int, int]) -> None:
+    audio = Audio(0.1 * torch.randn(*shape), 48_000)
+    stems = separate_audio(Splitter(0.5, "high"), audio)
+    assert list(stems) == ["low", "high"]
+    assert torch.allclose(stems["low"].samples + stems["high"].samples, audio.samples, atol=1e-6)
+    assert all(stem.rate_hz == 48_000 for stem in stems.values())
