@@ -1,0 +1,1 @@
+"""A small synthesiser: oscillators, drums, instruments, a singer and effects."""
