@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile as sf
+
 from songs import SONGS
 from songs.model import STEMS, Song
 from synth.core import RATE_HZ, Signal, decibels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import yaml
@@ -46,13 +46,18 @@ def random_network(network: type[nn.Module], options: dict[str, Any], seed: int)
     return made
 
 
+def _options(made: nn.Module) -> dict[str, Any]:
+    _, options = cast("Any", made)._init_args_kwargs
+    return dict(options)
+
+
 def save_th(folder: Path, signature: str, made: nn.Module) -> str:
     """Save as `<signature>-<sha256 prefix>.th`; returns the file's name."""
-    _, options = made._init_args_kwargs
+    options = _options(made)
     package = {
         "klass": type(made),
         "args": (),
-        "kwargs": dict(options),
+        "kwargs": options,
         "state": made.state_dict(),
         "training_args": {},
     }
@@ -64,7 +69,7 @@ def save_th(folder: Path, signature: str, made: nn.Module) -> str:
 
 def save_safetensors(folder: Path, signature: str, made: nn.Module) -> str:
     """Save as `<signature>.safetensors`; returns the file's name."""
-    _, options = made._init_args_kwargs
+    options = _options(made)
     encoded = {
         key: {"_type": "fraction", "numerator": v.numerator, "denominator": v.denominator}
         if isinstance(v, Fraction)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from mashup_worker.audio.channels import fold_to_stereo
 from mashup_worker.audio.limits import DecodeLimits
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import Self
+
+    from torch import Tensor
 
 _LOUDEST = 1e6
 """120 dB above full scale: nothing recorded is there, and squares of it still fit float32."""
@@ -73,11 +75,11 @@ class Decoder:
         for block in self._source.blocks():
             count += len(block)
             self._limits.check_decoded(self.info.path, count, self.source_channels, self.rate_hz)
-            samples = torch.from_numpy(block).T.contiguous()
-            good = samples.abs() <= _LOUDEST
-            if not good.all():
-                self.non_finite_samples += int((~good).sum())
-                samples = torch.where(good, samples, 0.0)
+            bad = ~(np.abs(block) <= _LOUDEST)
+            if bad.any():
+                self.non_finite_samples += int(bad.sum())
+                block = np.where(bad, np.float32(0), block)
+            samples = torch.from_numpy(np.ascontiguousarray(block.T))
             yield fold_to_stereo(samples, vorbis_order=self._source.vorbis_order)
         if not count:
             raise InvalidInput(f"{self.info.path} has no audio")

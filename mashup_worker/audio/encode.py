@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import Tensor
 
 from mashup_worker.audio.atomic import atomic_path
 from mashup_worker.audio.writers import open_sink
@@ -16,6 +15,8 @@ from mashup_worker.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from torch import Tensor
 
     from mashup_worker.audio.writers import SampleSink
 
@@ -120,9 +121,9 @@ class AudioWriter:
         for start in range(0, samples.shape[1], _PIECE_SAMPLES):
             piece = samples[:, start : start + _PIECE_SAMPLES]
             if self._peak_limit is not None:
-                # Half a step above the limit, what rounds down to it ends.
-                clips_from = (1 + self._peak_limit) / 2
-                self.clipped_samples += int(((piece > clips_from) | (piece < -1)).sum())
+                # Up to half a step above the limit, samples round down to it.
+                clips_from, values = (1 + self._peak_limit) / 2, piece.numpy()
+                self.clipped_samples += int(((values > clips_from) | (values < -1)).sum())
             self._sink.write(piece)
 
 
@@ -133,8 +134,8 @@ def open_writer(
     """Write a sound file that appears at `path` once the block ends, and never half-written.
 
     The folder is made if need be. MP3 exists only at 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 and
-    48 kHz: other rates are converted to the nearest of these that loses least (88.2 and 176.4
-    to 44.1, 96 and 192 to 48 kHz).
+    48 kHz: other rates are converted, those above to 44.1 kHz where that divides them and to
+    48 kHz otherwise, the rest to the next one up.
 
     Raises:
         StorageFailed: the folder can't be written, or the disk is full.

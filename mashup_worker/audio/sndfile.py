@@ -38,10 +38,11 @@ _SIZE_IN_LOG = re.compile(r"^\s*(?:data|SSND|riff) : (\d+) \(should be (\d+)\)",
 _FRAMES_IN_LOG = re.compile(r"does not match value from 'ds64' chunk of (\d+)")
 
 
-class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
-    """Reads without the seek that `soundfile` adds to every read, since that garbles Opus."""
+class ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
+    """Without the seeks that `soundfile` adds to every call: they garble Opus and cost time."""
 
     def seekable(self) -> bool:
+        """Keep `soundfile` from seeking."""
         return False
 
 
@@ -102,12 +103,12 @@ class SndfileSource:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _open(self, path: Path) -> _ForwardOnly:
+    def _open(self, path: Path) -> ForwardOnly:
         frames = FrameReader(self._descriptor)
         if frames.found:
             self._frames = frames
             return self._open_pipe(frames)
-        file = _ForwardOnly(os.dup(self._descriptor))
+        file = ForwardOnly(os.dup(self._descriptor))
         if file.format not in _CONTAINERS:
             file.close()
             raise UnsupportedAudio(f"{path} can't be decoded: it is not audio")
@@ -118,9 +119,9 @@ class SndfileSource:
                 return self._open_pipe(chunks)
         return file
 
-    def _open_pipe(self, chunks: Iterable[bytes]) -> _ForwardOnly:
+    def _open_pipe(self, chunks: Iterable[bytes]) -> ForwardOnly:
         self._pipe = _Pipe(chunks)
-        return _ForwardOnly(self._pipe.read_end)
+        return ForwardOnly(self._pipe.read_end)
 
     def _describe(self, path: Path) -> AudioInfo:
         file = self._file

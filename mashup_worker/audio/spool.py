@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from threading import Lock
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import torch

@@ -9,17 +9,20 @@ import lameenc
 import numpy as np
 import soundfile
 import torch
-from torch import Tensor
 
 from mashup_worker.audio.atomic import cannot_write
 from mashup_worker.audio.mpeg import FrameReader, info_frame
 from mashup_worker.audio.resample import StreamResampler
+from mashup_worker.audio.sndfile import ForwardOnly
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
+
+    from numpy.typing import NDArray
+    from torch import Tensor
 
     from mashup_worker.audio.encode import EncodeOptions
 
@@ -107,13 +110,6 @@ class _WatchedFile:
                 raise cannot_write(self.target, self.error) from self.error
 
 
-class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
-    """Writes without the seeks to the end and back that `soundfile` adds to every write."""
-
-    def seekable(self) -> bool:
-        return False
-
-
 class _SndfileSink:
     def __init__(
         self, file: _WatchedFile, rate_hz: int, channels: int, options: EncodeOptions
@@ -130,7 +126,7 @@ class _SndfileSink:
             subtype, level = "VORBIS", 1 - float(quality)
         try:
             with file.checked():
-                self._sound = _ForwardOnly(
+                self._sound = ForwardOnly(
                     file,
                     "w",
                     rate_hz,
@@ -149,10 +145,9 @@ class _SndfileSink:
             self._written_bytes += samples.numel() * self._bit_depth // 8
             if self._written_bytes > _WAV_LIMIT_BYTES:
                 raise InvalidInput(f"{self._file.target}: wav holds 4 GiB at most; choose flac")
-        if not self._as_float:
-            samples = quantize(samples, self._bit_depth)
+        frames = samples.numpy().T if self._as_float else quantize(samples, self._bit_depth)
         with self._file.checked():
-            self._sound.write(np.ascontiguousarray(samples.numpy().T))
+            self._sound.write(frames)
 
     def finish(self) -> None:
         with self._file.checked():
@@ -203,8 +198,7 @@ class _Mp3Sink:
     def _encode(self, samples: Tensor) -> None:
         if samples.shape[1]:
             self._length_samples += samples.shape[1]
-            integers = quantize(samples, 16)
-            self._put(bytes(self._lame.encode(integers.numpy().T.tobytes())))
+            self._put(bytes(self._lame.encode(quantize(samples, 16).tobytes())))
 
     def _put(self, data: bytes) -> None:
         if not self._first_frame and data:
@@ -216,18 +210,21 @@ class _Mp3Sink:
             self._file.write(data)
 
 
-def quantize(samples: Tensor, bit_depth: int) -> Tensor:
+def quantize(samples: Tensor, bit_depth: int) -> NDArray[np.int16] | NDArray[np.int32]:
     """Float samples as integers: rounded to the nearest, clamped at full scale.
+
+    Shape: `(channels, samples)` to `(samples, channels)`.
 
     Returns:
         int16 for 16 bits; int32 for 24, in its upper 24 bits.
     """
     full_scale = 2.0 ** (bit_depth - 1)
     # Both bounds are exact in float32, up to 24 bits.
-    integers = (samples * full_scale).round_().clamp_(-full_scale, full_scale - 1)
+    integers = np.ascontiguousarray(samples.numpy().T) * np.float32(full_scale)
+    np.clip(np.rint(integers, out=integers), -full_scale, full_scale - 1, out=integers)
     if bit_depth == 16:
-        return integers.to(torch.int16)
-    return integers.to(torch.int32) << 8
+        return integers.astype(np.int16)
+    return integers.astype(np.int32) << 8
 
 
 def _mp3_rate_hz(rate_hz: int) -> int:

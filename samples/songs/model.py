@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from synth.core import RATE_HZ, Signal, band, note_hz
 from synth.effects import bell_curve, compress, echo, reverb, saturate, shelf
 from synth.timeline import Grid, Track, hits
