@@ -1,0 +1,1 @@
+"""Slow measurements of quality, speed and memory; run them with `make bench`."""

@@ -1,0 +1,112 @@
+"""Peak memory of `mashup separate` on long songs.
+
+    python -m benchmarks.memory [--hour]
+
+Every case is a process of its own, which reports its peak resident memory before the song, with
+the model loaded, and after it. `--hour` adds an hour-long song, which takes its time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from benchmarks.networks import save_repository
+from benchmarks.results import write_table
+from mashup_worker.models.demucs_engine import EngineOptions
+from mashup_worker.models.load import load_separator
+from mashup_worker.models.store import WeightStore
+from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+from mashup_worker.settings import Settings
+
+RATE_HZ = 44_100
+SMALL = {"channels": 8, "bottom_channels": 32, "t_layers": 1, "t_heads": 4}
+
+
+def main() -> None:
+    """Measure, print, and write `benchmarks/results/memory.md`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hour", action="store_true")
+    parser.add_argument("--case", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.case:
+        print(json.dumps(measure(*arguments.case)))
+        return
+    cases = [("lite", 1), ("lite", 10), ("full", 1), ("full", 5), ("small", 1), ("small", 10)]
+    if arguments.hour:
+        cases += [("lite", 60), ("small", 60)]
+    with tempfile.TemporaryDirectory() as name:
+        rows = [case(Path(name), model, minutes) for model, minutes in cases]
+    headings = ("model", "song", "with the model", "peak", "more for the song", "x real time")
+    write_table("memory", headings, rows)
+
+
+def case(folder: Path, model: str, minutes: int) -> tuple[str, ...]:
+    """Run one case in a process of its own; one line of the table."""
+    song = folder / f"{minutes}.flac"
+    if not song.exists():
+        write_song(song, minutes)
+    if model != "lite" and not (folder / model).exists():
+        (folder / model).mkdir()
+        save_repository(folder / model, **(SMALL if model == "small" else {}))
+    command = [sys.executable, "-m", "benchmarks.memory", "--case", model, str(song), str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    result = json.loads(done.stdout)
+    names = {"lite": "lite", "full": "HTDemucs, 42 M random weights", "small": "HTDemucs, tiny"}
+    return (
+        names[model],
+        f"{minutes} min",
+        f"{result['model_mb']:.0f} MB",
+        f"{result['peak_mb']:.0f} MB",
+        f"{result['peak_mb'] - result['model_mb']:.0f} MB",
+        f"{60 * minutes / result['elapsed_s']:.1f}",
+    )
+
+
+def measure(model: str, song: str, folder: str) -> dict[str, float]:
+    """Separate a song in this process, and say how its peak memory grew."""
+    options = EngineOptions(device="cpu")
+    store = WeightStore(Settings(offline=True))
+    if model == "lite":
+        separator = load_separator("lite", options, store)
+    else:
+        separator = load_separator("random", options, store, Path(folder, model))
+    model_mb = peak_mb()
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        targets = {kind: Path(out, f"{kind}.flac") for kind in separator.stems}
+        separate_file(separator, SeparateRequest(Path(song), targets))
+    return {
+        "model_mb": model_mb,
+        "peak_mb": peak_mb(),
+        "elapsed_s": time.perf_counter() - start,
+    }
+
+
+def peak_mb() -> float:
+    """Greatest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def write_song(path: Path, minutes: int) -> None:
+    """A stereo song of tones and noise."""
+    generator = np.random.default_rng(0)
+    time_s = np.arange(60 * RATE_HZ) / RATE_HZ
+    tone = 0.2 * np.sin(2 * np.pi * 220 * time_s)[:, None]
+    with soundfile.SoundFile(path, "w", RATE_HZ, 2) as file:
+        for _ in range(minutes):
+            file.write(tone + 0.05 * generator.standard_normal((len(time_s), 2)))
+
+
+if __name__ == "__main__":
+    main()
