@@ -16,12 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mashup_worker.audio.source import (
-    AudioInfo,
-    block_samples,
-    check_complete,
-    check_form,
-)
+from mashup_worker.audio.mpeg import parse_header
+from mashup_worker.audio.source import AudioInfo, block_samples, check_complete
 from mashup_worker.errors import UnsupportedAudio
 
 if TYPE_CHECKING:
@@ -53,9 +49,11 @@ _DEMUXERS = (
     (0, b"\x0b\x77", "ac3"),
     (0, b"\x7f\xfe\x80\x01", "dts"),
     (0, b"\x00\x00\x01\xba", "mpeg"),
-    (0, b"\x47", "mpegts"),
 )
 """Offset, bytes found there, demuxer."""
+
+_HEAD_BYTES = 189
+"""A packet of an MPEG transport stream and the byte with which the next one starts."""
 
 _LAYOUTS = {3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """Names of the WAV channel orders that the fold expects."""
@@ -64,15 +62,19 @@ _LAYOUTS = {3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 def demuxer_of(path: Path) -> str | None:
     """The ffmpeg demuxer that the first bytes of a file call for; None for files of no known kind.
 
-    AAC frames and MP3 frames start with 12 or 11 set bits, possibly behind an ID3 tag.
+    AAC and MP3 frames may stand behind an ID3 tag.
     """
     with path.open("rb") as file:
-        head = file.read(16)
+        head = file.read(_HEAD_BYTES)
         if head[:3] == b"ID3":
             file.seek(10 + sum((byte & 0x7F) << 7 * i for i, byte in enumerate(head[9:5:-1])))
-            head = file.read(16)
-    if len(head) > 1 and head[0] == 0xFF and head[1] >= 0xE0:
-        return "mp3" if head[1] & 0x06 else "aac"
+            head = file.read(_HEAD_BYTES)
+    if parse_header(head) is not None:
+        return "mp3"
+    if head[:1] == b"\xff" and head[1:2] in (b"\xf0", b"\xf1", b"\xf8", b"\xf9"):
+        return "aac"
+    if head[:1] == head[188:189] == b"\x47":
+        return "mpegts"
     for offset, magic, demuxer in _DEMUXERS:
         if head[offset : offset + len(magic)] == magic:
             return demuxer
@@ -115,7 +117,6 @@ class FfmpegSource:
             channels=int(audio[0]["channels"]),
             claimed_duration_s=float(timed["duration"]) if "duration" in timed else None,
         )
-        check_form(self.info)
 
     def blocks(self) -> Iterator[Block]:
         """Yield float32 arrays of shape `(samples, channels)`, about a second each."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MPEG1 = 3
+_MPEG1, _MPEG25 = 3, 0
 _LAYER3, _LAYER2, _LAYER1 = 1, 2, 3
 
 _RATES_HZ = {
@@ -69,6 +69,8 @@ def parse_header(head: bytes) -> FrameHeader | None:
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
     bitrate_index, rate_index = head[2] >> 4, head[2] >> 2 & 3
     if version == 1 or layer == 0 or rate_index == 3 or bitrate_index in (0, 15):
+        return None
+    if version == _MPEG25 and layer != _LAYER3:
         return None
     mpeg1, mono = version == _MPEG1, head[3] >> 6 == 3
     rate_hz = _RATES_HZ[version][rate_index]

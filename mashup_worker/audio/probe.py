@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.audio.ffmpeg import FfmpegSource, demuxer_of, ffmpeg_found
 from mashup_worker.audio.sndfile import SndfileSource
-from mashup_worker.audio.source import AudioInfo, PcmSource, regular_file_size
+from mashup_worker.audio.source import AudioInfo, PcmSource, check_form, regular_file_size
 from mashup_worker.errors import UnsupportedAudio
 
 if TYPE_CHECKING:
@@ -33,6 +33,16 @@ def open_source(path: Path) -> PcmSource:
     Raises:
         UnsupportedAudio: neither decodes the file.
     """
+    source = _open(path)
+    try:
+        check_form(source.info)
+    except UnsupportedAudio:
+        source.close()
+        raise
+    return source
+
+
+def _open(path: Path) -> PcmSource:
     try:
         return SndfileSource(path)
     except UnsupportedAudio as error:

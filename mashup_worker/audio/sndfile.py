@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING
 import soundfile
 
 from mashup_worker.audio.mpeg import FrameReader
-from mashup_worker.audio.source import (
-    AudioInfo,
-    block_samples,
-    check_complete,
-    check_form,
-    truncated,
-)
+from mashup_worker.audio.source import AudioInfo, block_samples, check_complete, truncated
 from mashup_worker.errors import UnsupportedAudio
 
 if TYPE_CHECKING:
@@ -60,7 +54,6 @@ class SndfileSource:
         try:
             self._file = self._open(path)
             self.info = self._describe(path)
-            check_form(self.info)
         except soundfile.LibsndfileError as error:
             self.close()
             raise UnsupportedAudio(f"{path} can't be decoded: {_reason(error)}") from error

@@ -234,6 +234,7 @@ def test_damage_inside_a_flac_is_an_error(tmp_path: Path) -> None:
     [
         ("empty.wav", b"", "is empty"),
         ("text.mp3", b"Not a song, just some words. " * 500, "can't be decoded"),
+        ("text.ts", b"Good words, none of them a song. " * 500, "can't be decoded: format"),
         ("noise.flac", np.random.default_rng(1).bytes(50_000), "can't be decoded"),
         ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n", "can't be decoded"),
         ("list.m4a", b"ffconcat version 1.0\nfile /etc/hostname\n", "can't be decoded"),
@@ -345,7 +346,7 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
 
 
 @needs_ffmpeg
-@pytest.mark.parametrize("name", ["a.m4a", "a.aac", "a.webm", "a.mkv", "a.wma", "a.mp4"])
+@pytest.mark.parametrize("name", ["a.m4a", "a.aac", "a.webm", "a.mkv", "a.wma", "a.mp4", "a.ts"])
 def test_what_ffmpeg_knows(name: str, tmp_path: Path) -> None:
     audio = music(2.5, 48000)
     got = decode(ffmpeg(audio, tmp_path / name))
