@@ -62,9 +62,13 @@ Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, cpu or mps.")]
 Precision = Annotated[
     str, typer.Option(help="auto, fp32, tf32, bf16 or fp16. auto is the fastest that is safe.")
 ]
-Shifts = Annotated[int, typer.Option(min=0, help="Average this many random time shifts.")]
+Shifts = Annotated[
+    int, typer.Option(min=0, help="Average this many random time shifts. Not for lite.")
+]
 Seed = Annotated[int, typer.Option(help="What the random shifts are drawn from.")]
-Overlap = Annotated[float, typer.Option(help="Share of a segment that the next covers again.")]
+Overlap = Annotated[
+    float, typer.Option(help="Share of a segment that the next covers again. Not for lite.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="Format of the stems.")]
 BitDepth = Annotated[int, typer.Option(help="16 or 24 for FLAC and WAV, 32 (float) for WAV.")]
 Bitrate = Annotated[int | None, typer.Option(help="Kilobits a second, for MP3 and OGG.")]

@@ -68,11 +68,14 @@ def load_bag(name: str, folder: Path) -> BagOfModels:
     definition = _definition(name, folder)
     networks: list[Any] = [_load_network(signature, folder) for signature in definition["models"]]
     try:
-        return BagOfModels(networks, definition.get("weights"), definition.get("segment"))
-    except (AssertionError, TypeError, ZeroDivisionError) as error:
+        bag = BagOfModels(networks, definition.get("weights"), definition.get("segment"))
+        if not all(map(sum, zip(*bag.weights, strict=True))):
+            raise ValueError("no network has weight for a stem")
+    except (AssertionError, TypeError, ValueError) as error:
         raise ModelUnavailable(
             f"{folder / name}.yaml combines networks that do not fit together"
         ) from error
+    return bag
 
 
 def _definition(name: str, folder: Path) -> dict[str, Any]:

@@ -191,3 +191,14 @@ def test_a_bag_of_networks_with_different_stems_is_refused(tmp_path: Path) -> No
     save_bag(tmp_path, "odd", models=["b", "c"])
     with pytest.raises(ModelUnavailable, match="do not fit together"):
         load_bag("odd", tmp_path)
+
+
+@pytest.mark.parametrize("weights", [[[1.0, 1.0, 1.0, 0.0]], [[1.0, 1.0]], [1.0], "all"])
+def test_a_bag_that_leaves_a_stem_out_is_refused(
+    repository: Path, tmp_path: Path, weights: object
+) -> None:
+    checkpoint = next(repository.glob("hd0-*.th"))
+    (tmp_path / checkpoint.name).symlink_to(checkpoint)
+    save_bag(tmp_path, "odd", models=["hd0"], weights=weights)
+    with pytest.raises(ModelUnavailable, match="do not fit together"):
+        load_bag("odd", tmp_path)

@@ -10,7 +10,14 @@ import torch.nn.functional as F
 
 from mashup_worker.dsp.hpss import soft_mask
 from mashup_worker.dsp.stft import OverlapAdd, frame_count, stft
-from mashup_worker.errors import InvalidInput
+from mashup_worker.errors import InvalidInput, OutOfMemory
+from mashup_worker.models.device import (
+    Precision,
+    arithmetic,
+    is_out_of_memory,
+    resolve_device,
+    resolve_precision,
+)
 from mashup_worker.models.lite.split import SIZE_FRAMES, split_masks
 from mashup_worker.models.lite.unet import BINS, FRAMES, UNet, unet_from_checkpoint
 from mashup_worker.models.lite.weights import load_checkpoint
@@ -53,7 +60,7 @@ class LiteSeparator:
     vocals_net: UNet
     accompaniment_net: UNet
     device: str
-    precision: str
+    precision: Precision
 
     name = "lite"
     stems = STEMS
@@ -68,29 +75,37 @@ class LiteSeparator:
         *,
         on_progress: OnProgress | None = None,
     ) -> Iterator[Tensor]:
-        """Separate `mix` as `Separator.stream` says; reads it once, from the start to the end."""
+        """Separate `mix` as `Separator.stream` says; reads it once, from the start to the end.
+
+        Memory does not grow with the song. Samples that are not numbers are taken as zeros. What a
+        block holds does not depend on where blocks begin.
+        """
         wanted = STEMS if stems is None else tuple(stems)
         for stem in wanted:
             if stem not in STEMS:
                 raise InvalidInput(f"lite makes {', '.join(STEMS)}, not {stem}")
-        return self._stream(mix, wanted, on_progress)
+        return self._blocks(mix, wanted, on_progress)
 
-    def _stream(
+    def _blocks(
         self, mix: SampleSource, wanted: tuple[str, ...], on_progress: OnProgress | None
     ) -> Iterator[Tensor]:
         window = torch.hann_window(WINDOW_SAMPLES, device=self.device)
         overlap_add = OverlapAdd(window, HOP_SAMPLES)
-        lead = WINDOW_SAMPLES - HOP_SAMPLES
         done = 0
-        for parts in _with_context(self._vocals_and_rest(tile, window) for tile in _tiles(mix)):
-            samples = overlap_add.push(_stem_spectra(parts, wanted))
-            # The first samples belong to the zeros in front of the song, the last ones to those
-            # behind it.
-            block = samples[..., 0 if done else lead :][..., : mix.length_samples - done].cpu()
-            done += block.shape[-1]
-            if on_progress is not None:
-                on_progress(done / mix.length_samples)
-            yield block
+        try:
+            for parts in _with_context(self._vocals_and_rest(tile, window) for tile in _tiles(mix)):
+                samples = overlap_add.push(_stem_spectra(parts, wanted))
+                # Frame 0 begins before the song, and the last frame ends behind it.
+                begin = 0 if done else WINDOW_SAMPLES - HOP_SAMPLES
+                block = samples[..., begin:][..., : mix.length_samples - done].cpu()
+                done += block.shape[-1]
+                if on_progress is not None:
+                    on_progress(done / mix.length_samples)
+                yield block
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise OutOfMemory from error
+            raise
 
     def _vocals_and_rest(self, samples: Tensor, window: Tensor) -> Tensor:
         """Spectra of one tile's vocals and accompaniment, shape `(2, 2, frames, bins)`."""
@@ -99,9 +114,7 @@ class LiteSeparator:
         level = samples.square().mean().sqrt().clamp(min=QUIETEST)
         frames = spectra.shape[1]
         magnitude = F.pad(spectra[..., :BINS].abs() * (LEVEL / level), (0, 0, 0, FRAMES - frames))
-        with torch.autocast(
-            torch.device(self.device).type, torch.bfloat16, enabled=self.precision == "bf16"
-        ):
+        with arithmetic(self.precision, spectra.device):
             vocals = self.vocals_net(magnitude[None])[0, :, :frames].float()
             rest = self.accompaniment_net(magnitude[None])[0, :, :frames].float()
         mask = soft_mask(vocals, rest)
@@ -114,7 +127,7 @@ class LiteSeparator:
 def _tiles(mix: SampleSource) -> Iterator[Tensor]:
     """Samples of `FRAMES` frames at a time, the last tile shorter, zeros around the song.
 
-    Shape: `(2, (frames - 1) * HOP_SAMPLES + WINDOW_SAMPLES)`
+    Shape: `(2, (frames - 1) * HOP_SAMPLES + WINDOW_SAMPLES)`.
     """
     overlap = WINDOW_SAMPLES - HOP_SAMPLES
     tail = torch.zeros(2, overlap)
@@ -155,37 +168,33 @@ def _stem_spectra(parts: Tensor, wanted: tuple[str, ...]) -> Tensor:
     Shape: vocals and accompaniment with context, `(2, 2, context + frames + context, bins)`, to
     `(stems, 2, frames, bins)`.
     """
-    vocals, rest = parts[:, :, CONTEXT:-CONTEXT]
+    vocals: Tensor = parts[0, :, CONTEXT:-CONTEXT]
+    rest: Tensor = parts[1, :, CONTEXT:-CONTEXT]
     if wanted == ("vocals",):
         return vocals[None]
     bins = parts.shape[3]
     frequencies_hz = torch.arange(bins, device=parts.device) * (RATE_HZ / WINDOW_SAMPLES)
     masks = split_masks(parts[1].abs().mean(dim=0), frequencies_hz)
-    stems = {
-        "drums": rest * masks.drums,
-        "bass": rest * masks.bass,
-        "other": rest * (1 - masks.drums - masks.bass),
-        "vocals": vocals,
-    }
-    return torch.stack([stems[stem] for stem in wanted])
+    shares = {"drums": masks.drums, "bass": masks.bass, "other": masks.other}
+    return torch.stack([vocals if stem == "vocals" else rest * shares[stem] for stem in wanted])
 
 
 def load_lite(device: str = "cpu", precision: str = "auto") -> LiteSeparator:
     """The preview model, ready on a device.
 
     Args:
-        device: where to run, in torch's words.
-        precision: arithmetic of the networks: `"fp32"` or `"bf16"`; `"auto"` is fp32, because the
-            networks are a small part of the work.
+        device: where to run, as `resolve_device` takes it.
+        precision: arithmetic of the networks, as `resolve_precision` takes it.
 
     Raises:
-        InvalidInput: a precision that the preview model does not run in.
+        DeviceUnavailable: the device is not in this machine.
+        InvalidInput: a device or precision that means nothing.
         ModelUnavailable: the weights are not there, or are not the ones that are known.
     """
-    if precision not in ("auto", "fp32", "bf16"):
-        raise InvalidInput(f"lite runs in fp32 or bf16, not {precision}")
-    nets = [
-        unet_from_checkpoint(load_checkpoint(source)).to(device)
+    place = resolve_device(device)
+    arithmetic_used = resolve_precision(precision, place)
+    vocals_net, accompaniment_net = (
+        unet_from_checkpoint(load_checkpoint(source)).to(place)
         for source in ("vocals", "accompaniment")
-    ]
-    return LiteSeparator(*nets, device, "fp32" if precision == "auto" else precision)
+    )
+    return LiteSeparator(vocals_net, accompaniment_net, str(place), arithmetic_used)

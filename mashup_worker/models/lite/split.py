@@ -12,6 +12,7 @@ No network: three masks over the accompaniment's spectrogram that add up to one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,25 +26,26 @@ if TYPE_CHECKING:
 SIZE_FRAMES = 17
 """Median along time: 0.4 s at a hop of 1024 samples, longer than a hit, shorter than most notes."""
 
-SIZE_BINS = 37
-"""Median along frequency: 400 Hz in bins of 10.8 Hz."""
+SIZE_BINS = 25
+"""Median along frequency: 270 Hz, wider than a partial and its skirts."""
 
-HARMONIC_MARGIN = 2.0
-"""What strikes must be half as strong as what lasts to get half of a bin."""
+HARMONIC_MARGIN = 1.5
+"""How many times as strong as what lasts a strike must be to get half of a bin."""
 
 KICK_BAND_HZ = (180.0, 360.0)
 """The rule for kicks holds below the first frequency and fades out up to the second."""
 
-BASS_BAND_HZ = (150.0, 600.0)
+BASS_BAND_HZ = (100.0, 400.0)
 """What lasts is bass below the first frequency and other above the second."""
 
 
 @dataclass(frozen=True, eq=False)
 class SplitMasks:
-    """Shares of the accompaniment, each of shape `(frames, bins)`; other gets what is left."""
+    """Shares of the accompaniment that add up to one, each of shape `(frames, bins)`."""
 
     drums: Tensor
     bass: Tensor
+    other: Tensor
 
 
 def split_masks(magnitude: Tensor, frequencies_hz: Tensor) -> SplitMasks:
@@ -56,11 +58,12 @@ def split_masks(magnitude: Tensor, frequencies_hz: Tensor) -> SplitMasks:
     excess = (magnitude - lasting).clamp(min=0) * _low_pass(frequencies_hz, KICK_BAND_HZ)
     striking = torch.maximum(striking / HARMONIC_MARGIN, excess)
     drums = soft_mask(striking, lasting)[context : len(magnitude) - context]
-    return SplitMasks(drums, (1 - drums) * _low_pass(frequencies_hz, BASS_BAND_HZ))
+    low = _low_pass(frequencies_hz, BASS_BAND_HZ)
+    return SplitMasks(drums, bass=(1 - drums) * low, other=(1 - drums) * (1 - low))
 
 
 def _low_pass(frequencies_hz: Tensor, band_hz: tuple[float, float]) -> Tensor:
     """One below the band, zero above, straight in octaves between."""
-    low, high = (torch.tensor(edge).log2() for edge in band_hz)
+    low, high = map(math.log2, band_hz)
     octaves = frequencies_hz.clamp(min=1).log2()
     return ((high - octaves) / (high - low)).clamp(0, 1)

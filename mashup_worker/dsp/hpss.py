@@ -1,0 +1,46 @@
+"""Harmonic and percussive parts of a spectrogram by median filtering."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor
+
+
+def median_filter(values: Tensor, size: int) -> Tensor:
+    """Running median along the last axis; outside there are zeros.
+
+    Shape: `(..., n)` to the same. `size` is odd.
+    """
+    half = size // 2
+    padded = F.pad(values, (half, half))
+    if values.device.type != "cpu":
+        return padded.unfold(-1, size, 1).median(dim=-1).values
+    # SciPy's filter is fast in one dimension only; the zeros keep the rows apart.
+    flat = ndimage.median_filter(padded.numpy().ravel(), size=size, mode="constant")
+    return torch.from_numpy(flat).view_as(padded)[..., half : half + values.shape[-1]]
+
+
+def harmonic_percussive(
+    magnitude: Tensor, *, size_frames: int, size_bins: int
+) -> tuple[Tensor, Tensor]:
+    """Magnitudes of what lasts (lines along time) and of what strikes (lines along frequency).
+
+    Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
+
+    Shape: `(frames, bins)` to two of the same; `size_frames` and `size_bins` are odd.
+    """
+    harmonic = median_filter(magnitude.T.contiguous(), size_frames).T
+    return harmonic, median_filter(magnitude.contiguous(), size_bins)
+
+
+def soft_mask(wanted: Tensor, rest: Tensor) -> Tensor:
+    """Share of a bin that belongs to `wanted`: the ratio of squares, as in a Wiener filter.
+
+    Independent of scale; one half where both magnitudes are zero.
+    """
+    tiny = torch.finfo(wanted.dtype).tiny
+    ratio = (wanted + tiny) / (wanted + rest + 2 * tiny)
+    wanted_power = ratio.square()
+    return wanted_power / (wanted_power + (1 - ratio).square())
