@@ -1,6 +1,6 @@
 """How good, how fast and how large the preview model `lite` is, as tables.
 
-    python benchmarks/lite.py [--voice FILE] [--device cpu] [--precision auto]
+    python -m benchmarks.lite [--voice FILE] [--device cpu] [--precision auto]
 
 Quality is measured on the songs of `samples/`: SI-SDR of every stem against the truth and, with
 `--voice`, of a recorded voice that is brought to the loudness of each song's instrumental and laid
@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.results import publish, table
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
@@ -74,7 +75,7 @@ def lay_over(voice: Tensor, instrumental: Tensor) -> tuple[Tensor, Tensor]:
 def quality_table(model: LiteSeparator, voice: Tensor | None) -> str:
     """SI-SDR in dB before and after separation, a row for each song."""
     kinds = [*model.stems, *(["voice over it"] if voice is not None else [])]
-    rows = [f"| song | {' | '.join(kinds)} |", "|---|" + "---|" * len(kinds)]
+    rows = []
     for mix_file in sorted((ROOT / "samples").glob("*/mix.flac")):
         mix = read_stereo(mix_file)
         truth = {kind: read_stereo(mix_file.with_name(f"{kind}.ogg")) for kind in model.stems}
@@ -87,12 +88,12 @@ def quality_table(model: LiteSeparator, voice: Tensor | None) -> str:
             f"{si_sdr_db(before, true):.1f} → {si_sdr_db(after, true):.1f}"
             for before, true, after in (cases[kind] for kind in kinds)
         ]
-        rows.append(f"| {mix_file.parent.name} | {' | '.join(cells)} |")
-    return "\n".join(rows)
+        rows.append([mix_file.parent.name, *cells])
+    return table(["song", *kinds], rows)
 
 
-def speed_row(model: LiteSeparator) -> str:
-    """Seconds for a minute of stereo."""
+def speed(model: LiteSeparator) -> list[str]:
+    """Seconds for a minute of stereo: p50, p95, and times real time."""
     seconds = []
     for _ in range(REPEATS + 1):
         begin = time.perf_counter()
@@ -100,7 +101,7 @@ def speed_row(model: LiteSeparator) -> str:
             pass
         seconds.append(time.perf_counter() - begin)
     p50, p95 = statistics.median(seconds[1:]), statistics.quantiles(seconds[1:], n=20)[-1]
-    return f"{p50:.2f} | {p95:.2f} | {SPEED_S / p50:.1f}"
+    return [f"{p50:.2f}", f"{p95:.2f}", f"{SPEED_S / p50:.1f}"]
 
 
 def peak_growth_bytes(device: str, precision: str) -> int:
@@ -127,13 +128,16 @@ def main() -> None:
         growth_bytes = pool.apply(peak_growth_bytes, (options.device, options.precision))
     model = load_lite(options.device, options.precision)
     voice = read_stereo(options.voice) if options.voice else None
-    print("SI-SDR in dB, mix → stem of `lite`, a preview model\n")
-    print(quality_table(model, voice))
-    print("\n| device | precision | threads | p50 s | p95 s | times real time | memory MB |")
-    print("|---|---|---|---|---|---|---|")
-    print(
-        f"| {model.device} | {model.precision} | {torch.get_num_threads()} "
-        f"| {speed_row(model)} | {growth_bytes / 1e6:.0f} |"
+    headings = ("device", "precision", "threads", "p50 s", "p95 s", "x real time", "memory")
+    threads = str(torch.get_num_threads())
+    memory = f"{growth_bytes / 1e6:.0f} MB"
+    row = [model.device, model.precision, threads, *speed(model), memory]
+    publish(
+        "lite",
+        "`lite` is a preview model. SI-SDR in dB of the mix taken as the stem → of the stem:",
+        quality_table(model, voice),
+        "A minute of stereo, warm; memory is what ten minutes add to the process:",
+        table(headings, [row]),
     )
 
 

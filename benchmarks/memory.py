@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.networks import save_repository
-from benchmarks.results import write_table
+from benchmarks.results import publish, table
 from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.load import load_separator
 from mashup_worker.models.store import WeightStore
@@ -47,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         rows = [case(Path(name), model, minutes) for model, minutes in cases]
     headings = ("model", "song", "with the model", "peak", "more for the song", "x real time")
-    write_table("memory", headings, rows)
+    publish("memory", table(headings, rows))
 
 
 def case(folder: Path, model: str, minutes: int) -> tuple[str, ...]:

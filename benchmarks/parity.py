@@ -16,7 +16,7 @@ import torch
 from demucs.api import Separator as Reference
 
 from benchmarks.networks import save_repository
-from benchmarks.results import write_table
+from benchmarks.results import publish, table
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
@@ -61,11 +61,8 @@ def main() -> None:
                         snr,
                     )
                 )
-    write_table(
-        "parity",
-        ("song", "run", "seconds", "times the reference's speed", "largest difference", "SNR"),
-        rows,
-    )
+    headings = ("song", "run", "seconds", "x reference's speed", "largest difference", "SNR")
+    publish("parity", table(headings, rows))
 
 
 def row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,19 +12,21 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 FOLDER = Path(__file__).parent / "results"
 
 
-def write_table(name: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print the table as Markdown and write it to `benchmarks/results/<name>.md`."""
-    lines = [
-        f"| {' | '.join(headings)} |",
-        f"|{'---|' * len(headings)}",
-        *(f"| {' | '.join(row)} |" for row in rows),
-    ]
-    text = "\n".join([f"`python -m benchmarks.{name}`, {machine()}", "", *lines, ""])
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def publish(name: str, *parts: str) -> None:
+    """Print the parts and write them to `benchmarks/results/<name>.md`, with what made them."""
+    command = " ".join(["python -m", f"benchmarks.{name}", *sys.argv[1:]])
+    text = "\n\n".join([f"`{command}`, {machine()}", *parts]) + "\n"
     print(text)
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.md").write_text(text, encoding="utf-8")
