@@ -133,18 +133,30 @@ def open_writer(
 ) -> Iterator[AudioWriter]:
     """Write a sound file that appears at `path` once the block ends, and never half-written.
 
-    The folder is made if need be. MP3 exists only at 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 and
-    48 kHz: other rates are converted, those above to 44.1 kHz where that divides them and to
-    48 kHz otherwise, the rest to the next one up.
-
-    Raises:
-        StorageFailed: the folder can't be written, or the disk is full.
-        InvalidInput: the format can't hold this rate or number of channels.
+    The folder is made if need be. Raises as `encode_into`.
     """
     with (
         atomic_path(path) as temporary,
-        open_sink(temporary, path, rate_hz, channels, options) as sink,
+        encode_into(temporary, path, rate_hz, channels, options) as writer,
     ):
+        yield writer
+
+
+@contextmanager
+def encode_into(
+    temporary: Path, target: Path, rate_hz: int, channels: int, options: EncodeOptions
+) -> Iterator[AudioWriter]:
+    """Write a new sound file at `temporary`, which the caller will rename to `target`.
+
+    MP3 exists only at 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 and 48 kHz: other rates are
+    converted, those above to 44.1 kHz where that divides them and to 48 kHz otherwise, the rest
+    to the next one up.
+
+    Raises:
+        StorageFailed: the folder can't be written, or the disk is full; names `target`.
+        InvalidInput: the format can't hold this rate or number of channels.
+    """
+    with open_sink(temporary, target, rate_hz, channels, options) as sink:
         yield AudioWriter(sink, channels, integer_peak_limit(options))
 
 

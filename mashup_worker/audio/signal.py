@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
 
@@ -68,3 +70,13 @@ class Audio:
     def read(self, start: int, stop: int) -> Tensor:
         """A view of samples `start` up to `stop`, shape `(channels, stop - start)`."""
         return self.samples[:, start:stop]
+
+
+_SPAN_SAMPLES = 1 << 18
+
+
+def spans(source: SampleSource) -> Iterator[tuple[int, int]]:
+    """Start and stop of pieces, some seconds long, that cover `source` in order."""
+    length = source.length_samples
+    for start in range(0, length, _SPAN_SAMPLES):
+        yield start, min(length, start + _SPAN_SAMPLES)

@@ -7,29 +7,24 @@ so an hour-long file works in bounded memory.
 from __future__ import annotations
 
 import math
-import os
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from mashup_worker.audio.decode import open_decoder
-from mashup_worker.audio.encode import EncodeOptions, integer_peak_limit, open_writer
+from mashup_worker.audio.encode import EncodeOptions, integer_peak_limit
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import StreamResampler
-from mashup_worker.audio.signal import Audio
+from mashup_worker.audio.signal import Audio, spans
 from mashup_worker.audio.spool import Spool
-from mashup_worker.dsp.loudness import LoudnessMeter
-from mashup_worker.errors import Canceled
 from mashup_worker.pipelines.stems import Stem, computed_stems, recipes
+from mashup_worker.pipelines.writing import StemFile, shared_gain, write_stems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from mashup_worker.audio.encode import AudioWriter
     from mashup_worker.audio.signal import SampleSource
     from mashup_worker.models.separator import Separator
 
@@ -37,8 +32,6 @@ if TYPE_CHECKING:
     """Called with the stage and its share done. An exception raised in it stops the work."""
 
 Stage = Literal["decode", "separate", "encode"]
-
-_BLOCK_SAMPLES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -57,16 +50,6 @@ class SeparateRequest:
     targets: Mapping[str, Path]
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     limits: DecodeLimits = field(default_factory=DecodeLimits)
-
-
-@dataclass(frozen=True)
-class StemFile:
-    """A stem on disk. `loudness_lufs` is None for silence and for less than 0.4 s."""
-
-    kind: str
-    path: Path
-    duration_s: float
-    loudness_lufs: float | None
 
 
 @dataclass(frozen=True)
@@ -117,8 +100,10 @@ def separate_file(
             stack, separator, song, tuple(request.targets), lambda share: report("separate", share)
         )
         clock.lap("separate")
-        gain = _shared_gain(stems, integer_peak_limit(request.encode))
-        files = _write(stems, request, gain, lambda share: report("encode", share))
+        gain = shared_gain(stems, integer_peak_limit(request.encode))
+        files = write_stems(
+            stems, request.targets, request.encode, gain, lambda share: report("encode", share)
+        )
         clock.lap("encode")
     return SeparateResult(
         stems=files,
@@ -168,7 +153,7 @@ def _separate(
     computed = computed_stems(made)
     mix = stack.enter_context(Spool(separator.rate_hz, separator.channels))
     resample = StreamResampler(song.rate_hz, separator.rate_hz, song.channels)
-    for start, stop in _spans(song):
+    for start, stop in spans(song):
         block = resample.process(song.read(start, stop), last=stop == song.length_samples)
         mix.append(block.expand(separator.channels, -1))
 
@@ -186,91 +171,6 @@ def _separate(
             folded = block if song.channels == separator.channels else block.mean(0, keepdim=True)
             part.append(resample.process(folded, last=position == mix.length_samples))
     return tuple(Stem(recipe, song, parts) for recipe in made)
-
-
-def _spans(source: SampleSource) -> Iterator[tuple[int, int]]:
-    length = source.length_samples
-    for start in range(0, length, _BLOCK_SAMPLES):
-        yield start, min(length, start + _BLOCK_SAMPLES)
-
-
-def _shared_gain(stems: Sequence[Stem], limit: float | None) -> float:
-    """The factor, 1 or less, that brings the highest peak of all stems down to `limit`."""
-    if limit is None:
-        return 1.0
-    peak = max(
-        float(stem.read(start, stop).abs().max()) for stem in stems for start, stop in _spans(stem)
-    )
-    return min(1.0, limit / peak) if peak else 1.0
-
-
-def _write(
-    stems: Sequence[Stem],
-    request: SeparateRequest,
-    gain: float,
-    on_progress: Callable[[float], None],
-) -> tuple[StemFile, ...]:
-    """Encode all stems at once, each in a thread; none gets its name before all are whole."""
-    progress = _SharedProgress(on_progress, sum(stem.length_samples for stem in stems))
-    with ExitStack() as files, ThreadPoolExecutor(os.cpu_count()) as pool:
-        writers = [
-            files.enter_context(
-                open_writer(request.targets[stem.kind], stem.rate_hz, stem.channels, request.encode)
-            )
-            for stem in stems
-        ]
-        jobs = [
-            pool.submit(_write_stem, stem, writer, gain, progress)
-            for stem, writer in zip(stems, writers, strict=True)
-        ]
-        try:
-            loudness = [job.result() for job in jobs]
-        except BaseException:
-            progress.stop()
-            raise
-        pool.shutdown()
-    return tuple(
-        StemFile(
-            kind=stem.kind,
-            path=request.targets[stem.kind],
-            duration_s=stem.length_samples / stem.rate_hz,
-            loudness_lufs=loudness_lufs,
-        )
-        for stem, loudness_lufs in zip(stems, loudness, strict=True)
-    )
-
-
-def _write_stem(
-    stem: Stem, writer: AudioWriter, gain: float, progress: _SharedProgress
-) -> float | None:
-    meter = LoudnessMeter(stem.rate_hz, stem.channels)
-    for start, stop in _spans(stem):
-        block = gain * stem.read(start, stop)
-        meter.add(block)
-        writer.write(block)
-        progress.advance(stop - start)
-    return meter.integrated_lufs()
-
-
-class _SharedProgress:
-    """Progress that several threads make together, and the flag that stops them."""
-
-    def __init__(self, on_progress: Callable[[float], None], total: int) -> None:
-        self._on_progress = on_progress
-        self._total = total
-        self._done = 0
-        self._lock = threading.Lock()
-        self._stopped = False
-
-    def stop(self) -> None:
-        self._stopped = True
-
-    def advance(self, samples: int) -> None:
-        with self._lock:
-            if self._stopped:
-                raise Canceled
-            self._done += samples
-            self._on_progress(self._done / self._total)
 
 
 class _Clock:

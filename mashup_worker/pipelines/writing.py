@@ -1,0 +1,101 @@
+"""Writes the stems of a song: one gain for all, each encoded in a thread, all or none of them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mashup_worker.audio.atomic import atomic_path
+from mashup_worker.audio.encode import encode_into
+from mashup_worker.audio.signal import spans
+from mashup_worker.dsp.loudness import LoudnessMeter
+from mashup_worker.errors import Canceled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from mashup_worker.audio.encode import EncodeOptions
+    from mashup_worker.pipelines.stems import Stem
+
+
+@dataclass(frozen=True)
+class StemFile:
+    """A stem on disk. `loudness_lufs` is None for silence and for less than 0.4 s."""
+
+    kind: str
+    path: Path
+    duration_s: float
+    loudness_lufs: float | None
+
+
+def shared_gain(stems: Sequence[Stem], limit: float | None) -> float:
+    """The factor, 1 or less, that brings the highest peak of all stems down to `limit`."""
+    if limit is None:
+        return 1.0
+    peak = max(
+        float(stem.read(start, stop).abs().max()) for stem in stems for start, stop in spans(stem)
+    )
+    return min(1.0, limit / peak) if peak else 1.0
+
+
+def write_stems(
+    stems: Sequence[Stem],
+    targets: Mapping[str, Path],
+    encode: EncodeOptions,
+    gain: float,
+    on_progress: Callable[[float], None],
+) -> tuple[StemFile, ...]:
+    """Scale the stems by `gain` and write each to its target; none appears before all are whole.
+
+    Raises:
+        StorageFailed: a stem can't be written.
+        InvalidInput: the format can't hold the stems.
+    """
+    progress = _SharedProgress(on_progress, sum(stem.length_samples for stem in stems))
+
+    def write(stem: Stem, temporary: Path) -> StemFile:
+        meter = LoudnessMeter(stem.rate_hz, stem.channels)
+        target = targets[stem.kind]
+        with encode_into(temporary, target, stem.rate_hz, stem.channels, encode) as writer:
+            for start, stop in spans(stem):
+                block = gain * stem.read(start, stop)
+                meter.add(block)
+                writer.write(block)
+                progress.advance(stop - start)
+        duration_s = stem.length_samples / stem.rate_hz
+        return StemFile(stem.kind, target, duration_s, meter.integrated_lufs())
+
+    with ExitStack() as names, ThreadPoolExecutor(os.cpu_count()) as pool:
+        temporaries = [names.enter_context(atomic_path(targets[stem.kind])) for stem in stems]
+        jobs = [pool.submit(write, *pair) for pair in zip(stems, temporaries, strict=True)]
+        try:
+            return tuple(job.result() for job in jobs)
+        except BaseException:
+            progress.stop()
+            raise
+
+
+class _SharedProgress:
+    """Progress that several threads make together, and the flag that stops them."""
+
+    def __init__(self, on_progress: Callable[[float], None], total: int) -> None:
+        self._on_progress = on_progress
+        self._total = total
+        self._done = 0
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def advance(self, samples: int) -> None:
+        with self._lock:
+            if self._stopped:
+                raise Canceled
+            self._done += samples
+            self._on_progress(self._done / self._total)
