@@ -2,10 +2,11 @@
 
     MashupError
     ├── InvalidInput            a value or file that can never work
+    │   ├── UnknownModel        no model has this name
     │   ├── UnsupportedAudio    not audio, or audio in a form nothing here decodes
     │   ├── TooLarge            more bytes than the limit allows
     │   └── TooLong             more seconds than the limit allows
-    ├── ModelUnavailable        unknown name, missing weights, wrong checksum
+    ├── ModelUnavailable        missing weights, wrong checksum
     ├── DeviceUnavailable       the device asked for is not in this machine
     ├── OutOfMemory             the smallest piece of work does not fit
     ├── StorageFailed           bytes could not be read or written
@@ -55,6 +56,13 @@ class InvalidInput(MashupError):
     """The input can't be used."""
 
     code = "invalid_input"
+
+
+class UnknownModel(InvalidInput):
+    """No model has this name."""
+
+    code = "unknown_model"
+    exit_code = EXIT_USAGE
 
 
 class UnsupportedAudio(InvalidInput):

@@ -103,8 +103,10 @@ def like(true: Audio, estimate: Audio) -> Tensor:
 
 def table(sections: list[SongSection]) -> Table:
     """All stems: how long, how loud, how close to the truth, how fast."""
-    out = Table("song", "stem")
-    for heading in ("duration", "loudness", "SI-SDR", "gain", "seconds", "x real time"):
+    out = Table()
+    out.add_column("song", no_wrap=True)
+    out.add_column("stem")
+    for heading in ("duration", "loudness", "SI-SDR", "over mix", "seconds", "x real time"):
         out.add_column(heading, justify="right")
     for song in sections:
         for index, stem in enumerate(song.stems):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import StorageFailed
@@ -18,7 +20,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """A temporary name beside `target` that becomes `target` when the block ends well.
 
     The folder is made if it isn't there. When the block raises, Ctrl-C included, the temporary
-    file is removed and a file already at `target` stays as it was.
+    file and folders made for it are removed, and a file already at `target` stays as it was.
 
     Yields:
         A path at which nothing exists yet; the block must write a file there.
@@ -28,6 +30,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """
     # Few characters of the name, since the whole may have 255 bytes.
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
+    missing = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -38,8 +41,30 @@ def atomic_path(target: Path) -> Iterator[Path]:
             temporary.replace(target)
         except OSError as error:
             raise cannot_write(target, error) from error
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def check_writable(target: Path) -> None:
+    """Make sure, before the work that fills it, that `target` could be written.
+
+    Raises:
+        StorageFailed: a folder can't be written or made, or a folder is in the way.
+    """
+    there = next(folder for folder in target.absolute().parents if folder.exists())
+    if target.is_dir():
+        reason = errno.EISDIR
+    elif not there.is_dir():
+        reason = errno.ENOTDIR
+    elif not os.access(there, os.W_OK | os.X_OK):
+        reason = errno.EACCES
+    else:
+        return
+    raise cannot_write(target, OSError(reason, os.strerror(reason)))
 
 
 def cannot_write(target: Path, error: OSError) -> StorageFailed:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import soundfile
 
 from mashup_worker.audio.mpeg import FrameReader
+from mashup_worker.audio.riff import bytes_behind_chunks
 from mashup_worker.audio.source import AudioInfo, block_samples, check_complete, truncated
 from mashup_worker.errors import UnsupportedAudio
 
@@ -27,6 +28,9 @@ _UNKNOWN_FRAMES = 1 << 48
 
 _UNKNOWN_SIZES = (range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100000000))
 """Chunk sizes written by programs that couldn't seek back to fill in the real one."""
+
+_FORGOTTEN_S = 0.5
+"""How much may follow the sound, were it sound: tags are shorter."""
 
 _SIZE_IN_LOG = re.compile(r"^\s*(?:data|SSND|riff) : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _FRAMES_IN_LOG = re.compile(r"does not match value from 'ds64' chunk of (\d+)")
@@ -51,6 +55,7 @@ class SndfileSource:
         self._frames: FrameReader | None = None
         self._pipe: _Pipe | None = None
         self._descriptor = os.open(path, os.O_RDONLY)
+        self._size_bytes = os.fstat(self._descriptor).st_size
         try:
             self._file = self._open(path)
             self.info = self._describe(path)
@@ -85,6 +90,7 @@ class SndfileSource:
         check_complete(self.info, count, self._declared_frames)
         if self._frames is not None and self._frames.ends_inside_frame:
             raise truncated(self.info, count)
+        self._check_nothing_follows(count)
 
     def close(self) -> None:
         """Give back files and the thread that feeds them."""
@@ -111,6 +117,24 @@ class SndfileSource:
                 file.close()
                 return self._open_pipe(chunks)
         return file
+
+    def _check_nothing_follows(self, frames: int) -> None:
+        """Tags may follow the sound; what would be seconds of it is sound the header forgot."""
+        if self._pipe is not None:
+            return
+        extra_bytes = 0
+        if self._file.format in ("WAV", "WAVEX"):
+            extra_bytes = bytes_behind_chunks(self._descriptor)
+        elif self._file.format == "FLAC":
+            # libFLAC stops at the declared length, and has read as far as it decoded.
+            extra_bytes = self._size_bytes - os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        claimed_s = frames / self.info.rate_hz
+        extra_s = extra_bytes / (self._size_bytes - extra_bytes) * claimed_s
+        if extra_s > _FORGOTTEN_S:
+            raise UnsupportedAudio(
+                f"{self.info.path} is damaged: its header claims {claimed_s:.2f} s, and about "
+                f"{extra_s:.2f} s more follow"
+            )
 
     def _open_pipe(self, chunks: Iterable[bytes]) -> ForwardOnly:
         self._pipe = _Pipe(chunks)

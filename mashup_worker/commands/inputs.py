@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mashup_worker.errors import InvalidInput
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -40,7 +42,12 @@ def find_songs(arguments: Sequence[str], output_dir: Path | None = None) -> list
 
     Folders are searched through and through, hidden files and whatever lies in `output_dir` left
     out, and give names with the path below the folder. A glob is taken as a name where a file has
-    that name. An argument that matches nothing stays as it is, to fail by its name later.
+    that name. An argument that matches nothing, or a folder without songs, stays as it is, to
+    fail by its name later.
+
+    Raises:
+        InvalidInput: the results would lie among the songs of a folder, to be taken for songs by
+            the next run.
     """
     songs: dict[Path, Song] = {}
     for argument in arguments:
@@ -67,7 +74,7 @@ def _told_apart(song: Song, namesakes: Sequence[Song]) -> Song:
 def _expand(argument: str, output_dir: Path | None) -> Iterator[Song]:
     path = Path(argument)
     if path.is_dir():
-        yield from _walk(path, output_dir)
+        yield from _walk(path, output_dir) or [Song(path, path.name)]
     elif path.exists() or not glob.has_magic(argument):
         yield Song(path, path.stem)
     else:
@@ -79,8 +86,11 @@ def _expand(argument: str, output_dir: Path | None) -> Iterator[Song]:
                 yield Song(match, match.stem)
 
 
-def _walk(folder: Path, output_dir: Path | None) -> Iterator[Song]:
+def _walk(folder: Path, output_dir: Path | None) -> list[Song]:
     results = output_dir.resolve() if output_dir else None
+    if folder.resolve() == results:
+        raise InvalidInput(f"{folder} holds the songs: choose another --output-dir for the stems")
+    songs = []
     for where, folders, files in os.walk(folder):
         here = Path(where)
         folders[:] = sorted(
@@ -91,4 +101,5 @@ def _walk(folder: Path, output_dir: Path | None) -> Iterator[Song]:
         for name in sorted(files):
             path = here / name
             if path.suffix.lower() in SONG_SUFFIXES and not name.startswith("."):
-                yield Song(path, path.relative_to(folder).with_suffix("").as_posix())
+                songs.append(Song(path, path.relative_to(folder).with_suffix("").as_posix()))
+    return songs

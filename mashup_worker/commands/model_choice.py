@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import typer
-
-from mashup_worker.commands.failure import fail
 from mashup_worker.commands.progress import song_progress
-from mashup_worker.errors import EXIT_USAGE, ModelUnavailable, StorageFailed
+from mashup_worker.errors import ModelUnavailable, StorageFailed
 from mashup_worker.models.load import LITE, load_separator
 
 if TYPE_CHECKING:
@@ -21,8 +18,6 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 PREFERRED = "htdemucs"
-
-PREVIEW_NOTE = "lite is a preview model: for hearing stems at once, not for releasing them"
 
 
 @dataclass(frozen=True)
@@ -42,16 +37,14 @@ class ModelRequest:
     def known_stems(self) -> tuple[str, ...] | None:
         """The stems it makes, where that is known without loading it.
 
-        Ends the command if the catalogue has no such model.
+        Raises:
+            UnknownModel: the catalogue has no such model.
         """
         from mashup_worker.models.catalogue import find
 
         if self.repository is not None:
             return None
-        try:
-            return find(PREFERRED if self.name == AUTO else self.name).stems
-        except ModelUnavailable as error:
-            fail(error.message, EXIT_USAGE)
+        return find(PREFERRED if self.name == AUTO else self.name).stems
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,7 @@ class LoadedModel:
 
 
 def load_model(request: ModelRequest, settings: Settings, quiet: bool) -> LoadedModel:
-    """Load what was asked for. `auto` falls back to `lite`, with a line on stderr.
+    """Load what was asked for; `auto` falls back to `lite`.
 
     Raises:
         MashupError: as `load_separator`.
@@ -87,8 +80,4 @@ def load_model(request: ModelRequest, settings: Settings, quiet: bool) -> Loaded
                 raise
             fallback_reason = error.message
             separator = load_separator(LITE, request.options, store)
-    if fallback_reason and not quiet:
-        typer.echo(f"mashup: using lite instead of {PREFERRED}: {fallback_reason}", err=True)
-    if separator.name == LITE and not quiet:
-        typer.echo(f"mashup: {PREVIEW_NOTE}", err=True)
     return LoadedModel(separator, fallback_reason)

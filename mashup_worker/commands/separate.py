@@ -130,8 +130,6 @@ def separate(
         fail(error.message, EXIT_USAGE)
     except DeviceUnavailable as error:
         fail(error.message, error.exit_code)
-    if not found:
-        fail(f"no songs in {', '.join(songs)}", EXIT_FAILED)
     run.all(found)
 
 
@@ -161,12 +159,12 @@ class _Run:
 
     def all(self, songs: Sequence[Song]) -> None:
         """Do all songs; one that fails does not stop the others. Ends the command."""
-        kinds = self._kinds()
         for song in songs:
             try:
-                self._one(song, kinds)
+                self._one(song)
             except MashupError as error:
-                if not isinstance(self._loaded, MashupError) or not self._failed:
+                # One reason may fail many songs, such as missing weights: it is said once.
+                if error not in self._failed.values():
                     self.printer.error(error)
                 self._failed[song.path] = error
                 self.printer.failure(song, error)
@@ -180,25 +178,24 @@ class _Run:
         raise typer.Exit(codes.pop() if all_alike else EXIT_FAILED)
 
     def _kinds(self) -> tuple[str, ...]:
-        """The stems to make. A kind that the model has not is wrong usage."""
+        """The stems to make. A model or a kind that there is not is wrong usage."""
         from mashup_worker.pipelines.stems import recipes
 
         try:
             known = self.model.known_stems() or self._model().separator.stems
-        except MashupError as error:
-            fail(error.message, error.exit_code)
-        wanted = known if self.wanted is None else self.wanted
-        try:
+            wanted = known if self.wanted is None else self.wanted
             return tuple(recipe.kind for recipe in recipes(known, None, wanted))
         except InvalidInput as error:
             fail(error.message, EXIT_USAGE)
 
-    def _one(self, song: Song, kinds: Sequence[str]) -> None:
+    def _one(self, song: Song) -> None:
         from mashup_worker.pipelines.separate import SeparateRequest, separate_file
 
-        targets = self.targets.of(song, kinds)
+        targets = self.targets.of(song, self._kinds())
         if not song.path.exists():
             raise InvalidInput(f"{song.path}: no such file")
+        if song.path.is_dir():
+            raise InvalidInput(f"{song.path}: no songs in this folder")
         if self.dry_run:
             self.printer.plan(song, targets)
         elif self.skip_existing and all(path.is_file() for path in targets.values()):

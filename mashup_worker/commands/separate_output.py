@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -36,6 +36,7 @@ class Printer:
     as_json: bool
     quiet: bool
     verbose: bool
+    _said: set[str] = field(default_factory=set)
 
     def progress(self, song: Song) -> AbstractContextManager[OnShare | None]:
         """A progress bar for a song."""
@@ -95,14 +96,17 @@ class Printer:
             f"{result.elapsed_s:.1f} s ({speed:.1f} times real time)"
         )
         if self.verbose:
-            self._line(
-                "\n".join(_stem_line(stem.path, stem.loudness_lufs) for stem in result.stems)
-            )
-        self._notes(song, result)
+            for stem in result.stems:
+                self._line(_stem_line(stem.path, stem.loudness_lufs))
+        if not self.quiet:
+            self._notes(song, loaded, result)
 
-    def _notes(self, song: Song, result: SeparateResult) -> None:
-        if self.quiet:
-            return
+    def _notes(self, song: Song, loaded: LoadedModel, result: SeparateResult) -> None:
+        if loaded.separator.name == LITE and LITE not in self._said:
+            self._said.add(LITE)
+            reason = loaded.fallback_reason
+            why = f", used instead of htdemucs: {reason}" if reason else ""
+            typer.echo(f"mashup: lite is a preview model{why}", err=True)
         if result.shared_gain_db < 0:
             typer.echo(
                 f"mashup: {song.path}: all stems are scaled by {result.shared_gain_db:.1f} dB, so "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from mashup_worker.commands.inputs import Song
 
@@ -40,6 +40,9 @@ class Targets:
             used = {name for _, name, _, _ in Formatter().parse(self.template) if name is not None}
         except ValueError as error:
             raise InvalidInput(f"name template {self.template!r}: {error}") from error
+        parts = Path(self.template).parts
+        if Path(self.template).is_absolute() or ".." in parts:
+            raise InvalidInput(f"name template {self.template!r} leads out of the output folder")
         if "stem" not in used or not used <= set(FIELDS):
             raise InvalidInput(
                 f"name template {self.template!r} must use {{stem}}, and of fields only "

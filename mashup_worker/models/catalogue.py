@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from mashup_worker.errors import ModelUnavailable
+from mashup_worker.errors import UnknownModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,17 +156,17 @@ def find(name: str, models: Mapping[str, Model] | None = None) -> Model:
     """The entry of that name in `models`, the catalogue when None.
 
     Raises:
-        ModelUnavailable: there is none; the message lists the names.
+        UnknownModel: there is none; the message lists the names.
     """
     models = catalogue() if models is None else models
     if name in models:
         return models[name]
     plain = name.removesuffix("_q")
     if name != plain and plain in models:
-        raise ModelUnavailable(
+        raise UnknownModel(
             f"{name}: quantised models need the package diffq and are not offered; use {plain}"
         )
-    raise ModelUnavailable(f"{name}: no such model; there are {', '.join(models)}")
+    raise UnknownModel(f"{name}: no such model; there are {', '.join(models)}")
 
 
 @functools.cache

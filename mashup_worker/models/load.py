@@ -32,7 +32,8 @@ def load_separator(
         on_fetch: called with the bytes fetched and the bytes of the model.
 
     Raises:
-        ModelUnavailable: unknown, not to be had, or damaged.
+        UnknownModel: neither the catalogue nor the repository has it.
+        ModelUnavailable: its weights are not to be had, or damaged.
         DeviceUnavailable: the device is not in this machine.
         InvalidInput: options that mean nothing.
     """

@@ -11,7 +11,6 @@ restricted unpickler, and only the network classes below are ever built.
 from __future__ import annotations
 
 import pickle
-import re
 import warnings
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -26,16 +25,13 @@ from demucs.htdemucs import HTDemucs
 from demucs.states import load_model
 from safetensors import SafetensorError, safe_open
 
-from mashup_worker.errors import ModelUnavailable
+from mashup_worker.errors import ModelUnavailable, UnknownModel
 from mashup_worker.models.digests import check_sha256, expected_digests
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import nn
-
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-"""Names become file names: no separators, nothing hidden."""
 
 _NETWORKS = (HTDemucs, HDemucs, Demucs)
 _NETWORK_NAMES = {f"{network.__module__}.{network.__qualname__}" for network in _NETWORKS}
@@ -58,13 +54,15 @@ def load_bag(name: str, folder: Path) -> BagOfModels:
     """Load the bag or single network `name` from the repository `folder`, on the CPU.
 
     Raises:
-        ModelUnavailable: no such model there, a digest that does not match, or a file that is
-            not a checkpoint of a network class known here.
+        UnknownModel: no such model there; the message lists those that are.
+        ModelUnavailable: no such folder, a digest that does not match, or a file that is not a
+            checkpoint of a network class known here.
     """
     if not folder.is_dir():
         raise ModelUnavailable(f"model repository {folder} is not a folder")
-    if not _NAME.fullmatch(name):
-        raise ModelUnavailable(f"{name!r} can't be a model's name")
+    if name not in _names(folder):
+        there = ", ".join(_names(folder)) or "none"
+        raise UnknownModel(f"no model {name!r} in {folder}; there are {there}")
     definition = _definition(name, folder)
     networks: list[Any] = [_load_network(signature, folder) for signature in definition["models"]]
     try:
@@ -76,6 +74,12 @@ def load_bag(name: str, folder: Path) -> BagOfModels:
             f"{folder / name}.yaml combines networks that do not fit together"
         ) from error
     return bag
+
+
+def _names(folder: Path) -> list[str]:
+    """The bags in a repository, then its single networks."""
+    bags = sorted(path.stem for path in folder.glob("*.yaml"))
+    return [*bags, *sorted({_signature(path) for path in _checkpoints(folder)})]
 
 
 def _definition(name: str, folder: Path) -> dict[str, Any]:
@@ -104,14 +108,18 @@ def _load_network(signature: str, folder: Path) -> nn.Module:
 
 
 def _find_checkpoint(signature: str, folder: Path) -> Path:
-    candidates = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix in (".safetensors", ".th") and path.stem.partition("-")[0] == signature
-    )
-    if not candidates:
-        raise ModelUnavailable(f"no model {signature!r} in {folder}")
-    return candidates[0]
+    for path in sorted(_checkpoints(folder)):
+        if _signature(path) == signature:
+            return path
+    raise ModelUnavailable(f"no network {signature!r} in {folder}")
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix in (".safetensors", ".th")]
+
+
+def _signature(checkpoint: Path) -> str:
+    return checkpoint.stem.partition("-")[0]
 
 
 def _check_digest(path: Path) -> None:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from mashup_worker.audio.atomic import check_writable
 from mashup_worker.audio.decode import open_decoder
 from mashup_worker.audio.encode import EncodeOptions, integer_peak_limit
 from mashup_worker.audio.limits import DecodeLimits
@@ -88,6 +89,8 @@ def separate_file(
     """
     report = on_progress or (lambda _stage, _share: None)
     clock = _Clock()
+    for target in request.targets.values():
+        check_writable(target)
     with ExitStack() as stack:
         decoder = stack.enter_context(open_decoder(request.source, request.limits))
         song = stack.enter_context(Spool(decoder.rate_hz, decoder.channels))

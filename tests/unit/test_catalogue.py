@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from mashup_worker.errors import ModelUnavailable
+from mashup_worker.errors import UnknownModel
 from mashup_worker.models.catalogue import Model, catalogue, find
 from mashup_worker.models.lite.weights import CHECKPOINTS, load_checkpoint, package_folder
 
@@ -78,14 +78,14 @@ def test_figures_name_their_source_and_licences_are_stated() -> None:
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(ModelUnavailable, match=r"^htdemux: .*htdemucs, htdemucs_ft.*lite$"):
+    with pytest.raises(UnknownModel, match=r"^htdemux: .*htdemucs, htdemucs_ft.*lite$"):
         find("htdemux")
     assert find("mdx").name == "mdx"
 
 
 @pytest.mark.parametrize("name", ["mdx_q", "mdx_extra_q"])
 def test_quantised_models_are_refused_with_a_reason(name: str) -> None:
-    with pytest.raises(ModelUnavailable, match=f"diffq.*use {name.removesuffix('_q')}$"):
+    with pytest.raises(UnknownModel, match=f"diffq.*use {name.removesuffix('_q')}$"):
         find(name)
 
 

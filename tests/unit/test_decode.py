@@ -180,9 +180,38 @@ def test_a_wav_written_to_a_pipe_is_decoded_to_its_end(size: int, tmp_path: Path
     assert probe(path).claimed_duration_s is None
 
 
-def test_a_header_that_claims_less_is_believed(tmp_path: Path) -> None:
-    path = patched(write(tmp_path / "a.wav", music(1.0)), b"data", 4000)
-    assert decode(path).length_samples == 1000
+@pytest.mark.parametrize("seconds", [2.0, 20.0])
+def test_a_header_that_claims_less_than_there_is_is_an_error(
+    tmp_path: Path, seconds: float
+) -> None:
+    half = round(seconds * 44100) // 2
+    wav = patched(write(tmp_path / "a.wav", music(seconds)), b"data", 4 * half)
+    with pytest.raises(UnsupportedAudio, match=r"a\.wav is damaged: .* more follow"):
+        decode(wav)
+    flac = write(tmp_path / "a.flac", music(seconds))
+    content = bytearray(flac.read_bytes())
+    # The low 32 of 36 bits with the number of samples, in the block that opens the file.
+    content[22:26] = half.to_bytes(4, "big")
+    flac.write_bytes(content)
+    with pytest.raises(UnsupportedAudio, match=r"a\.flac is damaged: .* more follow"):
+        decode(flac)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_tags_behind_the_sound_are_no_damage(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, music(3.0))
+    whole = decode(path).samples
+    with path.open("ab") as file:
+        file.write(b"TAG".ljust(128, b"\0"))
+    assert torch.equal(decode(path).samples, whole)
+
+
+def test_chunks_behind_the_sound_are_no_damage(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", music(1.0))
+    whole = decode(path).samples
+    with path.open("ab") as file:
+        file.write(b"id3 " + (1 << 20).to_bytes(4, "little") + bytes(1 << 20))
+    assert torch.equal(decode(path).samples, whole)
 
 
 def test_a_header_that_claims_more_means_a_truncated_file(tmp_path: Path) -> None:

@@ -56,4 +56,4 @@ def test_every_error_has_a_code_of_its_own_and_a_default_message() -> None:
     assert len({error.code for error in errors}) == len(errors)
     for error in errors:
         assert error().message.endswith(".")
-        assert error.exit_code in (1, 3, 130)
+        assert error.exit_code in (1, 2, 3, 130)

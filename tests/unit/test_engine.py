@@ -9,7 +9,13 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.metrics import snr_db
-from mashup_worker.errors import Canceled, DeviceUnavailable, InvalidInput, ModelUnavailable
+from mashup_worker.errors import (
+    Canceled,
+    DeviceUnavailable,
+    InvalidInput,
+    ModelUnavailable,
+    UnknownModel,
+)
 from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
 from mashup_worker.models.device import resolve_device, resolve_precision
 from mashup_worker.models.repository import load_bag
@@ -166,20 +172,23 @@ def test_damage_is_noticed_by_the_digest_in_the_name(repository: Path, tmp_path:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("missing", None, "no model 'missing'"),
-        ("../escape", None, "can't be a model's name"),
         ("empty", "", "does not list"),
         ("broken", "models: [", "is not YAML"),
-        ("absent", "models: [abc]", "no model 'abc'"),
+        ("absent", "models: [abc]", "no network 'abc'"),
     ],
 )
 def test_a_repository_says_what_is_wrong(
-    tmp_path: Path, name: str, content: str | None, reason: str
+    tmp_path: Path, name: str, content: str, reason: str
 ) -> None:
-    if content is not None:
-        (tmp_path / f"{name}.yaml").write_text(content)
+    (tmp_path / f"{name}.yaml").write_text(content)
     with pytest.raises(ModelUnavailable, match=reason):
         load_bag(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["missing", "../escape", "hd0-", ""])
+def test_an_unknown_name_is_answered_with_those_there_are(repository: Path, name: str) -> None:
+    with pytest.raises(UnknownModel, match=r"htdemucs_ft, .*hd0"):
+        load_bag(name, repository)
 
 
 def test_a_bag_of_networks_with_different_stems_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from demucs.hdemucs import HDemucs
 
-from mashup_worker.errors import ModelUnavailable, StorageFailed
+from mashup_worker.errors import ModelUnavailable, StorageFailed, UnknownModel
 from mashup_worker.models import fetch
 from mashup_worker.models.catalogue import FOUR_STEMS, Model, Source, WeightFile
 from mashup_worker.models.digests import MANIFEST, check_sha256, expected_digests, sha256_of
@@ -311,7 +311,7 @@ def test_names_that_are_not_kept_here(cache: Path) -> None:
     store = WeightStore(Settings(model_cache=cache, offline=True))
     assert "lite" not in store.names()
     for work in (store.pull, store.ensure, store.verify, store.path):
-        with pytest.raises(ModelUnavailable, match="htdemucs_ft"):
+        with pytest.raises(UnknownModel, match="htdemucs_ft"):
             work("nope")
         with pytest.raises(ModelUnavailable, match="comes with the package"):
             work("lite")

@@ -1,0 +1,52 @@
+"""Every command says what it is and what it takes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.main import get_command
+
+from mashup_worker import __version__
+from mashup_worker.cli import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.command import Mashup
+
+
+def test_version(mashup: Mashup) -> None:
+    done = mashup.run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"mashup-worker {__version__}\n",
+        "",
+    )
+
+
+def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
+    root, separate = mashup.run("--help"), mashup.run("separate", "--help")
+    for done in (root, separate):
+        assert done.returncode == 0
+        assert done.stderr == ""
+    for command in ("separate", "models", "doctor"):
+        assert re.search(rf"^ +{command} +\w", root.stdout, re.MULTILINE)
+    options = "-o model model-repo stems two-stems format bit-depth bitrate device precision shifts"
+    options += " seed overlap name-template skip-existing dry-run json -q -v"
+    for option in options.split():
+        name = option if option.startswith("-") else f"--{option}"
+        assert re.search(rf"^ +(-\w, )?{name}\b.*\n? +\w", separate.stdout, re.MULTILINE), name
+
+
+def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    yield name, command
+    for inner, child in getattr(command, "commands", {}).items():
+        yield from _commands(child, f"{name} {inner}")
+
+
+@pytest.mark.parametrize(("name", "command"), list(_commands(get_command(app), "mashup")))
+def test_every_command_and_option_says_what_it_is(name: str, command: Any) -> None:
+    assert command.help, name
+    assert [one.name for one in command.params if not getattr(one, "help", None)] == []
