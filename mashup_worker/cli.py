@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import Annotated, NoReturn
@@ -47,6 +48,9 @@ def root(
 def main() -> NoReturn:
     """Run the command line and exit with the code that `errors` documents."""
     signal.signal(signal.SIGTERM, _end_cleanly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # file names may hold what no encoding has
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except MashupError as error:

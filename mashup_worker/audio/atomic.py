@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """
     # Few characters of the name, since the whole may have 255 bytes.
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
-    missing = [folder for folder in target.parents if not folder.exists()]
+    missing = [folder for folder in target.parents if not _exists(folder)]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -55,8 +56,14 @@ def check_writable(target: Path) -> None:
     Raises:
         StorageFailed: a folder can't be written or made, or a folder is in the way.
     """
-    there = next(folder for folder in target.absolute().parents if folder.exists())
-    if target.is_dir():
+    there = next(folder for folder in target.absolute().parents if _exists(folder))
+    try:
+        is_folder = stat.S_ISDIR(target.stat().st_mode)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise cannot_write(target, error) from error
+        is_folder = False
+    if is_folder:
         reason = errno.EISDIR
     elif not there.is_dir():
         reason = errno.ENOTDIR
@@ -65,6 +72,11 @@ def check_writable(target: Path) -> None:
     else:
         return
     raise cannot_write(target, OSError(reason, os.strerror(reason)))
+
+
+def _exists(folder: Path) -> bool:
+    """Unlike `Path.exists`, says no of names that are too long."""
+    return os.path.exists(folder)  # noqa: PTH110
 
 
 def cannot_write(target: Path, error: OSError) -> StorageFailed:

@@ -52,7 +52,7 @@ def find_songs(arguments: Sequence[str], output_dir: Path | None = None) -> list
     songs: dict[Path, Song] = {}
     for argument in arguments:
         for song in _expand(argument, output_dir):
-            songs.setdefault(song.path.resolve(), song)
+            songs.setdefault(real_path(song.path), song)
     by_track: dict[str, list[Song]] = {}
     for song in songs.values():
         by_track.setdefault(song.track, []).append(song)
@@ -62,44 +62,62 @@ def find_songs(arguments: Sequence[str], output_dir: Path | None = None) -> list
     ]
 
 
+def real_path(path: Path) -> Path:
+    """The path without links and dots; unlike `Path.resolve`, it never fails."""
+    return Path(os.path.realpath(path))
+
+
+def _is_dir(path: Path) -> bool:
+    """Unlike `Path.is_dir`, says no of names that are too long and folders that can't be read."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def _told_apart(song: Song, namesakes: Sequence[Song]) -> Song:
     """The song, called by its path below the folder that it shares with its namesakes."""
-    shared = os.path.commonpath([one.path.resolve().parent for one in namesakes])
-    names = [one.path.resolve().relative_to(shared) for one in namesakes]
-    name = song.path.resolve().relative_to(shared)
+    shared = os.path.commonpath([real_path(one.path).parent for one in namesakes])
+    names = [real_path(one.path).relative_to(shared) for one in namesakes]
+    name = real_path(song.path).relative_to(shared)
     alone = sum(other.with_suffix("") == name.with_suffix("") for other in names) == 1
     return Song(song.path, (name.with_suffix("") if alone else name).as_posix())
 
 
 def _expand(argument: str, output_dir: Path | None) -> Iterator[Song]:
     path = Path(argument)
-    if path.is_dir():
+    if _is_dir(path):
         yield from _walk(path, output_dir) or [Song(path, path.name)]
-    elif path.exists() or not glob.has_magic(argument):
+    elif os.path.lexists(path) or not glob.has_magic(argument):
         yield Song(path, path.stem)
     else:
-        matches = sorted(Path(match) for match in glob.glob(argument, recursive=True))  # noqa: PTH207
-        for match in matches or [path]:
-            if match.is_dir():
+        results = real_path(output_dir) if output_dir else None
+        found = False
+        for match in sorted(map(Path, glob.glob(argument, recursive=True))):  # noqa: PTH207
+            found = True
+            if results is not None and real_path(match).is_relative_to(results):
+                continue
+            if _is_dir(match):
                 yield from _walk(match, output_dir)
             else:
                 yield Song(match, match.stem)
+        if not found:
+            yield Song(path, path.stem)
 
 
 def _walk(folder: Path, output_dir: Path | None) -> list[Song]:
-    results = output_dir.resolve() if output_dir else None
-    if folder.resolve() == results:
+    results = real_path(output_dir) if output_dir else None
+    if real_path(folder) == results:
         raise InvalidInput(f"{folder} holds the songs: choose another --output-dir for the stems")
     songs = []
-    for where, folders, files in os.walk(folder):
+    for where, folders, files in os.walk(folder, onerror=_refuse):
         here = Path(where)
         folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and (here / name).resolve() != results
+            name for name in folders if name[0] != "." and real_path(here / name) != results
         )
         for name in sorted(files):
             path = here / name
             if path.suffix.lower() in SONG_SUFFIXES and not name.startswith("."):
                 songs.append(Song(path, path.relative_to(folder).with_suffix("").as_posix()))
     return songs
+
+
+def _refuse(error: OSError) -> None:
+    raise InvalidInput(f"{error.filename}: {error.strerror}") from error

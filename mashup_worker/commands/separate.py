@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mashup_worker.commands.failure import fail, settings_or_fail
+from mashup_worker.commands.failure import fail
 from mashup_worker.commands.inputs import find_songs
 from mashup_worker.commands.separate_output import Printer
 from mashup_worker.commands.targets import DEFAULT_TEMPLATE, Targets
 from mashup_worker.errors import (
-    EXIT_FAILED,
     EXIT_USAGE,
     DeviceUnavailable,
     InvalidInput,
-    MashupError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mashup_worker.audio.encode import EncodeOptions
-    from mashup_worker.commands.inputs import Song
-    from mashup_worker.commands.model_choice import LoadedModel, ModelRequest
 
 
 class Format(StrEnum):
@@ -110,27 +100,28 @@ def separate(
     """Separate songs into stems."""
     from mashup_worker.audio.encode import EncodeOptions
     from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.commands.separate_run import SeparateRun
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device, resolve_precision
 
     try:
         resolve_precision(precision, resolve_device(device))
         options = EngineOptions(device, precision, shifts, seed, overlap)
-        run = _Run(
+        found = find_songs(songs, output_dir)
+        run = SeparateRun(
             model=ModelRequest(model, model_repo, options),
             wanted=_wanted(stems, two_stems),
-            targets=Targets(output_dir, name_template, format_.value, model),
+            targets=Targets(output_dir, name_template, format_.value, model, found),
             encode=EncodeOptions(format_.value, bit_depth, bitrate),
             skip_existing=skip_existing,
             dry_run=dry_run,
             printer=Printer(as_json, quiet, verbose),
         )
-        found = find_songs(songs, output_dir)
     except InvalidInput as error:
         fail(error.message, EXIT_USAGE)
     except DeviceUnavailable as error:
         fail(error.message, error.exit_code)
-    run.all(found)
+    run.all()
 
 
 def _wanted(stems: str | None, two_stems: str | None) -> tuple[str, ...] | None:
@@ -141,82 +132,3 @@ def _wanted(stems: str | None, two_stems: str | None) -> tuple[str, ...] | None:
     if stems is None:
         return None
     return tuple(kind.strip() for kind in stems.split(",") if kind.strip())
-
-
-@dataclass
-class _Run:
-    """One call of the command: all its songs, with the model loaded once and only when needed."""
-
-    model: ModelRequest
-    wanted: tuple[str, ...] | None
-    targets: Targets
-    encode: EncodeOptions
-    skip_existing: bool
-    dry_run: bool
-    printer: Printer
-    _loaded: LoadedModel | MashupError | None = None
-    _failed: dict[Path, MashupError] = field(default_factory=dict)
-
-    def all(self, songs: Sequence[Song]) -> None:
-        """Do all songs; one that fails does not stop the others. Ends the command."""
-        for song in songs:
-            try:
-                self._one(song)
-            except MashupError as error:
-                # One reason may fail many songs, such as missing weights: it is said once.
-                if error not in self._failed.values():
-                    self.printer.error(error)
-                self._failed[song.path] = error
-                self.printer.failure(song, error)
-        if not self._failed:
-            return
-        if len(songs) > 1:
-            names = ", ".join(map(str, self._failed))
-            typer.echo(f"mashup: {len(self._failed)} of {len(songs)} failed: {names}", err=True)
-        codes = {error.exit_code for error in self._failed.values()}
-        all_alike = len(self._failed) == len(songs) and len(codes) == 1
-        raise typer.Exit(codes.pop() if all_alike else EXIT_FAILED)
-
-    def _kinds(self) -> tuple[str, ...]:
-        """The stems to make. A model or a kind that there is not is wrong usage."""
-        from mashup_worker.pipelines.stems import recipes
-
-        try:
-            known = self.model.known_stems() or self._model().separator.stems
-            wanted = known if self.wanted is None else self.wanted
-            return tuple(recipe.kind for recipe in recipes(known, None, wanted))
-        except InvalidInput as error:
-            fail(error.message, EXIT_USAGE)
-
-    def _one(self, song: Song) -> None:
-        from mashup_worker.pipelines.separate import SeparateRequest, separate_file
-
-        targets = self.targets.of(song, self._kinds())
-        if not song.path.exists():
-            raise InvalidInput(f"{song.path}: no such file")
-        if song.path.is_dir():
-            raise InvalidInput(f"{song.path}: no songs in this folder")
-        if self.dry_run:
-            self.printer.plan(song, targets)
-        elif self.skip_existing and all(path.is_file() for path in targets.values()):
-            self.printer.skipped(song, targets)
-        else:
-            loaded = self._model()
-            with self.printer.progress(song) as on_progress:
-                result = separate_file(
-                    loaded.separator, SeparateRequest(song.path, targets, self.encode), on_progress
-                )
-            self.printer.done(song, loaded, result)
-
-    def _model(self) -> LoadedModel:
-        """The model, loaded at the first call; what went wrong then is raised at every call."""
-        from mashup_worker.commands.model_choice import load_model
-
-        if self._loaded is None:
-            try:
-                self._loaded = load_model(self.model, settings_or_fail(), self.printer.quiet)
-            except MashupError as error:
-                self._loaded = error
-        if isinstance(self._loaded, MashupError):
-            raise self._loaded
-        return self._loaded

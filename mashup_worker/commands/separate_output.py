@@ -42,9 +42,9 @@ class Printer:
         """A progress bar for a song."""
         return song_progress(song.path.name, not self.quiet)
 
-    def error(self, error: MashupError) -> None:
+    def error(self, message: str) -> None:
         """Say what went wrong, in one line."""
-        typer.echo(f"mashup: {error.message}", err=True)
+        typer.echo(f"mashup: {message}", err=True)
 
     def failure(self, song: Song, error: MashupError) -> None:
         """Record that a song failed."""
@@ -122,7 +122,7 @@ class Printer:
 
     def _json(self, document: dict[str, Any]) -> None:
         if self.as_json:
-            typer.echo(json.dumps(document, ensure_ascii=False))
+            typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
     def _line(self, text: str) -> None:
         if not (self.as_json or self.quiet):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING
 
+from mashup_worker.commands.inputs import real_path
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -27,23 +29,26 @@ class Targets:
         template: path of a stem below it, with the fields `{track}`, `{stem}`, `{ext}`, `{model}`.
         ext: ending of the format.
         model: the model's name as it was asked for.
+        songs: what the run reads, and so must never write.
     """
 
     output_dir: Path
     template: str
     ext: str
     model: str
+    songs: Sequence[Song]
     _taken: dict[Path, Song] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
-            used = {name for _, name, _, _ in Formatter().parse(self.template) if name is not None}
+            fields = [
+                parsed for parsed in Formatter().parse(self.template) if parsed[1] is not None
+            ]
         except ValueError as error:
             raise InvalidInput(f"name template {self.template!r}: {error}") from error
-        parts = Path(self.template).parts
-        if Path(self.template).is_absolute() or ".." in parts:
-            raise InvalidInput(f"name template {self.template!r} leads out of the output folder")
-        if "stem" not in used or not used <= set(FIELDS):
+        used = {name for _, name, _, _ in fields}
+        plain = not any(spec or conversion for _, _, spec, conversion in fields)
+        if "stem" not in used or not used <= set(FIELDS) or not plain:
             raise InvalidInput(
                 f"name template {self.template!r} must use {{stem}}, and of fields only "
                 + ", ".join(f"{{{name}}}" for name in FIELDS)
@@ -55,11 +60,7 @@ class Targets:
         Raises:
             InvalidInput: another song's stems have such a name already, or the song itself has.
         """
-        paths = {
-            kind: self.output_dir
-            / self.template.format(track=song.track, stem=kind, ext=self.ext, model=self.model)
-            for kind in kinds
-        }
+        paths = {kind: self.output_dir / self._name(song, kind) for kind in kinds}
         for path in paths.values():
             other = self._taken.setdefault(path, song)
             if other is not song or len(set(paths.values())) < len(paths):
@@ -67,6 +68,18 @@ class Targets:
                     f"{song.path}: its stems would overwrite those of {other.path}; name the "
                     "folder above both, or use another --name-template or --output-dir"
                 )
-            if path.resolve() == song.path.resolve():
-                raise InvalidInput(f"{song.path}: its own stem would overwrite it")
+            if real_path(path) in self._sources:
+                raise InvalidInput(f"{song.path}: its stem {path} would overwrite a song")
         return paths
+
+    def _name(self, song: Song, kind: str) -> Path:
+        name = Path(
+            self.template.format(track=song.track, stem=kind, ext=self.ext, model=self.model)
+        )
+        if name.is_absolute() or ".." in name.parts:
+            raise InvalidInput(f"{song.path}: the name {name} leads out of the output folder")
+        return name
+
+    @cached_property
+    def _sources(self) -> frozenset[Path]:
+        return frozenset(real_path(song.path) for song in self.songs)

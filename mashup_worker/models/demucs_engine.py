@@ -158,8 +158,13 @@ class DemucsSeparator:
                 on_progress(done / total)
 
         streams = [self._run(one, rows, _Normalised(mix, level), advance) for one in passes]
-        for block in _combine(streams, [one.weights for one in passes]):
-            yield level.restore(block).cpu()
+        try:
+            for block in _combine(streams, [one.weights for one in passes]):
+                yield level.restore(block).cpu()
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise OutOfMemory(f"{self.device} has too little memory for this model") from error
+            raise
 
     def _rows(self, stems: Sequence[str]) -> list[int]:
         unknown = [stem for stem in stems if stem not in self.stems]

@@ -68,6 +68,8 @@ def resolve_precision(requested: str, device: torch.device) -> Precision:
         )
     if requested == "tf32" and device.type != "cuda":
         raise InvalidInput(f"tf32 is arithmetic of CUDA devices, not of {device.type}")
+    if requested == "fp16" and device.type == "cpu":
+        raise InvalidInput("fp16 is arithmetic of GPUs: a CPU has bf16, or emulates fp16 slowly")
     return requested  # type: ignore[return-value]
 
 
@@ -116,12 +118,21 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
                 knob.fp32_precision = value
 
 
+_OUT_OF_MEMORY_SIGNS = (
+    "not enough memory",
+    "can't allocate memory",
+    "out of memory",
+    "alloc_failed",
+)
+"""What torch says of the host, of MPS, and of CUDA with cuBLAS, cuDNN and cuFFT."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that a device or the host ran out of memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
-        sign in str(error) for sign in ("not enough memory", "can't allocate memory")
+        sign in str(error).lower() for sign in _OUT_OF_MEMORY_SIGNS
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mashup_worker.errors import ModelUnavailable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -45,5 +47,13 @@ def load_separator(
     from mashup_worker.models.demucs_engine import DemucsSeparator
     from mashup_worker.models.repository import load_bag
 
-    folder = store.ensure(name, on_fetch) if repository is None else repository
-    return DemucsSeparator(name, load_bag(name, folder), options)
+    if repository is not None:
+        return DemucsSeparator(name, load_bag(name, repository), options)
+    folder = store.ensure(name, on_fetch)
+    try:
+        bag = load_bag(name, folder)
+    except ModelUnavailable as error:
+        raise ModelUnavailable(
+            f"{error.message}; get it again with `mashup models pull {name}`"
+        ) from error
+    return DemucsSeparator(name, bag, options)

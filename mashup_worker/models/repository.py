@@ -10,6 +10,7 @@ restricted unpickler, and only the network classes below are ever built.
 
 from __future__ import annotations
 
+import json
 import pickle
 import warnings
 from fractions import Fraction
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _NETWORKS = (HTDemucs, HDemucs, Demucs)
 _NETWORK_NAMES = {f"{network.__module__}.{network.__qualname__}" for network in _NETWORKS}
+_QUANTISED = "it is quantised, which needs the package diffq and is not offered"
+
 _MALFORMED = (
     AssertionError,
     AttributeError,
@@ -133,12 +136,22 @@ def _check_digest(path: Path) -> None:
 
 def _load_safetensors(path: Path) -> nn.Module:
     with safe_open(str(path), framework="pt") as file:
-        made_by = (file.metadata() or {}).get("klass")
-    if made_by not in _NETWORK_NAMES:
-        raise ValueError(f"it names the class {made_by!r}, not a Demucs network")
+        metadata = file.metadata() or {}
+    if metadata.get("klass") not in _NETWORK_NAMES:
+        raise ValueError(f"it names the class {metadata.get('klass')!r}, not a Demucs network")
+    structure = json.loads(metadata.get("structure", "{}"), object_hook=_refuse_classes)
+    if "__quantized" in json.dumps(structure):
+        raise ValueError(_QUANTISED)
     with _without_load_warnings():
         network: nn.Module = load_safetensors_model(path)
     return network
+
+
+def _refuse_classes(node: dict[str, Any]) -> dict[str, Any]:
+    """Keep `demucs` from importing the class that a part of the state names."""
+    if "_class" in node:
+        raise ValueError(f"its state names the class {node['_class']!r}")
+    return node
 
 
 def _load_pickle(path: Path) -> nn.Module:
@@ -146,6 +159,8 @@ def _load_pickle(path: Path) -> nn.Module:
         package = torch.load(path, map_location="cpu", weights_only=True)
     if package["klass"] not in _NETWORKS:
         raise ValueError("it names a class that is not a Demucs network")
+    if package["state"].get("__quantized"):
+        raise ValueError(_QUANTISED)
     with _without_load_warnings():
         network: nn.Module = load_model(package)  # type: ignore[no-untyped-call]
     return network

@@ -16,9 +16,10 @@ from mashup_worker.audio.atomic import check_writable
 from mashup_worker.audio.decode import open_decoder
 from mashup_worker.audio.encode import EncodeOptions, integer_peak_limit
 from mashup_worker.audio.limits import DecodeLimits
-from mashup_worker.audio.resample import StreamResampler
+from mashup_worker.audio.resample import StreamResampler, resampled_length
 from mashup_worker.audio.signal import Audio, spans
 from mashup_worker.audio.spool import Spool
+from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.stems import Stem, computed_stems, recipes
 from mashup_worker.pipelines.writing import StemFile, shared_gain, write_stems
 
@@ -127,7 +128,7 @@ def separate_audio(
 
     Args:
         separator: a model, ready on its device.
-        audio: mono or stereo, at any rate.
+        audio: mono or stereo, at any rate; samples that are not numbers are taken as 0.
         stems: kinds wanted, all of the model's when None; `no_<kind>` is the mix without a kind.
         on_progress: called with the share done; an exception raised in it stops the work.
 
@@ -135,9 +136,12 @@ def separate_audio(
         By kind, stems with the rate, channels and length of `audio`.
 
     Raises:
-        InvalidInput: a stem that is not this model's.
+        InvalidInput: a stem that is not this model's, or more than two channels.
         OutOfMemory: the device can't hold one segment.
     """
+    if audio.channels > separator.channels:
+        raise InvalidInput(f"{audio.channels} channels: fold them to stereo first")
+    audio = Audio(audio.samples.nan_to_num(0.0, 0.0, 0.0), audio.rate_hz)
     with ExitStack() as stack:
         wanted = separator.stems if stems is None else tuple(stems)
         made = _separate(stack, separator, audio, wanted, on_progress)
@@ -154,12 +158,7 @@ def _separate(
     """Stems at the song's rate and channels. What they need stays open as long as `stack`."""
     made = recipes(separator.stems, separator.residual_stem, wanted)
     computed = computed_stems(made)
-    mix = stack.enter_context(Spool(separator.rate_hz, separator.channels))
-    resample = StreamResampler(song.rate_hz, separator.rate_hz, song.channels)
-    for start, stop in spans(song):
-        block = resample.process(song.read(start, stop), last=stop == song.length_samples)
-        mix.append(block.expand(separator.channels, -1))
-
+    mix = _as_wanted(stack, song, separator)
     parts = {kind: stack.enter_context(Spool(song.rate_hz, song.channels)) for kind in computed}
     back = [
         StreamResampler(
@@ -174,6 +173,21 @@ def _separate(
             folded = block if song.channels == separator.channels else block.mean(0, keepdim=True)
             part.append(resample.process(folded, last=position == mix.length_samples))
     return tuple(Stem(recipe, song, parts) for recipe in made)
+
+
+def _as_wanted(stack: ExitStack, song: SampleSource, separator: Separator) -> SampleSource:
+    """The song at the separator's rate and with its channels; at least one sample of it."""
+    if (song.rate_hz, song.channels) == (separator.rate_hz, separator.channels):
+        return song
+    length = resampled_length(song.length_samples, song.rate_hz, separator.rate_hz)
+    resample = StreamResampler(
+        song.rate_hz, separator.rate_hz, song.channels, length_samples=max(1, length)
+    )
+    mix = stack.enter_context(Spool(separator.rate_hz, separator.channels))
+    for start, stop in spans(song):
+        block = resample.process(song.read(start, stop), last=stop == song.length_samples)
+        mix.append(block.expand(separator.channels, -1))
+    return mix
 
 
 class _Clock:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.metrics import snr_db
@@ -129,8 +132,9 @@ def test_devices_and_precisions_are_checked() -> None:
         resolve_device("toaster")
     with pytest.raises(InvalidInput, match="fp8"):
         resolve_precision("fp8", cpu)
-    with pytest.raises(InvalidInput, match="tf32"):
-        resolve_precision("tf32", cpu)
+    for gpu_only in ("tf32", "fp16"):
+        with pytest.raises(InvalidInput, match=gpu_only):
+            resolve_precision(gpu_only, cpu)
     with pytest.raises(DeviceUnavailable):
         resolve_device("cuda:99")
 
@@ -158,6 +162,37 @@ def test_a_checkpoint_of_another_class_is_refused(tmp_path: Path) -> None:
     torch.save(package, tmp_path / "odd.th")
     with pytest.raises(ModelUnavailable, match=r"odd\.th"):
         load_bag("odd", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("structure", "reason"),
+    [
+        ({"_dict": [["a", {"_class": "antigravity.fly"}]]}, "antigravity"),
+        ({"_dict": [["__quantized", True]]}, "quantised"),
+    ],
+)
+def test_a_safetensors_file_can_not_import_code_or_end_the_process(
+    tmp_path: Path, structure: dict[str, object], reason: str
+) -> None:
+    metadata = {
+        "klass": "demucs.hdemucs.HDemucs",
+        "args": "[]",
+        "kwargs": "{}",
+        "structure": json.dumps(structure),
+    }
+    save_file({"a": torch.zeros(1)}, tmp_path / "bad.safetensors", metadata)
+    with pytest.raises(ModelUnavailable, match=reason):
+        load_bag("bad", tmp_path)
+    assert "antigravity" not in sys.modules
+
+
+def test_a_quantised_pickle_is_refused(tmp_path: Path) -> None:
+    from demucs.hdemucs import HDemucs
+
+    state = {"__quantized": True}
+    torch.save({"klass": HDemucs, "args": (), "kwargs": {}, "state": state}, tmp_path / "q.th")
+    with pytest.raises(ModelUnavailable, match="quantised"):
+        load_bag("q", tmp_path)
 
 
 def test_damage_is_noticed_by_the_digest_in_the_name(repository: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mashup_worker.errors import OutOfMemory
+from mashup_worker.models.device import is_out_of_memory
 from mashup_worker.models.runner import NetworkRunner
 
 CPU = torch.device("cpu")
@@ -54,6 +55,20 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on() -> None:
 def test_one_window_too_much_is_an_error_that_says_so() -> None:
     with pytest.raises(OutOfMemory, match="cpu"):
         NetworkRunner(CPU, "fp32", batch=4).run(Doubling(holds=0), torch.randn(4, 2, 64))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: out of memory",
+        "MPS backend out of memory (MPS allocated: 9 GB)",
+        "cuFFT error: CUFFT_ALLOC_FAILED",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "DefaultCPUAllocator: can't allocate memory",
+    ],
+)
+def test_every_library_says_it_differently(message: str) -> None:
+    assert is_out_of_memory(RuntimeError(message))
 
 
 def test_other_errors_are_not_taken_for_memory() -> None:

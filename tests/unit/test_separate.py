@@ -224,6 +224,44 @@ def test_a_stem_that_the_model_does_not_make_is_refused(tmp_path: Path) -> None:
         separate_file(Splitter(), request(tmp_path, "banjo"))
 
 
+@pytest.mark.parametrize("rate_hz", [8_000, 96_000, 192_000])
+def test_one_sample_is_a_song(tmp_path: Path, rate_hz: int) -> None:
+    soundfile.write(tmp_path / "song.wav", [0.5], rate_hz)
+    result = separate_file(Splitter(0.25, "high"), request(tmp_path, "low", "high"))
+    total = sum(soundfile.read(stem.path)[0][0] for stem in result.stems)
+    assert total == pytest.approx(0.5, abs=1e-4)
+
+
+def test_a_folder_in_the_place_of_a_stem_is_noticed_before_the_work(tmp_path: Path) -> None:
+    song(tmp_path / "song.wav", 44_100, 2)
+    splitter = Splitter()
+    (tmp_path / "stems" / "low.wav").mkdir(parents=True)
+    with pytest.raises(StorageFailed, match=r"low\.wav: Is a directory"):
+        separate_file(splitter, request(tmp_path, "low", "high"))
+    assert not splitter.asked
+
+
+def test_names_that_are_too_long_are_noticed_before_the_work(tmp_path: Path) -> None:
+    song(tmp_path / "song.wav", 44_100, 2)
+    splitter = Splitter()
+    targets = {"low": tmp_path / ("n" * 300) / "low.wav"}
+    with pytest.raises(StorageFailed, match="too long"):
+        separate_file(splitter, SeparateRequest(tmp_path / "song.wav", targets))
+    assert not splitter.asked
+
+
+def test_sound_in_memory_that_is_not_numbers_is_silence() -> None:
+    samples = torch.full((2, 1000), 0.5)
+    samples[0, 10] = torch.nan
+    stems = separate_audio(Splitter(0.25, "high"), Audio(samples, 44_100))
+    assert all(stem.samples.isfinite().all() for stem in stems.values())
+
+
+def test_more_than_two_channels_in_memory_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="3 channels"):
+        separate_audio(Splitter(), Audio(torch.zeros(3, 100), 44_100))
+
+
 @pytest.mark.parametrize("shape", [(1, 44_100), (2, 44_100), (1, 1), (2, 0)])
 def test_sound_in_memory_keeps_its_shape(shape: tuple[int, int]) -> None:
     audio = Audio(0.1 * torch.randn(*shape), 48_000)
