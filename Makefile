@@ -40,7 +40,7 @@ samples: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.lite
 	$(BIN)/python -m benchmarks.parity
-	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.memory --hour
 
 clean:
 	rm -rf $(VENV) $(DEMO_OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -48,7 +48,9 @@ clean:
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or later is needed; name it: make PYTHON=python3.12 ..." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "This Python can't make virtual environments: on Debian and Ubuntu, install python3-venv" >&2; \
+		exit 1; }
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing into $(VENV): a minute or two, most of it torch ..."

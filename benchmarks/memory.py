@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.networks import save_repository
+from benchmarks.networks import random_htdemucs, save_repository, small_demucs
 from benchmarks.results import publish, table
 from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.load import load_separator
@@ -29,7 +29,6 @@ from mashup_worker.pipelines.separate import SeparateRequest, separate_file
 from mashup_worker.settings import Settings
 
 RATE_HZ = 44_100
-SMALL = {"channels": 8, "bottom_channels": 32, "t_layers": 1, "t_heads": 4}
 
 
 def main() -> None:
@@ -57,11 +56,16 @@ def case(folder: Path, model: str, minutes: int) -> tuple[str, ...]:
         write_song(song, minutes)
     if model != "lite" and not (folder / model).exists():
         (folder / model).mkdir()
-        save_repository(folder / model, **(SMALL if model == "small" else {}))
+        network = random_htdemucs() if model == "full" else small_demucs()
+        save_repository(folder / model, network)
     command = [sys.executable, "-m", "benchmarks.memory", "--case", model, str(song), str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result = json.loads(done.stdout)
-    names = {"lite": "lite", "full": "HTDemucs, 42 M random weights", "small": "HTDemucs, tiny"}
+    names = {
+        "lite": "lite",
+        "full": "Demucs engine, htdemucs",
+        "small": "Demucs engine, a tiny network",
+    }
     return (
         names[model],
         f"{minutes} min",
@@ -93,9 +97,16 @@ def measure(model: str, song: str, folder: str) -> dict[str, float]:
 
 
 def peak_mb() -> float:
-    """Greatest resident memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+    """Greatest resident memory of this process so far.
+
+    Linux hands a process the peak of its parent along with `ru_maxrss`, so the kernel's own mark,
+    which starts anew with every program, is read there instead.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        mark = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(mark.split()[1]) / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def write_song(path: Path, minutes: int) -> None:

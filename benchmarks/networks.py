@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-import yaml
+from demucs.demucs import Demucs
 from demucs.htdemucs import HTDemucs
 
 if TYPE_CHECKING:
@@ -19,36 +19,32 @@ if TYPE_CHECKING:
 SOURCES = ["drums", "bass", "other", "vocals"]
 
 
-def random_htdemucs(seed: int, **changes: int) -> HTDemucs:
-    """A network of htdemucs's published shape, 42 million parameters; `changes` make it smaller."""
-    options: dict[str, Any] = {
-        "sources": SOURCES,
-        "channels": 48,
-        "bottom_channels": 512,
-        "t_layers": 5,
-        "t_heads": 8,
-        "dconv_mode": 3,
-        "segment": Fraction(39, 5),
-    }
-    torch.manual_seed(seed)
-    network: HTDemucs = HTDemucs(**(options | changes))
+def random_htdemucs() -> HTDemucs:
+    """A network of htdemucs's published shape, 42 million parameters."""
+    torch.manual_seed(0)
+    network: HTDemucs = HTDemucs(
+        SOURCES,
+        channels=48,
+        bottom_channels=512,
+        dconv_mode=3,
+        t_layers=5,
+        t_heads=8,
+        segment=Fraction(39, 5),
+    )
     network.eval()
     return network
 
 
-def save_repository(folder: Path, members: int = 1, **changes: int) -> None:
-    """A repository with the bag `random`; with several members each makes one stem."""
-    for index in range(members):
-        network = random_htdemucs(index, **changes)
-        _, options = cast("Any", network)._init_args_kwargs
-        package = {
-            "klass": HTDemucs,
-            "args": (),
-            "kwargs": options,
-            "state": network.state_dict(),
-        }
-        torch.save(package, folder / f"random{index}.th")
-    bag: dict[str, object] = {"models": [f"random{index}" for index in range(members)]}
-    if members > 1:
-        bag["weights"] = torch.eye(members).tolist()
-    (folder / "random.yaml").write_text(yaml.safe_dump(bag))
+def small_demucs() -> Demucs:
+    """A network so small that whatever takes memory beside it shows."""
+    torch.manual_seed(0)
+    network: Demucs = Demucs(SOURCES, channels=4, depth=4, dconv_comp=2, segment=8)
+    network.eval()
+    return network
+
+
+def save_repository(folder: Path, network: Demucs | HTDemucs) -> None:
+    """A repository that holds the network by the name `random`."""
+    args, kwargs = cast("Any", network)._init_args_kwargs
+    package = {"klass": type(network), "args": args, "kwargs": kwargs}
+    torch.save(package | {"state": network.state_dict()}, folder / "random.th")

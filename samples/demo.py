@@ -70,19 +70,15 @@ def section(mix: Path, result: dict[str, Any]) -> SongSection:
     mixed = decode(mix)
     stems = []
     for stem in result["stems"]:
-        estimate = decode(Path(stem["path"]))
-        true = like(decode(mix.parent / truth["stems"][stem["kind"]]), estimate)
-        si_sdr = si_sdr_db(estimate.samples, true)
-        stems.append(
-            Track(
-                kind=stem["kind"],
-                path=Path(stem["path"]),
-                duration_s=stem["duration_s"],
-                loudness_lufs=stem["loudness_lufs"],
-                si_sdr_db=si_sdr,
-                si_sdr_gain_db=si_sdr - si_sdr_db(mixed.samples, true),
-            )
-        )
+        path = Path(stem["path"])
+        si_sdr = gain = None
+        if stem["kind"] in truth["stems"]:  # no sample has, say, a guitar of its own
+            estimate = decode(path)
+            true = like(decode(mix.parent / truth["stems"][stem["kind"]]), estimate)
+            si_sdr = si_sdr_db(estimate.samples, true)
+            gain = si_sdr - si_sdr_db(mixed.samples, true)
+        loudness = stem["loudness_lufs"]
+        stems.append(Track(stem["kind"], path, stem["duration_s"], loudness, si_sdr, gain))
     return SongSection(
         name=truth["title"],
         model=result["model"],

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from mashup_worker.errors import StorageFailed
+from mashup_worker.audio.atomic import atomic_path, cannot_write
 from mashup_worker.report import pictures
 from mashup_worker.report.media import TrackMedia, read_track
 
@@ -90,14 +90,11 @@ def write_report(report: Report, path: Path) -> None:
         StorageFailed: the page can't be written.
     """
     text = render_report(report)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    except OSError as error:
-        raise StorageFailed(f"{path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_path(path) as temporary:
+        try:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise cannot_write(path, error) from error
 
 
 def clock(seconds: float, digits: int = 0) -> str:
