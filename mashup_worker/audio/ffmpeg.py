@@ -1,28 +1,33 @@
 """Decoding through ffmpeg what libsndfile doesn't know: AAC, M4A, WebM, WMA and more.
 
-ffmpeg is told the one demuxer that the file's first bytes call for and may open files and pipes
-only, so a playlist that names other files or addresses is never followed. `pydub` asks ffprobe
-what is inside; the samples are streamed straight from ffmpeg, since `pydub` itself would hold the
-whole song in memory as 16-bit integers.
+ffmpeg and ffprobe are told the one demuxer that the file's first bytes call for and may open files
+and pipes only, so a playlist that names other files or addresses is never followed. `pydub` finds
+the programs; they are run from here, since `pydub` would let ffprobe guess the demuxer, and hold
+the whole song in memory as 16-bit integers.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import select
 import shutil
 import subprocess
 import tempfile
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from mashup_worker.audio.mpeg import parse_header
-from mashup_worker.audio.source import AudioInfo, block_samples, check_complete
+from mashup_worker.audio.source import AudioInfo, block_samples, cannot_open, check_complete
 from mashup_worker.errors import UnsupportedAudio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import ModuleType
+    from typing import IO
 
     from mashup_worker.audio.source import Block
 
@@ -36,9 +41,6 @@ _DEMUXERS = (
     (0, b"OggS", "ogg"),
     (0, b"FLV\x01", "flv"),
     (0, b".RMF", "rm"),
-    (8, b"WAVE", "wav"),
-    (8, b"AVI ", "avi"),
-    (8, b"AIFC", "aiff"),
     (0, b"caff", "caf"),
     (0, b"wvpk", "wv"),
     (0, b"MAC ", "ape"),
@@ -52,6 +54,15 @@ _DEMUXERS = (
 )
 """Offset, bytes found there, demuxer."""
 
+_CHUNKED = {
+    (b"RIFF", b"WAVE"): "wav",
+    (b"RF64", b"WAVE"): "wav",
+    (b"RIFF", b"AVI "): "avi",
+    (b"FORM", b"AIFF"): "aiff",
+    (b"FORM", b"AIFC"): "aiff",
+}
+"""Bytes found at 0 and at 8, with a size between them."""
+
 _HEAD_BYTES = 189
 """A packet of an MPEG transport stream and the byte with which the next one starts."""
 
@@ -59,16 +70,30 @@ _LAYOUTS = {3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """Names of the WAV channel orders that the fold expects."""
 
 
+_ONE_DEMUXER = ("-v", "error", "-protocol_whitelist", "file,pipe", "-f")
+
+_PROBE_PATIENCE_S = 30.0
+
+_SILENCE_PATIENCE_S = 60.0
+"""How long ffmpeg may give nothing before it counts as stuck."""
+
+
 def demuxer_of(path: Path) -> str | None:
     """The ffmpeg demuxer that the first bytes of a file call for; None for files of no known kind.
 
     AAC and MP3 frames may stand behind an ID3 tag.
+
+    Raises:
+        InvalidInput: the file can't be opened or read.
     """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-        if head[:3] == b"ID3":
-            file.seek(10 + sum((byte & 0x7F) << 7 * i for i, byte in enumerate(head[9:5:-1])))
+    try:
+        with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
+            if head[:3] == b"ID3":
+                file.seek(10 + sum((byte & 0x7F) << 7 * i for i, byte in enumerate(head[9:5:-1])))
+                head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise cannot_open(path, error) from error
     if parse_header(head) is not None:
         return "mp3"
     if head[:1] == b"\xff" and head[1:2] in (b"\xf0", b"\xf1", b"\xf8", b"\xf9"):
@@ -78,7 +103,7 @@ def demuxer_of(path: Path) -> str | None:
     for offset, magic, demuxer in _DEMUXERS:
         if head[offset : offset + len(magic)] == magic:
             return demuxer
-    return None
+    return _CHUNKED.get((head[:4], head[8:12]))
 
 
 def ffmpeg_found() -> bool:
@@ -99,9 +124,7 @@ class FfmpegSource:
         self._path = path.absolute()
         self._demuxer = demuxer
         self._process: subprocess.Popen[bytes] | None = None
-        media = _media(self._path, path)
-        if demuxer not in str(media.get("format", {}).get("format_name")).split(","):
-            raise UnsupportedAudio(f"{path} can't be decoded: its contents contradict its header")
+        media = _media(self._path, path, demuxer)
         streams = media["streams"]
         audio = [stream for stream in streams if stream.get("codec_type") == "audio"]
         if not audio or "sample_rate" not in audio[0]:
@@ -124,14 +147,14 @@ class FfmpegSource:
         channels = self.info.channels
         size = 4 * channels * block_samples(self.info.rate_hz, channels)
         with tempfile.TemporaryFile() as log:
-            process = self._process = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
-            )
-            while data := process.stdout.read(size) if process.stdout else b"":
-                block = np.frombuffer(bytearray(data), "<f4").reshape(-1, channels)
+            process = self._start(log)
+            while data := self._read(process, size):
+                # ffmpeg may be killed inside a frame.
+                whole = data[: len(data) - len(data) % (4 * channels)]
+                block = np.frombuffer(whole, "<f4").reshape(-1, channels)
                 count += len(block)
                 yield block
-            if process.wait():
+            if self._ended(process):
                 log.seek(0)
                 raise UnsupportedAudio(
                     f"{self.info.path} can't be decoded: ffmpeg says {_first_line(log.read())}"
@@ -145,6 +168,46 @@ class FfmpegSource:
             self._process.wait()
             self._process.stdout.close()
 
+    def _start(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        try:
+            self._process = subprocess.Popen(
+                self._command(),
+                bufsize=0,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        except OSError as error:
+            raise _cannot_run(self.info.path, "ffmpeg", error) from error
+        return self._process
+
+    def _read(self, process: subprocess.Popen[bytes], size: int) -> bytearray:
+        """The next `size` bytes, fewer only at the end."""
+        data = bytearray()
+        output = process.stdout
+        waiting = select.poll()
+        waiting.register(output, select.POLLIN)
+        while len(data) < size:
+            if not waiting.poll(1000 * _SILENCE_PATIENCE_S):
+                raise self._stuck()
+            piece = os.read(output.fileno(), size - len(data))
+            if not piece:
+                break
+            data += piece
+        return data
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> int:
+        try:
+            return process.wait(_SILENCE_PATIENCE_S)
+        except subprocess.TimeoutExpired as error:
+            raise self._stuck() from error
+
+    def _stuck(self) -> UnsupportedAudio:
+        self.close()
+        return UnsupportedAudio(
+            f"{self.info.path} can't be decoded: ffmpeg gave nothing for {_SILENCE_PATIENCE_S:g} s"
+        )
+
     def _declared_frames(self) -> int | None:
         # Elsewhere the duration is a guess from the bitrate.
         if self._demuxer not in ("mov", "matroska", "caf") or self.info.claimed_duration_s is None:
@@ -153,26 +216,45 @@ class FfmpegSource:
 
     def _command(self) -> list[str]:
         channels = self.info.channels
-        command = ["ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]
-        command += ["-f", self._demuxer, "-i", f"file:{self._path}", "-map", f"0:{self._index}"]
+        command = [_pydub().get_encoder_name(), "-nostdin", *_ONE_DEMUXER, self._demuxer]
+        command += ["-i", f"file:{self._path}", "-map", f"0:{self._index}"]
         command += ["-ar", str(self.info.rate_hz), "-ac", str(channels)]
         if channels in _LAYOUTS:
             command += ["-af", f"aformat=channel_layouts={_LAYOUTS[channels]}"]
         return [*command, "-f", "f32le", "pipe:1"]
 
 
-def _media(absolute: Path, path: Path) -> dict[str, Any]:
+def _media(absolute: Path, path: Path, demuxer: str) -> dict[str, Any]:
     """What ffprobe says of a file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydub warns of the Python it was written for.
-        from pydub.utils import mediainfo_json
+    command = [_pydub().get_prober_name(), *_ONE_DEMUXER, demuxer, "-of", "json"]
+    command += ["-show_format", "-show_streams", f"file:{absolute}"]
     try:
-        media: dict[str, Any] = mediainfo_json(str(absolute))
-    except (KeyError, IndexError, ValueError, OSError) as error:
-        raise UnsupportedAudio(f"{path} can't be decoded: ffprobe makes no sense of it") from error
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_PATIENCE_S
+        )
+        media: dict[str, Any] = json.loads(done.stdout.decode(errors="replace"))
+    except subprocess.TimeoutExpired as error:
+        raise UnsupportedAudio(
+            f"{path} can't be decoded: ffprobe did not end within {_PROBE_PATIENCE_S:g} s"
+        ) from error
+    except OSError as error:
+        raise _cannot_run(path, "ffprobe", error) from error
+    except ValueError:
+        media = {}
     if not media.get("streams"):
         raise UnsupportedAudio(f"{path} can't be decoded: ffprobe makes no sense of it")
     return media
+
+
+def _pydub() -> ModuleType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydub warns of the Python it was written for.
+        from pydub import utils
+    return cast("ModuleType", utils)
+
+
+def _cannot_run(path: Path, program: str, error: OSError) -> UnsupportedAudio:
+    return UnsupportedAudio(f"{path} needs {program}: {error.strerror or error}")
 
 
 def _first_line(log: bytes) -> str:

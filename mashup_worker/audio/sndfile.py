@@ -11,7 +11,14 @@ import soundfile
 
 from mashup_worker.audio.mpeg import FrameReader
 from mashup_worker.audio.riff import bytes_behind_chunks
-from mashup_worker.audio.source import AudioInfo, block_samples, check_complete, truncated
+from mashup_worker.audio.source import (
+    AudioInfo,
+    block_samples,
+    cannot_open,
+    cannot_read,
+    check_complete,
+    truncated,
+)
 from mashup_worker.errors import UnsupportedAudio
 
 if TYPE_CHECKING:
@@ -49,19 +56,28 @@ class SndfileSource:
 
     Raises:
         UnsupportedAudio: libsndfile doesn't decode this file.
+        InvalidInput: the file can't be opened.
+        StorageFailed: the disk can't be read.
     """
 
     def __init__(self, path: Path) -> None:
         self._frames: FrameReader | None = None
         self._pipe: _Pipe | None = None
-        self._descriptor = os.open(path, os.O_RDONLY)
-        self._size_bytes = os.fstat(self._descriptor).st_size
         try:
+            self._descriptor = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise cannot_open(path, error) from error
+        try:
+            self._size_bytes = os.fstat(self._descriptor).st_size
             self._file = self._open(path)
             self.info = self._describe(path)
         except soundfile.LibsndfileError as error:
             self.close()
+            self._check_fed(path)
             raise UnsupportedAudio(f"{path} can't be decoded: {_reason(error)}") from error
+        except OSError as error:
+            self.close()
+            raise cannot_read(path, error) from error
         except BaseException:
             self.close()
             raise
@@ -79,6 +95,7 @@ class SndfileSource:
             try:
                 block = self._file.read(size, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
+                self._check_fed(self.info.path)
                 raise UnsupportedAudio(
                     f"{self.info.path} is truncated or damaged after about "
                     f"{count / self.info.rate_hz:.1f} s: {_reason(error)}"
@@ -87,6 +104,7 @@ class SndfileSource:
                 break
             count += len(block)
             yield block
+        self._check_fed(self.info.path)
         check_complete(self.info, count, self._declared_frames)
         if self._frames is not None and self._frames.ends_inside_frame:
             raise truncated(self.info, count)
@@ -117,6 +135,11 @@ class SndfileSource:
                 file.close()
                 return self._open_pipe(chunks)
         return file
+
+    def _check_fed(self, path: Path) -> None:
+        """Raise what the thread that feeds libsndfile met, which looks like an end from here."""
+        if self._pipe is not None and self._pipe.error is not None:
+            raise cannot_read(path, self._pipe.error) from self._pipe.error
 
     def _check_nothing_follows(self, frames: int) -> None:
         """Tags may follow the sound; what would be seconds of it is sound the header forgot."""
@@ -158,9 +181,14 @@ class SndfileSource:
 
 
 class _Pipe:
-    """Bytes that a thread feeds to whoever reads `read_end`, until that is closed."""
+    """Bytes that a thread feeds to whoever reads `read_end`, until that is closed.
+
+    Attributes:
+        error: why the chunks ended early, known before the reader sees their end.
+    """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
+        self.error: OSError | None = None
         self.read_end, write_end = os.pipe()
         self._thread = Thread(target=self._feed, args=(write_end, chunks), daemon=True)
         self._thread.start()
@@ -168,14 +196,15 @@ class _Pipe:
     def join(self) -> None:
         self._thread.join()
 
-    @staticmethod
-    def _feed(write_end: int, chunks: Iterable[bytes]) -> None:
-        try:
-            with open(write_end, "wb", buffering=0) as pipe:
+    def _feed(self, write_end: int, chunks: Iterable[bytes]) -> None:
+        with open(write_end, "wb", buffering=0) as pipe:
+            try:
                 for chunk in chunks:
                     pipe.write(chunk)
-        except OSError:
-            pass  # The reader has closed its end, having seen enough.
+            except BrokenPipeError:
+                pass  # The reader has closed its end, having seen enough.
+            except OSError as error:
+                self.error = error
 
 
 def _sized_wave(descriptor: int) -> Iterator[bytes] | None:

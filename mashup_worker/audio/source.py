@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from mashup_worker.errors import InvalidInput, UnsupportedAudio
+from mashup_worker.errors import InvalidInput, StorageFailed, UnsupportedAudio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +66,7 @@ class PcmSource(Protocol):
 
         Raises:
             UnsupportedAudio: the file is damaged, or ends before its header says.
+            StorageFailed: the disk can't be read.
         """
         ...
 
@@ -83,7 +84,7 @@ def regular_file_size(path: Path) -> int:
     try:
         status = path.stat()
     except OSError as error:
-        raise InvalidInput(f"{path}: {error.strerror or error}") from error
+        raise cannot_open(path, error) from error
     if stat.S_ISDIR(status.st_mode):
         raise InvalidInput(f"{path} is a folder")
     if not stat.S_ISREG(status.st_mode):
@@ -93,6 +94,16 @@ def regular_file_size(path: Path) -> int:
     if not os.access(path, os.R_OK):
         raise InvalidInput(f"{path} can't be read: permission denied")
     return status.st_size
+
+
+def cannot_open(path: Path, error: OSError) -> InvalidInput:
+    """The error for a file that could not be opened, naming it and the reason."""
+    return InvalidInput(f"{path}: {error.strerror or error}")
+
+
+def cannot_read(path: Path, error: OSError) -> StorageFailed:
+    """The error for a file whose bytes could not be read, naming it and the reason."""
+    return StorageFailed(f"can't read {path}: {error.strerror or error}")
 
 
 def block_samples(rate_hz: int, channels: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from threading import Lock
@@ -44,7 +45,7 @@ class Spool:
         self._rate_hz = rate_hz
         self._channels = channels
         self._length_samples = 0
-        self._lock = Lock()
+        self._folder = folder
         self._lock = Lock()
         self._file = SpooledTemporaryFile(  # noqa: SIM115 - closed by `close`
             max_size=max(1, memory_bytes),  # 0 would mean no limit.
@@ -90,11 +91,6 @@ class Spool:
             data[:] = self._file.read(len(data))
         return torch.frombuffer(data, dtype=torch.float32).view(-1, self._channels).T.contiguous()
 
-    def blocks(self, block_samples: int) -> Iterator[Tensor]:
-        """Everything from the start, `block_samples` at a time; the last block may be shorter."""
-        for start in range(0, self._length_samples, block_samples):
-            yield self.read(start, min(start + block_samples, self._length_samples))
-
     def close(self) -> None:
         """Give the memory or the disk space back."""
         self._file.close()
@@ -117,6 +113,10 @@ class Spool:
                 self._file.seek(sample * self._frame_bytes)
                 yield
         except OSError as error:
-            raise StorageFailed(
-                f"can't store samples on disk: {error.strerror or error}"
-            ) from error
+            raise self._cannot_store(error) from error
+
+    def _cannot_store(self, error: OSError) -> StorageFailed:
+        # Not `gettempdir`, which raises where there is no folder to name.
+        folder = self._folder or tempfile.tempdir or "the temporary folder"
+        remedy = "" if self._folder else "; set TMPDIR to a folder with more space"
+        return StorageFailed(f"can't store samples in {folder}: {error.strerror or error}{remedy}")

@@ -28,13 +28,17 @@ _HIGH_PASS = 0.0, 0.5003270373253953, 38.13547087613982
 """Gain in dB, Q and frequency in Hz with which De Man's designs, in pyloudnorm, reproduce at 48 kHz
 the K-weighting coefficients that the recommendation prints, and carry them to other rates."""
 
+_LOWEST_RATE_HZ = 2 * _HIGH_SHELF[2]
+"""At this rate the shelf lies at half the rate; there and below, its design is not stable."""
+
 _BLOCK_SAMPLES = 1 << 16
 
 
 class LoudnessMeter:
     """Integrated loudness of a stream.
 
-    Memory grows by some 30 bytes for each 100 ms.
+    Memory grows by some 30 bytes for each 100 ms. Sound of 3363 samples a second and fewer can't
+    be K-weighted, and has no loudness.
 
     Args:
         rate_hz: samples a second.
@@ -45,21 +49,28 @@ class LoudnessMeter:
         if channels not in (1, 2):
             raise ValueError(f"{channels} channels; loudness is measured of 1 or 2")
         self._rate_hz = rate_hz
-        self._sections = _k_weighting(rate_hz)
-        self._state = np.zeros((len(self._sections), channels, 2))
+        self._has_weighting = rate_hz > _LOWEST_RATE_HZ
+        if self._has_weighting:
+            self._sections = _k_weighting(rate_hz)
+            self._state = np.zeros((len(self._sections), channels, 2))
         self._taken = 0
         self._step_energies: list[float] = []
         self._open_energy = 0.0
 
     def add(self, samples: Tensor) -> None:
         """Take the next samples, shape `(channels, samples)`, full scale ±1."""
+        if not self._has_weighting:
+            return
         for start in range(0, samples.shape[1], _BLOCK_SAMPLES):
             piece = samples[:, start : start + _BLOCK_SAMPLES].detach().cpu().double().numpy()
             weighted, self._state = sosfilt(self._sections, piece, axis=1, zi=self._state)
             self._add_energies(np.square(weighted).sum(axis=0))
 
     def integrated_lufs(self) -> float | None:
-        """Loudness so far, in LUFS; None for less than 400 ms, and for silence (-70 and below)."""
+        """Loudness so far, in LUFS.
+
+        None for less than 400 ms, for silence (-70 and below), and at rates too low for it.
+        """
         steps = np.array(self._step_energies)
         if len(steps) < _STEPS_PER_BLOCK:
             return None

@@ -233,8 +233,7 @@ def test_a_failed_report_leaves_the_old_one(tmp_path: Path) -> None:
     song = _song(tmp_path, _tone(300, 4410))
     target = tmp_path / "out" / "report.html"
     with pytest.raises(StorageFailed, match=r"report\.html"):
-        write_report(Report("Report", (song,)), target)
-    target.parent.mkdir()
+        write_report(Report("Report", (song,)), song.mix.path / "report.html")
     write_report(Report("Report", (song,)), target)
     before = target.read_bytes()
     song.stems[0].path.unlink()
