@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from mashup_worker.audio.atomic import atomic_path
-from mashup_worker.audio.writers import open_sink
+from mashup_worker.audio.writers import check_form, check_size, open_sink
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -92,24 +92,18 @@ def integer_peak_limit(options: EncodeOptions) -> float | None:
 
 
 class AudioWriter:
-    """An open sound file that grows at the end.
+    """An open sound file that grows at the end."""
 
-    Attributes:
-        clipped_samples: values so far that the format could not hold and that were clamped to
-            full scale. Whoever gives the stems a shared gain first keeps this at 0.
-    """
-
-    def __init__(self, sink: SampleSink, channels: int, peak_limit: float | None) -> None:
+    def __init__(self, sink: SampleSink, channels: int) -> None:
         self._sink = sink
         self._channels = channels
-        self._peak_limit = peak_limit
-        self.clipped_samples = 0
 
     def write(self, samples: Tensor) -> None:
         """Add float samples of shape `(channels, samples)` at the end.
 
         Integers are rounded to the nearest, without dither, so that the same samples always give
-        the same file and stems still add up to the mix within their rounding.
+        the same file and stems still add up to the mix within their rounding. What lies beyond
+        `integer_peak_limit` is clamped there: give all stems a shared gain first.
 
         Raises:
             StorageFailed: the disk is full, or the file can't be written.
@@ -119,12 +113,7 @@ class AudioWriter:
             raise ValueError(f"{samples.shape[0]} channels for a file of {self._channels}")
         samples = samples.detach().to("cpu", torch.float32)
         for start in range(0, samples.shape[1], _PIECE_SAMPLES):
-            piece = samples[:, start : start + _PIECE_SAMPLES]
-            if self._peak_limit is not None:
-                # Up to half a step above the limit, samples round down to it.
-                clips_from, values = (1 + self._peak_limit) / 2, piece.numpy()
-                self.clipped_samples += int(((values > clips_from) | (values < -1)).sum())
-            self._sink.write(piece)
+            self._sink.write(samples[:, start : start + _PIECE_SAMPLES])
 
 
 @contextmanager
@@ -157,7 +146,26 @@ def encode_into(
         InvalidInput: the format can't hold this rate or number of channels.
     """
     with open_sink(temporary, target, rate_hz, channels, options) as sink:
-        yield AudioWriter(sink, channels, integer_peak_limit(options))
+        yield AudioWriter(sink, channels)
+
+
+def check_fits(
+    target: Path, length_samples: int, rate_hz: int, channels: int, options: EncodeOptions
+) -> None:
+    """Make sure, before the work that fills it, that the format can hold a sound of this form.
+
+    Args:
+        target: the file, which only errors name.
+        length_samples: samples a channel.
+        rate_hz: samples a second.
+        channels: number of channels.
+        options: how the sound would be written.
+
+    Raises:
+        InvalidInput: too many channels, a rate the format doesn't know, or too long for it.
+    """
+    check_form(target, rate_hz, channels, options)
+    check_size(target, length_samples * channels, options)
 
 
 def _or(choices: object) -> str:

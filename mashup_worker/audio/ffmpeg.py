@@ -58,7 +58,6 @@ _CHUNKED = {
     (b"RIFF", b"WAVE"): "wav",
     (b"RF64", b"WAVE"): "wav",
     (b"RIFF", b"AVI "): "avi",
-    (b"FORM", b"AIFF"): "aiff",
     (b"FORM", b"AIFC"): "aiff",
 }
 """Bytes found at 0 and at 8, with a size between them."""
@@ -108,7 +107,7 @@ def demuxer_of(path: Path) -> str | None:
 
 def ffmpeg_found() -> bool:
     """Whether ffmpeg, with its ffprobe, is on PATH."""
-    return all(shutil.which(program) for program in ("ffmpeg", "ffprobe"))
+    return "PATH" in os.environ and all(map(shutil.which, ("ffmpeg", "ffprobe")))
 
 
 class FfmpegSource:
@@ -184,13 +183,15 @@ class FfmpegSource:
     def _read(self, process: subprocess.Popen[bytes], size: int) -> bytearray:
         """The next `size` bytes, fewer only at the end."""
         data = bytearray()
-        output = process.stdout
+        if process.stdout is None:
+            return data
+        output = process.stdout.fileno()
         waiting = select.poll()
         waiting.register(output, select.POLLIN)
         while len(data) < size:
             if not waiting.poll(1000 * _SILENCE_PATIENCE_S):
                 raise self._stuck()
-            piece = os.read(output.fileno(), size - len(data))
+            piece = os.read(output, size - len(data))
             if not piece:
                 break
             data += piece

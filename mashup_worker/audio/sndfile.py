@@ -108,7 +108,10 @@ class SndfileSource:
         check_complete(self.info, count, self._declared_frames)
         if self._frames is not None and self._frames.ends_inside_frame:
             raise truncated(self.info, count)
-        self._check_nothing_follows(count)
+        try:
+            self._check_nothing_follows(count)
+        except OSError as error:
+            raise cannot_read(self.info.path, error) from error
 
     def close(self) -> None:
         """Give back files and the thread that feeds them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +31,9 @@ _SUBTYPES = {16: "PCM_16", 24: "PCM_24", 32: "FLOAT"}
 
 _WAV_LIMIT_BYTES = (1 << 32) - (1 << 12)
 
+_VORBIS_LIMITS = {"channels": 255, "rate_hz": 200_000}
+"""Beyond these, libvorbis crashes the process."""
+
 _DEFAULT_BITRATE_KBPS = 256
 
 _VORBIS_KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 500)
@@ -52,6 +56,10 @@ class SampleSink(Protocol):
         """Write what is left once all samples are in."""
         ...
 
+    def abandon(self) -> None:
+        """Give back what the encoder holds, in place of `finish`."""
+        ...
+
 
 @contextmanager
 def open_sink(
@@ -64,20 +72,29 @@ def open_sink(
     except OSError as error:
         raise cannot_write(target, error) from error
     with raw:
-        file = _WatchedFile(raw, target)
-        sink: SampleSink
-        if options.format == "mp3":
-            sink = _Mp3Sink(file, rate_hz, channels, options)
+        sink = _sink(_WatchedFile(raw, target), rate_hz, channels, options)
+        try:
             yield sink
-            sink.finish()
-        else:
-            sink = _SndfileSink(file, rate_hz, channels, options)
-            try:
-                yield sink
-            except BaseException:
-                sink.abandon()
-                raise
-            sink.finish()
+        except BaseException:
+            sink.abandon()
+            raise
+        sink.finish()
+
+
+def check_form(target: Path, rate_hz: int, channels: int, options: EncodeOptions) -> None:
+    """Raise `InvalidInput` where the format can't hold this rate or number of channels."""
+    _sink(_WatchedFile(io.BytesIO(), target), rate_hz, channels, options).abandon()
+
+
+def check_size(target: Path, values: int, options: EncodeOptions) -> None:
+    """Raise `InvalidInput` where the format can't hold so many samples of all channels."""
+    if options.format == "wav" and values * options.bit_depth // 8 > _WAV_LIMIT_BYTES:
+        raise InvalidInput(f"{target}: wav holds 4 GiB at most; choose flac")
+
+
+def _sink(file: _WatchedFile, rate_hz: int, channels: int, options: EncodeOptions) -> SampleSink:
+    kind = _Mp3Sink if options.format == "mp3" else _SndfileSink
+    return kind(file, rate_hz, channels, options)
 
 
 class _WatchedFile:
@@ -115,12 +132,16 @@ class _SndfileSink:
         self, file: _WatchedFile, rate_hz: int, channels: int, options: EncodeOptions
     ) -> None:
         self._file = file
-        self._bit_depth = options.bit_depth
-        self._is_wav = options.format == "wav"
+        self._options = options
         self._as_float = options.is_float or options.format == "ogg"
-        self._written_bytes = 0
+        self._written_values = 0
         subtype, level = _SUBTYPES[options.bit_depth], None
+        unfit = InvalidInput(
+            f"{file.target}: {options.format} can't hold {channels} channels at {rate_hz} Hz"
+        )
         if options.format == "ogg":
+            if channels > _VORBIS_LIMITS["channels"] or rate_hz > _VORBIS_LIMITS["rate_hz"]:
+                raise unfit
             bitrate = options.bitrate_kbps or _DEFAULT_BITRATE_KBPS
             quality = np.interp(bitrate, _VORBIS_KBPS, np.linspace(0, 1, len(_VORBIS_KBPS)))
             subtype, level = "VORBIS", 1 - float(quality)
@@ -136,16 +157,12 @@ class _SndfileSink:
                     compression_level=level,
                 )
         except soundfile.LibsndfileError as error:
-            raise InvalidInput(
-                f"{file.target}: {options.format} can't hold {channels} channels at {rate_hz} Hz"
-            ) from error
+            raise unfit from error
 
     def write(self, samples: Tensor) -> None:
-        if self._is_wav:
-            self._written_bytes += samples.numel() * self._bit_depth // 8
-            if self._written_bytes > _WAV_LIMIT_BYTES:
-                raise InvalidInput(f"{self._file.target}: wav holds 4 GiB at most; choose flac")
-        frames = samples.numpy().T if self._as_float else quantize(samples, self._bit_depth)
+        self._written_values += samples.numel()
+        check_size(self._file.target, self._written_values, self._options)
+        frames = samples.numpy().T if self._as_float else quantize(samples, self._options.bit_depth)
         with self._file.checked():
             self._sound.write(frames)
 
@@ -194,6 +211,9 @@ class _Mp3Sink:
         self._file.seek(0)
         with self._file.checked():
             self._file.write(tag)
+
+    def abandon(self) -> None:
+        pass
 
     def _encode(self, samples: Tensor) -> None:
         if samples.shape[1]:

@@ -21,6 +21,7 @@ LOW_GPU_BYTES = 3 * GIB
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
+CGROUP_STAT = Path("/sys/fs/cgroup/memory.stat")
 MEMINFO = Path("/proc/meminfo")
 
 
@@ -34,7 +35,7 @@ def check(_settings: Settings) -> Finding:
         _amount(f"GPU {gpu['index']}", gpu["memory_bytes"], gpu["free_bytes"]) for gpu in gpus
     ]
     message = "; ".join(parts)
-    if free_bytes < LOW_RAM_BYTES:
+    if (total_bytes if free_bytes is None else free_bytes) < LOW_RAM_BYTES:
         return Finding(
             "memory", "warning", message, "free some RAM: long songs need up to 4 GiB", details
         )
@@ -45,34 +46,37 @@ def check(_settings: Settings) -> Finding:
     return Finding("memory", "ok", message, details=details)
 
 
-def _amount(what: str, total_bytes: int, free_bytes: int) -> str:
-    return f"{what} {total_bytes / GIB:.1f} GiB, {free_bytes / GIB:.1f} GiB free"
+def _amount(what: str, total_bytes: int, free_bytes: int | None) -> str:
+    free = "unknown how much is" if free_bytes is None else f"{free_bytes / GIB:.1f} GiB"
+    return f"{what} {total_bytes / GIB:.1f} GiB, {free} free"
 
 
-def ram_bytes() -> tuple[int, int]:
+def ram_bytes() -> tuple[int, int | None]:
     """Bytes of RAM that this process may use, and how many of them are free.
 
-    A container's limit counts where it is below what the machine has.
+    The second is None where the system doesn't say. A container's limit counts where it is below
+    what the machine has; its inactive page cache counts as free, since that gives way.
     """
     page = os.sysconf("SC_PAGE_SIZE")
     total = page * os.sysconf("SC_PHYS_PAGES")
-    free = _available() or total
+    available_kib = _named(MEMINFO, "MemAvailable:")
+    free = None if available_kib is None else 1024 * available_kib
     try:
         limit, used = int(CGROUP_LIMIT.read_text()), int(CGROUP_USED.read_text())
     except (OSError, ValueError):
         return total, free
-    return min(total, limit), min(free, max(0, limit - used))
+    used -= _named(CGROUP_STAT, "inactive_file") or 0
+    left = max(0, limit - used)
+    return min(total, limit), left if free is None else min(free, left)
 
 
-def _available() -> int | None:
-    """What the kernel would give without swapping; None where it does not say."""
+def _named(path: Path, name: str) -> int | None:
+    """The number behind a name in one of the kernel's lists; None where it isn't there."""
     try:
-        lines = MEMINFO.read_text().splitlines()
-        return next(
-            1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")
-        )
-    except (OSError, StopIteration):
+        rows = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
         return None
+    return next((int(row[1]) for row in rows if row[:1] == [name]), None)
 
 
 def _gpus() -> list[dict[str, Any]]:

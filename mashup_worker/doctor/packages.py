@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,11 @@ DISTRIBUTION = "mashup-worker"
 
 
 def check(_settings: Settings) -> Finding:
-    """Whether every package asked for is installed."""
+    """Whether every package asked for is installed, in a version that fits."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        return Finding("packages", "error", "not installed: packaging", _remedy(["packaging"]))
     try:
         requirements = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
@@ -27,22 +31,34 @@ def check(_settings: Settings) -> Finding:
             "install it with pip, so that its packages come along",
         )
     versions = {DISTRIBUTION: __version__}
-    missing = []
-    for requirement in requirements:
-        # What stands behind a marker is for extras or for other versions of Python.
-        if ";" in requirement:
+    missing, misfits = [], []
+    for requirement in map(Requirement, requirements):
+        # Some are for extras or for other versions of Python.
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
-        name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+        wanted = f"{requirement.name}{requirement.specifier}"
         try:
-            versions[name] = metadata.version(name)
+            version = versions[requirement.name] = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
-            missing.append(name)
+            missing.append(wanted)
+            continue
+        if not requirement.specifier.contains(version, prereleases=True):
+            misfits.append((wanted, version))
     if missing:
         return Finding(
             "packages",
             "error",
             f"not installed: {', '.join(missing)}",
-            f"pip install {' '.join(missing)}",
+            _remedy(missing),
+            versions,
+        )
+    if misfits:
+        found = ", ".join(f"{version} for {wanted}" for wanted, version in misfits)
+        return Finding(
+            "packages",
+            "warning",
+            f"other versions than asked for: {found}",
+            _remedy([wanted for wanted, _ in misfits]),
             versions,
         )
     return Finding(
@@ -51,3 +67,7 @@ def check(_settings: Settings) -> Finding:
         f"{DISTRIBUTION} {__version__} and {len(versions) - 1} others",
         details=versions,
     )
+
+
+def _remedy(requirements: list[str]) -> str:
+    return f"pip install {' '.join(map(shlex.quote, requirements))}"

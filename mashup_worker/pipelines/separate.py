@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mashup_worker.audio.atomic import check_writable
 from mashup_worker.audio.decode import open_decoder
-from mashup_worker.audio.encode import EncodeOptions, integer_peak_limit
+from mashup_worker.audio.encode import EncodeOptions, check_fits, integer_peak_limit
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import StreamResampler, resampled_length
 from mashup_worker.audio.signal import Audio, spans
@@ -84,7 +84,8 @@ def separate_file(
     """Separate a song and write the wanted stems, all or none of them.
 
     Raises:
-        InvalidInput: the file can't be used, or a stem is not this model's.
+        InvalidInput: the file can't be used, a stem is not this model's, or the format can't
+            hold the song.
         OutOfMemory: the device can't hold one segment.
         StorageFailed: a stem can't be written.
     """
@@ -99,6 +100,8 @@ def separate_file(
         for block in decoder.blocks():
             song.append(block)
             report("decode", min(1.0, song.length_samples / claimed_samples))
+        for target in request.targets.values():
+            check_fits(target, song.length_samples, song.rate_hz, song.channels, request.encode)
         clock.lap("decode")
         stems = _separate(
             stack, separator, song, tuple(request.targets), lambda share: report("separate", share)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import tracemalloc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import lameenc
 import numpy as np
@@ -11,12 +13,24 @@ import pytest
 import soundfile
 import torch
 
+from mashup_worker.audio import ffmpeg as ffmpeg_module
 from mashup_worker.audio.decode import decode, open_decoder
+from mashup_worker.audio.ffmpeg import FfmpegSource, demuxer_of
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.probe import probe
 from mashup_worker.audio.signal import Audio
-from mashup_worker.errors import InvalidInput, TooLarge, TooLong, UnsupportedAudio
+from mashup_worker.audio.sndfile import SndfileSource
+from mashup_worker.errors import (
+    InvalidInput,
+    StorageFailed,
+    TooLarge,
+    TooLong,
+    UnsupportedAudio,
+)
 from tests.unit.audio_fixtures import ffmpeg, music, needs_ffmpeg, snr_db, truncate, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LOSSLESS = [
     ("a.wav", "PCM_U8", "WAV", 30),
@@ -291,6 +305,35 @@ def test_no_file_a_folder_and_a_pipe(tmp_path: Path) -> None:
         decode(tmp_path / "pipe.wav")
 
 
+@pytest.mark.parametrize("open_", [SndfileSource, demuxer_of])
+def test_a_file_that_goes_away_is_named(open_: Callable[[Path], object], tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"gone\.wav: No such file"):
+        open_(tmp_path / "gone.wav")
+
+
+@pytest.mark.parametrize("readable_bytes", [0, 20_000])
+@pytest.mark.parametrize("name", ["a.mp3", "a.wav"])
+def test_a_disk_that_fails_is_not_the_end_of_a_song(
+    name: str, readable_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    if name == "a.mp3":
+        mp3(path, music(4.0))
+    else:
+        patched(write(path, music(4.0)), b"data", 0)
+    before, pread = open_files(), os.pread
+
+    def failing(descriptor: int, count: int, offset: int) -> bytes:
+        if offset >= readable_bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return pread(descriptor, count, offset)
+
+    monkeypatch.setattr(os, "pread", failing)
+    with pytest.raises(StorageFailed, match=rf"can't read .*{name}: Input/output error"):
+        decode(path)
+    assert open_files() == before
+
+
 @pytest.mark.parametrize("name", ["none.wav", "none.ogg"])
 def test_a_header_without_sound(name: str, tmp_path: Path) -> None:
     soundfile.write(tmp_path / name, np.zeros((0, 2)), 44100)
@@ -411,6 +454,56 @@ def test_limits_hold_through_ffmpeg(tmp_path: Path) -> None:
     path = ffmpeg(music(4.0), tmp_path / "a.m4a")
     with pytest.raises(TooLong, match=r"a\.m4a"):
         decode(path, DecodeLimits(max_duration_s=2))
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("demuxer", [None, "wav", "mov", "mp3", "mpegts"])
+def test_files_that_a_playlist_names_stay_unread(demuxer: str | None, tmp_path: Path) -> None:
+    secret = ffmpeg(music(0.5), tmp_path / "secret.ts").read_bytes()[:30_000]
+    os.mkfifo(tmp_path / "pipe.ts")
+    pipe = os.open(tmp_path / "pipe.ts", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        os.write(pipe, secret)
+        path = tmp_path / "list.m3u8"
+        path.write_text(
+            "#EXTM3U\nWAVE\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npipe.ts\n#EXT-X-ENDLIST\n"
+        )
+        with pytest.raises(UnsupportedAudio, match=r"list\.m3u8 can't be decoded"):
+            decode(path) if demuxer is None else FfmpegSource(path, demuxer)
+        assert os.read(pipe, 1 << 16) == secret
+    finally:
+        os.close(pipe)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("head", [b"\xff\xfb\x90\0", b"\xff\xf1\x50\x80", b"\x0b\x77", b"OggS"])
+def test_noise_behind_a_header_is_refused(head: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(head + np.random.default_rng(3).bytes(100_000))
+    with pytest.raises(UnsupportedAudio, match=r"a\.bin"):
+        decode(path)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("stuck", "reason"), [("ffprobe", "did not end within"), ("ffmpeg", "gave nothing for")]
+)
+def test_a_program_that_is_stuck_is_stopped(
+    stuck: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ffmpeg(music(0.5), tmp_path / "a.m4a")
+    script = '#!/bin/sh\necho $$ > "$0.pid"\nprintf 12345\nexec sleep 60\n'
+    (tmp_path / stuck).write_text(script)
+    (tmp_path / stuck).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(ffmpeg_module, "_PROBE_PATIENCE_S", 0.5)
+    monkeypatch.setattr(ffmpeg_module, "_SILENCE_PATIENCE_S", 0.5)
+    with pytest.raises(
+        UnsupportedAudio, match=rf"a\.m4a can't be decoded: {stuck} {reason} 0\.5 s"
+    ):
+        decode(path)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / f"{stuck}.pid").read_text()), 0)
 
 
 @needs_ffmpeg

@@ -130,10 +130,12 @@ def test_a_container_limit_counts(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     total, free = memory.ram_bytes()
+    assert free is not None
     assert 0 < free <= total
-    limit, used = tmp_path / "max", tmp_path / "current"
+    limit, used, stat = tmp_path / "max", tmp_path / "current", tmp_path / "stat"
     monkeypatch.setattr(memory, "CGROUP_LIMIT", limit)
     monkeypatch.setattr(memory, "CGROUP_USED", used)
+    monkeypatch.setattr(memory, "CGROUP_STAT", stat)
     used.write_text(f"{1 << 29}\n")
     limit.write_text("max\n")
     unlimited, _ = memory.ram_bytes()
@@ -143,6 +145,18 @@ def test_a_container_limit_counts(
     finding = memory.check(settings)
     assert finding.severity == "warning"
     assert "RAM 1.0 GiB, 0.5 GiB free" in finding.message
+    stat.write_text(f"anon 5\ninactive_file {1 << 28}\nactive_file 7\n")
+    assert memory.ram_bytes() == (1 << 30, 3 << 28)
+
+
+def test_a_system_that_does_not_tell_its_free_memory(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "none")
+    monkeypatch.setattr(memory, "CGROUP_LIMIT", tmp_path / "none")
+    finding = memory.check(settings)
+    assert finding.details["ram_free_bytes"] is None
+    assert "GiB, unknown how much is free" in finding.message
 
 
 def test_the_cache_says_what_it_holds(settings: Settings) -> None:
@@ -187,7 +201,22 @@ def test_packages_that_are_missing_are_errors(
     )
     finding = packages.check(settings)
     assert finding.severity == "error"
-    assert finding.message == "not installed: no-such_package"
+    assert finding.message == "not installed: no-such_package>=1"
+    assert finding.remedy == "pip install 'no-such_package>=1'"
+
+
+def test_packages_of_a_wrong_version_are_warned_of(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = metadata.version("numpy")
+    wanted = ["torch==2.*", "numpy<1", "soundfile<0; python_version<'3'"]
+    monkeypatch.setattr(metadata, "requires", lambda _: wanted)
+    finding = packages.check(settings)
+    assert finding.severity == "warning"
+    assert finding.message == f"other versions than asked for: {installed} for numpy<1"
+    assert finding.remedy == "pip install 'numpy<1'"
+    monkeypatch.setattr(metadata, "requires", lambda _: wanted[:1])
+    assert packages.check(settings).severity == "ok"
 
 
 def test_the_command_prints_a_line_a_check_and_ends_well() -> None:

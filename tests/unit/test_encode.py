@@ -13,6 +13,7 @@ from mashup_worker.audio.decode import decode
 from mashup_worker.audio.encode import (
     EncodeOptions,
     Format,
+    check_fits,
     integer_peak_limit,
     open_writer,
 )
@@ -37,12 +38,11 @@ ALL = [
 FORMATS: list[Format] = ["flac", "wav", "mp3", "ogg"]
 
 
-def encode(path: Path, audio: Audio, options: EncodeOptions, size: int = 30_000) -> int:
-    """Write in pieces; returns how many samples were clipped."""
+def encode(path: Path, audio: Audio, options: EncodeOptions, size: int = 30_000) -> None:
+    """Write in pieces."""
     with open_writer(path, audio.rate_hz, audio.channels, options) as writer:
         for start in range(0, audio.length_samples, size):
             writer.write(audio.samples[:, start : start + size])
-    return writer.clipped_samples
 
 
 def names(folder: Path) -> list[str]:
@@ -65,7 +65,7 @@ def test_every_format_comes_back_with_its_length_in_its_place(
 ) -> None:
     audio = music(2.3, 44100, channels)
     path = tmp_path / f"a.{options.format}"
-    assert encode(path, audio, options) == 0
+    encode(path, audio, options)
     got = decode(path)
     assert got.samples.shape == audio.samples.shape
     least_db = {"flac16": 80, "flac24": 130, "wav16": 80, "wav24": 130, "wav32": 200}
@@ -98,7 +98,7 @@ def test_integers_are_rounded_to_the_nearest_and_never_wrap(
     step = 2.0 ** (1 - bit_depth)
     values = torch.tensor([[0.0, 0.4 * step, 0.6 * step, -0.6 * step, 1 - step, -1.0, 1.5, -1.5]])
     options = EncodeOptions(format_, bit_depth)
-    assert encode(tmp_path / "a", Audio(values, 44100), options) == 2
+    encode(tmp_path / "a", Audio(values, 44100), options)
     assert soundfile.info(tmp_path / "a").subtype == subtype
     written, _ = soundfile.read(tmp_path / "a")
     expected = [0.0, 0.0, step, -step, 1 - step, -1.0, 1 - step, -1.0]
@@ -110,7 +110,7 @@ def test_the_peak_limit_is_what_fits(options: EncodeOptions, tmp_path: Path) -> 
     limit = integer_peak_limit(options)
     peak = 1.7 if limit is None else limit
     audio = Audio(torch.tensor([[peak, -peak, 0.0]]), 44100)
-    assert encode(tmp_path / "a", audio, options) == 0
+    encode(tmp_path / "a", audio, options)
     assert torch.equal(decode(tmp_path / "a").samples, audio.samples)
 
 
@@ -217,12 +217,43 @@ def test_the_bitrate_decides_the_size(format_: Format, tmp_path: Path) -> None:
     assert sizes[2] > 2 * sizes[0]
 
 
-def test_a_format_that_can_not_hold_so_many_channels(tmp_path: Path) -> None:
-    for format_, channels in (("mp3", 3), ("flac", 9)):
-        audio = Audio(torch.zeros(channels, 100), 44100)
-        with pytest.raises(InvalidInput, match=f"can't hold {channels} channels"):
-            encode(tmp_path / "a", audio, EncodeOptions(format_))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("format_", "channels", "rate_hz"),
+    [
+        ("mp3", 3, 44100),
+        ("flac", 9, 44100),
+        ("flac", 2, 768_000),
+        ("ogg", 256, 44100),
+        ("ogg", 2, 352_800),
+    ],
+)
+def test_a_form_that_a_format_can_not_hold(
+    format_: Format, channels: int, rate_hz: int, tmp_path: Path
+) -> None:
+    audio, options = Audio(torch.zeros(channels, 100), rate_hz), EncodeOptions(format_)
+    with pytest.raises(InvalidInput, match=f"can't hold {channels} channels"):
+        encode(tmp_path / "a", audio, options)
+    with pytest.raises(InvalidInput, match=f"can't hold {channels} channels"):
+        check_fits(tmp_path / "a", 100, rate_hz, channels, options)
     assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("options", ALL, ids=lambda o: f"{o.format}{o.bit_depth}")
+def test_what_can_be_written_fits(options: EncodeOptions, tmp_path: Path) -> None:
+    for channels in (1, 2):
+        for rate_hz in (1000, 44100, 192_000):
+            check_fits(tmp_path / "a", 0, rate_hz, channels, options)
+            check_fits(tmp_path / "a", 60 * rate_hz, rate_hz, channels, options)
+    assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("bit_depth", [16, 24, 32])
+def test_only_wav_is_full_at_4_gib(bit_depth: int, tmp_path: Path) -> None:
+    whole = (1 << 32) // (2 * bit_depth // 8)
+    check_fits(tmp_path / "a", whole - 4096, 44100, 2, EncodeOptions("wav", bit_depth))
+    check_fits(tmp_path / "a", 2 * whole, 44100, 2, EncodeOptions("flac"))
+    with pytest.raises(InvalidInput, match=r"4 GiB at most; choose flac"):
+        check_fits(tmp_path / "a", whole, 44100, 2, EncodeOptions("wav", bit_depth))
 
 
 def test_a_long_vorbis_in_one_write(tmp_path: Path) -> None:

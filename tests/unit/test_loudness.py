@@ -47,7 +47,7 @@ def test_ebu_tech_3341(
     assert integrated_lufs(sines(rate_hz, *steps)) == pytest.approx(loudness_lufs, abs=0.1)
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 11025, 16000, 44100, 48000, 96000, 192000])
+@pytest.mark.parametrize("rate_hz", [3400, 4000, 8000, 11025, 16000, 44100, 48000, 96000, 192000])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_agrees_with_pyloudnorm(rate_hz: int, channels: int) -> None:
     audio = bursts(rate_hz, channels)
@@ -57,6 +57,18 @@ def test_agrees_with_pyloudnorm(rate_hz: int, channels: int) -> None:
     if rate_hz >= 44100:
         default = pyloudnorm.Meter(rate_hz).integrated_loudness(samples)
         assert integrated_lufs(audio) == pytest.approx(default, abs=0.1)
+
+
+@pytest.mark.parametrize("rate_hz", [1000, 1500, 2000, 3000, 3363])
+def test_no_loudness_where_the_filter_does_not_exist(rate_hz: int) -> None:
+    assert integrated_lufs(bursts(rate_hz, 2)) is None
+
+
+@pytest.mark.parametrize("rate_hz", [3364, 4000, 8000])
+def test_low_rates_stay_finite_over_minutes(rate_hz: int) -> None:
+    loudness_lufs = integrated_lufs(bursts(rate_hz, 1, 120.0))
+    assert loudness_lufs is not None
+    assert -60 < loudness_lufs < 0
 
 
 @settings(max_examples=20, deadline=None)
