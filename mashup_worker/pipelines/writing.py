@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StemFile:
-    """A stem on disk. `loudness_lufs` is None for silence, for less than 0.4 s, and at rates
-    below 3,364 Hz, where the filter that defines it does not exist.
+    """A stem on disk.
+
+    `loudness_lufs` is None for silence, for less than 0.4 s, and at rates below 3,364 Hz, where
+    the filter that defines it does not exist.
     """
 
     kind: str
