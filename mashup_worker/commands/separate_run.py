@@ -44,6 +44,8 @@ class SeparateRun:
                 self._one(song)
             except MashupError as error:
                 self._fail(song, error)
+            except (typer.Exit, BrokenPipeError):
+                raise  # wrong usage, or nobody reads on: of no song, and not to be survived
             except Exception as error:
                 if self.printer.verbose:
                     traceback.print_exc()
