@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import lameenc
 import numpy as np
 import pytest
 import soundfile
 import torch
 
 from mashup_worker.audio.signal import Audio
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 needs_ffmpeg = pytest.mark.skipif(
     not (shutil.which("ffmpeg") and shutil.which("ffprobe")), reason="ffmpeg is not installed"
@@ -70,3 +69,32 @@ def snr_db(wanted: torch.Tensor, got: torch.Tensor) -> float:
     """Signal to noise ratio of two tensors of the same shape."""
     noise = (wanted.double() - got.double()).square().sum().item()
     return float(10 * np.log10(wanted.double().square().sum().item() / max(noise, 1e-30)))
+
+
+def mp3(path: Path, audio: Audio, *, vbr: bool = False) -> Path:
+    """An MP3 without the tag that tells its length."""
+    lame = lameenc.Encoder()
+    lame.silence()
+    lame.set_channels(audio.channels)
+    lame.set_in_sample_rate(audio.rate_hz)
+    if vbr:
+        lame.set_vbr(lameenc.VBR_MTRH)
+        lame.set_vbr_quality(3)
+    else:
+        lame.set_bit_rate(128)
+    pcm = (audio.samples.T * 32767).short().contiguous().numpy()
+    path.write_bytes(bytes(lame.encode(pcm.tobytes())) + bytes(lame.flush()))
+    return path
+
+
+def patched(path: Path, chunk: bytes, size: int) -> Path:
+    """The file with another size in the header of a chunk."""
+    data = bytearray(path.read_bytes())
+    at = data.index(chunk) + len(chunk)
+    data[at : at + 4] = struct.pack("<I", size)
+    path.write_bytes(data)
+    return path
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
