@@ -98,7 +98,7 @@ def separate(
     verbose: Verbose = False,
 ) -> None:
     """Separate songs into stems."""
-    from mashup_worker.audio.encode import EncodeOptions
+    from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.commands.model_choice import ModelRequest
     from mashup_worker.commands.separate_run import SeparateRun
     from mashup_worker.models.demucs_engine import EngineOptions

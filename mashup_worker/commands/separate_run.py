@@ -15,7 +15,7 @@ from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput, MashupEr
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mashup_worker.audio.encode import EncodeOptions
+    from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.commands.inputs import Song
     from mashup_worker.commands.model_choice import LoadedModel, ModelRequest
     from mashup_worker.commands.separate_output import Printer

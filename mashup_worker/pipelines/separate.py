@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from mashup_worker.audio.atomic import check_writable
 from mashup_worker.audio.decode import open_decoder
-from mashup_worker.audio.encode import EncodeOptions, check_fits, integer_peak_limit
+from mashup_worker.audio.encode import check_fits
+from mashup_worker.audio.formats import EncodeOptions, integer_peak_limit
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import StreamResampler, resampled_length
 from mashup_worker.audio.signal import Audio, spans

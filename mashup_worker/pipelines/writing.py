@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from mashup_worker.audio.encode import EncodeOptions
+    from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.pipelines.stems import Stem
 
 

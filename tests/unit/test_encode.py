@@ -10,13 +10,8 @@ import torch
 
 from mashup_worker.audio.atomic import atomic_path
 from mashup_worker.audio.decode import decode
-from mashup_worker.audio.encode import (
-    EncodeOptions,
-    Format,
-    check_fits,
-    integer_peak_limit,
-    open_writer,
-)
+from mashup_worker.audio.encode import check_fits, open_writer
+from mashup_worker.audio.formats import EncodeOptions, Format, integer_peak_limit
 from mashup_worker.audio.probe import probe
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput, StorageFailed

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from mashup_worker.audio.encode import EncodeOptions
+from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import Canceled, InvalidInput, StorageFailed, TooLong, UnsupportedAudio
