@@ -23,7 +23,7 @@ from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
 from mashup_worker.models.device import resolve_device, resolve_precision
 from mashup_worker.models.repository import load_bag
 from tests.checkpoints import random_network, save_bag, save_th
-from tests.unit.test_demucs_parity import RATE_HZ, engine, music, separate
+from tests.engines import RATE_HZ, engine, music, separate
 
 if TYPE_CHECKING:
     from pathlib import Path
