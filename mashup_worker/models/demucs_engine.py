@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn import functional as F
 
 from mashup_worker.errors import InvalidInput, OutOfMemory
 from mashup_worker.models.device import is_out_of_memory, resolve_device, resolve_precision
 from mashup_worker.models.runner import NetworkRunner
-from mashup_worker.models.segments import OverlapAdd, Segmentation, batches, pad, read_window
+from mashup_worker.models.segments import CrossFade, Segmentation, batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -210,7 +211,7 @@ class DemucsSeparator:
     ) -> Iterator[Tensor]:
         """Do one pass; yields `(stems, channels, samples)` that cover the song once."""
         cut, stop = one.segmentation, mix.length_samples
-        fade = OverlapAdd((len(rows), self.channels), cut.segment_samples, self._runner.device)
+        fade = CrossFade((len(rows), self.channels), cut.segment_samples, self._runner.device)
         to_skip = -one.start
         for batch in batches(cut.segments(one.start, stop), self._runner.batch):
             windows = torch.stack([mix.window(segment) for segment in batch])
@@ -236,8 +237,10 @@ class _Normalised:
         return self.mix.length_samples
 
     def window(self, segment: Segment) -> Tensor:
-        samples, padding = read_window(self.mix, segment)
-        return pad(self.level.normalise(samples), padding)
+        window_stop = segment.window_start + segment.window_length
+        start, stop = max(0, segment.window_start), min(self.length_samples, window_stop)
+        samples = self.level.normalise(self.mix.read(start, stop))
+        return F.pad(samples, (start - segment.window_start, window_stop - stop))
 
 
 def _segmentation(network: nn.Module, overlap: float) -> Segmentation:

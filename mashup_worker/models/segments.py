@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from mashup_worker.audio.signal import SampleSource
-
 
 @dataclass(frozen=True)
 class Segment:
@@ -88,20 +86,7 @@ def batches(segments: Iterator[Segment], size: int) -> Iterator[list[Segment]]:
         yield batch
 
 
-def read_window(mix: SampleSource, segment: Segment) -> tuple[Tensor, tuple[int, int]]:
-    """What `mix` holds of a segment's window, and the zeros missing before and behind it."""
-    start = max(0, segment.window_start)
-    stop = min(mix.length_samples, segment.window_start + segment.window_length)
-    padding = (start - segment.window_start, segment.window_start + segment.window_length - stop)
-    return mix.read(start, stop), padding
-
-
-def pad(window: Tensor, padding: tuple[int, int]) -> Tensor:
-    """`window` with zeros before and behind it."""
-    return F.pad(window, padding) if any(padding) else window
-
-
-class OverlapAdd:
+class CrossFade:
     """Cross-fades the estimates of overlapping segments with triangular weights.
 
     Estimates come in order; whatever no later segment can touch is handed out at once, so the
