@@ -20,7 +20,7 @@ help:
 install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
-	$(BIN)/python samples/demo.py --model $(MODEL) --output-dir $(DEMO_OUTPUT)
+	$(BIN)/python -m samples.demo --model $(MODEL) --output-dir $(DEMO_OUTPUT)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest
@@ -35,9 +35,9 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 samples: $(VENV)/.installed
-	$(BIN)/python samples/render.py
+	$(BIN)/python -m samples.render
 
-bench: $(VENV)/.installed
+bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.lite
 	$(BIN)/python -m benchmarks.parity
 	$(BIN)/python -m benchmarks.memory --hour

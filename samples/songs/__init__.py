@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from songs import drum_and_bass, hiphop, house
+from samples.songs import drum_and_bass, hiphop, house
 
 SONGS = (house.SONG, hiphop.SONG, drum_and_bass.SONG)

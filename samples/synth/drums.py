@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.core import Signal, band, decay, noise, samples, sine, square, sweep_phase, times
+from samples.synth.core import Signal, band, decay, noise, samples, sine, square, sweep_phase, times
 
 _METAL_HZ = (263.0, 400.0, 421.0, 474.0, 587.0, 845.0)
 """Six inharmonic oscillators, as cymbals of drum machines have them."""

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 from scipy.signal import lfilter, oaconvolve, sosfilt
 
-from synth.core import RATE_HZ, Signal, band, decibels, samples
+from samples.synth.core import RATE_HZ, Signal, band, decibels, samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

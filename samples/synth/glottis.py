@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synth.core import Signal
+    from samples.synth.core import Signal
 
 HARMONICS = 160
 """The most harmonics that a pulse has."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import lfilter
 
-from synth.core import (
+from samples.synth.core import (
     RATE_HZ,
     Signal,
     band,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synth.core import RATE_HZ, Signal, pan, samples
+from samples.synth.core import RATE_HZ, Signal, pan, samples
 
 BEATS_PER_BAR = 4
 STEPS_PER_BAR = 16

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from synth.core import RATE_HZ, Signal, samples
-from synth.glottis import HARMONICS, pulse_spectrum
-from synth.phonemes import PHONEMES, Gesture
+from samples.synth.core import RATE_HZ, Signal, samples
+from samples.synth.glottis import HARMONICS, pulse_spectrum
+from samples.synth.phonemes import PHONEMES, Gesture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

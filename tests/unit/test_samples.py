@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,10 @@ import numpy as np
 import pytest
 import soundfile as sf
 from scipy.signal import butter, sosfiltfilt
+
+from samples.render import perform
+from samples.songs import SONGS as SONGBOOK
+from samples.synth.timeline import Grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,14 +93,12 @@ def test_the_last_bar_rests_on_the_tonic(folder: Path) -> None:
     assert PITCH_CLASSES[pitch_class] == truth["key"].split()[0]
 
 
-def test_rendering_is_deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(SAMPLES)
-    render = importlib.import_module("render")
-    songs = {song.slug: song for song in importlib.import_module("songs").SONGS}
+def test_rendering_is_deterministic() -> None:
+    songs = {song.slug: song for song in SONGBOOK}
     assert sorted(songs) == [folder.name for folder in SONGS]
     song = songs["slow-it-down"]
-    excerpt = importlib.import_module("synth.timeline").Grid(92.0, bars=5, swing=0.59)
-    first, second = render.perform(song, excerpt), render.perform(song, excerpt)
+    excerpt = Grid(92.0, bars=5, swing=0.59)
+    first, second = perform(song, excerpt), perform(song, excerpt)
     assert set(first) == {"vocals", "drums", "bass", "other"}
     for kind, stem in first.items():
         assert np.abs(stem).max() > 0.01, kind

@@ -1,0 +1,1 @@
+"""Songs whose tempo, beats, bars and key are known, for measuring the analysis."""

@@ -1,0 +1,54 @@
+"""A song and what is true of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mashup_worker.audio.signal import Audio
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a perfect analysis would say.
+
+    Attributes:
+        tempo_bpm: beats a minute at the metrical level that a musician would tap.
+        beats_s: times of all beats between the first sound and the last, in seconds.
+        downbeats_s: those of them that begin a bar.
+        beats_per_bar: 3 or 4.
+        key: tonic and mode, such as `"A minor"` or `"Eb major"`; None where there is no harmony.
+        tuning_cents: how far A lies from 440 Hz, -50 to 50.
+        has_drums: whether drums play in at least half of the song.
+        style: the kind of music, for tables.
+    """
+
+    tempo_bpm: float
+    beats_s: tuple[float, ...]
+    downbeats_s: tuple[float, ...]
+    beats_per_bar: int
+    key: str | None
+    tuning_cents: float
+    has_drums: bool
+    style: str
+
+
+@dataclass(frozen=True)
+class Song:
+    """A rendered song.
+
+    Attributes:
+        name: names the song in tables; the same seed gives the same song.
+        mix: the finished song, stereo at 44.1 kHz.
+        stems: what the mix is the sum of, by kind (`vocals`, `drums`, `bass`, `other`); kinds that
+            don't play are left out.
+        truth: what is true of it.
+    """
+
+    name: str
+    mix: Audio
+    stems: Mapping[str, Audio]
+    truth: Truth
