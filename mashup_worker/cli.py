@@ -11,6 +11,7 @@ import typer
 
 from mashup_worker import __version__
 from mashup_worker.commands import models
+from mashup_worker.commands.analyze import analyze
 from mashup_worker.commands.doctor import doctor
 from mashup_worker.commands.separate import separate
 from mashup_worker.errors import MashupError
@@ -20,9 +21,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Separate songs into stems.",
+    help="Separate songs into stems, and find their tempo, beats, key and loudness.",
 )
 app.command()(separate)
+app.command()(analyze)
 app.add_typer(models.app, name="models")
 app.command()(doctor)
 

@@ -1,11 +1,12 @@
-"""Separates the sample songs with the installed command, and writes a report to listen to.
+"""Separates and analyses the sample songs with the installed command, and writes a report.
 
-Run it with `make demo`. The stems are compared with the true ones that `render.py` made.
+Run it with `make demo`. Stems, tempo and key are compared with the true ones that `render.py` made.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import subprocess
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.nn import functional as F
 
+from mashup_worker.analysis.result import Analysis, KeyCandidate, TempoCandidate
 from mashup_worker.audio.decode import decode
 from mashup_worker.dsp.loudness import integrated_lufs
 from mashup_worker.dsp.metrics import si_sdr_db
@@ -40,14 +42,12 @@ def main() -> None:
     arguments = parser.parse_args()
 
     mixes = sorted(SAMPLES.glob("*/mix.flac"))
-    sections = [
-        section(mix, result)
-        for mix, result in zip(
-            mixes, separate(mixes, arguments.model, arguments.output_dir), strict=True
-        )
-    ]
+    separated = separate(mixes, arguments.model, arguments.output_dir)
+    analysed = analyze(mixes)
+    sections = [section(mix, separated[mix], analysed[mix]) for mix in mixes]
     console = Console(width=None if sys.stdout.isatty() else 100)
     console.print(table(sections))
+    console.print(music_table(mixes, sections))
     page = arguments.output_dir / "report.html"
     write_report(report(sections), page)
     console.print("Listen, look, mute and solo:")
@@ -55,18 +55,37 @@ def main() -> None:
     print(page.resolve())
 
 
-def separate(mixes: list[Path], model: str, output_dir: Path) -> list[dict[str, Any]]:
+def separate(mixes: list[Path], model: str, output_dir: Path) -> dict[Path, dict[str, Any]]:
     """What `mashup separate --json` says of each song; its stems lie in `output_dir`."""
-    command = [sys.executable, "-m", "mashup_worker", "separate", "--json", "--model", model]
-    command += ["--output-dir", str(output_dir), *map(str, mixes)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    by_input = {Path(line["input"]): line for line in map(json.loads, done.stdout.splitlines())}
-    return [by_input[mix] for mix in mixes]
+    return mashup("separate", "--model", model, "--output-dir", str(output_dir), *map(str, mixes))
 
 
-def section(mix: Path, result: dict[str, Any]) -> SongSection:
+def analyze(mixes: list[Path]) -> dict[Path, Analysis]:
+    """What `mashup analyze --json` says of each song."""
+    documents = mashup("analyze", *map(str, mixes))
+    return {mix: as_analysis(document["analysis"]) for mix, document in documents.items()}
+
+
+def mashup(command: str, *arguments: str) -> dict[Path, dict[str, Any]]:
+    """The lines of JSON that a command prints, by their songs."""
+    call = [sys.executable, "-m", "mashup_worker", command, "--json", *arguments]
+    done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
+    return {Path(line["input"]): line for line in map(json.loads, done.stdout.splitlines())}
+
+
+def as_analysis(fields: dict[str, Any]) -> Analysis:
+    """An analysis from JSON."""
+    known = {field.name for field in dataclasses.fields(Analysis)}
+    values = {name: value for name, value in fields.items() if name in known}
+    values |= {name: tuple(values[name]) for name in ("beats_s", "downbeats_s")}
+    values["tempo_candidates"] = tuple(TempoCandidate(**c) for c in fields["tempo_candidates"])
+    values["key_candidates"] = tuple(KeyCandidate(**c) for c in fields["key_candidates"])
+    return Analysis(**values)
+
+
+def section(mix: Path, result: dict[str, Any], analysis: Analysis) -> SongSection:
     """A song of the report: its stems beside the true ones."""
-    truth = json.loads((mix.parent / "truth.json").read_text(encoding="utf-8"))
+    truth = truth_of(mix)
     mixed = decode(mix)
     stems = []
     for stem in result["stems"]:
@@ -89,7 +108,14 @@ def section(mix: Path, result: dict[str, Any]) -> SongSection:
         elapsed_s=result["elapsed_s"],
         mix=Track("mix", mix, mixed.duration_s, integrated_lufs(mixed)),
         stems=tuple(stems),
+        analysis=analysis,
     )
+
+
+def truth_of(mix: Path) -> dict[str, Any]:
+    """What `render.py` says of a song."""
+    truth: dict[str, Any] = json.loads((mix.parent / "truth.json").read_text(encoding="utf-8"))
+    return truth
 
 
 def like(true: Audio, estimate: Audio) -> Tensor:
@@ -120,6 +146,31 @@ def table(sections: list[SongSection]) -> Table:
     return out
 
 
+def music_table(mixes: list[Path], sections: list[SongSection]) -> Table:
+    """All songs: tempo and key found, beside the true ones."""
+    out = Table()
+    out.add_column("song", no_wrap=True)
+    for heading in ("BPM", "true"):
+        out.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("key", "true", "Camelot"):
+        out.add_column(heading, no_wrap=True)
+    for heading in ("beats a bar", "true"):
+        out.add_column(heading, justify="right", no_wrap=True)
+    for mix, song in zip(mixes, sections, strict=True):
+        truth, found = truth_of(mix), song.analysis or Analysis(song.duration_s)
+        out.add_row(
+            song.name,
+            f"{found.tempo_bpm:.2f}" if found.tempo_bpm else "-",
+            f"{truth['tempo_bpm']:.2f}",
+            found.key or "-",
+            truth["key"],
+            found.camelot or "-",
+            str(found.beats_per_bar or "-"),
+            str(truth["beats_per_bar"]),
+        )
+    return out
+
+
 def figure(value: float | None, unit: str) -> str:
     """A figure with its unit, or a dash where there is none."""
     return f"{value:.1f} {unit}" if value is not None and math.isfinite(value) else "-"
@@ -130,6 +181,7 @@ def report(sections: list[SongSection]) -> Report:
     notes = [
         "SI-SDR says how close a stem comes to the true one; the gain is how much closer than the "
         "mix itself.",
+        "Ticks on the original mix are beats, longer ones begin bars.",
     ]
     if any(song.model_note for song in sections):
         notes.append(
@@ -137,8 +189,8 @@ def report(sections: list[SongSection]) -> Report:
             "make demo MODEL=htdemucs"
         )
     return Report(
-        title="Stems of the sample songs",
-        subtitle=f"mashup separate, {datetime.now().astimezone():%d %B %Y, %H:%M}",
+        title="The sample songs, separated and analysed",
+        subtitle=f"mashup separate and analyze, {datetime.now().astimezone():%d %B %Y, %H:%M}",
         songs=tuple(sections),
         notes=tuple(notes),
     )

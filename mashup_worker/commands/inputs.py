@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 SONG_SUFFIXES = frozenset(
     f".{ending}"
@@ -23,21 +23,44 @@ SONG_SUFFIXES = frozenset(
 )
 """What counts as a song in a folder. A file named outright may end as it likes."""
 
+STEM_KINDS = ("vocals", "drums", "bass", "other", "guitar", "piano")
+"""Names of files, less the ending, that make a folder a song in stems."""
+
 
 @dataclass(frozen=True)
 class Song:
     """An input of a command.
 
     Attributes:
-        path: the file, which may not exist: that is found out where it is opened.
+        path: the file, which may not exist: that is found out where it is opened. The folder, for a
+            song in stems.
         track: what its results are called; may hold slashes for songs below a folder.
+        stems: the files of a song in stems, by kind; empty for a song in one file.
     """
 
     path: Path
     track: str
+    stems: Mapping[str, Path] = field(default_factory=dict, hash=False)
 
 
-def find_songs(arguments: Sequence[str], output_dir: Path | None = None) -> list[Song]:
+def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """The stems by kind that a folder holds, where its files `names` make it a song in stems.
+
+    That takes files of two kinds or more. Whatever else lies there (a mix, `no_vocals`) is no
+    part of it. Of a kind in several formats the first by name counts. Empty for other folders.
+    """
+    stems: dict[str, Path] = {}
+    for name in sorted(names):
+        path = folder / name
+        kind = path.stem.lower()
+        if kind in STEM_KINDS and path.suffix.lower() in SONG_SUFFIXES:
+            stems.setdefault(kind, path)
+    return {kind: stems[kind] for kind in STEM_KINDS if kind in stems} if len(stems) > 1 else {}
+
+
+def find_songs(
+    arguments: Sequence[str], output_dir: Path | None = None, *, stem_folders: bool = False
+) -> list[Song]:
     """The songs that `arguments` name, in their order, each once and each with a name of its own.
 
     Folders are searched through and through, hidden files and whatever lies in `output_dir` left
@@ -45,13 +68,18 @@ def find_songs(arguments: Sequence[str], output_dir: Path | None = None) -> list
     that name. An argument that matches nothing, or a folder without songs, stays as it is, to
     fail by its name later.
 
+    Args:
+        arguments: files, folders and globs.
+        output_dir: folder of results that must not be taken for songs.
+        stem_folders: whether a folder of stems (see `stem_files`) is one song instead of several.
+
     Raises:
         InvalidInput: the results would lie among the songs of a folder, to be taken for songs by
             the next run.
     """
     songs: dict[Path, Song] = {}
     for argument in arguments:
-        for song in _expand(argument, output_dir):
+        for song in _expand(argument, output_dir, stem_folders):
             songs.setdefault(real_path(song.path), song)
     by_track: dict[str, list[Song]] = {}
     for song in songs.values():
@@ -77,14 +105,16 @@ def _told_apart(song: Song, namesakes: Sequence[Song]) -> Song:
     shared = os.path.commonpath([real_path(one.path).parent for one in namesakes])
     names = [real_path(one.path).relative_to(shared) for one in namesakes]
     name = real_path(song.path).relative_to(shared)
-    alone = sum(other.with_suffix("") == name.with_suffix("") for other in names) == 1
-    return Song(song.path, (name.with_suffix("") if alone else name).as_posix())
+    if song.stems:
+        return replace(song, track=name.as_posix())
+    alone = sum(name.with_suffix("") in (other, other.with_suffix("")) for other in names) == 1
+    return replace(song, track=(name.with_suffix("") if alone else name).as_posix())
 
 
-def _expand(argument: str, output_dir: Path | None) -> Iterator[Song]:
+def _expand(argument: str, output_dir: Path | None, stem_folders: bool) -> Iterator[Song]:
     path = Path(argument)
     if _is_dir(path):
-        yield from _walk(path, output_dir) or [Song(path, path.name)]
+        yield from _walk(path, output_dir, stem_folders) or [Song(path, path.name)]
     elif os.path.lexists(path) or not glob.has_magic(argument):
         yield Song(path, path.stem)
     else:
@@ -95,14 +125,14 @@ def _expand(argument: str, output_dir: Path | None) -> Iterator[Song]:
             if results is not None and real_path(match).is_relative_to(results):
                 continue
             if _is_dir(match):
-                yield from _walk(match, output_dir)
+                yield from _walk(match, output_dir, stem_folders)
             else:
                 yield Song(match, match.stem)
         if not found:
             yield Song(path, path.stem)
 
 
-def _walk(folder: Path, output_dir: Path | None) -> list[Song]:
+def _walk(folder: Path, output_dir: Path | None, stem_folders: bool) -> list[Song]:
     results = real_path(output_dir) if output_dir else None
     if real_path(folder) == results:
         raise InvalidInput(f"{folder} holds the songs: choose another --output-dir for the stems")
@@ -112,6 +142,11 @@ def _walk(folder: Path, output_dir: Path | None) -> list[Song]:
         folders[:] = sorted(
             name for name in folders if name[0] != "." and real_path(here / name) != results
         )
+        stems = stem_files(here, files) if stem_folders else {}
+        if stems:
+            below = here.relative_to(folder).as_posix()
+            songs.append(Song(here, real_path(here).name if below == "." else below, stems))
+            continue
         for name in sorted(files):
             path = here / name
             if path.suffix.lower() in SONG_SUFFIXES and not name.startswith("."):

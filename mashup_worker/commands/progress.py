@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress, ProgressColumn
 
     OnShare = Callable[[str, float], None]
     """Called with the name of a stage and the share of it that is done."""
@@ -19,6 +21,57 @@ def song_progress(label: str, shown: bool) -> Iterator[OnShare | None]:
     if not shown or not sys.stderr.isatty():
         yield None
         return
+    from rich.progress import TextColumn
+
+    with _bars(TextColumn("{task.percentage:>3.0f} %")) as bars:
+        task = bars.add_task("", total=1, label=label)
+        yield lambda stage, share: bars.update(task, description=stage, completed=share)
+
+
+class BatchBar:
+    """A bar over the songs of a call; does nothing where nobody could see it."""
+
+    def __init__(self, bars: Progress | None, songs: int, label: str) -> None:
+        self._bars = bars
+        self._songs = songs
+        self._task = bars.add_task("", total=songs, label=label) if bars else None
+
+    def song_done(self) -> None:
+        """One more is done."""
+        self._update(description="", advance=0 if self._songs == 1 else 1)
+
+    def stage(self, stage: str, share: float) -> None:
+        """Say what is being done to a song, and how far that is where it is the only one."""
+        self._update(description=stage, completed=share if self._songs == 1 else None)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while something else is printed."""
+        if self._bars is not None:
+            self._bars.stop()
+        yield
+        if self._bars is not None:
+            self._bars.start()
+
+    def _update(self, **changes: Any) -> None:
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, **changes)
+
+
+@contextmanager
+def batch_progress(songs: int, label: str, shown: bool) -> Iterator[BatchBar]:
+    """A bar while the block runs that counts songs, or shows the stages of the only one."""
+    if not shown or not songs or not sys.stderr.isatty():
+        yield BatchBar(None, songs, label)
+        return
+    from rich.progress import MofNCompleteColumn, TextColumn
+
+    share = TextColumn("{task.percentage:>3.0f} %") if songs == 1 else MofNCompleteColumn()
+    with _bars(share) as bars:
+        yield BatchBar(bars, songs, label)
+
+
+def _bars(share: ProgressColumn) -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -28,14 +81,16 @@ def song_progress(label: str, shown: bool) -> Iterator[OnShare | None]:
         TimeRemainingColumn,
     )
 
-    columns = (
+    return Progress(
         TextColumn("{task.fields[label]}", markup=False),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
+        share,
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        # Else what is printed on stdout meanwhile would land on stderr.
+        redirect_stdout=False,
+        redirect_stderr=False,
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("", total=1, label=label)
-        yield lambda stage, share: bars.update(task, description=stage, completed=share)

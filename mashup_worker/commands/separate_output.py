@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
+from mashup_worker.commands.output import Output
 from mashup_worker.commands.progress import song_progress
 from mashup_worker.models.load import LITE
 
@@ -19,53 +19,34 @@ if TYPE_CHECKING:
     from mashup_worker.commands.inputs import Song
     from mashup_worker.commands.model_choice import LoadedModel
     from mashup_worker.commands.progress import OnShare
-    from mashup_worker.errors import MashupError
     from mashup_worker.pipelines.separate import SeparateResult
 
 
 @dataclass(frozen=True)
-class Printer:
-    """Results go to stdout, everything else to stderr.
+class Printer(Output):
+    """Prints each song's stems; every one of them when verbose."""
 
-    Attributes:
-        as_json: print JSON and nothing else on stdout.
-        quiet: print errors only.
-        verbose: print every stem.
-    """
-
-    as_json: bool
-    quiet: bool
-    verbose: bool
     _said: set[str] = field(default_factory=set)
 
     def progress(self, song: Song) -> AbstractContextManager[OnShare | None]:
         """A progress bar for a song."""
         return song_progress(song.path.name, not self.quiet)
 
-    def error(self, message: str) -> None:
-        """Say what went wrong, in one line."""
-        typer.echo(f"mashup: {message}", err=True)
-
-    def failure(self, song: Song, error: MashupError) -> None:
-        """Record that a song failed."""
-        details = {"code": error.code, "message": error.message}
-        self._json({"input": str(song.path), "error": details})
-
     def plan(self, song: Song, targets: Mapping[str, Path]) -> None:
         """Say what would be written."""
-        self._json({"input": str(song.path), "dry_run": True, "stems": _paths(targets)})
-        self._line("\n".join(f"{song.path} -> {path}" for path in targets.values()))
+        self.json({"input": str(song.path), "dry_run": True, "stems": _paths(targets)})
+        self.line("\n".join(f"{song.path} -> {path}" for path in targets.values()))
 
     def skipped(self, song: Song, targets: Mapping[str, Path]) -> None:
         """Say that a song's stems are all there."""
-        self._json({"input": str(song.path), "skipped": True, "stems": _paths(targets)})
-        self._line(f"{song.path}: skipped, all stems are there")
+        self.json({"input": str(song.path), "skipped": True, "stems": _paths(targets)})
+        self.line(f"{song.path}: skipped, all stems are there")
 
     def done(self, song: Song, loaded: LoadedModel, result: SeparateResult) -> None:
         """Say what was written, and what the listener should know about it."""
         separator = loaded.separator
         output_dir = _common_folder([stem.path for stem in result.stems])
-        self._json(
+        self.json(
             {
                 "input": str(song.path),
                 "output_dir": str(output_dir),
@@ -90,14 +71,14 @@ class Printer:
         )
         speed = result.duration_s / result.elapsed_s
         preview = " (preview)" if separator.name == LITE else ""
-        self._line(
+        self.line(
             f"{song.path} -> {output_dir}: {', '.join(stem.kind for stem in result.stems)} with "
             f"{separator.name}{preview} on {separator.device} in {separator.precision}, "
             f"{result.elapsed_s:.1f} s ({speed:.1f} times real time)"
         )
         if self.verbose:
             for stem in result.stems:
-                self._line(_stem_line(stem.path, stem.loudness_lufs))
+                self.line(_stem_line(stem.path, stem.loudness_lufs))
         if not self.quiet:
             self._notes(song, loaded, result)
 
@@ -119,14 +100,6 @@ class Printer:
                 "are taken as silence",
                 err=True,
             )
-
-    def _json(self, document: dict[str, Any]) -> None:
-        if self.as_json:
-            typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
-
-    def _line(self, text: str) -> None:
-        if not (self.as_json or self.quiet):
-            typer.echo(text)
 
 
 def _common_folder(paths: list[Path]) -> Path:

@@ -1,117 +1,220 @@
-"""Integrated loudness by ITU-R BS.1770-4, measured while the sound streams by."""
+"""Loudness by ITU-R BS.1770-5 and EBU Tech 3341 and 3342, measured while the sound streams by."""
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyloudnorm
-from scipy.signal import sosfilt
+import torch
+
+from mashup_worker.dsp.kweighting import LOWEST_RATE_HZ, KWeighting, pieces
+from mashup_worker.dsp.true_peak import TruePeakMeter
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import Audio
 
-_STEPS_PER_BLOCK = 4
-"""Gating blocks last 400 ms and start every 100 ms."""
+SILENCE_LUFS = -120.0
+"""What loudness curves show for silence and for anything fainter."""
+
+_STEPS_PER_SECOND = 10
+_MOMENTARY_STEPS = 4
+_SHORT_TERM_STEPS = 30
+"""Momentary loudness is that of 400 ms, which are the gating blocks too, and short-term loudness
+that of 3 s; both start anew every 100 ms."""
 
 _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
+_RANGE_GATE_LU = -20.0
+_RANGE_PERCENT = 10, 95
 _OFFSET_DB = -0.691
 """Makes a 997 Hz sine at full scale in one channel read -3.01 LUFS."""
 
-_HIGH_SHELF = 3.99984385397, 0.7071752369554193, 1681.9744509555319
-_HIGH_PASS = 0.0, 0.5003270373253953, 38.13547087613982
-"""Gain in dB, Q and frequency in Hz with which De Man's designs, in pyloudnorm, reproduce at 48 kHz
-the K-weighting coefficients that the recommendation prints, and carry them to other rates."""
+_HIGHEST_SQUARE = 1e30
+"""Samples of float files may be so high that their squares are infinite in float32."""
 
-_LOWEST_RATE_HZ = 2 * _HIGH_SHELF[2]
-"""At this rate the shelf lies at half the rate; there and below, its design is not stable."""
 
-_BLOCK_SAMPLES = 1 << 16
+@dataclass(frozen=True, eq=False)
+class LoudnessCurve:
+    """Loudness over time.
+
+    Attributes:
+        ends_s: where each window ends, 100 ms after the one before; float64, shape `(windows,)`.
+        lufs: loudness of each window, at least `SILENCE_LUFS`; float64, shape `(windows,)`.
+        window_s: how long each window lasts.
+    """
+
+    ends_s: Tensor
+    lufs: Tensor
+    window_s: float
+
+    @property
+    def max_lufs(self) -> float | None:
+        """Loudness of the loudest window; None without windows and for silence."""
+        highest = float(self.lufs.max()) if len(self.lufs) else SILENCE_LUFS
+        return highest if highest > SILENCE_LUFS else None
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """What is measured of a whole sound. None stands for what the sound does not have.
+
+    Silence has none of it. Below 3,364 samples a second only the true peak can be measured.
+
+    Attributes:
+        integrated_lufs: gated loudness of the whole; None below 400 ms and up to -70 LUFS.
+        range_lu: loudness range by EBU Tech 3342; None below 3 s and up to -70 LUFS.
+        true_peak_dbtp: highest true peak.
+        momentary_max_lufs: loudest 400 ms; None below 400 ms and up to -120 LUFS.
+        short_term_max_lufs: loudest 3 s; None below 3 s and up to -120 LUFS.
+    """
+
+    integrated_lufs: float | None
+    range_lu: float | None
+    true_peak_dbtp: float | None
+    momentary_max_lufs: float | None
+    short_term_max_lufs: float | None
 
 
 class LoudnessMeter:
-    """Integrated loudness of a stream.
+    """Loudness of a stream, on the device of its samples.
 
-    Memory grows by some 30 bytes for each 100 ms. Sound of 3363 samples a second and fewer can't
-    be K-weighted, and has no loudness.
+    Memory grows by 8 bytes for each 100 ms, and by less than 1 kB for each call that ends some.
+    Sound of 3363 samples a second and fewer can't be K-weighted, and has no loudness.
 
     Args:
         rate_hz: samples a second.
         channels: 1 or 2; each weighs the same.
+
+    Raises:
+        ValueError: there are more channels, or none.
     """
 
     def __init__(self, rate_hz: int, channels: int) -> None:
         if channels not in (1, 2):
             raise ValueError(f"{channels} channels; loudness is measured of 1 or 2")
         self._rate_hz = rate_hz
-        self._has_weighting = rate_hz > _LOWEST_RATE_HZ
-        if self._has_weighting:
-            self._sections = _k_weighting(rate_hz)
-            self._state = np.zeros((len(self._sections), channels, 2))
+        self._weighting = KWeighting(rate_hz) if rate_hz >= LOWEST_RATE_HZ else None
         self._taken = 0
-        self._step_energies: list[float] = []
-        self._open_energy = 0.0
+        self._step_energies: list[Tensor] = []
+        self._open_energy: Tensor | None = None
 
     def add(self, samples: Tensor) -> None:
-        """Take the next samples, shape `(channels, samples)`, full scale ±1."""
-        if not self._has_weighting:
+        """Take the next samples, shape `(channels, samples)`, full scale ±1 and all finite."""
+        if self._weighting is None:
             return
-        for start in range(0, samples.shape[1], _BLOCK_SAMPLES):
-            piece = samples[:, start : start + _BLOCK_SAMPLES].detach().cpu().double().numpy()
-            weighted, self._state = sosfilt(self._sections, piece, axis=1, zi=self._state)
-            self._add_energies(np.square(weighted).sum(axis=0))
+        for piece in pieces(samples):
+            squares = self._weighting.push(piece).square().sum(dim=0)
+            self._add_energies(squares.clamp_(max=_HIGHEST_SQUARE))
 
     def integrated_lufs(self) -> float | None:
         """Loudness so far, in LUFS.
 
         None for less than 400 ms, for silence (-70 and below), and at rates too low for it.
         """
-        steps = np.array(self._step_energies)
-        if len(steps) < _STEPS_PER_BLOCK:
-            return None
-        sums = np.lib.stride_tricks.sliding_window_view(steps, _STEPS_PER_BLOCK).sum(axis=1)
-        powers = sums / (_STEPS_PER_BLOCK * self._rate_hz / 10)
+        powers = self._powers(_MOMENTARY_STEPS)
         powers = powers[powers > _power(_ABSOLUTE_GATE_LUFS)]
         if not len(powers):
             return None
-        relative_gate = powers.mean() * 10 ** (_RELATIVE_GATE_LU / 10)
-        return _OFFSET_DB + 10 * math.log10(powers[powers > relative_gate].mean())
+        loud = powers[powers > _below(powers.mean(), _RELATIVE_GATE_LU)]
+        return float(_lufs(loud.mean()))
 
-    def _add_energies(self, squares: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-        end = self._taken + len(squares)
-        first_step = self._taken * 10 // self._rate_hz + 1
+    def loudness_range_lu(self) -> float | None:
+        """Loudness range so far, in LU: from soft to loud passages, without silence and outliers.
+
+        None for less than 3 s, for silence, and at rates too low for it.
+        """
+        powers = self._powers(_SHORT_TERM_STEPS)
+        powers = powers[powers >= _power(_ABSOLUTE_GATE_LUFS)]
+        if not len(powers):
+            return None
+        powers = powers[powers >= _below(powers.mean(), _RANGE_GATE_LU)].sort().values
+        low, high = (powers[((len(powers) - 1) * p + 50) // 100] for p in _RANGE_PERCENT)
+        return float(_lufs(high) - _lufs(low))
+
+    def momentary_lufs(self) -> LoudnessCurve:
+        """Loudness of each 400 ms; empty before there are as many."""
+        return self._curve(_MOMENTARY_STEPS)
+
+    def short_term_lufs(self) -> LoudnessCurve:
+        """Loudness of each 3 s; empty before there are as many."""
+        return self._curve(_SHORT_TERM_STEPS)
+
+    def _add_energies(self, squares: Tensor) -> None:
+        if not len(squares):
+            return
+        start, end = self._taken, self._taken + len(squares)
         # Step k ends at k tenths of a second, rounded up to whole samples.
-        step_ends = [
-            -(-step * self._rate_hz // 10)
-            for step in range(first_step, end * 10 // self._rate_hz + 1)
-        ]
-        for start, stop in pairwise([self._taken, *step_ends]):
-            self._open_energy += float(squares[start - self._taken : stop - self._taken].sum())
-            self._step_energies.append(self._open_energy)
-            self._open_energy = 0.0
-        rest = step_ends[-1] if step_ends else self._taken
-        self._open_energy += float(squares[rest - self._taken :].sum())
+        first, last = (n * _STEPS_PER_SECOND // self._rate_hz + 1 for n in (start, end))
+        steps = torch.arange(first, last, device=squares.device)
+        ends = (steps * self._rate_hz + _STEPS_PER_SECOND - 1) // _STEPS_PER_SECOND - start
+        sums = squares.cumsum(0, dtype=torch.float64)
+        before = -sums.new_zeros(1) if self._open_energy is None else -self._open_energy
+        bounds = torch.cat([before, sums[ends - 1]])
+        if len(steps):
+            self._step_energies.append(bounds.diff())
+        self._open_energy = sums[-1:] - bounds[-1:]
         self._taken = end
+
+    def _powers(self, steps: int) -> Tensor:
+        """Mean square of each window of so many steps, added over the channels; on the CPU."""
+        energies = torch.cat(self._step_energies).cpu() if self._step_energies else torch.empty(0)
+        if len(energies) < steps:
+            return torch.empty(0, dtype=torch.float64)
+        windows: Tensor = energies.unfold(0, steps, 1)
+        return windows.sum(dim=1) / (steps * self._rate_hz / _STEPS_PER_SECOND)
+
+    def _curve(self, steps: int) -> LoudnessCurve:
+        powers = self._powers(steps)
+        ends = torch.arange(steps, steps + len(powers), dtype=torch.float64) / _STEPS_PER_SECOND
+        lufs = _lufs(powers.clamp(min=_power(SILENCE_LUFS)))
+        return LoudnessCurve(ends, lufs, steps / _STEPS_PER_SECOND)
+
+
+def measure(audio: Audio) -> Loudness:
+    """Everything that is measured of sound in memory with one or two channels, in one pass.
+
+    Raises:
+        ValueError: there are more channels, or none.
+    """
+    meter, peaks = LoudnessMeter(audio.rate_hz, audio.channels), TruePeakMeter(audio.rate_hz)
+    for piece in pieces(audio.samples):
+        meter.add(piece)
+        peaks.add(piece)
+    return Loudness(
+        integrated_lufs=meter.integrated_lufs(),
+        range_lu=meter.loudness_range_lu(),
+        true_peak_dbtp=peaks.true_peak_dbtp(),
+        momentary_max_lufs=meter.momentary_lufs().max_lufs,
+        short_term_max_lufs=meter.short_term_lufs().max_lufs,
+    )
 
 
 def integrated_lufs(audio: Audio) -> float | None:
     """Integrated loudness of sound in memory, as `LoudnessMeter` measures it."""
+    return _metered(audio).integrated_lufs()
+
+
+def loudness_curve(audio: Audio) -> LoudnessCurve:
+    """Short-term loudness of sound in memory, as `LoudnessMeter` measures it."""
+    return _metered(audio).short_term_lufs()
+
+
+def _metered(audio: Audio) -> LoudnessMeter:
     meter = LoudnessMeter(audio.rate_hz, audio.channels)
     meter.add(audio.samples)
-    return meter.integrated_lufs()
+    return meter
 
 
-def _k_weighting(rate_hz: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """The filter's second-order sections, shape `(2, 6)`."""
-    shelf = pyloudnorm.IIRfilter(*_HIGH_SHELF, rate_hz, "high_shelf_DeMan")
-    high_pass = pyloudnorm.IIRfilter(*_HIGH_PASS, rate_hz, "high_pass_DeMan")
-    return np.array([np.concatenate([design.b, design.a]) for design in (shelf, high_pass)])
+def _lufs(power: Tensor) -> Tensor:
+    return _OFFSET_DB + 10 * power.log10()
 
 
 def _power(loudness_lufs: float) -> float:
-    return float(10 ** ((loudness_lufs - _OFFSET_DB) / 10))
+    return math.pow(10, (loudness_lufs - _OFFSET_DB) / 10)
+
+
+def _below(power: Tensor, gate_lu: float) -> Tensor:
+    return power * math.pow(10, gate_lu / 10)

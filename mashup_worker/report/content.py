@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mashup_worker.analysis.result import Analysis
+
 
 @dataclass(frozen=True)
 class Track:
@@ -45,6 +47,7 @@ class SongSection:
         mix: the song as it went in.
         stems: the stems as they came out, in the order shown.
         model_note: what a listener must know about the model, such as `"preview model"`.
+        analysis: tempo, beats, key and loudness of the song; None where it was not analysed.
     """
 
     name: str
@@ -56,6 +59,7 @@ class SongSection:
     mix: Track
     stems: tuple[Track, ...]
     model_note: str = ""
+    analysis: Analysis | None = None
 
     @property
     def times_real_time(self) -> float | None:

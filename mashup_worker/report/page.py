@@ -10,7 +10,7 @@ import base64
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from math import isinf, isnan
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from mashup_worker.report.media import TrackMedia, read_track
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mashup_worker.analysis.result import Analysis
     from mashup_worker.report.content import Report, SongSection, Track
 
 HUES_DEG = {"vocals": 5.0, "drums": 70.0, "bass": 262.0, "other": 165.0, "guitar": 40.0}
@@ -33,6 +34,19 @@ STEM_CHROMA = 0.15
 
 LEAST_FULL_SCALE = 0.05
 """Waveforms are stretched to their song's peak, but not beyond this, so that noise stays small."""
+
+
+BEAT_UNITS, DOWNBEAT_UNITS = 7, 14
+"""How far ticks of beats reach into a waveform from above and below."""
+
+
+@dataclass(frozen=True)
+class BeatsView:
+    """Ticks of beats and downbeats as SVG path data, and lines through the song at downbeats."""
+
+    beats: str
+    downbeats: str
+    bar_lines: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,7 @@ class TrackView:
     spectrogram_on_light: str
     spectrogram_on_dark: str
     audio: str
+    beats: BeatsView | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,20 @@ def _song_view(section: SongSection) -> SongView:
         _track_view(track, m, full_scale, loudest, hue)
         for track, m, hue in zip(tracks, media, (None, *hues), strict=True)
     ]
-    return SongView(section, span_s, _ticks(span_s), views[0], tuple(views[1:]))
+    mix = replace(views[0], beats=_beats_view(section.analysis, span_s, views[0].columns))
+    return SongView(section, span_s, _ticks(span_s), mix, tuple(views[1:]))
+
+
+def _beats_view(analysis: Analysis | None, span_s: float, columns: int) -> BeatsView | None:
+    if analysis is None or not analysis.beats_s:
+        return None
+    bars = frozenset(analysis.downbeats_s)
+    within = [time_s for time_s in analysis.beats_s if time_s not in bars]
+    return BeatsView(
+        beats=pictures.beat_path(within, span_s, columns, BEAT_UNITS),
+        downbeats=pictures.beat_path(analysis.downbeats_s, span_s, columns, DOWNBEAT_UNITS),
+        bar_lines=pictures.beat_path(analysis.downbeats_s, span_s, columns, pictures.WAVE_UNITS),
+    )
 
 
 def _track_view(

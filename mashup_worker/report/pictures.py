@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
@@ -39,6 +41,20 @@ def wave_path(low: Floats, high: Floats, full_scale: float) -> str:
     there = "h1".join(f"V{y}" for y in top)
     back = "h-1".join(f"V{y}" for y in bottom[::-1])
     return f"M0 {middle}{there}h1{back}h-1z"
+
+
+def beat_path(times_s: Sequence[float], span_s: float, columns: int, length: int) -> str:
+    """SVG path data of ticks that reach `length` units in from above and below.
+
+    Args:
+        times_s: where the ticks stand.
+        span_s: time that all columns span.
+        columns: width of the waveform's coordinate system.
+        length: of a tick; `WAVE_UNITS` makes lines from top to bottom.
+    """
+    height = 2 * WAVE_UNITS
+    places = (f"{columns * time_s / span_s:.2f}" for time_s in times_s if 0 <= time_s <= span_s)
+    return "".join(f"M{x} 0v{length}M{x} {height}v-{length}" for x in places)
 
 
 def spectrogram_levels(mel_power: Floats, loudest_power: float) -> Bytes:

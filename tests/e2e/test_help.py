@@ -27,17 +27,22 @@ def test_version(mashup: Mashup) -> None:
 
 
 def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
-    root, separate = mashup.run("--help"), mashup.run("separate", "--help")
-    for done in (root, separate):
-        assert done.returncode == 0
-        assert done.stderr == ""
-    for command in ("separate", "models", "doctor"):
+    root = mashup.run("--help")
+    assert (root.returncode, root.stderr) == (0, "")
+    for command in ("separate", "analyze", "models", "doctor"):
         assert re.search(rf"^ +{command} +\w", root.stdout, re.MULTILINE)
-    options = "-o model model-repo stems two-stems format bit-depth bitrate device precision shifts"
-    options += " seed overlap name-template skip-existing dry-run json -q -v"
-    for option in options.split():
-        name = option if option.startswith("-") else f"--{option}"
-        assert re.search(rf"^ +(-\w, )?{name}\b.*\n? +\w", separate.stdout, re.MULTILINE), name
+    separate = (
+        "-o model model-repo stems two-stems format bit-depth bitrate device precision shifts"
+    )
+    separate += " seed overlap name-template skip-existing dry-run json -q -v"
+    analyze = "-o json csv plot skip-existing tempo-range tempo-hint beats-per-bar key-profile"
+    analyze += " device jobs -q -v"
+    for command, options in (("separate", separate), ("analyze", analyze)):
+        done = mashup.run(command, "--help")
+        assert (done.returncode, done.stderr) == (0, "")
+        for option in options.split():
+            name = option if option.startswith("-") else f"--{option}"
+            assert re.search(rf"^ +(-\w, )?{name}\b.*\n? +\w", done.stdout, re.MULTILINE), name
 
 
 def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:

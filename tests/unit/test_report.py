@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from mashup_worker.analysis.result import Analysis
 from mashup_worker.errors import StorageFailed, UnsupportedAudio
 from mashup_worker.report import media, pictures
 from mashup_worker.report.content import Report, SongSection, Track
@@ -133,6 +135,67 @@ def test_tracks_keep_their_order_names_and_figures(tmp_path: Path) -> None:
     text = " ".join(page.texts)
     for expected in ("preview model", f"{MINUS}20.5", "6.2", "+8.5"):
         assert expected in text
+
+
+def _analysed(folder: Path, analysis: Analysis | None) -> Page:
+    song = replace(_song(folder, _tone(300, 2 * RATE_HZ)), analysis=analysis)
+    return Page(render_report(Report("Report", (song,))))
+
+
+def _ticks(path: dict[str, str], columns: float) -> list[float]:
+    """Shares of the song at which a path has ticks."""
+    return [float(x) / columns for x in re.findall(r"M([\d.]+) 0v", path["d"])]
+
+
+def test_beats_are_drawn_on_the_mix_at_their_times(tmp_path: Path) -> None:
+    page = _analysed(
+        tmp_path, Analysis(2.0, 120.0, beats_s=(0.0, 0.5, 1.0, 1.5), downbeats_s=(0.0, 1.0))
+    )
+    paths = page.all("path")
+    view = next(a["viewbox"] for a in page.all("svg") if a.get("class") == "wave")
+    columns = float(view.split()[2])
+    mix = [one.get("class") for one in paths].index("bar-lines")
+    bar_lines, beats, downbeats = paths[mix : mix + 3]
+    assert _ticks(beats, columns) == pytest.approx([0.25, 0.75], abs=1e-4)
+    for path in (bar_lines, downbeats):
+        assert _ticks(path, columns) == pytest.approx([0.0, 0.5], abs=1e-4)
+    assert len([a for a in page.all("g") if a.get("class") == "beats"]) == 1
+
+
+def test_what_was_heard_is_told(tmp_path: Path) -> None:
+    text = " ".join(
+        _analysed(
+            tmp_path,
+            Analysis(
+                2.0,
+                123.996,
+                0.97,
+                tempo_stable=False,
+                beats_s=(0.0, 0.5),
+                downbeats_s=(0.0,),
+                beats_per_bar=4,
+                key="A minor",
+                camelot="8A",
+                key_confidence=0.61,
+                loudness_lufs=-13.14,
+                loudness_range_lu=4.44,
+                true_peak_dbtp=-1.02,
+            ),
+        ).texts
+    )
+    for fact in ("124.00 BPM", "varies", "97", "1 of 4 beats", "A minor", "8A", "61", "4.4"):
+        assert fact in text
+    assert f"{MINUS}13.1" in text
+    assert f"{MINUS}1.0" in text
+
+
+def test_what_can_not_be_told_is_a_dash_and_no_analysis_is_no_line(tmp_path: Path) -> None:
+    unknown = _analysed(tmp_path, Analysis(2.0))
+    facts = [text.strip() for text in unknown.texts]
+    assert facts[facts.index("Tempo") :].count("\N{EN DASH}") >= 6
+    assert "None" not in " ".join(facts)
+    assert not [a for a in unknown.all("g") if a.get("class") == "beats"]
+    assert "Tempo" not in _analysed(tmp_path, None).texts
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:

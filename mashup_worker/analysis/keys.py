@@ -1,0 +1,179 @@
+"""The key of a song: what each of the 24 keys has in its favour, weighed and compared.
+
+Correlation of the pitch classes with key profiles is the base (C. Krumhansl, "Cognitive Foundations
+of Musical Pitch", 1990). What listeners go by beside it is weighed in: where the song ends and
+begins, which triads last, and which of them are reached from their dominant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mashup_worker.analysis.chroma import FRAME_RATE_HZ
+from mashup_worker.analysis.result import KeyCandidate
+from mashup_worker.analysis.weights import key_weights
+
+if TYPE_CHECKING:
+    from mashup_worker.analysis.chroma import Chroma
+    from mashup_worker.analysis.result import KeyProfile
+
+Array = NDArray[np.float64]
+
+TONICS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in TONICS)
+
+PROFILES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "krumhansl": (
+        (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
+        (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
+    ),
+    "temperley": (
+        (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400),
+        (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330),
+    ),
+    "edm": (
+        (0.165, 0.047, 0.083, 0.067, 0.100, 0.093, 0.053, 0.132, 0.052, 0.074, 0.069, 0.064),
+        (0.172, 0.053, 0.076, 0.100, 0.056, 0.085, 0.050, 0.135, 0.075, 0.050, 0.092, 0.055),
+    ),
+}
+"""Weight of each degree of the chromatic scale in major and in minor: Krumhansl and Kessler 1982;
+Temperley, "Music and Probability", 2007, table 6.2; Faraldo et al., "Key estimation in electronic
+dance music", ECIR 2016 (rounded)."""
+
+FEATURES = (
+    "profile",
+    "bass profile",
+    "last bass",
+    "last triad",
+    "first triad",
+    "triads that last",
+    "cadences",
+    "minor",
+)
+
+_BASS_SHARE = 0.5
+_END_S = 2.0
+_CHORD_S = 1.0
+_SHARPNESS = 8.0
+_HEARD_SHARE = 0.25
+_CLEAR, _VAGUE = 0.35, 0.10
+
+
+@dataclass(frozen=True)
+class KeyEstimate:
+    """The likely keys, best first, and what decided.
+
+    Attributes:
+        candidates: all 24 keys; empty where nothing sounds.
+        confidence: 0 to 1: the share of the best, less where pitches are not clear.
+        profile: the profile that decided.
+    """
+
+    candidates: tuple[KeyCandidate, ...] = ()
+    confidence: float = 0.0
+    profile: str | None = None
+
+
+def camelot(key: str) -> str:
+    """Place of a key on the Camelot wheel: `"A minor"` is `"8A"`, `"C major"` is `"8B"`."""
+    tonic, mode = key.split()
+    fifths = TONICS.index(tonic) * 7 + (3 if mode == "minor" else 0) * 7
+    return f"{(fifths + 7) % 12 + 1}{'A' if mode == 'minor' else 'B'}"
+
+
+def estimate_key(harmony: Chroma, profile: KeyProfile = "auto") -> KeyEstimate:
+    """The key of one song, from chroma without batch axes.
+
+    `auto` takes the profile that leaves the least doubt.
+    """
+    treble, bass = (part.cpu().double().numpy() for part in (harmony.treble, harmony.bass))
+    if treble.shape[1] == 0 or treble.max() <= 0:
+        return KeyEstimate()
+    shares = {
+        name: _shares(name, evidence(treble, bass, name))
+        for name in (PROFILES if profile == "auto" else (profile,))
+    }
+    chosen = max(shares, key=lambda name: shares[name].max())
+    share = shares[chosen]
+    order = np.argsort(-share)
+    clarity = float(np.clip((float(harmony.tuning_clarity) - _VAGUE) / (_CLEAR - _VAGUE), 0, 1))
+    return KeyEstimate(
+        candidates=tuple(KeyCandidate(KEYS[i], camelot(KEYS[i]), float(share[i])) for i in order),
+        confidence=float(share[order[0]]) * clarity,
+        profile=chosen,
+    )
+
+
+def _shares(profile: str, rows: Array) -> Array:
+    weights = key_weights()[profile]
+    score = rows @ np.array([weights[name] for name in FEATURES])
+    share = np.exp(score - score.max())
+    return np.asarray(share / share.sum())
+
+
+def evidence(treble: Array, bass: Array, profile: str) -> Array:
+    """What each key has in its favour, shape `(24, len(FEATURES))`, from `(12, frames)` each."""
+    level = treble.sum(axis=0)
+    heard = np.flatnonzero(level > _HEARD_SHARE * np.median(level[level > 0]))
+    end = round(_END_S * FRAME_RATE_HZ)
+    first, last = slice(heard[0], heard[0] + end), slice(max(0, heard[-1] + 1 - end), heard[-1] + 1)
+    every, low = _share(treble.mean(axis=1)), _share(bass.mean(axis=1))
+    triads = _triads_over_time(treble, bass)
+    columns = (
+        _profile_fit(every + _BASS_SHARE * low, profile),
+        _profile_fit(low, profile),
+        np.tile(_share(bass[:, last].sum(axis=1)), 2),
+        _triad_fit(treble[:, last].sum(axis=1)),
+        _triad_fit(treble[:, first].sum(axis=1)),
+        triads.mean(axis=1),
+        _cadences(triads),
+        np.repeat([0.0, 1.0], 12),
+    )
+    return np.stack(columns, axis=1)
+
+
+def _share(chroma: Array) -> Array:
+    return np.asarray(chroma / max(float(chroma.sum()), 1e-12))
+
+
+def _profile_fit(chroma: Array, profile: str) -> Array:
+    """Correlation with the profile of each key, shape `(24,)`."""
+    fits = []
+    for degrees in PROFILES[profile]:
+        shape = np.array(degrees) - np.mean(degrees)
+        for tonic in range(12):
+            turned = np.roll(chroma, -tonic) - chroma.mean()
+            norm = np.sqrt(np.square(turned).sum() * np.square(shape).sum())
+            fits.append(float(turned @ shape) / max(norm, 1e-12))
+    return np.array(fits)
+
+
+def _triad_fit(chroma: Array) -> Array:
+    """How well each tonic triad fits, shape `(12, ...)` to `(24, ...)`."""
+    unit = chroma / np.maximum(np.sqrt(np.square(chroma).sum(axis=0)), 1e-12)
+    fifth = unit + np.roll(unit, -7, axis=0)
+    return np.concatenate([fifth + np.roll(unit, -third, axis=0) for third in (4, 3)])
+
+
+def _triads_over_time(treble: Array, bass: Array) -> Array:
+    """Share of each triad in each second, shape `(24, seconds)`."""
+    both = treble + 0.7 * bass * treble.mean() / max(float(bass.mean()), 1e-12)
+    starts = np.arange(0, both.shape[1], _CHORD_S * FRAME_RATE_HZ).astype(int)
+    fit = np.exp(_SHARPNESS * _triad_fit(np.add.reduceat(both, starts, axis=1)))
+    return np.asarray(fit / fit.sum(axis=0))
+
+
+def _cadences(triads: Array) -> Array:
+    """How often each triad follows its dominant or, at half weight, its subdominant."""
+    if triads.shape[1] < 2:
+        return np.zeros(24)
+    before, after = triads[:, :-1], triads[:, 1:]
+    key = np.arange(24)
+    tonic, minor = key % 12, key // 12
+    dominant = before[(tonic + 7) % 12]
+    subdominant = before[(tonic + 5) % 12 + 12 * minor]
+    return np.asarray(((dominant + 0.5 * subdominant) * after).mean(axis=1))

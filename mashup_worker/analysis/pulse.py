@@ -1,0 +1,208 @@
+"""The pulse of a song: evenly felt instants, at whichever metrical level they are felt most.
+
+Which of the related levels people would tap is decided later, in `metre`; here it matters that the
+pulse is one of them, that it keeps its phase over breaks, and that its period is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mashup_worker.analysis.lines import (
+    Line,
+    best_phase,
+    coherent_period,
+    fit_line,
+    nearest_onsets,
+)
+from mashup_worker.analysis.onsets import FRAME_RATE_HZ
+
+if TYPE_CHECKING:
+    from mashup_worker.analysis.onsets import Onsets
+    from mashup_worker.analysis.tempogram import Tempogram
+
+Array = NDArray[np.float64]
+
+_TIGHTNESS = 100.0
+"""Price of an uneven step: this times the squared logarithm of its ratio to the period, against
+onset strength with a standard deviation of 1."""
+
+_CENTRE_BPM, _WIDTH_OCTAVES = 120.0, 0.9
+_CANDIDATES = 5
+_STEADY_COHERENCE = 0.4
+_STEADY_RESIDUAL_S = 0.020
+_STEADY_DRIFT_S = 0.040
+_WANDER = 0.25
+_SMOOTHED_BEATS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Pulse:
+    """A pulse through the whole song.
+
+    Attributes:
+        instants: in frames, rising, shape `(instants,)`.
+        steady: whether they lie on a straight line.
+        coherence: how much of the song keeps one phase, 0 to 1.
+        strength: mean onset strength at the instants, in standard deviations over the song's mean.
+    """
+
+    instants: Array
+    steady: bool
+    coherence: float
+    strength: float
+
+
+def find_pulse(heard: Onsets, rhythm: Tempogram) -> Pulse | None:
+    """The pulse of one song, from onsets and tempogram without batch axes.
+
+    None where nothing begins.
+    """
+    strength = heard.strength.cpu().double().numpy()
+    smooth = np.convolve(strength, [0.25, 0.5, 0.25], mode="same")
+    if smooth.std() < 1e-9 or len(smooth) < 3:
+        return None
+    smooth = smooth / smooth.std()
+    best: tuple[float, float, float] | None = None
+    for bpm, felt in _candidates(rhythm):
+        period, coherence = coherent_period(heard.groups, 60 * FRAME_RATE_HZ / bpm)
+        if best is None or felt * coherence > best[0]:
+            best = felt * coherence, period, coherence
+    if best is None:
+        return None
+    _, period, coherence = best
+    line = _steadiest_line(smooth, period)
+    if line is not None and coherence >= _STEADY_COHERENCE and _is_steady(line):
+        instants, steady = line.instants(len(smooth)), True
+    else:
+        instants, steady = _wandering(smooth, rhythm, period), False
+    if len(instants) < 2:
+        return None
+    return Pulse(instants, steady, coherence, _mean_strength(smooth, instants))
+
+
+def _candidates(rhythm: Tempogram) -> list[tuple[float, float]]:
+    """The likeliest tempi of the whole song and how strongly each is felt."""
+    overall = rhythm.strength.mean(dim=-1)
+    octaves = torch.log2(rhythm.tempi_bpm / _CENTRE_BPM)
+    felt = overall * torch.exp(-0.5 * (octaves / _WIDTH_OCTAVES) ** 2)
+    inner = felt[1:-1]
+    peaks = torch.nonzero((inner > felt[:-2]) & (inner >= felt[2:]))[:, 0] + 1
+    best = peaks[torch.argsort(felt[peaks], descending=True)][:_CANDIDATES]
+    return [(float(rhythm.tempi_bpm[i]), float(felt[i])) for i in best]
+
+
+def _steadiest_line(strength: Array, period: float) -> Line | None:
+    """A line from tracked beats or from the best constant phase, whichever meets more onsets."""
+    tracked = track(strength, period).astype(np.float64)
+    starts = [beats for beats in (tracked, best_phase(strength, period)) if len(beats) > 2]
+    lines = [fit_line(strength, beats, period) for beats in starts]
+    return max(
+        lines,
+        key=lambda line: _mean_strength(strength, line.instants(len(strength))),
+        default=None,
+    )
+
+
+def _is_steady(line: Line) -> bool:
+    return (
+        line.residual <= _STEADY_RESIDUAL_S * FRAME_RATE_HZ
+        and line.drift <= _STEADY_DRIFT_S * FRAME_RATE_HZ
+    )
+
+
+def _mean_strength(strength: Array, instants: Array) -> float:
+    if len(instants) == 0:
+        return 0.0
+    at = np.clip(np.round(instants).astype(int), 0, len(strength) - 1)
+    return float(np.minimum(strength[at], 3.0).mean() - strength.mean())
+
+
+def _wandering(strength: Array, rhythm: Tempogram, period: float) -> Array:
+    """A pulse that follows the music: tracked beats, moved to their onsets and smoothed."""
+    periods = _local_periods(rhythm, period, len(strength))
+    beats = track(strength, periods).astype(np.float64)
+    if len(beats) < 2 * _SMOOTHED_BEATS:
+        return beats
+    at, height = nearest_onsets(strength, beats, 0.1 * period)
+    return _locally_straight(np.where(height > 0, at, beats), height + 0.1)
+
+
+def _local_periods(rhythm: Tempogram, period: float, frames: int) -> Array:
+    """The period at each frame: the path through the tempogram that is strong and moves little."""
+    bpm = 60 * FRAME_RATE_HZ / period
+    near = (rhythm.tempi_bpm > bpm * (1 - _WANDER)) & (rhythm.tempi_bpm < bpm * (1 + _WANDER))
+    strength = rhythm.strength[near].cpu().double().numpy()
+    tempi = rhythm.tempi_bpm[near].cpu().double().numpy()
+    strength = strength / np.maximum(strength.max(axis=0), 1e-12)
+    steps = np.arange(len(tempi))
+    price = 0.05 * np.square(steps[:, None] - steps)
+    total = strength[:, 0]
+    came_from = np.zeros(strength.shape, dtype=int)
+    for i in range(1, strength.shape[1]):
+        through = total - price
+        came_from[:, i] = through.argmax(axis=1)
+        total = through.max(axis=1) + strength[:, i]
+    path = [int(total.argmax())]
+    for i in range(strength.shape[1] - 1, 0, -1):
+        path.append(int(came_from[path[-1], i]))
+    times = np.arange(strength.shape[1]) / rhythm.frame_rate_hz * FRAME_RATE_HZ
+    return np.interp(np.arange(frames), times, 60 * FRAME_RATE_HZ / tempi[path[::-1]])
+
+
+def _locally_straight(at: Array, weight: Array) -> Array:
+    """Each instant moved onto the line through its neighbours."""
+    out = np.empty_like(at)
+    for i in range(len(at)):
+        near = slice(max(0, i - _SMOOTHED_BEATS), i + _SMOOTHED_BEATS + 1)
+        index = np.arange(len(at))[near] - i
+        share = weight[near] * np.exp(-0.5 * np.square(index / 2))
+        mean_index, mean_at = share @ index / share.sum(), share @ at[near] / share.sum()
+        away = index - mean_index
+        slope = (share * away) @ (at[near] - mean_at) / max(float(share @ away**2), 1e-12)
+        out[i] = mean_at - slope * mean_index
+    return np.maximum.accumulate(out)
+
+
+def track(strength: Array, period: float | Array) -> NDArray[np.int64]:
+    """Frames of the sequence of beats that best trades onset strength against evenness.
+
+    D. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36 (2007). All
+    frames of half the shortest period are computed at once: none of them can follow another.
+
+    Args:
+        strength: onset strength, shape `(frames,)`, standard deviation about 1.
+        period: frames a beat, one for all or one for each frame.
+    """
+    frames = len(strength)
+    periods = np.broadcast_to(np.asarray(period, dtype=np.float64), (frames,))
+    nearest = max(1, int(periods.min() / 2))
+    farthest = int(np.ceil(periods.max() * 2))
+    lags = np.arange(nearest, farthest + 1)
+    log_lags = np.log(lags)
+    # Before the sound stand free beats, so that the first may stand anywhere.
+    score = np.zeros(farthest + frames)
+    before = np.empty(frames, dtype=np.int64)
+    for start in range(0, frames, nearest):
+        at = np.arange(start, min(start + nearest, frames))
+        price = _TIGHTNESS * np.square(log_lags - np.log(periods[at])[:, None])
+        total = score[farthest + at[:, None] - lags] - price
+        best = total.argmax(axis=1)
+        score[farthest + at] = strength[at] + total[np.arange(len(at)), best]
+        before[at] = at - lags[best]
+    return _walk_back(score[farthest:], before, int(np.ceil(periods[-1])))
+
+
+def _walk_back(score: Array, before: NDArray[np.int64], period: int) -> NDArray[np.int64]:
+    tail = max(0, len(score) - period)
+    frame = tail + int(score[tail:].argmax())
+    beats = []
+    while frame >= 0:
+        beats.append(frame)
+        frame = int(before[frame])
+    return np.array(beats[::-1], dtype=np.int64)

@@ -1,0 +1,98 @@
+"""What is heard at each instant, frame by frame: strokes by register, and harmony over spans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+
+from mashup_worker.analysis import chroma as chroma_module
+from mashup_worker.analysis.onsets import FRAME_RATE_HZ, GROUPS
+
+if TYPE_CHECKING:
+    from mashup_worker.analysis.chroma import Chroma
+    from mashup_worker.analysis.onsets import Onsets
+
+Array = NDArray[np.float64]
+
+STROKES = (*(f"{group} flux" for group in GROUPS), "kick", "snare", "all")
+"""Rise of compressed level by band group; uncompressed rise of the lowest band; bursts of noise
+that die away; rise of all bands together."""
+
+_REACH_FRAMES = 2
+_HIGHEST_STROKE = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Streams:
+    """Evidence about rhythm on one axis of frames.
+
+    Attributes:
+        strokes: shape `(len(STROKES), frames)`, mean 0 and standard deviation 1 over the song.
+        treble_sum: cumulative sum of the treble chroma, shape `(12, chroma frames + 1)`.
+        bass_sum: the same of the bass.
+    """
+
+    strokes: Array
+    treble_sum: Array
+    bass_sum: Array
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return int(self.strokes.shape[1])
+
+    def at(self, frames: Array) -> Array:
+        """Strokes at instants, the strongest within 20 ms; shape `(len(STROKES), instants)`."""
+        index = np.clip(np.round(frames).astype(int), 0, self.frames - 1)
+        return self.strokes[:, index]
+
+    def pitches(self, edges: Array) -> tuple[Array, Array]:
+        """Treble and bass chroma between neighbouring instants, in onset frames.
+
+        Shape: `(instants,)` to two of `(12, instants - 1)`.
+        """
+        return _between(self.treble_sum, edges), _between(self.bass_sum, edges)
+
+
+def streams(rhythm: Onsets, harmony: Chroma) -> Streams:
+    """Evidence from the onsets of what carries the rhythm and the chroma of what carries harmony.
+
+    Both are of one song, without batch axes; in a song with stems they come from different stems.
+    """
+    flux = rhythm.groups.cpu().double().numpy()
+    kick = np.sqrt(rhythm.accents[0].cpu().double().numpy())
+    snare = np.sqrt(rhythm.bursts.cpu().double().numpy())
+    rows = np.concatenate([flux, [kick, snare, flux.mean(axis=0)]])
+    rows = np.minimum(rows, _HIGHEST_STROKE * rows.mean(axis=1, keepdims=True))
+    pooled = maximum_filter1d(rows, 2 * _REACH_FRAMES + 1, axis=1)
+    return Streams(
+        strokes=standardised(pooled),
+        treble_sum=_cumulative(harmony.treble.cpu().double().numpy()),
+        bass_sum=_cumulative(harmony.bass.cpu().double().numpy()),
+    )
+
+
+def standardised(rows: Array) -> Array:
+    """Rows with mean 0 and standard deviation 1; constant rows become 0."""
+    spread = rows.std(axis=1, keepdims=True)
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    return np.asarray(np.where(spread > 1e-9, centred / np.maximum(spread, 1e-9), 0.0))
+
+
+def _cumulative(chroma: Array) -> Array:
+    level = chroma.sum(axis=0).mean()
+    return np.pad(np.cumsum(chroma / max(level, 1e-12), axis=1), ((0, 0), (1, 0)))
+
+
+def _between(sums: Array, edges: Array) -> Array:
+    # Chroma frame i covers half a hop around its time, so its edge lies half a frame before it.
+    position = edges / FRAME_RATE_HZ * chroma_module.FRAME_RATE_HZ + 0.5
+    index = np.clip(position, 0, sums.shape[1] - 1)
+    below = np.minimum(index.astype(int), sums.shape[1] - 2)
+    share = index - below
+    value = sums[:, below] * (1 - share) + sums[:, below + 1] * share
+    return np.diff(value, axis=1)

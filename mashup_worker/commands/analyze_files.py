@@ -1,0 +1,144 @@
+"""The files that `mashup analyze` writes for a song."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mashup_worker.analysis.result import Analysis
+from mashup_worker.audio.atomic import atomic_path, cannot_write, check_writable
+from mashup_worker.commands.inputs import real_path
+from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mashup_worker.commands.analyze_work import Outcome
+    from mashup_worker.commands.inputs import Song
+
+PICTURE_SUFFIX = ".png"
+
+
+@dataclass(frozen=True)
+class SongFiles:
+    """Where the results of a song go.
+
+    Attributes:
+        document: the file of JSON; None where none is wanted.
+        picture: the picture; None where none is wanted.
+    """
+
+    document: Path | None
+    picture: Path | None
+
+    @property
+    def paths(self) -> list[Path]:
+        """Those that are wanted."""
+        return [path for path in (self.document, self.picture) if path is not None]
+
+    def write(self, outcome: Outcome) -> None:
+        """Write an outcome, the document last: it stands for the whole.
+
+        Raises:
+            StorageFailed: a file can't be written.
+        """
+        if self.picture is not None and outcome.picture is not None:
+            _write(self.picture, outcome.picture)
+        if self.document is not None and outcome.document is not None:
+            text = json.dumps(outcome.document, ensure_ascii=False, allow_nan=False, indent=1)
+            # Names may hold what no encoding has; escaped it is what JSON calls it.
+            _write(self.document, f"{text}\n".encode(errors="backslashreplace"))
+
+    def stored(self) -> dict[str, Any] | None:
+        """The document of an earlier day, where everything wanted is there and it can be used."""
+        if self.document is None or not all(path.is_file() for path in self.paths):
+            return None
+        try:
+            document = json.loads(self.document.read_bytes())
+            known = document["analysis"].keys() >= Analysis(0.0).as_dict().keys()
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+        return document if known and isinstance(document.get("elapsed_s"), int | float) else None
+
+
+@dataclass
+class ResultFiles:
+    """Names the files of a run, and sees to it that no two songs get the same.
+
+    Attributes:
+        songs: what the run reads, and so must never write.
+        output_dir: folder of the documents; None where none are wanted.
+        plot: a picture's name, or a folder of pictures; None where none are wanted.
+
+    Raises:
+        InvalidInput: one picture for several songs, or a picture that is no PNG.
+    """
+
+    songs: Sequence[Song]
+    output_dir: Path | None
+    plot: str | None
+    _taken: dict[Path, Song] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.plot is None or self._plot_folder is not None:
+            return
+        if Path(self.plot).suffix.lower() != PICTURE_SUFFIX:
+            raise InvalidInput(f"--plot {self.plot}: pictures are PNG: name a .png or a folder")
+        if len(self.songs) > 1:
+            raise InvalidInput(
+                f"--plot {self.plot} is one picture, and there are {len(self.songs)} songs: name "
+                f"a folder, such as {Path(self.plot).with_suffix('')}/"
+            )
+
+    def of(self, song: Song) -> SongFiles:
+        """The files of a song, which can be written.
+
+        Raises:
+            InvalidInput: another song's results have such a name already, or a song itself has.
+            StorageFailed: a file couldn't be written.
+        """
+        document = self.output_dir / f"{song.track}.json" if self.output_dir else None
+        files = SongFiles(document, self._picture(song))
+        for path in files.paths:
+            other = self._taken.setdefault(path, song)
+            if other is not song:
+                raise InvalidInput(
+                    f"{song.path}: its results would overwrite those of {other.path}; name the "
+                    "folder above both, or analyse them into different folders"
+                )
+            if real_path(path) in self._sources:
+                raise InvalidInput(f"{song.path}: its results in {path} would overwrite a song")
+            check_writable(path)
+        return files
+
+    def _picture(self, song: Song) -> Path | None:
+        if self.plot is None:
+            return None
+        folder = self._plot_folder
+        return Path(self.plot) if folder is None else folder / f"{song.track}{PICTURE_SUFFIX}"
+
+    @cached_property
+    def _plot_folder(self) -> Path | None:
+        """The folder that `plot` names: one that is there, or a name that can be nothing else."""
+        assert self.plot is not None  # noqa: S101
+        path = Path(self.plot)
+        is_folder = path.is_dir() or self.plot.endswith(os.sep) or not path.suffix
+        return path if is_folder else None
+
+    @cached_property
+    def _sources(self) -> frozenset[Path]:
+        return frozenset(
+            real_path(path) for song in self.songs for path in (song.path, *song.stems.values())
+        )
+
+
+def _write(target: Path, content: bytes) -> None:
+    with atomic_path(target) as temporary:
+        try:
+            temporary.write_bytes(content)
+        except OSError as error:
+            raise cannot_write(target, error) from error

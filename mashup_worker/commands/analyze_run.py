@@ -1,0 +1,143 @@
+"""One call of `mashup analyze`: its songs on all cores, told in their order."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mashup_worker.commands.analyze_work import (
+    AnalyzeTask,
+    Outcome,
+    analyze,
+    analyze_in_process,
+)
+from mashup_worker.commands.batch import Batch, as_song_error, check_there
+from mashup_worker.commands.pool import Died, ProcessPool
+from mashup_worker.commands.progress import batch_progress
+from mashup_worker.errors import MashupError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from mashup_worker.analysis.result import AnalysisOptions
+    from mashup_worker.commands.analyze_files import ResultFiles, SongFiles
+    from mashup_worker.commands.analyze_output import AnalysisPrinter
+    from mashup_worker.commands.inputs import Song
+    from mashup_worker.commands.progress import BatchBar
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A song that is to be analysed, and where its results go."""
+
+    task: AnalyzeTask
+    files: SongFiles
+
+
+@dataclass
+class AnalyzeRun:
+    """One call of the command.
+
+    Attributes:
+        files: the songs, and where their results go.
+        options: what is known of the songs beforehand.
+        device: where the analysis runs.
+        jobs: processes at most.
+        skip_existing: whether to leave songs alone whose results are all there.
+        printer: what tells of each song.
+    """
+
+    files: ResultFiles
+    options: AnalysisOptions
+    device: str
+    jobs: int
+    skip_existing: bool
+    printer: AnalysisPrinter
+
+    def all(self) -> None:
+        """Do all songs; one that fails does not stop the others. Ends the command."""
+        songs = self.files.songs
+        batch = Batch(songs, self.printer)
+        planned = [self._plan(song) for song in songs]
+        todo = [one for one in planned if isinstance(one, _Planned)]
+        label = todo[0].task.song.path.name if len(todo) == 1 else f"{len(todo)} songs"
+        with (
+            batch_progress(len(todo), label, not self.printer.quiet) as bar,
+            closing(self._arrivals(todo, bar)) as arrivals,
+        ):
+            outcomes = _in_order(planned, todo, arrivals, bar)
+            for song, outcome in zip(songs, outcomes, strict=True):
+                with bar.aside():
+                    self._tell(batch, song, outcome)
+        batch.finish()
+
+    def _plan(self, song: Song) -> _Planned | Outcome:
+        """What to do with a song, or what came of it where nothing is to be done."""
+        try:
+            check_there(song)
+            files = self.files.of(song)
+        except MashupError as error:
+            return Outcome(error=error)
+        if self.skip_existing and (stored := files.stored()) is not None:
+            return Outcome({**stored, "input": str(song.path), "skipped": True}, skipped=True)
+        return _Planned(
+            AnalyzeTask(song, self.options, self.device, files.picture is not None), files
+        )
+
+    def _arrivals(self, todo: Sequence[_Planned], bar: BatchBar) -> Generator[tuple[int, Outcome]]:
+        """Outcomes with their places, as they come."""
+        tasks = [one.task for one in todo]
+        jobs = min(self.jobs, len(tasks))
+        if jobs <= 1:
+            for index, task in enumerate(tasks):
+                yield index, analyze(task, bar.stage)
+            return
+        with ProcessPool(analyze_in_process, tasks, jobs) as pool:
+            for index, result in pool.results():
+                yield index, _crash(tasks[index], result) if isinstance(result, Died) else result
+
+    def _tell(self, batch: Batch, song: Song, outcome: Outcome) -> None:
+        if outcome.error is None:
+            self.printer.done(song, outcome)
+            return
+        if self.printer.verbose:
+            sys.stderr.write(outcome.trace)
+        batch.fail(song, outcome.error)
+
+
+def _in_order(
+    planned: Sequence[_Planned | Outcome],
+    todo: Sequence[_Planned],
+    arrivals: Iterator[tuple[int, Outcome]],
+    bar: BatchBar,
+) -> Iterator[Outcome]:
+    """The outcome of each song as soon as it and those before it are done."""
+    waiting: dict[int, Outcome] = {}
+    place = 0
+    for one in planned:
+        if isinstance(one, Outcome):
+            yield one
+            continue
+        while place not in waiting:
+            index, outcome = next(arrivals)
+            waiting[index] = _written(todo[index], outcome)
+            bar.song_done()
+        yield waiting.pop(place)
+        place += 1
+
+
+def _written(planned: _Planned, outcome: Outcome) -> Outcome:
+    """The outcome, its files written; without its picture, so that few are in memory."""
+    try:
+        planned.files.write(outcome)
+    except Exception as error:
+        return Outcome(error=as_song_error(planned.task.song, error))
+    return Outcome(outcome.document, error=outcome.error, trace=outcome.trace)
+
+
+def _crash(task: AnalyzeTask, died: Died) -> Outcome:
+    code = died.exit_code
+    how = f"was ended by signal {-code}" if code and code < 0 else f"ended with exit code {code}"
+    return Outcome(error=MashupError(f"{task.song.path}: the process that analysed it {how}"))

@@ -1,0 +1,192 @@
+"""An analysis in words, for terminals and for pipes."""
+
+from __future__ import annotations
+
+from colorsys import hls_to_rgb
+from typing import TYPE_CHECKING, Any
+
+from rich.color import Color
+from rich.style import Style
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    Fields = Mapping[str, Any]
+    """An analysis as JSON carries it."""
+
+NOTHING = "-"
+"""What stands for what can't be told."""
+
+_GAP = "   "
+_LEAD = 19
+"""Width of the first figure of a line in a block."""
+
+_METER_CELLS = 10
+
+_COLUMNS = {
+    "tempo": 17,
+    "sure": 4,
+    "meter": 3,
+    "key": 12,
+    "LUFS": 10,
+    "LU": 7,
+    "dBTP": 9,
+    "clock": 6,
+}
+"""Columns of a row on a terminal, less the song's name, and their widths."""
+
+LEAST_NAME_WIDTH = 16
+
+ROW_WIDTH = sum(_COLUMNS.values()) + _COLUMNS["sure"] + len(_GAP) * 7 + 4
+
+
+_LEVELS = {
+    "loudness": ("loudness_lufs", "LUFS"),
+    "range": ("loudness_range_lu", "LU"),
+    "true peak": ("true_peak_dbtp", "dBTP"),
+}
+"""Fields of loudness by their name for people, with their units."""
+
+
+def line(name: str, analysis: Fields, note: str = "") -> Text:
+    """A song on one line, in words that need no header."""
+    has_tempo, has_key = analysis["tempo_bpm"] is not None, bool(analysis["key"])
+    facts = [
+        f"{_tempo(analysis)} ({_percent(analysis['tempo_confidence'])})"
+        if has_tempo
+        else "no tempo",
+        f"{analysis['beats_per_bar']} beats a bar" if analysis["beats_per_bar"] else "",
+        f"{_key(analysis)} ({_percent(analysis['key_confidence'])})" if has_key else "no key",
+        _figure(analysis["loudness_lufs"], "LUFS") or "no loudness",
+    ]
+    for label in ("range", "true peak"):
+        field, unit = _LEVELS[label]
+        facts.append(
+            f"{label} {_figure(analysis[field], unit)}" if analysis[field] is not None else ""
+        )
+    facts += [_clock(analysis["duration_s"]), note]
+    return Text(f"{name}: {', '.join(fact for fact in facts if fact)}")
+
+
+def row(name: str, analysis: Fields, note: str, name_width: int) -> Text:
+    """A song on one line of a terminal, its columns below those of the song before."""
+    has_tempo, has_key = analysis["tempo_bpm"] is not None, bool(analysis["key"])
+    text = Text().append(_shortened(name, name_width).ljust(name_width), "bold")
+    _column(text, "tempo", _tempo(analysis) if has_tempo else NOTHING, "bold cyan")
+    _column(text, "sure", _percent(analysis["tempo_confidence"], has_tempo), "dim", "  ")
+    per_bar = analysis["beats_per_bar"]
+    _column(text, "meter", f"{per_bar}/4" if per_bar else NOTHING, "dim")
+    text.append(_GAP)
+    text.append_text(_key(analysis, NOTHING, _COLUMNS["key"]))
+    _column(text, "sure", _percent(analysis["key_confidence"], has_key), "dim", "  ")
+    for field, unit in _LEVELS.values():
+        figure = _figure(analysis[field], unit) or NOTHING
+        _column(text, unit, figure.rjust(_COLUMNS[unit]))
+    _column(text, "clock", _clock(analysis["duration_s"]).rjust(_COLUMNS["clock"]), "dim")
+    if note:
+        text.append(f"{_GAP}{note}", "dim italic")
+    return text
+
+
+def block(name: str, analysis: Fields, note: str = "", *, verbose: bool = False) -> Text:
+    """A song in a few lines; candidates, tuning and profile too when verbose."""
+    text = Text().append(name, "bold")
+    text.append(f"  {_clock(analysis['duration_s'])}", "dim")
+    if note:
+        text.append(f"  {note}", "dim italic")
+    tempo = Text().append(_tempo(analysis).ljust(_LEAD), "bold cyan")
+    if analysis["tempo_bpm"] is not None:
+        tempo.append_text(_meter(analysis["tempo_confidence"]))
+        beats, bars = len(analysis["beats_s"]), len(analysis["downbeats_s"])
+        per_bar = analysis["beats_per_bar"]
+        tempo.append(f"{_GAP}{per_bar} beats a bar" if per_bar else "")
+        tempo.append(f"{_GAP}{beats} beats, {bars} bars", "dim")
+    key = _key(analysis, "no key", _LEAD)
+    if analysis["key"]:
+        key.append_text(_meter(analysis["key_confidence"]))
+    loudness = Text((_figure(analysis["loudness_lufs"], "LUFS") or "no loudness").ljust(_LEAD))
+    for label in ("range", "true peak"):
+        field, unit = _LEVELS[label]
+        loudness.append(f"{label} ", "dim")
+        loudness.append(f"{_figure(analysis[field], unit) or NOTHING}{_GAP}")
+    facts = [("tempo", tempo), ("key", key), ("loudness", loudness)]
+    for label, value in facts + (_details(analysis) if verbose else []):
+        value.rstrip()
+        text.append(f"\n  {label:<12}", "dim").append_text(value)
+    return text
+
+
+def _details(analysis: Fields) -> list[tuple[str, Text]]:
+    tempi = (f"{c['tempo_bpm']:.2f} ({c['score']:.2f})" for c in analysis["tempo_candidates"])
+    keys = (f"{c['key']} {c['camelot']} ({c['score']:.2f})" for c in analysis["key_candidates"])
+    tuning = analysis["tuning_cents"]
+    return [
+        ("tempi", _joined(tempi)),
+        ("keys", _joined(list(keys)[:6])),
+        ("key profile", Text(analysis["key_profile"] or NOTHING)),
+        ("tuning", Text(NOTHING if tuning is None else f"{tuning:+.0f} cents from A = 440 Hz")),
+    ]
+
+
+def _joined(words: Iterable[str]) -> Text:
+    return Text(", ".join(words) or NOTHING)
+
+
+def _tempo(analysis: Fields) -> str:
+    tempo_bpm = analysis["tempo_bpm"]
+    if tempo_bpm is None:
+        return "no tempo"
+    varies = analysis["tempo_stable"] is False
+    return f"~{tempo_bpm:.1f} BPM varies" if varies else f"{tempo_bpm:.2f} BPM"
+
+
+def _key(analysis: Fields, otherwise: str = "", width: int = 0) -> Text:
+    """The key with its Camelot number in the colour of its place on the wheel."""
+    if not analysis["key"]:
+        return Text(otherwise.ljust(width))
+    text = Text()
+    text.append(f"{analysis['key']} ", "bold")
+    text.append(analysis["camelot"], _wheel_style(analysis["camelot"]))
+    return text.append(" " * max(0, width - len(text)))
+
+
+def _wheel_style(camelot: str) -> Style:
+    """Twelve hues around the wheel, so that neighbours, which mix well, look alike."""
+    try:
+        hue = (int(camelot[:-1]) - 1) / 12
+    except ValueError:
+        return Style()
+    rgb = (255 * part for part in hls_to_rgb((hue + 0.45) % 1, 0.62, 0.6))
+    return Style(color=Color.from_rgb(*rgb), bold=True)
+
+
+def _meter(share: float) -> Text:
+    filled = round(share * _METER_CELLS)
+    colour = "green" if share >= 0.6 else "yellow" if share >= 0.3 else "red"
+    text = Text().append("━" * filled, colour)
+    text.append("━" * (_METER_CELLS - filled), "bright_black")
+    return text.append(f" {_percent(share)}", "dim")
+
+
+def _column(text: Text, name: str, value: str, style: str = "", gap: str = _GAP) -> None:
+    text.append(gap)
+    text.append(value.ljust(_COLUMNS[name]), style)
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.1f} {unit}"
+
+
+def _percent(share: float, known: bool = True) -> str:
+    return f"{share:.0%}" if known else ""
+
+
+def _clock(duration_s: float) -> str:
+    minutes, seconds = divmod(round(duration_s), 60)
+    return f"{minutes}:{seconds:02}"
+
+
+def _shortened(name: str, width: int) -> str:
+    """The end of a name tells more than its beginning."""
+    return name if len(name) <= width else f"…{name[1 - width :]}"

@@ -1,0 +1,129 @@
+"""The analysis of one song, as it runs in this process or in one of several."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mashup_worker.commands.batch import as_song_error
+from mashup_worker.errors import MashupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mashup_worker.analysis.result import AnalysisOptions, AnalyzeResult
+    from mashup_worker.audio.signal import Audio
+    from mashup_worker.commands.inputs import Song
+
+
+@dataclass(frozen=True)
+class AnalyzeTask:
+    """One song, and what is wanted of it.
+
+    Attributes:
+        song: the song.
+        options: what is known of it beforehand.
+        device: where the analysis runs; `auto` is found out where it does.
+        with_picture: whether a picture is wanted.
+    """
+
+    song: Song
+    options: AnalysisOptions
+    device: str
+    with_picture: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a song: a document or an error.
+
+    Attributes:
+        document: what JSON says of the song.
+        picture: a PNG file, where one was wanted.
+        error: why there is no document.
+        trace: where an error that nobody foresaw came from.
+        skipped: whether the document is one from an earlier day.
+    """
+
+    document: dict[str, Any] | None = None
+    picture: bytes | None = None
+    error: MashupError | None = None
+    trace: str = ""
+    skipped: bool = False
+
+
+def analyze_in_process(task: AnalyzeTask) -> Outcome:
+    """Analyse a song where every other core has a song of its own."""
+    import torch
+
+    torch.set_num_threads(1)
+    return analyze(task)
+
+
+def analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None = None) -> Outcome:
+    """Analyse a song; what goes wrong is part of the outcome."""
+    try:
+        return _analyze(task, on_progress)
+    except Exception as error:
+        trace = "" if isinstance(error, MashupError) else traceback.format_exc()
+        return Outcome(error=as_song_error(task.song, error), trace=trace)
+
+
+def _analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None) -> Outcome:
+    from mashup_worker.pipelines.analyze import analyze_file, analyze_stem_files
+
+    song = task.song
+    device = _device(task.device)
+    if song.stems:
+        result = analyze_stem_files(
+            song.stems, task.options, device=device, on_progress=on_progress
+        )
+    else:
+        result = analyze_file(song.path, task.options, device=device, on_progress=on_progress)
+    document = {
+        "input": str(song.path),
+        "elapsed_s": round(result.elapsed_s, 3),
+        "analysis": result.analysis.as_dict(),
+    }
+    if not task.with_picture:
+        return Outcome(document)
+    if on_progress is not None:
+        on_progress("plot", 0.0)
+    return Outcome(document, picture=_picture(song, result))
+
+
+def _picture(song: Song, result: AnalyzeResult) -> bytes:
+    from mashup_worker.plots.analysis import analysis_png
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of caches and of fonts
+    return analysis_png(result, _waveform(song), song.track)
+
+
+def _waveform(song: Song) -> Audio:
+    """The song's sound, or the sum of its stems."""
+    from torch import stack
+    from torch.nn import functional as F
+
+    from mashup_worker.audio.decode import decode
+    from mashup_worker.audio.resample import resample
+    from mashup_worker.audio.signal import Audio
+
+    if not song.stems:
+        return decode(song.path)
+    stems = [decode(path) for path in song.stems.values()]
+    rate_hz = max(stem.rate_hz for stem in stems)
+    channels = max(stem.channels for stem in stems)
+    all_samples = [resample(stem, rate_hz).samples.expand(channels, -1) for stem in stems]
+    length = max(samples.shape[1] for samples in all_samples)
+    aligned = [F.pad(samples, (0, length - samples.shape[1])) for samples in all_samples]
+    return Audio(stack(aligned).sum(0), rate_hz)
+
+
+def _device(requested: str) -> str:
+    if requested != "auto":
+        return requested
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

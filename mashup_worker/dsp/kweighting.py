@@ -1,0 +1,177 @@
+"""K-weighting by ITU-R BS.1770-5: the ear's frequency response, as two second-order filters.
+
+The filters are recursive, but a recursion need not walk sample by sample. With the filters' four
+numbers of state as a row `s`, and a block of samples as a row `x`, the block's output and the
+state after it are linear in both:
+
+    y = x T + s O        s' = x I + s A
+
+So the outputs of all blocks are one matrix product. The states follow by doubling: after k rounds
+each knows the 2^k blocks before it, and a power of A soon is nothing. The result is that of the
+recursion itself: no impulse response is cut off, however long it rings at low rates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyloudnorm
+import torch
+from scipy.linalg import solve_discrete_lyapunov
+from scipy.signal import sosfilt
+from torch import Tensor
+
+_HIGH_SHELF = 3.99984385397, 0.7071752369554193, 1681.9744509555319
+_HIGH_PASS = 0.0, 0.5003270373253953, 38.13547087613982
+"""Gain in dB, Q and frequency in Hz with which De Man's designs, in pyloudnorm, reproduce at 48 kHz
+the K-weighting coefficients that the recommendation prints, and carry them to other rates."""
+
+LOWEST_RATE_HZ = 3364
+"""Below it the shelf lies above half the rate, and its design is not stable."""
+
+_BLOCK_SAMPLES = 64
+"""Longer blocks cost more products, shorter ones more states."""
+
+_Matrix: TypeAlias = "np.ndarray[tuple[Any, ...], np.dtype[np.floating[Any]]]"
+
+_STATES = 4
+_FORGOTTEN = 1e-9
+"""A power of A whose entries are all below this changes no float32."""
+
+
+def summing_dtype(device: torch.device) -> torch.dtype:
+    """The precision in which sums of products measure signals on `device`.
+
+    float32, but float64 on CUDA: no setting for faster and coarser products touches that.
+    """
+    return torch.float64 if device.type == "cuda" else torch.float32
+
+
+def pieces(samples: Tensor) -> tuple[Tensor, ...]:
+    """`samples` in pieces along its last axis; on a CPU they are short enough for its cache."""
+    size = 1 << 16 if samples.device.type == "cpu" else 1 << 20
+    return samples.split(size, dim=-1)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class KWeighting:
+    """K-weights a signal that arrives in pieces, on the device of its samples.
+
+    Args:
+        rate_hz: samples a second.
+
+    Raises:
+        ValueError: `rate_hz` is below `LOWEST_RATE_HZ`.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        if rate_hz < LOWEST_RATE_HZ:
+            raise ValueError(f"no K-weighting at {rate_hz} Hz; it needs {LOWEST_RATE_HZ} or more")
+        self._rate_hz = rate_hz
+        self._state: Tensor | None = None
+
+    def push(self, samples: Tensor) -> Tensor:
+        """The next samples, weighted; silence is taken to be before the first.
+
+        Shape: `(..., samples)` to the same. All but the number of samples stays as it is from
+        call to call, the device included.
+        """
+        system = _system(self._rate_hz, samples.device)
+        rows = samples.detach().flatten(0, -2) if samples.ndim > 1 else samples.detach()[None]
+        rows = rows.to(system.transition.dtype)
+        if self._state is None:
+            self._state = rows.new_zeros(len(rows), _STATES)
+        whole = rows.shape[1] - rows.shape[1] % _BLOCK_SAMPLES
+        weighted, state = system.weight_blocks(rows[:, :whole], self._state)
+        if whole < rows.shape[1]:
+            rest, state = system.weight_rest(rows[:, whole:], state)
+            weighted = torch.cat([weighted, rest], dim=1)
+        self._state = state
+        return weighted.view(samples.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _System:
+    """The filters' matrices for blocks of `size` samples, for row vectors.
+
+    The states are so scaled that what the filters ring after a block has the energy of its state,
+    whatever it is: they neither grow nor cancel, which float32 needs at high rates.
+
+    Attributes:
+        block: `[T I]`, shape `(size, size + 4)`.
+        output: O, shape `(4, size)`.
+        step: the A of one sample, shape `(4, 4)`.
+        powers: A, its square, the square's square and so on, until nothing is left.
+    """
+
+    block: Tensor
+    output: Tensor
+    step: Tensor
+    powers: tuple[Tensor, ...]
+
+    @property
+    def transition(self) -> Tensor:
+        """The A of a block, shape `(4, 4)`."""
+        return self.powers[0]
+
+    def weight_blocks(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Whole blocks, shape `(rows, blocks * size)`, weighted, and the state after them."""
+        size = len(self.block)
+        products = rows.reshape(-1, size) @ self.block
+        gained = products[:, size:].reshape(len(rows), -1, _STATES)
+        states = torch.cat([state[:, None], gained], dim=1)
+        reach = 1
+        for power in self.powers:
+            if reach >= states.shape[1]:
+                break
+            states[:, reach:] += states[:, :-reach] @ power
+            reach *= 2
+        weighted = products[:, :size].addmm_(states[:, :-1].flatten(0, 1), self.output)
+        return weighted.reshape(rows.shape), states[:, -1]
+
+    def weight_rest(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Less than a block, shape `(rows, samples)`, weighted, and the state after it."""
+        length, size = rows.shape[1], len(self.block)
+        weighted = rows @ self.block[:length, :length] + state @ self.output[:, :length]
+        gained = rows @ self.block[size - length :, size:]
+        return weighted, gained + state @ torch.linalg.matrix_power(self.step, length)
+
+
+@lru_cache(maxsize=32)
+def _system(rate_hz: int, device: torch.device) -> _System:
+    """The matrices, read off the filters' answers to every single sample and every single state."""
+    size = _BLOCK_SAMPLES
+    _, after_sample = _answers(rate_hz, 1)
+    outputs, after = _answers(rate_hz, size)
+    ringing, transition = outputs[size:], after[size:]
+    energies = solve_discrete_lyapunov(transition, ringing @ ringing.T)
+    scale = np.linalg.cholesky(energies)
+    block = np.concatenate([outputs[:size], after[:size] @ scale], axis=1)
+    step, power = (np.linalg.solve(scale, a @ scale) for a in (after_sample[1:], transition))
+    powers = [power]
+    while np.abs(power := power @ power).max() > _FORGOTTEN:
+        powers.append(power)
+
+    def tensor(matrix: _Matrix) -> Tensor:
+        return torch.from_numpy(matrix).to(device, summing_dtype(device))
+
+    output = np.linalg.solve(scale, ringing)
+    return _System(tensor(block), tensor(output), tensor(step), tuple(map(tensor, powers)))
+
+
+def _answers(rate_hz: int, length: int) -> tuple[_Matrix, _Matrix]:
+    """What the filters give, and the state they end in, when all is zero but for a single one.
+
+    Returns:
+        outputs, shape `(length + 4, length)`, and states, shape `(length + 4, 4)`. In the first
+        `length` rows the one is that sample; in the others it is a number of the state before.
+    """
+    shelf = pyloudnorm.IIRfilter(*_HIGH_SHELF, rate_hz, "high_shelf_DeMan")
+    high_pass = pyloudnorm.IIRfilter(*_HIGH_PASS, rate_hz, "high_pass_DeMan")
+    sections = np.array([np.concatenate([design.b, design.a]) for design in (shelf, high_pass)])
+    samples = np.eye(length + _STATES, length)
+    before = np.eye(length + _STATES, _STATES, -length).reshape(-1, 2, 2).swapaxes(0, 1)
+    outputs, after = sosfilt(sections, samples, zi=before)
+    return outputs, after.swapaxes(0, 1).reshape(-1, _STATES)

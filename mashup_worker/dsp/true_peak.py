@@ -1,0 +1,123 @@
+"""True peak by ITU-R BS.1770-5, Annex 2: the peak of the signal between its samples, too."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from mashup_worker.dsp.kweighting import pieces, summing_dtype
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mashup_worker.audio.signal import Audio
+
+_TAPS = 32
+"""Samples that a value between two samples comes from. The 12 of the recommendation's example
+filter read the highest octave lower."""
+
+_KAISER_BETA = 6.0
+"""With 32 taps and 44.1 kHz: flat within 0.02 dB up to 19 kHz, -0.2 dB at 20 kHz."""
+
+_BLOCK_SAMPLES = 16
+"""Samples oversampled by one row of the matrix product: more cost more products a sample, and are
+less often passed over. A divisor of the taps."""
+
+_ROUNDING = 1e-5
+"""Share by which float32 sums may exceed their bound."""
+
+
+class TruePeakMeter:
+    """True peak of a stream with silence before and after it.
+
+    Four times oversampled below 96,000 samples a second, twice below 192,000, and not at all from
+    there on, so that peaks are looked for at least 176,400 times a second in music.
+
+    Args:
+        rate_hz: samples a second.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._factor = 4 if rate_hz < 96_000 else 2 if rate_hz < 192_000 else 1
+        self._held: Tensor | None = None
+        self._peak: Tensor | None = None
+
+    def add(self, samples: Tensor) -> None:
+        """Take the next samples, shape `(channels, samples)`, full scale ±1 and all finite.
+
+        The channels and the device are the same in every call.
+        """
+        for piece in pieces(samples.detach()):
+            self._add_piece(piece.to(summing_dtype(piece.device)))
+
+    def true_peak_dbtp(self) -> float | None:
+        """The highest peak so far, in dB of full scale; None for silence."""
+        if self._held is None or self._peak is None:
+            return None
+        silence = _TAPS + _BLOCK_SAMPLES - self._held.shape[1] % _BLOCK_SAMPLES
+        peak = float(_highest(F.pad(self._held, (0, silence)), self._peak, self._factor))
+        return 20 * math.log10(peak) if peak else None
+
+    def _add_piece(self, piece: Tensor) -> None:
+        if self._held is None or self._peak is None:
+            self._held = piece.new_zeros(len(piece), _TAPS)
+            self._peak = piece.new_zeros(())
+        piece = torch.cat([self._held, piece], dim=1)
+        whole = piece.shape[1] - piece.shape[1] % _BLOCK_SAMPLES
+        self._peak = _highest(piece[:, :whole], self._peak, self._factor)
+        self._held = piece[:, whole - _TAPS :].clone()
+
+
+def true_peak_dbtp(audio: Audio) -> float | None:
+    """True peak of sound in memory, as `TruePeakMeter` measures it."""
+    meter = TruePeakMeter(audio.rate_hz)
+    meter.add(audio.samples)
+    return meter.true_peak_dbtp()
+
+
+def _highest(rows: Tensor, peak: Tensor, factor: int) -> Tensor:
+    """The higher of `peak` and the true peak of `rows`, shape `(rows, blocks * block)`.
+
+    On a CPU, blocks whose samples are too low to make a higher one are passed over; elsewhere
+    finding them takes longer than oversampling them.
+    """
+    block_peaks = F.max_pool1d(rows.abs(), _BLOCK_SAMPLES)
+    peak = torch.maximum(peak, block_peaks.max())
+    window_samples = _TAPS + _BLOCK_SAMPLES
+    if factor == 1 or rows.shape[1] < window_samples:
+        return peak
+    interpolator, bounds = _interpolator(factor, rows.device)
+    windows = rows.unfold(1, window_samples, _BLOCK_SAMPLES)
+    if rows.device.type == "cpu":
+        windows = windows[block_peaks.unfold(1, len(bounds), 1) @ bounds > peak]
+        if not len(windows):
+            return peak
+    between = windows @ interpolator
+    return torch.stack([peak, between.max(), -between.min()]).max()
+
+
+@lru_cache(maxsize=8)
+def _interpolator(factor: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """A Kaiser-windowed sinc, as a matrix.
+
+    Returns:
+        the matrix that turns a window of samples into the values between those in its middle,
+        shape `(taps + block, block * (factor - 1))`; and what to multiply the peaks of the
+        window's blocks by, so that their sum is at least the highest of these values: for each
+        block the greatest sum of magnitudes that any value weighs it with.
+    """
+    distances = np.arange(1, factor)[:, None] / factor + _TAPS // 2 - 1 - np.arange(_TAPS)
+    window = np.i0(_KAISER_BETA * np.sqrt(1 - (2 * distances / _TAPS) ** 2)) / np.i0(_KAISER_BETA)
+    taps = np.sinc(distances) * window
+    matrix = np.zeros((_TAPS + _BLOCK_SAMPLES, _BLOCK_SAMPLES, factor - 1))
+    for position in range(_BLOCK_SAMPLES):
+        matrix[position : position + _TAPS, position] = taps.T
+    weights = np.abs(matrix).reshape(-1, _BLOCK_SAMPLES, matrix[0].size).sum(axis=1).max(axis=1)
+    dtype = summing_dtype(device)
+    bounds = torch.from_numpy(weights * (1 + _ROUNDING)).to(device, dtype)
+    return torch.from_numpy(matrix).flatten(1).to(device, dtype), bounds

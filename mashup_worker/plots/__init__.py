@@ -1,0 +1,1 @@
+"""Pictures of what an analysis found and what it rests on."""

@@ -1,0 +1,125 @@
+"""An analysis as one picture: waveform, tempogram, chroma and loudness over the same seconds."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+from mashup_worker.audio.atomic import atomic_path, cannot_write
+from mashup_worker.plots import style
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from mashup_worker.analysis.result import Analysis, AnalyzeResult
+    from mashup_worker.audio.signal import Audio
+
+WIDTH_PIXELS, HEIGHT_PIXELS = 1600, 1200
+DPI = 100
+LONGEST_TITLE = 80
+
+
+def plot_analysis(result: AnalyzeResult, waveform: Audio, path: Path, title: str) -> None:
+    """Write the picture of an analysis as a PNG file.
+
+    Args:
+        result: the analysis and what it saw.
+        waveform: the sound, or for stems their sum.
+        path: the file, which holds the old picture or the whole new one at any time.
+        title: what the song is called.
+
+    Raises:
+        StorageFailed: the file can't be written.
+    """
+    content = analysis_png(result, waveform, title)
+    with atomic_path(path) as temporary:
+        try:
+            temporary.write_bytes(content)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+
+def analysis_png(result: AnalyzeResult, waveform: Audio, title: str) -> bytes:
+    """The picture as the bytes of a PNG file; see `plot_analysis`."""
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        # Titles may be in any script; what the font lacks is drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        draw_analysis(result, waveform, title).savefig(content, format="png", dpi=DPI)
+    return content.getvalue()
+
+
+def draw_analysis(result: AnalyzeResult, waveform: Audio, title: str) -> Figure:
+    """The picture as a figure of its own, which no state of matplotlib's knows."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from mashup_worker.plots import panels
+
+    analysis, evidence = result.analysis, result.evidence
+    figure = Figure((WIDTH_PIXELS / DPI, HEIGHT_PIXELS / DPI), facecolor="white")
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(
+        4, 1, height_ratios=(1, 1.15, 1.35, 1), hspace=0.36, left=0.06, right=0.945, top=0.868,
+        bottom=0.045,
+    )  # fmt: skip
+    rows: list[Axes] = [figure.add_subplot(grid[0])]
+    rows += [figure.add_subplot(grid[row], sharex=rows[0]) for row in (1, 2, 3)]
+    panels.draw_waveform(rows[0], waveform, analysis)
+    panels.draw_tempogram(rows[1], evidence, analysis)
+    panels.draw_chroma(rows[2], evidence, analysis)
+    panels.draw_loudness(rows[3], evidence, analysis)
+    span_s = max(analysis.duration_s, waveform.duration_s, 1e-3)
+    rows[0].set_xlim(0, span_s)
+    step_s = _tick_step_s(span_s)
+    rows[0].set_xticks([step_s * n for n in range(int(span_s / step_s) + 1)])
+    rows[0].xaxis.set_major_formatter(lambda time_s, _: _clock(time_s, step_s))
+    for row in rows[:-1]:
+        row.tick_params(labelbottom=False)
+    figure.text(
+        0.06, 0.977, _shown(title), fontsize=style.TITLE_PT, color=style.INK, va="top",
+        fontweight="bold", parse_math=False,
+    )  # fmt: skip
+    figure.text(
+        0.06, 0.94, _summary(analysis), fontsize=style.HEADING_PT, color=style.QUIET, va="top"
+    )
+    return figure
+
+
+def _summary(analysis: Analysis) -> str:
+    duration_s = analysis.duration_s
+    facts = [_clock(duration_s) if duration_s >= 1 else f"{duration_s:.2f} s"]
+    if analysis.tempo_bpm is not None:
+        varies = " (varies)" if analysis.tempo_stable is False else ""
+        facts.append(f"{analysis.tempo_bpm:.2f} BPM{varies}")
+    if analysis.beats_per_bar:
+        facts.append(f"{analysis.beats_per_bar} beats a bar")
+    if analysis.key:
+        facts.append(f"{analysis.key} ({analysis.camelot})")
+    if analysis.loudness_lufs is not None:
+        facts.append(f"{analysis.loudness_lufs:.1f} LUFS")
+    return "   ·   ".join(facts)
+
+
+def _shown(title: str) -> str:
+    """A title on one line, short enough, and of characters that can be drawn."""
+    line = " ".join(title.encode(errors="replace").decode().split())
+    half = LONGEST_TITLE // 2
+    return line if len(line) <= LONGEST_TITLE else f"{line[:half]} … {line[-half:]}"
+
+
+def _tick_step_s(span_s: float) -> float:
+    """Seconds between ticks: round ones, and about twelve of them."""
+    steps = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+    return next((step for step in steps if span_s / step <= 14), 7200)
+
+
+def _clock(time_s: float, step_s: float = 1.0) -> str:
+    """Minutes and seconds, with as many digits as steps need."""
+    digits = 0 if step_s >= 1 else 1 if step_s >= 0.1 else 2
+    minutes, ticks = divmod(round(time_s * 10**digits), 60 * 10**digits)
+    return f"{minutes}:{ticks / 10**digits:0{3 + digits if digits else 2}.{digits}f}"

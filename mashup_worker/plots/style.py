@@ -1,0 +1,88 @@
+"""The look that all panels of a picture share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.colors import LinearSegmentedColormap
+
+INK = "#1d2433"
+QUIET = "#6b7486"
+FAINT = "#d9dde5"
+BLUE = "#31598c"
+PALE_BLUE = "#9fb6d3"
+ACCENT = "#c8501e"
+
+TITLE_PT = 19
+HEADING_PT = 13
+LABEL_PT = 10.5
+
+
+def shades() -> LinearSegmentedColormap:
+    """From paper to deep blue."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("shades", ["#f7f8fa", PALE_BLUE, BLUE, "#122640"])
+
+
+def prepare(axes: Axes, heading: str, unit: str = "", pad_pt: float = 7) -> None:
+    """Give a panel its frame, its heading and the unit of its scale."""
+    axes.set_title(
+        heading, loc="left", fontsize=HEADING_PT, color=INK, pad=pad_pt, fontweight="bold"
+    )
+    axes.set_ylabel(unit, fontsize=LABEL_PT, color=QUIET)
+    axes.tick_params(labelsize=LABEL_PT, colors=QUIET, length=3, labelcolor=QUIET)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(FAINT)
+
+
+def aside(axes: Axes, text: str, pad_pt: float = 7) -> None:
+    """Say more at the right of a panel's heading."""
+    axes.set_title(text, loc="right", fontsize=LABEL_PT, color=QUIET, pad=pad_pt)
+
+
+def say_empty(axes: Axes, text: str) -> None:
+    """Say in the middle of a panel why nothing is drawn there."""
+    axes.text(
+        0.5,
+        0.5,
+        text,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        fontsize=HEADING_PT,
+        color=QUIET,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 6},
+    )
+
+
+def mark_right(axes: Axes, y: float, text: str, colour: str, **more: Any) -> None:
+    """Name a level at the right edge of a panel."""
+    axes.annotate(
+        text,
+        (1, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=LABEL_PT,
+        color=colour,
+        annotation_clip=False,
+        **more,
+    )
+
+
+def spread(levels: Sequence[float], least: float) -> list[bool]:
+    """Which of some levels, the more important first, can be named without overlap."""
+    kept: list[float] = []
+    chosen = []
+    for level in levels:
+        chosen.append(all(abs(level - other) >= least for other in kept))
+        if chosen[-1]:
+            kept.append(level)
+    return chosen

@@ -1,0 +1,217 @@
+"""The picture of an analysis: drawn whatever was found, and showing it in the right place."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from mashup_worker.analysis.result import (
+    Analysis,
+    AnalyzeResult,
+    Evidence,
+    KeyCandidate,
+    TempoCandidate,
+)
+from mashup_worker.audio.signal import Audio
+from mashup_worker.errors import StorageFailed
+from mashup_worker.plots import panels
+from mashup_worker.plots.analysis import analysis_png, draw_analysis, plot_analysis
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+RATE_HZ = 8_000
+TEMPI_BPM = 30 * 2 ** (torch.arange(200) / 60)
+
+
+def evidence(duration_s: float, level: float = 1.0) -> Evidence:
+    """Evidence of a song whose strongest tempo is 120 BPM and whose only note is A."""
+    frames, steps = round(duration_s * 10), round(duration_s * 10)
+    tempo = torch.exp(-((torch.log2(TEMPI_BPM / 120)) ** 2) / 0.01)
+    chroma = torch.zeros(12, frames)
+    chroma[9] = level
+    return Evidence(
+        tempogram=level * tempo[:, None].repeat(1, frames),
+        tempogram_bpm=TEMPI_BPM,
+        tempogram_times_s=torch.arange(frames) / 10,
+        chroma=chroma,
+        chroma_times_s=torch.arange(frames) / 10,
+        loudness_times_s=(torch.arange(steps) + 1) / 10,
+        momentary_lufs=torch.full((steps,), -14.0 if level else -torch.inf),
+        short_term_lufs=torch.full((steps,), -15.0 if level else -torch.inf),
+    )
+
+
+def song(duration_s: float = 16.0) -> AnalyzeResult:
+    beats_s = tuple(0.25 + 0.5 * n for n in range(int(2 * duration_s)))
+    analysis = Analysis(
+        duration_s,
+        tempo_bpm=120.0,
+        tempo_confidence=0.9,
+        tempo_candidates=(TempoCandidate(120.0, 0.7), TempoCandidate(60.0, 0.3)),
+        tempo_stable=True,
+        beats_s=beats_s,
+        downbeats_s=beats_s[::4],
+        beats_per_bar=4,
+        key="A minor",
+        camelot="8A",
+        key_confidence=0.8,
+        key_candidates=(KeyCandidate("A minor", "8A", 0.5),),
+        key_profile="temperley",
+        tuning_cents=-3.0,
+        loudness_lufs=-14.5,
+        loudness_range_lu=2.0,
+        true_peak_dbtp=-1.0,
+    )
+    return AnalyzeResult(analysis, evidence(duration_s))
+
+
+def noise(duration_s: float = 16.0, channels: int = 2) -> Audio:
+    generator = torch.Generator().manual_seed(1)
+    samples = torch.rand(channels, round(duration_s * RATE_HZ), generator=generator) - 0.5
+    return Audio(samples, RATE_HZ)
+
+
+def texts(figure: Figure | Axes) -> str:
+    from matplotlib.text import Text
+
+    return "\n".join(text.get_text() for text in figure.findobj(Text))
+
+
+def lines_at(axes: Axes) -> list[list[float]]:
+    """For each group of vertical lines where its lines stand."""
+    from matplotlib.collections import LineCollection
+
+    groups = [one for one in axes.collections if isinstance(one, LineCollection)]
+    return [[float(segment[0][0]) for segment in group.get_segments()] for group in groups]
+
+
+def test_the_picture_is_a_png_of_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "song.png"
+    plot_analysis(song(), noise(), path, "song")
+    content = path.read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", content[16:24]) == (1600, 1200)
+    assert [one.name for one in path.parent.iterdir()] == ["song.png"]
+
+
+def test_a_picture_that_can_not_be_written_says_where(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageFailed, match=r"song\.png"):
+        plot_analysis(song(2.0), noise(2.0), tmp_path / "file" / "song.png", "song")
+
+
+def test_drawing_needs_no_state_of_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it fails
+    assert analysis_png(song(2.0), noise(2.0), "song")
+
+
+def test_beats_and_bars_stand_where_they_are() -> None:
+    result = song(36.0)
+    waveform = draw_analysis(result, noise(36.0), "song").axes[0]
+    beats, bars = lines_at(waveform)
+    assert beats == pytest.approx(result.analysis.beats_s)
+    assert bars == pytest.approx(result.analysis.downbeats_s)
+    numbers = {text for text in texts(waveform).split("\n") if text.isdigit()}
+    assert numbers == {"1", "9", "17"}
+
+
+def test_figures_are_told() -> None:
+    figure = draw_analysis(song(), noise(), "A song")
+    facts = texts(figure)
+    for fact in ("A song", "120.00", "60.0", "A minor (8A)", "-14.5", "true peak -1.0 dBTP"):
+        assert fact in facts
+    tempogram, chroma = figure.axes[1], figure.axes[2]
+    assert any(np.allclose(line.get_ydata(), np.log2(120)) for line in tempogram.lines)
+    bold = {text.get_text() for text in chroma.get_yticklabels() if text.get_fontweight() == "bold"}
+    assert bold == {"A", "B", "C", "D", "E", "F", "G"}
+
+
+def test_images_show_a_tempo_and_a_note_where_they_are() -> None:
+    tempogram, chroma = draw_analysis(song(), noise(), "song").axes[1:3]
+    image = np.asarray(tempogram.images[0].get_array())
+    _, _, low, high = tempogram.images[0].get_extent()
+    strongest = low + (high - low) * image.mean(axis=1).argmax() / (len(image) - 1)
+    assert 2**strongest == pytest.approx(120, rel=0.02)
+    assert np.asarray(chroma.images[0].get_array()).mean(axis=1).argmax() == 9
+
+
+def test_a_tempo_that_varies_is_a_curve() -> None:
+    result = song(60.0)
+    beats_s = np.cumsum(60 / np.linspace(100, 140, 100))
+    analysis = replace(result.analysis, tempo_stable=False, beats_s=tuple(beats_s))
+    tempogram = draw_analysis(AnalyzeResult(analysis, result.evidence), noise(60.0), "song").axes[1]
+    curve = 2 ** np.asarray(tempogram.lines[0].get_ydata())
+    assert curve[0] == pytest.approx(102, abs=2)
+    assert curve[-1] == pytest.approx(138, abs=2)
+    assert "varies" in texts(tempogram)
+
+
+@pytest.mark.parametrize("duration_s", [0.0, 1 / RATE_HZ, 0.2, 10.0])
+def test_silence_and_what_is_too_short_are_said_to_be_so(duration_s: float) -> None:
+    result = AnalyzeResult(Analysis(duration_s), evidence(duration_s, level=0.0))
+    silence = Audio(torch.zeros(1, round(duration_s * RATE_HZ)), RATE_HZ)
+    assert analysis_png(result, silence, "silence")
+    panels_said = [texts(axes) for axes in draw_analysis(result, silence, "silence").axes]
+    assert "silence" in panels_said[0] or "no sound" in panels_said[0]
+    assert all("too short or too quiet" in said for said in panels_said[1:])
+
+
+def test_sound_without_tempo_and_key_says_so() -> None:
+    figure = draw_analysis(AnalyzeResult(Analysis(16.0), evidence(16.0)), noise(), "noise")
+    for fact in ("no beats found", "no tempo found", "no key found"):
+        assert fact in texts(figure)
+
+
+@pytest.mark.parametrize(
+    "title", ["$\\frac{1}{$", "夜の歌", "\udcff.wav", "two\nlines", "", "n" * 300]
+)
+def test_any_name_is_a_title(title: str) -> None:
+    assert analysis_png(song(1.0), noise(1.0), title)
+
+
+def test_an_hour_is_drawn_with_few_lines_and_points() -> None:
+    hour = song(3600.0)
+    figure = draw_analysis(hour, Audio(torch.rand(1, 3_600_000) - 0.5, 1000), "hour")
+    assert sum(map(len, lines_at(figure.axes[0]))) < 100
+    assert all(image.get_size()[1] <= panels.COLUMNS for a in figure.axes for image in a.images)
+    assert all(
+        len(np.atleast_1d(line.get_xdata())) <= panels.COLUMNS for line in figure.axes[3].lines
+    )
+
+
+def test_the_envelope_keeps_every_peak() -> None:
+    samples = torch.zeros(2, 100_003)
+    samples[0, 50_000], samples[1, 100_002] = 0.5, -0.25
+    low, high = panels.envelope(Audio(samples, RATE_HZ))
+    assert len(low) == len(high) <= panels.COLUMNS
+    assert (high.max(), low.min()) == (0.5, -0.25)
+    assert high.argmax() / len(high) == pytest.approx(0.5, abs=0.01)
+    assert low.argmin() == len(low) - 1
+
+
+@pytest.mark.parametrize(
+    ("key", "tonic", "notes"),
+    [
+        ("C major", 0, "0 2 4 5 7 9 11"),
+        ("A minor", 9, "0 2 4 5 7 9 11"),
+        ("F# minor", 6, "1 2 4 6 8 9 11"),
+        ("Eb major", 3, "0 2 3 5 7 8 10"),
+    ],
+)
+def test_notes_of_keys(key: str, tonic: int, notes: str) -> None:
+    assert panels.notes_of(key) == (tonic, frozenset(map(int, notes.split())))
+
+
+@pytest.mark.parametrize("key", [None, "", "H major", "A dorian"])
+def test_what_is_no_key_has_no_notes(key: str | None) -> None:
+    assert panels.notes_of(key) == (None, frozenset())
