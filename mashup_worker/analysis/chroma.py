@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mashup_worker.dsp.hpss import median_filter
+from mashup_worker.analysis.frames import magnitudes
+from mashup_worker.dsp.hpss import median_filter, soft_mask
 
 RATE_HZ = 11_025
 """Chroma is taken from sound at this rate."""
@@ -26,19 +27,8 @@ _BASS_HZ = 180.0
 _HARMONIC_FRAMES = 15
 _PERCUSSIVE_BINS = 31
 _A4_HZ = 440.0
-
-
-@dataclass(frozen=True, eq=False)
-class Peaks:
-    """Sinusoids of a spectrogram: bins that are no peak have strength 0.
-
-    Attributes:
-        pitch: in semitones above C-1 (MIDI), A4 = 440 Hz = 69, shape `(..., bins, frames)`.
-        strength: 0 and up, same shape.
-    """
-
-    pitch: Tensor
-    strength: Tensor
+_CENTS_PER_BIN = 10
+_FINE_BINS = 1200 // _CENTS_PER_BIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +39,26 @@ class Chroma:
         treble: of what lies above the bass, shape `(..., 12, frames)`, 0 and up.
         bass: of the bass register, same shape.
         tuning_cents: how far A lies from 440 Hz, shape `(...)`, -50 to 50.
-        tuning_clarity: 0 where pitches lie anywhere, 1 where all lie on one grid, shape `(...)`.
+        clarity: 0 where pitches lie anywhere, 1 where all lie on one grid, shape `(...)`.
     """
 
     treble: Tensor
     bass: Tensor
     tuning_cents: Tensor
-    tuning_clarity: Tensor
+    clarity: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """Sinusoids of a spectrogram: bins that are no peak have strength 0.
+
+    Attributes:
+        pitch: in semitones, A4 = 440 Hz = 69, shape `(..., frames, bins)`.
+        strength: 0 and up, same shape.
+    """
+
+    pitch: Tensor
+    strength: Tensor
 
 
 def chroma(samples: Tensor) -> Chroma:
@@ -63,71 +66,89 @@ def chroma(samples: Tensor) -> Chroma:
 
     Shape: `(..., samples)`; leading sizes are a batch.
     """
-    peaks = spectral_peaks(samples)
-    tuning, clarity = _tuning(peaks)
-    shifted = peaks.pitch - tuning[..., None, None] / 100
-    bass_pitch = 12 * math.log2(_BASS_HZ / _A4_HZ) + 69
-    is_bass = torch.sigmoid(1.5 * (bass_pitch - shifted))
-    return Chroma(
-        treble=_fold(shifted, peaks.strength * (1 - is_bass)),
-        bass=_fold(shifted, peaks.strength * is_bass),
-        tuning_cents=tuning,
-        tuning_clarity=clarity,
-    )
-
-
-def spectral_peaks(samples: Tensor) -> Peaks:
-    """Peaks of the harmonic part of mono sound at `RATE_HZ`."""
-    window = torch.hann_window(_WINDOW_SAMPLES, device=samples.device)
     flat = samples.reshape(-1, samples.shape[-1])
-    spectra = torch.stft(
+    width_hz = RATE_HZ / _WINDOW_SAMPLES
+    low, high = int(_LOWEST_HZ / width_hz), int(_HIGHEST_HZ / width_hz)
+    fine: list[Tensor] = []
+    leaning = torch.zeros(3, len(flat), device=samples.device)
+    for magnitude, first, last in magnitudes(
         flat,
         _WINDOW_SAMPLES,
         HOP_SAMPLES,
-        window=window,
-        center=True,
-        pad_mode="constant",
-        return_complex=True,
-    )
-    width_hz = RATE_HZ / _WINDOW_SAMPLES
-    low, high = int(_LOWEST_HZ / width_hz), int(_HIGHEST_HZ / width_hz)
-    magnitude = spectra[:, low - 1 : high + 2].abs()
+        bins=slice(low - 1, high + 2),
+        context=_HARMONIC_FRAMES // 2,
+    ):
+        found = _peaks(magnitude, low * width_hz, width_hz)
+        inner = Peaks(found.pitch[:, first:last], found.strength[:, first:last])
+        leaning += _leaning(inner)
+        fine.append(_fine_chroma(inner))
+    tuning_cents, clarity = _tuning(leaning)
+    folded = _fold(torch.cat(fine, dim=1), tuning_cents)
+    lead = samples.shape[:-1]
+    treble, bass = (part.reshape(*lead, 12, -1) for part in folded)
+    return Chroma(treble, bass, tuning_cents.reshape(lead), clarity.reshape(lead))
+
+
+def _peaks(magnitude: Tensor, lowest_hz: float, width_hz: float) -> Peaks:
+    """Peaks of the harmonic part of magnitudes with one bin more on both sides."""
     log = torch.log(magnitude + 1e-9)
-    left, here, right = log[:, :-2], log[:, 1:-1], log[:, 2:]
-    bend = left - 2 * here + right
-    shift = torch.where(bend < 0, 0.5 * (left - right) / bend.clamp_max(-1e-9), 0.0).clamp(
-        -0.5, 0.5
-    )
-    hz = (torch.arange(low, high + 1, device=samples.device)[:, None] + shift) * width_hz
-    harmonic = _harmonic_share(magnitude[:, 1:-1])
+    left, here, right = log[..., :-2], log[..., 1:-1], log[..., 2:]
+    # The parabola through the logarithms of three bins has its top near the true frequency.
+    bend = (left - 2 * here + right).clamp_max(-1e-9)
+    shift = (0.5 * (left - right) / bend).clamp(-0.5, 0.5)
     is_peak = (here > left) & (here >= right)
-    strength = torch.where(is_peak, magnitude[:, 1:-1] * harmonic, 0.0)
-    shape = (*samples.shape[:-1], *strength.shape[-2:])
-    return Peaks((69 + 12 * torch.log2(hz / _A4_HZ)).reshape(shape), strength.reshape(shape))
+    inner = magnitude[..., 1:-1]
+    hz = lowest_hz + (torch.arange(inner.shape[-1], device=inner.device) + shift) * width_hz
+    return Peaks(
+        pitch=69 + 12 * torch.log2(hz / _A4_HZ),
+        strength=torch.where(is_peak, inner * _harmonic_share(inner), 0.0),
+    )
 
 
 def _harmonic_share(magnitude: Tensor) -> Tensor:
-    along_time = median_filter(magnitude.contiguous(), _HARMONIC_FRAMES)
-    across = median_filter(magnitude.transpose(-1, -2).contiguous(), _PERCUSSIVE_BINS)
-    harmonic, percussive = along_time.square(), across.transpose(-1, -2).square()
-    return harmonic / (harmonic + percussive).clamp_min(1e-20)
+    lasting = median_filter(magnitude.transpose(-1, -2).contiguous(), _HARMONIC_FRAMES)
+    striking = median_filter(magnitude.contiguous(), _PERCUSSIVE_BINS)
+    return soft_mask(lasting.transpose(-1, -2), striking)
 
 
-def _tuning(peaks: Peaks) -> tuple[Tensor, Tensor]:
-    """The circular mean of the peaks' distances from the semitones, in cents, and its length."""
-    weight = peaks.strength
+def _leaning(peaks: Peaks) -> Tensor:
+    """Sums over all peaks that tell how they lie between semitones, shape `(3, batch)`."""
     angle = 2 * torch.pi * peaks.pitch
-    real = (weight * torch.cos(angle)).sum(dim=(-1, -2))
-    imaginary = (weight * torch.sin(angle)).sum(dim=(-1, -2))
-    clarity = torch.hypot(real, imaginary) / weight.sum(dim=(-1, -2)).clamp_min(1e-12)
+    terms = (torch.cos(angle), torch.sin(angle), torch.ones_like(angle))
+    return torch.stack([(peaks.strength * term).sum(dim=(-1, -2)) for term in terms])
+
+
+def _tuning(leaning: Tensor) -> tuple[Tensor, Tensor]:
+    """The circular mean of the peaks' distances from the semitones, in cents, and its length."""
+    real, imaginary, total = leaning
+    clarity = torch.hypot(real, imaginary) / total.clamp_min(1e-12)
     return torch.atan2(imaginary, real) / (2 * torch.pi) * 100, clarity
 
 
-def _fold(pitch: Tensor, strength: Tensor) -> Tensor:
-    """Sum of compressed strengths by pitch class, shape `(..., bins, frames)` to `(..., 12, frames)`."""
-    away = pitch - pitch.round()
-    near = torch.cos(torch.pi * away).square()
-    weight = strength.sqrt() * near
-    index = pitch.round().long().remainder(12)
-    folded = weight.new_zeros(*weight.shape[:-2], 12, weight.shape[-1])
-    return folded.scatter_add_(-2, index, weight)
+def _fine_chroma(peaks: Peaks) -> Tensor:
+    """Compressed strengths of treble and bass by pitch class in steps of ten cents.
+
+    Shape: `(batch, frames, bins)` to `(batch, frames, 2 * _FINE_BINS)`. The tuning is known only
+    after the last stretch; steps this small can be turned by it then.
+    """
+    bass_pitch = 69 + 12 * math.log2(_BASS_HZ / _A4_HZ)
+    is_bass = torch.sigmoid(1.5 * (bass_pitch - peaks.pitch))
+    index = (peaks.pitch * (100 / _CENTS_PER_BIN)).round().long().remainder(_FINE_BINS)
+    folded = peaks.strength.new_zeros(*peaks.strength.shape[:-1], 2 * _FINE_BINS)
+    folded.scatter_add_(-1, index, (peaks.strength * (1 - is_bass)).sqrt())
+    return folded.scatter_add_(-1, index + _FINE_BINS, (peaks.strength * is_bass).sqrt())
+
+
+def _fold(fine: Tensor, tuning_cents: Tensor) -> tuple[Tensor, Tensor]:
+    """Treble and bass in twelve classes, each `(batch, 12, frames)`.
+
+    What lies between two classes counts for little: the weight falls as a squared cosine.
+    """
+    cents = torch.arange(_FINE_BINS, device=fine.device) * _CENTS_PER_BIN
+    pitch = (cents - tuning_cents[:, None]) / 100
+    away = pitch[..., None] - torch.arange(12, device=fine.device)
+    away = (away + 6).remainder(12) - 6
+    share = torch.where(away.abs() <= 0.5, torch.cos(torch.pi * away).square(), 0.0)
+    parts = fine.unflatten(-1, (2, _FINE_BINS))
+    treble, bass = torch.einsum("ntrf,nfc->rnct", parts, share)
+    return treble, bass

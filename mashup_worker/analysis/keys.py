@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mashup_worker.analysis.chroma import FRAME_RATE_HZ
 from mashup_worker.analysis.result import KeyCandidate
 from mashup_worker.analysis.weights import key_weights
 
 if TYPE_CHECKING:
+    from mashup_worker.analysis.arrays import Array
     from mashup_worker.analysis.chroma import Chroma
     from mashup_worker.analysis.result import KeyProfile
-
-Array = NDArray[np.float64]
 
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in TONICS)
@@ -100,7 +98,7 @@ def estimate_key(harmony: Chroma, profile: KeyProfile = "auto") -> KeyEstimate:
     chosen = max(shares, key=lambda name: shares[name].max())
     share = shares[chosen]
     order = np.argsort(-share)
-    clarity = float(np.clip((float(harmony.tuning_clarity) - _VAGUE) / (_CLEAR - _VAGUE), 0, 1))
+    clarity = float(np.clip((float(harmony.clarity) - _VAGUE) / (_CLEAR - _VAGUE), 0, 1))
     return KeyEstimate(
         candidates=tuple(KeyCandidate(KEYS[i], camelot(KEYS[i]), float(share[i])) for i in order),
         confidence=float(share[order[0]]) * clarity,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from mashup_worker.analysis.arrays import Array
 
 _HARMONICS = 4
 _PERIODS_IN_STEP = 8
@@ -58,10 +59,8 @@ def coherent_period(groups: Tensor, period: float, *, spread: float = 0.02) -> t
     # Peaks of the sum are as wide as the song is long; the highest harmonic gets four steps a peak.
     steps = max(3, int(np.ceil(4 * _HARMONICS * spread * groups.shape[-1] / period)))
     cycles = torch.linspace(1 - spread, 1 + spread, 2 * steps + 1, dtype=torch.float64) / period
-    strength = sum(
-        _magnitudes(centred, harmonic * cycles).sum(dim=0) for harmonic in range(1, _HARMONICS + 1)
-    )
-    assert isinstance(strength, Tensor)
+    harmonics = [_magnitudes(centred, k * cycles).sum(dim=0) for k in range(1, _HARMONICS + 1)]
+    strength = torch.stack(harmonics).sum(dim=0)
     best = int(strength.argmax())
     shift = 0.0
     if 0 < best < len(strength) - 1:
@@ -86,7 +85,8 @@ def _magnitudes(signals: Tensor, cycles_per_frame: Tensor) -> Tensor:
     inner = _turns(cycles[:, None] * torch.arange(block, device=signals.device))
     starts = torch.arange(blocks.shape[-2], device=signals.device) * block
     outer = _turns(cycles[:, None] * starts)
-    return ((blocks @ inner.T) * outer.T).sum(dim=-2).abs()
+    sums: Tensor = ((blocks @ inner.T) * outer.T).sum(dim=-2)
+    return sums.abs()
 
 
 def _turns(cycles: Tensor) -> Tensor:
@@ -101,8 +101,9 @@ def _coherence(centred: Tensor, period: float) -> float:
         return 1.0
     cycles = torch.tensor([1.0, 2.0], dtype=torch.float64) / period
     whole = _magnitudes(centred[:, :usable], cycles).sum()
-    parts = sum(_magnitudes(part, cycles).sum() for part in centred[:, :usable].split(block, -1))
-    return float(whole / max(float(parts), 1e-12))
+    blocks = centred[:, :usable].split(block, dim=-1)
+    parts = sum(float(_magnitudes(part, cycles).sum()) for part in blocks)
+    return float(whole) / max(parts, 1e-12)
 
 
 def best_phase(strength: Array, period: float) -> Array:
@@ -142,6 +143,37 @@ def fit_line(strength: Array, beats: Array, period: float) -> Line:
         drift=_drift(off),
         support=support,
     )
+
+
+def with_exact_period(line: Line, groups: Array) -> Line:
+    """The line turned to the slope on which all bands agree.
+
+    Sounds of different bands show at slightly different delays, so a song whose instruments change
+    bends the line through all of them. Here every band has a delay of its own and all share the
+    period; the middle of the line stays where it is.
+
+    Args:
+        line: near to it.
+        groups: onset strength by band, shape `(bands, frames)`.
+    """
+    instants = line.instants(groups.shape[1])
+    index = np.arange(len(instants)) - (len(instants) - 1) / 2
+    found = [nearest_onsets(row, instants, min(0.1 * line.period, 5.0)) for row in groups]
+    off = np.array([at - instants for at, _ in found])
+    height = np.array([height / max(float(height.mean()), 1e-12) for _, height in found])
+    weight = height
+    slope = 0.0
+    for _ in range(5):
+        total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
+        away = index - (weight @ index)[:, None] / total
+        centred = off - (weight * off).sum(axis=1, keepdims=True) / total
+        slope = float((weight * away * centred).sum() / max((weight * away**2).sum(), 1e-12))
+        rest = np.abs(centred - slope * away)
+        scale = max(1.5 * float(np.median(rest[height > 0])) if (height > 0).any() else 0, 0.3)
+        weight = height / (1 + np.square(rest / scale))
+    middle = float(instants.mean())
+    period = line.period + slope
+    return replace(line, start=middle - period * ((len(instants) - 1) / 2), period=period)
 
 
 def nearest_onsets(strength: Array, at: Array, reach: float) -> tuple[Array, Array]:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
-from mashup_worker.analysis.streams import STROKES, Array, Streams, standardised
+from mashup_worker.analysis.streams import STROKES, Streams, standardised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mashup_worker.analysis.arrays import Array
 
 LEVELS = (1 / 4, 1 / 3, 3 / 8, 1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2, 8 / 3, 3, 4)
 """Beat periods that are tried, in periods of the pulse. Thirds of three are in it because dotted

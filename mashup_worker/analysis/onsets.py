@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mashup_worker.analysis.frames import magnitudes
+
 RATE_HZ = 22_050
 """Onsets are found in sound at this rate: hi-hats are in it, and it halves the work."""
 
@@ -22,6 +24,7 @@ HOP_SAMPLES = 220
 FRAME_RATE_HZ = RATE_HZ / HOP_SAMPLES
 _WINDOW_SAMPLES = 1024
 _LAG_FRAMES = 2
+_FEWEST_FRAMES = 4
 
 GROUPS = ("low", "mid", "high", "top")
 """Kick and bass, bodies of snares and chords, rattle and voices' consonants, hi-hats."""
@@ -33,8 +36,6 @@ _BURST_BANDS = slice(-14, -3)
 """From 1 to 6 kHz: below it are voices and strings, above it hi-hats."""
 
 _BURST_BEFORE_FRAMES, _BURST_FRAMES, _BURST_LATER_FRAMES = (-7, -3), (1, 8), (18, 26)
-_LATENCY_FRAMES = 0.0
-"""How much later than a sound's start the flux has its peak."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,15 @@ def onsets(samples: Tensor) -> Onsets:
 
     Shape: `(..., samples)`; leading sizes are a batch.
     """
-    magnitude = _magnitudes(samples)
-    bands = torch.einsum("...tf,bf->...bt", magnitude, _filters().to(samples.device))
+    filters = _filters().to(samples.device)
+    flat = samples.reshape(-1, samples.shape[-1])
+    pieces = [
+        torch.einsum("ntf,bf->nbt", magnitude, filters)
+        for magnitude, _, _ in magnitudes(flat, _WINDOW_SAMPLES, HOP_SAMPLES)
+    ]
+    bands = torch.cat(pieces, dim=-1)
+    bands = F.pad(bands, (0, max(0, _FEWEST_FRAMES - bands.shape[-1])))
+    bands = bands.reshape(*samples.shape[:-1], *bands.shape[1:])
     reference = bands.mean(dim=(-1, -2), keepdim=True).clamp_min(1e-7)
     loudness = torch.log1p(_COMPRESSION * bands / reference)
     groups = _by_group(_rise(loudness))
@@ -108,23 +116,6 @@ def _by_group(bands: Tensor) -> Tensor:
     """Means over the bands of each group."""
     parts = bands.split(list(_group_sizes()), dim=-2)
     return torch.stack([part.mean(dim=-2) for part in parts], dim=-2)
-
-
-def _magnitudes(samples: Tensor) -> Tensor:
-    """Shape `(..., frames, bins)`; at least three frames."""
-    short = max(0, _LAG_FRAMES * HOP_SAMPLES + 1 - samples.shape[-1])
-    flat = F.pad(samples.reshape(-1, samples.shape[-1]), (0, short))
-    window = torch.hann_window(_WINDOW_SAMPLES, device=samples.device)
-    spectra = torch.stft(
-        flat,
-        _WINDOW_SAMPLES,
-        HOP_SAMPLES,
-        window=window,
-        center=True,
-        pad_mode="constant",
-        return_complex=True,
-    )
-    return spectra.abs().transpose(-1, -2).reshape(*samples.shape[:-1], -1, spectra.shape[-2])
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from mashup_worker.analysis.lines import (
     Line,
@@ -19,14 +18,14 @@ from mashup_worker.analysis.lines import (
     coherent_period,
     fit_line,
     nearest_onsets,
+    with_exact_period,
 )
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 
 if TYPE_CHECKING:
+    from mashup_worker.analysis.arrays import Array, Indices
     from mashup_worker.analysis.onsets import Onsets
     from mashup_worker.analysis.tempogram import Tempogram
-
-Array = NDArray[np.float64]
 
 _TIGHTNESS = 100.0
 """Price of an uneven step: this times the squared logarithm of its ratio to the period, against
@@ -34,7 +33,8 @@ onset strength with a standard deviation of 1."""
 
 _CENTRE_BPM, _WIDTH_OCTAVES = 120.0, 0.9
 _CANDIDATES = 5
-_STEADY_COHERENCE = 0.4
+_SLOWEST_BPM = 50.0
+_SURE_COHERENCE, _STEADY_COHERENCE = 0.8, 0.4
 _STEADY_RESIDUAL_S = 0.020
 _STEADY_DRIFT_S = 0.040
 _WANDER = 0.25
@@ -68,17 +68,11 @@ def find_pulse(heard: Onsets, rhythm: Tempogram) -> Pulse | None:
     if smooth.std() < 1e-9 or len(smooth) < 3:
         return None
     smooth = smooth / smooth.std()
-    best: tuple[float, float, float] | None = None
-    for bpm, felt in _candidates(rhythm):
-        period, coherence = coherent_period(heard.groups, 60 * FRAME_RATE_HZ / bpm)
-        if best is None or felt * coherence > best[0]:
-            best = felt * coherence, period, coherence
-    if best is None:
-        return None
-    _, period, coherence = best
+    period, coherence = _best_period(heard, rhythm, smooth)
     line = _steadiest_line(smooth, period)
-    if line is not None and coherence >= _STEADY_COHERENCE and _is_steady(line):
-        instants, steady = line.instants(len(smooth)), True
+    if line is not None and _is_steady(line, coherence):
+        exact = with_exact_period(line, heard.groups.cpu().double().numpy())
+        instants, steady = exact.instants(len(smooth)), True
     else:
         instants, steady = _wandering(smooth, rhythm, period), False
     if len(instants) < 2:
@@ -86,11 +80,22 @@ def find_pulse(heard: Onsets, rhythm: Tempogram) -> Pulse | None:
     return Pulse(instants, steady, coherence, _mean_strength(smooth, instants))
 
 
+def _best_period(heard: Onsets, rhythm: Tempogram, smooth: Array) -> tuple[float, float]:
+    """The period, in frames, that is felt, kept and struck most, and its coherence."""
+    best = -1.0, 60 * FRAME_RATE_HZ / _CENTRE_BPM, 0.0
+    for bpm, felt in _candidates(rhythm):
+        period, coherence = coherent_period(heard.groups, 60 * FRAME_RATE_HZ / bpm)
+        struck = _mean_strength(smooth, best_phase(smooth, period))
+        best = max(best, (felt * coherence * max(struck, 0.0), period, coherence))
+    return best[1:]
+
+
 def _candidates(rhythm: Tempogram) -> list[tuple[float, float]]:
     """The likeliest tempi of the whole song and how strongly each is felt."""
     overall = rhythm.strength.mean(dim=-1)
     octaves = torch.log2(rhythm.tempi_bpm / _CENTRE_BPM)
     felt = overall * torch.exp(-0.5 * (octaves / _WIDTH_OCTAVES) ** 2)
+    felt = torch.where(rhythm.tempi_bpm < _SLOWEST_BPM, 0.0, felt)
     inner = felt[1:-1]
     peaks = torch.nonzero((inner > felt[:-2]) & (inner >= felt[2:]))[:, 0] + 1
     best = peaks[torch.argsort(felt[peaks], descending=True)][:_CANDIDATES]
@@ -109,9 +114,12 @@ def _steadiest_line(strength: Array, period: float) -> Line | None:
     )
 
 
-def _is_steady(line: Line) -> bool:
+def _is_steady(line: Line, coherence: float) -> bool:
+    if coherence >= _SURE_COHERENCE:
+        return True
     return (
-        line.residual <= _STEADY_RESIDUAL_S * FRAME_RATE_HZ
+        coherence >= _STEADY_COHERENCE
+        and line.residual <= _STEADY_RESIDUAL_S * FRAME_RATE_HZ
         and line.drift <= _STEADY_DRIFT_S * FRAME_RATE_HZ
     )
 
@@ -169,7 +177,7 @@ def _locally_straight(at: Array, weight: Array) -> Array:
     return np.maximum.accumulate(out)
 
 
-def track(strength: Array, period: float | Array) -> NDArray[np.int64]:
+def track(strength: Array, period: float | Array) -> Indices:
     """Frames of the sequence of beats that best trades onset strength against evenness.
 
     D. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36 (2007). All
@@ -198,7 +206,7 @@ def track(strength: Array, period: float | Array) -> NDArray[np.int64]:
     return _walk_back(score[farthest:], before, int(np.ceil(periods[-1])))
 
 
-def _walk_back(score: Array, before: NDArray[np.int64], period: int) -> NDArray[np.int64]:
+def _walk_back(score: Array, before: Indices, period: int) -> Indices:
     tail = max(0, len(score) - period)
     frame = tail + int(score[tail:].argmax())
     beats = []

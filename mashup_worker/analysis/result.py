@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 KeyProfile = Literal["auto", "krumhansl", "temperley", "edm"]
@@ -55,6 +57,9 @@ class AnalysisOptions:
             raise InvalidInput(
                 f"key profile {self.key_profile!r}: one of {', '.join(KEY_PROFILES)}"
             )
+
+
+NOTHING_KNOWN = AnalysisOptions()
 
 
 @dataclass(frozen=True)
@@ -162,9 +167,9 @@ class Evidence:
         tempogram_times_s: the frames' times, shape `(frames,)`.
         chroma: shape `(12, frames)`, from C up, 0 to 1.
         chroma_times_s: the frames' times, shape `(frames,)`.
-        loudness_times_s: ends of the loudness windows, shape `(steps,)`.
+        loudness_times_s: ends of the loudness windows, every 100 ms, shape `(steps,)`.
         momentary_lufs: loudness of the last 400 ms, shape `(steps,)`.
-        short_term_lufs: loudness of the last 3 s, shape `(steps,)`.
+        short_term_lufs: loudness of the last 3 s, same shape; NaN before there were 3 s.
     """
 
     tempogram: Tensor
@@ -189,7 +194,7 @@ class AnalyzeResult:
 
     analysis: Analysis
     evidence: Evidence
-    timings_s: dict[str, float] = field(default_factory=dict)
+    timings_s: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def elapsed_s(self) -> float:

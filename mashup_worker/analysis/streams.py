@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
 from mashup_worker.analysis import chroma as chroma_module
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ, GROUPS
 
 if TYPE_CHECKING:
+    from mashup_worker.analysis.arrays import Array
     from mashup_worker.analysis.chroma import Chroma
     from mashup_worker.analysis.onsets import Onsets
-
-Array = NDArray[np.float64]
 
 STROKES = (*(f"{group} flux" for group in GROUPS), "kick", "snare", "all")
 """Rise of compressed level by band group; uncompressed rise of the lowest band; bursts of noise

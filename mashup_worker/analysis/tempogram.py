@@ -1,7 +1,7 @@
-"""How strongly each tempo is felt over time: Fourier and autocorrelation tempograms, multiplied.
+"""How strongly each tempo is felt over time: Fourier times autocorrelation tempogram.
 
-A Fourier tempogram answers to a tempo and its multiples, an autocorrelation tempogram to a tempo and
-its fractions; their product keeps what both see (G. Peeters, "Template-based estimation of
+A Fourier tempogram answers to a tempo and its multiples, an autocorrelation tempogram to a tempo
+and its fractions; their product keeps what both see (G. Peeters, "Template-based estimation of
 time-varying tempo", EURASIP JASP 2007; P. Grosche, M. Müller and F. Kurth, "Cyclic tempogram",
 ICASSP 2010).
 """
@@ -83,5 +83,5 @@ def _autocorrelation(frames: Tensor, lags: Tensor) -> Tensor:
     every = every / every[..., :1].clamp_min(1e-12)
     below = lags.floor().long().clamp(max=size - 2)
     share = (lags - below).clamp(0, 1)
-    value = every[..., below] * (1 - share) + every[..., below + 1] * share
+    value: Tensor = every[..., below] * (1 - share) + every[..., below + 1] * share
     return value.clamp_min(0).transpose(-1, -2)

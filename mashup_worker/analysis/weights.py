@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mashup_worker.analysis.arrays import Array
 
 _FILE = "weights.json"
 
@@ -23,7 +28,18 @@ def key_weights() -> dict[str, dict[str, float]]:
     return weights
 
 
-def metre_weights() -> dict[str, float]:
-    """Weights of evidence for metres, by name."""
-    weights: dict[str, float] = _weights()["metre"]
-    return weights
+@lru_cache(maxsize=1)
+def _metre() -> dict[str, Array]:
+    return {name: np.array(values) for name, values in _weights()["metre"].items()}
+
+
+def metre_scores(evidence: Array) -> Array:
+    """Scores of hypotheses on metre, shape `(hypotheses, features)` to `(hypotheses,)`.
+
+    A weighted sum of the evidence and of a few saturating combinations of it (one hidden layer);
+    their exponentials are to each other as the hypotheses' likelihoods.
+    """
+    fit = _metre()
+    row = (evidence - fit["mean"]) / fit["scale"]
+    hidden = np.tanh(row @ fit["hidden"].T + fit["hidden_bias"])
+    return np.asarray(row @ fit["linear"] + hidden @ fit["out"])

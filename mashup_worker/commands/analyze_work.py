@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mashup_worker.analysis.result import AnalysisOptions, AnalyzeResult
-    from mashup_worker.audio.signal import Audio
     from mashup_worker.commands.inputs import Song
 
 
@@ -95,30 +94,12 @@ def _analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None
 
 
 def _picture(song: Song, result: AnalyzeResult) -> bytes:
+    from mashup_worker.commands.waveform import song_waveform
     from mashup_worker.plots.analysis import analysis_png
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of caches and of fonts
-    return analysis_png(result, _waveform(song), song.track)
-
-
-def _waveform(song: Song) -> Audio:
-    """The song's sound, or the sum of its stems."""
-    from torch import stack
-    from torch.nn import functional as F
-
-    from mashup_worker.audio.decode import decode
-    from mashup_worker.audio.resample import resample
-    from mashup_worker.audio.signal import Audio
-
-    if not song.stems:
-        return decode(song.path)
-    stems = [decode(path) for path in song.stems.values()]
-    rate_hz = max(stem.rate_hz for stem in stems)
-    channels = max(stem.channels for stem in stems)
-    all_samples = [resample(stem, rate_hz).samples.expand(channels, -1) for stem in stems]
-    length = max(samples.shape[1] for samples in all_samples)
-    aligned = [F.pad(samples, (0, length - samples.shape[1])) for samples in all_samples]
-    return Audio(stack(aligned).sum(0), rate_hz)
+    with song_waveform(song) as waveform:
+        return analysis_png(result, waveform, song.track)
 
 
 def _device(requested: str) -> str:

@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import Audio
 
 _TAPS = 32
-"""Samples that a value between two samples comes from. The 12 of the recommendation's example
-filter read the highest octave lower."""
+"""Samples that a value between two samples comes from; the recommendation's example has 12."""
 
 _KAISER_BETA = 6.0
-"""With 32 taps and 44.1 kHz: flat within 0.02 dB up to 19 kHz, -0.2 dB at 20 kHz."""
+"""With 32 taps and 44.1 kHz: flat within 0.02 dB up to 19.5 kHz, -0.2 dB at 20 kHz."""
 
 _BLOCK_SAMPLES = 16
 """Samples oversampled by one row of the matrix product: more cost more products a sample, and are

@@ -7,7 +7,6 @@ so an hour-long file works in bounded memory.
 from __future__ import annotations
 
 import math
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +20,7 @@ from mashup_worker.audio.resample import StreamResampler, resampled_length
 from mashup_worker.audio.signal import Audio, spans
 from mashup_worker.audio.spool import Spool
 from mashup_worker.errors import InvalidInput
+from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.stems import Stem, computed_stems, recipes
 from mashup_worker.pipelines.writing import StemFile, shared_gain, write_stems
 
@@ -69,7 +69,7 @@ class SeparateResult:
 
     stems: tuple[StemFile, ...]
     duration_s: float
-    timings_s: Mapping[Stage, float]
+    timings_s: Mapping[str, float]
     shared_gain_db: float
     non_finite_samples: int
 
@@ -91,7 +91,7 @@ def separate_file(
         StorageFailed: a stem can't be written.
     """
     report = on_progress or (lambda _stage, _share: None)
-    clock = _Clock()
+    clock = Clock()
     for target in request.targets.values():
         check_writable(target)
     with ExitStack() as stack:
@@ -192,16 +192,3 @@ def _as_wanted(stack: ExitStack, song: SampleSource, separator: Separator) -> Sa
         block = resample.process(song.read(start, stop), last=stop == song.length_samples)
         mix.append(block.expand(separator.channels, -1))
     return mix
-
-
-class _Clock:
-    """Seconds between laps, by stage."""
-
-    def __init__(self) -> None:
-        self.laps_s: dict[Stage, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: Stage) -> None:
-        now = time.perf_counter()
-        self.laps_s[stage] = now - self._last
-        self._last = now

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mashup_worker.analysis.result import Analysis, AnalyzeResult
-    from mashup_worker.audio.signal import Audio
+    from mashup_worker.audio.signal import SampleSource
 
 WIDTH_PIXELS, HEIGHT_PIXELS = 1600, 1200
 DPI = 100
 LONGEST_TITLE = 80
 
 
-def plot_analysis(result: AnalyzeResult, waveform: Audio, path: Path, title: str) -> None:
+def plot_analysis(result: AnalyzeResult, waveform: SampleSource, path: Path, title: str) -> None:
     """Write the picture of an analysis as a PNG file.
 
     Args:
@@ -43,7 +43,7 @@ def plot_analysis(result: AnalyzeResult, waveform: Audio, path: Path, title: str
             raise cannot_write(path, error) from error
 
 
-def analysis_png(result: AnalyzeResult, waveform: Audio, title: str) -> bytes:
+def analysis_png(result: AnalyzeResult, waveform: SampleSource, title: str) -> bytes:
     """The picture as the bytes of a PNG file; see `plot_analysis`."""
     content = io.BytesIO()
     with warnings.catch_warnings():
@@ -53,7 +53,7 @@ def analysis_png(result: AnalyzeResult, waveform: Audio, title: str) -> bytes:
     return content.getvalue()
 
 
-def draw_analysis(result: AnalyzeResult, waveform: Audio, title: str) -> Figure:
+def draw_analysis(result: AnalyzeResult, waveform: SampleSource, title: str) -> Figure:
     """The picture as a figure of its own, which no state of matplotlib's knows."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -73,7 +73,7 @@ def draw_analysis(result: AnalyzeResult, waveform: Audio, title: str) -> Figure:
     panels.draw_tempogram(rows[1], evidence, analysis)
     panels.draw_chroma(rows[2], evidence, analysis)
     panels.draw_loudness(rows[3], evidence, analysis)
-    span_s = max(analysis.duration_s, waveform.duration_s, 1e-3)
+    span_s = max(analysis.duration_s, waveform.length_samples / waveform.rate_hz, 1e-3)
     rows[0].set_xlim(0, span_s)
     step_s = _tick_step_s(span_s)
     rows[0].set_xticks([step_s * n for n in range(int(span_s / step_s) + 1)])

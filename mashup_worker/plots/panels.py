@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.analysis.result import Analysis, Evidence
-    from mashup_worker.audio.signal import Audio
+    from mashup_worker.audio.signal import SampleSource
 
     Floats = NDArray[np.float64]
 
@@ -28,6 +28,8 @@ MOST_LINES = 700
 
 MOST_BAR_NUMBERS = 20
 
+_BLOCK_SAMPLES = 1 << 20
+
 _ABOVE_BAR_NUMBERS_PT = 18
 
 SHARP_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
@@ -38,7 +40,7 @@ SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 LOWEST_SHOWN_LUFS = -60.0
 
 
-def draw_waveform(axes: Axes, waveform: Audio, analysis: Analysis) -> None:
+def draw_waveform(axes: Axes, waveform: SampleSource, analysis: Analysis) -> None:
     """The envelope, with beats and downbeats, and bar numbers above it."""
     style.prepare(axes, "Waveform, beats and bars", pad_pt=_ABOVE_BAR_NUMBERS_PT)
     low, high = envelope(waveform)
@@ -47,7 +49,7 @@ def draw_waveform(axes: Axes, waveform: Audio, analysis: Analysis) -> None:
         style.say_empty(axes, "silence" if waveform.length_samples else "no sound")
     span = peak * 1.05 or 1.0
     axes.set_ylim(-span, span)
-    times_s = np.linspace(0, waveform.duration_s, len(low))
+    times_s = np.linspace(0, waveform.length_samples / waveform.rate_hz, len(low))
     axes.fill_between(times_s, low, high, color=style.PALE_BLUE, linewidth=0.3, zorder=2)
     beats, bars = np.array(analysis.beats_s), np.array(analysis.downbeats_s)
     if 0 < len(beats) <= MOST_LINES:
@@ -213,17 +215,18 @@ def _draw_levels(axes: Axes, evidence: Evidence) -> None:
     axes.plot(times_s, short_term, color=style.BLUE, linewidth=2.0, label="short-term (3 s)")
 
 
-def envelope(waveform: Audio) -> tuple[Floats, Floats]:
+def envelope(waveform: SampleSource) -> tuple[Floats, Floats]:
     """Lowest and highest sample of each column, over all channels; each of shape `(columns,)`."""
-    samples = waveform.samples.detach().cpu().numpy()
-    length = samples.shape[1]
-    if not length:
-        return np.zeros(0), np.zeros(0)
-    step = ceil(length / COLUMNS)
-    starts = np.arange(0, length, step)
-    low = np.minimum.reduceat(samples.min(axis=0), starts).astype(np.float64)
-    high = np.maximum.reduceat(samples.max(axis=0), starts).astype(np.float64)
-    return low, high
+    length = waveform.length_samples
+    width = max(1, ceil(length / COLUMNS))
+    step = ceil(_BLOCK_SAMPLES / width) * width
+    lows, highs = [np.zeros(0)], [np.zeros(0)]
+    for start in range(0, length, step):
+        samples = waveform.read(start, min(length, start + step)).cpu().numpy()
+        columns = np.arange(0, samples.shape[1], width)
+        lows.append(np.minimum.reduceat(samples.min(axis=0), columns))
+        highs.append(np.maximum.reduceat(samples.max(axis=0), columns))
+    return np.concatenate(lows), np.concatenate(highs)
 
 
 def notes_of(key: str | None) -> tuple[int | None, frozenset[int]]:

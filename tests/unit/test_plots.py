@@ -189,7 +189,9 @@ def test_an_hour_is_drawn_with_few_lines_and_points() -> None:
     )
 
 
-def test_the_envelope_keeps_every_peak() -> None:
+@pytest.mark.parametrize("block_samples", [1 << 20, 7_000, 1])
+def test_the_envelope_keeps_every_peak(monkeypatch: pytest.MonkeyPatch, block_samples: int) -> None:
+    monkeypatch.setattr(panels, "_BLOCK_SAMPLES", block_samples)
     samples = torch.zeros(2, 100_003)
     samples[0, 50_000], samples[1, 100_002] = 0.5, -0.25
     low, high = panels.envelope(Audio(samples, RATE_HZ))

@@ -1,0 +1,238 @@
+"""Fits the weights with which evidence on metre and key is summed up.
+
+Renders songs of the first generator whose seeds no measurement uses, takes the evidence from each
+in three views (the mix, the stems, and a remix of other levels; for keys also an excerpt), and fits
+by maximum likelihood of the true hypothesis. Writes `mashup_worker/analysis/weights.json`.
+
+    python -m benchmarks.fit --songs 800
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from benchmarks.corpus.bandstand import generate
+from mashup_worker.analysis import keys, metre
+from mashup_worker.analysis.chroma import chroma
+from mashup_worker.analysis.onsets import FRAME_RATE_HZ, onsets
+from mashup_worker.analysis.pulse import find_pulse
+from mashup_worker.analysis.result import NOTHING_KNOWN
+from mashup_worker.analysis.streams import streams
+from mashup_worker.analysis.tempogram import tempogram
+from mashup_worker.pipelines.analyze import for_chroma
+from mashup_worker.pipelines.listening import Ear, Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from benchmarks.corpus.song import Truth
+    from mashup_worker.analysis.arrays import Array
+
+WEIGHTS = Path(metre.__file__).with_name("weights.json")
+FIRST_SEED = 1000
+"""Seeds below are for measuring."""
+
+_HIDDEN = 24
+_EPOCHS = 200
+_NOISE = 0.1
+_KEY_DECAY = 0.01
+_PITCH_CLASSES = {name: i for i, name in enumerate(keys.TONICS)} | {
+    "C#": 1, "D#": 3, "F#": 6, "G#": 8, "A#": 10, "Cb": 11,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """Evidence for one view of a song.
+
+    Attributes:
+        metres: of hypotheses on metre, shape `(hypotheses, features)`.
+        right: which of them are true.
+        keys: of the 24 keys by profile, shape `(24, features)` each.
+        key: index of the true key.
+    """
+
+    metres: Array
+    right: NDArray[np.bool_]
+    keys: Mapping[str, Array]
+    key: int | None
+
+
+def examples_of(sounds: Mapping[str, torch.Tensor], truth: Truth, seed: int) -> list[Example]:
+    """Evidence of all views of a song, given its stems as mono sound at the onsets' rate."""
+    rng = np.random.default_rng(seed)
+    mix = torch.stack(list(sounds.values())).sum(dim=0)
+    remix = sum(10 ** (rng.normal(0, 4) / 20) * sound for sound in sounds.values())
+    views = [Parts.of_mix(mix), Parts.of_stems(sounds), Parts.of_mix(torch.as_tensor(remix))]
+    length = len(mix)
+    start, stop = int(rng.uniform(0, 0.3) * length), int(rng.uniform(0.6, 0.95) * length)
+    excerpt = Parts.of_mix(mix[start:stop])
+    return [
+        *(_example(view, truth) for view in views),
+        Example(np.zeros((0, 0)), np.zeros(0, bool), _key_evidence(excerpt), _key(truth)),
+    ]
+
+
+def _example(parts: Parts, truth: Truth) -> Example:
+    heard = onsets(parts.rhythm)
+    tempi = tempogram(heard.groups, FRAME_RATE_HZ)
+    pulse = find_pulse(heard, tempi)
+    harmony = chroma(for_chroma(parts.harmony))
+    nothing = Example(np.zeros((0, 0)), np.zeros(0, bool), _key_evidence(parts), _key(truth))
+    if pulse is None:
+        return nothing
+    felt = np.log(tempi.strength.mean(dim=-1).double().numpy() + 1e-9)
+    weighed = metre.weigh(
+        streams(heard, harmony),
+        pulse.instants,
+        (tempi.tempi_bpm.double().numpy(), felt - felt.max()),
+        NOTHING_KNOWN.tempo_range_bpm,
+    )
+    right = np.array([_is_right(pulse.instants, one, truth) for one in weighed.metres])
+    return Example(weighed.evidence, right, nothing.keys, nothing.key)
+
+
+def _is_right(pulse: Array, one: metre.Metre, truth: Truth) -> bool:
+    if abs(one.beats.tempo_bpm / truth.tempo_bpm - 1) > 0.01:
+        return False
+    if one.beats_per_bar != truth.beats_per_bar:
+        return False
+    bar_s = one.beats_per_bar * 60 / truth.tempo_bpm
+    first = metre.instants(pulse, np.array([one.beats.offset + one.first * one.beats.level]))
+    away = np.array(truth.downbeats_s) - float(first[0]) / FRAME_RATE_HZ
+    return abs(float(np.median((away + bar_s / 2) % bar_s - bar_s / 2))) < 0.05
+
+
+def _key_evidence(parts: Parts) -> dict[str, Array]:
+    harmony = chroma(for_chroma(parts.harmony))
+    treble, bass = harmony.treble.double().numpy(), harmony.bass.double().numpy()
+    return {name: keys.evidence(treble, bass, name) for name in keys.PROFILES}
+
+
+def _key(truth: Truth) -> int | None:
+    if truth.key is None:
+        return None
+    tonic, mode = truth.key.split()
+    return _PITCH_CLASSES[tonic] + (12 if mode == "minor" else 0)
+
+
+def fit_keys(examples: Sequence[Example]) -> dict[str, dict[str, float]]:
+    """Weights by profile and feature."""
+    known = [one for one in examples if one.key is not None]
+    target = torch.tensor([one.key for one in known])
+    out = {}
+    for name in keys.PROFILES:
+        rows = torch.tensor(np.stack([one.keys[name] for one in known])).float()
+        fitted = _fit_linear(rows, target)
+        out[name] = dict(zip(keys.FEATURES, _rounded(fitted.tolist()), strict=True))
+    return out
+
+
+def _fit_linear(rows: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Weights whose sums make the right rows likely, from `(songs, rows, features)`."""
+    scale = rows.flatten(0, 1).std(dim=0) + 1e-9
+    weights = torch.zeros(rows.shape[-1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = torch.nn.functional.cross_entropy(rows / scale @ weights, target)
+        value = value + _KEY_DECAY * weights.square().sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return weights.detach() / scale
+
+
+def fit_metre(examples: Sequence[Example], seed: int = 0) -> dict[str, Any]:
+    """Parameters of the scores in `mashup_worker.analysis.weights`."""
+    torch.manual_seed(seed)
+    usable = [one for one in examples if one.right.any()]
+    rows = torch.tensor(np.concatenate([one.metres for one in usable])).float()
+    right = torch.tensor(np.concatenate([one.right for one in usable]))
+    song = torch.repeat_interleave(
+        torch.arange(len(usable)), torch.tensor([len(one.right) for one in usable])
+    )
+    mean, scale = rows.mean(dim=0), rows.std(dim=0) + 1e-3
+    rows = (rows - mean) / scale
+    linear = torch.nn.Linear(rows.shape[1], 1, bias=False)
+    hidden = torch.nn.Linear(rows.shape[1], _HIDDEN)
+    out = torch.nn.Linear(_HIDDEN, 1, bias=False)
+    for start_at_zero in (linear.weight, out.weight):
+        torch.nn.init.zeros_(start_at_zero)
+    parts = torch.nn.ModuleList([linear, hidden, out])
+    optimizer = torch.optim.AdamW(parts.parameters(), lr=5e-3, weight_decay=0.1)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _EPOCHS)
+    for _ in range(_EPOCHS):
+        noisy = rows + _NOISE * torch.randn_like(rows)
+        dropped = torch.nn.functional.dropout(torch.tanh(hidden(noisy)), 0.2)
+        scores = (linear(noisy) + out(dropped))[:, 0]
+        loss = (_log_sums(scores, song) - _log_sums(scores[right], song[right])).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    tensors = {
+        "mean": mean,
+        "scale": scale,
+        "linear": linear.weight[0],
+        "hidden": hidden.weight,
+        "hidden_bias": hidden.bias,
+        "out": out.weight[0],
+    }
+    return {name: _rounded(tensor.tolist()) for name, tensor in tensors.items()}
+
+
+def _log_sums(scores: torch.Tensor, song: torch.Tensor) -> torch.Tensor:
+    """Logarithm of the summed exponentials of each song's scores."""
+    count = int(song.max()) + 1
+    highest = torch.full((count,), -torch.inf).scatter_reduce(0, song, scores.detach(), "amax")
+    sums = torch.zeros(count).index_add(0, song, torch.exp(scores - highest[song]))
+    return sums.log() + highest
+
+
+def _rounded(values: Any) -> Any:
+    return [_rounded(v) for v in values] if isinstance(values, list) else float(f"{values:.4g}")
+
+
+def _render(seed: int) -> list[Example]:
+    torch.set_num_threads(1)
+    song = generate(seed)
+    sounds = {}
+    for kind, stem in song.stems.items():
+        ear = Ear(stem.rate_hz, stem.channels)
+        ear.add(stem.samples)
+        sounds[kind] = ear.heard()
+    return examples_of(sounds, song.truth, seed)
+
+
+def write(examples: Sequence[Example]) -> None:
+    """Fit and write the weights."""
+    weights = {"key": fit_keys(examples), "metre": fit_metre(examples)}
+    WEIGHTS.write_text(json.dumps(weights, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Render, fit and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--songs", type=int, default=800)
+    songs = parser.parse_args().songs
+    with get_context("spawn").Pool() as pool:
+        seeds = range(FIRST_SEED, FIRST_SEED + songs)
+        examples = [one for song in pool.imap(_render, seeds) for one in song]
+    write(examples)
+
+
+if __name__ == "__main__":
+    main()

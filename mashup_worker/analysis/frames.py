@@ -1,0 +1,54 @@
+"""Magnitude spectra of long sound, a stretch at a time, so that memory stays small."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STRETCH_FRAMES = 2048
+
+
+def frame_count(length_samples: int, hop_samples: int) -> int:
+    """Frames of a sound: frame `i` is centred on sample `i * hop_samples`."""
+    return length_samples // hop_samples + 1
+
+
+def magnitudes(
+    samples: Tensor,
+    window_samples: int,
+    hop_samples: int,
+    *,
+    bins: slice = slice(None),
+    context: int = 0,
+) -> Iterator[tuple[Tensor, int, int]]:
+    """Magnitudes of a batch of sounds, stretch by stretch; outside the sounds there is silence.
+
+    Args:
+        samples: shape `(batch, samples)`.
+        window_samples: length of the Hann window.
+        hop_samples: distance of frames.
+        bins: which bins to give.
+        context: frames to give on both sides beyond a stretch, where there are any.
+
+    Yields:
+        Magnitudes of shape `(batch, frames, bins)`, and which of these frames are the stretch
+        itself: from the first number up to the second.
+    """
+    window = torch.hann_window(window_samples, device=samples.device)
+    count = frame_count(samples.shape[-1], hop_samples)
+    half = window_samples // 2
+    for start in range(0, count, _STRETCH_FRAMES):
+        stop = min(count, start + _STRETCH_FRAMES)
+        first, last = max(0, start - context), min(count, stop + context)
+        begin, end = first * hop_samples - half, (last - 1) * hop_samples + half
+        piece = samples[:, max(0, begin) : end]
+        padded = F.pad(piece, (max(0, -begin), end - max(0, begin) - piece.shape[-1]))
+        frames = padded.unfold(-1, window_samples, hop_samples)
+        spectra = torch.fft.rfft(frames * window)[..., bins]
+        yield spectra.abs(), start - first, stop - first

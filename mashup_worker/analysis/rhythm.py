@@ -1,0 +1,154 @@
+"""Tempo, beats and bars of a song: the pulse, the metre that fits it best, and its times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from mashup_worker.analysis.metre import Beats, Metre, Weighed, instants, weigh
+from mashup_worker.analysis.onsets import FRAME_RATE_HZ
+from mashup_worker.analysis.pulse import Pulse, find_pulse
+from mashup_worker.analysis.result import AnalysisOptions, TempoCandidate
+from mashup_worker.analysis.streams import streams
+from mashup_worker.analysis.weights import metre_scores
+
+if TYPE_CHECKING:
+    from mashup_worker.analysis.arrays import Array, Indices
+    from mashup_worker.analysis.chroma import Chroma
+    from mashup_worker.analysis.onsets import Onsets
+    from mashup_worker.analysis.tempogram import Tempogram
+
+_LATENCY_S = 0.005
+"""How much earlier than a sound's start its flux has its peak: the window hears it coming."""
+
+_HINT_OCTAVES = 0.12
+_CANDIDATES = 5
+_FAINT, _STRONG = 0.15, 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Rhythm:
+    """Tempo, beats and bars. What can't be told is None, or empty.
+
+    Attributes:
+        tempo_bpm: beats a minute; the median where the tempo is not stable.
+        confidence: 0 to 1.
+        candidates: likely tempi, best first.
+        stable: whether one tempo fits all beats.
+        beats_s: times of beats, rising.
+        downbeats_s: those of them that begin a bar.
+        beats_per_bar: 3 or 4.
+    """
+
+    tempo_bpm: float | None = None
+    confidence: float = 0.0
+    candidates: tuple[TempoCandidate, ...] = ()
+    stable: bool | None = None
+    beats_s: tuple[float, ...] = ()
+    downbeats_s: tuple[float, ...] = ()
+    beats_per_bar: int | None = None
+
+    def within(self, start_s: float, stop_s: float) -> Rhythm:
+        """The same with the beats of a stretch of the song only."""
+        beats, bars = (
+            tuple(time_s for time_s in times if start_s <= time_s <= stop_s)
+            for times in (self.beats_s, self.downbeats_s)
+        )
+        return replace(self, beats_s=beats, downbeats_s=bars)
+
+
+def find_rhythm(
+    heard: Onsets, tempi: Tempogram, harmony: Chroma, options: AnalysisOptions
+) -> Rhythm:
+    """Rhythm of one song, from features without batch axes.
+
+    Args:
+        heard: onsets of what carries the rhythm.
+        tempi: their tempogram.
+        harmony: chroma of what carries the harmony.
+        options: what is known beforehand.
+    """
+    pulse = find_pulse(heard, tempi)
+    if pulse is None:
+        return Rhythm()
+    weighed = _weigh(heard, tempi, harmony, pulse, options)
+    if not weighed.metres:
+        narrowed = _within_range(tempi, options.tempo_range_bpm)
+        pulse = find_pulse(heard, narrowed) or pulse
+        weighed = _weigh(heard, narrowed, harmony, pulse, options)
+    if not weighed.metres:
+        return Rhythm()
+    share = _shares(weighed, options)
+    best = weighed.metres[int(share.argmax())]
+    candidates = _tempo_candidates(weighed, share)
+    clarity = float(np.clip((pulse.strength - _FAINT) / (_STRONG - _FAINT), 0, 1))
+    beats, bars = _times(pulse, best, heard.frames)
+    return Rhythm(
+        tempo_bpm=60 / float(np.median(np.diff(beats))) if len(beats) > 1 else None,
+        confidence=candidates[0].score * clarity * min(1.0, pulse.coherence),
+        candidates=candidates,
+        stable=pulse.steady,
+        beats_s=tuple(beats.tolist()),
+        downbeats_s=tuple(bars.tolist()),
+        beats_per_bar=best.beats_per_bar,
+    )
+
+
+def _weigh(
+    heard: Onsets, tempi: Tempogram, harmony: Chroma, pulse: Pulse, options: AnalysisOptions
+) -> Weighed:
+    felt = np.log(tempi.strength.mean(dim=-1).cpu().double().numpy() + 1e-9)
+    return weigh(
+        streams(heard, harmony),
+        pulse.instants,
+        (tempi.tempi_bpm.cpu().double().numpy(), felt - felt.max()),
+        options.tempo_range_bpm,
+        (3, 4) if options.beats_per_bar is None else (options.beats_per_bar,),
+    )
+
+
+def _within_range(tempi: Tempogram, tempo_range_bpm: tuple[float, float]) -> Tempogram:
+    lowest, highest = tempo_range_bpm
+    outside = (tempi.tempi_bpm < lowest) | (tempi.tempi_bpm > highest)
+    return replace(tempi, strength=torch.where(outside[:, None], 0.0, tempi.strength))
+
+
+def _shares(weighed: Weighed, options: AnalysisOptions) -> Array:
+    """How likely each hypothesis is, adding up to 1."""
+    scores = metre_scores(weighed.evidence)
+    if options.tempo_hint_bpm is not None:
+        tempi = np.array([metre.beats.tempo_bpm for metre in weighed.metres])
+        octaves = np.log2(tempi / options.tempo_hint_bpm)
+        scores = scores - 0.5 * np.square(octaves / _HINT_OCTAVES)
+    share = np.exp(scores - scores.max())
+    return np.asarray(share / share.sum())
+
+
+def _tempo_candidates(weighed: Weighed, share: Array) -> tuple[TempoCandidate, ...]:
+    total: dict[float, float] = {}
+    for metre, part in zip(weighed.metres, share, strict=True):
+        tempo_bpm = metre.beats.tempo_bpm
+        total[tempo_bpm] = total.get(tempo_bpm, 0.0) + float(part)
+    # The tempo of the best hypothesis leads, even where another has more hypotheses behind it.
+    leading = weighed.metres[int(share.argmax())].beats.tempo_bpm
+    order = sorted(total, key=lambda tempo_bpm: (tempo_bpm != leading, -total[tempo_bpm]))
+    return tuple(TempoCandidate(tempo_bpm, total[tempo_bpm]) for tempo_bpm in order[:_CANDIDATES])
+
+
+def _times(pulse: Pulse, metre: Metre, frames: int) -> tuple[Array, Array]:
+    """Beats and downbeats in seconds, from the first frame to the last."""
+    index, at = _all_beats(pulse, metre.beats, frames)
+    times = at / FRAME_RATE_HZ + _LATENCY_S
+    return times, times[(index - metre.first) % metre.beats_per_bar == 0]
+
+
+def _all_beats(pulse: Pulse, beats: Beats, frames: int) -> tuple[Indices, Array]:
+    # The pulse covers the song, give or take a period on either side of it.
+    reach = len(pulse.instants) + 2
+    index = np.arange(int(-4 / beats.level) - 1, int(reach / beats.level) + 1)
+    at = instants(pulse.instants, beats.offset + index * beats.level)
+    inside = (at >= 0) & (at <= frames - 1)
+    return index[inside], at[inside]
