@@ -37,13 +37,14 @@ if TYPE_CHECKING:
 
     from benchmarks.corpus.song import Truth
     from mashup_worker.analysis.arrays import Array
+    from mashup_worker.analysis.chroma import Chroma
 
 WEIGHTS = Path(metre.__file__).with_name("weights.json")
 FIRST_SEED = 1000
 """Seeds below are for measuring."""
 
 _HIDDEN = 24
-_EPOCHS = 200
+_EPOCHS = 500
 _NOISE = 0.1
 _KEY_DECAY = 0.01
 _PITCH_CLASSES = {name: i for i, name in enumerate(keys.TONICS)} | {
@@ -76,7 +77,7 @@ def examples_of(sounds: Mapping[str, torch.Tensor], truth: Truth, seed: int) -> 
     views = [Parts.of_mix(mix), Parts.of_stems(sounds), Parts.of_mix(torch.as_tensor(remix))]
     length = len(mix)
     start, stop = int(rng.uniform(0, 0.3) * length), int(rng.uniform(0.6, 0.95) * length)
-    excerpt = Parts.of_mix(mix[start:stop])
+    excerpt = _harmony(Parts.of_mix(mix[start:stop]))
     return [
         *(_example(view, truth) for view in views),
         Example(np.zeros((0, 0)), np.zeros(0, bool), _key_evidence(excerpt), _key(truth)),
@@ -87,8 +88,8 @@ def _example(parts: Parts, truth: Truth) -> Example:
     heard = onsets(parts.rhythm)
     tempi = tempogram(heard.groups, FRAME_RATE_HZ)
     pulse = find_pulse(heard, tempi)
-    harmony = chroma(for_chroma(parts.harmony))
-    nothing = Example(np.zeros((0, 0)), np.zeros(0, bool), _key_evidence(parts), _key(truth))
+    harmony = _harmony(parts)
+    nothing = Example(np.zeros((0, 0)), np.zeros(0, bool), _key_evidence(harmony), _key(truth))
     if pulse is None:
         return nothing
     felt = np.log(tempi.strength.mean(dim=-1).double().numpy() + 1e-9)
@@ -113,8 +114,11 @@ def _is_right(pulse: Array, one: metre.Metre, truth: Truth) -> bool:
     return abs(float(np.median((away + bar_s / 2) % bar_s - bar_s / 2))) < 0.05
 
 
-def _key_evidence(parts: Parts) -> dict[str, Array]:
-    harmony = chroma(for_chroma(parts.harmony))
+def _harmony(parts: Parts) -> Chroma:
+    return chroma(for_chroma(parts.harmony))
+
+
+def _key_evidence(harmony: Chroma) -> dict[str, Array]:
     treble, bass = harmony.treble.double().numpy(), harmony.bass.double().numpy()
     return {name: keys.evidence(treble, bass, name) for name in keys.PROFILES}
 

@@ -34,9 +34,9 @@ onset strength with a standard deviation of 1."""
 _CENTRE_BPM, _WIDTH_OCTAVES = 120.0, 0.9
 _CANDIDATES = 5
 _SLOWEST_BPM = 50.0
-_SURE_COHERENCE, _STEADY_COHERENCE = 0.8, 0.4
 _STEADY_RESIDUAL_S = 0.020
-_STEADY_DRIFT_S = 0.040
+_STEADY_SHARE = 0.7
+_SOFT_COHERENCE, _SOFT_SHARE = 0.9, 0.4
 _WANDER = 0.25
 _SMOOTHED_BEATS = 4
 
@@ -69,8 +69,9 @@ def find_pulse(heard: Onsets, rhythm: Tempogram) -> Pulse | None:
         return None
     smooth = smooth / smooth.std()
     period, coherence = _best_period(heard, rhythm, smooth)
-    line = _steadiest_line(smooth, period)
-    if line is not None and _is_steady(line, coherence):
+    tracked = track(smooth, period).astype(np.float64)
+    line = _steadiest_line(smooth, period, tracked)
+    if line is not None and _is_steady(line, coherence, smooth, tracked):
         exact = with_exact_period(line, heard.groups.cpu().double().numpy())
         instants, steady = exact.instants(len(smooth)), True
     else:
@@ -102,9 +103,8 @@ def _candidates(rhythm: Tempogram) -> list[tuple[float, float]]:
     return [(float(rhythm.tempi_bpm[i]), float(felt[i])) for i in best]
 
 
-def _steadiest_line(strength: Array, period: float) -> Line | None:
+def _steadiest_line(strength: Array, period: float, tracked: Array) -> Line | None:
     """A line from tracked beats or from the best constant phase, whichever meets more onsets."""
-    tracked = track(strength, period).astype(np.float64)
     starts = [beats for beats in (tracked, best_phase(strength, period)) if len(beats) > 2]
     lines = [fit_line(strength, beats, period) for beats in starts]
     return max(
@@ -114,14 +114,16 @@ def _steadiest_line(strength: Array, period: float) -> Line | None:
     )
 
 
-def _is_steady(line: Line, coherence: float) -> bool:
-    if coherence >= _SURE_COHERENCE:
+def _is_steady(line: Line, coherence: float, strength: Array, tracked: Array) -> bool:
+    """Whether onsets lie on the line, and beats that are free to move find hardly more of them.
+
+    Bowed strings begin too softly for either; a song that is all in one phase is steady too.
+    """
+    on_line = _mean_strength(strength, line.instants(len(strength)))
+    share = on_line / max(_mean_strength(strength, tracked), 1e-9)
+    if line.residual <= _STEADY_RESIDUAL_S * FRAME_RATE_HZ and share >= _STEADY_SHARE:
         return True
-    return (
-        coherence >= _STEADY_COHERENCE
-        and line.residual <= _STEADY_RESIDUAL_S * FRAME_RATE_HZ
-        and line.drift <= _STEADY_DRIFT_S * FRAME_RATE_HZ
-    )
+    return coherence >= _SOFT_COHERENCE and share >= _SOFT_SHARE
 
 
 def _mean_strength(strength: Array, instants: Array) -> float:

@@ -24,6 +24,9 @@ _LEAD = 19
 
 _METER_CELLS = 10
 
+_LEAST_SCORE = 0.005
+"""Candidates below it would show a score of nothing."""
+
 _COLUMNS = {
     "tempo": 17,
     "sure": 4,
@@ -118,14 +121,25 @@ def block(name: str, analysis: Fields, note: str = "", *, verbose: bool = False)
 
 
 def _details(analysis: Fields) -> list[tuple[str, Text]]:
-    tempi = (f"{c['tempo_bpm']:.2f} ({c['score']:.2f})" for c in analysis["tempo_candidates"])
-    keys = (f"{c['key']} {c['camelot']} ({c['score']:.2f})" for c in analysis["key_candidates"])
+    tempi = [
+        f"{one['tempo_bpm']:.2f} ({one['score']:.2f})"
+        for one in analysis["tempo_candidates"]
+        if one["score"] >= _LEAST_SCORE
+    ]
+    keys = [
+        f"{one['key']} {one['camelot']} ({one['score']:.2f})"
+        for one in analysis["key_candidates"]
+        if one["score"] >= _LEAST_SCORE
+    ]
     tuning = analysis["tuning_cents"]
     return [
         ("tempi", _joined(tempi)),
-        ("keys", _joined(list(keys)[:6])),
+        ("keys", _joined(keys[:6])),
         ("key profile", Text(analysis["key_profile"] or NOTHING)),
-        ("tuning", Text(NOTHING if tuning is None else f"{tuning:+.0f} cents from A = 440 Hz")),
+        (
+            "tuning",
+            Text(NOTHING if tuning is None else f"{round(tuning):+d} cents from A = 440 Hz"),
+        ),
     ]
 
 
@@ -165,7 +179,7 @@ def _meter(share: float) -> Text:
     filled = round(share * _METER_CELLS)
     colour = "green" if share >= 0.6 else "yellow" if share >= 0.3 else "red"
     text = Text().append("━" * filled, colour)
-    text.append("━" * (_METER_CELLS - filled), "bright_black")
+    text.append("┄" * (_METER_CELLS - filled), "bright_black")
     return text.append(f" {_percent(share)}", "dim")
 
 

@@ -151,7 +151,7 @@ def draw_chroma(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
     if analysis.key is not None:
         facts = [f"confidence {analysis.key_confidence:.0%}", f"profile {analysis.key_profile}"]
     if analysis.tuning_cents is not None:
-        facts.append(f"tuning {analysis.tuning_cents:+.0f} cents")
+        facts.append(f"tuning {round(analysis.tuning_cents):+d} cents")
     style.aside(axes, ", ".join(facts))
 
 

@@ -1,0 +1,181 @@
+"""Tempo, beats and bars of music whose beats are known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import mir_eval
+import numpy as np
+import pytest
+import torch
+
+from mashup_worker.analysis.result import AnalysisOptions
+from mashup_worker.analysis.rhythm import Rhythm
+from mashup_worker.audio.signal import Audio
+from mashup_worker.pipelines import analyze
+from tests.unit.music import RATE_HZ, beats_along, click, drums, even_beats, placed, song
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+
+def rhythm(audio: Audio, **known: object) -> Rhythm:
+    got = analyze.rhythm(audio, AnalysisOptions(**known))  # type: ignore[arg-type]
+    consistent(got)
+    return got
+
+
+def consistent(got: Rhythm) -> None:
+    """What holds of every rhythm."""
+    beats, bars = np.array(got.beats_s), np.array(got.downbeats_s)
+    assert (np.diff(beats) > 0).all()
+    assert set(got.downbeats_s) <= set(got.beats_s)
+    assert 0 <= got.confidence <= 1
+    if got.tempo_bpm is None:
+        return
+    assert got.beats_per_bar in (3, 4)
+    assert got.candidates[0].tempo_bpm == pytest.approx(got.tempo_bpm, rel=0.02)
+    scores = [one.score for one in got.candidates]
+    assert sum(scores) <= 1 + 1e-6
+    if len(bars) > 1:
+        place = np.searchsorted(beats, bars)
+        assert (np.diff(place) == got.beats_per_bar).all()
+
+
+def f_measure(true_s: Sequence[float] | Array, found_s: Sequence[float] | Array) -> float:
+    true, found = np.asarray(true_s), np.asarray(found_s)
+    inside = found[(found > true[0] - 0.2) & (found < true[-1] + 0.2)]
+    return float(mir_eval.beat.f_measure(true, inside)) if len(inside) else 0.0
+
+
+@pytest.mark.parametrize("tempo_bpm", [76.0, 92.5, 104.0, 118.3, 128.0, 140.0, 165.0])
+def test_four_four(tempo_bpm: float) -> None:
+    beats_s = even_beats(tempo_bpm, 40)
+    got = rhythm(song(beats_s, 40))
+    assert got.tempo_bpm == pytest.approx(tempo_bpm, abs=0.02)
+    assert got.stable
+    assert got.beats_per_bar == 4
+    assert f_measure(beats_s, got.beats_s) > 0.97
+    assert f_measure(beats_s[::4], got.downbeats_s) > 0.9
+
+
+def test_beats_are_neither_early_nor_late() -> None:
+    beats_s = even_beats(112, 30)
+    found = np.array(rhythm(song(beats_s, 30)).beats_s)
+    off = [found[np.abs(found - beat_s).argmin()] - beat_s for beat_s in beats_s]
+    assert abs(float(np.median(off))) < 0.010
+
+
+@pytest.mark.parametrize("tempo_bpm", [100.0, 132.0, 156.0])
+def test_a_waltz_has_bars_of_three(tempo_bpm: float) -> None:
+    beats_s = even_beats(tempo_bpm, 40)
+    got = rhythm(song(beats_s, 40, beats_per_bar=3))
+    assert got.tempo_bpm == pytest.approx(tempo_bpm, abs=0.02)
+    assert got.beats_per_bar == 3
+    assert f_measure(beats_s[::3], got.downbeats_s) > 0.9
+
+
+CHANGING = {
+    "step": [100.0] * 45 + [108.0] * 51,
+    "accelerando": np.linspace(95, 125, 96).tolist(),
+    "ritardando": np.linspace(140, 110, 112).tolist(),
+    "swaying": (110 + 6 * np.sin(np.arange(112) / 9)).tolist(),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGING)
+def test_a_tempo_that_changes_is_not_stable_and_beats_follow(kind: str) -> None:
+    beats_s = beats_along(CHANGING[kind])
+    got = rhythm(song(beats_s, float(beats_s[-1]) + 0.6))
+    assert got.stable is False
+    assert f_measure(beats_s, got.beats_s) >= 0.9
+    assert got.tempo_bpm is not None
+    assert min(CHANGING[kind]) <= got.tempo_bpm <= max(CHANGING[kind])
+
+
+def test_silence_before_a_wandering_tempo_leaves_its_median() -> None:
+    tempi = np.linspace(95, 125, 80)
+    beats_s = beats_along(tempi.tolist(), start_s=60.0)
+    got = rhythm(song(beats_s, float(beats_s[-1]) + 0.6))
+    assert got.tempo_bpm is not None
+    assert 105 < got.tempo_bpm < 115
+
+
+@pytest.mark.parametrize("tempo_bpm", [80.0, 124.0])
+@pytest.mark.parametrize("times", [0.5, 1.0, 2.0])
+def test_a_hint_picks_half_or_double(tempo_bpm: float, times: float) -> None:
+    audio = song(even_beats(tempo_bpm, 30), 30)
+    # A hint is a hint: 4 % off.
+    hint_bpm = tempo_bpm * times * 1.04
+    got = rhythm(audio, tempo_hint_bpm=hint_bpm, tempo_range_bpm=(30.0, 300.0))
+    assert got.tempo_bpm == pytest.approx(tempo_bpm * times, abs=0.05)
+
+
+RANGES = [(90.0, 100.0), (100.0, 110.0), (125.0, 130.0), (120.0, 128.0), (60.0, 64.0)]
+RANGES += [(30.0, 40.0), (30.0, 33.0), (42.0, 50.0), (200.0, 300.0), (255.0, 300.0), (123.0, 123.9)]
+
+
+@pytest.mark.parametrize("range_bpm", RANGES)
+def test_no_tempo_lies_outside_its_range(range_bpm: tuple[float, float]) -> None:
+    steady = song(even_beats(124, 30), 30)
+    changing = beats_along(np.linspace(95, 125, 55).tolist())
+    for audio in (steady, song(changing, float(changing[-1]) + 0.6)):
+        got = rhythm(audio, tempo_range_bpm=range_bpm)
+        named = [one.tempo_bpm for one in got.candidates]
+        for bpm in [*named, *([] if got.tempo_bpm is None else [got.tempo_bpm])]:
+            assert range_bpm[0] <= bpm <= range_bpm[1]
+        if got.tempo_bpm is None:
+            assert got.beats_s == got.downbeats_s == got.candidates == ()
+
+
+@pytest.mark.parametrize(("range_bpm", "wanted_bpm"), [((120, 128), 124), ((55, 70), 62)])
+def test_a_range_with_the_tempo_in_it_gives_it(
+    range_bpm: tuple[float, float], wanted_bpm: float
+) -> None:
+    got = rhythm(song(even_beats(124, 30), 30), tempo_range_bpm=range_bpm)
+    assert got.tempo_bpm == pytest.approx(wanted_bpm, abs=0.02)
+
+
+@pytest.mark.parametrize("forced", [3, 4])
+@pytest.mark.parametrize("true", [3, 4])
+def test_beats_a_bar_can_be_told(true: int, forced: int) -> None:
+    got = rhythm(song(even_beats(120, 25), 25, beats_per_bar=true), beats_per_bar=forced)
+    assert got.beats_per_bar == forced
+    assert len(got.downbeats_s) == pytest.approx(len(got.beats_s) / forced, abs=1)
+
+
+@pytest.mark.parametrize("start_s", [5.0, 20.0, 40.0])
+def test_leading_silence_changes_nothing(start_s: float) -> None:
+    beats_s = even_beats(110, 30 + start_s, start_s)
+    got = rhythm(song(beats_s, 30 + start_s))
+    assert got.tempo_bpm == pytest.approx(110, abs=0.02)
+    assert f_measure(beats_s, got.beats_s) > 0.95
+    assert f_measure(beats_s[::4], got.downbeats_s) > 0.9
+
+
+@pytest.mark.parametrize("tempo_bpm", [60.0, 120.0])
+def test_a_metronome_has_its_tempo(tempo_bpm: float) -> None:
+    beats_s = even_beats(tempo_bpm, 30)
+    clicks = Audio(placed(click(), beats_s, 30, RATE_HZ)[None], RATE_HZ)
+    got = rhythm(clicks, tempo_hint_bpm=tempo_bpm)
+    assert got.tempo_bpm == pytest.approx(tempo_bpm, abs=0.02)
+    assert f_measure(beats_s, got.beats_s) > 0.97
+
+
+def test_clear_drums_are_surer_than_noise() -> None:
+    noise = torch.randn(1, 30 * RATE_HZ, generator=torch.Generator().manual_seed(1))
+    unclear = rhythm(Audio(0.1 * noise, RATE_HZ))
+    clear = rhythm(Audio(drums(even_beats(120, 30), 4, 30)[None], RATE_HZ))
+    assert unclear.confidence < 0.3 < clear.confidence
+
+
+def test_within_keeps_beats_of_a_stretch() -> None:
+    whole = Rhythm(120.0, 1.0, (), True, (0.5, 1.0, 1.5, 2.0), (0.5, 2.0), 3)
+    got = whole.within(0.9, 2.0)
+    assert got.beats_s == (1.0, 1.5, 2.0)
+    assert got.downbeats_s == (2.0,)
+    assert got.tempo_bpm == 120.0
