@@ -27,6 +27,8 @@ _LATENCY_S = 0.005
 _HINT_OCTAVES = 0.12
 _CANDIDATES = 5
 _FAINT, _STRONG = 0.15, 0.9
+_EDGE_FRAMES = 2.5
+"""A beat at the very start or end may come out this far beyond it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +143,7 @@ def _tempo_candidates(weighed: Weighed, share: Array) -> tuple[TempoCandidate, .
 def _times(pulse: Pulse, metre: Metre, frames: int) -> tuple[Array, Array]:
     """Beats and downbeats in seconds, from the first frame to the last."""
     index, at = _all_beats(pulse, metre.beats, frames)
-    times = at / FRAME_RATE_HZ + _LATENCY_S
+    times = np.maximum(at / FRAME_RATE_HZ + _LATENCY_S, 0.0)
     return times, times[(index - metre.first) % metre.beats_per_bar == 0]
 
 
@@ -150,5 +152,5 @@ def _all_beats(pulse: Pulse, beats: Beats, frames: int) -> tuple[Indices, Array]
     reach = len(pulse.instants) + 2
     index = np.arange(int(-4 / beats.level) - 1, int(reach / beats.level) + 1)
     at = instants(pulse.instants, beats.offset + index * beats.level)
-    inside = (at >= 0) & (at <= frames - 1)
+    inside = (at > -_EDGE_FRAMES) & (at < frames - 1 + _EDGE_FRAMES)
     return index[inside], at[inside]

@@ -37,6 +37,9 @@ FLAT_NAMES = ("C", "D♭", "D", "E♭", "E", "F", "G♭", "G", "A♭", "A", "B�
 KEYS_WITH_FLATS = ("F major", "D minor", "G minor", "C minor", "F minor")
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 
+LEAST_SCORE = 0.02
+"""Tempi less likely than this would only clutter the picture."""
+
 LOWEST_SHOWN_LUFS = -60.0
 
 
@@ -117,7 +120,7 @@ def _draw_tempo(axes: Axes, analysis: Analysis) -> None:
         axes.plot(beats_s[4:-4], np.log2(local_bpm), color=style.ACCENT, linewidth=1.8)
     else:
         axes.axhline(np.log2(analysis.tempo_bpm), color=style.ACCENT, linewidth=1.6)
-    others = [one.tempo_bpm for one in analysis.tempo_candidates]
+    others = [one.tempo_bpm for one in analysis.tempo_candidates if one.score >= LEAST_SCORE]
     others = [t for t in others if abs(np.log2(t / analysis.tempo_bpm)) > 0.02]
     levels = [np.log2(t) for t in (analysis.tempo_bpm, *others)]
     named = style.spread(levels, 0.2)

@@ -141,9 +141,7 @@ def test_onsets_peak_where_those_of_librosa_do() -> None:
 
 
 @pytest.mark.parametrize(("sound", "group"), [(kick, "low"), (click, "mid+high"), (hat, "top")])
-def test_sounds_show_in_their_register(
-    sound: Callable[[], torch.Tensor], group: str
-) -> None:
+def test_sounds_show_in_their_register(sound: Callable[[], torch.Tensor], group: str) -> None:
     accents = onsets(placed(sound(), [0.5, 1.0, 1.5], 2, RATE_HZ)).groups
     totals = dict(zip(GROUPS, accents.sum(dim=1).tolist(), strict=True))
     assert max(totals, key=lambda name: totals[name]) in group.split("+")

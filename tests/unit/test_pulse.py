@@ -126,6 +126,7 @@ def test_humanised_clicks_have_the_exact_tempo() -> None:
 
 CHANGING = {
     "step": [100.0] * 45 + [108.0] * 50,
+    "leap": [100.0] * 45 + [120.0] * 55,
     "accelerando": np.linspace(95, 125, 100).tolist(),
     "ritardando": np.linspace(140, 110, 110).tolist(),
     "swaying": (110 + 6 * np.sin(np.arange(110) / 9)).tolist(),

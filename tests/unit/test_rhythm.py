@@ -63,11 +63,21 @@ def test_four_four(tempo_bpm: float) -> None:
     assert f_measure(beats_s[::4], got.downbeats_s) > 0.9
 
 
-def test_beats_are_neither_early_nor_late() -> None:
-    beats_s = even_beats(112, 30)
+@pytest.mark.parametrize("tempo_bpm", [80.0, 100.0, 112.0, 120.0, 128.0])
+def test_beats_are_neither_early_nor_late(tempo_bpm: float) -> None:
+    beats_s = even_beats(tempo_bpm, 30)
     found = np.array(rhythm(song(beats_s, 30)).beats_s)
     off = [found[np.abs(found - beat_s).argmin()] - beat_s for beat_s in beats_s]
     assert abs(float(np.median(off))) < 0.010
+
+
+@pytest.mark.parametrize("tempo_bpm", [90.0, 100.0, 120.0, 128.0])
+def test_a_drum_loop_has_its_beats_on_kicks_and_snares(tempo_bpm: float) -> None:
+    beats_s = even_beats(tempo_bpm, 30)
+    room = 0.003 * torch.randn(30 * RATE_HZ, generator=torch.Generator().manual_seed(3))
+    got = rhythm(Audio((drums(beats_s, 4, 30) + room)[None], RATE_HZ))
+    assert got.tempo_bpm == pytest.approx(tempo_bpm, abs=0.02)
+    assert f_measure(beats_s, got.beats_s) > 0.95
 
 
 @pytest.mark.parametrize("tempo_bpm", [100.0, 132.0, 156.0])
@@ -81,6 +91,7 @@ def test_a_waltz_has_bars_of_three(tempo_bpm: float) -> None:
 
 CHANGING = {
     "step": [100.0] * 45 + [108.0] * 51,
+    "leap": [100.0] * 45 + [120.0] * 55,
     "accelerando": np.linspace(95, 125, 96).tolist(),
     "ritardando": np.linspace(140, 110, 112).tolist(),
     "swaying": (110 + 6 * np.sin(np.arange(112) / 9)).tolist(),

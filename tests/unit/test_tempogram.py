@@ -19,7 +19,9 @@ def strengths(*shape: int) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(5))
 
 
-def slow(groups: np.ndarray[tuple[int, ...], np.dtype[np.float64]], tempo: Tempogram) -> list[float]:
+def slow(
+    groups: np.ndarray[tuple[int, ...], np.dtype[np.float64]], tempo: Tempogram
+) -> list[float]:
     """The tempogram's first, middle and last frames by plain sums, all tempi of each in a row."""
     window, hop = 160, 20
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)

@@ -1,0 +1,55 @@
+"""The analysis is right about songs whose tempo, beats, bars and key are known.
+
+A small part of `benchmarks.analysis`, with room for a song or two that go the other way.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.analysis import MIX, STEMS, Measured, analyse, measure, sample_songs
+from benchmarks.corpus.scores import Summary, summary
+
+SEEDS = range(500, 510)
+
+
+@pytest.fixture(scope="module")
+def generated() -> list[Measured]:
+    return measure("bandstand", SEEDS)
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Measured]:
+    return [one for song in sample_songs() for one in analyse(song)]
+
+
+def of(measured: list[Measured], view: str) -> Summary:
+    return summary([one.score for one in measured if one.view == view])
+
+
+@pytest.mark.parametrize("view", [MIX, STEMS])
+def test_most_generated_songs_are_right(generated: list[Measured], view: str) -> None:
+    got = of(generated, view)
+    assert got.songs == len(SEEDS)
+    assert got.tempo_exact >= 0.7
+    assert got.tempo_level >= 0.9
+    assert got.beat_f_mean >= 0.85
+    assert got.downbeat_right >= 0.6
+    assert got.meter_right >= 0.8
+    assert got.key_exact >= 0.7
+    assert got.tuning_error_cents is not None
+    assert got.tuning_error_cents <= 5
+    assert got.beat_offset_s is not None
+    assert abs(got.beat_offset_s) <= 0.010
+
+
+@pytest.mark.parametrize("view", [MIX, STEMS])
+def test_the_sample_songs_are_all_right(samples: list[Measured], view: str) -> None:
+    scores = [one.score for one in samples if one.view == view]
+    assert len(scores) >= 3
+    for score in scores:
+        assert score.tempo_exact
+        assert score.key_exact
+        assert score.meter_right
+        assert score.downbeat_right
+        assert score.beat_f > 0.95
