@@ -27,6 +27,7 @@ from mashup_worker.analysis.pulse import find_pulse
 from mashup_worker.analysis.result import NOTHING_KNOWN
 from mashup_worker.analysis.streams import streams
 from mashup_worker.analysis.tempogram import tempogram
+from mashup_worker.analysis.weights import HIGHEST_EVIDENCE
 from mashup_worker.pipelines.analyze import for_chroma
 from mashup_worker.pipelines.listening import Ear, Parts
 
@@ -44,8 +45,10 @@ FIRST_SEED = 1000
 """Seeds below are for measuring."""
 
 _HIDDEN = 24
-_EPOCHS = 500
-_NOISE = 0.1
+_STEPS = 4000
+_SONGS_PER_STEP = 128
+_NOISE = 0.2
+_MISSING = 0.15
 _KEY_DECAY = 0.01
 _PITCH_CLASSES = {name: i for i, name in enumerate(keys.TONICS)} | {
     "C#": 1, "D#": 3, "F#": 6, "G#": 8, "A#": 10, "Cb": 11,
@@ -164,12 +167,12 @@ def fit_metre(examples: Sequence[Example], seed: int = 0) -> dict[str, Any]:
     torch.manual_seed(seed)
     usable = [one for one in examples if one.right.any()]
     rows = torch.tensor(np.concatenate([one.metres for one in usable])).float()
-    right = torch.tensor(np.concatenate([one.right for one in usable]))
-    song = torch.repeat_interleave(
-        torch.arange(len(usable)), torch.tensor([len(one.right) for one in usable])
-    )
     mean, scale = rows.mean(dim=0), rows.std(dim=0) + 1e-3
-    rows = (rows - mean) / scale
+    rows = ((rows - mean) / scale).clamp(-HIGHEST_EVIDENCE, HIGHEST_EVIDENCE)
+    songs = [
+        (part, torch.tensor(one.right))
+        for part, one in zip(rows.split([len(one.right) for one in usable]), usable, strict=True)
+    ]
     linear = torch.nn.Linear(rows.shape[1], 1, bias=False)
     hidden = torch.nn.Linear(rows.shape[1], _HIDDEN)
     out = torch.nn.Linear(_HIDDEN, 1, bias=False)
@@ -177,9 +180,12 @@ def fit_metre(examples: Sequence[Example], seed: int = 0) -> dict[str, Any]:
         torch.nn.init.zeros_(start_at_zero)
     parts = torch.nn.ModuleList([linear, hidden, out])
     optimizer = torch.optim.AdamW(parts.parameters(), lr=5e-3, weight_decay=0.1)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _EPOCHS)
-    for _ in range(_EPOCHS):
-        noisy = rows + _NOISE * torch.randn_like(rows)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _STEPS)
+    for _ in range(_STEPS):
+        chosen = [songs[i] for i in torch.randint(len(songs), (_SONGS_PER_STEP,)).tolist()]
+        song = torch.cat([torch.full((len(right),), i) for i, (_, right) in enumerate(chosen)])
+        right = torch.cat([right for _, right in chosen])
+        noisy = torch.cat([_blurred(part) for part, _ in chosen])
         dropped = torch.nn.functional.dropout(torch.tanh(hidden(noisy)), 0.2)
         scores = (linear(noisy) + out(dropped))[:, 0]
         loss = (_log_sums(scores, song) - _log_sums(scores[right], song[right])).mean()
@@ -196,6 +202,12 @@ def fit_metre(examples: Sequence[Example], seed: int = 0) -> dict[str, Any]:
         "out": out.weight[0],
     }
     return {name: _rounded(tensor.tolist()) for name, tensor in tensors.items()}
+
+
+def _blurred(evidence: torch.Tensor) -> torch.Tensor:
+    """Evidence with noise, and with some features missing: no song must hang on a few of them."""
+    kept = (torch.rand(evidence.shape[1]) >= _MISSING).float()
+    return (evidence + _NOISE * torch.randn_like(evidence)) * kept
 
 
 def _log_sums(scores: torch.Tensor, song: torch.Tensor) -> torch.Tensor:

@@ -144,11 +144,9 @@ class _Seen:
         self.third = self._between(heard, pulse, position, 3)
         self.quarter = self._between(heard, pulse, position, 4)
         edges = beats.offset + (np.arange(-1, count + 1)) * beats.level
-        self.chord, self.bass, self.level = _changes(heard, instants(pulse, edges))
+        self.chord, self.bass = _changes(heard, instants(pulse, edges))
         self.half_chord = _changes(heard, instants(pulse, edges + beats.level / 2))[0]
-        self.rows = np.clip(
-            standardised(np.concatenate([self.on, [self.chord, self.bass, self.level]])), -3, 3
-        )
+        self.rows = np.clip(standardised(np.concatenate([self.on, [self.chord, self.bass]])), -3, 3)
         self.half_rows = np.clip(standardised(self.half), -3, 3)
 
     @staticmethod
@@ -198,10 +196,10 @@ class _Seen:
         return float(once + twice) / 2
 
 
-def _changes(heard: Streams, edges: Array) -> tuple[Array, Array, Array]:
-    """How much chords and bass change at each inner edge, and the level that follows it."""
+def _changes(heard: Streams, edges: Array) -> tuple[Array, Array]:
+    """How much chords and bass change at each inner edge."""
     treble, bass = heard.pitches(edges)
-    return _distance(treble), _distance(bass), np.log(treble.sum(axis=0)[1:] + 1e-3)
+    return _distance(treble), _distance(bass)
 
 
 def _distance(chroma: Array) -> Array:
@@ -211,7 +209,7 @@ def _distance(chroma: Array) -> Array:
     return np.asarray(1 - (before * after).sum(axis=0) / np.maximum(norms, 1e-9))
 
 
-_HEARD = (*STROKES, "chord", "bass", "level")
+_HEARD = (*STROKES, "chord", "bass")
 _LEVEL = (
     "octaves",
     "octaves²",

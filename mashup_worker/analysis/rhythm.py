@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.onsets import Onsets
     from mashup_worker.analysis.tempogram import Tempogram
 
-_LATENCY_S = 0.005
+_LATENCY_S = 0.010
 """How much earlier than a sound's start its flux has its peak: the window hears it coming."""
 
 _HINT_OCTAVES = 0.12

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _FILE = "weights.json"
 
+HIGHEST_EVIDENCE = 3.0
+"""Figures further out than so many standard deviations say no more than these."""
+
 
 @lru_cache(maxsize=1)
 def _weights() -> dict[str, Any]:
@@ -41,5 +44,6 @@ def metre_scores(evidence: Array) -> Array:
     """
     fit = _metre()
     row = (evidence - fit["mean"]) / fit["scale"]
+    row = np.clip(row, -HIGHEST_EVIDENCE, HIGHEST_EVIDENCE)
     hidden = np.tanh(row @ fit["hidden"].T + fit["hidden_bias"])
     return np.asarray(row @ fit["linear"] + hidden @ fit["out"])

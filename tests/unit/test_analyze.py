@@ -24,10 +24,12 @@ from mashup_worker.pipelines.analyze import (
 )
 from tests.unit import music
 from tests.unit.audio_fixtures import write
-from tests.unit.music import RATE_HZ, beats_along, even_beats
+from tests.unit.music import RATE_HZ, even_beats
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mashup_worker.pipelines.analyze import OnProgress
 
 TEMPO_BPM, DURATION_S = 118.0, 25.0
 BEATS_S = even_beats(TEMPO_BPM, DURATION_S)
@@ -166,12 +168,6 @@ def test_stems_of_different_rates_are_refused(stems: dict[str, Audio], tmp_path:
         analyze_stem_files(files)
 
 
-def test_no_stems_are_refused() -> None:
-    for analyse in (analyze_stems, analyze_stem_files):
-        with pytest.raises(InvalidInput):
-            analyse({})
-
-
 def test_options_reach_the_analysis(song: Audio) -> None:
     options = AnalysisOptions(tempo_hint_bpm=TEMPO_BPM / 2, beats_per_bar=3, key_profile="edm")
     got = checked(analyze_audio(song, options))
@@ -208,6 +204,10 @@ NOTHING_MUCH = {
     "constant": torch.full((1, 5 * RATE_HZ), 0.3),
     "one impulse": torch.nn.functional.pad(torch.ones(1, 1), (50_000, 50_000)),
     "one click": music.placed(music.click(), [1.5], 5.0, RATE_HZ)[None],
+    "three clicks": music.placed(music.click(), [0.21, 1.73, 2.41], 4.0, RATE_HZ)[None],
+    "clicks at random": music.placed(
+        music.click(), np.random.default_rng(0).uniform(0, 4, 16), 4.0, RATE_HZ
+    )[None],
     "a second of noise": seeded_noise(1),
     "half a second of drums": music.drums(np.array([0.1, 0.4]), 4, 0.5)[None],
     "noise": seeded_noise(20),
@@ -226,8 +226,8 @@ def test_next_to_nothing_never_fails_and_is_not_sure(kind: str, tmp_path: Path) 
     if audio.length_samples:
         unsure(checked(analyze_file(write(tmp_path / "sound.wav", audio))))
     if kind in ("no samples", "silence"):
-        assert got.tempo_bpm is got.key is got.tempo_stable is got.beats_per_bar is None
-        assert got.beats_s == got.tempo_candidates == got.key_candidates == ()
+        assert {got.tempo_bpm, got.tempo_stable, got.beats_per_bar, got.key} == {None}
+        assert not any((got.beats_s, got.tempo_candidates, got.key_candidates))
 
 
 @pytest.mark.parametrize("length", [0, 1, 500, RATE_HZ])
@@ -261,12 +261,6 @@ def test_beats_lie_only_where_there_is_sound(song: Audio, analysis: Analysis) ->
     assert len(got.beats_s) == pytest.approx(len(BEATS_S), abs=1)
 
 
-def test_a_changing_tempo_is_told() -> None:
-    beats_s = beats_along(np.linspace(96, 124, 60).tolist())
-    got = checked(analyze_audio(music.song(beats_s, float(beats_s[-1]) + 0.6)))
-    assert got.tempo_stable is False
-
-
 def test_progress_rises_in_each_stage_and_its_errors_stop_the_work(
     song: Audio, stems: dict[str, Audio], tmp_path: Path
 ) -> None:
@@ -279,10 +273,13 @@ def test_progress_rises_in_each_stage_and_its_errors_stop_the_work(
         if stage == "harmony":
             raise KeyboardInterrupt
 
-    for analyse in (
-        lambda report: analyze_file(path, on_progress=report),
-        lambda report: analyze_stem_files(files, on_progress=report),
-    ):
+    def from_file(report: OnProgress) -> None:
+        analyze_file(path, on_progress=report)
+
+    def from_stems(report: OnProgress) -> None:
+        analyze_stem_files(files, on_progress=report)
+
+    for analyse in (from_file, from_stems):
         seen.clear()
         analyse(lambda stage, share: seen.append((stage, share)))
         assert list(dict.fromkeys(stage for stage, _ in seen)) == ["listen", "harmony", "rhythm"]
@@ -297,12 +294,6 @@ def test_progress_rises_in_each_stage_and_its_errors_stop_the_work(
 def test_limits_hold(song: Audio, tmp_path: Path) -> None:
     with pytest.raises(TooLong):
         analyze_file(write(tmp_path / "song.wav", song), limits=DecodeLimits(max_duration_s=5))
-
-
-def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "song.wav").write_bytes(b"nothing of the kind")
-    with pytest.raises(InvalidInput):
-        analyze_file(tmp_path / "song.wav")
 
 
 @pytest.mark.gpu

@@ -29,7 +29,7 @@ def noise(channels: int, samples: int, seed: int = 1) -> torch.Tensor:
 
 def heard(audio: Audio, block: int = 1 << 18) -> torch.Tensor:
     ear = Ear(audio.rate_hz, audio.channels)
-    for piece in audio.samples.split(block, dim=1):  # type: ignore[no-untyped-call]
+    for piece in audio.samples.split(block, dim=1):
         ear.add(piece)
     return ear.heard()
 
@@ -70,7 +70,7 @@ def test_one_silent_channel_is_no_loss() -> None:
 def test_meters_measure_what_the_loudness_of_the_whole_is() -> None:
     audio = Audio(noise(2, 44_100 * 5), 44_100)
     meters = Meters(44_100, 2, CPU)
-    for piece in audio.samples.split(7_777, dim=1):  # type: ignore[no-untyped-call]
+    for piece in audio.samples.split(7_777, dim=1):
         meters.add(piece)
     levels, whole = meters.levels(), measure(audio)
     assert levels.integrated_lufs == pytest.approx(whole.integrated_lufs, abs=1e-3)

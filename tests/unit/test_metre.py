@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,13 +12,14 @@ from mashup_worker.analysis.chroma import Chroma, chroma
 from mashup_worker.analysis.metre import FEATURES, LEVELS, Weighed, instants, weigh
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ, Onsets, onsets
 from mashup_worker.analysis.streams import STROKES, standardised, streams
+from mashup_worker.analysis.weights import metre_scores
 from mashup_worker.pipelines.analyze import for_chroma
 from tests.unit.music import even_beats, song
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float64]
+    Array = NDArray[np.floating[Any]]
 
 TEMPO_BPM, DURATION_S, START_S = 120.0, 30.0, 0.3
 PULSE = np.arange(START_S, DURATION_S - 0.1, 60 / TEMPO_BPM) * FRAME_RATE_HZ
@@ -180,3 +181,10 @@ def test_constant_rows_become_zero() -> None:
     got = standardised(rows)
     assert got[0].tolist() == [0, 0, 0]
     assert got[1] == pytest.approx([-1.224745, 0, 1.224745])
+
+
+def test_the_weights_are_for_this_evidence() -> None:
+    scores = metre_scores(np.random.default_rng(0).normal(size=(5, len(FEATURES))))
+    assert scores.shape == (5,)
+    assert np.isfinite(scores).all()
+    assert len(set(FEATURES)) == len(FEATURES)

@@ -100,18 +100,20 @@ CHANGING = {
 
 @pytest.mark.parametrize("kind", CHANGING)
 def test_a_tempo_that_changes_is_not_stable_and_beats_follow(kind: str) -> None:
-    beats_s = beats_along(CHANGING[kind])
-    got = rhythm(song(beats_s, float(beats_s[-1]) + 0.6))
+    tempi = CHANGING[kind]
+    beats_s = beats_along(tempi)
+    # The hint leaves the metrical level out of this.
+    middle_bpm = float(np.median(tempi))
+    got = rhythm(song(beats_s, float(beats_s[-1]) + 0.6), tempo_hint_bpm=middle_bpm)
     assert got.stable is False
     assert f_measure(beats_s, got.beats_s) >= 0.9
     assert got.tempo_bpm is not None
-    assert min(CHANGING[kind]) <= got.tempo_bpm <= max(CHANGING[kind])
+    assert min(tempi) <= got.tempo_bpm <= max(tempi)
 
 
 def test_silence_before_a_wandering_tempo_leaves_its_median() -> None:
-    tempi = np.linspace(95, 125, 80)
-    beats_s = beats_along(tempi.tolist(), start_s=60.0)
-    got = rhythm(song(beats_s, float(beats_s[-1]) + 0.6))
+    beats_s = beats_along(CHANGING["accelerando"], start_s=60.0)
+    got = rhythm(song(beats_s, float(beats_s[-1]) + 0.6), tempo_hint_bpm=110)
     assert got.tempo_bpm is not None
     assert 105 < got.tempo_bpm < 115
 
@@ -140,7 +142,20 @@ def test_no_tempo_lies_outside_its_range(range_bpm: tuple[float, float]) -> None
         for bpm in [*named, *([] if got.tempo_bpm is None else [got.tempo_bpm])]:
             assert range_bpm[0] <= bpm <= range_bpm[1]
         if got.tempo_bpm is None:
-            assert got.beats_s == got.downbeats_s == got.candidates == ()
+            assert not got.beats_s + got.downbeats_s
+            assert not got.candidates
+
+
+@pytest.mark.parametrize("kind", ["accelerando", "ritardando", "swaying"])
+def test_a_range_holds_between_candidate_and_median(kind: str) -> None:
+    beats_s = beats_along(CHANGING[kind])
+    audio = song(beats_s, float(beats_s[-1]) + 0.6)
+    free = rhythm(audio)
+    assert free.tempo_bpm is not None
+    border_bpm = (free.tempo_bpm + free.candidates[0].tempo_bpm) / 2
+    for range_bpm in ((55.0, border_bpm), (border_bpm, 200.0)):
+        got = rhythm(audio, tempo_range_bpm=range_bpm)
+        assert got.tempo_bpm is None or range_bpm[0] <= got.tempo_bpm <= range_bpm[1]
 
 
 @pytest.mark.parametrize(("range_bpm", "wanted_bpm"), [((120, 128), 124), ((55, 70), 62)])
