@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mashup_worker.analysis.frames import magnitudes
+from mashup_worker.analysis.frames import as_batch, magnitudes
 from mashup_worker.dsp.hpss import median_filter, soft_mask
 
 RATE_HZ = 11_025
@@ -66,7 +66,7 @@ def chroma(samples: Tensor) -> Chroma:
 
     Shape: `(..., samples)`; leading sizes are a batch.
     """
-    flat = samples.reshape(-1, samples.shape[-1])
+    flat = as_batch(samples)
     width_hz = RATE_HZ / _WINDOW_SAMPLES
     low, high = int(_LOWEST_HZ / width_hz), int(_HIGHEST_HZ / width_hz)
     fine: list[Tensor] = []
@@ -85,7 +85,7 @@ def chroma(samples: Tensor) -> Chroma:
     tuning_cents, clarity = _tuning(leaning)
     folded = _fold(torch.cat(fine, dim=1), tuning_cents)
     lead = samples.shape[:-1]
-    treble, bass = (part.reshape(*lead, 12, -1) for part in folded)
+    treble, bass = (part.reshape(*lead, *part.shape[1:]) for part in folded)
     return Chroma(treble, bass, tuning_cents.reshape(lead), clarity.reshape(lead))
 
 

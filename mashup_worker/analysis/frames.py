@@ -19,6 +19,11 @@ def frame_count(length_samples: int, hop_samples: int) -> int:
     return length_samples // hop_samples + 1
 
 
+def as_batch(samples: Tensor) -> Tensor:
+    """Sounds of any leading sizes as one batch: `(..., samples)` to `(batch, samples)`."""
+    return samples.reshape(samples.shape[:-1].numel(), samples.shape[-1])
+
+
 def magnitudes(
     samples: Tensor,
     window_samples: int,

@@ -59,6 +59,7 @@ _CHORD_S = 1.0
 _SHARPNESS = 8.0
 _HEARD_SHARE = 0.25
 _CLEAR, _VAGUE = 0.35, 0.10
+_ENOUGH_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,10 @@ def estimate_key(harmony: Chroma, profile: KeyProfile = "auto") -> KeyEstimate:
     share = shares[chosen]
     order = np.argsort(-share)
     clarity = float(np.clip((float(harmony.clarity) - _VAGUE) / (_CLEAR - _VAGUE), 0, 1))
+    heard_s = float((treble.sum(axis=0) > 0).sum()) / FRAME_RATE_HZ
     return KeyEstimate(
         candidates=tuple(KeyCandidate(KEYS[i], camelot(KEYS[i]), float(share[i])) for i in order),
-        confidence=float(share[order[0]]) * clarity,
+        confidence=min(1.0, float(share[order[0]])) * clarity * min(1.0, heard_s / _ENOUGH_S),
         profile=chosen,
     )
 

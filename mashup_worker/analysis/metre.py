@@ -27,6 +27,7 @@ rhythms are often felt more than the beat they stand against."""
 _PHASES = 48
 _KEPT_PHASES = 6
 _FEWEST_BEATS = 8
+_BLUR = {-2: 1, -1: 2, 0: 3, 1: 2, 2: 1}
 _FLUX = slice(0, 4)
 _KICK, _SNARE, _ALL = STROKES.index("kick"), STROKES.index("snare"), STROKES.index("all")
 _LOW, _MID, _HIGH, _TOP = range(4)
@@ -119,6 +120,8 @@ def _phases(heard: Streams, pulse: Array, level: float) -> list[float]:
     at = offsets[:, None] + np.arange(count) * level
     strokes = heard.at(instants(pulse, at.ravel()))[_FLUX].reshape(4, *at.shape).mean(axis=2)
     profile = _PHASE_WEIGHTS @ strokes
+    # Strokes are pooled over some frames, so peaks are plateaus: blurred, they peak in the middle.
+    profile = sum(weight * np.roll(profile, k) for k, weight in _BLUR.items())
     peaks = (profile >= np.roll(profile, 1)) & (profile > np.roll(profile, -1))
     best = sorted(np.flatnonzero(peaks), key=lambda i: -profile[i])[:_KEPT_PHASES]
     # Beats lie on twelfths of the pulse: near enough, and each phase is tried once.

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mashup_worker.analysis.frames import magnitudes
+from mashup_worker.analysis.frames import as_batch, magnitudes
 
 RATE_HZ = 22_050
 """Onsets are found in sound at this rate: hi-hats are in it, and it halves the work."""
@@ -69,10 +69,9 @@ def onsets(samples: Tensor) -> Onsets:
     Shape: `(..., samples)`; leading sizes are a batch.
     """
     filters = _filters().to(samples.device)
-    flat = samples.reshape(-1, samples.shape[-1])
     pieces = [
         torch.einsum("ntf,bf->nbt", magnitude, filters)
-        for magnitude, _, _ in magnitudes(flat, _WINDOW_SAMPLES, HOP_SAMPLES)
+        for magnitude, _, _ in magnitudes(as_batch(samples), _WINDOW_SAMPLES, HOP_SAMPLES)
     ]
     bands = torch.cat(pieces, dim=-1)
     bands = F.pad(bands, (0, max(0, _FEWEST_FRAMES - bands.shape[-1])))

@@ -38,6 +38,11 @@ _STEADY_RESIDUAL_S = 0.020
 _STEADY_SHARE = 0.7
 _SOFT_COHERENCE, _SOFT_SHARE = 0.9, 0.4
 _WANDER = 0.25
+_PARTS, _FEWEST_PERIODS, _FAINT_PART = 4, 12, 0.3
+_OTHER_STRENGTH, _OTHER_GAIN = 1.2, 0.8
+_CLOSE = (1.0, 3 / 4, 4 / 3)
+"""Dotted rhythms strike at these ratios without a change of tempo."""
+
 _SMOOTHED_BEATS = 4
 
 
@@ -50,12 +55,14 @@ class Pulse:
         steady: whether they lie on a straight line.
         coherence: how much of the song keeps one phase, 0 to 1.
         strength: mean onset strength at the instants, in standard deviations over the song's mean.
+        struck: how many of the instants have an onset that stands out.
     """
 
     instants: Array
     steady: bool
     coherence: float
     strength: float
+    struck: int
 
 
 def find_pulse(heard: Onsets, rhythm: Tempogram) -> Pulse | None:
@@ -78,7 +85,8 @@ def find_pulse(heard: Onsets, rhythm: Tempogram) -> Pulse | None:
         instants, steady = _wandering(smooth, rhythm, period), False
     if len(instants) < 2:
         return None
-    return Pulse(instants, steady, coherence, _mean_strength(smooth, instants))
+    struck = int((_strength_at(smooth, instants) > smooth.mean() + 1.0).sum())
+    return Pulse(instants, steady, coherence, _mean_strength(smooth, instants), struck)
 
 
 def _best_period(heard: Onsets, rhythm: Tempogram, smooth: Array) -> tuple[float, float]:
@@ -119,6 +127,8 @@ def _is_steady(line: Line, coherence: float, strength: Array, tracked: Array) ->
 
     Bowed strings begin too softly for either; a song that is all in one phase is steady too.
     """
+    if _changes_tempo(strength, line.period):
+        return False
     on_line = _mean_strength(strength, line.instants(len(strength)))
     share = on_line / max(_mean_strength(strength, tracked), 1e-9)
     if line.residual <= _STEADY_RESIDUAL_S * FRAME_RATE_HZ and share >= _STEADY_SHARE:
@@ -126,11 +136,36 @@ def _is_steady(line: Line, coherence: float, strength: Array, tracked: Array) ->
     return coherence >= _SOFT_COHERENCE and share >= _SOFT_SHARE
 
 
+def _changes_tempo(strength: Array, period: float) -> bool:
+    """Whether some part of the song is struck at another period, and not at this one.
+
+    A line and free beats alike miss a leap between tempi in a simple ratio.
+    """
+    ratios = [r for r in np.arange(0.75, 1.34, 0.01) if all(abs(r - c) > 0.035 for c in _CLOSE)]
+    for part in np.array_split(strength, _PARTS):
+        spread = part.std()
+        if len(part) < _FEWEST_PERIODS * period or spread < _FAINT_PART:
+            continue
+        here = _best_strength(part / spread, period)
+        other = max(_best_strength(part / spread, period * ratio) for ratio in ratios)
+        if other > _OTHER_STRENGTH and other - here > _OTHER_GAIN:
+            return True
+    return False
+
+
+def _best_strength(strength: Array, period: float) -> float:
+    return _mean_strength(strength, best_phase(strength, period))
+
+
 def _mean_strength(strength: Array, instants: Array) -> float:
     if len(instants) == 0:
         return 0.0
-    at = np.clip(np.round(instants).astype(int), 0, len(strength) - 1)
-    return float(np.minimum(strength[at], 3.0).mean() - strength.mean())
+    return float(np.minimum(_strength_at(strength, instants), 3.0).mean() - strength.mean())
+
+
+def _strength_at(strength: Array, instants: Array) -> Array:
+    index = np.clip(np.round(instants).astype(int), 0, len(strength) - 1)
+    return np.asarray(strength[index])
 
 
 def _wandering(strength: Array, rhythm: Tempogram, period: float) -> Array:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from mashup_worker.analysis.lines import nearest_onsets
 from mashup_worker.analysis.metre import Beats, Metre, Weighed, instants, weigh
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 from mashup_worker.analysis.pulse import Pulse, find_pulse
@@ -26,9 +27,11 @@ _LATENCY_S = 0.010
 
 _HINT_OCTAVES = 0.12
 _CANDIDATES = 5
-_FAINT, _STRONG = 0.15, 0.9
-_EDGE_FRAMES = 2.5
-"""A beat at the very start or end may come out this far beyond it."""
+_FAINT, _STRONG = 0.3, 1.2
+_ENOUGH_STRUCK = 32
+_NEAR_FRAMES = 3.0
+_EDGE_S = 0.05
+"""A first beat may lie this far before the sound: its onset is heard a little late."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,17 +56,13 @@ class Rhythm:
     downbeats_s: tuple[float, ...] = ()
     beats_per_bar: int | None = None
 
-    def within(self, start_s: float, stop_s: float) -> Rhythm:
-        """The same with the beats of a stretch of the song only."""
-        beats, bars = (
-            tuple(time_s for time_s in times if start_s <= time_s <= stop_s)
-            for times in (self.beats_s, self.downbeats_s)
-        )
-        return replace(self, beats_s=beats, downbeats_s=bars)
-
 
 def find_rhythm(
-    heard: Onsets, tempi: Tempogram, harmony: Chroma, options: AnalysisOptions
+    heard: Onsets,
+    tempi: Tempogram,
+    harmony: Chroma,
+    options: AnalysisOptions,
+    sounding_s: tuple[float, float],
 ) -> Rhythm:
     """Rhythm of one song, from features without batch axes.
 
@@ -72,6 +71,7 @@ def find_rhythm(
         tempi: their tempogram.
         harmony: chroma of what carries the harmony.
         options: what is known beforehand.
+        sounding_s: when the song begins and ends; there are no beats outside.
     """
     pulse = find_pulse(heard, tempi)
     if pulse is None:
@@ -86,17 +86,29 @@ def find_rhythm(
     share = _shares(weighed, options)
     best = weighed.metres[int(share.argmax())]
     candidates = _tempo_candidates(weighed, share)
-    clarity = float(np.clip((pulse.strength - _FAINT) / (_STRONG - _FAINT), 0, 1))
-    beats, bars = _times(pulse, best, heard.frames)
+    beats, bars = _times(pulse, best, heard, sounding_s)
     return Rhythm(
-        tempo_bpm=60 / float(np.median(np.diff(beats))) if len(beats) > 1 else None,
-        confidence=candidates[0].score * clarity * min(1.0, pulse.coherence),
+        tempo_bpm=_tempo(beats, options),
+        confidence=min(1.0, candidates[0].score) * _trust(pulse),
         candidates=candidates,
         stable=pulse.steady,
         beats_s=tuple(beats.tolist()),
         downbeats_s=tuple(bars.tolist()),
         beats_per_bar=best.beats_per_bar,
     )
+
+
+def _tempo(beats_s: Array, options: AnalysisOptions) -> float | None:
+    if len(beats_s) < 2:
+        return None
+    # A wandering tempo may lie in the range by its pulse and slightly out of it by its beats.
+    return float(np.clip(60 / np.median(np.diff(beats_s)), *options.tempo_range_bpm))
+
+
+def _trust(pulse: Pulse) -> float:
+    """How far a tempo can be trusted at all: by its strength, its evenness, and its length."""
+    clarity = float(np.clip((pulse.strength - _FAINT) / (_STRONG - _FAINT), 0, 1))
+    return clarity * min(1.0, pulse.coherence) * min(1.0, pulse.struck / _ENOUGH_STRUCK)
 
 
 def _weigh(
@@ -140,17 +152,36 @@ def _tempo_candidates(weighed: Weighed, share: Array) -> tuple[TempoCandidate, .
     return tuple(TempoCandidate(tempo_bpm, total[tempo_bpm]) for tempo_bpm in order[:_CANDIDATES])
 
 
-def _times(pulse: Pulse, metre: Metre, frames: int) -> tuple[Array, Array]:
-    """Beats and downbeats in seconds, from the first frame to the last."""
-    index, at = _all_beats(pulse, metre.beats, frames)
-    times = np.maximum(at / FRAME_RATE_HZ + _LATENCY_S, 0.0)
+def _times(
+    pulse: Pulse, metre: Metre, heard: Onsets, sounding_s: tuple[float, float]
+) -> tuple[Array, Array]:
+    """Beats and downbeats in seconds, as long as the song sounds."""
+    index, at = _all_beats(pulse, metre.beats)
+    if pulse.steady:
+        at = at + _offset(at, heard)
+    times = at / FRAME_RATE_HZ + _LATENCY_S
+    inside = (times >= sounding_s[0] - _EDGE_S) & (times <= sounding_s[1])
+    index, times = index[inside], np.maximum(times[inside], 0.0)
     return times, times[(index - metre.first) % metre.beats_per_bar == 0]
 
 
-def _all_beats(pulse: Pulse, beats: Beats, frames: int) -> tuple[Indices, Array]:
+def _all_beats(pulse: Pulse, beats: Beats) -> tuple[Indices, Array]:
     # The pulse covers the song, give or take a period on either side of it.
     reach = len(pulse.instants) + 2
     index = np.arange(int(-4 / beats.level) - 1, int(reach / beats.level) + 1)
-    at = instants(pulse.instants, beats.offset + index * beats.level)
-    inside = (at > -_EDGE_FRAMES) & (at < frames - 1 + _EDGE_FRAMES)
-    return index[inside], at[inside]
+    return index, instants(pulse.instants, beats.offset + index * beats.level)
+
+
+def _offset(at: Array, heard: Onsets) -> float:
+    """By how many frames the onsets on the beats lie off them, in the middle of all.
+
+    Beats between the instants of the pulse lie on twelfths of it, and off-beats may pull a line.
+    """
+    strength = heard.strength.cpu().double().numpy()
+    inside = at[(at >= 0) & (at <= len(strength) - 1)]
+    onsets, height = nearest_onsets(strength, inside, _NEAR_FRAMES)
+    order = np.argsort(onsets - inside)
+    weight = np.cumsum(height[order])
+    if len(weight) == 0 or weight[-1] <= 0:
+        return 0.0
+    return float((onsets - inside)[order][np.searchsorted(weight, weight[-1] / 2)])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_LOUDEST = 1e6
+LOUDEST = 1e6
 """120 dB above full scale: nothing recorded is there, and squares of it still fit float32."""
 
 _NO_LIMITS = DecodeLimits()
@@ -75,7 +75,7 @@ class Decoder:
         for block in self._source.blocks():
             count += len(block)
             self._limits.check_decoded(self.info.path, count, self.source_channels, self.rate_hz)
-            bad = ~(np.abs(block) <= _LOUDEST)
+            bad = ~(np.abs(block) <= LOUDEST)
             if bad.any():
                 self.non_finite_samples += int(bad.sum())
                 block = np.where(bad, np.float32(0), block)

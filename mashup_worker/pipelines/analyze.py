@@ -31,7 +31,7 @@ from mashup_worker.analysis.result import (
 from mashup_worker.analysis.rhythm import Rhythm, find_rhythm
 from mashup_worker.analysis.tempogram import tempogram as tempogram_of
 from mashup_worker.audio.channels import fold_to_stereo
-from mashup_worker.audio.decode import open_decoder
+from mashup_worker.audio.decode import LOUDEST, open_decoder
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio, spans
@@ -58,8 +58,6 @@ if TYPE_CHECKING:
     """Called with the stage and its share done. An exception raised in it stops the work."""
 
 _KEPT_KEYS = 5
-_BEAT_SLACK_S = 0.05
-"""A first beat may lie this far before the sound: its onset is heard a little late."""
 
 
 def analyze_file(
@@ -184,7 +182,8 @@ def rhythm(
     """Tempo, beats, downbeats and beats a bar."""
     heard = onset_strength(audio, device=device)
     tempi = tempogram_of(heard.groups, FRAME_RATE_HZ)
-    return find_rhythm(heard, tempi, pitch_classes(audio, device=device), options)
+    harmony = pitch_classes(audio, device=device)
+    return find_rhythm(heard, tempi, harmony, options, (0.0, audio.duration_s))
 
 
 def pitch_classes(audio: Audio, *, device: str = "cpu") -> Chroma:
@@ -231,12 +230,9 @@ def _analyze(
     report("harmony", 1.0)
     heard = onsets(parts.rhythm.to(device))
     tempi = tempogram_of(heard.groups, FRAME_RATE_HZ)
-    found = find_rhythm(heard, tempi, harmony, options)
-    if parts.sounding_s is None:
-        found = Rhythm()
-    else:
-        start_s, stop_s = parts.sounding_s
-        found = found.within(start_s - _BEAT_SLACK_S, stop_s)
+    found = Rhythm()
+    if parts.sounding_s is not None:
+        found = find_rhythm(heard, tempi, harmony, options, parts.sounding_s)
     clock.lap("rhythm")
     report("rhythm", 1.0)
     analysis = _analysis(found, estimate, harmony, levels, duration_s)
@@ -285,9 +281,10 @@ def _evidence(tempi: Tempogram, harmony: Chroma, levels: Levels) -> Evidence:
 
 
 def _usable(audio: Audio) -> Audio:
-    """Finite samples in one or two channels."""
-    finite = audio.samples.nan_to_num(0.0, 0.0, 0.0)
-    return Audio(fold_to_stereo(finite), audio.rate_hz)
+    """Samples in one or two channels, without what is no sound, as the decoder gives them."""
+    samples = audio.samples.float()
+    clean = torch.where(samples.abs() <= LOUDEST, samples, 0.0)
+    return Audio(fold_to_stereo(clean), audio.rate_hz)
 
 
 def _heard(audio: Audio) -> Tensor:
