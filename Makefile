@@ -41,6 +41,8 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.lite
 	$(BIN)/python -m benchmarks.parity
 	$(BIN)/python -m benchmarks.memory --hour
+	$(BIN)/python -m benchmarks.analysis
+	$(BIN)/python -m benchmarks.analysis_speed
 
 clean:
 	rm -rf $(VENV) $(DEMO_OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
