@@ -73,13 +73,13 @@ def find_rhythm(
         options: what is known beforehand.
         sounding_s: when the song begins and ends; there are no beats outside.
     """
-    pulse = find_pulse(heard, tempi)
+    pulse = _pulse(heard, tempi, sounding_s)
     if pulse is None:
         return Rhythm()
     weighed = _weigh(heard, tempi, harmony, pulse, options)
     if not weighed.metres:
         narrowed = _within_range(tempi, options.tempo_range_bpm)
-        pulse = find_pulse(heard, narrowed) or pulse
+        pulse = _pulse(heard, narrowed, sounding_s) or pulse
         weighed = _weigh(heard, narrowed, harmony, pulse, options)
     if not weighed.metres:
         return Rhythm()
@@ -96,6 +96,16 @@ def find_rhythm(
         downbeats_s=tuple(bars.tolist()),
         beats_per_bar=best.beats_per_bar,
     )
+
+
+def _pulse(heard: Onsets, tempi: Tempogram, sounding_s: tuple[float, float]) -> Pulse | None:
+    """The pulse; where it wanders, without what it does in the silence before and after."""
+    pulse = find_pulse(heard, tempi)
+    if pulse is None or pulse.steady:
+        return pulse
+    start, stop = (time_s * FRAME_RATE_HZ for time_s in sounding_s)
+    inside = pulse.instants[(pulse.instants >= start - 1) & (pulse.instants <= stop + 1)]
+    return replace(pulse, instants=inside) if len(inside) > 1 else None
 
 
 def _tempo(beats_s: Array, options: AnalysisOptions) -> float | None:

@@ -180,10 +180,8 @@ def rhythm(
     audio: Audio, options: AnalysisOptions = NOTHING_KNOWN, *, device: str = "cpu"
 ) -> Rhythm:
     """Tempo, beats, downbeats and beats a bar."""
-    heard = onset_strength(audio, device=device)
-    tempi = tempogram_of(heard.groups, FRAME_RATE_HZ)
-    harmony = pitch_classes(audio, device=device)
-    return find_rhythm(heard, tempi, harmony, options, (0.0, audio.duration_s))
+    parts, place = Parts.of_mix(_heard(audio)), resolve_device(device)
+    return _rhythm(parts, chroma(for_chroma(parts.harmony).to(place)), options, place)[0]
 
 
 def pitch_classes(audio: Audio, *, device: str = "cpu") -> Chroma:
@@ -228,15 +226,21 @@ def _analyze(
     estimate = estimate_key(harmony, options.key_profile)
     clock.lap("harmony")
     report("harmony", 1.0)
-    heard = onsets(parts.rhythm.to(device))
-    tempi = tempogram_of(heard.groups, FRAME_RATE_HZ)
-    found = Rhythm()
-    if parts.sounding_s is not None:
-        found = find_rhythm(heard, tempi, harmony, options, parts.sounding_s)
+    found, tempi = _rhythm(parts, harmony, options, device)
     clock.lap("rhythm")
     report("rhythm", 1.0)
     analysis = _analysis(found, estimate, harmony, levels, duration_s)
     return AnalyzeResult(analysis, _evidence(tempi, harmony, levels), clock.laps_s)
+
+
+def _rhythm(
+    parts: Parts, harmony: Chroma, options: AnalysisOptions, device: torch.device
+) -> tuple[Rhythm, Tempogram]:
+    heard = onsets(parts.rhythm.to(device))
+    tempi = tempogram_of(heard.groups, FRAME_RATE_HZ)
+    if parts.sounding_s is None:
+        return Rhythm(), tempi
+    return find_rhythm(heard, tempi, harmony, options, parts.sounding_s), tempi
 
 
 def _analysis(

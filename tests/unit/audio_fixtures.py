@@ -42,7 +42,7 @@ def write(path: Path, audio: Audio, subtype: str = "PCM_16", container: str | No
     container = container or path.suffix[1:].upper()
     form = {"subtype": subtype, "format": container}
     with soundfile.SoundFile(path, "w", audio.rate_hz, audio.channels, **form) as file:
-        for block in audio.samples.split(audio.rate_hz, dim=1):  # type: ignore[no-untyped-call]
+        for block in audio.samples.split(audio.rate_hz, dim=1):
             file.write(block.T.contiguous().numpy())
     return path
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from mashup_worker.analysis.result import AnalysisOptions
-from mashup_worker.analysis.rhythm import Rhythm
 from mashup_worker.audio.signal import Audio
 from mashup_worker.pipelines import analyze
 from tests.unit.music import RATE_HZ, beats_along, click, drums, even_beats, placed, song
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from mashup_worker.analysis.rhythm import Rhythm
 
     Array = NDArray[np.float64]
 
@@ -197,11 +198,3 @@ def test_clear_drums_are_surer_than_noise() -> None:
     unclear = rhythm(Audio(0.1 * noise, RATE_HZ))
     clear = rhythm(Audio(drums(even_beats(120, 30), 4, 30)[None], RATE_HZ))
     assert unclear.confidence < 0.3 < clear.confidence
-
-
-def test_within_keeps_beats_of_a_stretch() -> None:
-    whole = Rhythm(120.0, 1.0, (), True, (0.5, 1.0, 1.5, 2.0), (0.5, 2.0), 3)
-    got = whole.within(0.9, 2.0)
-    assert got.beats_s == (1.0, 1.5, 2.0)
-    assert got.downbeats_s == (2.0,)
-    assert got.tempo_bpm == 120.0
