@@ -28,9 +28,8 @@ _PHASES = 48
 _KEPT_PHASES = 6
 _FEWEST_BEATS = 8
 _BLUR = {-2: 1, -1: 2, 0: 3, 1: 2, 2: 1}
-_FLUX = slice(0, 4)
+_FLUX, _STRUCK = slice(0, 4), slice(0, len(STROKES))
 _KICK, _SNARE, _ALL = STROKES.index("kick"), STROKES.index("snare"), STROKES.index("all")
-_LOW, _MID, _HIGH, _TOP = range(4)
 _PHASE_WEIGHTS = np.array([1.5, 1.0, 1.0, 0.5])
 
 
@@ -144,8 +143,8 @@ class _Seen:
         position = beats.offset + np.arange(count) * beats.level
         self.on = heard.at(instants(pulse, position))
         self.half = heard.at(instants(pulse, position + beats.level / 2))
-        self.third = self._between(heard, pulse, position, 3)
-        self.quarter = self._between(heard, pulse, position, 4)
+        self.third_off = self._around(heard, pulse, position, 1 / 3)
+        self.quarter_off = self._around(heard, pulse, position, 1 / 4)
         edges = beats.offset + (np.arange(-1, count + 1)) * beats.level
         self.chord, self.bass = _changes(heard, instants(pulse, edges))
         self.half_chord = _changes(heard, instants(pulse, edges + beats.level / 2))[0]
@@ -153,9 +152,10 @@ class _Seen:
         self.half_rows = np.clip(standardised(self.half), -3, 3)
 
     @staticmethod
-    def _between(heard: Streams, pulse: Array, position: Array, parts: int) -> Array:
-        early, late = position + 1 / parts, position + (parts - 1) / parts
-        return (heard.at(instants(pulse, early)) + heard.at(instants(pulse, late))) / 2
+    def _around(heard: Streams, pulse: Array, position: Array, share: float) -> Array:
+        """Strokes a share of the pulse after the beats, and as long before the next instant."""
+        after, before = position + share, position + 1 - share
+        return (heard.at(instants(pulse, after)) + heard.at(instants(pulse, before))) / 2
 
     def level_evidence(self, tempo_strength: tuple[Array, Array]) -> list[float]:
         octaves = math.log2(self.beats.tempo_bpm / 115)
@@ -163,7 +163,7 @@ class _Seen:
             math.log2(self.beats.tempo_bpm), np.log2(tempo_strength[0]), tempo_strength[1]
         )
         on, half = self.on.mean(axis=1), self.half.mean(axis=1)
-        third, quarter = self.third.mean(axis=1), self.quarter.mean(axis=1)
+        third, quarter = self.third_off.mean(axis=1), self.quarter_off.mean(axis=1)
         return [
             octaves,
             octaves**2,
@@ -178,18 +178,18 @@ class _Seen:
 
     def bar_evidence(self, length: int, first: int) -> list[float]:
         here = np.array([self.rows[:, first + k :: length].mean(axis=1) for k in range(length)]).T
-        other = 7 - length
+        other = 7 - length  # three against four, four against three
         repeats = self._repeats(length) - self._repeats(other)
         if length == 4:
             back = (here[:, 1] + here[:, 3] - here[:, 0] - here[:, 2]) / 2
-            figures = [*here[:, 0], *here[:, 2], *back[:7], repeats]
+            figures = [*here[:, 0], *here[:, 2], *back[_STRUCK], repeats]
             return figures + [0.0] * len(_THREE)
         back = (here[:, 1] + here[:, 2]) / 2 - here[:, 0]
         halves = float(
-            (self.rows[:7, 1:-1] * self.half_rows[:, 2:]).mean()
-            + (self.rows[:7, 2:] * self.half_rows[:, :-2]).mean()
+            (self.rows[_STRUCK, 1:-1] * self.half_rows[:, 2:]).mean()
+            + (self.rows[_STRUCK, 2:] * self.half_rows[:, :-2]).mean()
         )
-        return [0.0] * len(_FOUR) + [*here[:, 0], *back[:7], repeats, halves, 1.0]
+        return [0.0] * len(_FOUR) + [*here[:, 0], *back[_STRUCK], repeats, halves, 1.0]
 
     def _repeats(self, lag: int) -> float:
         if self.rows.shape[1] < 2 * lag + 2:
@@ -219,8 +219,8 @@ _LEVEL = (
     "tempogram",
     *(f"{name} on beats" for name in STROKES),
     *(f"{name} on halves" for name in STROKES),
-    "all on thirds",
-    *(f"{name} on quarters" for name in ("kick", "snare", "all")),
+    "all a third of the pulse off",
+    *(f"{name} a quarter of the pulse off" for name in ("kick", "snare", "all")),
     "chord on beats",
     "chord on halves",
 )
