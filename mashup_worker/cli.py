@@ -14,7 +14,7 @@ from mashup_worker.commands import models
 from mashup_worker.commands.analyze import analyze
 from mashup_worker.commands.doctor import doctor
 from mashup_worker.commands.separate import separate
-from mashup_worker.errors import MashupError
+from mashup_worker.errors import EXIT_FAILED, MashupError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,6 +58,9 @@ def main() -> NoReturn:
     except MashupError as error:
         typer.echo(f"mashup: {error.message}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # standard output is full; a closed pipe has been seen to
+        typer.echo(f"mashup: {error.strerror or error}", err=True)
+        sys.exit(EXIT_FAILED)
     sys.exit()
 
 

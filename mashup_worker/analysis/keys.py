@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.chroma import Chroma
     from mashup_worker.analysis.result import KeyProfile
 
-TONICS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
-KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in TONICS)
+MAJOR_TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+MINOR_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
+"""Spelled as keys usually are: with the fewest accidentals."""
+
+KEYS = (
+    *(f"{tonic} major" for tonic in MAJOR_TONICS),
+    *(f"{tonic} minor" for tonic in MINOR_TONICS),
+)
 
 PROFILES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "krumhansl": (
@@ -79,9 +85,9 @@ class KeyEstimate:
 
 def camelot(key: str) -> str:
     """Place of a key on the Camelot wheel: `"A minor"` is `"8A"`, `"C major"` is `"8B"`."""
-    tonic, mode = key.split()
-    fifths = TONICS.index(tonic) * 7 + (3 if mode == "minor" else 0) * 7
-    return f"{(fifths + 7) % 12 + 1}{'A' if mode == 'minor' else 'B'}"
+    mode, tonic = divmod(KEYS.index(key), 12)
+    # A step on the wheel is a fifth; a minor key stands beside its relative major.
+    return f"{((tonic + 3 * mode) * 7 + 7) % 12 + 1}{'BA'[mode]}"
 
 
 def estimate_key(harmony: Chroma, profile: KeyProfile = "auto") -> KeyEstimate:

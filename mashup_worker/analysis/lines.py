@@ -101,9 +101,8 @@ def _coherence(centred: Tensor, period: float) -> float:
         return 1.0
     cycles = torch.tensor([1.0, 2.0], dtype=torch.float64) / period
     whole = _magnitudes(centred[:, :usable], cycles).sum()
-    blocks = centred[:, :usable].split(block, dim=-1)
-    parts = sum(float(_magnitudes(part, cycles).sum()) for part in blocks)
-    return float(whole) / max(parts, 1e-12)
+    blocks = centred[:, :usable].reshape(-1, block)
+    return float(whole / _magnitudes(blocks, cycles).sum().clamp_min(1e-12))
 
 
 def best_phase(strength: Array, period: float) -> Array:

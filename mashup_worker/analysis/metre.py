@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.arrays import Array
 
 LEVELS = (1 / 4, 1 / 3, 3 / 8, 1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2, 8 / 3, 3, 4)
-"""Beat periods that are tried, in periods of the pulse. Thirds of three are in it because dotted
+"""Beat periods that are tried, in periods of the pulse. Eighths of three are in it because dotted
 rhythms are often felt more than the beat they stand against."""
+
+FEWEST_BEATS = 8
+"""Rows of fewer beats are not weighed."""
 
 _PHASES = 48
 _KEPT_PHASES = 6
-_FEWEST_BEATS = 8
 _BLUR = {-2: 1, -1: 2, 0: 3, 1: 2, 2: 1}
 _FLUX, _STRUCK = slice(0, 4), slice(0, len(STROKES))
 _KICK, _SNARE, _ALL = STROKES.index("kick"), STROKES.index("snare"), STROKES.index("all")
@@ -106,7 +108,7 @@ def _rows_of_beats(
         tempo_bpm = 60 * FRAME_RATE_HZ / (period * level)
         if not tempo_range_bpm[0] <= tempo_bpm <= tempo_range_bpm[1]:
             continue
-        if (len(pulse) - 1) / level < _FEWEST_BEATS + 1:
+        if (len(pulse) - 1) / level < FEWEST_BEATS + 1:
             continue
         for offset in _phases(heard, pulse, level):
             yield Beats(level, offset, tempo_bpm)
@@ -143,8 +145,9 @@ class _Seen:
         position = beats.offset + np.arange(count) * beats.level
         self.on = heard.at(instants(pulse, position))
         self.half = heard.at(instants(pulse, position + beats.level / 2))
-        self.third_off = self._around(heard, pulse, position, 1 / 3)
-        self.quarter_off = self._around(heard, pulse, position, 1 / 4)
+        third, quarter = beats.level / 3, beats.level / 4
+        self.third = self._between(heard, pulse, position + third, position + 2 * third)
+        self.quarter = self._between(heard, pulse, position + quarter, position + 3 * quarter)
         edges = beats.offset + (np.arange(-1, count + 1)) * beats.level
         self.chord, self.bass = _changes(heard, instants(pulse, edges))
         self.half_chord = _changes(heard, instants(pulse, edges + beats.level / 2))[0]
@@ -152,10 +155,9 @@ class _Seen:
         self.half_rows = np.clip(standardised(self.half), -3, 3)
 
     @staticmethod
-    def _around(heard: Streams, pulse: Array, position: Array, share: float) -> Array:
-        """Strokes a share of the pulse after the beats, and as long before the next instant."""
-        after, before = position + share, position + 1 - share
-        return (heard.at(instants(pulse, after)) + heard.at(instants(pulse, before))) / 2
+    def _between(heard: Streams, pulse: Array, first: Array, last: Array) -> Array:
+        """Mean of the strokes at two places between the beats."""
+        return (heard.at(instants(pulse, first)) + heard.at(instants(pulse, last))) / 2
 
     def level_evidence(self, tempo_strength: tuple[Array, Array]) -> list[float]:
         octaves = math.log2(self.beats.tempo_bpm / 115)
@@ -163,7 +165,7 @@ class _Seen:
             math.log2(self.beats.tempo_bpm), np.log2(tempo_strength[0]), tempo_strength[1]
         )
         on, half = self.on.mean(axis=1), self.half.mean(axis=1)
-        third, quarter = self.third_off.mean(axis=1), self.quarter_off.mean(axis=1)
+        third, quarter = self.third.mean(axis=1), self.quarter.mean(axis=1)
         return [
             octaves,
             octaves**2,
@@ -219,8 +221,8 @@ _LEVEL = (
     "tempogram",
     *(f"{name} on beats" for name in STROKES),
     *(f"{name} on halves" for name in STROKES),
-    "all a third of the pulse off",
-    *(f"{name} a quarter of the pulse off" for name in ("kick", "snare", "all")),
+    "all on thirds",
+    *(f"{name} on quarters" for name in ("kick", "snare", "all")),
     "chord on beats",
     "chord on halves",
 )

@@ -51,12 +51,26 @@ class AnalysisOptions:
                 f"tempo hint {hint:g} BPM: it must lie between {LOWEST_TEMPO_BPM:g} and "
                 f"{HIGHEST_TEMPO_BPM:g}"
             )
+        if hint is not None and not lowest <= hint <= highest:
+            raise InvalidInput(
+                f"tempo hint {hint:g} BPM: it lies outside the tempo range {lowest:g} to "
+                f"{highest:g}; give another range too"
+            )
         if self.beats_per_bar not in (None, 3, 4):
-            raise InvalidInput(f"{self.beats_per_bar} beats a bar: 3 and 4 can be had")
+            raise InvalidInput(f"beats per bar {self.beats_per_bar}: they must be 3 or 4")
         if self.key_profile not in KEY_PROFILES:
             raise InvalidInput(
                 f"key profile {self.key_profile!r}: one of {', '.join(KEY_PROFILES)}"
             )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The options as JSON keeps them."""
+        return {
+            "tempo_range_bpm": list(self.tempo_range_bpm),
+            "tempo_hint_bpm": self.tempo_hint_bpm,
+            "beats_per_bar": self.beats_per_bar,
+            "key_profile": self.key_profile,
+        }
 
 
 NOTHING_KNOWN = AnalysisOptions()

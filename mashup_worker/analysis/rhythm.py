@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from mashup_worker.analysis.lines import nearest_onsets
-from mashup_worker.analysis.metre import Beats, Metre, Weighed, instants, weigh
+from mashup_worker.analysis.metre import FEWEST_BEATS, Beats, Metre, Weighed, instants, weigh
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 from mashup_worker.analysis.pulse import Pulse, find_pulse
 from mashup_worker.analysis.result import AnalysisOptions, TempoCandidate
@@ -29,6 +29,7 @@ _HINT_OCTAVES = 0.12
 _CANDIDATES = 5
 _FAINT, _STRONG = 0.3, 1.2
 _ENOUGH_STRUCK = 32
+_SLOW_BPM = 80.0
 _NEAR_FRAMES = 4.0
 _EDGE_S = 0.05
 """A first beat may lie this far before the sound: its onset is heard a little late."""
@@ -74,7 +75,7 @@ def find_rhythm(
         sounding_s: when the song begins and ends; there are no beats outside.
     """
     pulse = _pulse(heard, tempi, sounding_s)
-    if pulse is None:
+    if pulse is None or _is_too_short(sounding_s, options):
         return Rhythm()
     weighed = _weigh(heard, tempi, harmony, pulse, options)
     if not weighed.metres:
@@ -87,6 +88,8 @@ def find_rhythm(
     best = weighed.metres[int(share.argmax())]
     candidates = _tempo_candidates(weighed, share)
     beats, bars = _times(pulse, best, heard, sounding_s)
+    if len(beats) < 2:
+        return Rhythm()
     return Rhythm(
         tempo_bpm=_tempo(beats, options),
         confidence=min(1.0, candidates[0].score) * _trust(pulse),
@@ -108,9 +111,15 @@ def _pulse(heard: Onsets, tempi: Tempogram, sounding_s: tuple[float, float]) -> 
     return replace(pulse, instants=inside) if len(inside) > 1 else None
 
 
-def _tempo(beats_s: Array, options: AnalysisOptions) -> float | None:
-    if len(beats_s) < 2:
-        return None
+def _is_too_short(sounding_s: tuple[float, float], options: AnalysisOptions) -> bool:
+    """Whether a slow song would have too few beats to weigh, and only fast tempi be left."""
+    slowest_bpm = max(options.tempo_range_bpm[0], _SLOW_BPM)
+    if options.tempo_hint_bpm is not None:
+        slowest_bpm = options.tempo_hint_bpm
+    return sounding_s[1] - sounding_s[0] < FEWEST_BEATS * 60 / slowest_bpm
+
+
+def _tempo(beats_s: Array, options: AnalysisOptions) -> float:
     # A wandering tempo may lie in the range by its pulse and slightly out of it by its beats.
     return float(np.clip(60 / np.median(np.diff(beats_s)), *options.tempo_range_bpm))
 

@@ -76,4 +76,4 @@ def fold_to_stereo(samples: Tensor, *, vorbis_order: bool = False) -> Tensor:
     channels = samples.shape[0]
     if channels <= 2:
         return samples
-    return fold_matrix(channels, vorbis_order=vorbis_order) @ samples
+    return fold_matrix(channels, vorbis_order=vorbis_order).to(samples.device) @ samples

@@ -68,6 +68,8 @@ Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="Print candidates with scores, profile and tuning.")
 ]
 
+_JOBS_ON_GPU = 3
+
 
 def analyze(
     songs: Songs,
@@ -111,7 +113,7 @@ def analyze(
     except DeviceUnavailable as error:
         fail(error.message, error.exit_code)
     printer.start()
-    AnalyzeRun(files, options, device, jobs or _usable_cores(), skip_existing, printer).all()
+    AnalyzeRun(files, options, device, jobs or _default_jobs(device), skip_existing, printer).all()
 
 
 def _tempo_range(text: str | None) -> tuple[float, float] | None:
@@ -119,8 +121,17 @@ def _tempo_range(text: str | None) -> tuple[float, float] | None:
         return None
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*", text)
     if match is None:
-        raise InvalidInput(f"tempo range {text!r}: two tempi such as 80-160")
+        raise InvalidInput(f"--tempo-range {text}: give two tempi, such as 80-160")
     return float(match[1]), float(match[2])
+
+
+def _default_jobs(device: str) -> int:
+    """As many as there are cores; few on a GPU, where each needs a CUDA context of its own."""
+    if device == "auto":
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return _usable_cores() if device == "cpu" else min(_JOBS_ON_GPU, _usable_cores())
 
 
 def _check_device(requested: str) -> None:

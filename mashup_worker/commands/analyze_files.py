@@ -17,6 +17,7 @@ from mashup_worker.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mashup_worker.analysis.result import AnalysisOptions
     from mashup_worker.commands.analyze_work import Outcome
     from mashup_worker.commands.inputs import Song
 
@@ -40,8 +41,10 @@ class SongFiles:
         """Those that are wanted."""
         return [path for path in (self.document, self.picture) if path is not None]
 
-    def write(self, outcome: Outcome) -> None:
+    def write(self, outcome: Outcome, options: AnalysisOptions) -> None:
         """Write an outcome, the document last: it stands for the whole.
+
+        The document says which options it was made with, for `stored`.
 
         Raises:
             StorageFailed: a file can't be written.
@@ -49,18 +52,24 @@ class SongFiles:
         if self.picture is not None and outcome.picture is not None:
             _write(self.picture, outcome.picture)
         if self.document is not None and outcome.document is not None:
-            text = json.dumps(outcome.document, ensure_ascii=False, allow_nan=False, indent=1)
+            stored = {**outcome.document, "options": options.as_dict()}
+            text = json.dumps(stored, ensure_ascii=False, allow_nan=False, indent=1)
             # Names may hold what no encoding has; escaped it is what JSON calls it.
             _write(self.document, f"{text}\n".encode(errors="backslashreplace"))
 
-    def stored(self) -> dict[str, Any] | None:
-        """The document of an earlier day, where everything wanted is there and it can be used."""
+    def stored(self, source: Path, options: AnalysisOptions) -> dict[str, Any] | None:
+        """The document of an earlier run on this song with these options; None for any other.
+
+        Everything else that is wanted must be there too.
+        """
         if self.document is None or not all(path.is_file() for path in self.paths):
             return None
         try:
             document = json.loads(self.document.read_bytes())
             known = document["analysis"].keys() >= Analysis(0.0).as_dict().keys()
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+        if document.get("input") != str(source) or document.get("options") != options.as_dict():
             return None
         return document if known and isinstance(document.get("elapsed_s"), int | float) else None
 

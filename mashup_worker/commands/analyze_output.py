@@ -48,7 +48,7 @@ class AnalysisPrinter(Output):
             self._row(COLUMNS)
 
     def done(self, song: Song, outcome: Outcome) -> None:
-        """Tell of a song that is analysed, now or on an earlier day."""
+        """Tell of a song that is analysed, now or by an earlier run."""
         document = outcome.document
         assert document is not None  # noqa: S101
         self.json(document)
@@ -69,7 +69,7 @@ class AnalysisPrinter(Output):
         from mashup_worker.commands import analyze_text as words
 
         analysis, name = document["analysis"], str(song.path)
-        note = "from an earlier day" if skipped else ""
+        note = "already there" if skipped else ""
         if not (self.verbose or sys.stdout.isatty()):
             self._print(words.line(name, analysis, note))
         elif self.verbose or self._name_width is None:

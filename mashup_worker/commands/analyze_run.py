@@ -80,8 +80,8 @@ class AnalyzeRun:
             files = self.files.of(song)
         except MashupError as error:
             return Outcome(error=error)
-        if self.skip_existing and (stored := files.stored()) is not None:
-            return Outcome({**stored, "input": str(song.path), "skipped": True}, skipped=True)
+        if self.skip_existing and (stored := files.stored(song.path, self.options)) is not None:
+            return Outcome({**stored, "skipped": True}, skipped=True)
         return _Planned(
             AnalyzeTask(song, self.options, self.device, files.picture is not None), files
         )
@@ -131,7 +131,7 @@ def _in_order(
 def _written(planned: _Planned, outcome: Outcome) -> Outcome:
     """The outcome, its files written; without its picture, so that few are in memory."""
     try:
-        planned.files.write(outcome)
+        planned.files.write(outcome, planned.task.options)
     except Exception as error:
         return Outcome(error=as_song_error(planned.task.song, error))
     return Outcome(outcome.document, error=outcome.error, trace=outcome.trace)

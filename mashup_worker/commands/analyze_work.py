@@ -43,7 +43,7 @@ class Outcome:
         picture: a PNG file, where one was wanted.
         error: why there is no document.
         trace: where an error that nobody foresaw came from.
-        skipped: whether the document is one from an earlier day.
+        skipped: whether the document is one of an earlier run.
     """
 
     document: dict[str, Any] | None = None
@@ -74,13 +74,12 @@ def _analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None
     from mashup_worker.pipelines.analyze import analyze_file, analyze_stem_files
 
     song = task.song
-    device = _device(task.device)
     if song.stems:
         result = analyze_stem_files(
-            song.stems, task.options, device=device, on_progress=on_progress
+            song.stems, task.options, device=task.device, on_progress=on_progress
         )
     else:
-        result = analyze_file(song.path, task.options, device=device, on_progress=on_progress)
+        result = analyze_file(song.path, task.options, device=task.device, on_progress=on_progress)
     document = {
         "input": str(song.path),
         "elapsed_s": round(result.elapsed_s, 3),
@@ -100,11 +99,3 @@ def _picture(song: Song, result: AnalyzeResult) -> bytes:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of caches and of fonts
     with song_waveform(song) as waveform:
         return analysis_png(result, waveform, song.track)
-
-
-def _device(requested: str) -> str:
-    if requested != "auto":
-        return requested
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

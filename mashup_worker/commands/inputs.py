@@ -46,16 +46,19 @@ class Song:
 def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     """The stems by kind that a folder holds, where its files `names` make it a song in stems.
 
-    That takes files of two kinds or more. Whatever else lies there (a mix, `no_vocals`) is no
-    part of it. Of a kind in several formats the first by name counts. Empty for other folders.
+    That takes files of two kinds or more, or one kind and the mix without it (`no_vocals`).
+    Whatever else lies there, such as a mix, is no part of it. Of a kind in several formats the
+    first by name counts. Empty for other folders.
     """
-    stems: dict[str, Path] = {}
+    found: dict[str, Path] = {}
     for name in sorted(names):
         path = folder / name
-        kind = path.stem.lower()
-        if kind in STEM_KINDS and path.suffix.lower() in SONG_SUFFIXES:
-            stems.setdefault(kind, path)
-    return {kind: stems[kind] for kind in STEM_KINDS if kind in stems} if len(stems) > 1 else {}
+        if path.suffix.lower() in SONG_SUFFIXES:
+            found.setdefault(path.stem.lower(), path)
+    kinds = [kind for kind in STEM_KINDS if kind in found]
+    if len(kinds) == 1 and f"no_{kinds[0]}" in found:
+        kinds.append(f"no_{kinds[0]}")
+    return {kind: found[kind] for kind in kinds} if len(kinds) > 1 else {}
 
 
 def find_songs(

@@ -17,7 +17,7 @@ import torch
 from mashup_worker.analysis.chroma import FRAME_RATE_HZ as CHROMA_FRAME_RATE_HZ
 from mashup_worker.analysis.chroma import RATE_HZ as CHROMA_RATE_HZ
 from mashup_worker.analysis.chroma import chroma
-from mashup_worker.analysis.keys import estimate_key
+from mashup_worker.analysis.keys import KeyEstimate, estimate_key
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ, onsets
 from mashup_worker.analysis.onsets import RATE_HZ as ONSET_RATE_HZ
 from mashup_worker.analysis.result import (
@@ -37,7 +37,8 @@ from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio, spans
 from mashup_worker.audio.spool import Spool
 from mashup_worker.dsp.loudness import measure
-from mashup_worker.models.device import resolve_device
+from mashup_worker.errors import OutOfMemory
+from mashup_worker.models.device import is_out_of_memory, resolve_device
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.listening import Ear, Levels, Meters, Parts, StemEars
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.analysis.chroma import Chroma
-    from mashup_worker.analysis.keys import KeyEstimate
     from mashup_worker.analysis.onsets import Onsets
     from mashup_worker.analysis.tempogram import Tempogram
     from mashup_worker.audio.signal import SampleSource
@@ -79,10 +79,11 @@ def analyze_file(
 
     Raises:
         InvalidInput: the file can't be used.
+        OutOfMemory: the device can't hold the features.
         DeviceUnavailable: there is no such device.
     """
     report = on_progress or (lambda _stage, _share: None)
-    place, clock = resolve_device(device), Clock()
+    place, clock = _place(device), Clock()
     with open_decoder(source, limits) as decoder:
         ear = Ear(decoder.rate_hz, decoder.channels)
         meters = Meters(decoder.rate_hz, decoder.channels, place)
@@ -119,7 +120,7 @@ def analyze_stem_files(
         InvalidInput: a file can't be used, or the stems have different sample rates.
         DeviceUnavailable: there is no such device.
     """
-    report = on_progress or (lambda _stage, _share: None)
+    report, clock = on_progress or (lambda _stage, _share: None), Clock()
     with ExitStack() as stack:
         spools: dict[str, SampleSource] = {}
         for done, (kind, path) in enumerate(stems.items()):
@@ -128,8 +129,9 @@ def analyze_stem_files(
             for block in decoder.blocks():
                 spool.append(block)
             spools[kind] = spool
-            report("listen", (done + 1) / len(stems))
-        return _analyze_sources(spools, options, resolve_device(device), report)
+            report("decode", (done + 1) / len(stems))
+        clock.lap("decode")
+        return _analyze_sources(spools, options, _place(device), clock, report)
 
 
 def analyze_audio(
@@ -140,7 +142,7 @@ def analyze_audio(
     Raises:
         DeviceUnavailable: there is no such device.
     """
-    place, clock = resolve_device(device), Clock()
+    place, clock = _place(device), Clock()
     audio = _usable(audio)
     ear = Ear(audio.rate_hz, audio.channels)
     meters = Meters(audio.rate_hz, audio.channels, place)
@@ -163,12 +165,12 @@ def analyze_stems(
         DeviceUnavailable: there is no such device.
     """
     usable = {kind: _usable(stem) for kind, stem in stems.items()}
-    return _analyze_sources(usable, options, resolve_device(device))
+    return _analyze_sources(usable, options, _place(device), Clock())
 
 
 def onset_strength(audio: Audio, *, device: str = "cpu") -> Onsets:
     """Where sounds begin, by band; frame `i` tells of time `i / FRAME_RATE_HZ` of `onsets`."""
-    return onsets(_heard(audio).to(resolve_device(device)))
+    return onsets(_heard(audio).to(_place(device)))
 
 
 def tempogram(audio: Audio, *, device: str = "cpu") -> Tempogram:
@@ -180,13 +182,13 @@ def rhythm(
     audio: Audio, options: AnalysisOptions = NOTHING_KNOWN, *, device: str = "cpu"
 ) -> Rhythm:
     """Tempo, beats, downbeats and beats a bar."""
-    parts, place = Parts.of_mix(_heard(audio)), resolve_device(device)
+    parts, place = Parts.of_mix(_heard(audio)), _place(device)
     return _rhythm(parts, chroma(for_chroma(parts.harmony).to(place)), options, place)[0]
 
 
 def pitch_classes(audio: Audio, *, device: str = "cpu") -> Chroma:
     """Which pitch classes sound, and how the song is tuned."""
-    return chroma(for_chroma(_heard(audio)).to(resolve_device(device)))
+    return chroma(for_chroma(_heard(audio)).to(_place(device)))
 
 
 def key(audio: Audio, profile: KeyProfile = "auto", *, device: str = "cpu") -> KeyEstimate:
@@ -197,18 +199,18 @@ def key(audio: Audio, profile: KeyProfile = "auto", *, device: str = "cpu") -> K
 def loudness(audio: Audio, *, device: str = "cpu") -> Loudness:
     """Integrated loudness, loudness range, true peak, and the loudest moments."""
     usable = _usable(audio)
-    return measure(Audio(usable.samples.to(resolve_device(device)), usable.rate_hz))
+    return measure(Audio(usable.samples.to(_place(device)), usable.rate_hz))
 
 
 def _analyze_sources(
     stems: Mapping[str, SampleSource],
     options: AnalysisOptions,
     device: torch.device,
+    clock: Clock,
     report: OnProgress = lambda _stage, _share: None,
 ) -> AnalyzeResult:
-    clock = Clock()
     ears = StemEars(stems, device)
-    ears.listen()
+    ears.listen(lambda share: report("listen", share))
     clock.lap("listen")
     return _analyze(ears.parts(), ears.levels(), ears.duration_s, options, device, clock, report)
 
@@ -222,13 +224,19 @@ def _analyze(
     clock: Clock,
     report: OnProgress = lambda _stage, _share: None,
 ) -> AnalyzeResult:
-    harmony = chroma(for_chroma(parts.harmony).to(device))
-    estimate = estimate_key(harmony, options.key_profile)
-    clock.lap("harmony")
-    report("harmony", 1.0)
-    found, tempi = _rhythm(parts, harmony, options, device)
-    clock.lap("rhythm")
-    report("rhythm", 1.0)
+    try:
+        harmony = chroma(for_chroma(parts.harmony).to(device))
+        silent = parts.sounding_s is None
+        estimate = KeyEstimate() if silent else estimate_key(harmony, options.key_profile)
+        clock.lap("harmony")
+        report("harmony", 1.0)
+        found, tempi = _rhythm(parts, harmony, options, device)
+        clock.lap("rhythm")
+        report("rhythm", 1.0)
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory(f"{device} can't hold the features of {duration_s:.0f} s") from error
+        raise
     analysis = _analysis(found, estimate, harmony, levels, duration_s)
     return AnalyzeResult(analysis, _evidence(tempi, harmony, levels), clock.laps_s)
 
@@ -284,9 +292,15 @@ def _evidence(tempi: Tempogram, harmony: Chroma, levels: Levels) -> Evidence:
     )
 
 
+def _place(device: str) -> torch.device:
+    """The device; the CPU where `auto` finds one that lacks double precision."""
+    place = resolve_device(device)
+    return torch.device("cpu") if device == "auto" and place.type == "mps" else place
+
+
 def _usable(audio: Audio) -> Audio:
     """Samples in one or two channels, without what is no sound, as the decoder gives them."""
-    samples = audio.samples.float()
+    samples = audio.samples.detach().float()
     clean = torch.where(samples.abs() <= LOUDEST, samples, 0.0)
     return Audio(fold_to_stereo(clean), audio.rate_hz)
 

@@ -15,7 +15,7 @@ from mashup_worker.dsp.true_peak import TruePeakMeter
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -27,7 +27,7 @@ _SOUND_BELOW_LOUDEST_DB = -60.0
 _SILENCE_DBFS = -80.0
 _SPAN_SAMPLES = 1 << 18
 _DRUMS, _VOCALS = "drums", "vocals"
-_FAINTEST_DRUMS = 0.01
+_FAINTEST_DRUMS, _LEAST_DRUMS = 0.01, 0.35
 _VOCAL_GAIN = 0.5
 """A voice glides and has its own tune: evidence for the key, not the base of it."""
 
@@ -88,15 +88,17 @@ class Ear:
         """The whole sound, shape `(samples,)` at `RATE_HZ`; to be asked for once, at the end."""
         rest = self._stream.process(torch.zeros(self._channels, 0), last=True)
         both = torch.cat([*self._parts, _middle_and_side(rest)], dim=1)
+        self._parts.clear()
         if len(both) == 1:
             return both[0]
         middle, side = (float(part.square().sum()) for part in both)
-        return both[0] if middle >= _FAINT_SHARE * side else both[1]
+        # A copy, so that the part that nobody wants does not stay in memory.
+        return both[0 if middle >= _FAINT_SHARE * side else 1].clone()
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What the features are taken from: three sounds of one length, `(samples,)` at `RATE_HZ`.
+    """What the features are taken from: sounds of one length, `(samples,)` at `RATE_HZ`.
 
     Attributes:
         rhythm: what carries tempo and beats.
@@ -116,15 +118,16 @@ class Parts:
     @staticmethod
     def of_stems(heard: Mapping[str, Tensor]) -> Parts:
         """From stems by kind: rhythm from drums that can be heard, harmony from what has pitch."""
-        mix = torch.stack(list(heard.values())).sum(dim=0)
-        pitched = [sound for kind, sound in heard.items() if kind not in (_DRUMS, _VOCALS)]
-        if _VOCALS in heard:
-            pitched.append(_VOCAL_GAIN * heard[_VOCALS])
+        mix, pitched = torch.zeros_like(next(iter(heard.values()))), None
+        for kind, sound in heard.items():
+            mix += sound
+            if kind != _DRUMS:
+                gain = _VOCAL_GAIN if kind == _VOCALS else 1.0
+                pitched = gain * sound if pitched is None else pitched.add_(sound, alpha=gain)
         drums = heard.get(_DRUMS)
-        has_drums = drums is not None and _rms(drums) >= _FAINTEST_DRUMS * _rms(mix)
         return Parts(
-            rhythm=drums if drums is not None and has_drums else mix,
-            harmony=torch.stack(pitched).sum(dim=0) if pitched else mix,
+            rhythm=drums if drums is not None and _carries_rhythm(drums, mix) else mix,
+            harmony=mix if pitched is None else pitched,
             sounding_s=sounding_span_s(mix),
         )
 
@@ -157,14 +160,15 @@ class StemEars:
         """Length of the longest stem."""
         return self._length / self._rate_hz
 
-    def listen(self) -> None:
-        """Read all stems, once."""
+    def listen(self, on_progress: Callable[[float], None] = lambda _share: None) -> None:
+        """Read all stems, once; `on_progress` is called with the share done."""
         for start in range(0, self._length, _SPAN_SAMPLES):
             stop = min(self._length, start + _SPAN_SAMPLES)
             blocks = {kind: self._read(stem, start, stop) for kind, stem in self._stems.items()}
             for kind, block in blocks.items():
                 self._ears[kind].add(block)
             self._meters.add(torch.stack(list(blocks.values())).sum(dim=0))
+            on_progress(stop / self._length)
 
     def parts(self) -> Parts:
         """What the features are taken from; to be asked for once."""
@@ -177,6 +181,22 @@ class StemEars:
     def _read(self, stem: SampleSource, start: int, stop: int) -> Tensor:
         block = stem.read(min(start, stem.length_samples), min(stop, stem.length_samples)).cpu()
         return F.pad(block.expand(self._channels, -1), (0, stop - start - block.shape[1]))
+
+
+def _carries_rhythm(drums: Tensor, mix: Tensor) -> bool:
+    """Whether drums can be heard, and in enough of the song to go by."""
+    return _rms(drums) >= _FAINTEST_DRUMS * _rms(mix) and _heard_share(
+        drums
+    ) >= _LEAST_DRUMS * _heard_share(mix)
+
+
+def _heard_share(samples: Tensor) -> float:
+    """Share of the seconds that are not silent beside the loudest."""
+    count = len(samples) // RATE_HZ
+    if count == 0:
+        return 1.0
+    power = samples[: count * RATE_HZ].unflatten(0, (count, RATE_HZ)).square().mean(dim=1)
+    return float((power > 1e-4 * power.max()).float().mean())
 
 
 def _rms(samples: Tensor) -> float:

@@ -14,7 +14,6 @@ from mashup_worker.analysis.keys import (
     FEATURES,
     KEYS,
     PROFILES,
-    TONICS,
     camelot,
     estimate_key,
     evidence,
@@ -24,8 +23,8 @@ from mashup_worker.analysis.weights import key_weights
 from tests.unit.music import cadence, chord
 
 WHEEL = {
-    "1A": "Ab minor", "1B": "B major",
-    "2A": "Eb minor", "2B": "Gb major",
+    "1A": "G# minor", "1B": "B major",
+    "2A": "Eb minor", "2B": "F# major",
     "3A": "Bb minor", "3B": "Db major",
     "4A": "F minor", "4B": "Ab major",
     "5A": "C minor", "5B": "Eb major",
@@ -34,8 +33,8 @@ WHEEL = {
     "8A": "A minor", "8B": "C major",
     "9A": "E minor", "9B": "G major",
     "10A": "B minor", "10B": "D major",
-    "11A": "Gb minor", "11B": "A major",
-    "12A": "Db minor", "12B": "E major",
+    "11A": "F# minor", "11B": "A major",
+    "12A": "C# minor", "12B": "E major",
 }  # fmt: skip
 
 
@@ -65,7 +64,7 @@ def test_there_is_a_weight_for_each_feature_of_each_profile() -> None:
 @pytest.mark.parametrize("tonic", range(12))
 def test_cadences_have_their_key(tonic: int, mode: str) -> None:
     harmony = chroma(cadence(tonic, mode, rate_hz=RATE_HZ))
-    name = f"{TONICS[tonic]} {mode}"
+    name = KEYS[tonic + (12 if mode == "minor" else 0)]
     for profile in KEY_PROFILES:
         got = estimate_key(harmony, profile)
         assert got.candidates[0].key == name, profile
