@@ -69,7 +69,10 @@ class SongFiles:
             known = document["analysis"].keys() >= Analysis(0.0).as_dict().keys()
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
-        if document.get("input") != str(source) or document.get("options") != options.as_dict():
+        if (
+            document.get("input") != str(source)
+            or document.pop("options", None) != options.as_dict()
+        ):
             return None
         return document if known and isinstance(document.get("elapsed_s"), int | float) else None
 

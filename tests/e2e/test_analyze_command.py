@@ -233,9 +233,25 @@ def test_what_is_there_is_not_analysed_again(mashup: Mashup, runs: Runs) -> None
     assert [line["input"] for line in lines] == [f"stems/{name}" for name in SONGS]
     assert [line.get("skipped") for line in lines] == [True, None, None]
     assert lines[0]["analysis"] == marked["analysis"]
-    assert json.loads(third.read_text()) == lines[2]
+    stored = json.loads(third.read_text())
+    assert stored.pop("options")["tempo_hint_bpm"] is None
+    assert stored == lines[2]
     table = mashup.run("analyze", "stems", "-o", "again", "--skip-existing", "--csv")
     assert next(csv.DictReader(io.StringIO(table.stdout)))["tempo_bpm"] == "77.0"
+
+
+def test_results_of_another_song_or_with_other_options_are_not_taken(
+    mashup: Mashup, runs: Runs
+) -> None:
+    assert runs
+    for folder in ("one", "two"):
+        (mashup.folder / folder).mkdir()
+        shutil.copy(mashup.folder / "short.wav", mashup.folder / folder / "namesake.wav")
+    again = ("-o", "namesakes", "--skip-existing", "--json")
+    one, two = "one/namesake.wav", "two/namesake.wav"
+    calls = ([one], [one], [two], [two, "--beats-per-bar", "3"])
+    lines = [documents(mashup.run("analyze", *call, *again).stdout)[0] for call in calls]
+    assert [line.get("skipped", False) for line in lines] == [False, True, False, False]
 
 
 class Bad(NamedTuple):
@@ -253,10 +269,11 @@ BAD = {
     "no png": Bad("short.wav --plot x.svg", 2, ("x.svg", "PNG")),
     "json and csv": Bad("short.wav --json --csv", 2, ("--json", "--csv")),
     "skip": Bad("short.wav --skip-existing", 2, ("--skip-existing", "--output-dir")),
-    "range": Bad("short.wav --tempo-range 80", 2, ("tempo range", "80-160")),
+    "range": Bad("short.wav --tempo-range 80", 2, ("--tempo-range 80", "80-160")),
     "falling range": Bad("short.wav --tempo-range 160-80", 2, ("160", "80", "rise")),
     "hint": Bad("short.wav --tempo-hint 9", 2, ("tempo hint", "9")),
-    "bar": Bad("short.wav --beats-per-bar 5", 2, ("5 beats", "3 and 4")),
+    "hint out of range": Bad("short.wav --tempo-hint 240", 2, ("240", "55 to 200")),
+    "bar": Bad("short.wav --beats-per-bar 5", 2, ("5", "3 or 4")),
     "profile": Bad("short.wav --key-profile x", 2, ("'x'", "temperley")),
     "device": Bad("short.wav --device toaster", 2, ("toaster", "cuda")),
     "not a folder": Bad("short.wav -o short.wav/x", 3, ("short.wav/x", "Not a directory")),

@@ -279,11 +279,12 @@ def test_progress_rises_in_each_stage_and_its_errors_stop_the_work(
     def from_stems(report: OnProgress) -> None:
         analyze_stem_files(files, on_progress=report)
 
-    for analyse in (from_file, from_stems):
+    for analyse, decoding in ((from_file, []), (from_stems, ["decode"])):
         seen.clear()
         analyse(lambda stage, share: seen.append((stage, share)))
-        assert list(dict.fromkeys(stage for stage, _ in seen)) == ["listen", "harmony", "rhythm"]
-        for stage in ("listen", "harmony", "rhythm"):
+        stages = list(dict.fromkeys(stage for stage, _ in seen))
+        assert stages == [*decoding, "listen", "harmony", "rhythm"]
+        for stage in stages:
             shares = [share for name, share in seen if name == stage]
             assert shares == sorted(shares)
             assert shares[-1] == 1
@@ -300,3 +301,16 @@ def test_limits_hold(song: Audio, tmp_path: Path) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_tells_what_the_cpu_does(song: Audio, analysis: Analysis) -> None:
     alike(checked(analyze_audio(song, device="cuda")), analysis)
+
+
+def test_what_nobody_can_hear_has_no_key(song: Audio) -> None:
+    faint = analyze_audio(Audio(song.samples * 1e-6, song.rate_hz)).analysis
+    assert (faint.key, faint.tempo_bpm, faint.beats_s) == (None, None, ())
+
+
+def test_a_single_click_has_no_beats() -> None:
+    samples = torch.zeros(1, 44_100 * 8)
+    samples[0, 44_100 * 3] = 1.0
+    analysis = analyze_audio(Audio(samples, 44_100)).analysis
+    assert analysis.tempo_bpm is not None or analysis.beats_per_bar is None
+    assert analysis.tempo_confidence < 0.3

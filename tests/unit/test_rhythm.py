@@ -198,3 +198,12 @@ def test_clear_drums_are_surer_than_noise() -> None:
     unclear = rhythm(Audio(0.1 * noise, RATE_HZ))
     clear = rhythm(Audio(drums(even_beats(120, 30), 4, 30)[None], RATE_HZ))
     assert unclear.confidence < 0.3 < clear.confidence
+
+
+@pytest.mark.parametrize("tempo_bpm", [90.0, 123.4, 140.0])
+def test_two_bars_are_too_few_for_a_tempo_unless_it_is_hinted_at(tempo_bpm: float) -> None:
+    duration_s = 8 * 60 / tempo_bpm
+    loop = song(even_beats(tempo_bpm, duration_s, start_s=0.0), duration_s)
+    assert rhythm(loop).tempo_bpm is None
+    hinted = rhythm(loop, tempo_hint_bpm=tempo_bpm)
+    assert hinted.tempo_bpm is None or hinted.tempo_bpm == pytest.approx(tempo_bpm, rel=0.02)

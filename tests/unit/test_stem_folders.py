@@ -67,13 +67,19 @@ def test_what_lies_beside_the_stems_is_no_stem_and_no_song(music: Path) -> None:
 
 @pytest.mark.parametrize(
     "names",
-    [("vocals.wav", "no_vocals.wav"), ("vocals.wav", "vocals.flac"), ("one.wav", "drums.txt")],
+    [("vocals.wav", "no_drums.wav"), ("vocals.wav", "vocals.flac"), ("one.wav", "drums.txt")],
 )
 def test_one_kind_makes_no_song_in_stems(music: Path, names: tuple[str, ...]) -> None:
     make(music / "song", *names)
     songs = found("song")
     assert len(songs) == sum(not name.endswith(".txt") for name in names)
     assert all(not song.stems for song in songs)
+
+
+def test_a_stem_and_the_mix_without_it_are_one_song(music: Path) -> None:
+    make(music / "song", "drums.wav", "no_drums.wav")
+    (song,) = found("song")
+    assert kinds(song) == {"drums": "drums.wav", "no_drums": "no_drums.wav"}
 
 
 def test_a_kind_in_two_formats_counts_once(music: Path) -> None:
