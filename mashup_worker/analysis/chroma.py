@@ -8,7 +8,7 @@ Journal on Computing 18 (2006).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -46,6 +46,10 @@ class Chroma:
     bass: Tensor
     tuning_cents: Tensor
     clarity: Tensor
+
+    def from_frame(self, first: int) -> Chroma:
+        """The same without the frames before one."""
+        return replace(self, treble=self.treble[..., first:], bass=self.bass[..., first:])
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,6 +60,15 @@ class Onsets:
         """Number of frames."""
         return int(self.strength.shape[-1])
 
+    def from_frame(self, first: int) -> Onsets:
+        """The same without the frames before one."""
+        return Onsets(
+            self.groups[..., first:],
+            self.accents[..., first:],
+            self.bursts[..., first:],
+            self.strength[..., first:],
+        )
+
 
 def onsets(samples: Tensor) -> Onsets:
     """Onset strength of mono sound at `RATE_HZ`.

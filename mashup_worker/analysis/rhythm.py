@@ -57,6 +57,14 @@ class Rhythm:
     downbeats_s: tuple[float, ...] = ()
     beats_per_bar: int | None = None
 
+    def later(self, shift_s: float) -> Rhythm:
+        """The same, all times later."""
+        beats, bars = (
+            tuple(time_s + shift_s for time_s in times)
+            for times in (self.beats_s, self.downbeats_s)
+        )
+        return replace(self, beats_s=beats, downbeats_s=bars)
+
 
 def find_rhythm(
     heard: Onsets,

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     """Called with the stage and its share done. An exception raised in it stops the work."""
 
 _KEPT_KEYS = 5
+_LONG_SILENCE_S = 3.0
 
 
 def analyze_file(
@@ -248,7 +249,20 @@ def _rhythm(
     tempi = tempogram_of(heard.groups, FRAME_RATE_HZ)
     if parts.sounding_s is None:
         return Rhythm(), tempi
-    return find_rhythm(heard, tempi, harmony, options, parts.sounding_s), tempi
+    start_s, stop_s = parts.sounding_s
+    shift_s = max(0.0, start_s - _LONG_SILENCE_S)
+    if shift_s == 0:
+        return find_rhythm(heard, tempi, harmony, options, parts.sounding_s), tempi
+    # Long silence would be weighed as if it were music without strokes.
+    late = heard.from_frame(round(shift_s * FRAME_RATE_HZ))
+    found = find_rhythm(
+        late,
+        tempogram_of(late.groups, FRAME_RATE_HZ),
+        harmony.from_frame(round(shift_s * CHROMA_FRAME_RATE_HZ)),
+        options,
+        (start_s - shift_s, stop_s - shift_s),
+    )
+    return found.later(round(shift_s * FRAME_RATE_HZ) / FRAME_RATE_HZ), tempi
 
 
 def _analysis(
