@@ -29,6 +29,7 @@ _PERCUSSIVE_BINS = 31
 _A4_HZ = 440.0
 _CENTS_PER_BIN = 10
 _FINE_BINS = 1200 // _CENTS_PER_BIN
+_TINY = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +55,17 @@ class Chroma:
 
 @dataclass(frozen=True, eq=False)
 class Peaks:
-    """Sinusoids of a spectrogram: bins that are no peak have strength 0.
+    """Sinusoids of a batch of spectrograms, one after the other.
 
     Attributes:
-        pitch: in semitones, A4 = 440 Hz = 69, shape `(..., frames, bins)`.
-        strength: 0 and up, same shape.
+        song: which of the batch each belongs to, shape `(peaks,)`.
+        frame: its frame, same shape.
+        pitch: in semitones, A4 = 440 Hz = 69, same shape.
+        strength: above 0, same shape.
     """
 
+    song: Tensor
+    frame: Tensor
     pitch: Tensor
     strength: Tensor
 
@@ -82,10 +87,9 @@ def chroma(samples: Tensor) -> Chroma:
         bins=slice(low - 1, high + 2),
         context=_HARMONIC_FRAMES // 2,
     ):
-        found = _peaks(magnitude, low * width_hz, width_hz)
-        inner = Peaks(found.pitch[:, first:last], found.strength[:, first:last])
-        leaning += _leaning(inner)
-        fine.append(_fine_chroma(inner))
+        found = _peaks(magnitude, slice(first, last), low * width_hz, width_hz)
+        leaning += _leaning(found, len(flat))
+        fine.append(_fine_chroma(found, len(flat), last - first))
     tuning_cents, clarity = _tuning(leaning)
     folded = _fold(torch.cat(fine, dim=1), tuning_cents)
     lead = samples.shape[:-1]
@@ -93,20 +97,20 @@ def chroma(samples: Tensor) -> Chroma:
     return Chroma(treble, bass, tuning_cents.reshape(lead), clarity.reshape(lead))
 
 
-def _peaks(magnitude: Tensor, lowest_hz: float, width_hz: float) -> Peaks:
-    """Peaks of the harmonic part of magnitudes with one bin more on both sides."""
-    log = torch.log(magnitude + 1e-9)
-    left, here, right = log[..., :-2], log[..., 1:-1], log[..., 2:]
+def _peaks(magnitude: Tensor, frames: slice, lowest_hz: float, width_hz: float) -> Peaks:
+    """Peaks of the harmonic part of some frames; magnitudes have a bin more on each side."""
+    strength = magnitude[..., 1:-1] * _harmonic_share(magnitude[..., 1:-1])
+    inner = magnitude[:, frames]
+    left, here, right = inner[..., :-2], inner[..., 1:-1], inner[..., 2:]
+    strength = torch.where((here > left) & (here >= right), strength[:, frames], 0.0)
+    song, frame, place = torch.nonzero(strength, as_tuple=True)
+    left, here, right = (torch.log(inner[song, frame, place + k] + _TINY) for k in range(3))
     # The parabola through the logarithms of three bins has its top near the true frequency.
-    bend = (left - 2 * here + right).clamp_max(-1e-9)
+    bend = (left - 2 * here + right).clamp_max(-_TINY)
     shift = (0.5 * (left - right) / bend).clamp(-0.5, 0.5)
-    is_peak = (here > left) & (here >= right)
-    inner = magnitude[..., 1:-1]
-    hz = lowest_hz + (torch.arange(inner.shape[-1], device=inner.device) + shift) * width_hz
-    return Peaks(
-        pitch=69 + 12 * torch.log2(hz / _A4_HZ),
-        strength=torch.where(is_peak, inner * _harmonic_share(inner), 0.0),
-    )
+    hz = lowest_hz + (place + shift) * width_hz
+    pitch = 69 + 12 * torch.log2(hz / _A4_HZ)
+    return Peaks(song, frame, pitch, strength[song, frame, place])
 
 
 def _harmonic_share(magnitude: Tensor) -> Tensor:
@@ -115,11 +119,12 @@ def _harmonic_share(magnitude: Tensor) -> Tensor:
     return soft_mask(lasting.transpose(-1, -2), striking)
 
 
-def _leaning(peaks: Peaks) -> Tensor:
-    """Sums over all peaks that tell how they lie between semitones, shape `(3, batch)`."""
+def _leaning(peaks: Peaks, songs: int) -> Tensor:
+    """Sums over each song's peaks that tell how they lie between semitones, shape `(3, songs)`."""
     angle = 2 * torch.pi * peaks.pitch
-    terms = (torch.cos(angle), torch.sin(angle), torch.ones_like(angle))
-    return torch.stack([(peaks.strength * term).sum(dim=(-1, -2)) for term in terms])
+    terms = torch.stack([torch.cos(angle), torch.sin(angle), torch.ones_like(angle)])
+    sums = terms.new_zeros(3, songs)
+    return sums.index_add_(1, peaks.song, peaks.strength * terms)
 
 
 def _tuning(leaning: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,18 +134,22 @@ def _tuning(leaning: Tensor) -> tuple[Tensor, Tensor]:
     return torch.atan2(imaginary, real) / (2 * torch.pi) * 100, clarity
 
 
-def _fine_chroma(peaks: Peaks) -> Tensor:
+def _fine_chroma(peaks: Peaks, songs: int, frames: int) -> Tensor:
     """Compressed strengths of treble and bass by pitch class in steps of ten cents.
 
-    Shape: `(batch, frames, bins)` to `(batch, frames, 2 * _FINE_BINS)`. The tuning is known only
-    after the last stretch; steps this small can be turned by it then.
+    The tuning is known only after the last stretch; steps this small can be turned by it then.
+
+    Returns:
+        Shape `(songs, frames, 2 * _FINE_BINS)`.
     """
     bass_pitch = 69 + 12 * math.log2(_BASS_HZ / _A4_HZ)
     is_bass = torch.sigmoid(1.5 * (bass_pitch - peaks.pitch))
-    index = (peaks.pitch * (100 / _CENTS_PER_BIN)).round().long().remainder(_FINE_BINS)
-    folded = peaks.strength.new_zeros(*peaks.strength.shape[:-1], 2 * _FINE_BINS)
-    folded.scatter_add_(-1, index, (peaks.strength * (1 - is_bass)).sqrt())
-    return folded.scatter_add_(-1, index + _FINE_BINS, (peaks.strength * is_bass).sqrt())
+    step = (peaks.pitch * (100 / _CENTS_PER_BIN)).round().long().remainder(_FINE_BINS)
+    place = (peaks.song * frames + peaks.frame) * 2 * _FINE_BINS + step
+    folded = peaks.strength.new_zeros(songs * frames * 2 * _FINE_BINS)
+    folded.index_add_(0, place, (peaks.strength * (1 - is_bass)).sqrt())
+    folded.index_add_(0, place + _FINE_BINS, (peaks.strength * is_bass).sqrt())
+    return folded.reshape(songs, frames, 2 * _FINE_BINS)
 
 
 def _fold(fine: Tensor, tuning_cents: Tensor) -> tuple[Tensor, Tensor]:
