@@ -136,13 +136,15 @@ def test_a_folder_of_stems_is_one_song(mashup: Mashup, runs: Runs, name: str) ->
     # The stems add up to the mix, and so must be as loud.
     mix = by_input(runs["batch"])[f"album/{name}.flac"]["analysis"]
     assert line["analysis"]["loudness_lufs"] == pytest.approx(mix["loudness_lufs"], abs=0.1)
-    assert json.loads((mashup.folder / f"kept/{name}.json").read_text()) == line
+    kept = json.loads((mashup.folder / f"kept/{name}.json").read_text())
+    assert kept.pop("options")["beats_per_bar"] is None
+    assert kept == line
 
 
 def test_the_stems_of_a_folder_are_no_songs_and_its_mix_is_none(mashup: Mashup, runs: Runs) -> None:
     assert list(by_input(runs["stems"])) == [f"stems/{name}" for name in SONGS]
     assert mashup.files("kept") == {f"{name}.json" for name in SONGS}
-    assert sorted(by_input(runs["pair"])) == ["pair/no_vocals.wav", "pair/vocals.wav"]
+    assert list(by_input(runs["pair"])) == ["pair"]
 
 
 def test_people_get_a_line_and_on_demand_a_block(runs: Runs) -> None:
