@@ -27,7 +27,7 @@ from mashup_worker.analysis.chroma import chroma
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ, onsets
 from mashup_worker.analysis.pulse import find_pulse
 from mashup_worker.analysis.result import NOTHING_KNOWN
-from mashup_worker.analysis.streams import streams
+from mashup_worker.analysis.rhythm import weigh_metres
 from mashup_worker.analysis.tempogram import tempogram
 from mashup_worker.analysis.weights import HIGHEST_EVIDENCE
 from mashup_worker.pipelines.analyze import for_chroma
@@ -100,13 +100,7 @@ def _example(parts: Parts, truth: Truth) -> Example:
     nothing = Example(np.zeros((0, 0)), np.zeros(0, bool), _key_evidence(harmony), _key(truth))
     if pulse is None:
         return nothing
-    felt = np.log(tempi.strength.mean(dim=-1).double().numpy() + 1e-9)
-    weighed = metre.weigh(
-        streams(heard, harmony),
-        pulse.instants,
-        (tempi.tempi_bpm.double().numpy(), felt - felt.max()),
-        NOTHING_KNOWN.tempo_range_bpm,
-    )
+    weighed = weigh_metres(heard, tempi, harmony, pulse, NOTHING_KNOWN)
     right = np.array([_is_right(pulse.instants, one, truth) for one in weighed.metres])
     return Example(weighed.evidence, right, nothing.keys, nothing.key)
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _HARMONICS = 4
 _PERIODS_IN_STEP = 8
 _PASSES = 4
-_PARTS = 8
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,11 @@ class Line:
         start: instant 0.
         period: distance of instants.
         residual: median distance of the onsets from the line.
-        drift: the greatest median distance of any eighth of the onsets.
-        support: share of the instants that have an onset nearby.
     """
 
     start: float
     period: float
     residual: float
-    drift: float
-    support: float
 
     def instants(self, frames: int) -> Array:
         """All instants within a song of this many frames."""
@@ -126,22 +121,17 @@ def fit_line(strength: Array, beats: Array, period: float) -> Line:
     """
     index = np.round((beats - beats[0]) / period)
     line = _line(index, beats, np.ones(len(index)))
-    off, support = np.zeros(0), 0.0
+    off = np.zeros(0)
     for _ in range(_PASSES):
-        instants = Line(*line, 0, 0, 0).instants(len(strength))
+        instants = Line(*line, 0).instants(len(strength))
         at, height = nearest_onsets(strength, instants, min(0.12 * line[1], 7.0))
         heard = height > 0
         if heard.sum() < 3:
             break
         index = np.round((instants - line[0]) / line[1])[heard]
         line = _robust_line(index, at[heard], height[heard])
-        off, support = at[heard] - line[0] - index * line[1], float(heard.mean())
-    return Line(
-        *line,
-        residual=float(np.median(np.abs(off))) if len(off) else np.inf,
-        drift=_drift(off),
-        support=support,
-    )
+        off = at[heard] - line[0] - index * line[1]
+    return Line(*line, residual=float(np.median(np.abs(off))) if len(off) else np.inf)
 
 
 def with_exact_period(line: Line, groups: Array) -> Line:
@@ -214,9 +204,3 @@ def _robust_line(index: Array, at: Array, height: Array) -> tuple[float, float]:
         scale = max(1.5 * float(np.median(off)), 0.3)
         start, period = _line(index, at, weight / (1 + np.square(off / scale)))
     return start, period
-
-
-def _drift(off: Array) -> float:
-    if len(off) < 2 * _PARTS:
-        return 0.0
-    return float(max(abs(np.median(part)) for part in np.array_split(off, _PARTS)))

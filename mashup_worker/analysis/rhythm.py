@@ -85,11 +85,11 @@ def find_rhythm(
     pulse = _pulse(heard, tempi, sounding_s)
     if pulse is None or _is_too_short(sounding_s, options):
         return Rhythm()
-    weighed = _weigh(heard, tempi, harmony, pulse, options)
+    weighed = weigh_metres(heard, tempi, harmony, pulse, options)
     if not weighed.metres:
         narrowed = _within_range(tempi, options.tempo_range_bpm)
         pulse = _pulse(heard, narrowed, sounding_s) or pulse
-        weighed = _weigh(heard, narrowed, harmony, pulse, options)
+        weighed = weigh_metres(heard, narrowed, harmony, pulse, options)
     if not weighed.metres:
         return Rhythm()
     share = _shares(weighed, options)
@@ -138,9 +138,10 @@ def _trust(pulse: Pulse) -> float:
     return clarity * min(1.0, pulse.coherence) * min(1.0, pulse.struck / _ENOUGH_STRUCK)
 
 
-def _weigh(
+def weigh_metres(
     heard: Onsets, tempi: Tempogram, harmony: Chroma, pulse: Pulse, options: AnalysisOptions
 ) -> Weighed:
+    """The evidence for every level, phase and bar that the pulse may have."""
     felt = np.log(tempi.strength.mean(dim=-1).cpu().double().numpy() + 1e-9)
     return weigh(
         streams(heard, harmony),

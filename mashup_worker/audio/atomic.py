@@ -50,6 +50,19 @@ def atomic_path(target: Path) -> Iterator[Path]:
         raise
 
 
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file that holds what it held before or all of `content`, and nothing between.
+
+    Raises:
+        StorageFailed: the file can't be written.
+    """
+    with atomic_path(target) as temporary:
+        try:
+            temporary.write_bytes(content)
+        except OSError as error:
+            raise cannot_write(target, error) from error
+
+
 def check_writable(target: Path) -> None:
     """Make sure, before the work that fills it, that `target` could be written.
 

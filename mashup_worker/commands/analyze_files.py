@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.analysis.result import Analysis
-from mashup_worker.audio.atomic import atomic_path, cannot_write, check_writable
+from mashup_worker.audio.atomic import check_writable, write_whole
 from mashup_worker.commands.inputs import real_path
 from mashup_worker.errors import InvalidInput
 
@@ -50,12 +50,12 @@ class SongFiles:
             StorageFailed: a file can't be written.
         """
         if self.picture is not None and outcome.picture is not None:
-            _write(self.picture, outcome.picture)
+            write_whole(self.picture, outcome.picture)
         if self.document is not None and outcome.document is not None:
             stored = {**outcome.document, "options": options.as_dict()}
             text = json.dumps(stored, ensure_ascii=False, allow_nan=False, indent=1)
             # Names may hold what no encoding has; escaped it is what JSON calls it.
-            _write(self.document, f"{text}\n".encode(errors="backslashreplace"))
+            write_whole(self.document, f"{text}\n".encode(errors="backslashreplace"))
 
     def stored(self, source: Path, options: AnalysisOptions) -> dict[str, Any] | None:
         """The document of an earlier run on this song with these options; None for any other.
@@ -146,11 +146,3 @@ class ResultFiles:
         return frozenset(
             real_path(path) for song in self.songs for path in (song.path, *song.stems.values())
         )
-
-
-def _write(target: Path, content: bytes) -> None:
-    with atomic_path(target) as temporary:
-        try:
-            temporary.write_bytes(content)
-        except OSError as error:
-            raise cannot_write(target, error) from error

@@ -194,18 +194,9 @@ def measure(audio: Audio) -> Loudness:
 
 def integrated_lufs(audio: Audio) -> float | None:
     """Integrated loudness of sound in memory, as `LoudnessMeter` measures it."""
-    return _metered(audio).integrated_lufs()
-
-
-def loudness_curve(audio: Audio) -> LoudnessCurve:
-    """Short-term loudness of sound in memory, as `LoudnessMeter` measures it."""
-    return _metered(audio).short_term_lufs()
-
-
-def _metered(audio: Audio) -> LoudnessMeter:
     meter = LoudnessMeter(audio.rate_hz, audio.channels)
     meter.add(audio.samples)
-    return meter
+    return meter.integrated_lufs()
 
 
 def _lufs(power: Tensor) -> Tensor:

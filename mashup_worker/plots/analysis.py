@@ -6,12 +6,9 @@ import io
 import warnings
 from typing import TYPE_CHECKING
 
-from mashup_worker.audio.atomic import atomic_path, cannot_write
 from mashup_worker.plots import style
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -23,28 +20,14 @@ DPI = 100
 LONGEST_TITLE = 80
 
 
-def plot_analysis(result: AnalyzeResult, waveform: SampleSource, path: Path, title: str) -> None:
-    """Write the picture of an analysis as a PNG file.
+def analysis_png(result: AnalyzeResult, waveform: SampleSource, title: str) -> bytes:
+    """The picture of an analysis as the bytes of a PNG file.
 
     Args:
         result: the analysis and what it saw.
         waveform: the sound, or for stems their sum.
-        path: the file, which holds the old picture or the whole new one at any time.
         title: what the song is called.
-
-    Raises:
-        StorageFailed: the file can't be written.
     """
-    content = analysis_png(result, waveform, title)
-    with atomic_path(path) as temporary:
-        try:
-            temporary.write_bytes(content)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-
-
-def analysis_png(result: AnalyzeResult, waveform: SampleSource, title: str) -> bytes:
-    """The picture as the bytes of a PNG file; see `plot_analysis`."""
     content = io.BytesIO()
     with warnings.catch_warnings():
         # Titles may be in any script; what the font lacks is drawn as boxes.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from mashup_worker.audio.atomic import atomic_path, cannot_write
+from mashup_worker.audio.atomic import write_whole
 from mashup_worker.report import pictures
 from mashup_worker.report.media import TrackMedia, read_track
 
@@ -104,12 +104,7 @@ def write_report(report: Report, path: Path) -> None:
         UnsupportedAudio: a track's file is missing or not readable as audio.
         StorageFailed: the page can't be written.
     """
-    text = render_report(report)
-    with atomic_path(path) as temporary:
-        try:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise cannot_write(path, error) from error
+    write_whole(path, render_report(report).encode())
 
 
 def clock(seconds: float, digits: int = 0) -> str:

@@ -115,9 +115,7 @@ def test_a_line_through_humanised_clicks_has_their_period(spread: float) -> None
     error = 4 * max(spread, 0.05) * np.sqrt(12 / len(at) ** 3)
     assert line.period == pytest.approx(period, abs=error)
     assert line.start % period == pytest.approx(20.0, abs=0.5)
-    assert line.support > 0.9
     assert line.residual <= spread + 0.1
-    assert line.drift <= 1.0
 
 
 def test_stray_onsets_do_not_bend_a_line() -> None:
@@ -133,12 +131,12 @@ def test_a_line_that_does_not_fit_says_so() -> None:
     tempo = np.concatenate([np.full(120, 50.0), np.full(100, 52.0)])
     at = np.cumsum(tempo)
     line = fit_line(bumps(at), at, 51.0)
-    assert max(line.residual, line.drift) > 2 or line.support < 0.8
+    assert line.residual > 2
 
 
 def test_instants_cover_a_song() -> None:
     for start in (-130.0, -0.5, 0.0, 20.0, 700.0):
-        instants = Line(start, 50.0, 0, 0, 1).instants(500)
+        instants = Line(start, 50.0, 0).instants(500)
         assert instants[0] < 50
         assert instants[0] >= 0
         assert 449 < instants[-1] <= 499
