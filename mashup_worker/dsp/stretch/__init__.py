@@ -1,0 +1,1 @@
+"""Time-stretching and pitch-shifting: one protocol, several engines."""

@@ -1,0 +1,63 @@
+"""What every stretching engine offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mashup_worker.audio.signal import Audio
+    from mashup_worker.dsp.stretch.time_map import TimeMap
+
+LOWEST_RATIO = 0.25
+HIGHEST_RATIO = 4.0
+"""What engines are asked for at most; far beyond what a mashup should use."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to do to a sound.
+
+    Attributes:
+        time_map: where its moments go; spans the sound.
+        semitones: how far its pitch moves; fractions are allowed.
+        keep_formants: let the voice keep its character while its pitch moves, where the engine
+            can.
+    """
+
+    time_map: TimeMap
+    semitones: float = 0.0
+    keep_formants: bool = False
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether the sound would come out as it is."""
+        return self.time_map.is_identity and self.semitones == 0
+
+
+class StretchEngine(Protocol):
+    """Changes time without pitch and pitch without time."""
+
+    @property
+    def name(self) -> str:
+        """What people call it by."""
+        ...
+
+    @property
+    def keeps_formants(self) -> bool:
+        """Whether `Change.keep_formants` has an effect."""
+        ...
+
+    def stretch(self, audio: Audio, change: Change) -> Audio:
+        """The sound, changed.
+
+        Shape: `(channels, change.time_map.source_samples)` to
+        `(channels, change.time_map.target_samples)`, on the same device, at the same rate: exact
+        to the sample. A sound that is not to change comes back as it is. Channels keep their
+        phase relations.
+
+        Raises:
+            InvalidInput: the time map does not span the sound, or a ratio lies outside
+                `LOWEST_RATIO` to `HIGHEST_RATIO`.
+        """
+        ...

@@ -1,0 +1,101 @@
+"""Where every moment of a sound goes when it is stretched."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TimeMap:
+    """A piecewise linear map from a sound's time to that of its stretched copy.
+
+    Attributes:
+        source: samples of the sound, rising strictly, from 0 to its length.
+        target: where each of them lands, rising strictly, from 0 to the copy's length.
+
+    Raises:
+        ValueError: at once, for anchors that do not rise or do not begin at 0.
+    """
+
+    source: tuple[int, ...]
+    target: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.source) != len(self.target) or len(self.source) < 2:
+            raise ValueError("a time map needs two anchors or more on both sides")
+        for side in (self.source, self.target):
+            if side[0] != 0 or any(b <= a for a, b in pairwise(side)):
+                raise ValueError("the anchors of a time map must rise from 0")
+
+    @classmethod
+    def constant(cls, length_samples: int, ratio: float) -> TimeMap:
+        """Stretch evenly: a copy `ratio` times as long, 1 sample or more."""
+        return cls((0, length_samples), (0, max(1, round(length_samples * ratio))))
+
+    @property
+    def source_samples(self) -> int:
+        """Length of the sound."""
+        return self.source[-1]
+
+    @property
+    def target_samples(self) -> int:
+        """Length of the stretched copy."""
+        return self.target[-1]
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long the copy is, on the whole."""
+        return self.target_samples / self.source_samples
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """How many times as long each piece becomes."""
+        steps = zip(self.source, self.source[1:], self.target, self.target[1:], strict=False)
+        return tuple((d - c) / (b - a) for a, b, c, d in steps)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether every moment stays where it is."""
+        return self.source == self.target
+
+    def target_at(self, source: Tensor) -> Tensor:
+        """Where samples of the sound land; float64, same shape, linear beyond the ends too."""
+        return _interpolate(source, self.source, self.target)
+
+    def source_at(self, target: Tensor) -> Tensor:
+        """What sounds at samples of the copy; float64, same shape, linear beyond the ends too."""
+        return _interpolate(target, self.target, self.source)
+
+    def scaled(self, source_factor: float, target_factor: float) -> TimeMap:
+        """The same map in other units, such as those of another sample rate.
+
+        Raises:
+            ValueError: anchors fall together.
+        """
+        return TimeMap(
+            tuple(round(one * source_factor) for one in self.source),
+            tuple(round(one * target_factor) for one in self.target),
+        )
+
+    def piece_at(self, source_sample: int) -> int:
+        """Index into `ratios` of the piece that holds a sample of the sound."""
+        return min(max(bisect_right(self.source, source_sample) - 1, 0), len(self.source) - 2)
+
+
+def _interpolate(at: Tensor, knots: Sequence[int], values: Sequence[int]) -> Tensor:
+    at = at.to(torch.float64)
+    x = torch.tensor(knots, dtype=torch.float64, device=at.device)
+    y = torch.tensor(values, dtype=torch.float64, device=at.device)
+    piece = (torch.searchsorted(x, at, right=True) - 1).clamp(0, len(knots) - 2)
+    slope = (y[1:] - y[:-1]) / (x[1:] - x[:-1])
+    return y[piece] + (at - x[piece]) * slope[piece]

@@ -1,0 +1,120 @@
+"""The tempo at which songs meet."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mashup_worker.errors import InvalidInput
+from mashup_worker.mixing.plan import MOST_STRETCH, stretch, within_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mashup_worker.mixing.material import MixSong
+
+NOTED_STRETCH = 0.08
+"""Beyond this, people hear that a sound was stretched."""
+
+_FACTORS = (1.0, 2.0, 0.5)
+_HALVING_COST = 0.02
+"""Half and double time must gain this much, in octaves' logarithm, over playing as it is."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A common tempo.
+
+    Attributes:
+        tempo_bpm: beats a minute of the mashup.
+        beats_per_bar: its beats a bar.
+        factors: by song, its bars a bar of the mashup: 1, 2 or 0.5.
+        notes: what a person should know.
+    """
+
+    tempo_bpm: float
+    beats_per_bar: int
+    factors: dict[str, float]
+    notes: tuple[str, ...]
+
+
+def common_pace(songs: Sequence[MixSong], asked_bpm: float | None, forced: bool) -> Pace:
+    """The tempo for songs of which the first sets it, unless that takes another too far.
+
+    Where the first song's tempo would stretch another by more than the limit, the middle between
+    the outermost is taken; half or double time comes before either.
+
+    Args:
+        songs: the songs; the first one's tempo is kept if possible.
+        asked_bpm: a tempo that was asked for.
+        forced: whether the limit is off.
+
+    Raises:
+        InvalidInput: no tempo brings all within the limit, or bars have different beats.
+    """
+    leader = songs[0]
+    for song in songs[1:]:
+        if song.grid.beats_per_bar != leader.grid.beats_per_bar:
+            raise InvalidInput(
+                f"{leader.name} has {leader.grid.beats_per_bar} beats a bar and {song.name} "
+                f"{song.grid.beats_per_bar}: they can't share bars"
+            )
+    tempo_bpm = asked_bpm or leader.grid.tempo_bpm
+    notes = []
+    if asked_bpm is None and not all(within_limit(_ratio(song, tempo_bpm)) for song in songs):
+        tempo_bpm = _middle_bpm(songs, tempo_bpm)
+        notes.append(
+            f"{_tempi(songs)} are far apart: they meet in the middle, at {tempo_bpm:.2f} BPM"
+        )
+    for song in songs:
+        ratio = _ratio(song, tempo_bpm)
+        faster = stretch(ratio)
+        if not within_limit(ratio) and not forced:
+            raise InvalidInput(
+                f"{song.name} at {song.grid.tempo_bpm:.2f} BPM would be stretched by "
+                f"{100 * faster:+.1f} % for {tempo_bpm:.2f} BPM, more than {MOST_STRETCH:.0%}; "
+                "force it, or choose another tempo"
+            )
+        if abs(faster) > NOTED_STRETCH:
+            way = "faster" if faster > 0 else "slower"
+            notes.append(f"{song.name} plays {abs(faster):.1%} {way} than it was made")
+        if _factor(song, tempo_bpm) != 1:
+            time = "half" if _factor(song, tempo_bpm) == 2 else "double"
+            notes.append(f"{song.name} counts in {time} time")
+    return Pace(
+        tempo_bpm,
+        leader.grid.beats_per_bar,
+        {song.name: _factor(song, tempo_bpm) for song in songs},
+        tuple(notes),
+    )
+
+
+def _middle_bpm(songs: Sequence[MixSong], about_bpm: float) -> float:
+    """The geometric mean of the outermost tempi, in whichever octave each comes closest."""
+    best_bpm, least = about_bpm, math.inf
+    for octave in _FACTORS:
+        felt = [math.log(song.grid.tempo_bpm / _factor(song, about_bpm * octave)) for song in songs]
+        middle_bpm = math.exp((min(felt) + max(felt)) / 2)
+        worst = max(abs(stretch(_ratio(song, middle_bpm))) for song in songs)
+        # An octave away from the first song only where that saves a lot.
+        cost = worst + (0 if octave == 1 else 0.05)
+        if cost < least:
+            best_bpm, least = middle_bpm, cost
+    return best_bpm
+
+
+def _factor(song: MixSong, tempo_bpm: float) -> float:
+    def cost(factor: float) -> float:
+        away = abs(math.log2(song.grid.tempo_bpm / factor / tempo_bpm))
+        return away + (0 if factor == 1 else _HALVING_COST)
+
+    return min(_FACTORS, key=cost)
+
+
+def _ratio(song: MixSong, tempo_bpm: float) -> float:
+    return song.grid.tempo_bpm / _factor(song, tempo_bpm) / tempo_bpm
+
+
+def _tempi(songs: Sequence[MixSong]) -> str:
+    return " and ".join(f"{song.name} ({song.grid.tempo_bpm:.2f} BPM)" for song in songs)
