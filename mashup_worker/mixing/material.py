@@ -53,9 +53,14 @@ class Levels:
 
     def power(self, start_s: float, stop_s: float) -> float:
         """Mean square between two moments; 0 outside the sound."""
-        first = max(0, round(start_s * _STEPS_PER_SECOND))
-        last = max(first, round(stop_s * _STEPS_PER_SECOND))
+        first = self.step_at(start_s)
+        last = max(first, self.step_at(stop_s))
         return float(self.powers[first:last].sum()) / max(1, last - first)
+
+    @staticmethod
+    def step_at(time_s: float) -> int:
+        """The step that begins next to a moment; 0 for moments before the sound."""
+        return max(0, round(time_s * _STEPS_PER_SECOND))
 
     @property
     def loud_power(self) -> float:
@@ -63,12 +68,21 @@ class Levels:
         sounding = self.powers[self.powers > 10 ** (_SILENCE_LUFS / 10)]
         return float(sounding.quantile(0.9)) if len(sounding) else 0.0
 
-    def sounds(self, start_s: float, stop_s: float) -> bool:
-        """Whether there is more than remains beside what the loud moments have."""
-        floor = max(
+    @property
+    def floor_power(self) -> float:
+        """What is not more than this is a rest beside the loud moments."""
+        return max(
             self.loud_power * 10 ** (_SOUNDING_BELOW_LOUDEST_DB / 10), 10 ** (_SILENCE_LUFS / 10)
         )
-        return self.power(start_s, stop_s) > floor
+
+    @property
+    def sounding(self) -> Tensor:
+        """The steps that are no rest, bool `(steps,)`."""
+        return self.powers > self.floor_power
+
+    def sounds(self, start_s: float, stop_s: float) -> bool:
+        """Whether a stretch of the sound is no rest."""
+        return self.power(start_s, stop_s) > self.floor_power
 
 
 def lufs(power: float) -> float:

@@ -36,6 +36,7 @@ class Vibe:
         intro_bars: bars before the voice.
         break_every_phrases: after so many sung phrases the voice rests for one; 0 for never.
         density: share of the other instruments' phrases that play in the intro and the breaks.
+        thin_order: which instruments stay where only a share plays, first to last.
         opening_low_pass_hz: where the filter that opens over the intro begins; 20 kHz for none.
         tone_low_pass_hz: what lies above is softened all through; 20 kHz for nothing.
         vocal_lift_lu: how far the voice lies above what accompanies it.
@@ -51,6 +52,7 @@ class Vibe:
     intro_bars: Span
     break_every_phrases: Span
     density: Span
+    thin_order: tuple[str, ...]
     opening_low_pass_hz: Span
     tone_low_pass_hz: Span
     vocal_lift_lu: Span
@@ -68,6 +70,7 @@ VIBES: Mapping[str, Vibe] = {
         intro_bars=Span(8, 4),
         break_every_phrases=Span(2, 4),
         density=Span(0.5, 1.0),
+        thin_order=("drums", "other", "bass"),
         opening_low_pass_hz=Span(600, 250),
         tone_low_pass_hz=Span(20_000, 20_000),
         vocal_lift_lu=Span(1.5, 1.0),
@@ -83,6 +86,7 @@ VIBES: Mapping[str, Vibe] = {
         intro_bars=Span(8, 4),
         break_every_phrases=Span(1, 2),
         density=Span(0.5, 0.75),
+        thin_order=("other", "drums", "bass"),
         opening_low_pass_hz=Span(2_000, 800),
         tone_low_pass_hz=Span(14_000, 18_000),
         vocal_lift_lu=Span(2.5, 2.0),
@@ -98,6 +102,7 @@ VIBES: Mapping[str, Vibe] = {
         intro_bars=Span(4, 4),
         break_every_phrases=Span(1, 2),
         density=Span(0.5, 0.75),
+        thin_order=("other", "drums", "bass"),
         opening_low_pass_hz=Span(1_500, 800),
         tone_low_pass_hz=Span(6_000, 9_000),
         vocal_lift_lu=Span(1.5, 1.0),
@@ -113,6 +118,7 @@ VIBES: Mapping[str, Vibe] = {
         intro_bars=Span(4, 2),
         break_every_phrases=Span(4, 0),
         density=Span(0.75, 1.0),
+        thin_order=("drums", "other", "bass"),
         opening_low_pass_hz=Span(500, 200),
         tone_low_pass_hz=Span(20_000, 20_000),
         vocal_lift_lu=Span(1.5, 1.5),
@@ -128,6 +134,7 @@ VIBES: Mapping[str, Vibe] = {
         intro_bars=Span(8, 8),
         break_every_phrases=Span(1, 1),
         density=Span(0.25, 0.5),
+        thin_order=("other", "bass", "drums"),
         opening_low_pass_hz=Span(1_200, 1_000),
         tone_low_pass_hz=Span(10_000, 14_000),
         vocal_lift_lu=Span(3.0, 2.5),

@@ -16,7 +16,7 @@ from mashup_worker.mixing.material import Levels, MixSong, Part, lufs
 from mashup_worker.mixing.pace import common_pace
 from mashup_worker.mixing.phrases import Phrase, carrying, fullest_run, phrases, sung
 from mashup_worker.mixing.request import MixRequest
-from mashup_worker.mixing.transitions import Stay, merged, play
+from mashup_worker.mixing.transitions import Stay, Turn, joined, play
 from mashup_worker.mixing.vibes import TRANSITIONS, VIBES, Transition
 
 RATE_HZ = 8_000
@@ -117,14 +117,17 @@ def full(name: str, bars: int = 16) -> MixSong:
     return song(name, bars=bars, drums=range(16), bass=range(16), other=range(16))
 
 
-def stays(first: MixSong, second: MixSong) -> list[Stay]:
+def turns(first: MixSong, second: MixSong) -> list[Turn]:
     kinds = ("drums", "bass", "other")
-    return [Stay(first, 0, 8, 0, 1.0, kinds, 1.0), Stay(second, 8, 8, 4, 1.0, kinds)]
+    return [
+        Turn(0, 8, (Stay(first, 0, 8, 0, 1.0, kinds, 1.0),)),
+        Turn(8, 8, (Stay(second, 8, 8, 4, 1.0, kinds),)),
+    ]
 
 
 @pytest.mark.parametrize("transition", TRANSITIONS)
 def test_there_is_one_bass_on_each_side_of_the_downbeat(transition: Transition) -> None:
-    clips = list(play(stays(full("a"), full("b")), transition, 4))
+    clips = play(turns(full("a"), full("b")), transition, 4)
     basses = [(clip.source, clip.at_bar, clip.end_bar) for clip in clips if "bass" in clip.source]
     assert basses == [("a/bass", 0, 8), ("b/bass", 8, 16)]
     shared = {clip.source: (clip.at_bar, clip.end_bar) for clip in clips if "other" in clip.source}
@@ -138,16 +141,17 @@ def test_there_is_one_bass_on_each_side_of_the_downbeat(transition: Transition) 
 
 
 def test_songs_share_no_bars_that_one_of_them_lacks() -> None:
-    clips = list(play(stays(full("a", bars=9), full("b")), "crossfade", 4))
+    clips = play(turns(full("a", bars=9), full("b")), "crossfade", 4)
     assert max(clip.end_bar for clip in clips if clip.source.startswith("a/")) == 9
 
 
 def test_a_song_that_goes_on_is_not_cut() -> None:
     one = song(drums=range(16))
-    first, second = Stay(one, 0, 4, 4, 1.0, ("drums",)), Stay(one, 4, 4, 8, 1.0, ("drums",))
-    looped = Stay(one, 8, 4, 4, 1.0, ("drums",))
-    joined = merged([first, second, looped])
-    assert [(stay.at_bar, stay.bars) for stay in joined] == [(0, 8), (8, 4)]
+    played = [(0, 4, 4), (4, 4, 8), (8, 4, 4)]
+    band = [Turn(at, bars, (Stay(one, at, bars, of, 1.0, ("drums",)),)) for at, bars, of in played]
+    clips = play(band, "bass_swap", 4)
+    assert [(clip.at_bar, clip.bars, clip.from_bar) for clip in clips] == [(0, 8, 4), (8, 4, 4)]
+    assert joined(clips) == clips
 
 
 @pytest.mark.parametrize(
