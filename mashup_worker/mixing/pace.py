@@ -18,6 +18,7 @@ NOTED_STRETCH = 0.08
 """Beyond this, people hear that a sound was stretched."""
 
 _FACTORS = (1.0, 2.0, 0.5)
+_NEAR_OCTAVES = 0.5
 _HALVING_COST = 0.02
 """Half and double time must gain this much, in octaves' logarithm, over playing as it is."""
 
@@ -91,17 +92,16 @@ def common_pace(songs: Sequence[MixSong], asked_bpm: float | None, forced: bool)
 
 
 def _middle_bpm(songs: Sequence[MixSong], about_bpm: float) -> float:
-    """The geometric mean of the outermost tempi, in whichever octave each comes closest."""
-    best_bpm, least = about_bpm, math.inf
-    for octave in _FACTORS:
-        felt = [math.log(song.grid.tempo_bpm / _factor(song, about_bpm * octave)) for song in songs]
-        middle_bpm = math.exp((min(felt) + max(felt)) / 2)
+    """The tempo that takes the song it takes furthest least far, in half and double time too."""
+    tempi = sorted({song.grid.tempo_bpm / factor for song in songs for factor in _FACTORS})
+
+    def cost(middle_bpm: float) -> float:
         worst = max(abs(stretch(_ratio(song, middle_bpm))) for song in songs)
-        # An octave away from the first song only where that saves a lot.
-        cost = worst + (0 if octave == 1 else 0.05)
-        if cost < least:
-            best_bpm, least = middle_bpm, cost
-    return best_bpm
+        # Another octave than the first song's only where that saves a lot.
+        return worst + (0 if abs(math.log2(middle_bpm / about_bpm)) < _NEAR_OCTAVES else 0.05)
+
+    middles = [math.sqrt(low * high) for low in tempi for high in tempi if low <= high]
+    return min(middles, key=lambda middle_bpm: (round(cost(middle_bpm), 6), middle_bpm))
 
 
 def _factor(song: MixSong, tempo_bpm: float) -> float:
