@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mashup_worker.errors import InvalidInput
@@ -20,6 +20,11 @@ def default_model_cache() -> Path:
     return Path(caches) / "mashup-worker" / "models"
 
 
+def default_song_cache() -> Path:
+    """`mashup-worker/songs` there."""
+    return default_model_cache().with_name("songs")
+
+
 class Settings(BaseSettings):
     """What the environment says; frozen.
 
@@ -27,6 +32,8 @@ class Settings(BaseSettings):
         model_cache: folder that holds one folder of weights a model (`MASHUP_MODEL_CACHE`).
         model_mirror: folder or https address that replaces the public sources of weights
             (`MASHUP_MODEL_MIRROR`); plain http is taken from the machine itself only.
+        song_cache: folder of stems and analyses of songs that were mixed (`MASHUP_SONG_CACHE`); may
+            be removed at any time.
         offline: never touch the network (`MASHUP_OFFLINE=1`).
     """
 
@@ -40,15 +47,17 @@ class Settings(BaseSettings):
 
     model_cache: Path = Field(default_factory=default_model_cache)
     model_mirror: str | None = None
+    song_cache: Path = Field(default_factory=default_song_cache)
     offline: bool = False
 
-    @field_validator("model_cache")
+    @field_validator("model_cache", "song_cache")
     @classmethod
-    def _absolute(cls, folder: Path) -> Path:
+    def _absolute(cls, folder: Path, info: ValidationInfo) -> Path:
         try:
             return folder.expanduser().absolute()
         except RuntimeError as error:
-            raise ValueError(f"{error}; set MASHUP_MODEL_CACHE to a folder") from error
+            variable = f"MASHUP_{info.field_name}".upper()
+            raise ValueError(f"{error}; set {variable} to a folder") from error
 
     @field_validator("model_mirror")
     @classmethod

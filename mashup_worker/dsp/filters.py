@@ -1,0 +1,101 @@
+"""Filters without phase shift whose response may move with time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mashup_worker.dsp.stft import OverlapAdd, frame_count, stft
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Response(Protocol):
+    """Gains of a filter."""
+
+    def __call__(self, at: Tensor, hz: Tensor) -> Tensor:
+        """Gains at sample positions `(frames,)` and frequencies `(bins,)`.
+
+        Shape: `(frames, bins)`, or what broadcasts to it.
+        """
+        ...
+
+
+_HOPS_A_WINDOW = 4
+_FRAMES_AT_ONCE = 1024
+_ORDER = 4
+"""Of Butterworth responses: 24 dB an octave, which is what filters of DJ mixers have."""
+
+
+def filtered(
+    samples: Tensor, rate_hz: int, responses: Sequence[Response], *, window_s: float = 0.046
+) -> Tensor:
+    """Filter sound by all responses at once.
+
+    Spectra of overlapping frames are multiplied by the gains at their middle, so phases stay, and
+    what has gain 1 all along comes back as it was.
+
+    Args:
+        samples: float tensor of shape `(channels, samples)`.
+        rate_hz: samples a second.
+        responses: what to multiply by; none leave the sound as it is.
+        window_s: length of a frame: short for what moves fast, long for what is narrow.
+
+    Returns:
+        A tensor of the same shape.
+    """
+    length = samples.shape[1]
+    if not responses or not length:
+        return samples
+    size = 2 ** max(4, round(math.log2(window_s * rate_hz)))
+    hop = size // _HOPS_A_WINDOW
+    window = torch.hann_window(size, device=samples.device, dtype=samples.dtype)
+    early = size - hop
+    count = frame_count(length, size, hop)
+    padded = F.pad(samples, (early, count * hop - length))
+    hz = torch.arange(size // 2 + 1, device=samples.device) * (rate_hz / size)
+    overlap = OverlapAdd(window, hop)
+    done = []
+    for first in range(0, count, _FRAMES_AT_ONCE):
+        last = min(first + _FRAMES_AT_ONCE, count)
+        spectra = stft(padded[:, first * hop : (last - 1) * hop + size], window, hop)
+        at = torch.arange(first, last, device=samples.device) * hop + size // 2 - early
+        for response in responses:
+            spectra = spectra * response(at, hz).to(samples.dtype)
+        done.append(overlap.push(spectra))
+    return torch.cat(done, dim=1)[:, early : early + length]
+
+
+def high_pass(hz: Tensor, cutoff_hz: Tensor | float) -> Tensor:
+    """Magnitude of a Butterworth high-pass filter; -3 dB at the cutoff."""
+    ratio = torch.as_tensor(cutoff_hz, device=hz.device) / hz.clamp_min(1e-3)
+    return torch.rsqrt(1 + ratio ** (2 * _ORDER))
+
+
+def low_pass(hz: Tensor, cutoff_hz: Tensor | float) -> Tensor:
+    """Magnitude of a Butterworth low-pass filter; -3 dB at the cutoff."""
+    ratio = hz / torch.as_tensor(cutoff_hz, device=hz.device)
+    return torch.rsqrt(1 + ratio ** (2 * _ORDER))
+
+
+def low_shelf(hz: Tensor, corner_hz: float, gain_db: Tensor | float) -> Tensor:
+    """Gain of what lies below a corner, going over to 1 above it."""
+    gain = 10 ** (torch.as_tensor(gain_db, device=hz.device) / 20)
+    return 1 + (gain - 1) * low_pass(hz, corner_hz)
+
+
+def bell(hz: Tensor, low_hz: float, high_hz: float, gain_db: Tensor | float) -> Tensor:
+    """Gain of what lies between two frequencies, going over to 1 around them.
+
+    Half of it, in dB, is reached half an octave outside.
+    """
+    width = 0.5
+    octaves = torch.log2(hz.clamp_min(1e-3))
+    outside = torch.maximum(math.log2(low_hz) - octaves, octaves - math.log2(high_hz))
+    weight = 0.5 + 0.5 * torch.cos((outside / (2 * width)).clamp(0, 1) * math.pi)
+    return 10 ** (torch.as_tensor(gain_db, device=hz.device) * weight / 20)

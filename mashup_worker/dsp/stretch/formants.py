@@ -1,0 +1,52 @@
+"""Gains that keep the formants of a voice where they are while its pitch moves."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_FINEST_S = 0.0016
+"""What the envelope follows: half a period of 310 Hz, the pitch of a voice."""
+
+_STEPS = 8
+_FLOOR_NEPERS = 9.2
+"""80 dB below the highest peak of a frame the envelope ends."""
+
+_GREATEST_NEPERS = 2.8
+"""24 dB."""
+
+
+def formant_gains(power: Tensor, pitch_factor: float, rate_hz: int) -> Tensor:
+    """What to multiply spectra by before their frequencies are multiplied by a factor.
+
+    Afterwards each frequency has the envelope that it has now.
+
+    Shape: power `(frames, bins)` of a window of `2 * (bins - 1)` samples, to gains of the same.
+    """
+    envelope = true_envelope(power, round(_FINEST_S * rate_hz))
+    bins = power.shape[1]
+    at = (torch.arange(bins, device=power.device) * pitch_factor).clamp_max(bins - 1)
+    low = at.long().clamp_max(bins - 2)
+    there = torch.lerp(envelope[:, low], envelope[:, low + 1], at - low)
+    return (there - envelope).clamp(-_GREATEST_NEPERS, _GREATEST_NEPERS).exp()
+
+
+def true_envelope(power: Tensor, order: int) -> Tensor:
+    """A smooth curve over the peaks of a spectrum, in nepers of magnitude.
+
+    Cepstral smoothing, repeated with what lies below the curve raised to it. A. Röbel and X. Rodet,
+    "Efficient spectral envelope estimation and its application to pitch shifting and envelope
+    preservation", DAFx 2005.
+
+    Shape: `(frames, bins)` to the same. `order` is the highest quefrency kept, in samples.
+    """
+    magnitude = 0.5 * power.clamp_min(torch.finfo(power.dtype).tiny).log()
+    magnitude = magnitude.maximum(magnitude.amax(1, keepdim=True) - _FLOOR_NEPERS)
+    size = 2 * (power.shape[1] - 1)
+    quefrency = torch.arange(size, device=power.device)
+    kept = torch.minimum(quefrency, size - quefrency) <= order
+    envelope = magnitude
+    for _ in range(_STEPS):
+        cepstrum = torch.fft.irfft(envelope.maximum(magnitude), n=size)
+        envelope = torch.fft.rfft(cepstrum * kept).real
+    return envelope

@@ -1,0 +1,226 @@
+"""Time-stretching on tensors: a phase vocoder that locks phases and holds attacks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torchaudio.functional import resample
+
+from mashup_worker.audio.signal import Audio
+from mashup_worker.dsp.stft import OverlapAdd, frame_count
+from mashup_worker.dsp.stretch.engine import HIGHEST_RATIO, LOWEST_RATIO
+from mashup_worker.dsp.stretch.formants import formant_gains
+from mashup_worker.dsp.stretch.phase_locking import leading_peaks, rotations, unit
+from mashup_worker.dsp.stretch.transients import find_attacks, hold_attacks, rising_map
+from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mashup_worker.dsp.stretch.engine import Change
+    from mashup_worker.dsp.stretch.time_map import TimeMap
+
+_WINDOW_S = 0.093
+"""4096 samples at 44.1 kHz: tells the tones of a chord apart down to the second octave."""
+
+_HOPS_A_WINDOW = 4
+_FRAMES_AT_ONCE = 512
+
+_HELD_BEFORE, _HELD_AFTER = 0.4, 0.3
+"""Of a window: how much is held around an attack. Frames further from it hardly hear it."""
+
+_RISE = 2.0
+"""By how much a bin's power grows where an attack begins anew what sounds there."""
+
+_FINEST_FRACTION = 200
+"""Largest denominator of a change of pitch: within 0.03 cents of any."""
+
+
+@dataclass(frozen=True)
+class TensorStretcher:
+    """A phase vocoder with identity phase locking, on the CPU or on CUDA.
+
+    Frames of the copy are evenly spaced; each is made of the frame of the sound that belongs
+    there, and turned to continue the frame before it. By how much is told by the sound itself, one
+    hop before: no frequency is estimated and nothing unwrapped. All channels turn by the same
+    angles, so their phase relations stay.
+
+    Around attacks the sound is played at its own speed, and bins that begin anew with an attack
+    start with the phase they have in the sound. A. Röbel, "A new approach to transient processing
+    in the phase vocoder", DAFx 2003, resets bins likewise, without holding the time.
+
+    Pitch is moved by stretching more, or less, and resampling.
+    """
+
+    name: str = "tensor"
+    keeps_formants: bool = True
+
+    def stretch(self, audio: Audio, change: Change) -> Audio:
+        """The sound, changed; see `StretchEngine.stretch`."""
+        check(audio, change)
+        if change.is_nothing:
+            return audio
+        pitch = Fraction(2 ** (change.semitones / 12)).limit_denominator(_FINEST_FRACTION)
+        shift = float(pitch) if change.keep_formants else 1.0
+        stretched = _stretched(audio, _longer(change.time_map, pitch), shift)
+        if pitch != 1:
+            stretched = resample(stretched, pitch.numerator, pitch.denominator)
+        wanted = change.time_map.target_samples
+        stretched = F.pad(stretched, (0, max(0, wanted - stretched.shape[1])))
+        return Audio(stretched[:, :wanted].contiguous(), audio.rate_hz)
+
+
+def check(audio: Audio, change: Change) -> None:
+    """Raise `InvalidInput` for what no engine is asked for."""
+    time_map = change.time_map
+    if time_map.source_samples != audio.length_samples:
+        raise InvalidInput(
+            f"time_map: spans {time_map.source_samples} samples of a sound of "
+            f"{audio.length_samples}"
+        )
+    for source, target in zip(_steps(time_map.source), _steps(time_map.target), strict=True):
+        # Ends are whole samples, so either may be one away from what was meant.
+        if not LOWEST_RATIO * source - 1 <= target <= HIGHEST_RATIO * source + 1:
+            raise InvalidInput(
+                f"time_map: a ratio of {target / source:.3g} lies outside "
+                f"{LOWEST_RATIO} to {HIGHEST_RATIO}"
+            )
+
+
+def _steps(anchors: tuple[int, ...]) -> list[int]:
+    return [b - a for a, b in pairwise(anchors)]
+
+
+def _longer(time_map: TimeMap, factor: Fraction) -> TimeMap:
+    """The map to a copy that is longer by a factor."""
+    targets = [round(one * factor) for one in time_map.target]
+    points = zip(time_map.source, targets, strict=True)
+    return rising_map(points, (time_map.source_samples, max(1, targets[-1])))
+
+
+def _stretched(audio: Audio, time_map: TimeMap, formant_shift: float) -> Tensor:
+    """The sound along a map, shape `(channels, time_map.target_samples)`."""
+    frames = _Frames(audio, time_map)
+    length, hop = time_map.target_samples, frames.hop_samples
+    early = frames.window.shape[0] - hop
+    overlap = OverlapAdd(frames.window, hop)
+    out = audio.samples.new_empty(audio.channels, early + frames.count * hop)
+    last, rotation = frames.silence(), frames.silence()[0, 0] + 1
+    for first in range(0, frames.count, _FRAMES_AT_ONCE):
+        frame = torch.arange(first, min(first + _FRAMES_AT_ONCE, frames.count), device=out.device)
+        spectra, ahead = frames.spectra(frame)
+        before = torch.cat([last, spectra[:, :-1]], dim=1)
+        last = spectra[:, -1:]
+        power = _power(spectra)
+        leaders, turns = frames.held(frame, leading_peaks(power), _turns(before, ahead))
+        turned = rotations(rotation, leaders, turns)
+        rotation = turned[-1]
+        if formant_shift != 1:
+            turned = turned * formant_gains(power, formant_shift, audio.rate_hz)
+        out[:, first * hop : (first + len(frame)) * hop] = overlap.push(spectra * turned)
+    return out[:, early : early + length]
+
+
+def _power(spectra: Tensor) -> Tensor:
+    """Power of all channels together: `(channels, frames, bins)` to `(frames, bins)`."""
+    return (spectra.real.square() + spectra.imag.square()).sum(0)
+
+
+def _turns(before: Tensor, ahead: Tensor) -> Tensor:
+    """Turns from the sound one hop before frames to the frames really before them.
+
+    Channels count by their power; unlike in a mid signal, nothing can cancel.
+
+    Shape: two of `(channels, frames, bins)` to `(frames, bins)`.
+    """
+    return unit((before * ahead.conj()).sum(0))
+
+
+class _Frames:
+    """The frames of a sound that a stretched copy is made of.
+
+    Frame 0 begins a window less a hop before the copy.
+    """
+
+    def __init__(self, audio: Audio, time_map: TimeMap) -> None:
+        device = audio.samples.device
+        size = 2 ** max(4, round(math.log2(_WINDOW_S * audio.rate_hz)))
+        self.window: Tensor = torch.hann_window(size, device=device)
+        self.hop_samples = size // _HOPS_A_WINDOW
+        self.count = frame_count(time_map.target_samples, size, self.hop_samples)
+        held = hold_attacks(
+            time_map, find_attacks(audio), round(_HELD_BEFORE * size), round(_HELD_AFTER * size)
+        )
+        self._held = held
+        # Frames before and after the sound are silent, and so is what is a hop before them.
+        self._before = size + self.hop_samples
+        self._padded = F.pad(audio.samples, (self._before, size))
+        self._windows = self._padded.unfold(1, size, 1)
+        # The first frame whose centre is held; with it bins begin anew.
+        first = self._centre(torch.zeros_like(held.starts))
+        self._resets = -((first - held.starts) // self.hop_samples)
+
+    def silence(self) -> Tensor:
+        """A frame of nothing, complex `(channels, 1, bins)`."""
+        return self._spectra(torch.zeros(1, dtype=torch.int64, device=self.window.device))
+
+    def spectra(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """Spectra of frames, and of the sound one hop before them.
+
+        Shape: int64 `(frames,)` to two of complex `(channels, frames, bins)`.
+        """
+        source = self._held.time_map.source_at(self._centre(frame)).round().long()
+        start = source + self._before - len(self.window) // 2
+        start = start.clamp(self.hop_samples, self._windows.shape[1] - 1)
+        return self._spectra(start), self._spectra(start - self.hop_samples)
+
+    def held(self, frame: Tensor, leaders: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
+        """Leaders and turns as they are around attacks.
+
+        While the sound has its own speed, every bin goes on as it is. Before that, the bins that
+        begin anew with the attack get the phase that they have in the sound.
+
+        Shape: int64 `(frames,)` and twice `(frames, bins)` to twice `(frames, bins)`.
+        """
+        held, bins = self._held, leaders.shape[1]
+        centre = self._centre(frame)
+        attack = torch.searchsorted(held.starts, centre, right=True)
+        same = attack == torch.searchsorted(held.starts, centre - self.hop_samples, right=True)
+        stop = F.pad(held.stops, (1, 0), value=-len(self.window))[attack]
+        steady = (same & (centre <= stop))[:, None]
+        leaders = leaders.where(~steady, torch.arange(bins, device=leaders.device))
+        turns = turns.masked_fill(steady, 1)
+        near = (self._resets >= frame[0]) & (self._resets <= frame[-1])
+        if near.any():
+            anew = torch.zeros(leaders.shape, device=leaders.device).index_add_(
+                0, self._resets[near] - frame[0], self._begins_anew(held.attacks[near])
+            )
+            leaders = leaders.masked_fill(anew > 0, bins)
+        return leaders, turns
+
+    def _begins_anew(self, attack: Tensor) -> Tensor:
+        """1.0 for bins whose power rises with attacks, `(attacks,)` to `(attacks, bins)`."""
+        size = len(self.window)
+        short = torch.hann_window(size // 4, device=attack.device)
+        around = self._padded.unfold(1, size // 2, 1)[:, attack + self._before - size // 4]
+        spectra = torch.fft.rfft(around.unflatten(-1, (2, -1)) * short, n=size)
+        before, after = _power(spectra.flatten(1, 2)).unflatten(0, (-1, 2)).unbind(1)
+        # Over the width of a bin of the short window, as noise has gaps.
+        before, after = (
+            F.avg_pool1d(one, 9, 1, 4, count_include_pad=False) for one in (before, after)
+        )
+        return (after > _RISE * before).float()
+
+    def _centre(self, frame: Tensor) -> Tensor:
+        """Samples of the copy at the middle of frames."""
+        return (frame + 1) * self.hop_samples - len(self.window) // 2
+
+    def _spectra(self, start: Tensor) -> Tensor:
+        spectra: Tensor = torch.fft.rfft(self._windows[:, start] * self.window)
+        return spectra

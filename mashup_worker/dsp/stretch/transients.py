@@ -1,0 +1,177 @@
+"""Attacks: where they are, and time maps that leave them as they are."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from mashup_worker.dsp.stft import stft
+from mashup_worker.dsp.stretch.time_map import TimeMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import Tensor
+
+    from mashup_worker.audio.signal import Audio
+
+_WINDOW_S = 0.0116
+_HOPS_A_WINDOW = 4
+_BAND_EDGES_HZ = (0, 200, 400, 800, 1_600, 3_200, 6_400, 12_800)
+_FRAMES_AT_ONCE = 4096
+
+_FLOOR = 1e-3
+"""Of a band's mean power: what is weaker is taken for silence."""
+
+_LEAST_RISE = 0.5
+"""Nepers of power, averaged over the bands."""
+
+_SHORTEST_GAP_S = 0.03
+_BEFORE_S, _AFTER_S = 0.006, 0.003
+"""Of the powers whose ratio is highest at an attack."""
+
+_SEARCH_S = 0.012
+_LEAST_RATIO = 2.0
+
+_HELD_SHARE = 0.6
+"""Of a gap between attacks, the part that may be held."""
+
+
+def find_attacks(audio: Audio) -> Tensor:
+    """The samples at which sounds begin.
+
+    Frames in which the power of many bands has risen are candidates; the attack is where near them
+    the power of some milliseconds exceeds that before most.
+
+    Returns:
+        int64, shape `(attacks,)`, rising, at least `_SHORTEST_GAP_S` apart or so; empty for
+        silence and for sounds that have none.
+    """
+    if not audio.length_samples:
+        return torch.empty(0, dtype=torch.int64, device=audio.samples.device)
+    coarse = _candidates(audio.samples, audio.rate_hz)
+    return _refined(audio.samples, audio.rate_hz, coarse)
+
+
+def _candidates(samples: Tensor, rate_hz: int) -> Tensor:
+    """Centres of frames in which power rises most among those around them."""
+    hop = max(1, round(_WINDOW_S * rate_hz / _HOPS_A_WINDOW))
+    power = _band_power(samples, rate_hz, hop)
+    floor = _FLOOR * torch.maximum(power.mean(1, keepdim=True), power.mean() / len(power))
+    level = (power + floor.clamp_min(torch.finfo(power.dtype).tiny)).log()
+    # A step takes a window to pass through; the frames before that are what it rises from.
+    lag = _HOPS_A_WINDOW
+    before = F.max_pool1d(F.pad(level, (lag + 2, 0), value=float(level.min())), 3, 1)
+    rise = (level - before[:, : level.shape[1]]).relu().mean(0)
+    reach = max(1, round(_SHORTEST_GAP_S * rate_hz / hop))
+    highest = F.max_pool1d(rise[None], 2 * reach + 1, 1, reach)[0]
+    chosen = (rise == highest) & (rise > _LEAST_RISE)
+    return (chosen.nonzero()[:, 0] - lag // 2) * hop
+
+
+def _band_power(samples: Tensor, rate_hz: int, hop: int) -> Tensor:
+    """Power of all channels by band and frame; frame `i` is centred on sample `i * hop`."""
+    size = _HOPS_A_WINDOW * hop
+    window = torch.hann_window(size, device=samples.device)
+    padded = F.pad(samples, (size // 2, size // 2))
+    hz = torch.arange(size // 2 + 1, device=samples.device) * (rate_hz / size)
+    edges = torch.tensor(_BAND_EDGES_HZ[1:], device=samples.device, dtype=hz.dtype)
+    band = torch.bucketize(hz, edges, right=True)
+    pieces = []
+    for start in range(0, padded.shape[1] - size + 1, _FRAMES_AT_ONCE * hop):
+        piece = padded[:, start : start + (_FRAMES_AT_ONCE - 1) * hop + size]
+        spectra = stft(piece, window, hop)
+        power = (spectra.real.square() + spectra.imag.square()).sum(0)
+        bands = power.new_zeros(len(power), len(_BAND_EDGES_HZ)).index_add_(1, band, power)
+        pieces.append(bands.T)
+    return torch.cat(pieces, dim=1)[: int(band.max()) + 1]
+
+
+def _refined(samples: Tensor, rate_hz: int, coarse: Tensor) -> Tensor:
+    """The samples near candidates where power exceeds that before most."""
+    before, after = (max(1, round(s * rate_hz)) for s in (_BEFORE_S, _AFTER_S))
+    reach = max(1, round(_SEARCH_S * rate_hz))
+    margin = reach + before + 1
+    padded = F.pad(samples, (margin, reach + after + 1))
+    spans = padded.unfold(1, margin + reach + after + 1, 1)[:, coarse.clamp(0, samples.shape[1])]
+    # Attacks show earliest in high frequencies.
+    power = (spans[..., 1:] - 0.9 * spans[..., :-1]).double().square().sum(0)
+    sums = F.pad(power.cumsum(1), (1, 0))
+    at = torch.arange(before, before + 2 * reach + 1, device=samples.device)
+    then = (sums[:, at + after] - sums[:, at]) / after
+    earlier = (sums[:, at] - sums[:, at - before]) / before
+    floor = 1e-6 * then.amax(1, keepdim=True) + torch.finfo(then.dtype).tiny
+    ratio, place = ((then + floor) / (earlier + floor)).max(1)
+    found = (coarse - reach + place)[ratio > _LEAST_RATIO]
+    attacks: Tensor = found.clamp(0, samples.shape[1] - 1).unique()
+    return attacks
+
+
+@dataclass(frozen=True, eq=False)
+class HeldAttacks:
+    """A time map that plays what is around attacks at its own speed.
+
+    Attributes:
+        time_map: leads through the attacks as the plain map does, and sample by sample around
+            them; what is between them makes up for the time.
+        attacks: where they are in the sound, int64 `(attacks,)`.
+        landings: where they are in the copy.
+        starts: where that which is held begins in the copy.
+        stops: where it ends.
+    """
+
+    time_map: TimeMap
+    attacks: Tensor
+    landings: Tensor
+    starts: Tensor
+    stops: Tensor
+
+
+def hold_attacks(
+    time_map: TimeMap, attacks: Tensor, before_samples: int, after_samples: int
+) -> HeldAttacks:
+    """A map that holds attacks, and less of them where they are close.
+
+    Args:
+        time_map: the plain map.
+        attacks: samples of the sound, int64 `(attacks,)`, rising.
+        before_samples: how much is held before an attack, at most.
+        after_samples: likewise after it.
+    """
+    landings = time_map.target_at(attacks).round().long()
+    sides = ((attacks, time_map.source_samples), (landings, time_map.target_samples))
+    gaps = torch.stack(
+        [torch.diff(at, prepend=at.new_zeros(1), append=at.new_tensor([end])) for at, end in sides]
+    ).amin(0)
+    share = _HELD_SHARE * gaps / max(1, before_samples + after_samples)
+    before = (share[:-1] * before_samples).long().clamp(0, before_samples)
+    after = (share[1:] * after_samples).long().clamp(0, after_samples)
+    sources, targets = (
+        torch.stack([at - before, at + after], 1).flatten().tolist() for at in (attacks, landings)
+    )
+    held = _through(time_map, sources, targets)
+    return HeldAttacks(held, attacks, landings, landings - before, landings + after)
+
+
+def rising_map(points: Iterable[tuple[int, int]], end: tuple[int, int]) -> TimeMap:
+    """A map through pairs of source and target samples, less those that do not rise to its end."""
+    rising = [(0, 0)]
+    for point in sorted(points):
+        if all(a < b < c for a, b, c in zip(rising[-1], point, end, strict=True)):
+            rising.append(point)
+    sources, targets = zip(*rising, end, strict=True)
+    return TimeMap(sources, targets)
+
+
+def _through(time_map: TimeMap, sources: list[int], targets: list[int]) -> TimeMap:
+    """The map with pieces put in, each from a point to the next; its anchors inside them go."""
+    points = list(zip(sources, targets, strict=True))
+    for anchor in zip(time_map.source, time_map.target, strict=True):
+        place = bisect_left(sources, anchor[0])
+        if place % 2 == 0 and place == bisect_left(targets, anchor[1]):
+            points.append(anchor)
+    return rising_map(points, (time_map.source_samples, time_map.target_samples))

@@ -1,0 +1,140 @@
+"""Songs of a mashup: decoded, separated where they are whole, and analysed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mashup_worker.audio.decode import decode
+from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.audio.limits import DecodeLimits
+from mashup_worker.audio.resample import resample
+from mashup_worker.errors import InvalidInput
+from mashup_worker.mixing.grid import grid_of
+from mashup_worker.mixing.material import Levels, MixSong, Part
+from mashup_worker.pipelines.analyze import analyze_stems
+from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+from mashup_worker.pipelines.song_cache import file_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from mashup_worker.analysis.result import Analysis
+    from mashup_worker.audio.signal import Audio
+    from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.song_cache import SongCache
+
+    OnProgress = Callable[[str, float], None]
+    """Called with the stage and its share done. An exception raised in it stops the work."""
+
+LIMITS = DecodeLimits(max_duration_s=3_600.0)
+"""Songs of a mashup are held in memory."""
+
+
+@dataclass(frozen=True)
+class SongFiles:
+    """A song as it comes: whole, or in stems.
+
+    Attributes:
+        name: what it is called.
+        stems: its stems' files by kind; empty for a whole song.
+        whole: its file, for a whole song.
+    """
+
+    name: str
+    stems: Mapping[str, Path]
+    whole: Path | None = None
+
+
+@dataclass(frozen=True)
+class LoadedSongs:
+    """Songs that are ready to be planned.
+
+    Attributes:
+        songs: in the order in which they came.
+        notes: what was left out, and why.
+    """
+
+    songs: tuple[MixSong, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SongLoader:
+    """Brings songs into memory.
+
+    Attributes:
+        cache: keeps stems and analyses.
+        separator: makes the model that separates whole songs, when the first of them comes.
+        rate_hz: sample rate that all are brought to.
+        device: where analyses are computed.
+        on_progress: called with the stage and its share done.
+    """
+
+    cache: SongCache
+    separator: Callable[[], Separator]
+    rate_hz: int = 44_100
+    device: str = "cpu"
+    on_progress: OnProgress = lambda _stage, _share: None
+
+    def load(self, files: Sequence[SongFiles]) -> LoadedSongs:
+        """Load songs.
+
+        Raises:
+            InvalidInput: a file can't be used, a song is silent, or has no beat; names it.
+            ModelUnavailable: the model for whole songs can't be had.
+        """
+        songs, notes = [], []
+        for one in files:
+            stems = one.stems if one.whole is None else self._separated(one.whole)
+            song, silent = self._song(one.name, stems)
+            songs.append(song)
+            notes += [f"{one.name}/{kind} is silent: left out" for kind in silent]
+        return LoadedSongs(tuple(songs), tuple(notes))
+
+    def _song(self, name: str, stems: Mapping[str, Path]) -> tuple[MixSong, list[str]]:
+        parts: dict[str, Part] = {}
+        for kind, path in stems.items():
+            self.on_progress(f"read {name}", len(parts) / len(stems))
+            audio = stereo_at(decode(path, LIMITS), self.rate_hz)
+            parts[kind] = Part(kind, path, file_digest(path), audio, Levels.of(audio))
+        silent = [kind for kind, part in parts.items() if not part.levels.loud_power]
+        heard = {kind: part for kind, part in parts.items() if kind not in silent}
+        if not heard:
+            raise InvalidInput(f"{name}: {' and '.join(parts)} {_is(parts)} silent")
+        analysis = self._analysis(name, heard)
+        return MixSong(name, analysis, grid_of(analysis, name), heard), silent
+
+    def _analysis(self, name: str, parts: Mapping[str, Part]) -> Analysis:
+        digests = {kind: part.sha256 for kind, part in parts.items()}
+        known = self.cache.analysis(digests)
+        if known is None:
+            self.on_progress(f"analyse {name}", 0.0)
+            sounds = {kind: part.audio for kind, part in parts.items()}
+            known = analyze_stems(sounds, device=self.device).analysis
+            self.cache.keep_analysis(digests, known)
+        return known
+
+    def _separated(self, song: Path) -> dict[str, Path]:
+        """A whole song's stems, from the cache or put into it."""
+        digest, separator = file_digest(song), self.separator()
+        paths = self.cache.stem_paths(digest, separator.name, tuple(separator.stems))
+        if not all(path.is_file() for path in paths.values()):
+            request = SeparateRequest(song, paths, EncodeOptions("flac", 24), LIMITS)
+            separate_file(
+                separator,
+                request,
+                lambda stage, share: self.on_progress(f"{stage} {song.name}", share),
+            )
+        return paths
+
+
+def stereo_at(audio: Audio, rate_hz: int) -> Audio:
+    """Sound as stereo at a rate."""
+    converted = resample(audio, rate_hz)
+    return replace(converted, samples=converted.samples.expand(2, -1).contiguous())
+
+
+def _is(parts: Mapping[str, Part]) -> str:
+    return "is" if len(parts) == 1 else "are"
