@@ -42,7 +42,7 @@ class TruePeakMeter:
     """
 
     def __init__(self, rate_hz: int) -> None:
-        self._factor = 4 if rate_hz < 96_000 else 2 if rate_hz < 192_000 else 1
+        self._factor = _factor(rate_hz)
         self._held: Tensor | None = None
         self._peak: Tensor | None = None
 
@@ -77,6 +77,41 @@ def true_peak_dbtp(audio: Audio) -> float | None:
     meter = TruePeakMeter(audio.rate_hz)
     meter.add(audio.samples)
     return meter.true_peak_dbtp()
+
+
+def peaks_near(samples: Tensor, rate_hz: int, above: float) -> Tensor:
+    """The highest magnitude of any channel at each sample and between it and its neighbours.
+
+    What lies between samples is looked at only where it could be higher than `above`; elsewhere
+    the sample itself counts.
+
+    Shape: `(channels, samples)` to `(samples,)`.
+    """
+    factor = _factor(rate_hz)
+    length = samples.shape[1]
+    peaks = samples.abs().amax(dim=0)
+    if factor == 1 or not length:
+        return peaks
+    interpolator, bounds = _interpolator(factor, samples.device)
+    whole = -(-length // _BLOCK_SAMPLES) * _BLOCK_SAMPLES + _BLOCK_SAMPLES
+    padded = F.pad(samples, (_TAPS, whole - length + _TAPS)).to(interpolator.dtype)
+    windows = padded.unfold(1, _TAPS + _BLOCK_SAMPLES, _BLOCK_SAMPLES)
+    block_peaks = F.max_pool1d(padded.abs(), _BLOCK_SAMPLES)
+    _, high = torch.nonzero(block_peaks.unfold(1, len(bounds), 1) @ bounds > above, as_tuple=True)
+    high = high.unique()
+    between = (windows[:, high] @ interpolator).abs().amax(0)
+    between = between.unflatten(-1, (_BLOCK_SAMPLES, factor - 1)).amax(-1).to(peaks.dtype)
+    # Row p of a window lies after the sample p + taps / 2 - 1 of it.
+    first = high * _BLOCK_SAMPLES - _TAPS + _TAPS // 2 - 1
+    place = first[:, None] + torch.arange(_BLOCK_SAMPLES, device=samples.device)
+    for side in (0, 1):
+        inside = (place + side >= 0) & (place + side < length)
+        peaks = peaks.scatter_reduce(0, (place + side)[inside], between[inside], "amax")
+    return peaks
+
+
+def _factor(rate_hz: int) -> int:
+    return 4 if rate_hz < 96_000 else 2 if rate_hz < 192_000 else 1
 
 
 def _highest(rows: Tensor, peak: Tensor, factor: int) -> Tensor:

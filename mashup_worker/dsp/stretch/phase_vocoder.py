@@ -219,7 +219,8 @@ class _Frames:
 
     def _centre(self, frame: Tensor) -> Tensor:
         """Samples of the copy at the middle of frames."""
-        return (frame + 1) * self.hop_samples - len(self.window) // 2
+        centre: Tensor = (frame + 1) * self.hop_samples - len(self.window) // 2
+        return centre
 
     def _spectra(self, start: Tensor) -> Tensor:
         spectra: Tensor = torch.fft.rfft(self._windows[:, start] * self.window)

@@ -1,0 +1,104 @@
+"""A limiter that sees true peaks coming."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from mashup_worker.audio.signal import Audio
+from mashup_worker.dsp.envelope import at_samples, released, smoothed, step_samples
+from mashup_worker.dsp.true_peak import peaks_near, true_peak_dbtp
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_LOOKAHEAD_S = 0.005
+_RELEASE_DB_PER_S = 100.0
+_ROUNDS = 4
+_OVERSHOOT_DB = 0.02
+"""A gain that moves between samples lifts what lies between them by up to so much."""
+
+_DEEPEST_DB = 30.0
+"""Peaks so far below the highest are not looked for between samples."""
+
+
+@dataclass(frozen=True, eq=False)
+class Limited:
+    """What a limiter did.
+
+    Attributes:
+        audio: the sound.
+        most_reduction_db: what was taken off the highest peak.
+    """
+
+    audio: Audio
+    most_reduction_db: float
+
+
+class PeakLimiter:
+    """A limiter for one sound, which may be tried with several gains.
+
+    One gain for all channels, found from peaks between samples too. It falls before a peak comes
+    and rises evenly in decibels after it: the reduction is the highest of its surroundings,
+    smoothed over less than these, so it is never less than what a peak needs.
+
+    Args:
+        audio: shape `(channels, samples)`.
+    """
+
+    def __init__(self, audio: Audio) -> None:
+        self._audio = audio
+        step = step_samples(audio.rate_hz)
+        floor = float(audio.samples.abs().max()) if audio.length_samples else 0.0
+        peaks = peaks_near(audio.samples, audio.rate_hz, floor * 10 ** (-_DEEPEST_DB / 20))
+        steps = -(-len(peaks) // step)
+        self._highest = F.pad(peaks, (0, steps * step - len(peaks))).view(steps, step).amax(1)
+
+    def limited(self, gain_db: float, ceiling_dbtp: float) -> Limited:
+        """The sound, amplified, with its peaks brought down to a ceiling.
+
+        Its true peak may lie above by some thousandths of a dB; `limit` makes sure.
+        """
+        audio = self._audio
+        reduction = self.reduction_db(gain_db, ceiling_dbtp - _OVERSHOOT_DB)
+        if not len(reduction):
+            return Limited(audio, 0.0)
+        step = step_samples(audio.rate_hz)
+        curve = at_samples(gain_db - reduction, step, audio.length_samples)
+        gained = audio.samples * 10 ** (curve / 20)
+        return Limited(Audio(gained, audio.rate_hz), float(reduction.max()))
+
+    def reduction_db(self, gain_db: float, ceiling_dbtp: float) -> Tensor:
+        """What has to be taken off, at every step of the envelope, shape `(steps,)`."""
+        if not len(self._highest):
+            return self._highest
+        audio = self._audio
+        steps_per_second = audio.rate_hz / step_samples(audio.rate_hz)
+        level = 20 * torch.log10(self._highest.clamp_min(1e-9)) + gain_db
+        held = released((level - ceiling_dbtp).clamp_min(0.0), _RELEASE_DB_PER_S / steps_per_second)
+        reach = math.ceil(_LOOKAHEAD_S * steps_per_second / 2)
+        # One step more than the smoothing reaches, since gains are interpolated between steps.
+        around = F.max_pool1d(held[None], 2 * (reach + 1) + 1, 1, reach + 1)[0]
+        return smoothed(around, 2 * reach)
+
+
+def limit(audio: Audio, ceiling_dbtp: float, gain_db: float = 0.0) -> Limited:
+    """Amplify, and keep true peaks at a ceiling or below.
+
+    What never reaches the ceiling is amplified and nothing else.
+
+    Shape: `(channels, samples)` to the same.
+    """
+    limiter, aim = PeakLimiter(audio), ceiling_dbtp
+    done = limiter.limited(gain_db, aim)
+    for _ in range(_ROUNDS):
+        over = (true_peak_dbtp(done.audio) or aim) - ceiling_dbtp
+        if over <= 0:
+            break
+        aim -= over
+        done = limiter.limited(gain_db, aim)
+    return done
