@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import torch.nn.functional as F
+
+from mashup_worker.audio.signal import Audio
+from mashup_worker.errors import InvalidInput
+
 if TYPE_CHECKING:
-    from mashup_worker.audio.signal import Audio
+    from torch import Tensor
+
     from mashup_worker.dsp.stretch.time_map import TimeMap
 
 LOWEST_RATIO = 0.25
@@ -61,3 +67,26 @@ class StretchEngine(Protocol):
                 `LOWEST_RATIO` to `HIGHEST_RATIO`.
         """
         ...
+
+
+def check(audio: Audio, change: Change) -> None:
+    """Raise `InvalidInput` for what no engine is asked for."""
+    time_map = change.time_map
+    if time_map.source_samples != audio.length_samples:
+        raise InvalidInput(
+            f"time_map: spans {time_map.source_samples} samples of a sound of "
+            f"{audio.length_samples}"
+        )
+    for source, target in time_map.steps:
+        # Ends are whole samples, so either may be one away from what was meant.
+        if not LOWEST_RATIO * source - 1 <= target <= HIGHEST_RATIO * source + 1:
+            raise InvalidInput(
+                f"time_map: a ratio of {target / source:.3g} lies outside "
+                f"{LOWEST_RATIO} to {HIGHEST_RATIO}"
+            )
+
+
+def exactly(samples: Tensor, like: Audio, length_samples: int) -> Audio:
+    """Sound of just this length, silence at its end or its end cut, on the device of another."""
+    padded = F.pad(samples, (0, max(0, length_samples - samples.shape[1])))
+    return Audio(padded[:, :length_samples].contiguous().to(like.samples.device), like.rate_hz)

@@ -5,24 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torchaudio.functional import resample
 
-from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.stft import OverlapAdd, frame_count
-from mashup_worker.dsp.stretch.engine import HIGHEST_RATIO, LOWEST_RATIO
+from mashup_worker.dsp.stretch.engine import check, exactly
 from mashup_worker.dsp.stretch.formants import formant_gains
 from mashup_worker.dsp.stretch.phase_locking import leading_peaks, rotations, unit
 from mashup_worker.dsp.stretch.transients import find_attacks, hold_attacks, rising_map
-from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from mashup_worker.audio.signal import Audio
     from mashup_worker.dsp.stretch.engine import Change
     from mashup_worker.dsp.stretch.time_map import TimeMap
 
@@ -71,30 +69,7 @@ class TensorStretcher:
         stretched = _stretched(audio, _longer(change.time_map, pitch), shift)
         if pitch != 1:
             stretched = resample(stretched, pitch.numerator, pitch.denominator)
-        wanted = change.time_map.target_samples
-        stretched = F.pad(stretched, (0, max(0, wanted - stretched.shape[1])))
-        return Audio(stretched[:, :wanted].contiguous(), audio.rate_hz)
-
-
-def check(audio: Audio, change: Change) -> None:
-    """Raise `InvalidInput` for what no engine is asked for."""
-    time_map = change.time_map
-    if time_map.source_samples != audio.length_samples:
-        raise InvalidInput(
-            f"time_map: spans {time_map.source_samples} samples of a sound of "
-            f"{audio.length_samples}"
-        )
-    for source, target in zip(_steps(time_map.source), _steps(time_map.target), strict=True):
-        # Ends are whole samples, so either may be one away from what was meant.
-        if not LOWEST_RATIO * source - 1 <= target <= HIGHEST_RATIO * source + 1:
-            raise InvalidInput(
-                f"time_map: a ratio of {target / source:.3g} lies outside "
-                f"{LOWEST_RATIO} to {HIGHEST_RATIO}"
-            )
-
-
-def _steps(anchors: tuple[int, ...]) -> list[int]:
-    return [b - a for a, b in pairwise(anchors)]
+        return exactly(stretched, audio, change.time_map.target_samples)
 
 
 def _longer(time_map: TimeMap, factor: Fraction) -> TimeMap:

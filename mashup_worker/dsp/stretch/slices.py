@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.audio.signal import Audio
-from mashup_worker.dsp.stretch.engine import Change
-from mashup_worker.dsp.stretch.phase_vocoder import TensorStretcher, check
+from mashup_worker.dsp.stretch.engine import Change, check
+from mashup_worker.dsp.stretch.phase_vocoder import TensorStretcher
 from mashup_worker.dsp.stretch.time_map import TimeMap
 from mashup_worker.dsp.stretch.transients import HeldAttacks, find_attacks, hold_attacks
 

@@ -60,8 +60,13 @@ class TimeMap:
     @property
     def ratios(self) -> tuple[float, ...]:
         """How many times as long each piece becomes."""
-        steps = zip(self.source, self.source[1:], self.target, self.target[1:], strict=False)
-        return tuple((d - c) / (b - a) for a, b, c, d in steps)
+        return tuple(target / source for source, target in self.steps)
+
+    @property
+    def steps(self) -> tuple[tuple[int, int], ...]:
+        """Lengths of each piece, in the sound and in the copy."""
+        anchors = zip(self.source, self.source[1:], self.target, self.target[1:], strict=False)
+        return tuple((b - a, d - c) for a, b, c, d in anchors)
 
     @property
     def is_identity(self) -> bool:
