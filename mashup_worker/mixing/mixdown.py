@@ -27,11 +27,23 @@ _SLOW_WINDOW_S = 0.186
 """Tells 80 Hz from 120."""
 
 
+def cleared(sound: Audio, kind: str, mix: Mix) -> Audio:
+    """A source without what nobody misses of it: voices lose what lies below them."""
+    if not is_vocal(kind):
+        return sound
+
+    def above(_at: Tensor, hz: Tensor) -> Tensor:
+        return high_pass(hz, mix.vocal_high_pass_hz)[None]
+
+    samples = filtered(sound.samples, sound.rate_hz, [above], window_s=_SLOW_WINDOW_S)
+    return Audio(samples, sound.rate_hz)
+
+
 def mixed_down(tracks: Sequence[Track], plan: Plan) -> list[Track]:
     """Tracks as they are heard in the sum; `summed` adds them up.
 
-    Voices lose what lies below them. Pitched instruments make room for consonants while a voice
-    sings, and the bass for the kick while it sounds.
+    Pitched instruments make room for consonants while a voice sings, and the bass for the kick
+    while it sounds.
 
     Args:
         tracks: all as long as the mashup, stereo.
@@ -60,9 +72,7 @@ def summed(tracks: Sequence[Track], plan: Plan) -> Audio:
 
 def _seated(track: Track, plan: Plan, singing: Tensor | None, kick: Tensor | None) -> Tensor:
     samples, mix = track.audio.samples, plan.mix
-    if is_vocal(track.kind):
-        return filtered(samples, plan.rate_hz, [_above(mix)], window_s=_SLOW_WINDOW_S)
-    if track.kind == DRUMS:
+    if is_vocal(track.kind) or track.kind == DRUMS:
         return samples
     if singing is not None and mix.pocket_db:
         samples = filtered(samples, plan.rate_hz, [_pocket(singing, plan)])
@@ -70,10 +80,6 @@ def _seated(track: Track, plan: Plan, singing: Tensor | None, kick: Tensor | Non
         ducking = at_samples(kick, step_samples(plan.rate_hz), samples.shape[1])
         samples = samples * 10 ** (-mix.duck_db * ducking / 20)
     return samples
-
-
-def _above(mix: Mix) -> Response:
-    return lambda _at, hz: high_pass(hz, mix.vocal_high_pass_hz)[None]
 
 
 def _pocket(singing: Tensor, plan: Plan) -> Response:

@@ -1,7 +1,8 @@
 """Measures a finished mashup: sound in, and its plan and stems where they are kept; a report out.
 
-The mix alone tells its loudness, peaks, stereo, tempo and key. A plan says what was wanted, and where
-to listen for splices. Stems tell how each of them keeps to the grid, and how they share the room.
+The mix alone tells its loudness, peaks, stereo, tempo and key. A plan says what was wanted, and
+where to listen for splices. Stems tell how each of them keeps to the grid, and how they share the
+room.
 """
 
 from __future__ import annotations
@@ -45,20 +46,25 @@ _MOST_TOLD_S = 1.0
 
 @dataclass(frozen=True)
 class Target:
-    """What a mashup was brought to.
+    """What a mashup was brought to; None for what the plan says, or without one for what is usual.
 
     Attributes:
-        loudness_lufs: integrated loudness; None for any.
-        true_peak_dbtp: highest true peak.
+        loudness_lufs: integrated loudness; any where there is no plan.
+        true_peak_dbtp: highest true peak; -1 where there is no plan.
     """
 
     loudness_lufs: float | None = None
-    true_peak_dbtp: float = levels.MOST_TRUE_PEAK_DBTP
+    true_peak_dbtp: float | None = None
 
-    @classmethod
-    def of_plan(cls, plan: Plan) -> Target:
-        """What a plan asks for."""
-        return cls(plan.master.loudness_lufs, plan.master.true_peak_dbtp)
+    def completed(self, plan: Plan | None) -> Target:
+        """The same with what the plan says."""
+        usual = Target(None, levels.MOST_TRUE_PEAK_DBTP)
+        if plan is not None:
+            usual = Target(plan.master.loudness_lufs, plan.master.true_peak_dbtp)
+        return Target(
+            usual.loudness_lufs if self.loudness_lufs is None else self.loudness_lufs,
+            usual.true_peak_dbtp if self.true_peak_dbtp is None else self.true_peak_dbtp,
+        )
 
 
 def check_mix(
@@ -67,7 +73,7 @@ def check_mix(
     plan: Plan | None = None,
     stems: Sequence[StemTrack] = (),
     analysis: Analysis | None = None,
-    target: Target | None = None,
+    target: Target = Target(),
     lossy: bool = False,
     second_opinion: bool = True,
     on_progress: OnProgress | None = None,
@@ -79,7 +85,7 @@ def check_mix(
         plan: what it was rendered from.
         stems: its parts as they were rendered, before the bus; of one sample rate.
         analysis: of the mix, where there is one already.
-        target: loudness and true peak that were wanted; the plan's when None.
+        target: loudness and true peak that were wanted.
         lossy: whether the mix went through a lossy codec, which changes loudness a little.
         second_opinion: whether to analyse the mix where no analysis is given. Without a plan, and
             without an analysis, nothing can be said of tempo and lags.
@@ -98,7 +104,7 @@ def check_mix(
     report("measure", 0.0)
     check = _Check(mix, plan, stems, analysis, target, lossy)
     found: list[Measurement] = []
-    parts = (check.timing, check.key, check.levels, check.splices, check.stereo, check.room)
+    parts = (check.rhythm, check.harmony, check.level, check.seams, check.image, check.room)
     for done, part in enumerate(parts):
         found += part()
         report("measure", (done + 1) / len(parts))
@@ -116,17 +122,17 @@ class _Check:
         plan: Plan | None,
         stems: Sequence[StemTrack],
         analysis: Analysis | None,
-        target: Target | None,
+        target: Target,
         lossy: bool,
     ) -> None:
         self.mix, self.plan, self.stems, self.analysis = mix, plan, stems, analysis
-        self.target = target or (Target.of_plan(plan) if plan else Target())
+        self.target = target.completed(plan)
         self.lossy = lossy
         self.meters = levels.measure_levels(mix)
         self.attacks = {track.name: find_attacks(track.audio) for track in stems}
         self.mix_attacks = Attacks.none() if stems else find_attacks(mix)
 
-    def timing(self) -> Iterator[Measurement]:
+    def rhythm(self) -> Iterator[Measurement]:
         grid = self._grid()
         if grid is None:
             yield timing.tempo(None, None, self.analysis)
@@ -140,7 +146,7 @@ class _Check:
         if self.plan and self.analysis:
             yield from timing.heard_beats(self.analysis, grid)
 
-    def key(self) -> Iterator[Measurement]:
+    def harmony(self) -> Iterator[Measurement]:
         if self.analysis and self.analysis.key:
             wanted = f"{self.plan.key} by the plan" if self.plan and self.plan.key else ""
             detail = f"confidence {self.analysis.key_confidence:.2f}"
@@ -150,20 +156,20 @@ class _Check:
             voices = together([track for track in self.stems if track.is_vocal])
             yield key_match(voices, together([track for track in self.stems if track.has_pitch]))
 
-    def levels(self) -> Iterator[Measurement]:
+    def level(self) -> Iterator[Measurement]:
         yield levels.loudness(self.meters, self.target.loudness_lufs, self.lossy)
         yield levels.loudness_range(self.meters)
         yield levels.true_peak(self.meters, self.target.true_peak_dbtp)
         yield levels.clipped_run(self.mix)
         yield levels.gap(self.mix, self.meters.integrated_lufs)
 
-    def splices(self) -> Iterator[Measurement]:
+    def seams(self) -> Iterator[Measurement]:
         if self.plan is None:
             return
         yield from splices.level_steps(self.meters.short_term, self.plan)
         yield splices.clicks(self._spliced(self.plan))
 
-    def stereo(self) -> Iterator[Measurement]:
+    def image(self) -> Iterator[Measurement]:
         yield stereo.correlation(self.mix)
         yield stereo.fold_loss(self.meters)
 
@@ -196,7 +202,8 @@ class _Check:
         else:
             off_s = self.mix.duration_s - self.plan.grid.duration_s
             if abs(off_s) > _MOST_TOLD_S:
-                yield f"the mix is {abs(off_s):.1f} s {'longer' if off_s > 0 else 'shorter'} than its plan"
+                than = "longer" if off_s > 0 else "shorter"
+                yield f"the mix is {abs(off_s):.1f} s {than} than its plan"
             for track in self.stems:
                 if not arrangement.clip_spans_s(track, self.plan):
                     yield f"{track.name} is no stem of the plan"
@@ -207,12 +214,15 @@ class _Check:
         if self.plan is not None:
             return BeatGrid.of_plan(self.plan)
         grid = BeatGrid.of_analysis(self.analysis) if self.analysis else None
-        return timing.anchored(grid, self.attacks) if grid else None
+        if grid is None or not self.stems:
+            return grid
+        leader = max(self.stems, key=lambda one: (one.kind == "drums", len(self.attacks[one.name])))
+        return timing.anchored(grid, self.attacks[leader.name])
 
     def _played(self, grid: BeatGrid) -> Iterator[timing.Played]:
         if not self.stems:
             feel = timing.song_feel([self.mix_attacks], grid)
-            yield timing.played("mix", "drums", self.mix_attacks, grid, feel)
+            yield timing.played("mix", timing.MIX, self.mix_attacks, grid, feel)
         for tracks in by_song(self.stems).values():
             feel = timing.song_feel([self.attacks[track.name] for track in tracks], grid)
             for track in tracks:
@@ -244,6 +254,7 @@ def _options(plan: Plan | None) -> AnalysisOptions:
 
 def _usable(audio: Audio) -> Audio:
     """In one or two channels, and without what is no number."""
-    samples = audio.samples.detach().float()
-    clean = torch.where(samples.abs() <= LOUDEST, samples, 0.0)
-    return Audio(fold_to_stereo(clean), audio.rate_hz)
+    samples = fold_to_stereo(audio.samples.detach().float())
+    if samples.numel() and not float(samples.abs().max()) <= LOUDEST:
+        samples = torch.where(samples.abs() <= LOUDEST, samples, 0.0)
+    return Audio(samples, audio.rate_hz)

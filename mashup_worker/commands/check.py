@@ -1,0 +1,205 @@
+"""`mashup check`: a finished mashup in, what is measured of it out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mashup_worker.commands.failure import fail
+from mashup_worker.commands.inputs import SONG_SUFFIXES, real_path, stem_files
+from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput, MashupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mashup_worker.mixing.report import Measurement, MixReport
+    from mashup_worker.pipelines.check import StemTrack
+
+Mix = Annotated[Path, typer.Argument(help="The mashup's file.", show_default=False)]
+Stems = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of its stems as they were rendered: a folder a song with files named for "
+        "their kind, or the stems of one song.",
+    ),
+]
+PlanFile = Annotated[
+    Path | None, typer.Option("--plan", help="The plan that it was rendered from.")
+]
+Loudness = Annotated[
+    float | None,
+    typer.Option(metavar="LUFS", help="Integrated loudness that it should have. [the plan's]"),
+]
+TruePeak = Annotated[
+    float | None,
+    typer.Option(metavar="DBTP", help="Highest true peak it may have. [the plan's, or -1]"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed.")]
+
+LOSSY_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("aac", "ac3", "m4a", "m4b", "mp2", "mp3", "mp4", "oga", "ogg", "opus", "weba", "webm"),
+        "wma",
+    )
+)
+"""Endings of files whose codec changes the sound, and so its loudness, a little."""
+
+MARKS = {True: "✓", False: "✗", None: "–"}  # noqa: RUF001 - neither yes nor no
+_COLOURS = {True: "green", False: "red", None: "dim"}
+
+
+def check(
+    mix: Mix,
+    stems: Stems = None,
+    plan: PlanFile = None,
+    loudness: Loudness = None,
+    true_peak: TruePeak = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a finished mashup: timing, key, loudness, splices, stereo.
+
+    Ends with 1 where something is other than it should be.
+    """
+    try:
+        _check_range("--loudness", loudness, -60.0, 0.0)
+        _check_range("--true-peak", true_peak, -20.0, 3.0)
+        files = list(find_stems(stems)) if stems else []
+    except InvalidInput as error:
+        fail(error.message, EXIT_USAGE)
+    started_s = time.perf_counter()
+    try:
+        report = _measure(mix, files, plan, (loudness, true_peak), shown=not (as_json or quiet))
+    except MashupError as error:
+        fail(error.message, error.exit_code)
+    if as_json:
+        from mashup_worker.commands.output import json_line
+
+        elapsed_s = round(time.perf_counter() - started_s, 3)
+        document = {"input": str(mix), "elapsed_s": elapsed_s, **report.as_dict()}
+        typer.echo(json_line(document))
+    else:
+        _print(report, quiet)
+    if not report.passed:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def find_stems(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """Song, kind and file of the stems in a folder.
+
+    Every folder in it is a song, and its sound files are stems named for their kind. Stems of one
+    song may lie in the folder itself, if there are two kinds or more.
+
+    Raises:
+        InvalidInput: no such folder, or no stems in it.
+    """
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise InvalidInput(f"{folder}: {error.strerror}") from error
+    found = [
+        (real_path(folder).name, kind, path) for kind, path in stem_files(folder, names).items()
+    ]
+    for song in names:
+        if song.startswith(".") or not (folder / song).is_dir():
+            continue
+        kinds: dict[str, Path] = {}
+        for path in sorted((folder / song).iterdir()):
+            if path.suffix.lower() in SONG_SUFFIXES and not path.name.startswith("."):
+                kinds.setdefault(path.stem.lower(), path)
+        found += [(song, kind, path) for kind, path in kinds.items()]
+    if not found:
+        raise InvalidInput(
+            f"{folder}: no stems in it; they are <song>/<kind>.<ending>, or those of one song"
+        )
+    yield from found
+
+
+def _measure(
+    mix: Path,
+    stems: list[tuple[str, str, Path]],
+    plan_file: Path | None,
+    wanted: tuple[float | None, float | None],
+    *,
+    shown: bool,
+) -> MixReport:
+    from mashup_worker.audio.decode import decode
+    from mashup_worker.audio.limits import DecodeLimits
+    from mashup_worker.commands.progress import song_progress
+    from mashup_worker.mixing.plan import load_plan
+    from mashup_worker.pipelines.check import StemTrack, Target, check_mix
+
+    plan = load_plan(plan_file) if plan_file else None
+    with song_progress(mix.name, shown) as progress:
+        sound = decode(mix, DecodeLimits())
+        tracks: list[StemTrack] = []
+        for done, (song, kind, path) in enumerate(stems):
+            if progress is not None:
+                progress("decode", done / len(stems))
+            tracks.append(StemTrack(f"{song}/{kind}", kind, song, decode(path, DecodeLimits())))
+        return check_mix(
+            sound,
+            plan=plan,
+            stems=tracks,
+            target=Target(*wanted),
+            lossy=mix.suffix.lower() in LOSSY_SUFFIXES,
+            on_progress=progress,
+        )
+
+
+def _check_range(option: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        raise InvalidInput(f"{option} {value:g}: it must lie between {low:g} and {high:g}")
+
+
+def _print(report: MixReport, quiet: bool) -> None:
+    rows = report.failures if quiet else report.measurements
+    if sys.stdout.isatty() and rows:
+        _print_table(rows)
+    else:
+        for one in rows:
+            told = (MARKS[one.passed], one.name, _figure(one), one.wanted, one.detail)
+            typer.echo("\t".join(told).rstrip())
+    if quiet:
+        return
+    for note in report.notes:
+        typer.echo(f"Note: {note}")
+    judged = sum(one.passed is not None for one in report.measurements)
+    failed = len(report.failures)
+    typer.echo(f"{failed} of {judged} failed" if failed else f"all {judged} passed")
+
+
+def _print_table(rows: tuple[Measurement, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("", "measurement", "value", "wanted", "detail", box=None, pad_edge=False)
+    for column in table.columns[:4]:
+        column.no_wrap = True
+    table.columns[2].justify = "right"
+    for one in rows:
+        table.add_row(
+            Text(MARKS[one.passed], style=_COLOURS[one.passed]),
+            Text(one.name),
+            Text(_figure(one)),
+            Text(one.wanted),
+            Text(one.detail, style="dim"),
+        )
+    Console().print(table)
+
+
+def _figure(one: Measurement) -> str:
+    """A value with its unit; counts and beats have neither a unit nor decimals."""
+    if one.value is None:
+        return "-"
+    if isinstance(one.value, str):
+        return one.value
+    whole = one.unit in ("", "semitones") and one.value == int(one.value)
+    return f"{one.value:.0f}" if whole else f"{one.value:.2f} {one.unit}".rstrip()

@@ -1,0 +1,214 @@
+"""Mashups: a plan in, a mastered file and what was measured of it out.
+
+A ladder that can be entered at any rung: `make_mashup` does all, `render_mix` plays a plan to
+sound, and `mashup_worker.mixing` has the steps before and between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from mashup_worker.audio.decode import decode
+from mashup_worker.audio.signal import Audio
+from mashup_worker.dsp.compressor import Compression
+from mashup_worker.dsp.stretch.choose import choose_engine
+from mashup_worker.errors import InvalidInput
+from mashup_worker.mixing.fitting import AS_IT_WAS
+from mashup_worker.mixing.mixdown import cleared, mixed_down, summed
+from mashup_worker.mixing.tracks import render_tracks
+from mashup_worker.models.device import resolve_device
+from mashup_worker.pipelines.check import StemTrack, check_mix
+from mashup_worker.pipelines.clock import Clock
+from mashup_worker.pipelines.master import MasterRequest, write_master
+from mashup_worker.pipelines.mix_songs import LIMITS, stereo_at
+from mashup_worker.pipelines.song_cache import file_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from mashup_worker.audio.formats import EncodeOptions
+    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.plan import Plan
+    from mashup_worker.mixing.report import MixReport
+    from mashup_worker.mixing.tracks import Track
+    from mashup_worker.pipelines.master import MasterResult
+
+    OnProgress = Callable[[str, float], None]
+    """Called with the stage and its share done. An exception raised in it stops the work."""
+
+
+@dataclass(frozen=True, eq=False)
+class MixRender:
+    """A plan, played.
+
+    Attributes:
+        mix: the sum, not yet mastered.
+        tracks: what it is the sum of, by source of the plan.
+        timings_s: seconds spent in each stage.
+    """
+
+    mix: Audio = field(repr=False)
+    tracks: tuple[Track, ...] = field(repr=False)
+    timings_s: Mapping[str, float]
+
+    @property
+    def engines(self) -> dict[str, tuple[str, ...]]:
+        """What stretched each source."""
+        return {track.name: track.engines for track in self.tracks}
+
+
+@dataclass(frozen=True, eq=False)
+class MashupResult:
+    """A finished mashup.
+
+    Attributes:
+        plan: what was rendered, with notes on what came up on the way.
+        render: the tracks that it is made of.
+        master: the file.
+        report: what was measured of it.
+        timings_s: seconds spent in each stage.
+    """
+
+    plan: Plan
+    render: MixRender = field(repr=False)
+    master: MasterResult
+    report: MixReport
+    timings_s: Mapping[str, float]
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds spent in all."""
+        return sum(self.timings_s.values())
+
+
+def sounds_of_songs(songs: Iterable[MixSong]) -> dict[str, Audio]:
+    """The sounds that a plan of these songs names."""
+    return {
+        f"{song.name}/{kind}": part.audio for song in songs for kind, part in song.parts.items()
+    }
+
+
+def sounds_of_plan(
+    plan: Plan, folder: Path, on_progress: OnProgress | None = None
+) -> dict[str, Audio]:
+    """Read the sounds that a plan names.
+
+    Args:
+        plan: the plan.
+        folder: what relative paths of it are meant from.
+        on_progress: called with the stage and its share done.
+
+    Raises:
+        InvalidInput: a file can't be used, or is another than the plan was made of.
+    """
+    report = on_progress or (lambda _stage, _share: None)
+    sounds: dict[str, Audio] = {}
+    for name, source in plan.sources.items():
+        report("read", len(sounds) / len(plan.sources))
+        path = folder / source.path
+        if source.sha256 is not None and file_digest(path) != source.sha256:
+            raise InvalidInput(
+                f"sources.{name}.sha256: {path} is not the file that the plan was made of; "
+                "remove sha256 from the plan to take it all the same"
+            )
+        sounds[name] = stereo_at(decode(path, LIMITS), plan.rate_hz)
+    return sounds
+
+
+def render_mix(
+    plan: Plan,
+    sounds: Mapping[str, Audio],
+    *,
+    device: str = "cpu",
+    on_progress: OnProgress | None = None,
+) -> MixRender:
+    """Play a plan. The same plan and sounds give the same samples on the same kind of device.
+
+    Args:
+        plan: the plan.
+        sounds: by source of the plan, its sound: stereo, at the plan's rate.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        on_progress: called with the stage and its share done.
+
+    Raises:
+        InvalidInput: a clip names an engine that is not there.
+        DeviceUnavailable: there is no such device.
+    """
+    report, clock = on_progress or (lambda _stage, _share: None), Clock()
+    place = resolve_device(device)
+    with torch.inference_mode():
+        there = {
+            name: cleared(_on(sounds[name], place), source.kind, plan.mix)
+            for name, source in plan.sources.items()
+        }
+        tracks = render_tracks(plan, there, choose_engine, lambda share: report("stretch", share))
+        clock.lap("stretch")
+        report("mix", 0.0)
+        seated = mixed_down(tracks, plan)
+        mix = summed(seated, plan)
+    clock.lap("mix")
+    return MixRender(mix, tuple(seated), clock.laps_s)
+
+
+def make_mashup(
+    plan: Plan,
+    sounds: Mapping[str, Audio],
+    target: Path,
+    encode: EncodeOptions,
+    *,
+    device: str = "cpu",
+    on_progress: OnProgress | None = None,
+) -> MashupResult:
+    """Render a plan, master it, write it, and measure what was written.
+
+    Raises:
+        InvalidInput, DeviceUnavailable: as `render_mix`.
+        StorageFailed: the file can't be written.
+    """
+    report = on_progress or (lambda _stage, _share: None)
+    render = render_mix(plan, sounds, device=device, on_progress=on_progress)
+    wanted = plan.master
+    request = MasterRequest(
+        loudness_lufs=wanted.loudness_lufs,
+        true_peak_dbtp=wanted.true_peak_dbtp,
+        compression=Compression(wanted.bus_ratio, wanted.bus_reduction_db),
+        seed=plan.seed,
+    )
+    master = write_master(render.mix, target, request, encode, on_progress)
+    clock = Clock()
+    report("check", 0.0)
+    stems = [
+        StemTrack(track.name, track.kind, track.song, _on(track.audio, torch.device("cpu")))
+        for track in render.tracks
+    ]
+    measured = check_mix(
+        master.played,
+        plan=plan,
+        stems=stems,
+        lossy=encode.format in ("mp3", "ogg"),
+        on_progress=on_progress,
+    )
+    clock.lap("check")
+    noted = plan.model_copy(update={"notes": (*plan.notes, *_engine_notes(render), *master.notes)})
+    timings_s = {**render.timings_s, **master.timings_s, **clock.laps_s}
+    return MashupResult(noted, render, master, measured, timings_s)
+
+
+def _engine_notes(render: MixRender) -> tuple[str, ...]:
+    """Which engine stretched what."""
+    users: dict[str, list[str]] = {}
+    for name, engines in render.engines.items():
+        for engine in engines:
+            users.setdefault(engine, []).append(name)
+    return tuple(
+        f"{' and '.join(names)}: {engine if engine == AS_IT_WAS else f'stretched by {engine}'}"
+        for engine, names in users.items()
+    )
+
+
+def _on(audio: Audio, device: torch.device) -> Audio:
+    return Audio(audio.samples.to(device), audio.rate_hz)
