@@ -12,7 +12,10 @@ import typer
 from mashup_worker import __version__
 from mashup_worker.commands import models
 from mashup_worker.commands.analyze import analyze
+from mashup_worker.commands.check import check
 from mashup_worker.commands.doctor import doctor
+from mashup_worker.commands.master import master
+from mashup_worker.commands.mix import mix
 from mashup_worker.commands.separate import separate
 from mashup_worker.errors import EXIT_FAILED, MashupError
 
@@ -21,10 +24,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Separate songs into stems, and find their tempo, beats, key and loudness.",
+    help="Separate songs into stems, find their tempo, beats and key, and make mashups of them.",
 )
 app.command()(separate)
 app.command()(analyze)
+app.command()(mix)
+app.command()(master)
+app.command()(check)
 app.add_typer(models.app, name="models")
 app.command()(doctor)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -15,16 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Response(Protocol):
-    """Gains of a filter."""
-
-    def __call__(self, at: Tensor, hz: Tensor) -> Tensor:
-        """Gains at sample positions `(frames,)` and frequencies `(bins,)`.
-
-        Shape: `(frames, bins)`, or what broadcasts to it.
-        """
-        ...
-
+Response = Callable[[Tensor, Tensor], Tensor]
+"""Gains of a filter at sample positions `(frames,)` and frequencies `(bins,)`: `(frames, bins)`, or
+what broadcasts to it."""
 
 _HOPS_A_WINDOW = 4
 _FRAMES_AT_ONCE = 1024

@@ -1,0 +1,118 @@
+"""`mashup master`: a song in, the song at the wanted loudness out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mashup_worker.commands.failure import fail
+from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
+
+if TYPE_CHECKING:
+    from mashup_worker.pipelines.master import MasterRequest, MasterResult
+
+Song = Annotated[Path, typer.Argument(help="The song's file.", show_default=False)]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", help="The result: a name with .mp3, .wav, .flac or .ogg.")
+]
+Loudness = Annotated[float, typer.Option(metavar="LUFS", help="Integrated loudness.")]
+TruePeak = Annotated[
+    float, typer.Option(metavar="DBTP", help="Highest true peak of the file when it is played.")
+]
+Compress = Annotated[
+    float,
+    typer.Option(
+        metavar="DB", help="How much a bus compressor takes off the loud parts; 0 for none."
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="What the dither of 16-bit files is made from.")]
+BitDepth = Annotated[int | None, typer.Option(help="16 or 24; 32, float, for WAV. [16]")]
+Bitrate = Annotated[int | None, typer.Option(help="Kilobits a second of MP3 and Vorbis. [256]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
+
+_MOST_COMPRESSION_DB = 12.0
+
+
+def master(
+    song: Song,
+    output: Output,
+    loudness: Loudness = -14.0,
+    true_peak: TruePeak = -1.0,
+    compress: Compress = 0.0,
+    seed: Seed = 0,
+    bit_depth: BitDepth = None,
+    bitrate: Bitrate = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Bring a song to a loudness, with its true peaks limited."""
+    from mashup_worker.commands.mix import encode_options
+    from mashup_worker.commands.output import Output as Printer
+    from mashup_worker.dsp.compressor import Compression
+    from mashup_worker.pipelines.master import MasterRequest
+
+    try:
+        if not 0 <= compress <= _MOST_COMPRESSION_DB:
+            raise InvalidInput(
+                f"--compress {compress:g}: it must lie between 0 and {_MOST_COMPRESSION_DB:g}"
+            )
+        compression = Compression(reduction_db=compress) if compress else None
+        request = MasterRequest(loudness, true_peak, compression, seed)
+        encode = encode_options(output, bit_depth, bitrate)
+    except InvalidInput as error:
+        fail(error.message, EXIT_USAGE)
+    try:
+        result = _mastered(song, output, request, encode, quiet=quiet or as_json)
+    except MashupError as error:
+        fail(error.message, error.exit_code)
+    document = _document(song, result)
+    printer = Printer(as_json, quiet, verbose=False)
+    printer.json(document)
+    printer.line(_told(document))
+
+
+def _mastered(
+    song: Path, output: Path, request: MasterRequest, encode: Any, *, quiet: bool
+) -> MasterResult:
+    from mashup_worker.audio.decode import decode
+    from mashup_worker.commands.progress import song_progress
+    from mashup_worker.pipelines.master import write_master
+    from mashup_worker.pipelines.mix_songs import LIMITS
+
+    with song_progress(song.name, not quiet) as progress:
+        return write_master(decode(song, LIMITS), output, request, encode, progress)
+
+
+def _document(song: Path, result: MasterResult) -> dict[str, Any]:
+    loudness = result.loudness
+    return {
+        "input": str(song),
+        "output": str(result.path),
+        "elapsed_s": round(sum(result.timings_s.values()), 3),
+        "loudness_lufs": _rounded(loudness.integrated_lufs),
+        "loudness_range_lu": _rounded(loudness.range_lu),
+        "true_peak_dbtp": _rounded(loudness.true_peak_dbtp),
+        "gain_db": round(result.gain_db, 2),
+        "limiting_db": round(result.limiting_db, 2),
+        "notes": list(result.notes),
+    }
+
+
+def _told(document: dict[str, Any]) -> str:
+    loudness, peak = document["loudness_lufs"], document["true_peak_dbtp"]
+    facts = [
+        "no loudness" if loudness is None else f"{loudness:.1f} LUFS",
+        "silent" if peak is None else f"{peak:.1f} dBTP",
+        f"gain {document['gain_db']:+.1f} dB",
+        f"limited by {document['limiting_db']:.1f} dB at most",
+        f"{document['elapsed_s']:.1f} s",
+    ]
+    lines = [f"{document['output']}: {', '.join(facts)}"]
+    return "\n".join([*lines, *(f"  {note}" for note in document["notes"])])
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)

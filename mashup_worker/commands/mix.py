@@ -1,0 +1,213 @@
+"""`mashup mix`: songs in, a mashup out."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mashup_worker.commands.failure import fail
+from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
+
+if TYPE_CHECKING:
+    from mashup_worker.audio.formats import EncodeOptions
+    from mashup_worker.commands.mix_run import MixRun
+
+
+class Form(StrEnum):
+    """How songs come together."""
+
+    LAYER = "layer"
+    SEQUENCE = "sequence"
+
+
+Songs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Songs to play one after another, or more songs for --over: files, or folders of "
+        "stems.",
+        show_default=False,
+    ),
+]
+Stem = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stem",
+        metavar="FILE:KIND[:SONG]",
+        help="A stem as it is; may be given several times. Stems of one SONG share its beat.",
+    ),
+]
+VocalsOf = Annotated[
+    str | None, typer.Option(metavar="SONG", help="The song whose vocals are taken.")
+]
+Over = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SONG", help="A song to lay them over; the first of several sets the tempo."
+    ),
+]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="PLAN.json", help="A plan to render, edited or not."),
+]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", help="The mashup: a name with .mp3, .wav or .flac.")
+]
+FormOption = Annotated[
+    Form | None,
+    typer.Option(
+        "--form",
+        help="layer, one song's vocals over others' instruments, or sequence, songs one after "
+        "another. Found out when not given.",
+    ),
+]
+VibeName = Annotated[
+    str, typer.Option("--vibe", help="club, chill, lofi, hype or ambient: how it is arranged.")
+]
+Intensity = Annotated[
+    float, typer.Option(metavar="0..1", help="From calm to full on, within the vibe.")
+]
+Transition = Annotated[
+    str | None,
+    typer.Option(help="crossfade, bass_swap, filter_sweep or cut. The vibe's own when not given."),
+]
+Tempo = Annotated[
+    float | None, typer.Option(metavar="BPM", help="Tempo. The first instruments' when not given.")
+]
+Key = Annotated[
+    str | None,
+    typer.Option(help="Key, as A minor, Am or 8A. What needs least shifting when not given."),
+]
+Length = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="About how long; phrases stay whole."),
+]
+Loudness = Annotated[
+    float | None,
+    typer.Option(metavar="LUFS", help="Integrated loudness. The vibe's when not given."),
+]
+TruePeak = Annotated[float, typer.Option(metavar="DBTP", help="Highest true peak.")]
+Seed = Annotated[int, typer.Option(min=0, help="What chance decides by, such as dither.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Stretch beyond 20 % where that is what it takes.")
+]
+TwoVocals = Annotated[
+    bool, typer.Option("--two-vocals", help="Let two lead vocals sing at once in a plan.")
+]
+Report = Annotated[
+    Path | None, typer.Option(metavar="REPORT.html", help="A page about the result.")
+]
+KeepStems = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder for the tracks that the result is the sum of."),
+]
+BitDepth = Annotated[int | None, typer.Option(help="16 or 24; 32, float, for WAV. [16]")]
+Bitrate = Annotated[int | None, typer.Option(help="Kilobits a second of MP3. [256]")]
+Model = Annotated[str, typer.Option(help="What separates whole songs: a model's name, or auto.")]
+ModelRepo = Annotated[
+    Path | None, typer.Option(help="Folder of checkpoints to take the model from.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
+
+
+def mix(
+    output: Output,
+    songs: Songs = None,
+    stem: Stem = None,
+    vocals_of: VocalsOf = None,
+    over: Over = None,
+    plan: PlanFile = None,
+    form: FormOption = None,
+    vibe: VibeName = "club",
+    intensity: Intensity = 0.5,
+    transition: Transition = None,
+    tempo: Tempo = None,
+    key: Key = None,
+    length: Length = None,
+    loudness: Loudness = None,
+    true_peak: TruePeak = -1.0,
+    seed: Seed = 0,
+    force: Force = False,
+    two_vocals: TwoVocals = False,
+    report: Report = None,
+    keep_stems: KeepStems = None,
+    bit_depth: BitDepth = None,
+    bitrate: Bitrate = None,
+    model: Model = "auto",
+    model_repo: ModelRepo = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a mashup of songs, of stems, or from a plan."""
+    from mashup_worker.commands.mix_output import MixPrinter
+    from mashup_worker.commands.mix_run import MixOutputs, MixRun, MixSources
+    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.commands.progress import song_progress
+    from mashup_worker.mixing.keys import find_key
+    from mashup_worker.mixing.request import MixRequest
+    from mashup_worker.models.demucs_engine import EngineOptions
+    from mashup_worker.models.device import resolve_device
+
+    printer = MixPrinter(as_json, quiet, verbose=False)
+    try:
+        resolve_device(device)
+        request = MixRequest(
+            vibe=vibe,
+            intensity=intensity,
+            transition=transition,  # type: ignore[arg-type]
+            tempo_bpm=tempo,
+            key=find_key(key) if key else None,
+            length_s=length,
+            loudness_lufs=loudness,
+            true_peak_dbtp=true_peak,
+            seed=seed,
+            forced=force,
+            allow_two_vocals=two_vocals,
+        )
+        sources = MixSources(songs or (), stem or (), vocals_of, over or (), plan)
+        encode = encode_options(output, bit_depth, bitrate)
+    except InvalidInput as error:
+        fail(error.message, EXIT_USAGE)
+    except MashupError as error:
+        fail(error.message, error.exit_code)
+    with song_progress(output.name, not quiet) as progress:
+        run = MixRun(
+            sources,
+            MixOutputs(output, report, keep_stems),
+            request,
+            form.value if form else None,
+            encode,
+            ModelRequest(model, model_repo, EngineOptions(device)),
+            device,
+            progress or (lambda _stage, _share: None),
+        )
+        document = _made(run)
+    printer.done(document)
+
+
+def encode_options(output: Path, bit_depth: int | None, bitrate: int | None) -> EncodeOptions:
+    """How a file is written, by its ending.
+
+    Raises:
+        InvalidInput: an ending that is not written, or options that don't go with it.
+    """
+    from mashup_worker.audio.formats import EncodeOptions
+
+    ending = output.suffix.lower().removeprefix(".")
+    if ending not in ("mp3", "wav", "flac", "ogg"):
+        raise InvalidInput(f"-o {output}: its name must end in .mp3, .wav, .flac or .ogg")
+    return EncodeOptions(ending, 16 if bit_depth is None else bit_depth, bitrate)  # type: ignore[arg-type]
+
+
+def _made(run: MixRun) -> dict[str, Any]:
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of caches and of fonts
+    try:
+        return run.run()
+    except MashupError as error:
+        fail(error.message, error.exit_code)

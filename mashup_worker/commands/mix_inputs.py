@@ -1,0 +1,101 @@
+"""What `mashup mix` is made of: whole songs, folders of stems, and stems one by one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mashup_worker.commands.inputs import STEM_KINDS, find_songs, real_path
+from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mashup_worker.commands.inputs import Song
+    from mashup_worker.pipelines.mix_songs import SongFiles
+
+KINDS = (*STEM_KINDS, *(f"no_{kind}" for kind in STEM_KINDS))
+"""What a stem may be; `no_vocals` is a song without its vocals, and so on."""
+
+
+@dataclass(frozen=True)
+class StemArgument:
+    """A `--stem FILE:KIND[:SONG]`.
+
+    Attributes:
+        path: the file.
+        kind: one of `KINDS`.
+        song: the song that it is a part of.
+    """
+
+    path: Path
+    kind: str
+    song: str
+
+
+def stem_argument(text: str) -> StemArgument:
+    """Read `FILE:KIND` or `FILE:KIND:SONG`; the file's name may hold colons.
+
+    Without a song, a file named for its kind belongs to its folder, as those do that
+    `mashup separate` writes; any other is a song of its own.
+
+    Raises:
+        InvalidInput: it has another form, or an unknown kind.
+    """
+    fields = text.split(":")
+    if len(fields) >= 3 and fields[-2].lower() in KINDS and fields[-1]:
+        path, kind, song = Path(":".join(fields[:-2])), fields[-2].lower(), fields[-1]
+    elif len(fields) >= 2 and fields[-1].lower() in KINDS:
+        path, kind = Path(":".join(fields[:-1])), fields[-1].lower()
+        song = real_path(path).parent.name if path.stem.lower() == kind else path.stem
+    else:
+        raise InvalidInput(
+            f"--stem {text}: write FILE:KIND or FILE:KIND:SONG; kinds are {', '.join(KINDS)}"
+        )
+    return StemArgument(path, kind, song)
+
+
+def songs_of_stems(texts: Sequence[str]) -> list[SongFiles]:
+    """Stems as songs, in the order in which they were named.
+
+    Raises:
+        InvalidInput: as `stem_argument`, or a song has a kind twice.
+    """
+    from mashup_worker.pipelines.mix_songs import SongFiles
+
+    by_song: dict[str, dict[str, Path]] = {}
+    for text in texts:
+        stem = stem_argument(text)
+        kinds = by_song.setdefault(stem.song, {})
+        if stem.kind in kinds:
+            raise InvalidInput(
+                f"--stem {text}: {stem.song} has {stem.kind} already, {kinds[stem.kind]}; name "
+                "another song (FILE:KIND:SONG)"
+            )
+        kinds[stem.kind] = stem.path
+    return [SongFiles(song, kinds) for song, kinds in by_song.items()]
+
+
+def songs_of_arguments(arguments: Sequence[str]) -> list[SongFiles]:
+    """Files, folders of stems and globs as songs, each with a name of its own.
+
+    Raises:
+        InvalidInput: there is no such file.
+    """
+    from mashup_worker.pipelines.mix_songs import SongFiles
+
+    songs = []
+    for song in find_songs(arguments, stem_folders=True):
+        _check_there(song)
+        stems = dict(song.stems)
+        songs.append(SongFiles(song.track, stems, None if stems else song.path))
+    return songs
+
+
+def _check_there(song: Song) -> None:
+    if not os.path.lexists(song.path):
+        raise InvalidInput(f"{song.path}: no such file or folder")
+    if song.path.is_dir() and not song.stems:
+        raise InvalidInput(f"{song.path}: no song in this folder")

@@ -1,0 +1,257 @@
+"""One call of `mashup mix`: songs or a plan in, a mashup out."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mashup_worker.audio.atomic import check_writable, write_whole
+from mashup_worker.commands.failure import settings_or_fail
+from mashup_worker.commands.mix_inputs import songs_of_arguments, songs_of_stems
+from mashup_worker.commands.output import json_line
+from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mashup_worker.audio.formats import EncodeOptions
+    from mashup_worker.audio.signal import Audio
+    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.plan import Plan
+    from mashup_worker.mixing.request import Form, MixRequest
+    from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.mashup import MashupResult
+    from mashup_worker.pipelines.mix_songs import SongFiles
+
+    OnProgress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class MixSources:
+    """What a mashup is made of.
+
+    Attributes:
+        songs: songs named as they are.
+        stems: stems one by one, as `FILE:KIND[:SONG]`.
+        vocals_of: the song that sings.
+        over: the songs that it sings over.
+        plan: a plan to render instead.
+
+    Raises:
+        InvalidInput: at once, for what does not go together.
+    """
+
+    songs: Sequence[str] = ()
+    stems: Sequence[str] = ()
+    vocals_of: str | None = None
+    over: Sequence[str] = ()
+    plan: Path | None = None
+
+    def __post_init__(self) -> None:
+        ways = [bool(self.plan), bool(self.stems), self.vocals_of is not None]
+        if sum(ways) > 1 or (self.plan and (self.songs or self.over)):
+            raise InvalidInput("--plan, --stem and --vocals-of exclude each other")
+        if self.vocals_of is not None and not (self.over or self.songs):
+            raise InvalidInput("--vocals-of needs --over: the songs to sing over")
+        if self.over and self.vocals_of is None:
+            raise InvalidInput("--over needs --vocals-of: the song that sings")
+        if self.stems and self.songs:
+            raise InvalidInput("songs and --stem exclude each other")
+        if not any((*ways, self.songs)):
+            raise InvalidInput("nothing to mix: name songs, --stem, --vocals-of or --plan")
+
+
+@dataclass(frozen=True)
+class MixOutputs:
+    """Where results go.
+
+    Attributes:
+        target: the mashup.
+        report: a page about it; None for none.
+        stems: folder for what it is the sum of; None for nowhere.
+    """
+
+    target: Path
+    report: Path | None
+    stems: Path | None
+
+    @property
+    def plan(self) -> Path:
+        """The plan, beside the mashup."""
+        return self.target.with_suffix(".plan.json")
+
+    @property
+    def measurements(self) -> Path:
+        """What was measured, beside the mashup."""
+        return self.target.with_suffix(".report.json")
+
+
+@dataclass(frozen=True)
+class MixRun:
+    """One call of the command.
+
+    Attributes:
+        sources: what it is made of.
+        outputs: where results go.
+        request: how it should be; without meaning where a plan is rendered.
+        form: layer or sequence; found out when None.
+        encode: format of the mashup.
+        model: what separates whole songs.
+        device: where the work is done.
+        on_progress: called with the stage and its share done.
+    """
+
+    sources: MixSources
+    outputs: MixOutputs
+    request: MixRequest
+    form: Form | None
+    encode: EncodeOptions
+    model: ModelRequest
+    device: str
+    on_progress: OnProgress
+
+    def run(self) -> dict[str, Any]:
+        """Make the mashup; what JSON says of it.
+
+        Raises:
+            MashupError: as `make_mashup`, `SongLoader.load` and `load_plan`.
+        """
+        from mashup_worker.pipelines.mashup import make_mashup
+
+        started_s = time.perf_counter()
+        outputs = self.outputs
+        for path in (outputs.target, outputs.plan, outputs.measurements, outputs.report):
+            if path is not None:
+                check_writable(path)
+        plan, sounds = self._planned()
+        result = make_mashup(
+            plan,
+            sounds,
+            outputs.target,
+            self.encode,
+            device=self.device,
+            on_progress=self.on_progress,
+        )
+        self._write(result)
+        return {
+            "output": str(outputs.target),
+            "elapsed_s": round(time.perf_counter() - started_s, 3),
+            "plan": result.plan.as_dict(),
+            "report": result.report.as_dict(),
+        }
+
+    def _planned(self) -> tuple[Plan, dict[str, Audio]]:
+        from mashup_worker.mixing.plan import load_plan
+        from mashup_worker.pipelines.mashup import sounds_of_plan, sounds_of_songs
+
+        if self.sources.plan is not None:
+            plan = load_plan(self.sources.plan)
+            folder = self.sources.plan.parent
+            sounds = sounds_of_plan(plan, folder, self.on_progress)
+            return _moved(plan, folder, self.outputs.target.parent), sounds
+        singer, players = self._chosen()
+        loaded = self._loader.load([*([singer] if singer else []), *players])
+        plan = self._plan(loaded.songs, has_singer=singer is not None)
+        noted = plan.model_copy(update={"notes": (*loaded.notes, *plan.notes)})
+        plan = _moved(noted, Path(), self.outputs.target.parent)
+        return plan, sounds_of_songs(loaded.songs)
+
+    def _chosen(self) -> tuple[SongFiles | None, list[SongFiles]]:
+        """The song that sings, where one was named, and the others."""
+        from dataclasses import replace
+
+        sources = self.sources
+        if sources.stems:
+            return None, songs_of_stems(sources.stems)
+        players = songs_of_arguments([*sources.over, *sources.songs])
+        if sources.vocals_of is None:
+            return None, players
+        singers = songs_of_arguments([sources.vocals_of])
+        if len(singers) > 1:
+            raise InvalidInput(f"--vocals-of {sources.vocals_of}: {len(singers)} songs; name one")
+        singer = singers[0]
+        if any(player.name == singer.name for player in players):
+            singer = replace(singer, name=f"{singer.name} (vocals)")
+        return singer, players
+
+    def _plan(self, songs: Sequence[MixSong], *, has_singer: bool) -> Plan:
+        from mashup_worker.mixing.material import DRUMS
+        from mashup_worker.mixing.planner import form_for, plan_layer, plan_sequence
+
+        if has_singer and self.form != "sequence":
+            return plan_layer(songs[0], songs[1:], self.request)
+        if (self.form or form_for(songs)) == "sequence":
+            return plan_sequence(songs, self.request)
+        singers = [song for song in songs if song.vocals]
+        if not singers:
+            raise InvalidInput("--form layer: no song has vocals")
+        hosts = [song for song in songs if song.instruments and song is not singers[0]]
+        # Drums set the tempo.
+        hosts = sorted(hosts, key=lambda song: DRUMS not in song.parts)
+        return plan_layer(singers[0], hosts or singers[:1], self.request)
+
+    @cached_property
+    def _loader(self) -> Any:
+        from mashup_worker.commands.model_choice import load_model
+        from mashup_worker.pipelines.mix_songs import SongLoader
+        from mashup_worker.pipelines.song_cache import SongCache
+
+        settings = settings_or_fail()
+        made: list[Separator] = []
+
+        def separator() -> Separator:
+            if not made:
+                made.append(load_model(self.model, settings, quiet=True).separator)
+            return made[0]
+
+        return SongLoader(
+            SongCache(settings.song_cache),
+            separator,
+            device=self.device,
+            on_progress=self.on_progress,
+        )
+
+    def _write(self, result: MashupResult) -> None:
+        outputs = self.outputs
+        write_whole(outputs.plan, result.plan.as_json().encode())
+        write_whole(outputs.measurements, (json_line(result.report.as_dict()) + "\n").encode())
+        if outputs.stems is not None:
+            self._write_stems(result, outputs.stems)
+        if outputs.report is not None:
+            self.on_progress("report", 0.0)
+            _write_report(outputs.report, outputs.target, result)
+
+    def _write_stems(self, result: MashupResult, folder: Path) -> None:
+        from mashup_worker.audio.encode import open_writer
+        from mashup_worker.audio.formats import EncodeOptions
+
+        for done, track in enumerate(result.render.tracks):
+            self.on_progress("stems", done / len(result.render.tracks))
+            path = folder / track.song / f"{track.kind}.wav"
+            options = EncodeOptions("wav", 32)
+            with open_writer(path, track.audio.rate_hz, track.audio.channels, options) as writer:
+                writer.write(track.audio.samples)
+
+
+def _moved(plan: Plan, from_folder: Path, to_folder: Path) -> Plan:
+    """The plan with its relative paths meant from another folder."""
+    sources = {
+        name: source.model_copy(update={"path": _seen_from(to_folder, from_folder / source.path)})
+        for name, source in plan.sources.items()
+    }
+    return plan.model_copy(update={"sources": sources})
+
+
+def _seen_from(folder: Path, path: Path) -> str:
+    """A path as it is called from a folder: relative where it lies below it, else absolute."""
+    whole, home = Path(os.path.abspath(path)), Path(os.path.abspath(folder))  # noqa: PTH100
+    return str(whole.relative_to(home) if whole.is_relative_to(home) else whole)
+
+
+def _write_report(path: Path, target: Path, result: MashupResult) -> None:
+    pass
