@@ -67,7 +67,7 @@ def arrange_layer(
     Raises:
         InvalidInput: nobody sings, or a host has no bar that could be played.
     """
-    bar_s = 60.0 * pace.beats_per_bar / pace.tempo_bpm
+    bar_s = pace.bar_s
     slots, notes = _slots(singer, request, pace, bar_s)
     bars = math.ceil(slots[-1].end_bar - 1e-9)
     vibe = request.figures

@@ -39,6 +39,11 @@ class Pace:
     factors: dict[str, float]
     notes: tuple[str, ...]
 
+    @property
+    def bar_s(self) -> float:
+        """Length of a bar of the mashup."""
+        return 60.0 * self.beats_per_bar / self.tempo_bpm
+
 
 def common_pace(songs: Sequence[MixSong], asked_bpm: float | None, forced: bool) -> Pace:
     """The tempo for songs of which the first sets it, unless that takes another too far.

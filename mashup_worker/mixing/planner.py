@@ -10,6 +10,7 @@ from mashup_worker.mixing.layer import arrange_layer
 from mashup_worker.mixing.levels import balanced, split
 from mashup_worker.mixing.pace import common_pace
 from mashup_worker.mixing.plan import Grid, Master, Mix, Plan
+from mashup_worker.mixing.riding import ridden
 from mashup_worker.mixing.sequence import arrange_sequence
 from mashup_worker.mixing.transposition import for_layer, for_sequence
 
@@ -84,6 +85,7 @@ def _plan(
     vibe, intensity = request.figures, request.intensity
     lift_lu = vibe.vocal_lift_lu.at(intensity)
     clips = balanced(arrangement, by_name, lift_lu, layered=form == "layer")
+    clips = ridden(clips, by_name, arrangement.bars, pace.bar_s)
     names = dict.fromkeys(clip.source for clip in clips)
     sources = {}
     for source in names:

@@ -33,7 +33,7 @@ def arrange_sequence(
     """
     vibe = request.figures
     transition = request.transition or vibe.transition
-    bar_s = 60.0 * pace.beats_per_bar / pace.tempo_bpm
+    bar_s = pace.bar_s
     shared = 0 if transition == "cut" else vibe.transition_bars
     runs = _runs(songs, pace, shared, request.length_s, bar_s)
     turns, at_bar = [], 0.0

@@ -1,0 +1,114 @@
+"""Riding the instruments: louder where a voice rests or few play, so that no splice jumps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mashup_worker.mixing.levels import decibels, split
+from mashup_worker.mixing.material import is_vocal
+from mashup_worker.mixing.plan import Automation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.plan import Clip
+
+MOST_STEP_LU = 2.0
+"""Of loudness from one stretch of the mashup to the next."""
+
+_MOST_RIDE_DB = 6.0
+_SHORTEST_BARS = 2.0
+_MOVE_BARS = 0.25
+_SIDE_S = 3.0
+
+
+def ridden(
+    clips: Sequence[Clip], songs: Mapping[str, MixSong], bars: float, bar_s: float
+) -> tuple[Clip, ...]:
+    """Clips of which the instruments' gains move from stretch to stretch.
+
+    Stretches reach from one splice to the next. Where the loudness of three seconds would jump by
+    more than `MOST_STEP_LU` between two of them, the quieter one is raised by what is missing, 6 dB
+    at most; the gain moves in the quarter bar before a splice, so that what is on the bar line has
+    it.
+    """
+    edges = _edges(clips, bars)
+    gains_db = _gains(clips, songs, edges, _SIDE_S / bar_s)
+    if not any(gains_db):
+        return tuple(clips)
+    return tuple(
+        clip if is_vocal(split(clip.source)[1]) else _moving(clip, edges, gains_db)
+        for clip in clips
+    )
+
+
+def _edges(clips: Sequence[Clip], bars: float) -> list[float]:
+    """Bars at which clips begin and end; those too close to one before them are left out."""
+    found = [0.0]
+    inside = {edge for clip in clips for edge in (clip.at_bar, clip.end_bar)}
+    for edge in sorted(inside):
+        if edge - found[-1] >= _SHORTEST_BARS and bars - edge >= _SHORTEST_BARS:
+            found.append(edge)
+    return [*found, bars]
+
+
+def _gains(
+    clips: Sequence[Clip], songs: Mapping[str, MixSong], edges: Sequence[float], reach_bars: float
+) -> list[float]:
+    """What the instruments of each stretch are raised by."""
+    gains_db = [0.0] * (len(edges) - 1)
+    sides = []
+    for edge in edges[1:-1]:
+        spans = (max(0.0, edge - reach_bars), edge), (edge, min(edges[-1], edge + reach_bars))
+        sides.append(
+            [
+                (_power(clips, songs, span, True), _power(clips, songs, span, False))
+                for span in spans
+            ]
+        )
+    # Each raise may call for one beside it; a few rounds carry that through.
+    for _ in gains_db:
+        for index, both in enumerate(sides):
+            before, after = (
+                decibels(voice + backing * 10 ** (gains_db[index + side] / 10))
+                for side, (voice, backing) in enumerate(both)
+            )
+            quieter = index if before < after else index + 1
+            missing = abs(after - before) - MOST_STEP_LU
+            if missing > 0.05 and both[quieter - index][1]:
+                gains_db[quieter] = min(_MOST_RIDE_DB, gains_db[quieter] + missing)
+    return [round(gain, 2) for gain in gains_db]
+
+
+def _power(
+    clips: Sequence[Clip],
+    songs: Mapping[str, MixSong],
+    span: tuple[float, float],
+    vocal: bool,
+) -> float:
+    """Mean square of what plays between two bars of the mashup."""
+    start, stop = span
+    power = 0.0
+    for clip in clips:
+        name, kind = split(clip.source)
+        first, last = max(start, clip.at_bar), min(stop, clip.end_bar)
+        if is_vocal(kind) != vocal or last <= first:
+            continue
+        bars = [clip.from_bar + (bar - clip.at_bar) * clip.tempo_factor for bar in (first, last)]
+        share = (last - first) / (stop - start)
+        gain = 10 ** (clip.gain_db / 10)
+        power += share * gain * songs[name].power((kind,), bars[0], bars[1])
+    return power
+
+
+def _moving(clip: Clip, edges: Sequence[float], gains_db: Sequence[float]) -> Clip:
+    points: list[tuple[float, float]] = []
+    for (start, stop), gain in zip(zip(edges, edges[1:], strict=False), gains_db, strict=True):
+        if stop <= clip.at_bar or start >= clip.end_bar:
+            continue
+        points += [(max(start, clip.at_bar), gain), (max(start, stop - _MOVE_BARS), gain)]
+    if not any(gain for _, gain in points):
+        return clip
+    ride = Automation(parameter="gain_db", points=tuple(points))
+    return clip.model_copy(update={"automation": (*clip.automation, ride)})
