@@ -29,7 +29,7 @@ LEAST_LIFT_LU, MOST_LIFT_LU = -1.0, 5.0
 BASS_BELOW_HZ, BASSES_APART_DB = 150.0, 12.0
 LONGEST_CLASH_S = 0.5
 
-_EDGE_S = 0.001
+_EDGE_S = 0.010
 _STEPS_PER_SECOND = 20
 _BLOCK_STEPS = 8
 _ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_LU = -70.0, -10.0
@@ -42,7 +42,7 @@ _NO_BASS_BELOW_LOUDEST_DB = -30.0
 def outside_clips(track: StemTrack, plan: Plan) -> Measurement:
     """The peak of a stem where no clip of it plays: silent, which is -90 dBFS or less.
 
-    A millisecond at the edges of clips is left out, where bars are rounded to samples.
+    Ten milliseconds beside clips are left out: edges that must not click come in a little early.
     """
     name = f"{track.name}: outside its clips"
     wanted = f"<= {SILENT_DBFS:g} dBFS"

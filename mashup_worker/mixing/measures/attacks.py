@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import maximum_filter1d
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,8 +91,7 @@ def find_attacks(audio: Audio) -> Attacks:
     loud = np.quantile(after[after > _SILENCE].numpy(), 0.95)
     floor = float(loud) * 10 ** (_BELOW_LOUD_DB / 10)
     rise = (after + 0.1 * floor) / (before + 0.1 * floor)
-    reach = _APART_STEPS // 2
-    highest = F.max_pool1d(rise[None], 2 * reach + 1, stride=1, padding=reach)[0]
+    highest = torch.from_numpy(maximum_filter1d(rise.numpy(), _APART_STEPS + 1))
     is_attack = (rise == highest) & (rise > 10 ** (_LEAST_RISE_DB / 10)) & (after > floor)
     found = torch.nonzero(is_attack)[:, 0]
     starts = _beginnings(sums, found + _WINDOW_STEPS[0]) - _WINDOW_STEPS[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.signal import Audio
     from mashup_worker.dsp.loudness import LoudnessCurve
+    from mashup_worker.mixing.material import Levels
     from mashup_worker.mixing.measures.attacks import Attacks
     from mashup_worker.mixing.plan import Plan
 
 MOST_STEP_LU = 3.0
+NOTHING_HEARD: Mapping[tuple[str, str], Levels] = MappingProxyType({})
 
 _ORDER = 32
 _AROUND_S, _MIDDLE_S, _REACH_S = 0.05, 0.005, 0.002
@@ -33,15 +36,25 @@ _NOISE_SHARE = 1e-6
 _CHUNK = 64
 
 
-def level_steps(curve: LoudnessCurve, plan: Plan) -> tuple[Measurement, Measurement]:
+def level_steps(
+    curve: LoudnessCurve, plan: Plan, heard: Mapping[tuple[str, str], Levels] = NOTHING_HEARD
+) -> tuple[Measurement, Measurement]:
     """The largest change of loudness at splices: those between songs, 3 LU or less, and all.
 
     The change is from the short-term loudness (3 s) that ends with a splice to that which begins
     with it. Breaks, drops and entries are meant to change it, so a splice is judged only where
-    songs give way to each other: the same kinds of parts are planned for at least half of the 3 s
-    on both sides, but not of the same songs. All others are told.
+    songs give way to each other: the same kinds of parts play on both sides, but not of the same
+    songs. A part plays that is planned for at least half of the 3 s and sounds in them. All other
+    splices are told.
+
+    Args:
+        curve: short-term loudness of the mix.
+        plan: what plays when.
+        heard: how loud stems are, by song and kind; those not in it are taken to sound wherever
+            they are planned.
     """
-    steps = [step for step in (_step(curve, plan, at_s) for at_s in plan.splices_s) if step]
+    found = [_step(curve, plan, heard, at_s) for at_s in plan.splices_s]
+    steps = [step for step in found if step]
     judged = [step for step in steps if step.between_songs]
     wanted = f"<= {MOST_STEP_LU:g} LU"
     return (
@@ -57,22 +70,28 @@ class _Step:
     between_songs: bool
 
 
-def _step(curve: LoudnessCurve, plan: Plan, at_s: float) -> _Step | None:
+def _step(
+    curve: LoudnessCurve, plan: Plan, heard: Mapping[tuple[str, str], Levels], at_s: float
+) -> _Step | None:
     """The step at a splice; None nearer than 3 s to the ends."""
     window_s = curve.window_s
     if not len(curve.ends_s) or not window_s <= at_s <= float(curve.ends_s[-1]) - window_s:
         return None
     first = float(curve.ends_s[0])
     before, after = (curve.lufs[round((end_s - first) * 10)] for end_s in (at_s, at_s + window_s))
-    old, new = _playing(plan, at_s - window_s, at_s), _playing(plan, at_s, at_s + window_s)
+    old, new = (
+        _playing(plan, heard, start_s, start_s + window_s) for start_s in (at_s - window_s, at_s)
+    )
     kinds = [{kind for _, kind in playing} for playing in (old, new)]
     songs = [{song for song, _ in playing} for playing in (old, new)]
     between = kinds[0] == kinds[1] and songs[0] != songs[1]
     return _Step(at_s, float(after - before), between)
 
 
-def _playing(plan: Plan, start_s: float, stop_s: float) -> set[tuple[str, str]]:
-    """Song and kind of what is planned for at least half of the time between two moments."""
+def _playing(
+    plan: Plan, heard: Mapping[tuple[str, str], Levels], start_s: float, stop_s: float
+) -> set[tuple[str, str]]:
+    """Song and kind of what is planned for half of the time between two moments, and sounds."""
     covered: dict[tuple[str, str], float] = {}
     for clip in plan.clips:
         source = plan.sources[clip.source]
@@ -81,7 +100,12 @@ def _playing(plan: Plan, start_s: float, stop_s: float) -> set[tuple[str, str]]:
         if shared_s > 0:
             key = source.song, source.kind
             covered[key] = covered.get(key, 0.0) + shared_s
-    return {key for key, shared_s in covered.items() if shared_s >= (stop_s - start_s) / 2}
+    return {
+        key
+        for key, shared_s in covered.items()
+        if shared_s >= (stop_s - start_s) / 2
+        and (key not in heard or heard[key].sounds(start_s, stop_s))
+    }
 
 
 def _largest(name: str, steps: Sequence[_Step], wanted: str) -> Measurement:

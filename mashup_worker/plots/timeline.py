@@ -1,0 +1,149 @@
+"""The arrangement of a mashup: what plays when, one lane a source."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from mashup_worker.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from mashup_worker.mixing.plan import Automation, Clip, Plan
+
+COLOURS = ("#31598c", "#c8501e", "#3d7f5f", "#8a4f9e", "#a8801f", "#4f8fa8")
+"""One a song, in the order of their sources."""
+
+_LANE, _HALF = 1.0, 0.38
+_SECTIONS_LANE = 0.9
+_LEAST_LABEL_SHARE = 0.05
+"""A clip narrower than this, of the whole width, has no room for words."""
+
+_LOWEST_HZ, _HIGHEST_HZ = 20.0, 20_000.0
+_LOWEST_DB = -36.0
+
+
+def draw_timeline(axes: Axes, plan: Plan) -> None:
+    """Clips as blocks whose slopes are fades, filters as lines in them, sections above."""
+    style.prepare(axes, "Arrangement", pad_pt=22)
+    lanes = _lanes(plan)
+    colours = _colours(plan)
+    bar_s = plan.grid.bar_s
+    for clip in plan.clips:
+        _draw_clip(axes, clip, plan, lanes[clip.source], colours[plan.sources[clip.source].song])
+    for section in plan.sections:
+        start_s, stop_s = section.at_bar * bar_s, (section.at_bar + section.bars) * bar_s
+        axes.axvline(start_s, color=style.FAINT, linewidth=1.0, zorder=0)
+        axes.fill_between(
+            [start_s, stop_s], -_SECTIONS_LANE - 0.25, -_SECTIONS_LANE + 0.25,
+            color=style.FAINT, edgecolor="white", linewidth=1.5, zorder=1,
+        )  # fmt: skip
+        _words(axes, section.name, (start_s, stop_s), -_SECTIONS_LANE, style.INK, plan)
+    axes.set_ylim(len(lanes) * _LANE - 0.45, -_SECTIONS_LANE - 0.35)
+    axes.set_yticks(list(lanes.values()), [_lane_name(name, plan) for name in lanes])
+    for label, name in zip(axes.get_yticklabels(), lanes, strict=True):
+        label.set_color(colours[plan.sources[name].song])
+    _number_bars(axes, plan)
+
+
+def _lanes(plan: Plan) -> dict[str, float]:
+    """Sources from top to bottom, those of a song together."""
+    songs = list(dict.fromkeys(source.song for source in plan.sources.values()))
+    ordered = sorted(plan.sources, key=lambda name: songs.index(plan.sources[name].song))
+    return {name: lane * _LANE for lane, name in enumerate(ordered)}
+
+
+def _colours(plan: Plan) -> dict[str, str]:
+    songs = dict.fromkeys(source.song for source in plan.sources.values())
+    return {song: COLOURS[index % len(COLOURS)] for index, song in enumerate(songs)}
+
+
+def _lane_name(name: str, plan: Plan) -> str:
+    source = plan.sources[name]
+    song = source.song if len(source.song) <= 20 else f"{source.song[:18]}…"
+    return f"{song} · {source.kind}"
+
+
+def _draw_clip(axes: Axes, clip: Clip, plan: Plan, lane: float, colour: str) -> None:
+    bar_s = plan.grid.bar_s
+    edges = [clip.at_bar, clip.at_bar + clip.fade_in_bars, clip.end_bar - clip.fade_out_bars]
+    times_s = [edge * bar_s for edge in (*edges, clip.end_bar)]
+    heights = [0.04 if clip.fade_in_bars else _HALF, _HALF, _HALF]
+    heights.append(0.04 if clip.fade_out_bars else _HALF)
+    axes.fill_between(
+        times_s,
+        [lane - height for height in heights],
+        [lane + height for height in heights],
+        color=colour, alpha=0.35, edgecolor=colour, linewidth=0.8, zorder=2,
+    )  # fmt: skip
+    for automation in clip.automation:
+        _draw_automation(axes, automation, clip, bar_s, lane, colour)
+    inside = (times_s[1], times_s[2]) if times_s[2] > times_s[1] else (times_s[0], times_s[3])
+    _words(axes, _told(clip), inside, lane, style.INK, plan)
+
+
+def _draw_automation(
+    axes: Axes, automation: Automation, clip: Clip, bar_s: float, lane: float, colour: str
+) -> None:
+    """What moves, from the clip's lower edge for its least to its upper edge for its most."""
+    points = [(clip.at_bar, automation.points[0][1])]
+    points += [point for point in automation.points if clip.at_bar <= point[0] <= clip.end_bar]
+    points.append((clip.end_bar, points[-1][1]))
+    levels = [lane + _HALF - 2 * _HALF * _height(automation, value) for _, value in points]
+    dashes = (3, 2) if automation.parameter in ("bass_db", "gain_db") else (None, None)
+    line = axes.plot([bar * bar_s for bar, _ in points], levels, color=colour, linewidth=1.3)[0]
+    line.set_zorder(3)
+    if dashes[0] is not None:
+        line.set_dashes((3, 2))
+
+
+def _height(automation: Automation, value: float) -> float:
+    """Where a value lies between the least and the most that its parameter has."""
+    if automation.parameter.endswith("_hz"):
+        share = math.log(value / _LOWEST_HZ) / math.log(_HIGHEST_HZ / _LOWEST_HZ)
+    else:
+        share = (value - _LOWEST_DB) / (6.0 - _LOWEST_DB)
+    return min(1.0, max(0.0, share))
+
+
+def _told(clip: Clip) -> str:
+    """A clip's bars in its source, and what was changed."""
+    facts = [f"{clip.from_bar:g}-{clip.from_bar + clip.source_bars:g}"]
+    if clip.semitones:
+        facts.append(f"{clip.semitones:+g} st")
+    ratio = clip.stretch_ratio or 1.0
+    if abs(1 / ratio - 1) >= 0.0005:
+        facts.append(f"{100 * (1 / ratio - 1):+.1f} %")
+    return "  ".join(facts)
+
+
+def _words(
+    axes: Axes, text: str, span_s: tuple[float, float], lane: float, colour: str, plan: Plan
+) -> None:
+    """Words in the middle of a span, as many as it has room for."""
+    share = (span_s[1] - span_s[0]) / plan.grid.duration_s
+    room = int(share * 190)
+    if share < _LEAST_LABEL_SHARE and len(text) > room:
+        return
+    while len(text) > room and "  " in text:
+        text = text.rpartition("  ")[0]
+    if len(text) > room:
+        return
+    axes.text(
+        sum(span_s) / 2, lane, text, ha="center", va="center", fontsize=style.LABEL_PT - 1.5,
+        color=colour, zorder=4, parse_math=False, clip_on=True,
+    )  # fmt: skip
+
+
+def _number_bars(axes: Axes, plan: Plan) -> None:
+    step = 4
+    while plan.grid.bars / step > 24:
+        step *= 2
+    for bar in range(0, plan.grid.bars, step):
+        axes.annotate(
+            str(bar), (bar * plan.grid.bar_s, 1), xycoords=("data", "axes fraction"),
+            xytext=(0, 2), textcoords="offset points", ha="center", va="bottom",
+            fontsize=style.LABEL_PT - 1, color=style.ACCENT,
+        )  # fmt: skip
+    style.aside(axes, f"{plan.grid.bars} bars, {plan.grid.beats_per_bar} beats a bar", 22)
