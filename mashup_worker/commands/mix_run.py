@@ -254,4 +254,7 @@ def _seen_from(folder: Path, path: Path) -> str:
 
 
 def _write_report(path: Path, target: Path, result: MashupResult) -> None:
-    pass
+    from mashup_worker.report.mix_page import MixPage, write_mix_page
+
+    page = MixPage(target.stem, result.plan, result.master.played, result.report, result.timings_s)
+    write_mix_page(page, path)
