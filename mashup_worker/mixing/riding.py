@@ -1,11 +1,12 @@
-"""Riding the instruments: louder where a voice rests or few play, so that no splice jumps."""
+"""Riding the gains: louder where a voice rests or few parts play, so that no splice jumps."""
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import TYPE_CHECKING
 
 from mashup_worker.mixing.levels import decibels, split
-from mashup_worker.mixing.material import is_vocal
 from mashup_worker.mixing.plan import Automation
 
 if TYPE_CHECKING:
@@ -14,33 +15,29 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.material import MixSong
     from mashup_worker.mixing.plan import Clip
 
-MOST_STEP_LU = 2.0
+MOST_STEP_LU = 1.5
 """Of loudness from one stretch of the mashup to the next."""
 
-_MOST_RIDE_DB = 6.0
+_MOST_RIDE_DB = 10.0
 _SHORTEST_BARS = 2.0
 _MOVE_BARS = 0.25
 _SIDE_S = 3.0
+_FADE_STEPS = 8
 
 
 def ridden(
     clips: Sequence[Clip], songs: Mapping[str, MixSong], bars: float, bar_s: float
 ) -> tuple[Clip, ...]:
-    """Clips of which the instruments' gains move from stretch to stretch.
+    """Clips whose gains move from stretch to stretch.
 
     Stretches reach from one splice to the next. Where the loudness of three seconds would jump by
-    more than `MOST_STEP_LU` between two of them, the quieter one is raised by what is missing, 6 dB
-    at most; the gain moves in the quarter bar before a splice, so that what is on the bar line has
-    it.
+    more than `MOST_STEP_LU` between two of them, the quieter one is raised by what is missing, 10
+    dB at most; the gain moves in the quarter bar before a splice, so that what is on the bar line
+    has it.
     """
     edges = _edges(clips, bars)
     gains_db = _gains(clips, songs, edges, _SIDE_S / bar_s)
-    if not any(gains_db):
-        return tuple(clips)
-    return tuple(
-        clip if is_vocal(split(clip.source)[1]) else _moving(clip, edges, gains_db)
-        for clip in clips
-    )
+    return tuple(_moving(clip, edges, gains_db) for clip in clips)
 
 
 def _edges(clips: Sequence[Clip], bars: float) -> list[float]:
@@ -56,55 +53,58 @@ def _edges(clips: Sequence[Clip], bars: float) -> list[float]:
 def _gains(
     clips: Sequence[Clip], songs: Mapping[str, MixSong], edges: Sequence[float], reach_bars: float
 ) -> list[float]:
-    """What the instruments of each stretch are raised by."""
+    """What each stretch is raised by."""
     gains_db = [0.0] * (len(edges) - 1)
-    sides = []
-    for edge in edges[1:-1]:
-        spans = (max(0.0, edge - reach_bars), edge), (edge, min(edges[-1], edge + reach_bars))
-        sides.append(
-            [
-                (_power(clips, songs, span, True), _power(clips, songs, span, False))
-                for span in spans
-            ]
+    sides = [
+        (
+            decibels(_power(clips, songs, (max(0.0, edge - reach_bars), edge))),
+            decibels(_power(clips, songs, (edge, min(edges[-1], edge + reach_bars)))),
         )
+        for edge in edges[1:-1]
+    ]
     # Each raise may call for one beside it; a few rounds carry that through.
     for _ in gains_db:
-        for index, both in enumerate(sides):
-            before, after = (
-                decibels(voice + backing * 10 ** (gains_db[index + side] / 10))
-                for side, (voice, backing) in enumerate(both)
-            )
-            quieter = index if before < after else index + 1
-            missing = abs(after - before) - MOST_STEP_LU
-            if missing > 0.05 and both[quieter - index][1]:
+        for index, (before, after) in enumerate(sides):
+            step = after + gains_db[index + 1] - before - gains_db[index]
+            quieter = index if step > 0 else index + 1
+            missing = abs(step) - MOST_STEP_LU
+            if missing > 0.05:
                 gains_db[quieter] = min(_MOST_RIDE_DB, gains_db[quieter] + missing)
     return [round(gain, 2) for gain in gains_db]
 
 
-def _power(
-    clips: Sequence[Clip],
-    songs: Mapping[str, MixSong],
-    span: tuple[float, float],
-    vocal: bool,
-) -> float:
+def _power(clips: Sequence[Clip], songs: Mapping[str, MixSong], span: tuple[float, float]) -> float:
     """Mean square of what plays between two bars of the mashup."""
     start, stop = span
     power = 0.0
     for clip in clips:
         name, kind = split(clip.source)
         first, last = max(start, clip.at_bar), min(stop, clip.end_bar)
-        if is_vocal(kind) != vocal or last <= first:
-            continue
-        bars = [clip.from_bar + (bar - clip.at_bar) * clip.tempo_factor for bar in (first, last)]
-        share = (last - first) / (stop - start)
-        gain = 10 ** (clip.gain_db / 10)
-        power += share * gain * songs[name].power((kind,), bars[0], bars[1])
+        if last > first:
+            bars = [clip.from_bar + (at - clip.at_bar) * clip.tempo_factor for at in (first, last)]
+            share = (last - first) / (stop - start) * _fade_power(clip, first, last)
+            gain = 10 ** (clip.gain_db / 10)
+            power += share * gain * songs[name].power((kind,), bars[0], bars[1])
     return power
+
+
+def _fade_power(clip: Clip, first: float, last: float) -> float:
+    """Mean of the square of a clip's fades between two bars."""
+    total = 0.0
+    for step in range(_FADE_STEPS):
+        at_bar = first + (last - first) * (step + 0.5) / _FADE_STEPS
+        share = 1.0
+        if clip.fade_in_bars:
+            share = min(share, (at_bar - clip.at_bar) / clip.fade_in_bars)
+        if clip.fade_out_bars:
+            share = min(share, (clip.end_bar - at_bar) / clip.fade_out_bars)
+        total += math.sin(share * math.pi / 2) ** 2
+    return total / _FADE_STEPS
 
 
 def _moving(clip: Clip, edges: Sequence[float], gains_db: Sequence[float]) -> Clip:
     points: list[tuple[float, float]] = []
-    for (start, stop), gain in zip(zip(edges, edges[1:], strict=False), gains_db, strict=True):
+    for (start, stop), gain in zip(itertools.pairwise(edges), gains_db, strict=True):
         if stop <= clip.at_bar or start >= clip.end_bar:
             continue
         points += [(max(start, clip.at_bar), gain), (max(start, stop - _MOVE_BARS), gain)]

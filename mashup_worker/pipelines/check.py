@@ -33,7 +33,8 @@ from mashup_worker.pipelines.analyze import analyze_audio
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mashup_worker.mixing.plan import Plan
+    from mashup_worker.mixing.measures.beats import Feel
+    from mashup_worker.mixing.plan import Clip, Plan
 
     OnProgress = Callable[[str, float], None]
     """Called with the stage and its share done. An exception raised in it stops the work."""
@@ -42,6 +43,7 @@ __all__ = ["StemTrack", "Target", "check_mix"]
 
 _TEMPO_REACH = 1.25
 _MOST_TOLD_S = 1.0
+_HALF_TIME = 1.5
 
 
 @dataclass(frozen=True)
@@ -224,10 +226,21 @@ class _Check:
         if not self.stems:
             feel = timing.song_feel([self.mix_attacks], grid)
             yield timing.played("mix", timing.MIX, self.mix_attacks, grid, feel)
-        for tracks in by_song(self.stems).values():
-            feel = timing.song_feel([self.attacks[track.name] for track in tracks], grid)
+        for song, tracks in by_song(self.stems).items():
+            feel = self._feel(song, [self.attacks[track.name] for track in tracks], grid)
             for track in tracks:
                 yield timing.played(track.name, track.kind, self.attacks[track.name], grid, feel)
+
+    def _feel(self, song: str, attacks: Sequence[Attacks], grid: BeatGrid) -> Feel:
+        """How a song divides the beats; one in half time has two of its own in each."""
+        clips = self.plan.clips if self.plan else ()
+        factors = (clip.tempo_factor for clip in clips if self._song_of(clip) == song)
+        if max(factors, default=1.0) < _HALF_TIME:
+            return timing.song_feel(attacks, grid)
+        return timing.song_feel(attacks, grid.at_twice_the_tempo()).at_half_the_tempo()
+
+    def _song_of(self, clip: Clip) -> str:
+        return self.plan.sources[clip.source].song if self.plan else ""
 
     def _spliced(self, plan: Plan) -> dict[str, splices.Spliced]:
         """What to listen to for clicks: each stem at its own edges, or the mix at all of them."""

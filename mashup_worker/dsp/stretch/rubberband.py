@@ -70,7 +70,7 @@ class RubberBand:
             if change.keep_formants:
                 options["--formant"] = ""
         samples = np.ascontiguousarray((scale * audio.samples).cpu().numpy().T)
-        anchors = list(zip(time_map.source, time_map.target, strict=True))
+        anchors = list(zip(time_map.source[1:], time_map.target[1:], strict=True))
         try:
             changed = pyrubberband.timemap_stretch(samples, audio.rate_hz, anchors, options)
         except (RuntimeError, subprocess.CalledProcessError) as error:

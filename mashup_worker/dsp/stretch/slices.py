@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 
 from mashup_worker.audio.signal import Audio
+from mashup_worker.dsp.filters import Response, filtered, low_pass
 from mashup_worker.dsp.stretch.engine import Change, check
 from mashup_worker.dsp.stretch.phase_vocoder import TensorStretcher
 from mashup_worker.dsp.stretch.time_map import TimeMap
@@ -20,7 +23,20 @@ _BEFORE_S, _AFTER_S = 0.015, 0.080
 """Around an attack, at most: what is played untouched. Less where attacks are close."""
 
 _FADE_IN_S, _FADE_OUT_S = 0.004, 0.015
-_SAMPLES_AT_ONCE = 1 << 20
+
+_CROSSOVER_HZ = 200.0
+_LEAST_LIKENESS = 0.7
+"""Correlation of lows that may fade into each other: the dip is 0.7 dB at most."""
+
+_AROUND_S = 0.030
+_RISE = 2.0
+"""By how much the power of lows grows around an attack that brings its own."""
+
+_SAMPLES_AT_ONCE, _MARGIN_SAMPLES = 1 << 20, 1 << 13
+"""Powers of two, so that the frames of a filter lie alike in every piece; it reaches less far than
+the margin."""
+
+_ATTACKS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,10 @@ class SliceStretcher:
     Every attack is the sound's own, from a little before it until it has died down, and lands
     where the time map takes it, to the sample. Between attacks the stretched sound fills what gaps
     there are, so there are neither holes nor repeated attacks; before an attack it has faded out.
+
+    A bass note that sounds on through a hi-hat has another phase there in the stretched sound than
+    in the sound, and fades between the two would tear holes into it. Over such notes only what
+    lies above a crossover is laid.
 
     Attributes:
         body: what stretches the sound between attacks.
@@ -42,16 +62,14 @@ class SliceStretcher:
     def stretch(self, audio: Audio, change: Change) -> Audio:
         """The sound, changed; see `StretchEngine.stretch`."""
         check(audio, change)
-        if change.is_nothing:
-            return audio
-        if change.semitones:
-            still = TimeMap.constant(audio.length_samples, 1.0)
-            audio = self.body.stretch(audio, Change(still, change.semitones, change.keep_formants))
-        stretched = self.body.stretch(audio, Change(change.time_map))
+        stretched = self.body.stretch(audio, change)
         if change.time_map.is_identity:
             return stretched
         before, after = (round(s * audio.rate_hz) for s in (_BEFORE_S, _AFTER_S))
         held = hold_attacks(change.time_map, find_attacks(audio), before, after)
+        if change.semitones:
+            still = TimeMap.constant(audio.length_samples, 1.0)
+            audio = self.body.stretch(audio, Change(still, change.semitones, change.keep_formants))
         return Audio(_laid_over(stretched.samples, audio, held), audio.rate_hz)
 
 
@@ -59,17 +77,86 @@ def _laid_over(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
     """The body, with attacks of the sound faded in and out where they are held."""
     if not len(held.attacks):
         return body
-    # A fade is over when the attack comes, even at the start of the sound.
-    fade_in = (held.landings - held.starts).clamp(1, max(1, round(_FADE_IN_S * audio.rate_hz)))
-    fade_out = max(1, round(_FADE_OUT_S * audio.rate_hz))
+    apart = _lows_apart(body, audio, held)
     out = torch.empty_like(body)
     for start in range(0, body.shape[1], _SAMPLES_AT_ONCE):
         stop = min(start + _SAMPLES_AT_ONCE, body.shape[1])
-        at = torch.arange(start, stop, device=body.device)
-        attack = (torch.searchsorted(held.starts, at, right=True) - 1).clamp_min(0)
-        rise = (at - held.starts[attack] + 1) / fade_in[attack]
-        weight = torch.minimum(rise, (held.stops[attack] - at) / fade_out).clamp(0, 1)
-        source = at - held.landings[attack] + held.attacks[attack]
-        untouched = audio.samples[:, source.clamp(0, audio.length_samples - 1)]
-        out[:, start:stop] = torch.lerp(body[:, start:stop], untouched, weight)
+        first = max(0, start - _MARGIN_SAMPLES)
+        last = min(stop + _MARGIN_SAMPLES, body.shape[1])
+        at = torch.arange(first, last, device=body.device)
+        attack = _attack_at(held, at)
+        weights = _weights(held, at, attack, audio.rate_hz)
+        more = weights * (_untouched(audio, held, at, attack) - body[:, first:last])
+        if apart.any():
+            more = filtered(more, audio.rate_hz, [_less_lows(held, apart, first)])
+        out[:, start:stop] = body[:, start:stop] + more[:, start - first : stop - first]
     return out
+
+
+def _less_lows(held: HeldAttacks, apart: Tensor, first: int) -> Response:
+    """Of what is laid over from a sample of the copy on: less its lows where they are apart."""
+
+    def response(at: Tensor, hz: Tensor) -> Tensor:
+        return 1 - apart[_attack_at(held, first + at), None].float() * low_pass(hz, _CROSSOVER_HZ)
+
+    return response
+
+
+def _attack_at(held: HeldAttacks, at: Tensor) -> Tensor:
+    """The index of the last attack whose held part has begun, else of the first."""
+    return (torch.searchsorted(held.starts, at, right=True) - 1).clamp_min(0)
+
+
+def _untouched(audio: Audio, held: HeldAttacks, at: Tensor, attack: Tensor) -> Tensor:
+    """The sound's own samples for those of the copy, when these are held with an attack.
+
+    Shape: samples of the copy and indices of attacks, both `(...)`, to `(channels, ...)`.
+    """
+    source = at - held.landings[attack] + held.attacks[attack]
+    return audio.samples[:, source.clamp(0, audio.length_samples - 1)]
+
+
+def _weights(held: HeldAttacks, at: Tensor, attack: Tensor, rate_hz: int) -> Tensor:
+    """Shares of the sound's own in samples of the copy; takes and gives shapes `(...)`."""
+    # A fade is over when the attack comes, even at the start of the sound.
+    fade_in = (held.landings - held.starts).clamp(1, max(1, round(_FADE_IN_S * rate_hz)))
+    fade_out = max(1, round(_FADE_OUT_S * rate_hz))
+    rise = (at - held.starts[attack] + 1) / fade_in[attack]
+    return torch.minimum(rise, (held.stops[attack] - at) / fade_out).clamp(0, 1)
+
+
+def _lows_apart(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
+    """Whether lows sound on through attacks and are unlike the body's; bool `(attacks,)`."""
+    longest = int((held.stops - held.starts).max()) + 1
+    around = max(1, round(_AROUND_S * audio.rate_hz))
+    window = torch.hann_window(around, device=body.device)
+    spans = F.pad(audio.samples, (around, around)).unfold(1, around, 1)
+    apart = []
+    for attack in torch.arange(len(held.attacks), device=body.device).split(_ATTACKS_AT_ONCE):
+        at = held.starts[attack, None] + torch.arange(longest, device=body.device)
+        weights = _weights(held, at, attack[:, None], audio.rate_hz)
+        pair = (
+            _untouched(audio, held, at, attack[:, None]),
+            body[:, at.clamp_max(body.shape[1] - 1)],
+        )
+        own, stretched = (_lows(one * weights, audio.rate_hz) for one in pair)
+        likeness = (own * stretched.conj()).real.sum(1)
+        unlike = likeness < _LEAST_LIKENESS * (_energy(own) * _energy(stretched)).sqrt()
+        before, after = (
+            _energy(_lows(spans[:, held.attacks[attack] + shift] * window, audio.rate_hz))
+            for shift in (0, around)
+        )
+        apart.append(unlike & (after < _RISE * before))
+    return torch.cat(apart)
+
+
+def _lows(samples: Tensor, rate_hz: int) -> Tensor:
+    """Bins below the crossover, `(channels, attacks, samples)` to `(attacks, bins)`."""
+    bins = 1 + math.ceil(samples.shape[-1] * _CROSSOVER_HZ / rate_hz)
+    spectra: Tensor = torch.fft.rfft(samples)[..., :bins]
+    return spectra.movedim(1, 0).flatten(1)
+
+
+def _energy(spectra: Tensor) -> Tensor:
+    energy: Tensor = spectra.abs().square().sum(1)
+    return energy

@@ -36,6 +36,7 @@ _BEFORE_S, _AFTER_S = 0.006, 0.003
 
 _SEARCH_S = 0.012
 _LEAST_RATIO = 2.0
+_NEARLY = 0.9
 
 _HELD_SHARE = 0.6
 """Of a gap between attacks, the part that may be held."""
@@ -81,13 +82,14 @@ def _band_power(samples: Tensor, rate_hz: int, hop: int) -> Tensor:
     hz = torch.arange(size // 2 + 1, device=samples.device) * (rate_hz / size)
     edges = torch.tensor(_BAND_EDGES_HZ[1:], device=samples.device, dtype=hz.dtype)
     band = torch.bucketize(hz, edges, right=True)
+    # A product, as sums by index come out differently each time on CUDA.
+    by_band = F.one_hot(band, len(_BAND_EDGES_HZ)).to(samples.dtype)
     pieces = []
     for start in range(0, padded.shape[1] - size + 1, _FRAMES_AT_ONCE * hop):
         piece = padded[:, start : start + (_FRAMES_AT_ONCE - 1) * hop + size]
         spectra = stft(piece, window, hop)
         power = (spectra.real.square() + spectra.imag.square()).sum(0)
-        bands = power.new_zeros(len(power), len(_BAND_EDGES_HZ)).index_add_(1, band, power)
-        pieces.append(bands.T)
+        pieces.append((power @ by_band).T)
     return torch.cat(pieces, dim=1)[: int(band.max()) + 1]
 
 
@@ -105,8 +107,12 @@ def _refined(samples: Tensor, rate_hz: int, coarse: Tensor) -> Tensor:
     then = (sums[:, at + after] - sums[:, at]) / after
     earlier = (sums[:, at] - sums[:, at - before]) / before
     floor = 1e-6 * then.amax(1, keepdim=True) + torch.finfo(then.dtype).tiny
-    ratio, place = ((then + floor) / (earlier + floor)).max(1)
-    found = (coarse - reach + place)[ratio > _LEAST_RATIO]
+    ratios = (then + floor) / (earlier + floor)
+    highest = ratios.amax(1)
+    # The last of those nearly as high: for a click they are the same until it has come.
+    order = torch.arange(ratios.shape[1], device=samples.device)
+    place = torch.where(ratios >= _NEARLY * highest[:, None], order, 0).amax(1)
+    found = (coarse - reach + place)[highest > _LEAST_RATIO]
     attacks: Tensor = found.clamp(0, samples.shape[1] - 1).unique()
     return attacks
 

@@ -60,6 +60,12 @@ class BeatGrid:
         """The same, all beats later."""
         return replace(self, beats_s=self.beats_s + shift_s)
 
+    def at_twice_the_tempo(self) -> BeatGrid:
+        """The same with a beat more between every two."""
+        count = len(self.beats_s)
+        beats_s = np.interp(np.arange(2 * count - 1) / 2, np.arange(count), self.beats_s)
+        return replace(self, beats_s=beats_s, first_downbeat=2 * self.first_downbeat)
+
     def positions(self, times_s: Array) -> Array:
         """Moments in beats since the first downbeat; beyond the ends the outermost beats go on."""
         beats = self.beats_s
@@ -85,6 +91,11 @@ class Feel:
 
     name: str
     places: tuple[float, ...]
+
+    def at_half_the_tempo(self) -> Feel:
+        """The same in beats twice as long, each of which holds two of these."""
+        places = tuple((beat + place) / 2 for beat in (0, 1) for place in self.places)
+        return Feel(f"{self.name} in half time", places)
 
     def lags_s(self, positions: Array, beat_s: float) -> Array:
         """How much later than the nearest place each position in beats lies, in seconds."""

@@ -59,7 +59,7 @@ def level_steps(
     wanted = f"<= {MOST_STEP_LU:g} LU"
     return (
         _largest("level step between songs", judged, wanted),
-        _largest("level step at any splice", steps, ""),
+        _largest("level step at any splice", steps, wanted),
     )
 
 
