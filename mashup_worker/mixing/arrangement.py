@@ -28,12 +28,14 @@ class Arrangement:
         bars: length.
         clips: what plays.
         sections: names for stretches of it.
+        bands: names of songs whose instruments play together.
         notes: what a person should know.
     """
 
     bars: int
     clips: tuple[Clip, ...]
     sections: tuple[Section, ...]
+    bands: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.request import MixRequest
 
 _LONGEST_UNASKED_S = 240.0
+_LEAST_POWER_SHARE = 0.16
+"""8 dB below all of them."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def arrange_layer(
     phrases_at = [(slot.at_bar, slot.phrase) for slot in slots if slot.phrase is not None]
     voice = singing(singer, phrases_at, pace.factors[singer.name], semitones[singer.name], bars)
     whole = length_note(request.length_s, bars * bar_s, "phrases stay whole")
-    return Arrangement(bars, (*voice, *backing), _sections(slots), (*notes, *whole))
+    together = tuple(tuple(song.name for song in band) for band in bands(hosts))
+    return Arrangement(bars, (*voice, *backing), _sections(slots), together, (*notes, *whole))
 
 
 def _slots(
@@ -145,7 +148,8 @@ def _turns(
         pools = {song.name: _pool(song, pace) for song in band}
         for place, slot in enumerate(slots[first:last]):
             at_edge = (place == 0 and first > 0, first + place == last - 1 and last < len(slots))
-            kinds = _playing(band, slot.share, request.figures.thin_order)
+            phrase = {song.name: _fitting(pools[song.name], place, song, at_edge) for song in band}
+            kinds = _playing(band, phrase, slot.share, request.figures.thin_order)
             stays = tuple(
                 stay
                 for song in band
@@ -154,7 +158,7 @@ def _turns(
                         song,
                         slot.at_bar,
                         slot.bars,
-                        _fitting(pools[song.name], place, song, at_edge).from_bar,
+                        phrase[song.name].from_bar,
                         pace.factors[song.name],
                         tuple(kind for kind in song.instruments if kind in kinds),
                         semitones[song.name],
@@ -198,11 +202,27 @@ def _fill(whole: Stay, loop_bars: float) -> Iterator[Stay]:
         at_bar += bars
 
 
-def _playing(band: Sequence[MixSong], share: float, order: Sequence[str]) -> frozenset[str]:
-    """The parts that play where only a share of them does; at least one."""
-    kinds = [kind for song in band for kind in song.instruments]
-    ranked = sorted(kinds, key=lambda kind: order.index(kind) if kind in order else len(order))
-    return frozenset(ranked[: max(1, round(share * len(ranked)))])
+def _playing(
+    band: Sequence[MixSong], phrases_of: Mapping[str, Phrase], share: float, order: Sequence[str]
+) -> frozenset[str]:
+    """The parts that play where only a share of them does.
+
+    More than that share where what it leaves would hardly be heard.
+    """
+    powers = {
+        kind: song.power((kind,), phrases_of[song.name].from_bar, phrases_of[song.name].end_bar)
+        for song in band
+        for kind in song.instruments
+    }
+    ranked = sorted(powers, key=lambda kind: order.index(kind) if kind in order else len(order))
+    wanted = max(1, round(share * len(ranked)))
+    enough = _LEAST_POWER_SHARE * sum(powers.values())
+    chosen: list[str] = []
+    for kind in ranked:
+        if len(chosen) >= wanted and sum(powers[one] for one in chosen) >= enough:
+            break
+        chosen.append(kind)
+    return frozenset(chosen)
 
 
 def _sections(slots: Sequence[Slot]) -> tuple[Section, ...]:

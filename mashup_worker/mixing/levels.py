@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mashup_worker.mixing.arrangement import Arrangement
-    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.material import Levels, MixSong
     from mashup_worker.mixing.plan import Clip
 
 BACKING_LUFS = -20.0
@@ -32,6 +32,7 @@ _FAINTEST = 10 ** (-60 / 10)
 _MOST_GAIN_DB = 24.0
 _LEAST_LIFT_LU, _MOST_LIFT_LU = 0.0, 4.0
 _OFFSET_DB = -0.691
+_FADE_STEPS = 8
 
 
 def balanced(
@@ -44,19 +45,20 @@ def balanced(
     voice over other songs' instruments is `lift_lu` louder than they are while it sings; in its own
     song it stays as it was mixed, unless it lay below its instruments or far above.
     """
+    clips = arrangement.clips
     gains: dict[str, float] = {}
-    players = _players(arrangement.clips, songs)
-    for band in _together(arrangement.clips, players):
-        gains |= _backing_gains(arrangement.clips, band, songs)
-    for clip in arrangement.clips:
-        name, kind = split(clip.source)
-        if is_vocal(kind) and clip.source not in gains:
-            gains[clip.source] = _vocal_gain(
-                arrangement.clips, songs[name], kind, gains, lift_lu, layered=layered
-            )
+    for band in arrangement.bands:
+        gains |= _backing_gains(clips, band, songs)
+    backing = [
+        clip.model_copy(update={"gain_db": gains[clip.source]})
+        for clip in clips
+        if clip.source in gains
+    ]
+    for source in {clip.source: None for clip in clips if clip.source not in gains}:
+        sung = [clip for clip in clips if clip.source == source]
+        gains[source] = _vocal_gain(sung, backing, songs, lift_lu if layered else None)
     return tuple(
-        clip.model_copy(update={"gain_db": round(gains[clip.source], 2)})
-        for clip in arrangement.clips
+        clip.model_copy(update={"gain_db": round(gains[clip.source], 2)}) for clip in clips
     )
 
 
@@ -71,36 +73,35 @@ def decibels(power: float) -> float:
     return 10 * math.log10(max(power, 1e-12))
 
 
-def _players(clips: Iterable[Clip], songs: Mapping[str, MixSong]) -> list[str]:
-    """Songs whose instruments play, in order."""
-    names = (split(clip.source) for clip in clips)
-    return list(dict.fromkeys(name for name, kind in names if kind in songs[name].instruments))
+def power_between(
+    clips: Iterable[Clip], songs: Mapping[str, MixSong], span: tuple[float, float]
+) -> float:
+    """Mean square of what plays between two bars of the mashup, with gains and fades."""
+    start, stop = span
+    power = 0.0
+    for clip in clips:
+        name, kind = split(clip.source)
+        first, last = max(start, clip.at_bar), min(stop, clip.end_bar)
+        if last > first:
+            bars = [clip.from_bar + (at - clip.at_bar) * clip.tempo_factor for at in (first, last)]
+            share = (last - first) / (stop - start) * _fade_power(clip, first, last)
+            gain = 10 ** (clip.gain_db / 10)
+            power += share * gain * songs[name].power((kind,), bars[0], bars[1])
+    return power
 
 
-def _together(clips: Sequence[Clip], players: Sequence[str]) -> list[list[str]]:
-    """Songs that play at once for most of the time are a band."""
-    bands: list[list[str]] = []
-    spans = {
-        name: [(c.at_bar, c.end_bar) for c in clips if split(c.source)[0] == name]
-        for name in players
-    }
-    for name in players:
-        for band in bands:
-            shared = _overlap(spans[band[0]], spans[name])
-            if shared > 0.5 * sum(stop - start for start, stop in spans[name]):
-                band.append(name)
-                break
-        else:
-            bands.append([name])
-    return bands
-
-
-def _overlap(some: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> float:
-    return sum(
-        max(0.0, min(stop, other_stop) - max(start, other_start))
-        for start, stop in others
-        for other_start, other_stop in some[:1]
-    )
+def _fade_power(clip: Clip, first: float, last: float) -> float:
+    """Mean of the square of a clip's fades between two bars."""
+    total = 0.0
+    for step in range(_FADE_STEPS):
+        at_bar = first + (last - first) * (step + 0.5) / _FADE_STEPS
+        share = 1.0
+        if clip.fade_in_bars:
+            share = min(share, (at_bar - clip.at_bar) / clip.fade_in_bars)
+        if clip.fade_out_bars:
+            share = min(share, (clip.end_bar - at_bar) / clip.fade_out_bars)
+        total += math.sin(share * math.pi / 2) ** 2
+    return total / _FADE_STEPS
 
 
 def _backing_gains(
@@ -139,39 +140,35 @@ def _power_where_it_plays(clips: Iterable[Clip], source: str, song: MixSong) -> 
 
 
 def _vocal_gain(
-    clips: Sequence[Clip],
-    song: MixSong,
-    kind: str,
-    gains: Mapping[str, float],
-    lift_lu: float,
-    *,
-    layered: bool,
+    sung: Sequence[Clip],
+    backing: Sequence[Clip],
+    songs: Mapping[str, MixSong],
+    lift_lu: float | None,
 ) -> float:
-    voice = _sung_power(clips, song, kind)
+    """The gain that lifts a voice above what plays while it sings; None keeps its own lift."""
+    name, kind = split(sung[0].source)
+    voice = _sung_power(sung, songs[name].parts[kind].levels, songs[name])
     if not voice:
         return 0.0
-    if layered:
-        return min(_MOST_GAIN_DB, BACKING_LUFS - _OFFSET_DB + lift_lu - decibels(voice))
-    own = [source for source in gains if split(source)[0] == song.name]
-    if not own:
-        return BACKING_LUFS - _OFFSET_DB + lift_lu - decibels(voice)
-    common_db = max(gains[source] for source in own)
-    lift = decibels(voice) + common_db - (BACKING_LUFS - _OFFSET_DB)
-    wanted = min(max(lift, _LEAST_LIFT_LU), _MOST_LIFT_LU)
-    return common_db + wanted - lift
+    length = sum(clip.bars for clip in sung)
+    below = (
+        sum(clip.bars * power_between(backing, songs, (clip.at_bar, clip.end_bar)) for clip in sung)
+        / length
+    )
+    below_db = decibels(below) if below > _FAINTEST else BACKING_LUFS - _OFFSET_DB
+    if lift_lu is None:
+        own = [clip.gain_db for clip in backing if split(clip.source)[0] == name]
+        as_it_was = decibels(voice) + max(own, default=0.0) - below_db
+        lift_lu = min(max(as_it_was, _LEAST_LIFT_LU), _MOST_LIFT_LU)
+    return max(-_MOST_GAIN_DB, min(_MOST_GAIN_DB, below_db + lift_lu - decibels(voice)))
 
 
-def _sung_power(clips: Iterable[Clip], song: MixSong, kind: str) -> float:
-    """Mean square of a voice over the moments at which it sounds."""
-    levels = song.parts[kind].levels
-    sounding = levels.sounding
-    heard = torch.zeros_like(sounding)
-    for clip in clips:
-        if split(clip.source) == (song.name, kind):
-            first, last = (
-                levels.step_at(song.grid.time_at(bar))
-                for bar in (clip.from_bar, clip.from_bar + clip.source_bars)
-            )
-            heard[first:last] = True
-    used = levels.powers[heard & sounding]
+def _sung_power(sung: Iterable[Clip], levels: Levels, song: MixSong) -> float:
+    """Mean square of a voice over the moments of some clips at which it sounds."""
+    heard = torch.zeros_like(levels.sounding)
+    for clip in sung:
+        bars = clip.from_bar, clip.from_bar + clip.source_bars
+        first, last = (levels.step_at(song.grid.time_at(bar)) for bar in bars)
+        heard[first:last] = True
+    used = levels.powers[heard & levels.sounding]
     return float(used.mean()) if len(used) else 0.0

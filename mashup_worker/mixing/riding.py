@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import math
 from typing import TYPE_CHECKING
 
-from mashup_worker.mixing.levels import decibels, split
+from mashup_worker.mixing.levels import decibels, power_between
 from mashup_worker.mixing.plan import Automation
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ _MOST_RIDE_DB = 10.0
 _SHORTEST_BARS = 2.0
 _MOVE_BARS = 0.25
 _SIDE_S = 3.0
-_FADE_STEPS = 8
 
 
 def ridden(
@@ -57,8 +55,8 @@ def _gains(
     gains_db = [0.0] * (len(edges) - 1)
     sides = [
         (
-            decibels(_power(clips, songs, (max(0.0, edge - reach_bars), edge))),
-            decibels(_power(clips, songs, (edge, min(edges[-1], edge + reach_bars)))),
+            decibels(power_between(clips, songs, (max(0.0, edge - reach_bars), edge))),
+            decibels(power_between(clips, songs, (edge, min(edges[-1], edge + reach_bars)))),
         )
         for edge in edges[1:-1]
     ]
@@ -73,41 +71,17 @@ def _gains(
     return [round(gain, 2) for gain in gains_db]
 
 
-def _power(clips: Sequence[Clip], songs: Mapping[str, MixSong], span: tuple[float, float]) -> float:
-    """Mean square of what plays between two bars of the mashup."""
-    start, stop = span
-    power = 0.0
-    for clip in clips:
-        name, kind = split(clip.source)
-        first, last = max(start, clip.at_bar), min(stop, clip.end_bar)
-        if last > first:
-            bars = [clip.from_bar + (at - clip.at_bar) * clip.tempo_factor for at in (first, last)]
-            share = (last - first) / (stop - start) * _fade_power(clip, first, last)
-            gain = 10 ** (clip.gain_db / 10)
-            power += share * gain * songs[name].power((kind,), bars[0], bars[1])
-    return power
-
-
-def _fade_power(clip: Clip, first: float, last: float) -> float:
-    """Mean of the square of a clip's fades between two bars."""
-    total = 0.0
-    for step in range(_FADE_STEPS):
-        at_bar = first + (last - first) * (step + 0.5) / _FADE_STEPS
-        share = 1.0
-        if clip.fade_in_bars:
-            share = min(share, (at_bar - clip.at_bar) / clip.fade_in_bars)
-        if clip.fade_out_bars:
-            share = min(share, (clip.end_bar - at_bar) / clip.fade_out_bars)
-        total += math.sin(share * math.pi / 2) ** 2
-    return total / _FADE_STEPS
-
-
 def _moving(clip: Clip, edges: Sequence[float], gains_db: Sequence[float]) -> Clip:
+    """A clip that has the gains of its stretches.
+
+    What reaches into a stretch for less than two bars, as upbeats and last tones of a voice do,
+    keeps the gain that it has beside it.
+    """
     points: list[tuple[float, float]] = []
-    for (start, stop), gain in zip(itertools.pairwise(edges), gains_db, strict=True):
-        if stop <= clip.at_bar or start >= clip.end_bar:
-            continue
-        points += [(max(start, clip.at_bar), gain), (max(start, stop - _MOVE_BARS), gain)]
+    for (start, stop), gain in zip(zip(edges, edges[1:], strict=False), gains_db, strict=True):
+        first, last = max(start, clip.at_bar), min(stop, clip.end_bar)
+        if last - first >= min(_SHORTEST_BARS, clip.bars / 2):
+            points += [(first, gain), (max(first, stop - _MOVE_BARS), gain)]
     if not any(gain for _, gain in points):
         return clip
     ride = Automation(parameter="gain_db", points=tuple(points))

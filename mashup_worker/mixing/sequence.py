@@ -54,7 +54,8 @@ def arrange_sequence(
     notes = length_note(
         request.length_s, at_bar * bar_s, "phrases stay whole, and each song plays what it has"
     )
-    return Arrangement(round(at_bar), tuple(clips), tuple(sections), notes)
+    alone = tuple((song.name,) for song in songs)
+    return Arrangement(round(at_bar), tuple(clips), tuple(sections), alone, notes)
 
 
 def _runs(

@@ -20,8 +20,8 @@ MAY_IMPORT = {
     "analysis": {"audio", "dsp"},
     "mixing": {"analysis", "audio", "dsp"},
     "pipelines": {"analysis", "audio", "dsp", "mixing", "models"},
-    "plots": {"analysis", "audio"},
-    "report": {"analysis", "audio", "dsp"},
+    "plots": {"analysis", "audio", "mixing"},
+    "report": {"analysis", "audio", "dsp", "mixing", "plots"},
     "doctor": {"models"},
 }
 """Room to the rooms it may know. `errors` and `settings` are open to all; `cli` and `commands`
