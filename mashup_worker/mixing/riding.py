@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.material import MixSong
     from mashup_worker.mixing.plan import Clip
 
-MOST_STEP_LU = 1.5
+MOST_STEP_LU = 1.0
 """Of loudness from one stretch of the mashup to the next."""
 
-_MOST_RIDE_DB = 10.0
+_MOST_RIDE_DB = 12.0
 _SHORTEST_BARS = 2.0
 _MOVE_BARS = 0.25
 _SIDE_S = 3.0
@@ -29,7 +29,7 @@ def ridden(
     """Clips whose gains move from stretch to stretch.
 
     Stretches reach from one splice to the next. Where the loudness of three seconds would jump by
-    more than `MOST_STEP_LU` between two of them, the quieter one is raised by what is missing, 10
+    more than `MOST_STEP_LU` between two of them, the quieter one is raised by what is missing, 12
     dB at most; the gain moves in the quarter bar before a splice, so that what is on the bar line
     has it.
     """
@@ -52,14 +52,18 @@ def _gains(
     clips: Sequence[Clip], songs: Mapping[str, MixSong], edges: Sequence[float], reach_bars: float
 ) -> list[float]:
     """What each stretch is raised by."""
-    gains_db = [0.0] * (len(edges) - 1)
-    sides = [
-        (
-            decibels(power_between(clips, songs, (max(0.0, edge - reach_bars), edge))),
-            decibels(power_between(clips, songs, (edge, min(edges[-1], edge + reach_bars)))),
+    stretches = list(itertools.pairwise(edges))
+    gains_db = [0.0] * len(stretches)
+    staying = [[clip for clip in clips if _stays(clip, stretch)] for stretch in stretches]
+    sides = []
+    for index, edge in enumerate(edges[1:-1]):
+        spans = (max(0.0, edge - reach_bars), edge), (edge, min(edges[-1], edge + reach_bars))
+        sides.append(
+            [
+                decibels(power_between(staying[index + side], songs, span))
+                for side, span in enumerate(spans)
+            ]
         )
-        for edge in edges[1:-1]
-    ]
     # Each raise may call for one beside it; a few rounds carry that through.
     for _ in gains_db:
         for index, (before, after) in enumerate(sides):
@@ -71,17 +75,20 @@ def _gains(
     return [round(gain, 2) for gain in gains_db]
 
 
-def _moving(clip: Clip, edges: Sequence[float], gains_db: Sequence[float]) -> Clip:
-    """A clip that has the gains of its stretches.
+def _stays(clip: Clip, stretch: tuple[float, float]) -> bool:
+    """Whether a clip belongs to a stretch: upbeats and last tones of a voice only reach into it."""
+    start, stop = stretch
+    inside = min(stop, clip.end_bar) - max(start, clip.at_bar)
+    return inside >= min(_SHORTEST_BARS, clip.bars / 2)
 
-    What reaches into a stretch for less than two bars, as upbeats and last tones of a voice do,
-    keeps the gain that it has beside it.
-    """
+
+def _moving(clip: Clip, edges: Sequence[float], gains_db: Sequence[float]) -> Clip:
+    """A clip that has the gains of the stretches that it belongs to."""
     points: list[tuple[float, float]] = []
-    for (start, stop), gain in zip(zip(edges, edges[1:], strict=False), gains_db, strict=True):
-        first, last = max(start, clip.at_bar), min(stop, clip.end_bar)
-        if last - first >= min(_SHORTEST_BARS, clip.bars / 2):
-            points += [(first, gain), (max(first, stop - _MOVE_BARS), gain)]
+    for (start, stop), gain in zip(itertools.pairwise(edges), gains_db, strict=True):
+        if _stays(clip, (start, stop)):
+            first = max(start, clip.at_bar)
+            points += [(first, gain), (max(first, min(stop, clip.end_bar) - _MOVE_BARS), gain)]
     if not any(gain for _, gain in points):
         return clip
     ride = Automation(parameter="gain_db", points=tuple(points))

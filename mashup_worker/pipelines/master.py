@@ -34,7 +34,7 @@ _LOSSY_MARGIN_DB, _EXACT_MARGIN_DB = 0.5, 0.02
 
 _NEAR_LU = 0.03
 _ROUNDS = 8
-_FILE_ROUNDS = 4
+_FILE_ROUNDS = 6
 _TOLERANCES_LU = {"mp3": 0.3, "ogg": 0.3}
 _EXACT_TOLERANCE_LU = 0.08
 _MOST_LIMITING_DB = 15.0
@@ -190,7 +190,9 @@ def write_master(
                 break
             aim = replace(
                 aim,
-                true_peak_dbtp=max(LOWEST_DBTP, aim.true_peak_dbtp - max(0.0, over + 0.02)),
+                true_peak_dbtp=max(
+                    LOWEST_DBTP, aim.true_peak_dbtp - (1.2 * over + 0.03 if over > 0 else 0.0)
+                ),
                 loudness_lufs=min(
                     LOUDEST_LUFS, aim.loudness_lufs + (miss if abs(miss) <= 1.0 else 0.0)
                 ),

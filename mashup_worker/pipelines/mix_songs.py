@@ -10,6 +10,7 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import resample
 from mashup_worker.errors import InvalidInput
+from mashup_worker.mixing.exact import exact
 from mashup_worker.mixing.grid import grid_of
 from mashup_worker.mixing.material import Levels, MixSong, Part
 from mashup_worker.pipelines.analyze import analyze_stems
@@ -104,7 +105,8 @@ class SongLoader:
         if not heard:
             raise InvalidInput(f"{name}: {' and '.join(parts)} {_is(parts)} silent")
         analysis = self._analysis(name, heard)
-        return MixSong(name, analysis, grid_of(analysis, name), heard), silent
+        grid = exact(grid_of(analysis, name), heard)
+        return MixSong(name, analysis, grid, heard), silent
 
     def _analysis(self, name: str, parts: Mapping[str, Part]) -> Analysis:
         digests = {kind: part.sha256 for kind, part in parts.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mashup_worker.dsp.stretch.phase_vocoder import TensorStretcher
 from mashup_worker.dsp.stretch.slices import SliceStretcher
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from mashup_worker.dsp.stretch.engine import StretchEngine
 
-AUTO = "auto"
+AUTO: Mapping[str, str] = {"drums": "slices", "percussion": "slices"}
+OTHERWISE = "tensor"
+"""What `auto` picks by kind of stem: slices where attacks are all, the project's own vocoder for
+the rest. Both are everywhere, and run where the sound is."""
 
 
 def _rubberband_fine() -> StretchEngine:
@@ -24,15 +27,12 @@ def _rubberband_fast() -> StretchEngine:
     return _rubberband("fast")
 
 
-def _rubberband(quality: str) -> StretchEngine:
-    from mashup_worker.dsp.stretch.rubberband import COMMAND, RubberBand
+def _rubberband(quality: Literal["fine", "fast"]) -> StretchEngine:
+    from mashup_worker.dsp.stretch.rubberband import RubberBand
 
-    if not RubberBand.available():
-        raise InvalidInput(
-            f"engine rubberband: its command {COMMAND} is not installed "
-            "(Debian and Ubuntu: rubberband-cli)"
-        )
-    return RubberBand("fine" if quality == "fine" else "fast")
+    engine = RubberBand(quality)
+    engine.require()
+    return engine
 
 
 def _signalsmith() -> StretchEngine:
@@ -44,29 +44,34 @@ def _signalsmith() -> StretchEngine:
 ENGINES: Mapping[str, Callable[[], StretchEngine]] = {
     "tensor": TensorStretcher,
     "slices": SliceStretcher,
-    "rubberband": _rubberband_fine,
     "rubberband-r3": _rubberband_fine,
     "rubberband-r2": _rubberband_fast,
+    "rubberband": _rubberband_fine,
     "signalsmith": _signalsmith,
 }
 """Every engine by name; `rubberband` is its finer one."""
 
-ENGINE_NAMES = (AUTO, *ENGINES)
+ENGINE_NAMES = ("auto", *ENGINES)
+"""What `choose_engine` knows."""
 
-BY_KIND: Mapping[str, str] = {"drums": "slices"}
-OTHERWISE = "tensor"
-"""What `auto` picks: slices for drums, as attacks stay untouched; the project's own vocoder for all
-else, which is everywhere and runs on the device where the sound is."""
+
+def find_engine(name: str) -> StretchEngine:
+    """The engine of a name.
+
+    Raises:
+        InvalidInput: there is no such engine.
+        EngineUnavailable: its command is not installed.
+    """
+    if name not in ENGINES:
+        raise InvalidInput(f"engine: {name!r} is none of {', '.join(ENGINE_NAMES)}")
+    return ENGINES[name]()
 
 
 def choose_engine(name: str, kind: str) -> StretchEngine:
     """The engine of a name, or for `auto` the best for a kind of stem.
 
     Raises:
-        InvalidInput: there is no such engine, or its command is not installed.
+        InvalidInput: there is no such engine.
+        EngineUnavailable: its command is not installed.
     """
-    if name == AUTO:
-        name = BY_KIND.get(kind, OTHERWISE)
-    if name not in ENGINES:
-        raise InvalidInput(f"unknown engine {name!r}: one of {', '.join(ENGINE_NAMES)}")
-    return ENGINES[name]()
+    return find_engine(AUTO.get(kind, OTHERWISE) if name == "auto" else name)

@@ -16,25 +16,39 @@ import pyrubberband
 import torch
 
 from mashup_worker.dsp.stretch.engine import check, exactly
-from mashup_worker.errors import MashupError
+from mashup_worker.errors import EXIT_ENVIRONMENT, MashupError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mashup_worker.audio.signal import Audio
     from mashup_worker.dsp.stretch.engine import Change
 
+    Samples = NDArray[np.float32]
+
 COMMAND = "rubberband"
 
-_PEAK = 0.5
-"""pyrubberband hands sound over in 16-bit files. At half of full scale nothing that stretching adds
-clips, and what rounding adds lies 90 dB below."""
+_PEAK = 0.2
+"""pyrubberband hands sound over in 16-bit files, and the command makes all of it quieter when it
+would clip. Limited sound grows to four times its peak when its phases move; at a fifth of full
+scale that fits, and what rounding adds lies 84 dB below the peak."""
+
+_SILENT = 1e-9
+
+
+class EngineUnavailable(MashupError):
+    """The engine is not installed here."""
+
+    code = "engine_unavailable"
+    exit_code = EXIT_ENVIRONMENT
 
 
 @dataclass(frozen=True)
 class RubberBand:
-    """Rubber Band's engines.
+    """Rubber Band's engines, by C. Cannam.
 
     Attributes:
-        quality: `fine` for its R3 engine, `fast` for R2, which takes a sixth of the time.
+        quality: `fine` for its R3 engine, `fast` for R2, which smears attacks.
     """
 
     quality: Literal["fine", "fast"] = "fine"
@@ -50,30 +64,54 @@ class RubberBand:
         """Whether the command is there."""
         return shutil.which(COMMAND) is not None
 
+    def require(self) -> None:
+        """Raise `EngineUnavailable` where the command is not installed."""
+        if not self.available():
+            raise EngineUnavailable(
+                f"engine {self.name}: its command {COMMAND} is not installed "
+                "(Debian and Ubuntu: rubberband-cli)"
+            )
+
     def stretch(self, audio: Audio, change: Change) -> Audio:
         """The sound, changed; see `StretchEngine.stretch`.
 
         Raises:
+            EngineUnavailable: the command is not installed.
             MashupError: the command failed.
         """
         check(audio, change)
-        time_map = change.time_map
-        peak = float(audio.samples.abs().max()) if audio.length_samples else 0.0
         if change.is_nothing:
             return audio
-        if not peak:
-            return exactly(audio.samples, audio, time_map.target_samples)
-        scale = _PEAK / peak
-        options = {"--fine" if self.quality == "fine" else "--fast": ""}
+        length_samples = change.time_map.target_samples
+        peak = float(audio.samples.abs().max())
+        if peak < _SILENT:
+            return exactly(audio.samples.new_zeros(audio.channels, 0), audio, length_samples)
+        self.require()
+        scaled = audio.samples.cpu() * (_PEAK / peak)
+        changed = torch.from_numpy(self._changed(scaled.numpy(), audio.rate_hz, change))
+        return exactly(changed * (peak / _PEAK), audio, length_samples)
+
+    def _changed(self, samples: Samples, rate_hz: int, change: Change) -> Samples:
+        """What the command makes of it; takes and gives shapes `(channels, samples)`."""
+        time_map, pitch = change.time_map, 2 ** (change.semitones / 12)
+        # Apart, the channels would lose their phase relations.
+        options = {"--centre-focus": "", "--time": repr(time_map.ratio)}
+        options["--fine" if self.quality == "fine" else "--fast"] = ""
         if change.semitones:
             options["--pitch"] = repr(float(change.semitones))
             if change.keep_formants:
                 options["--formant"] = ""
-        samples = np.ascontiguousarray((scale * audio.samples).cpu().numpy().T)
-        anchors = list(zip(time_map.source[1:], time_map.target[1:], strict=True))
+        # R3 takes an anchor at the start for a piece of no length, and loses its way. R2 counts
+        # targets before it resamples.
+        unit = 1.0 if self.quality == "fine" else pitch
+        targets = [round(one * unit) for one in time_map.target[1:]]
+        anchors = list(zip(time_map.source[1:], targets, strict=True))
         try:
-            changed = pyrubberband.timemap_stretch(samples, audio.rate_hz, anchors, options)
-        except (RuntimeError, subprocess.CalledProcessError) as error:
+            changed = pyrubberband.timemap_stretch(
+                np.ascontiguousarray(samples.T), rate_hz, anchors, options
+            )
+        except subprocess.CalledProcessError as error:
+            raise MashupError(f"{COMMAND} ended with status {error.returncode}") from error
+        except (OSError, RuntimeError) as error:
             raise MashupError(f"{COMMAND} could not stretch the sound: {error}") from error
-        whole = torch.from_numpy(np.ascontiguousarray(changed.T)) / scale
-        return exactly(whole, audio, time_map.target_samples)
+        return np.ascontiguousarray(changed.T)

@@ -28,7 +28,10 @@ _SEED = 1
 
 @dataclass(frozen=True)
 class Signalsmith:
-    """Signalsmith Stretch by G. Luff: a phase vocoder that tracks the phases between bins."""
+    """Signalsmith Stretch by G. Luff: a phase vocoder that tracks the phases between bins.
+
+    Its own delay is taken off by python-stretch, which has no formants.
+    """
 
     name: str = "signalsmith"
     keeps_formants: bool = False
@@ -45,17 +48,18 @@ class Signalsmith:
         time_map, samples = change.time_map, audio.samples.cpu()
         context, half = (round(s * audio.rate_hz) for s in (_CONTEXT_S, _JOIN_S / 2))
         out = samples.new_zeros(audio.channels, time_map.target_samples + 2 * half)
-        last = len(time_map.ratios) - 1
         spans = zip(pairwise(time_map.source), pairwise(time_map.target), strict=True)
-        for index, ((start, stop), (lands, ends)) in enumerate(spans):
+        for (start, stop), (lands, ends) in spans:
             ratio = (ends - lands) / (stop - start)
             first, final = max(0, start - context), min(samples.shape[1], stop + context)
             piece = _stretched(samples[:, first:final], audio.rate_hz, ratio, change.semitones)
-            early = round((start - first) * ratio)
-            length = ends - lands + 2 * half
+            early, length = round((start - first) * ratio), ends - lands + 2 * half
             piece = F.pad(piece, (half, length))[:, early : early + length]
-            joins = _joins(length, half, is_first=index == 0, is_last=index == last)
-            out[:, lands : ends + 2 * half] += piece * joins
+            at = torch.arange(lands - half, ends + half)
+            # Differences of one ramp add up to 1, however short the pieces are.
+            rise = _ramp(at - lands, half) if lands else 1.0
+            fall = _ramp(at - ends, half) if ends < time_map.target_samples else 0.0
+            out[:, lands : ends + 2 * half] += piece * (rise - fall)
         return exactly(out[:, half:], audio, time_map.target_samples)
 
 
@@ -67,12 +71,6 @@ def _stretched(samples: Tensor, rate_hz: int, ratio: float, semitones: float) ->
     return torch.from_numpy(engine.process(np.ascontiguousarray(samples.numpy())))
 
 
-def _joins(length: int, half: int, *, is_first: bool, is_last: bool) -> Tensor:
-    """Fades at the ends that meet other pieces."""
-    gain = torch.ones(length)
-    rise = (torch.arange(2 * half) + 0.5) / (2 * half)
-    if not is_first:
-        gain[: 2 * half] = rise
-    if not is_last:
-        gain[length - 2 * half :] = rise.flip(0)
-    return gain
+def _ramp(at: Tensor, half: int) -> Tensor:
+    """From 0 to 1 around 0."""
+    return ((at + 0.5 + half) / max(1, 2 * half)).clamp(0, 1)

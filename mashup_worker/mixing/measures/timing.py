@@ -32,7 +32,7 @@ _DRIFT_S = 30.0
 _TEMPO_RANGE = 0.015
 _HARMONICS = 1, 2, 4
 _MOST_SCANNED = 2_000
-_SURE = 0.5
+_SURE = 0.7
 _SAME_LEVEL = 0.03
 
 
@@ -232,7 +232,7 @@ def heard_beats(analysis: Analysis | None, grid: BeatGrid) -> tuple[Measurement,
     """Whether whoever listens hears the beats and bars that were planned.
 
     The median distance between the analysis' beats and the nearest planned ones is 20 ms or less,
-    and its bars begin on the same beat. Not judged where the analysis is less than half sure, or
+    and its bars begin on the same beat. Not judged where the analysis is less than 70 % sure, or
     counts another level, such as half the tempo.
     """
     wanted = f"<= {MOST_BEAT_DISTANCE_MS:g} ms"
