@@ -15,6 +15,7 @@ from mashup_worker.commands.analyze import analyze
 from mashup_worker.commands.check import check
 from mashup_worker.commands.doctor import doctor
 from mashup_worker.commands.master import master
+from mashup_worker.commands.match import match
 from mashup_worker.commands.mix import mix
 from mashup_worker.commands.separate import separate
 from mashup_worker.errors import EXIT_FAILED, MashupError
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(separate)
 app.command()(analyze)
+app.command()(match)
 app.command()(mix)
 app.command()(master)
 app.command()(check)

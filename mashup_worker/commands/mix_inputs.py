@@ -11,10 +11,12 @@ from mashup_worker.commands.inputs import STEM_KINDS, find_songs, real_path
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mashup_worker.commands.inputs import Song
-    from mashup_worker.pipelines.mix_songs import SongFiles
+    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 
 KINDS = (*STEM_KINDS, *(f"no_{kind}" for kind in STEM_KINDS))
 """What a stem may be; `no_vocals` is a song without its vocals, and so on."""
@@ -92,6 +94,37 @@ def songs_of_arguments(arguments: Sequence[str]) -> list[SongFiles]:
         stems = dict(song.stems)
         songs.append(SongFiles(song.track, stems, None if stems else song.path))
     return songs
+
+
+def song_loader(
+    model: ModelRequest | None, device: str, on_progress: Callable[[str, float], None]
+) -> SongLoader:
+    """What brings songs into memory, with stems and analyses kept where the settings say.
+
+    Args:
+        model: what separates whole songs, loaded when the first comes; None leaves them whole.
+        device: where analyses are computed.
+        on_progress: called with the stage and its share done.
+    """
+    from mashup_worker.commands.failure import settings_or_fail
+    from mashup_worker.commands.model_choice import load_model
+    from mashup_worker.pipelines.mix_songs import SongLoader
+    from mashup_worker.pipelines.song_cache import SongCache
+
+    settings = settings_or_fail()
+    made: list[Separator] = []
+
+    def separator() -> Separator:
+        if model is not None and not made:
+            made.append(load_model(model, settings, quiet=True).separator)
+        return made[0]
+
+    return SongLoader(
+        SongCache(settings.song_cache),
+        None if model is None else separator,
+        device=device,
+        on_progress=on_progress,
+    )
 
 
 def _check_there(song: Song) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.audio.atomic import check_writable, write_whole
-from mashup_worker.commands.failure import settings_or_fail
-from mashup_worker.commands.mix_inputs import songs_of_arguments, songs_of_stems
+from mashup_worker.commands.mix_inputs import song_loader, songs_of_arguments, songs_of_stems
 from mashup_worker.commands.output import json_line
 from mashup_worker.errors import InvalidInput
 
@@ -24,9 +22,8 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.material import MixSong
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.request import Form, MixRequest
-    from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.mashup import MashupResult
-    from mashup_worker.pipelines.mix_songs import SongFiles
+    from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 
     OnProgress = Callable[[str, float], None]
 
@@ -195,26 +192,9 @@ class MixRun:
         hosts = sorted(hosts, key=lambda song: DRUMS not in song.parts)
         return plan_layer(singers[0], hosts or singers[:1], self.request)
 
-    @cached_property
-    def _loader(self) -> Any:
-        from mashup_worker.commands.model_choice import load_model
-        from mashup_worker.pipelines.mix_songs import SongLoader
-        from mashup_worker.pipelines.song_cache import SongCache
-
-        settings = settings_or_fail()
-        made: list[Separator] = []
-
-        def separator() -> Separator:
-            if not made:
-                made.append(load_model(self.model, settings, quiet=True).separator)
-            return made[0]
-
-        return SongLoader(
-            SongCache(settings.song_cache),
-            separator,
-            device=self.device,
-            on_progress=self.on_progress,
-        )
+    @property
+    def _loader(self) -> SongLoader:
+        return song_loader(self.model, self.device, self.on_progress)
 
     def _write(self, result: MashupResult) -> None:
         outputs = self.outputs

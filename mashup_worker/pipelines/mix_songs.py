@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     OnProgress = Callable[[str, float], None]
     """Called with the stage and its share done. An exception raised in it stops the work."""
 
+MIX = "mix"
+"""The kind of part that a whole song is."""
+
 LIMITS = DecodeLimits(max_duration_s=3_600.0)
 """Songs of a mashup are held in memory."""
 
@@ -67,14 +70,15 @@ class SongLoader:
 
     Attributes:
         cache: keeps stems and analyses.
-        separator: makes the model that separates whole songs, when the first of them comes.
+        separator: makes the model that separates whole songs, when the first of them comes; None
+            leaves them whole, as a part of the kind `mix`.
         rate_hz: sample rate that all are brought to.
         device: where analyses are computed.
         on_progress: called with the stage and its share done.
     """
 
     cache: SongCache
-    separator: Callable[[], Separator]
+    separator: Callable[[], Separator] | None
     rate_hz: int = 44_100
     device: str = "cpu"
     on_progress: OnProgress = lambda _stage, _share: None
@@ -88,7 +92,7 @@ class SongLoader:
         """
         songs, notes = [], []
         for one in files:
-            stems = one.stems if one.whole is None else self._separated(one.whole)
+            stems = self._stems(one)
             song, silent = self._song(one.name, stems)
             songs.append(song)
             notes += [f"{one.name}/{kind} is silent: left out" for kind in silent]
@@ -118,9 +122,16 @@ class SongLoader:
             self.cache.keep_analysis(digests, known)
         return known
 
-    def _separated(self, song: Path) -> dict[str, Path]:
+    def _stems(self, files: SongFiles) -> Mapping[str, Path]:
+        if files.whole is None:
+            return files.stems
+        if self.separator is None:
+            return {MIX: files.whole}
+        return self._separated(files.whole, self.separator())
+
+    def _separated(self, song: Path, separator: Separator) -> dict[str, Path]:
         """A whole song's stems, from the cache or put into it."""
-        digest, separator = file_digest(song), self.separator()
+        digest = file_digest(song)
         paths = self.cache.stem_paths(digest, separator.name, tuple(separator.stems))
         if not all(path.is_file() for path in paths.values()):
             request = SeparateRequest(song, paths, EncodeOptions("flac", 24), LIMITS)

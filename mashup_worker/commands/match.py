@@ -1,0 +1,107 @@
+"""`mashup match`: songs in, which of them go together out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mashup_worker.commands.failure import fail
+from mashup_worker.commands.output import Output
+from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
+
+if TYPE_CHECKING:
+    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.pipelines.match import MatchResult
+
+Songs = Annotated[
+    list[str],
+    typer.Argument(
+        help="Two songs or more: files, folders, or globs in quotes. A folder of stems is one song."
+    ),
+]
+Separate = Annotated[
+    bool,
+    typer.Option(
+        "--separate", help="Separate whole songs first, so that voice and instruments are told."
+    ),
+]
+Model = Annotated[str, typer.Option(help="What separates them: a model's name, or auto.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no reasons.")]
+
+
+def match(
+    songs: Songs,
+    separate: Separate = False,
+    model: Model = "auto",
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say how well each song's voice would go over each other's instruments."""
+    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.models.demucs_engine import EngineOptions
+    from mashup_worker.models.device import resolve_device
+
+    try:
+        resolve_device(device)
+        request = ModelRequest(model, None, EngineOptions(device)) if separate else None
+    except InvalidInput as error:
+        fail(error.message, EXIT_USAGE)
+    except MashupError as error:
+        fail(error.message, error.exit_code)
+    try:
+        result = _matched(songs, request, device, shown=not (quiet or as_json))
+    except MashupError as error:
+        fail(error.message, error.exit_code)
+    printer = Output(as_json, quiet=False, verbose=False)
+    document = result.as_dict()
+    printer.json(document)
+    printer.line("\n".join(told(document, with_reasons=not quiet)))
+
+
+def _matched(
+    songs: list[str], request: ModelRequest | None, device: str, *, shown: bool
+) -> MatchResult:
+    from mashup_worker.commands.mix_inputs import song_loader, songs_of_arguments
+    from mashup_worker.commands.progress import song_progress
+    from mashup_worker.pipelines.match import match_songs
+
+    found = songs_of_arguments(songs)
+    if len(found) < 2:
+        raise InvalidInput("two songs or more are needed to match")
+    with song_progress("match", shown) as progress:
+        loader = song_loader(request, device, progress or (lambda _stage, _share: None))
+        return match_songs(loader.load(found).songs)
+
+
+def told(document: dict[str, Any], *, with_reasons: bool) -> list[str]:
+    """Lines for people: a pair each, its scores, what to do, and why."""
+    lines = []
+    for one in document["matches"]:
+        scores = ", ".join(f"{name} {one['scores'][name]['value']:.2f}" for name in one["scores"])
+        lines.append(f"{one['total']:.2f}  {one['singer']} over {one['host']}: {scores}")
+        lines.append(f"      {_suggested(one)}")
+        if with_reasons:
+            lines += [f"      {name}: {score['reason']}" for name, score in one["scores"].items()]
+    return lines + [f"Note: {note}" for note in document["notes"]]
+
+
+def _suggested(one: dict[str, Any]) -> str:
+    """What to do to both songs."""
+    advice = one["suggestion"]
+    if advice["tempo_bpm"] is None:
+        return "no tempo brings them together"
+    parts = [f"meet at {advice['tempo_bpm']:.2f} BPM"]
+    for side in ("singer", "host"):
+        changes = []
+        if advice[f"{side}_semitones"]:
+            changes.append(f"{advice[f'{side}_semitones']:+d} st")
+        faster = 100 * (1 / advice[f"{side}_stretch_ratio"] - 1)
+        if abs(faster) >= 0.05:
+            changes.append(f"{faster:+.1f} %")
+        if changes:
+            parts.append(f"{one[side]} {', '.join(changes)}")
+    return "; ".join(parts)
