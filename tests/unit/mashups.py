@@ -1,9 +1,16 @@
-"""Plans of small mashups."""
+"""Small songs, and plans of small mashups."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from mashup_worker.analysis.result import Analysis
+from mashup_worker.audio.signal import Audio
+from mashup_worker.mixing.grid import SteadyGrid
+from mashup_worker.mixing.material import Levels, MixSong, Part
 from mashup_worker.mixing.plan import plan_of
 
 if TYPE_CHECKING:
@@ -11,6 +18,9 @@ if TYPE_CHECKING:
 
     Spans = dict[str, list[tuple[float, float]]]
     """By stem, such as `"a/drums"`, the bars between which it plays."""
+
+RATE_HZ = 8_000
+"""Of small songs."""
 
 
 def mashup_plan(spans: Spans, *, bars: int = 8, tempo_bpm: float = 120.0, **changes: Any) -> Plan:
@@ -29,3 +39,24 @@ def mashup_plan(spans: Spans, *, bars: int = 8, tempo_bpm: float = 120.0, **chan
     grid = {"tempo_bpm": tempo_bpm, "beats_per_bar": 4, "bars": bars}
     common = {"form": "layer", "vibe": "club", "intensity": 0.5, "transition": "cut"}
     return plan_of(common | {"grid": grid, "sources": sources, "clips": clips} | changes)
+
+
+def song(
+    name: str = "a", tempo_bpm: float = 120.0, bars: int = 16, beats_per_bar: int = 4,
+    **playing: range,
+) -> MixSong:  # fmt: skip
+    """A song whose parts are noise in the bars named, silent elsewhere."""
+    grid = SteadyGrid(tempo_bpm, beats_per_bar)
+    parts = {}
+    for index, (kind, heard) in enumerate(playing.items()):
+        noise = torch.randn(1, round(bars * grid.bar_s * RATE_HZ), generator=seeded(index))
+        time_bars = torch.arange(noise.shape[1]) / RATE_HZ / grid.bar_s
+        plays = (time_bars >= heard.start) & (time_bars < heard.stop)
+        audio = Audio(0.1 * noise * plays, RATE_HZ)
+        parts[kind] = Part(kind, Path(f"{name}/{kind}.wav"), "", audio, Levels.of(audio))
+    return MixSong(name, Analysis(bars * grid.bar_s), grid, parts)
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Chance that is the same every time."""
+    return torch.Generator().manual_seed(seed)

@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from mashup_worker.analysis.result import Analysis
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.loudness import integrated_lufs
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.grid import SteadyGrid
-from mashup_worker.mixing.material import Levels, MixSong, Part, lufs
+from mashup_worker.mixing.material import Levels, MixSong, lufs
 from mashup_worker.mixing.pace import common_pace
 from mashup_worker.mixing.phrases import Phrase, carrying, fullest_run, phrases, sung
 from mashup_worker.mixing.request import MixRequest
 from mashup_worker.mixing.transitions import Stay, Turn, joined, play
 from mashup_worker.mixing.vibes import TRANSITIONS, VIBES, Transition
-
-RATE_HZ = 8_000
-
-
-def song(
-    name: str = "a", tempo_bpm: float = 120.0, bars: int = 16, beats_per_bar: int = 4,
-    **playing: range,
-) -> MixSong:  # fmt: skip
-    """A song whose parts are noise in the bars named, silent elsewhere."""
-    grid = SteadyGrid(tempo_bpm, beats_per_bar)
-    parts = {}
-    for index, (kind, heard) in enumerate(playing.items()):
-        noise = torch.randn(1, round(bars * grid.bar_s * RATE_HZ), generator=_seeded(index))
-        time_bars = torch.arange(noise.shape[1]) / RATE_HZ / grid.bar_s
-        plays = (time_bars >= heard.start) & (time_bars < heard.stop)
-        audio = Audio(0.1 * noise * plays, RATE_HZ)
-        parts[kind] = Part(kind, Path(f"{name}/{kind}.wav"), "", audio, Levels.of(audio))
-    return MixSong(name, Analysis(bars * grid.bar_s), grid, parts)
-
-
-def _seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.unit.mashups import RATE_HZ, seeded, song
 
 
 def test_levels_are_loudness() -> None:
-    audio = Audio(0.1 * torch.randn(2, 4 * RATE_HZ, generator=_seeded(1)), RATE_HZ)
+    audio = Audio(0.1 * torch.randn(2, 4 * RATE_HZ, generator=seeded(1)), RATE_HZ)
     assert lufs(Levels.of(audio).power(0, 4)) == pytest.approx(integrated_lufs(audio), abs=0.05)
 
 

@@ -1,0 +1,117 @@
+"""Mastering: the wanted loudness and true peak, in the file as it is played."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from mashup_worker.audio.decode import decode
+from mashup_worker.audio.formats import EncodeOptions, Format
+from mashup_worker.audio.signal import Audio
+from mashup_worker.dsp.compressor import Compression
+from mashup_worker.dsp.loudness import integrated_lufs, measure
+from mashup_worker.dsp.true_peak import true_peak_dbtp
+from mashup_worker.errors import InvalidInput, StorageFailed
+from mashup_worker.pipelines.master import MasterRequest, mastered, write_master
+from tests.unit.mashups import seeded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RATE_HZ = 44_100
+
+
+def music(level: float = 0.2, rate_hz: int = RATE_HZ, duration_s: float = 8.0) -> Audio:
+    """Beats over a chord, louder in its second half."""
+    at = torch.arange(round(duration_s * rate_hz)) / rate_hz
+    chord = sum(torch.sin(2 * math.pi * hz * at) for hz in (110.0, 220.0, 277.0, 330.0))
+    beat = torch.exp(-30 * (at % 0.5)) * torch.randn(len(at), generator=seeded(1))
+    loud = 0.4 + 0.6 * (at > duration_s / 2)
+    mono = level * loud * (0.25 * chord + 0.3 * beat)
+    return Audio(torch.stack([mono, 0.8 * mono]), rate_hz)
+
+
+@pytest.mark.parametrize("wanted_lufs", [-23.0, -14.0, -9.0])
+@pytest.mark.parametrize("level", [0.01, 0.9])
+def test_loudness_and_true_peak_are_reached(wanted_lufs: float, level: float) -> None:
+    done = mastered(music(level), MasterRequest(wanted_lufs, -1.0, Compression()))
+    assert integrated_lufs(done.audio) == pytest.approx(wanted_lufs, abs=0.05)
+    peak = true_peak_dbtp(done.audio)
+    assert peak is not None
+    assert peak <= -0.97
+
+
+def test_what_would_take_too_much_limiting_stays_below_and_says_so() -> None:
+    clicks = torch.zeros(1, 4 * RATE_HZ)
+    clicks[0, ::4410] = 0.5
+    done = mastered(Audio(clicks, RATE_HZ), MasterRequest(-6.0))
+    assert "limiting" in " ".join(done.notes)
+    peak = true_peak_dbtp(done.audio)
+    assert peak is not None
+    assert peak <= -0.97
+
+
+@pytest.mark.parametrize("length", [1, 1_000, RATE_HZ])
+def test_silence_and_what_is_too_short_for_a_loudness_stay(length: int) -> None:
+    silent = Audio(torch.zeros(2, length), RATE_HZ)
+    done = mastered(silent, MasterRequest())
+    assert torch.equal(done.audio.samples, silent.samples)
+    assert "its level stays" in done.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("format_", "tolerance"), [("wav", 0.1), ("flac", 0.1), ("mp3", 0.5), ("ogg", 0.5)]
+)
+@pytest.mark.parametrize("wanted_lufs", [-14.0, -9.0])
+def test_the_file_has_them_when_it_is_played(
+    tmp_path: Path, format_: Format, tolerance: float, wanted_lufs: float
+) -> None:
+    target = tmp_path / f"song.{format_}"
+    result = write_master(music(), target, MasterRequest(wanted_lufs), EncodeOptions(format_))
+    played = decode(target)
+    found = measure(played)
+    assert found.integrated_lufs == pytest.approx(wanted_lufs, abs=tolerance)
+    assert found.true_peak_dbtp is not None
+    assert found.true_peak_dbtp <= -1.0
+    assert torch.equal(played.samples, result.played.samples)
+    assert result.loudness.integrated_lufs == found.integrated_lufs
+    assert not (played.samples.abs() >= 0.999).any()
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
+    first, second, other = (tmp_path / name for name in ("a.wav", "b.wav", "c.wav"))
+    for path, seed in ((first, 7), (second, 7), (other, 8)):
+        write_master(music(), path, MasterRequest(seed=seed), EncodeOptions("wav"))
+    assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes() != other.read_bytes()
+
+
+def test_mono_and_other_rates_stay_what_they_are(tmp_path: Path) -> None:
+    sound = music(rate_hz=48_000)
+    mono = Audio(sound.samples[:1], 48_000)
+    write_master(mono, tmp_path / "mono.wav", MasterRequest(), EncodeOptions("wav", 24))
+    played = decode(tmp_path / "mono.wav")
+    assert (played.channels, played.rate_hz) == (1, 48_000)
+    assert played.length_samples == mono.length_samples
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"loudness_lufs": 0.0}, "loudness 0 LUFS"),
+        ({"loudness_lufs": math.nan}, "loudness nan LUFS"),
+        ({"true_peak_dbtp": 1.0}, "true peak 1 dBTP"),
+    ],
+)
+def test_values_that_make_no_sense_are_named(values: dict[str, float], named: str) -> None:
+    with pytest.raises(InvalidInput, match=named):
+        MasterRequest(**values)  # type: ignore[arg-type]
+
+
+def test_a_file_that_can_not_be_written_is_said_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed):
+        write_master(music(), tmp_path, MasterRequest(), EncodeOptions("wav"))
