@@ -92,7 +92,8 @@ def activity(
             is 1; negative.
         none_db: from so much below them down it is 0; negative.
         attack_s: how long it takes to rise; half of it beforehand.
-        release_s: how long it takes to fall from 1 to 0 at least.
+        release_s: how long it takes to fall from 1 to 0; as many dB a second bring it from its
+            loud moments down to `full_db` before that.
 
     Returns:
         Shape `(steps,)`, 0 to 1; zeros for silence.
