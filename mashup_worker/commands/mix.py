@@ -90,6 +90,13 @@ Loudness = Annotated[
     typer.Option(metavar="LUFS", help="Integrated loudness. The vibe's when not given."),
 ]
 TruePeak = Annotated[float, typer.Option(metavar="DBTP", help="Highest true peak.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="What stretches and transposes: tensor, slices, rubberband-r3, rubberband-r2, "
+        "signalsmith, or auto by kind of stem."
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="What chance decides by, such as dither.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Stretch beyond 20 % where that is what it takes.")
@@ -131,6 +138,7 @@ def mix(
     length: Length = None,
     loudness: Loudness = None,
     true_peak: TruePeak = -1.0,
+    engine: Engine = "auto",
     seed: Seed = 0,
     force: Force = False,
     two_vocals: TwoVocals = False,
@@ -167,6 +175,7 @@ def mix(
             loudness_lufs=loudness,
             true_peak_dbtp=true_peak,
             seed=seed,
+            engine=engine,
             forced=force,
             allow_two_vocals=two_vocals,
         )

@@ -9,7 +9,7 @@ from mashup_worker.mixing.material import DRUMS
 from mashup_worker.mixing.plan import Automation, Clip, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mashup_worker.mixing.material import MixSong
     from mashup_worker.mixing.plan import Source
@@ -100,15 +100,18 @@ def closed(clips: Iterable[Clip], bars: float) -> list[Clip]:
     ]
 
 
-def with_ratios(clips: Iterable[Clip], sources: dict[str, Source], bar_s: float) -> list[Clip]:
-    """Clips with how far each is stretched written down."""
-    return [
+def stretched(
+    clips: Iterable[Clip], sources: Mapping[str, Source], bar_s: float, engine: str
+) -> tuple[Clip, ...]:
+    """Clips with how far each is stretched, and by what, written down."""
+    return tuple(
         clip.model_copy(
             update={
+                "engine": engine,
                 "stretch_ratio": round(
                     clip.bars * bar_s / (clip.source_bars * sources[clip.source].grid.bar_s), 6
-                )
+                ),
             }
         )
         for clip in clips
-    ]
+    )

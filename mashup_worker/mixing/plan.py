@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mashup_worker.dsp.stretch.choose import ENGINE_NAMES
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import FreeGrid, SongGrid, SteadyGrid
 from mashup_worker.mixing.vibes import VIBES, Transition
@@ -329,6 +330,8 @@ def _faults(clip: Clip, plan: Plan) -> Iterator[tuple[str, str]]:
     if source is None:
         yield "source", f"there is no source {clip.source!r} among {', '.join(plan.sources)}"
         return
+    if clip.engine not in ENGINE_NAMES:
+        yield "engine", f"unknown engine {clip.engine!r}: one of {', '.join(ENGINE_NAMES)}"
     if clip.end_bar > plan.grid.bars + 1e-6:
         yield "bars", f"the clip ends at bar {clip.end_bar:g}, the mashup at {plan.grid.bars}"
     if source.beats_per_bar != plan.grid.beats_per_bar:

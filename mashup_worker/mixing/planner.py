@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.arrangement import with_ratios
+from mashup_worker.mixing.arrangement import stretched
 from mashup_worker.mixing.layer import arrange_layer
 from mashup_worker.mixing.levels import balanced, split
 from mashup_worker.mixing.pace import common_pace
@@ -106,7 +106,7 @@ def _plan(
         rate_hz=rate_hz,
         grid=grid,
         sources=sources,
-        clips=tuple(with_ratios(clips, sources, grid.bar_s)),
+        clips=stretched(clips, sources, grid.bar_s, request.engine),
         sections=arrangement.sections,
         mix=mix_settings(request),
         master=master_settings(request),

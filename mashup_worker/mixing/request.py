@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mashup_worker.analysis.result import HIGHEST_TEMPO_BPM, LOWEST_TEMPO_BPM
+from mashup_worker.dsp.stretch.choose import ENGINE_NAMES
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.vibes import TRANSITIONS, Transition, Vibe, find_vibe
 
@@ -30,6 +31,7 @@ class MixRequest:
         loudness_lufs: integrated loudness of the result; the vibe's own when None.
         true_peak_dbtp: highest true peak of the result.
         seed: what chance decides by.
+        engine: what stretches; `auto` chooses by kind of stem.
         forced: take songs beyond the limits of stretching and shifting.
         allow_two_vocals: let two lead voices sing at once.
 
@@ -46,6 +48,7 @@ class MixRequest:
     loudness_lufs: float | None = None
     true_peak_dbtp: float = -1.0
     seed: int = 0
+    engine: str = "auto"
     forced: bool = False
     allow_two_vocals: bool = False
 
@@ -57,6 +60,8 @@ class MixRequest:
             raise InvalidInput(
                 f"unknown transition {self.transition!r}: one of {', '.join(TRANSITIONS)}"
             )
+        if self.engine not in ENGINE_NAMES:
+            raise InvalidInput(f"unknown engine {self.engine!r}: one of {', '.join(ENGINE_NAMES)}")
         _check("tempo", self.tempo_bpm, LOWEST_TEMPO_BPM, HIGHEST_TEMPO_BPM, "BPM")
         _check("length", self.length_s, SHORTEST_S, LONGEST_S, "s")
         _check("loudness", self.loudness_lufs, QUIETEST_LUFS, LOUDEST_LUFS, "LUFS")

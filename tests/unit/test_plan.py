@@ -88,6 +88,7 @@ def test_half_time_takes_twice_the_bars() -> None:
         (("clips", 0, "source_bars"), 12, r"clips\.0\.source_bars.*\+56\.2 %.*20%"),
         (("clips", 0, "fade_in_bars"), 9, r"clips\.0.*fade_in_bars"),
         (("clips", 0, "semitones"), 40, r"clips\.0\.semitones"),
+        (("clips", 0, "engine"), "tape", r"clips\.0\.engine.*'tape'.*rubberband"),
         (("clips", 0, "wobble"), 1, r"clips\.0\.wobble"),
         (("sources", "voice", "beats_per_bar"), 3, r"clips\.0\.source.*3 beats a bar.*4"),
         (("sources", "voice", "beats_s"), [1.0, 0.5], r"sources\.voice.*beats_s"),
