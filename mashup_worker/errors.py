@@ -8,6 +8,7 @@
     │   └── TooLong             more seconds than the limit allows
     ├── ModelUnavailable        missing weights, wrong checksum
     ├── DeviceUnavailable       the device asked for is not in this machine
+    ├── EngineUnavailable       the stretching engine asked for is not installed
     ├── OutOfMemory             the smallest piece of work does not fit
     ├── StorageFailed           bytes could not be read or written
     └── Canceled                somebody asked to stop
@@ -94,6 +95,13 @@ class DeviceUnavailable(MashupError):
     """The device is not in this machine."""
 
     code = "device_unavailable"
+    exit_code = EXIT_ENVIRONMENT
+
+
+class EngineUnavailable(MashupError):
+    """The stretching engine is not installed here."""
+
+    code = "engine_unavailable"
     exit_code = EXIT_ENVIRONMENT
 
 

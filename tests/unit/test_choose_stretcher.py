@@ -20,8 +20,8 @@ from benchmarks.stretching import (
 )
 from mashup_worker.dsp.stretch.choose import ENGINE_NAMES, ENGINES, choose_engine, find_engine
 from mashup_worker.dsp.stretch.engine import Change
-from mashup_worker.dsp.stretch.rubberband import EngineUnavailable, RubberBand
-from mashup_worker.errors import InvalidInput
+from mashup_worker.dsp.stretch.rubberband import RubberBand
+from mashup_worker.errors import EngineUnavailable, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable

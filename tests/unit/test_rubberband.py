@@ -12,9 +12,9 @@ from benchmarks import hits_and_chords as sounds
 from benchmarks.stretching import convergence, jitter_ms
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.stretch.engine import Change
-from mashup_worker.dsp.stretch.rubberband import EngineUnavailable, RubberBand
+from mashup_worker.dsp.stretch.rubberband import RubberBand
 from mashup_worker.dsp.stretch.time_map import TimeMap
-from mashup_worker.errors import EXIT_ENVIRONMENT, InvalidInput, MashupError
+from mashup_worker.errors import EXIT_ENVIRONMENT, EngineUnavailable, InvalidInput, MashupError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ import pyrubberband
 import torch
 
 from mashup_worker.dsp.stretch.engine import check, exactly
-from mashup_worker.errors import EXIT_ENVIRONMENT, MashupError
+from mashup_worker.errors import EngineUnavailable, MashupError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,13 +34,6 @@ would clip. Limited sound grows to four times its peak when its phases move; at 
 scale that fits, and what rounding adds lies 84 dB below the peak."""
 
 _SILENT = 1e-9
-
-
-class EngineUnavailable(MashupError):
-    """The engine is not installed here."""
-
-    code = "engine_unavailable"
-    exit_code = EXIT_ENVIRONMENT
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,104 @@
+"""Mashups of the sample songs, measured: every two values of the choices meet in one of 25."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations, product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.mixing.planner import plan_layer, plan_sequence
+from mashup_worker.mixing.request import Form, MixRequest
+from mashup_worker.mixing.vibes import TRANSITIONS, VIBES, Transition
+from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
+from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
+from mashup_worker.pipelines.song_cache import SongCache
+
+if TYPE_CHECKING:
+    from mashup_worker.mixing.material import MixSong
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+HOUSE, HIPHOP, DNB = "hold-on-to-the-light", "slow-it-down", "when-the-night-falls"
+PAIRINGS = ((HOUSE, HIPHOP), (HIPHOP, HOUSE), (DNB, HOUSE), (HIPHOP, DNB), (HOUSE, DNB, HIPHOP))
+FORMS: tuple[Form, ...] = ("layer", "sequence")
+KINDS = ("vocals", "drums", "bass", "other")
+INTENSITIES = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Case:
+    pairing: tuple[str, ...]
+    vibe: str
+    transition: Transition
+    intensity: float
+    form: Form
+
+    def __str__(self) -> str:
+        names = "-".join(name.partition("-")[0] for name in self.pairing)
+        return f"{names}-{self.form}-{self.vibe}-{self.transition}-{self.intensity:g}"
+
+
+def covering_set() -> list[Case]:
+    """A Latin square of five by five for each choice, any two of which are orthogonal."""
+    return [
+        Case(
+            pairing,
+            vibe,
+            (*TRANSITIONS, TRANSITIONS[i % 4])[(i + j) % 5],
+            (*INTENSITIES, 0.0, 1.0)[(2 * i + j) % 5],
+            (*FORMS, *FORMS, FORMS[j % 2])[(3 * i + j) % 5],
+        )
+        for (i, pairing), (j, vibe) in product(enumerate(PAIRINGS), enumerate(VIBES))
+    ]
+
+
+CASES = covering_set()
+
+
+def test_every_two_choices_meet() -> None:
+    values = [(c.pairing, c.vibe, c.transition, c.intensity, c.form) for c in CASES]
+    choices = (PAIRINGS, tuple(VIBES), TRANSITIONS, INTENSITIES, FORMS)
+    missing = [
+        pair
+        for a, b in combinations(range(5), 2)
+        for pair in product(choices[a], choices[b])
+        if not any((one[a], one[b]) == pair for one in values)
+    ]
+    assert not missing
+    assert len(CASES) <= 25
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MixSong]:
+    files = [
+        SongFiles(name, {kind: SAMPLES / name / f"{kind}.ogg" for kind in KINDS})
+        for name in (HOUSE, HIPHOP, DNB)
+    ]
+    loader = SongLoader(SongCache(tmp_path_factory.mktemp("songs")), None)
+    return {song.name: song for song in loader.load(files).songs}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_mashup_measures_as_it_should(
+    case: Case, songs: dict[str, MixSong], tmp_path: Path
+) -> None:
+    request = MixRequest(case.vibe, case.intensity, case.transition)
+    first, *others = (songs[name] for name in case.pairing)
+    if case.form == "layer":
+        plan = plan_layer(first, others, request)
+    else:
+        plan = plan_sequence([first, *others], request)
+    ending = "mp3" if case.intensity == 0.5 else "wav"
+    target = tmp_path / f"mashup.{ending}"
+    encode = EncodeOptions(ending)  # type: ignore[arg-type]
+    result = make_mashup(plan, sounds_of_songs(songs.values()), target, encode)
+    wrong = [
+        f"{one.name}: {one.value} {one.unit}, wanted {one.wanted} ({one.detail})"
+        for one in result.report.failures
+    ]
+    assert not wrong
+    judged = {one.name.rpartition(": ")[2] for one in result.report.measurements if one.passed}
+    assert {"tempo", "integrated loudness", "true peak", "clicks at splices"} <= judged

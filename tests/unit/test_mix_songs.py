@@ -1,0 +1,219 @@
+"""Songs of a mashup: decoded, analysed, kept; and which of them go together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import soundfile
+import torch
+
+from mashup_worker.audio.decode import decode
+from mashup_worker.commands.mix_inputs import songs_of_stems, stem_argument
+from mashup_worker.errors import InvalidInput
+from mashup_worker.mixing.compatibility import WEIGHTS
+from mashup_worker.mixing.grid import SteadyGrid
+from mashup_worker.models.lite import load_lite
+from mashup_worker.pipelines.match import match_songs
+from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
+from mashup_worker.pipelines.song_cache import SongCache
+
+if TYPE_CHECKING:
+    from mashup_worker.mixing.material import MixSong
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+NAMES = ("hold-on-to-the-light", "slow-it-down", "when-the-night-falls")
+KINDS = ("vocals", "drums", "bass", "other")
+
+
+def sample(name: str) -> SongFiles:
+    return SongFiles(name, {kind: SAMPLES / name / f"{kind}.ogg" for kind in KINDS})
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> SongCache:
+    return SongCache(tmp_path_factory.mktemp("songs"))
+
+
+@pytest.fixture(scope="module")
+def songs(cache: SongCache) -> tuple[MixSong, ...]:
+    return SongLoader(cache, None).load([sample(name) for name in NAMES]).songs
+
+
+def write(path: Path, samples: torch.Tensor, rate_hz: int = 44_100) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples.T.numpy(), rate_hz)
+    return path
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_grids_are_exact_to_a_millisecond(songs: tuple[MixSong, ...], index: int) -> None:
+    truth = json.loads((SAMPLES / NAMES[index] / "truth.json").read_text(encoding="utf-8"))
+    grid = songs[index].grid
+    assert isinstance(grid, SteadyGrid)
+    assert grid.tempo_bpm == pytest.approx(truth["tempo_bpm"], rel=1.5e-4)
+    last = len(truth["beats_s"]) - 1
+    assert grid.time_at(last / 4) == pytest.approx(truth["beats_s"][last], abs=0.004)
+    assert grid.time_at(0) == pytest.approx(truth["beats_s"][0], abs=0.004)
+
+
+def test_an_analysis_is_kept_by_what_the_files_hold(cache: SongCache, tmp_path: Path) -> None:
+    def refuse(stage: str, _share: float) -> None:
+        assert not stage.startswith("analyse")
+
+    files = sample(NAMES[0])
+    loader = SongLoader(cache, None)
+    first = loader.load([files]).songs[0]
+    moved = {
+        kind: write(tmp_path / f"{kind}.wav", decode(path).samples)
+        for kind, path in files.stems.items()
+    }
+    again = SongLoader(cache, None, on_progress=refuse).load([files]).songs[0]
+    assert again.analysis == first.analysis
+    with pytest.raises(AssertionError):  # other bytes are another song
+        SongLoader(cache, None, on_progress=refuse).load([SongFiles("b", moved)])
+
+
+def test_a_cache_that_is_broken_or_can_not_be_written_is_done_without(tmp_path: Path) -> None:
+    files = sample(NAMES[1])
+    loader = SongLoader(SongCache(tmp_path), None)
+    known = loader.load([files]).songs[0].analysis
+    for path in tmp_path.rglob("*.json"):
+        path.write_text("{")
+    assert loader.load([files]).songs[0].analysis == known
+    (tmp_path / "file").write_text("")
+    assert SongLoader(SongCache(tmp_path / "file"), None).load([files]).songs[0].analysis == known
+
+
+def test_a_whole_song_is_separated_once(tmp_path: Path) -> None:
+    made = []
+
+    def separator() -> object:
+        made.append(1)
+        return load_lite()
+
+    excerpt = decode(SAMPLES / NAMES[0] / "mix.flac").samples[:, : 8 * 44_100]
+    whole = SongFiles("song", {}, write(tmp_path / "song.wav", excerpt))
+    loader = SongLoader(SongCache(tmp_path / "cache"), separator)  # type: ignore[arg-type]
+    song = loader.load([whole]).songs[0]
+    assert {"vocals", "drums", "bass", "other"} >= set(song.parts)
+    stems = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.flac")}
+    assert len(stems) == 4
+    loader.load([whole])
+    assert stems == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.flac")}
+
+
+def test_stems_of_other_rates_channels_and_lengths_are_one_song(tmp_path: Path) -> None:
+    folder = SAMPLES / NAMES[0]
+    drums = decode(folder / "drums.ogg").samples
+    other = decode(folder / "other.ogg").samples
+    stems = {
+        "drums": write(tmp_path / "drums.wav", drums[:1]),
+        "other": write(tmp_path / "other.wav", other[:, ::2].contiguous(), 22_050),
+        "bass": write(tmp_path / "bass.wav", 0 * drums),
+    }
+    loaded = SongLoader(SongCache(tmp_path / "c"), None).load([SongFiles("odd", stems)])
+    song = loaded.songs[0]
+    assert song.grid.tempo_bpm == pytest.approx(124, abs=0.05)
+    assert {part.audio.channels for part in song.parts.values()} == {2}
+    assert {part.audio.rate_hz for part in song.parts.values()} == {44_100}
+    assert loaded.notes == ("odd/bass is silent: left out",)
+    assert set(song.parts) == {"drums", "other"}
+
+
+def test_silence_and_what_has_no_beat_are_named(tmp_path: Path) -> None:
+    loader = SongLoader(SongCache(tmp_path / "c"), None)
+    silent = write(tmp_path / "still.wav", torch.zeros(1, 44_100))
+    with pytest.raises(InvalidInput, match="still: vocals is silent"):
+        loader.load([SongFiles("still", {"vocals": silent})])
+    at = torch.arange(4 * 44_100) / 44_100
+    drone = write(tmp_path / "drone.wav", 0.2 * torch.sin(2 * torch.pi * 220 * at)[None])
+    with pytest.raises(InvalidInput, match=r"drone: no beat .*FILE:KIND:SONG"):
+        loader.load([SongFiles("drone", {"other": drone})])
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "kind", "song"),
+    [
+        ("a/b/vocals.flac:vocals", "a/b/vocals.flac", "vocals", "b"),
+        ("a/song.wav:drums", "a/song.wav", "drums", "song"),
+        ("song.wav:Bass:My Song", "song.wav", "bass", "My Song"),
+        ("c:/x.wav:other", "c:/x.wav", "other", "x"),
+        ("12:30.wav:no_vocals:S", "12:30.wav", "no_vocals", "S"),
+    ],
+)
+def test_stems_are_named_by_file_kind_and_song(text: str, path: str, kind: str, song: str) -> None:
+    found = stem_argument(text)
+    assert (found.path, found.kind, found.song) == (Path(path), kind, song)
+
+
+@pytest.mark.parametrize("text", ["song.wav", "song.wav:lute", "song.wav:vocals:", ":"])
+def test_what_is_no_stem_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="FILE:KIND"):
+        stem_argument(text)
+
+
+def test_a_kind_twice_in_a_song_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="one has drums already"):
+        songs_of_stems(["a.wav:drums:one", "b.wav:drums:one"])
+
+
+def test_every_song_is_matched_with_every_other_both_ways(songs: tuple[MixSong, ...]) -> None:
+    result = match_songs(songs)
+    assert len(result.matches) == 6
+    assert [one.total for one in result.matches] == sorted(
+        (one.total for one in result.matches), reverse=True
+    )
+    both = {(one.singer, one.host): one for one in result.matches}
+    a, b = NAMES[1], NAMES[0]
+    assert abs(both[a, b].total - both[b, a].total) > 0.02  # who sings makes a difference
+    for one in result.matches:
+        assert {score.name for score in one.scores} == set(WEIGHTS)
+        assert all(0 <= score.value <= 1 and score.reason for score in one.scores)
+        assert abs(one.singer_semitones) <= 2
+        assert abs(one.host_semitones) <= 2
+    assert json.loads(json.dumps(result.as_dict()))["matches"][0]["suggestion"]["tempo_bpm"]
+
+
+def test_a_song_goes_best_with_itself(songs: tuple[MixSong, ...]) -> None:
+    from dataclasses import replace
+
+    twin = replace(songs[0], name="twin")
+    matches = match_songs([songs[0], twin, songs[1]]).matches
+    assert {matches[0].singer, matches[0].host} == {NAMES[0], "twin"}
+    scores = {score.name: score.value for score in matches[0].scores}
+    assert scores["tempo"] == 1
+    assert scores["rhythm"] > 0.99
+
+
+def test_tempi_that_nothing_joins_make_the_whole_zero(songs: tuple[MixSong, ...]) -> None:
+    from dataclasses import replace
+
+    waltz = replace(songs[1], name="waltz", grid=SteadyGrid(92.0, 3))
+    match = match_songs([songs[0], waltz]).matches[0]
+    assert match.total == 0
+    assert match.tempo_bpm is None
+    assert "beats a bar" in match.scores[0].reason
+
+
+def test_a_song_that_is_not_separated_is_matched_as_a_whole(cache: SongCache) -> None:
+    whole = SongFiles("whole", {}, SAMPLES / NAMES[1] / "mix.flac")
+    loaded = SongLoader(cache, None).load([sample(NAMES[0]), whole])
+    result = match_songs(loaded.songs)
+    assert len(result.matches) == 2
+    assert any("not separated" in note for note in result.notes)
+
+
+def test_one_song_and_songs_that_nobody_sings_are_refused(songs: tuple[MixSong, ...]) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(InvalidInput, match="two songs"):
+        match_songs(songs[:1])
+    mute = [
+        replace(song, parts={kind: part for kind, part in song.parts.items() if kind != "vocals"})
+        for song in songs[:2]
+    ]
+    with pytest.raises(InvalidInput, match="no song has vocals"):
+        match_songs(mute)
