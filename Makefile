@@ -9,7 +9,7 @@ DEMO_OUTPUT ?= demo-output
 .PHONY: help install demo test lint format samples bench clean
 
 help:
-	@echo "make demo      install, separate the sample songs, and write a report to listen to"
+	@echo "make demo      install, separate the sample songs, mix two of them, and write pages to listen to"
 	@echo "make test      install what the tests need and run them"
 	@echo "make lint      check style and types"
 	@echo "make format    put the code into the project's format"
@@ -43,6 +43,9 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.memory --hour
 	$(BIN)/python -m benchmarks.analysis
 	$(BIN)/python -m benchmarks.analysis_speed
+	$(BIN)/python -m benchmarks.stretching
+	$(BIN)/python -m benchmarks.mashups
+	$(BIN)/python -m benchmarks.mashup_speed
 
 clean:
 	rm -rf $(VENV) $(DEMO_OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

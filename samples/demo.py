@@ -1,4 +1,4 @@
-"""Separates and analyses the sample songs with the installed command, and writes a report.
+"""Separates and analyses the sample songs with the installed command, mixes two, writes pages.
 
 Run it with `make demo`. Stems, tempo and key are compared with the true ones that `render.py` made.
 """
@@ -53,6 +53,11 @@ def main() -> None:
     console.print("Listen, look, mute and solo:")
     # Printed whole and on its own, so that it can be copied.
     print(page.resolve())
+    mixed = arguments.output_dir / "mashup.mp3"
+    console.print(mix_table(mix([mix.parent for mix in mixes], mixed)))
+    console.print("The mashup, and a page about it:")
+    print(mixed.resolve())
+    print(mixed.with_suffix(".html").resolve())
 
 
 def separate(mixes: list[Path], model: str, output_dir: Path) -> dict[Path, dict[str, Any]]:
@@ -66,11 +71,25 @@ def analyze(mixes: list[Path]) -> dict[Path, Analysis]:
     return {mix: as_analysis(document["analysis"]) for mix, document in documents.items()}
 
 
+def mix(songs: list[Path], target: Path) -> dict[str, Any]:
+    """What `mashup mix --json` says of the two songs that `mashup match` finds best together."""
+    best = lines("match", *map(str, songs))[0]["matches"][0]
+    by_name = {song.name: str(song) for song in songs}
+    page = str(target.with_suffix(".html"))
+    pair = ["--vocals-of", by_name[best["singer"]], "--over", by_name[best["host"]]]
+    return lines("mix", *pair, "--output", str(target), "--report", page)[0]
+
+
 def mashup(command: str, *arguments: str) -> dict[Path, dict[str, Any]]:
     """The lines of JSON that a command prints, by their songs."""
+    return {Path(line["input"]): line for line in lines(command, *arguments)}
+
+
+def lines(command: str, *arguments: str) -> list[dict[str, Any]]:
+    """The lines of JSON that a command prints."""
     call = [sys.executable, "-m", "mashup_worker", command, "--json", *arguments]
     done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
-    return {Path(line["input"]): line for line in map(json.loads, done.stdout.splitlines())}
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def as_analysis(fields: dict[str, Any]) -> Analysis:
@@ -168,6 +187,25 @@ def music_table(mixes: list[Path], sections: list[SongSection]) -> Table:
             str(found.beats_per_bar or "-"),
             str(truth["beats_per_bar"]),
         )
+    return out
+
+
+def mix_table(document: dict[str, Any]) -> Table:
+    """What was measured of a mashup, beside what was wanted."""
+    plan = document["plan"]
+    names = list(dict.fromkeys(source["song"] for source in plan["sources"].values()))
+    tempo_bpm = plan["grid"]["tempo_bpm"]
+    title = f"{' over '.join(names)}: {plan['vibe']}, {tempo_bpm:.2f} BPM, {plan['key']}"
+    out = Table(title=title, title_justify="left")
+    out.add_column("")
+    out.add_column("measurement")
+    out.add_column("value", justify="right", no_wrap=True)
+    out.add_column("wanted", no_wrap=True)
+    for one in document["report"]["measurements"]:
+        if one["passed"] is not None:
+            value = one["value"]
+            told = f"{value:.2f} {one['unit']}" if isinstance(value, float) else str(value)
+            out.add_row("✓" if one["passed"] else "✗", one["name"], told, one["wanted"])
     return out
 
 

@@ -49,6 +49,7 @@ def master(
     quiet: Quiet = False,
 ) -> None:
     """Bring a song to a loudness, with its true peaks limited."""
+    from mashup_worker.commands.inputs import real_path
     from mashup_worker.commands.mix import encode_options
     from mashup_worker.commands.output import Output as Printer
     from mashup_worker.dsp.compressor import Compression
@@ -59,6 +60,8 @@ def master(
             raise InvalidInput(
                 f"--compress {compress:g}: it must lie between 0 and {_MOST_COMPRESSION_DB:g}"
             )
+        if real_path(output) == real_path(song):
+            raise InvalidInput(f"-o {output}: it would overwrite the song")
         compression = Compression(reduction_db=compress) if compress else None
         request = MasterRequest(loudness, true_peak, compression, seed)
         encode = encode_options(output, bit_depth, bitrate)

@@ -54,7 +54,7 @@ def reduction_db(audio: Audio, how: Compression) -> Tensor:
     """What is taken off, at every step of the envelope, shape `(steps,)`; empty for nothing."""
     levels = levels_db(audio.samples, audio.rate_hz)
     sounding = levels[levels > _SILENCE_DB].sort().values
-    if not len(sounding) or how.reduction_db == 0 or how.ratio <= 1:
+    if not len(sounding) or how.reduction_db <= 0 or how.ratio <= 1:
         return levels[:0]
     steps_per_second = audio.rate_hz / step_samples(audio.rate_hz)
     fall = how.reduction_db / max(1.0, how.release_s * steps_per_second)
@@ -63,5 +63,6 @@ def reduction_db(audio: Audio, how: Compression) -> Tensor:
     followed = smoothed(released(levels, fall / share), round(how.attack_s * steps_per_second))
     ranked = followed[levels > _SILENCE_DB].sort().values
     loud = float(ranked[math.ceil(_LOUD_SHARE * len(ranked)) - 1])
-    threshold = loud - how.reduction_db / share
-    return share * _KNEE_DB * F.softplus((followed - threshold) / _KNEE_DB)
+    # The knee turned round: how far above the threshold takes off just `reduction_db`.
+    above = _KNEE_DB * math.log(math.expm1(how.reduction_db / (share * _KNEE_DB)))
+    return share * _KNEE_DB * F.softplus((followed - loud + above) / _KNEE_DB)

@@ -91,7 +91,7 @@ def activity(
         full_db: from so much below its loud moments (the 98th percentile of its levels) on it
             is 1; negative.
         none_db: from so much below them down it is 0; negative.
-        attack_s: how long it takes to rise; half of it beforehand.
+        attack_s: it rises within half of this, and is up a quarter of it before the sound is there.
         release_s: how long it takes to fall from 1 to 0; as many dB a second bring it from its
             loud moments down to `full_db` before that.
 
@@ -102,8 +102,7 @@ def activity(
     sounding = levels[levels > -80.0]
     if not len(sounding):
         return torch.zeros_like(levels)
-    # 44 million steps are ten hours, so `quantile` with its limit of 16 million would do; sorting
-    # has no limit.
+    # Sorted, since `quantile` takes no more than 16 million values, which are four hours.
     loud = float(sounding.sort().values[math.ceil(0.98 * len(sounding)) - 1])
     steps_per_second = rate_hz / step_samples(rate_hz)
     fall = (full_db - none_db) / max(1.0, release_s * steps_per_second)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from mashup_worker.audio.signal import Audio
+from mashup_worker.audio.signal import Audio, spans
 from mashup_worker.dsp.envelope import at_samples, released, smoothed, step_samples
 from mashup_worker.dsp.true_peak import peaks_near, true_peak_dbtp
 
@@ -24,6 +24,9 @@ _OVERSHOOT_DB = 0.02
 
 _DEEPEST_DB = 30.0
 """Peaks so far below the highest are not looked for between samples."""
+
+_CONTEXT_SAMPLES = 64
+"""More than what a value between samples comes from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +56,7 @@ class PeakLimiter:
     def __init__(self, audio: Audio) -> None:
         self._audio = audio
         step = step_samples(audio.rate_hz)
-        floor = float(audio.samples.abs().max()) if audio.length_samples else 0.0
-        peaks = peaks_near(audio.samples, audio.rate_hz, floor * 10 ** (-_DEEPEST_DB / 20))
+        peaks = _peaks(audio)
         steps = -(-len(peaks) // step)
         self._highest = F.pad(peaks, (0, steps * step - len(peaks))).view(steps, step).amax(1)
 
@@ -96,9 +98,26 @@ def limit(audio: Audio, ceiling_dbtp: float, gain_db: float = 0.0) -> Limited:
     limiter, aim = PeakLimiter(audio), ceiling_dbtp
     done = limiter.limited(gain_db, aim)
     for _ in range(_ROUNDS):
-        over = (true_peak_dbtp(done.audio) or aim) - ceiling_dbtp
-        if over <= 0:
+        peak_dbtp = true_peak_dbtp(done.audio)
+        if peak_dbtp is None or peak_dbtp <= ceiling_dbtp:
             break
-        aim -= over
+        aim -= peak_dbtp - ceiling_dbtp
         done = limiter.limited(gain_db, aim)
     return done
+
+
+def _peaks(audio: Audio) -> Tensor:
+    """The highest true peak around each sample, shape `(samples,)`.
+
+    Piece by piece, since what lies between samples takes many times the room of these.
+    """
+    if not audio.length_samples:
+        return audio.samples.new_empty(0)
+    above = float(audio.samples.abs().max()) * 10 ** (-_DEEPEST_DB / 20)
+    found = []
+    for start, stop in spans(audio):
+        first = max(0, start - _CONTEXT_SAMPLES)
+        last = min(audio.length_samples, stop + _CONTEXT_SAMPLES)
+        near = peaks_near(audio.read(first, last), audio.rate_hz, above)
+        found.append(near[start - first : stop - first])
+    return torch.cat(found)

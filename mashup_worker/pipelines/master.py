@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.atomic import atomic_path, check_writable
@@ -34,9 +35,13 @@ _LOSSY_MARGIN_DB, _EXACT_MARGIN_DB = 0.5, 0.02
 
 _NEAR_LU = 0.03
 _ROUNDS = 8
+_SHALLOWEST_SLOPE = 0.2
 _FILE_ROUNDS = 6
 _TOLERANCES_LU = {"mp3": 0.3, "ogg": 0.3}
 _EXACT_TOLERANCE_LU = 0.08
+_STEP_LU = 1.0
+"""How far the aim is moved at once: what an encoder takes away grows with what it is given."""
+
 _MOST_LIMITING_DB = 15.0
 _NOTED_LIMITING_DB = 9.0
 
@@ -118,38 +123,14 @@ def mastered(audio: Audio, request: MasterRequest) -> Mastered:
     """Compress, bring to the loudness, and limit, until both figures are right.
 
     Shape: `(channels, samples)` to the same. What can't be measured, such as silence, stays as it
-    is. Where the loudness takes more than 15 dB of limiting, it stays below.
+    is. Once the highest peak is limited by more than 15 dB, the gain is not raised any further, so
+    that the loudness may stay below.
     """
-    if request.compression is not None:
-        audio = compress(audio, request.compression)
-    loudness = integrated_lufs(audio)
-    if loudness is None:
-        why = "silent or too short to have a loudness: its level stays"
-        return Mastered(limit(audio, request.true_peak_dbtp).audio, 0.0, 0.0, (why,))
-    limiter = PeakLimiter(audio)
-    gain_db, slope = request.loudness_lufs - loudness, 1.0
-    before: tuple[float, float] | None = None
-    notes: tuple[str, ...] = ()
-    for _ in range(_ROUNDS):
-        done = limiter.limited(gain_db, request.true_peak_dbtp)
-        reached = integrated_lufs(done.audio) or request.loudness_lufs
-        miss = request.loudness_lufs - reached
-        if abs(miss) <= _NEAR_LU:
-            break
-        if done.most_reduction_db > _MOST_LIMITING_DB and miss > 0:
-            notes = (
-                f"{request.loudness_lufs:g} LUFS would take more than {_MOST_LIMITING_DB:g} dB of "
-                f"limiting: it reaches {reached:.1f} LUFS",
-            )
-            break
-        # The more is limited, the less a dB of gain brings.
-        if before is not None and abs(gain_db - before[0]) > 1e-6:
-            slope = min(1.0, max(0.2, (reached - before[1]) / (gain_db - before[0])))
-        before = gain_db, reached
-        gain_db += miss / slope
-    if not notes and done.most_reduction_db > _NOTED_LIMITING_DB:
-        notes = (f"its highest peak is limited by {done.most_reduction_db:.1f} dB",)
-    return Mastered(done.audio, gain_db, done.most_reduction_db, notes)
+    done = _Mix(audio, request.compression).brought_to(
+        _Aim(request.loudness_lufs, request.true_peak_dbtp)
+    )
+    notes = _notes(request, done, done.lufs, 2 * _NEAR_LU)
+    return Mastered(done.audio, done.gain_db, done.limiting_db, notes)
 
 
 def write_master(
@@ -162,40 +143,39 @@ def write_master(
     """Master a mix into a file that appears once it is right.
 
     The file is decoded and measured; where loudness or true peak miss, the mix is mastered again
-    with what was learned, and written anew.
+    with what was learned, and written anew. A loudness that can't be reached is noted. No file
+    appears whose true peak is above the wanted one.
 
     Raises:
         StorageFailed: the file can't be written.
-        InvalidInput: the format can't hold this sound.
+        InvalidInput: there is no sound, the format can't hold this one, or its encoder can't keep
+            the true peak.
     """
     report, clock = on_progress or (lambda _stage, _share: None), Clock()
     check_writable(target)
     check_fits(target, audio.length_samples, audio.rate_hz, audio.channels, encode)
-    lossy = encode.format in _TOLERANCES_LU
+    if not audio.length_samples:
+        raise InvalidInput(f"{target}: there is no sound to write")
     tolerance = _TOLERANCES_LU.get(encode.format, _EXACT_TOLERANCE_LU)
-    margin_db = _LOSSY_MARGIN_DB if lossy else _EXACT_MARGIN_DB
-    aim = replace(request, true_peak_dbtp=max(LOWEST_DBTP, request.true_peak_dbtp - margin_db))
+    margin_db = _LOSSY_MARGIN_DB if encode.format in _TOLERANCES_LU else _EXACT_MARGIN_DB
+    mix, aim = _Mix(audio, request.compression), _Aim.below(request, margin_db)
     with atomic_path(target) as temporary:
         for rounds in range(1, _FILE_ROUNDS + 1):
             report("master", (rounds - 1) / _FILE_ROUNDS)
-            done = mastered(audio, aim)
+            done = mix.brought_to(aim)
             clock.lap(f"master {rounds}")
             played = _written(done.audio, temporary, target, request.seed, encode)
             clock.lap(f"encode {rounds}")
             loudness = measure(played)
-            over = (loudness.true_peak_dbtp or LOWEST_DBTP) - request.true_peak_dbtp
-            miss = request.loudness_lufs - (loudness.integrated_lufs or request.loudness_lufs)
+            over_db, miss_lu = _errors(loudness, request)
             clock.lap(f"measure {rounds}")
-            if over <= 0 and (abs(miss) <= tolerance or done.notes):
+            if over_db <= 0 and (abs(miss_lu) <= tolerance or done.held_back):
                 break
-            aim = replace(
-                aim,
-                true_peak_dbtp=max(
-                    LOWEST_DBTP, aim.true_peak_dbtp - (1.2 * over + 0.03 if over > 0 else 0.0)
-                ),
-                loudness_lufs=min(
-                    LOUDEST_LUFS, aim.loudness_lufs + (miss if abs(miss) <= 1.0 else 0.0)
-                ),
+            aim = aim.corrected(over_db, 0.0 if done.held_back else miss_lu)
+        if over_db > 0:
+            raise InvalidInput(
+                f"{target}: encoded, its true peak stays {over_db:.2f} dB above "
+                f"{request.true_peak_dbtp:g} dBTP; choose a higher bitrate or another format"
             )
     return MasterResult(
         path=target,
@@ -204,9 +184,95 @@ def write_master(
         gain_db=done.gain_db,
         limiting_db=done.limiting_db,
         rounds=rounds,
-        notes=done.notes,
+        notes=_notes(request, done, loudness.integrated_lufs, tolerance),
         timings_s=_by_stage(clock.laps_s),
     )
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """What the mix is brought to, so that the file has what is wanted."""
+
+    loudness_lufs: float
+    ceiling_dbtp: float
+
+    @classmethod
+    def below(cls, request: MasterRequest, margin_db: float) -> _Aim:
+        return cls(request.loudness_lufs, request.true_peak_dbtp - margin_db)
+
+    def corrected(self, over_db: float, miss_lu: float) -> _Aim:
+        """An aim that makes up for how far a file was over the peak and below the loudness."""
+        lower_db = 1.2 * over_db + 0.03 if over_db > 0 else 0.0
+        louder_lu = min(_STEP_LU, max(-_STEP_LU, miss_lu))
+        return _Aim(self.loudness_lufs + louder_lu, self.ceiling_dbtp - lower_db)
+
+
+@dataclass(frozen=True, eq=False)
+class _Try:
+    """A mix brought to an aim, its loudness, and whether limiting kept it from the aim."""
+
+    audio: Audio
+    gain_db: float
+    limiting_db: float
+    lufs: float | None
+    held_back: bool
+
+
+class _Mix:
+    """A mix whose levels and peaks are found once, for however many aims it is brought to."""
+
+    def __init__(self, audio: Audio, compression: Compression | None) -> None:
+        self._audio = audio if compression is None else compress(audio, compression)
+        self._limiter = PeakLimiter(self._audio)
+        self._gain_db, self._lufs = 0.0, integrated_lufs(self._audio)
+
+    def brought_to(self, aim: _Aim) -> _Try:
+        """The mix with the gain that makes it as loud as wanted below the ceiling."""
+        if self._lufs is None:
+            limited = limit(self._audio, aim.ceiling_dbtp)
+            return _Try(limited.audio, 0.0, limited.most_reduction_db, None, held_back=True)
+        # The last aim's gain is near this one's.
+        gain_db, slope = self._gain_db + aim.loudness_lufs - self._lufs, 1.0
+        before: tuple[float, float] | None = None
+        for _ in range(_ROUNDS):
+            limited = self._limiter.limited(gain_db, aim.ceiling_dbtp)
+            lufs = integrated_lufs(limited.audio)
+            # What has a loudness has one with any gain, unless that takes it below the gate.
+            reached = aim.loudness_lufs if lufs is None else lufs
+            miss = aim.loudness_lufs - reached
+            self._gain_db, self._lufs = gain_db, reached
+            held_back = limited.most_reduction_db > _MOST_LIMITING_DB and miss > _NEAR_LU
+            if abs(miss) <= _NEAR_LU or held_back:
+                break
+            # The more is limited, the less a dB of gain brings.
+            if before is not None and abs(gain_db - before[0]) > 1e-6:
+                found = (reached - before[1]) / (gain_db - before[0])
+                slope = min(1.0, max(_SHALLOWEST_SLOPE, found))
+            before = gain_db, reached
+            gain_db += miss / slope
+        return _Try(limited.audio, self._gain_db, limited.most_reduction_db, reached, held_back)
+
+
+def _errors(loudness: Loudness, request: MasterRequest) -> tuple[float, float]:
+    """How far a file is above the wanted true peak, in dB, and below the loudness, in LU."""
+    peak_dbtp, lufs = loudness.true_peak_dbtp, loudness.integrated_lufs
+    over_db = -math.inf if peak_dbtp is None else peak_dbtp - request.true_peak_dbtp
+    return over_db, 0.0 if lufs is None else request.loudness_lufs - lufs
+
+
+def _notes(
+    request: MasterRequest, done: _Try, lufs: float | None, tolerance_lu: float
+) -> tuple[str, ...]:
+    """What a person should know of a mix that was to be as requested and is heard at `lufs`."""
+    if done.lufs is None or lufs is None:
+        return ("silent or too short to have a loudness: its level stays",)
+    limiting = f"its highest peak is limited by {done.limiting_db:.1f} dB"
+    if abs(request.loudness_lufs - lufs) > tolerance_lu:
+        short = f"it reaches {lufs:.1f} LUFS instead of {request.loudness_lufs:g}"
+        return (
+            f"{short}, which would take more limiting: {limiting}" if done.held_back else short,
+        )
+    return (limiting,) if done.limiting_db > _NOTED_LIMITING_DB else ()
 
 
 def _written(

@@ -115,3 +115,77 @@ def test_values_that_make_no_sense_are_named(values: dict[str, float], named: st
 def test_a_file_that_can_not_be_written_is_said_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed):
         write_master(music(), tmp_path, MasterRequest(), EncodeOptions("wav"))
+
+
+@pytest.mark.parametrize("format_", ["mp3", "ogg"])
+def test_the_lowest_ceiling_is_kept_by_encoders_that_move_peaks(
+    tmp_path: Path, format_: Format
+) -> None:
+    request = MasterRequest(-20.0, true_peak_dbtp=-9.0)
+    result = write_master(music(0.9), tmp_path / "song", request, EncodeOptions(format_))
+    assert result.loudness.true_peak_dbtp is not None
+    assert result.loudness.true_peak_dbtp <= -9.0
+    assert result.loudness.integrated_lufs == pytest.approx(-20, abs=0.5)
+
+
+def test_the_quietest_loudness_is_reached_where_the_first_file_misses(tmp_path: Path) -> None:
+    rate_hz = 8_000
+    sound = 0.02 * torch.randn(2, 4 * rate_hz, generator=seeded(0))
+    sound[:, rate_hz] = 1.0  # a click that the encoder makes higher
+    request = MasterRequest(-36.0, -9.0)
+    result = write_master(
+        Audio(sound, rate_hz), tmp_path / "song.ogg", request, EncodeOptions("ogg")
+    )
+    assert result.loudness.integrated_lufs == pytest.approx(-36, abs=0.5)
+    assert result.loudness.true_peak_dbtp is not None
+    assert result.loudness.true_peak_dbtp <= -9.0
+
+
+def test_what_an_encoder_takes_away_is_made_up_for(tmp_path: Path) -> None:
+    noise = Audio(0.1 * torch.randn(2, 4 * RATE_HZ, generator=seeded(1)), RATE_HZ)
+    result = write_master(
+        noise, tmp_path / "song.mp3", MasterRequest(-12.0), EncodeOptions("mp3", bitrate_kbps=128)
+    )
+    assert result.rounds > 1
+    assert result.loudness.integrated_lufs == pytest.approx(-12, abs=0.3)
+    assert result.notes == ()
+
+
+def test_heavy_limiting_is_told_and_excuses_no_other_loudness(tmp_path: Path) -> None:
+    at = torch.arange(6 * RATE_HZ) / RATE_HZ
+    beat = torch.exp(-6 * (at % 0.5)) * torch.randn(len(at), generator=seeded(2))
+    sound = Audio(0.2 * beat.expand(2, -1), RATE_HZ)
+    encode = EncodeOptions("mp3", bitrate_kbps=64)
+    result = write_master(sound, tmp_path / "song.mp3", MasterRequest(-13.0), encode)
+    assert 9 < result.limiting_db < 12
+    assert result.notes == (f"its highest peak is limited by {result.limiting_db:.1f} dB",)
+    assert result.loudness.integrated_lufs == pytest.approx(-9, abs=0.3)
+
+
+def test_a_note_names_the_wanted_loudness_and_that_of_the_file(tmp_path: Path) -> None:
+    clicks = 0.002 * torch.randn(2, 4 * RATE_HZ, generator=seeded(1))
+    clicks[:, ::44_100] = 0.5
+    sound, request = Audio(clicks, RATE_HZ), MasterRequest(-9.0)
+    result = write_master(sound, tmp_path / "song.mp3", request, EncodeOptions("mp3"))
+    assert result.loudness.integrated_lufs is not None
+    assert result.loudness.integrated_lufs < -9.5
+    (note,) = result.notes
+    assert note.startswith(f"it reaches {result.loudness.integrated_lufs:.1f} LUFS instead of -9,")
+
+
+@pytest.mark.parametrize("format_", ["wav", "mp3", "ogg"])
+def test_no_sound_is_no_file(tmp_path: Path, format_: Format) -> None:
+    target = tmp_path / "song"
+    with pytest.raises(InvalidInput, match=f"{target}: there is no sound"):
+        write_master(
+            Audio(torch.zeros(2, 0), RATE_HZ), target, MasterRequest(), EncodeOptions(format_)
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_limited_sound_without_a_loudness_tells_its_limiting() -> None:
+    done = mastered(Audio(torch.ones(2, 4_410), RATE_HZ), MasterRequest())
+    assert done.limiting_db > 1
+    peak = true_peak_dbtp(done.audio)
+    assert peak is not None
+    assert peak <= -1.0
