@@ -168,8 +168,7 @@ class _Check:
     def seams(self) -> Iterator[Measurement]:
         if self.plan is None:
             return
-        heard = {(track.song, track.kind): Levels.of(track.audio) for track in self.stems}
-        yield from splices.level_steps(self.meters.short_term, self.plan, heard)
+        yield splices.level_step(self.meters.short_term, self.plan.splices_s)
         yield splices.clicks(self._spliced(self.plan))
 
     def image(self) -> Iterator[Measurement]:

@@ -31,6 +31,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 RATE_HZ = 22_050
 TEMPO_BPM, BARS = 120.0, 12
 DURATION_S = BARS * 2.0
+VOICE = 1.8
 MELODY = (0, 4, 7, 5, 9, 7, 5, 2, 7, 4, 2, -1, 0, 2, 4, 0)
 
 SPANS = {
@@ -53,11 +54,13 @@ def sounds() -> dict[str, torch.Tensor]:
     voice = torch.zeros(round(DURATION_S * RATE_HZ))
     voice[4 * RATE_HZ : 20 * RATE_HZ] = torch.cat(sung)
     chords = cadence(0, "major", bar_s=2.0, rate_hz=RATE_HZ)
+    ridden = torch.full_like(voice, 1.35)
+    ridden[4 * RATE_HZ : 20 * RATE_HZ] = 1
     return {
-        "b/drums": drums(beats, 4, DURATION_S, RATE_HZ),
-        "b/other": 0.8 * torch.cat([chords, chords[: 8 * RATE_HZ]]),
-        "b/bass": 0.6 * torch.stack(bass).sum(dim=0),
-        "a/vocals": 2.2 * voice,
+        "b/drums": ridden * drums(beats, 4, DURATION_S, RATE_HZ),
+        "b/other": ridden * 0.8 * torch.cat([chords, chords[: 8 * RATE_HZ]]),
+        "b/bass": ridden * 0.6 * torch.stack(bass).sum(dim=0),
+        "a/vocals": VOICE * voice,
     }
 
 
@@ -141,7 +144,7 @@ def leaking(name: str, stem: torch.Tensor) -> torch.Tensor:
 
 
 def silent_middle(_name: str, stem: torch.Tensor) -> torch.Tensor:
-    stem[21 * RATE_HZ : 22 * RATE_HZ] = 0
+    stem[round(15.3 * RATE_HZ) : round(16.5 * RATE_HZ)] = 0
     return stem
 
 
@@ -152,7 +155,7 @@ def loud_voice(name: str, stem: torch.Tensor) -> torch.Tensor:
 def transposed(name: str, stem: torch.Tensor) -> torch.Tensor:
     if name == "a/vocals":
         sung = torch.cat([tone(75 + step, 0.5, RATE_HZ) for step in MELODY * 2])
-        stem[4 * RATE_HZ : 20 * RATE_HZ] = 2.2 * sung
+        stem[4 * RATE_HZ : 20 * RATE_HZ] = VOICE * sung
     return stem
 
 
@@ -163,7 +166,7 @@ def transposed(name: str, stem: torch.Tensor) -> torch.Tensor:
         (clicked, {"clicks at splices"}),
         (leaking, {"a/vocals: outside its clips"}),
         (silent_middle, {"longest silence"}),
-        (loud_voice, {"voice over accompaniment"}),
+        (loud_voice, {"voice over accompaniment", "level step at splices"}),
         (transposed, {"key: voice fits best at"}),
     ],
 )
@@ -282,7 +285,7 @@ def test_sample_songs_keep_their_own_grid(name: str) -> None:
     plan = mashup_plan(spans, bars=bars, tempo_bpm=truth["tempo_bpm"])
     report = check_mix(decode(folder / "mix.flac"), plan=plan, stems=stems)
     mastering = {"integrated loudness", "true peak", "voice over accompaniment"}
-    assert failed(report) <= mastering
+    assert failed(report) <= mastering | {"level step at splices"}
     assert named(report)["tempo"].passed is True
     assert named(report)["key: voice fits best at"].passed is True
     assert named(report)["it/drums: lag p95"].passed is True

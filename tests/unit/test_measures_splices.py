@@ -10,10 +10,8 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.loudness import LoudnessMeter
-from mashup_worker.mixing.material import Levels
 from mashup_worker.mixing.measures.attacks import find_attacks
-from mashup_worker.mixing.measures.splices import Spliced, clicks, level_steps
-from tests.unit.mashups import mashup_plan
+from mashup_worker.mixing.measures.splices import Spliced, clicks, level_step
 from tests.unit.music import even_beats, kick, placed, snare, tone
 
 if TYPE_CHECKING:
@@ -30,64 +28,34 @@ def noise(levels: list[float], bar_s: float = 2.0) -> torch.Tensor:
     return torch.cat(parts, dim=1)
 
 
-def steps(levels: list[float], spans: dict[str, list[tuple[float, float]]]) -> list[Measurement]:
+def step(levels: list[float], *splices_s: float) -> Measurement:
     meter = LoudnessMeter(RATE_HZ, 1)
     meter.add(noise(levels))
-    return list(level_steps(meter.short_term_lufs(), mashup_plan(spans)))
+    return level_step(meter.short_term_lufs(), splices_s)
 
 
-ONE_AFTER_ANOTHER = {"a/drums": [(0.0, 4.0)], "b/drums": [(4.0, 8.0)]}
-
-
-def test_songs_of_one_level_pass() -> None:
-    between, anywhere = steps([0.1] * 8, ONE_AFTER_ANOTHER)
-    assert between.passed is True
-    assert between.value == pytest.approx(0, abs=0.3)
-    assert anywhere.passed is None
+def test_splices_of_one_level_pass() -> None:
+    found = step([0.1] * 8, 4.0, 8.0)
+    assert found.passed is True
+    assert found.value == pytest.approx(0, abs=0.3)
 
 
 @pytest.mark.parametrize("after", [0.05, 0.2])
-def test_a_song_that_is_louder_than_the_one_before_fails(after: float) -> None:
-    between, _ = steps([0.1] * 4 + [after] * 4, ONE_AFTER_ANOTHER)
-    assert between.passed is False
-    assert between.value == pytest.approx(6, abs=0.3)
-    assert "at 8.0 s" in between.detail
+def test_what_is_louder_or_softer_by_a_half_fails(after: float) -> None:
+    found = step([0.1] * 4 + [after] * 4, 4.0, 8.0, 12.0)
+    assert found.passed is False
+    assert found.value == pytest.approx(6, abs=0.3)
+    assert "at 8.0 s, largest of 3" in found.detail
 
 
-def test_an_entry_may_be_loud() -> None:
-    between, anywhere = steps(
-        [0.05] * 4 + [0.2] * 4, {"a/drums": [(0.0, 8.0)], "b/bass": [(4.0, 8.0)]}
-    )
-    assert between.passed is None
-    assert anywhere.passed is None
-    assert anywhere.value == pytest.approx(12, abs=0.5)
+def test_a_change_away_from_splices_is_the_music() -> None:
+    assert step([0.05] * 3 + [0.2] * 5, 12.0).passed is True
 
 
-def test_a_song_may_change_by_itself() -> None:
-    between, _ = steps([0.05] * 4 + [0.2] * 4, {"a/drums": [(0.0, 4.0), (4.0, 8.0)]})
-    assert between.passed is None
-
-
-def test_what_is_planned_and_silent_does_not_play() -> None:
-    """The second song's own bass enters a bar late: no fault of the splice."""
-    spans = {
-        name: [(0.0, 4.0)] if name[0] == "a" else [(4.0, 8.0)]
-        for name in ("a/drums", "a/bass", "b/drums", "b/bass")
-    }
-    sound, silence = noise([0.1] * 8), torch.zeros(1, 16 * RATE_HZ)
-    heard = {("b", "bass"): Levels.of(Audio(torch.cat([silence, sound], dim=1), RATE_HZ))}
-    meter = LoudnessMeter(RATE_HZ, 1)
-    meter.add(noise([0.2] * 4 + [0.1] * 4))
-    between, anywhere = level_steps(meter.short_term_lufs(), mashup_plan(spans), heard)
-    assert between.passed is None
-    assert anywhere.value == pytest.approx(6, abs=0.3)
-    between, _ = level_steps(meter.short_term_lufs(), mashup_plan(spans))
-    assert between.passed is False
-
-
-def test_too_near_the_ends_there_is_no_step() -> None:
-    for found in steps([0.1] * 2, {"a/drums": [(0.0, 1.0)], "b/drums": [(1.0, 2.0)]}):
-        assert (found.passed, found.value) == (None, None)
+@pytest.mark.parametrize("splices_s", [(), (2.0,), (14.0, 15.9)])
+def test_too_near_the_ends_there_is_no_step(splices_s: tuple[float, ...]) -> None:
+    found = step([0.1] * 8, *splices_s)
+    assert (found.passed, found.value) == (None, None)
 
 
 def pad(duration_s: float = 8.0) -> torch.Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,12 +17,9 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.signal import Audio
     from mashup_worker.dsp.loudness import LoudnessCurve
-    from mashup_worker.mixing.material import Levels
     from mashup_worker.mixing.measures.attacks import Attacks
-    from mashup_worker.mixing.plan import Plan
 
 MOST_STEP_LU = 3.0
-NOTHING_HEARD: Mapping[tuple[str, str], Levels] = MappingProxyType({})
 
 _ORDER = 32
 _AROUND_S, _MIDDLE_S, _REACH_S = 0.05, 0.005, 0.002
@@ -36,86 +32,29 @@ _NOISE_SHARE = 1e-6
 _CHUNK = 64
 
 
-def level_steps(
-    curve: LoudnessCurve, plan: Plan, heard: Mapping[tuple[str, str], Levels] = NOTHING_HEARD
-) -> tuple[Measurement, Measurement]:
-    """The largest change of loudness at splices: those between songs, 3 LU or less, and all.
+def level_step(curve: LoudnessCurve, splices_s: Sequence[float]) -> Measurement:
+    """The largest change of loudness at splices: 3 LU or less.
 
     The change is from the short-term loudness (3 s) that ends with a splice to that which begins
-    with it. Breaks, drops and entries are meant to change it, so a splice is judged only where
-    songs give way to each other: the same kinds of parts play on both sides, but not of the same
-    songs. A part plays that is planned for at least half of the 3 s and sounds in them. All other
-    splices are told.
-
-    Args:
-        curve: short-term loudness of the mix.
-        plan: what plays when.
-        heard: how loud stems are, by song and kind; those not in it are taken to sound wherever
-            they are planned.
+    with it. Splices nearer than 3 s to the ends have none.
     """
-    found = [_step(curve, plan, heard, at_s) for at_s in plan.splices_s]
-    steps = [step for step in found if step]
-    judged = [step for step in steps if step.between_songs]
-    wanted = f"<= {MOST_STEP_LU:g} LU"
-    return (
-        _largest("level step between songs", judged, wanted),
-        _largest("level step at any splice", steps, wanted),
-    )
+    name, wanted = "level step at splices", f"<= {MOST_STEP_LU:g} LU"
+    steps_lu = {at_s: step for at_s in splices_s if (step := _step_lu(curve, at_s)) is not None}
+    if not steps_lu:
+        return Measurement(name, None, "LU", wanted, detail="no such splice")
+    worst_s = max(steps_lu, key=lambda at_s: abs(steps_lu[at_s]))
+    value = abs(steps_lu[worst_s])
+    detail = f"{steps_lu[worst_s]:+.1f} LU at {worst_s:.1f} s, largest of {len(steps_lu)}"
+    return Measurement(name, value, "LU", wanted, value <= MOST_STEP_LU, detail)
 
 
-@dataclass(frozen=True)
-class _Step:
-    at_s: float
-    change_lu: float
-    between_songs: bool
-
-
-def _step(
-    curve: LoudnessCurve, plan: Plan, heard: Mapping[tuple[str, str], Levels], at_s: float
-) -> _Step | None:
-    """The step at a splice; None nearer than 3 s to the ends."""
+def _step_lu(curve: LoudnessCurve, at_s: float) -> float | None:
     window_s = curve.window_s
     if not len(curve.ends_s) or not window_s <= at_s <= float(curve.ends_s[-1]) - window_s:
         return None
-    first = float(curve.ends_s[0])
-    before, after = (curve.lufs[round((end_s - first) * 10)] for end_s in (at_s, at_s + window_s))
-    old, new = (
-        _playing(plan, heard, start_s, start_s + window_s) for start_s in (at_s - window_s, at_s)
-    )
-    kinds = [{kind for _, kind in playing} for playing in (old, new)]
-    songs = [{song for song, _ in playing} for playing in (old, new)]
-    between = kinds[0] == kinds[1] and songs[0] != songs[1]
-    return _Step(at_s, float(after - before), between)
-
-
-def _playing(
-    plan: Plan, heard: Mapping[tuple[str, str], Levels], start_s: float, stop_s: float
-) -> set[tuple[str, str]]:
-    """Song and kind of what is planned for half of the time between two moments, and sounds."""
-    covered: dict[tuple[str, str], float] = {}
-    for clip in plan.clips:
-        source = plan.sources[clip.source]
-        begin_s, end_s = clip.at_bar * plan.grid.bar_s, clip.end_bar * plan.grid.bar_s
-        shared_s = min(stop_s, end_s) - max(start_s, begin_s)
-        if shared_s > 0:
-            key = source.song, source.kind
-            covered[key] = covered.get(key, 0.0) + shared_s
-    return {
-        key
-        for key, shared_s in covered.items()
-        if shared_s >= (stop_s - start_s) / 2
-        and (key not in heard or heard[key].sounds(start_s, stop_s))
-    }
-
-
-def _largest(name: str, steps: Sequence[_Step], wanted: str) -> Measurement:
-    if not steps:
-        return Measurement(name, None, "LU", wanted, detail="no such splice")
-    worst = max(steps, key=lambda step: abs(step.change_lu))
-    value = abs(worst.change_lu)
-    passed = value <= MOST_STEP_LU if wanted else None
-    detail = f"{worst.change_lu:+.1f} LU at {worst.at_s:.1f} s, largest of {len(steps)}"
-    return Measurement(name, value, "LU", wanted, passed, detail)
+    first_s = float(curve.ends_s[0])
+    before, after = (curve.lufs[round((end_s - first_s) * 10)] for end_s in (at_s, at_s + window_s))
+    return float(after - before)
 
 
 @dataclass(frozen=True, eq=False)
