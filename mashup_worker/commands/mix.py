@@ -153,8 +153,9 @@ def mix(
     quiet: Quiet = False,
 ) -> None:
     """Make a mashup of songs, of stems, or from a plan."""
+    from mashup_worker.commands.mix_files import MixOutputs
     from mashup_worker.commands.mix_output import MixPrinter
-    from mashup_worker.commands.mix_run import MixOutputs, MixRun, MixSources
+    from mashup_worker.commands.mix_run import MixRun, MixSources
     from mashup_worker.commands.model_choice import ModelRequest
     from mashup_worker.commands.progress import song_progress
     from mashup_worker.mixing.keys import find_key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,17 +83,34 @@ def songs_of_stems(texts: Sequence[str]) -> list[SongFiles]:
 def songs_of_arguments(arguments: Sequence[str]) -> list[SongFiles]:
     """Files, folders of stems and globs as songs, each with a name of its own.
 
-    Raises:
-        InvalidInput: there is no such file.
-    """
-    from mashup_worker.pipelines.mix_songs import SongFiles
+    A file named for its kind, as those that `mashup separate` writes, is that stem of the song
+    that its folder is called after.
 
-    songs = []
+    Raises:
+        InvalidInput: there is no such file, or two songs have one name.
+    """
+    songs: dict[str, SongFiles] = {}
     for song in find_songs(arguments, stem_folders=True):
         _check_there(song)
-        stems = dict(song.stems)
-        songs.append(SongFiles(song.track, stems, None if stems else song.path))
-    return songs
+        files = _files(song)
+        known = songs.get(files.name)
+        if known is not None:
+            if files.whole or known.whole or files.stems.keys() & known.stems.keys():
+                raise InvalidInput(f"{song.path}: another song is called {files.name} too")
+            files = replace(files, stems={**known.stems, **files.stems})
+        songs[files.name] = files
+    return list(songs.values())
+
+
+def _files(song: Song) -> SongFiles:
+    from mashup_worker.pipelines.mix_songs import SongFiles
+
+    kind = song.path.stem.lower()
+    if song.stems:
+        return SongFiles(song.track, dict(song.stems))
+    if kind in KINDS:
+        return SongFiles(real_path(song.path).parent.name, {kind: song.path})
+    return SongFiles(song.track, {}, song.path)
 
 
 def song_loader(

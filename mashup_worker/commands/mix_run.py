@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.audio.atomic import check_writable, write_whole
 from mashup_worker.commands.mix_inputs import song_loader, songs_of_arguments, songs_of_stems
-from mashup_worker.commands.output import json_line
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -18,11 +16,11 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import Audio
+    from mashup_worker.commands.mix_files import MixOutputs
     from mashup_worker.commands.model_choice import ModelRequest
     from mashup_worker.mixing.material import MixSong
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.request import Form, MixRequest
-    from mashup_worker.pipelines.mashup import MashupResult
     from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 
     OnProgress = Callable[[str, float], None]
@@ -64,31 +62,6 @@ class MixSources:
 
 
 @dataclass(frozen=True)
-class MixOutputs:
-    """Where results go.
-
-    Attributes:
-        target: the mashup.
-        report: a page about it; None for none.
-        stems: folder for what it is the sum of; None for nowhere.
-    """
-
-    target: Path
-    report: Path | None
-    stems: Path | None
-
-    @property
-    def plan(self) -> Path:
-        """The plan, beside the mashup."""
-        return self.target.with_suffix(".plan.json")
-
-    @property
-    def measurements(self) -> Path:
-        """What was measured, beside the mashup."""
-        return self.target.with_suffix(".report.json")
-
-
-@dataclass(frozen=True)
 class MixRun:
     """One call of the command.
 
@@ -122,9 +95,6 @@ class MixRun:
 
         started_s = time.perf_counter()
         outputs = self.outputs
-        for path in (outputs.target, outputs.plan, outputs.measurements, outputs.report):
-            if path is not None:
-                check_writable(path)
         plan, sounds = self._planned()
         result = make_mashup(
             plan,
@@ -134,7 +104,7 @@ class MixRun:
             device=self.device,
             on_progress=self.on_progress,
         )
-        self._write(result)
+        outputs.write(result, self.on_progress)
         return {
             "output": str(outputs.target),
             "elapsed_s": round(time.perf_counter() - started_s, 3),
@@ -149,11 +119,16 @@ class MixRun:
         if self.sources.plan is not None:
             plan = load_plan(self.sources.plan)
             folder = self.sources.plan.parent
+            self.outputs.check([folder / source.path for source in plan.sources.values()])
+            self.outputs.check_stems(plan, folder)
             sounds = sounds_of_plan(plan, folder, self.on_progress)
             return _moved(plan, folder, self.outputs.target.parent), sounds
         singer, players = self._chosen()
-        loaded = self._loader.load([*([singer] if singer else []), *players])
+        files = [*([singer] if singer else []), *players]
+        self.outputs.check([path for one in files for path in one.paths])
+        loaded = self._loader.load(files)
         plan = self._plan(loaded.songs, has_singer=singer is not None)
+        self.outputs.check_stems(plan, Path())
         noted = plan.model_copy(update={"notes": (*loaded.notes, *plan.notes)})
         plan = _moved(noted, Path(), self.outputs.target.parent)
         return plan, sounds_of_songs(loaded.songs)
@@ -196,27 +171,6 @@ class MixRun:
     def _loader(self) -> SongLoader:
         return song_loader(self.model, self.device, self.on_progress)
 
-    def _write(self, result: MashupResult) -> None:
-        outputs = self.outputs
-        write_whole(outputs.plan, result.plan.as_json().encode())
-        write_whole(outputs.measurements, (json_line(result.report.as_dict()) + "\n").encode())
-        if outputs.stems is not None:
-            self._write_stems(result, outputs.stems)
-        if outputs.report is not None:
-            self.on_progress("report", 0.0)
-            _write_report(outputs.report, outputs.target, result)
-
-    def _write_stems(self, result: MashupResult, folder: Path) -> None:
-        from mashup_worker.audio.encode import open_writer
-        from mashup_worker.audio.formats import EncodeOptions
-
-        for done, track in enumerate(result.render.tracks):
-            self.on_progress("stems", done / len(result.render.tracks))
-            path = folder / track.song / f"{track.kind}.wav"
-            options = EncodeOptions("wav", 32)
-            with open_writer(path, track.audio.rate_hz, track.audio.channels, options) as writer:
-                writer.write(track.audio.samples)
-
 
 def _moved(plan: Plan, from_folder: Path, to_folder: Path) -> Plan:
     """The plan with its relative paths meant from another folder."""
@@ -231,10 +185,3 @@ def _seen_from(folder: Path, path: Path) -> str:
     """A path as it is called from a folder: relative where it lies below it, else absolute."""
     whole, home = Path(os.path.abspath(path)), Path(os.path.abspath(folder))  # noqa: PTH100
     return str(whole.relative_to(home) if whole.is_relative_to(home) else whole)
-
-
-def _write_report(path: Path, target: Path, result: MashupResult) -> None:
-    from mashup_worker.report.mix_page import MixPage, write_mix_page
-
-    page = MixPage(target.stem, result.plan, result.master.played, result.report, result.timings_s)
-    write_mix_page(page, path)

@@ -16,7 +16,7 @@ from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.harmony import MOST_EACH, Agreement, agreement
 from mashup_worker.mixing.keys import moved, steps_between
 from mashup_worker.mixing.material import DRUMS
-from mashup_worker.mixing.pace import common_pace
+from mashup_worker.mixing.pace import common_pace, sharing_bars
 from mashup_worker.mixing.plan import MOST_STRETCH, stretch
 from mashup_worker.mixing.transposition import tonal
 
@@ -150,7 +150,7 @@ def compare(singer: Profile, host: Profile) -> Match:
 def _tempo(singer: MixSong, host: MixSong) -> tuple[Score, tuple[float, float, float] | None]:
     """The stretch that they need, 1 for none down to 0 at the limit."""
     try:
-        pace = common_pace([host, singer], None, forced=False)
+        pace = common_pace(sharing_bars([host, singer])[0], None, forced=False)
     except InvalidInput as error:
         return Score("tempo", 0.0, error.message), None
     ratios = [

@@ -93,6 +93,9 @@ class FreeGrid:
         return (first_bar, *inner, last_bar)
 
 
+LEAST_CONFIDENCE = 0.02
+"""Below this confidence a tempo is made up: a held tone has one of 0, speech of 0.06."""
+
 SongGrid = SteadyGrid | FreeGrid
 
 
@@ -102,7 +105,8 @@ def grid_of(analysis: Analysis, name: str) -> SongGrid:
     Raises:
         InvalidInput: no beat was found in it; the message names it.
     """
-    if analysis.tempo_bpm is None or analysis.beats_per_bar is None or len(analysis.beats_s) < 2:
+    sure = analysis.tempo_confidence >= LEAST_CONFIDENCE and len(analysis.beats_s) > 1
+    if analysis.tempo_bpm is None or analysis.beats_per_bar is None or not sure:
         raise InvalidInput(
             f"{name}: no beat was found in it; name the song that it belongs to "
             "(FILE:KIND:SONG), so that the other stems of that song give the beat"

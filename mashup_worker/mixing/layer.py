@@ -108,7 +108,8 @@ def _slots(
         # The intro fills up; a break thins out.
         share = density + (1 - density) * index / intro if role == "intro" else density
         slots.append(Slot(role, index * size, size, phrase, 1.0 if role == "voice" else share))
-    again = f"{singer.name} sings {len(found)} phrases: they come again"
+    what = "one phrase: it comes" if len(found) == 1 else f"{len(found)} phrases: they come"
+    again = f"{singer.name} sings {what} again"
     return slots, (again,) if taken > len(found) else ()
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 VOCALS, DRUMS, BASS = "vocals", "drums", "bass"
 
+_WITHOUT_DRUMS = frozenset((VOCALS, BASS, "other", "guitar", "piano", "no_drums"))
 _STEPS_PER_SECOND = 20
 _OFFSET_DB = -0.691
 _SOUNDING_BELOW_LOUDEST_DB = -30.0
@@ -134,6 +135,11 @@ class MixSong:
     def vocals(self) -> Part | None:
         """The voice."""
         return next((part for kind, part in self.parts.items() if is_vocal(kind)), None)
+
+    @property
+    def has_drums(self) -> bool:
+        """Whether drums are in any of its parts."""
+        return any(kind not in _WITHOUT_DRUMS for kind in self.parts)
 
     @property
     def duration_s(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
@@ -43,6 +43,28 @@ class Pace:
     def bar_s(self) -> float:
         """Length of a bar of the mashup."""
         return 60.0 * self.beats_per_bar / self.tempo_bpm
+
+
+def sharing_bars(songs: Sequence[MixSong]) -> tuple[list[MixSong], tuple[str, ...]]:
+    """The songs, those without drums with as many beats a bar as the first.
+
+    How beats are grouped is told by drums; a voice alone is often counted wrong.
+
+    Returns:
+        The songs in their order, one that came twice as one, and what a person should know.
+    """
+    beats = songs[0].grid.beats_per_bar
+    counted, notes = {}, {}
+    for song in songs:
+        if song.grid.beats_per_bar == beats or song.has_drums:
+            counted[song.name] = song
+        else:
+            counted[song.name] = replace(song, grid=replace(song.grid, beats_per_bar=beats))
+            notes[song.name] = (
+                f"{song.name} is counted in {beats} beats a bar, as {songs[0].name}, not in "
+                f"{song.grid.beats_per_bar}: without drums that is uncertain"
+            )
+    return [counted[song.name] for song in songs], tuple(notes.values())
 
 
 def common_pace(songs: Sequence[MixSong], asked_bpm: float | None, forced: bool) -> Pace:

@@ -8,7 +8,7 @@ from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.arrangement import stretched
 from mashup_worker.mixing.layer import arrange_layer
 from mashup_worker.mixing.levels import balanced, split
-from mashup_worker.mixing.pace import common_pace
+from mashup_worker.mixing.pace import common_pace, sharing_bars
 from mashup_worker.mixing.plan import Grid, Master, Mix, Plan
 from mashup_worker.mixing.riding import ridden
 from mashup_worker.mixing.sequence import arrange_sequence
@@ -50,11 +50,13 @@ def plan_layer(
     for host in hosts:
         if not host.instruments:
             raise InvalidInput(f"{host.name} has no instruments to sing over")
+    (*hosts, singer), counted = sharing_bars([*hosts, singer])
     songs = list(dict.fromkeys([*hosts, singer]))
     pace = common_pace(songs, request.tempo_bpm, request.forced)
     moves = for_layer(singer, hosts, request.key, request.forced)
     arrangement = arrange_layer(singer, hosts, request, pace, moves.semitones)
-    return _plan("layer", songs, request, pace, arrangement, moves.key, moves.notes, rate_hz)
+    notes = (*counted, *moves.notes)
+    return _plan("layer", songs, request, pace, arrangement, moves.key, notes, rate_hz)
 
 
 def plan_sequence(songs: Sequence[MixSong], request: MixRequest, rate_hz: int = 44_100) -> Plan:
@@ -65,10 +67,12 @@ def plan_sequence(songs: Sequence[MixSong], request: MixRequest, rate_hz: int = 
     """
     if not songs:
         raise InvalidInput("no song to play")
+    songs, counted = sharing_bars(songs)
     pace = common_pace(songs, request.tempo_bpm, request.forced)
     moves = for_sequence(songs, request.key, request.forced)
     arrangement = arrange_sequence(songs, request, pace, moves.semitones)
-    return _plan("sequence", songs, request, pace, arrangement, moves.key, moves.notes, rate_hz)
+    notes = (*counted, *moves.notes)
+    return _plan("sequence", songs, request, pace, arrangement, moves.key, notes, rate_hz)
 
 
 def _plan(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MIX = "mix"
 """The kind of part that a whole song is."""
 
+_SURE = 0.3
+
 LIMITS = DecodeLimits(max_duration_s=3_600.0)
 """Songs of a mashup are held in memory."""
 
@@ -49,6 +51,11 @@ class SongFiles:
     name: str
     stems: Mapping[str, Path]
     whole: Path | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All its files."""
+        return tuple(self.stems.values()) if self.whole is None else (self.whole,)
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,9 @@ class SongLoader:
             song, silent = self._song(one.name, stems)
             songs.append(song)
             notes += [f"{one.name}/{kind} is silent: left out" for kind in silent]
+            if song.analysis.tempo_confidence < _SURE:
+                sure = f"{song.analysis.tempo_confidence:.0%} sure"
+                notes.append(f"{one.name}: its beat at {song.grid.tempo_bpm:.2f} BPM is {sure}")
         return LoadedSongs(tuple(songs), tuple(notes))
 
     def _song(self, name: str, stems: Mapping[str, Path]) -> tuple[MixSong, list[str]]:

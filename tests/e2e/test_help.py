@@ -29,7 +29,7 @@ def test_version(mashup: Mashup) -> None:
 def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
     root = mashup.run("--help")
     assert (root.returncode, root.stderr) == (0, "")
-    for command in ("separate", "analyze", "models", "doctor"):
+    for command in ("separate", "analyze", "mix", "master", "match", "check", "models", "doctor"):
         assert re.search(rf"^ +{command} +\w", root.stdout, re.MULTILINE)
     separate = (
         "-o model model-repo stems two-stems format bit-depth bitrate device precision shifts"
@@ -37,7 +37,19 @@ def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
     separate += " seed overlap name-template skip-existing dry-run json -q -v"
     analyze = "-o json csv plot skip-existing tempo-range tempo-hint beats-per-bar key-profile"
     analyze += " device jobs -q -v"
-    for command, options in (("separate", separate), ("analyze", analyze)):
+    mix = "-o stem vocals-of over plan form vibe intensity transition tempo key length loudness"
+    mix += " true-peak engine seed force two-vocals report keep-stems bit-depth bitrate model"
+    mix += " device json -q"
+    master = "-o loudness true-peak compress bit-depth bitrate seed json -q"
+    check = "stems plan loudness true-peak json -q"
+    for command, options in (
+        ("separate", separate),
+        ("analyze", analyze),
+        ("mix", mix),
+        ("master", master),
+        ("match", "separate model device json -q"),
+        ("check", check),
+    ):
         done = mashup.run(command, "--help")
         assert (done.returncode, done.stderr) == (0, "")
         for option in options.split():

@@ -1,0 +1,116 @@
+"""The files that `mashup mix` leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mashup_worker.audio.atomic import check_writable, write_whole
+from mashup_worker.commands.inputs import real_path
+from mashup_worker.commands.output import json_line
+from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from mashup_worker.mixing.plan import Plan
+    from mashup_worker.pipelines.mashup import MashupResult
+
+    OnProgress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class MixOutputs:
+    """Where results go.
+
+    Attributes:
+        target: the mashup.
+        report: a page about it; None for none.
+        stems: folder for what it is the sum of; None for nowhere.
+    """
+
+    target: Path
+    report: Path | None
+    stems: Path | None
+
+    def check(self, inputs: Sequence[Path]) -> None:
+        """Make sure, before the work, that the results can be written and destroy nothing.
+
+        Args:
+            inputs: the files that the mashup is made of.
+
+        Raises:
+            InvalidInput: a result would overwrite an input, or another result.
+            StorageFailed: a result can't be written.
+        """
+        options = {self.target: f"-o {self.target}"}
+        options |= {self.plan: "the plan", self.measurements: "the measurements"}
+        if self.report is not None:
+            if self.report in options:
+                raise InvalidInput(f"--report {self.report}: it would overwrite another result")
+            options[self.report] = f"--report {self.report}"
+        taken = {real_path(path) for path in inputs}
+        for path, told in options.items():
+            if real_path(path) in taken:
+                raise InvalidInput(f"{told}: it would overwrite {path}, a source of the mashup")
+            check_writable(path)
+
+    def check_stems(self, plan: Plan, folder: Path) -> None:
+        """As `check`, of the tracks that a plan has; its paths are meant from `folder`."""
+        if self.stems is None:
+            return
+        taken = {real_path(folder / source.path) for source in plan.sources.values()}
+        for source in plan.sources.values():
+            path = _stem_path(self.stems, source.song, source.kind)
+            if not real_path(path).is_relative_to(real_path(self.stems)):
+                raise InvalidInput(f"--keep-stems: {source.song!r} can't be the name of a folder")
+            if real_path(path) in taken:
+                raise InvalidInput(f"--keep-stems {self.stems}: it would overwrite {path}")
+            check_writable(path)
+
+    @property
+    def plan(self) -> Path:
+        """The plan, beside the mashup."""
+        return self.target.with_suffix(".plan.json")
+
+    @property
+    def measurements(self) -> Path:
+        """What was measured, beside the mashup."""
+        return self.target.with_suffix(".report.json")
+
+    def write(self, result: MashupResult, on_progress: OnProgress) -> None:
+        """Write all but the mashup itself.
+
+        Raises:
+            StorageFailed: a file can't be written.
+        """
+        write_whole(self.plan, result.plan.as_json().encode())
+        write_whole(self.measurements, (json_line(result.report.as_dict()) + "\n").encode())
+        if self.stems is not None:
+            _write_stems(self.stems, result, on_progress)
+        if self.report is not None:
+            on_progress("report", 0.0)
+            _write_report(self.report, self.target, result)
+
+
+def _stem_path(folder: Path, song: str, kind: str) -> Path:
+    return folder / song / f"{kind}.wav"
+
+
+def _write_stems(folder: Path, result: MashupResult, on_progress: OnProgress) -> None:
+    from mashup_worker.audio.encode import open_writer
+    from mashup_worker.audio.formats import EncodeOptions
+
+    for done, track in enumerate(result.render.tracks):
+        on_progress("stems", done / len(result.render.tracks))
+        path, options = _stem_path(folder, track.song, track.kind), EncodeOptions("wav", 32)
+        with open_writer(path, track.audio.rate_hz, track.audio.channels, options) as writer:
+            writer.write(track.audio.samples)
+
+
+def _write_report(path: Path, target: Path, result: MashupResult) -> None:
+    from mashup_worker.report.mix_page import MixPage, write_mix_page
+
+    page = MixPage(target.stem, result.plan, result.master.played, result.report, result.timings_s)
+    write_mix_page(page, path)
