@@ -71,7 +71,7 @@ def _matched(
 
     found = songs_of_arguments(songs)
     if len(found) < 2:
-        raise InvalidInput("two songs or more are needed to match")
+        raise InvalidInput("two different songs or more are needed to match")
     with song_progress("match", shown) as progress:
         loader = song_loader(request, device, progress or (lambda _stage, _share: None))
         return match_songs(loader.load(found).songs)

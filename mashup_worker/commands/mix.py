@@ -54,7 +54,7 @@ PlanFile = Annotated[
     typer.Option("--plan", metavar="PLAN.json", help="A plan to render, edited or not."),
 ]
 Output = Annotated[
-    Path, typer.Option("-o", "--output", help="The mashup: a name with .mp3, .wav or .flac.")
+    Path, typer.Option("-o", "--output", help="The mashup: a name with .mp3, .wav, .flac or .ogg.")
 ]
 FormOption = Annotated[
     Form | None,
@@ -122,7 +122,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 
 
+_DECIDED_BY_A_PLAN = (
+    *("form", "vibe", "intensity", "transition", "tempo", "key", "length", "loudness"),
+    *("true_peak", "engine", "seed", "force", "two_vocals"),
+)
+"""Options that say nothing beside a plan."""
+
+
 def mix(
+    context: typer.Context,
     output: Output,
     songs: Songs = None,
     stem: Stem = None,
@@ -171,7 +179,7 @@ def mix(
             intensity=intensity,
             transition=transition,  # type: ignore[arg-type]
             tempo_bpm=tempo,
-            key=find_key(key) if key else None,
+            key=None if key is None else find_key(key),
             length_s=length,
             loudness_lufs=loudness,
             true_peak_dbtp=true_peak,
@@ -180,6 +188,8 @@ def mix(
             forced=force,
             allow_two_vocals=two_vocals,
         )
+        if plan is not None:
+            _check_undecided(context)
         sources = MixSources(songs or (), stem or (), vocals_of, over or (), plan)
         encode = encode_options(output, bit_depth, bitrate)
     except InvalidInput as error:
@@ -199,6 +209,14 @@ def mix(
         )
         document = _made(run)
     printer.done(document)
+
+
+def _check_undecided(context: typer.Context) -> None:
+    for name in _DECIDED_BY_A_PLAN:
+        given = context.get_parameter_source(name)
+        if given is not None and given.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidInput(f"{option} has no effect on --plan: edit the plan instead")
 
 
 def encode_options(output: Path, bit_depth: int | None, bitrate: int | None) -> EncodeOptions:

@@ -34,4 +34,5 @@ class MixPrinter(Output):
         for one in failed:
             value = one["value"]
             told = f"{value:.2f}" if isinstance(value, float) else value
-            self.line(f"  {one['name']}: {told} {one['unit']} instead of {one['wanted']}")
+            figure = f"{told} {one['unit']}".strip()
+            self.line(f"  {one['name']}: {figure} instead of {one['wanted']}")

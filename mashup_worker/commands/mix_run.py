@@ -57,6 +57,7 @@ class MixSources:
             raise InvalidInput("--over needs --vocals-of: the song that sings")
         if self.stems and self.songs:
             raise InvalidInput("songs and --stem exclude each other")
+        songs_of_stems(self.stems)
         if not any((*ways, self.songs)):
             raise InvalidInput("nothing to mix: name songs, --stem, --vocals-of or --plan")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -63,13 +64,13 @@ class Levels:
         """The step that begins next to a moment; 0 for moments before the sound."""
         return max(0, round(time_s * _STEPS_PER_SECOND))
 
-    @property
+    @cached_property
     def loud_power(self) -> float:
         """What the loud moments have: the 90th percentile of what is not silent."""
         sounding = self.powers[self.powers > 10 ** (_SILENCE_LUFS / 10)]
         return float(sounding.quantile(0.9)) if len(sounding) else 0.0
 
-    @property
+    @cached_property
     def floor_power(self) -> float:
         """What is not more than this is a rest beside the loud moments."""
         return max(

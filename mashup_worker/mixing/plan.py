@@ -26,9 +26,17 @@ MOST_STRETCH = 0.20
 
 _SAME_RATIO = 1e-3
 
+_MOST_BARS = 2_000
+_SHORTEST_BARS = 0.01
+
 Tempo = Annotated[float, Field(ge=30, le=300)]
 Semitones = Annotated[float, Field(ge=-12, le=12)]
 Gain = Annotated[float, Field(ge=-60, le=24)]
+Seconds = Annotated[float, Field(ge=-600, le=36_000)]
+Bar = Annotated[float, Field(ge=0, le=_MOST_BARS)]
+SourceBar = Annotated[float, Field(ge=-_MOST_BARS, le=10 * _MOST_BARS)]
+Bars = Annotated[float, Field(ge=_SHORTEST_BARS, le=_MOST_BARS)]
+SourceBars = Annotated[float, Field(ge=_SHORTEST_BARS, le=4 * _MOST_BARS)]
 Parameter = Literal["gain_db", "bass_db", "high_pass_hz", "low_pass_hz"]
 
 
@@ -41,7 +49,7 @@ class Grid(_Part):
 
     tempo_bpm: Tempo
     beats_per_bar: Literal[3, 4]
-    bars: Annotated[int, Field(ge=1, le=2_000)]
+    bars: Annotated[int, Field(ge=1, le=_MOST_BARS)]
 
     @property
     def bar_s(self) -> float:
@@ -78,11 +86,13 @@ class Source(_Part):
     song: Annotated[str, Field(min_length=1)]
     tempo_bpm: Tempo
     beats_per_bar: Literal[3, 4]
-    first_downbeat_s: Annotated[float, Field(ge=-600, le=36_000)]
-    beats_s: tuple[float, ...] = ()
+    first_downbeat_s: Seconds
+    beats_s: tuple[Seconds, ...] = ()
 
     @model_validator(mode="after")
-    def _beats_rise(self) -> Self:
+    def _makes_sense(self) -> Self:
+        if "\0" in self.path:
+            raise ValueError("path: no file has a null byte in its name")
         if self.beats_s and (
             len(self.beats_s) < 2
             or any(b - a < 0.1 for a, b in zip(self.beats_s, self.beats_s[1:], strict=False))
@@ -108,7 +118,7 @@ class Automation(_Part):
     """
 
     parameter: Parameter
-    points: Annotated[tuple[tuple[float, float], ...], Field(min_length=1)]
+    points: Annotated[tuple[tuple[SourceBar, float], ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -142,15 +152,15 @@ class Clip(_Part):
     """
 
     source: str
-    at_bar: Annotated[float, Field(ge=0)]
-    bars: Annotated[float, Field(gt=0)]
-    from_bar: float
-    source_bars: Annotated[float, Field(gt=0)]
+    at_bar: Bar
+    bars: Bars
+    from_bar: SourceBar
+    source_bars: SourceBars
     stretch_ratio: Annotated[float, Field(gt=0.25, lt=4)] | None = None
     semitones: Semitones = 0.0
     gain_db: Gain = 0.0
-    fade_in_bars: Annotated[float, Field(ge=0)] = 0.0
-    fade_out_bars: Annotated[float, Field(ge=0)] = 0.0
+    fade_in_bars: Bar = 0.0
+    fade_out_bars: Bar = 0.0
     engine: str = "auto"
     automation: tuple[Automation, ...] = ()
 
@@ -175,8 +185,8 @@ class Section(_Part):
     """A stretch of the mashup that has a name, such as intro, voice or break."""
 
     name: str
-    at_bar: float
-    bars: Annotated[float, Field(gt=0)]
+    at_bar: Bar
+    bars: Bars
 
 
 class Mix(_Part):
@@ -256,6 +266,11 @@ class Plan(_Part):
         for index, clip in enumerate(self.clips):
             for field, reason in _faults(clip, self):
                 raise ValueError(f"clips.{index}.{field}: {reason}")
+        for index, section in enumerate(self.sections):
+            if section.at_bar + section.bars > self.grid.bars + 1e-6:
+                raise ValueError(
+                    f"sections.{index}.bars: it ends after the mashup of {self.grid.bars} bars"
+                )
         return self
 
     @property
@@ -305,6 +320,10 @@ def load_plan(path: Path) -> Plan:
         raise InvalidInput(
             f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
         ) from error
+    except (RecursionError, UnicodeError) as error:
+        raise InvalidInput(f"{path} is no plan") from error
+    except ValueError as error:
+        raise InvalidInput(f"{path}: a number has too many digits") from error
     return plan_of(document, str(path))
 
 
@@ -314,10 +333,12 @@ def plan_of(document: object, name: str = "plan") -> Plan:
     Raises:
         InvalidInput: a value makes no sense; the message names `name` and the field.
     """
-    if isinstance(document, dict):
-        document = {key: value for key, value in document.items() if key != "splices_s"}
+    if not isinstance(document, dict):
+        raise InvalidInput(f"{name}: a plan is an object in braces")
+    document = {key: value for key, value in document.items() if key != "splices_s"}
     try:
-        return Plan.model_validate(document)
+        # As JSON, so that 1 for true or "12" for 12 are faults while lists are tuples.
+        return Plan.model_validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])

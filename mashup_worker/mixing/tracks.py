@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.audio.signal import Audio
+from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.automation import automated
 from mashup_worker.mixing.fitting import Treatment, fit, stretches
 
@@ -56,7 +57,11 @@ def render_tracks(
         sounds: by source of the plan, its sound: stereo, at the plan's rate, all on one device.
         choose: finds engines.
         on_progress: called with the share done.
+
+    Raises:
+        InvalidInput: a clip is taken from before or after its source.
     """
+    _check_reach(plan, sounds)
     tracks = []
     for done, (name, source) in enumerate(plan.sources.items()):
         clips = [clip for clip in plan.clips if clip.source == name]
@@ -69,6 +74,19 @@ def render_tracks(
         tracks.append(Track(name, source.kind, source.song, Audio(samples, plan.rate_hz), engines))
         on_progress((done + 1) / len(plan.sources))
     return tracks
+
+
+def _check_reach(plan: Plan, sounds: Mapping[str, Audio]) -> None:
+    for index, clip in enumerate(plan.clips):
+        grid, duration_s = plan.sources[clip.source].grid, sounds[clip.source].duration_s
+        start_s, stop_s = (
+            grid.time_at(bar) for bar in (clip.from_bar, clip.from_bar + clip.source_bars)
+        )
+        if start_s >= duration_s or stop_s <= 0:
+            raise InvalidInput(
+                f"clips.{index}.from_bar: {clip.source} has nothing from bar {clip.from_bar:g} "
+                f"to {clip.from_bar + clip.source_bars:g}; it lasts {duration_s:.1f} s"
+            )
 
 
 def _holding(fitted: Sequence[Fitted], clip: Clip) -> Fitted:

@@ -193,7 +193,9 @@ def make_mashup(
         on_progress=on_progress,
     )
     clock.lap("check")
-    noted = plan.model_copy(update={"notes": (*plan.notes, *_engine_notes(render), *master.notes)})
+    # A plan that is rendered again has notes of the first time.
+    notes = dict.fromkeys((*plan.notes, *_engine_notes(render), *master.notes))
+    noted = plan.model_copy(update={"notes": tuple(notes)})
     timings_s = {**render.timings_s, **master.timings_s, **clock.laps_s}
     return MashupResult(noted, render, master, measured, timings_s)
 

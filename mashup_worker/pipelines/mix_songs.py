@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ MIX = "mix"
 """The kind of part that a whole song is."""
 
 _SURE = 0.3
+_READERS = 2
 
 LIMITS = DecodeLimits(max_duration_s=3_600.0)
 """Songs of a mashup are held in memory."""
@@ -110,10 +112,10 @@ class SongLoader:
 
     def _song(self, name: str, stems: Mapping[str, Path]) -> tuple[MixSong, list[str]]:
         parts: dict[str, Part] = {}
-        for kind, path in stems.items():
-            self.on_progress(f"read {name}", len(parts) / len(stems))
-            audio = stereo_at(decode(path, LIMITS), self.rate_hz)
-            parts[kind] = Part(kind, path, file_digest(path), audio, Levels.of(audio))
+        with ThreadPoolExecutor(_READERS) as pool:
+            for part in pool.map(self._part, stems, stems.values()):
+                self.on_progress(f"read {name}", len(parts) / len(stems))
+                parts[part.kind] = part
         silent = [kind for kind, part in parts.items() if not part.levels.loud_power]
         heard = {kind: part for kind, part in parts.items() if kind not in silent}
         if not heard:
@@ -121,6 +123,10 @@ class SongLoader:
         analysis = self._analysis(name, heard)
         grid = exact(grid_of(analysis, name), heard)
         return MixSong(name, analysis, grid, heard), silent
+
+    def _part(self, kind: str, path: Path) -> Part:
+        audio = stereo_at(decode(path, LIMITS), self.rate_hz)
+        return Part(kind, path, file_digest(path), audio, Levels.of(audio))
 
     def _analysis(self, name: str, parts: Mapping[str, Part]) -> Analysis:
         digests = {kind: part.sha256 for kind, part in parts.items()}

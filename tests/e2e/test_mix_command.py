@@ -40,13 +40,17 @@ FAILURES: dict[str, tuple[tuple[str, ...], int, str]] = {
     "engine": ((*STEMS, "--engine", "magic"), USAGE, "unknown engine 'magic'"),
     "nothing": ((), USAGE, "nothing to mix"),
     "no host": (("--vocals-of", "x.mp3"), USAGE, "--vocals-of needs --over"),
-    "kind": (("--stem", "tone.wav:kazoo"), INPUT, "--stem tone.wav:kazoo: write FILE:KIND"),
+    "kind": (("--stem", "tone.wav:kazoo"), USAGE, "--stem tone.wav:kazoo: write FILE:KIND"),
     "no file": (("--stem", "no.wav:drums", *STEMS), INPUT, "no.wav: No such file"),
     "no song": (("--vocals-of", "no.mp3", "--over", str(HOST)), INPUT, "no.mp3: no such file"),
     "tempo": ((*STEMS, "--tempo", "250"), INPUT, "b at 174.00 BPM would be stretched by"),
     "silent": (("--stem", "silence.wav:drums:c", VOCALS), INPUT, "c: drums is silent"),
     "beat": (("--stem", "tone.wav:other:c", VOCALS), INPUT, "c: no beat was found"),
     "scrap": (("--stem", "scrap.wav:drums:c", VOCALS), INPUT, "c: "),
+    "decided": (("--plan", "mix.plan.json", "--vibe", "chill"), USAGE, "--vibe has no effect on"),
+    "beyond": (("--plan", "beyond.json"), INPUT, "clips.0.from_bar: "),
+    "text for a number": (("--plan", "typed.json"), INPUT, "typed.json: clips.0.at_bar: "),
+    "deep": (("--plan", "deep.json"), INPUT, "deep.json is no plan"),
     "no plan": (("--plan", "none.json"), INPUT, "none.json: No such file"),
     "text": (("--plan", "text.json"), INPUT, "text.json is not JSON"),
     "field": (("--plan", "field.json"), INPUT, "field.json: clips.0.gain_db: "),
@@ -100,6 +104,11 @@ def made(mashup: Mashup) -> dict[str, Any]:
     return document
 
 
+def _soften(plan: dict[str, Any]) -> None:
+    for clip in plan["clips"]:
+        clip["gain_db"] -= 6
+
+
 def _edited(mashup: Mashup, plan: dict[str, Any], name: str, edit: Callable[[Any], None]) -> None:
     document = json.loads(json.dumps(plan))
     edit(document)
@@ -111,6 +120,9 @@ def runs(mashup: Mashup, made: dict[str, Any]) -> Runs:
     """All other calls, under way."""
     plan = made["plan"]
     _edited(mashup, plan, "field.json", lambda p: p["clips"][0].update(gain_db="loud"))
+    _edited(mashup, plan, "beyond.json", lambda p: p["clips"][0].update(from_bar=500))
+    _edited(mashup, plan, "typed.json", lambda p: p["clips"][0].update(at_bar="0"))
+    (mashup.folder / "deep.json").write_text("[" * 200_000)
     _edited(mashup, plan, "source.json", lambda p: p["clips"][0].update(source="nobody/drums"))
     _edited(mashup, plan, "beat.json", lambda p: p["sources"]["b/bass"].update(tempo_bpm=-1))
     _edited(mashup, plan, "moved.json", lambda p: p["sources"]["b/bass"].update(path="no.ogg"))
@@ -118,7 +130,7 @@ def runs(mashup: Mashup, made: dict[str, Any]) -> Runs:
         mashup,
         plan,
         "softer.json",
-        lambda p: [clip.update(gain_db=clip["gain_db"] - 6) for clip in p["clips"]],
+        _soften,
     )
     calls: dict[str, tuple[str, ...]] = {
         "again": ("--plan", "mix.plan.json", "-o", "again.wav", "--json"),
@@ -224,7 +236,7 @@ def test_matches_are_told_both_ways_round(runs: Runs) -> None:
     assert best["scores"]["tempo"]["reason"] in reasons.stdout
     one = runs["one"].result()
     assert (one.returncode, one.stdout) == (1, "")
-    assert one.stderr == "mashup: two songs or more are needed to match\n"
+    assert one.stderr == "mashup: two different songs or more are needed to match\n"
 
 
 @pytest.mark.parametrize("name", [*FAILURES, *OUTPUTS])
