@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,7 @@ def song_progress(label: str, shown: bool) -> Iterator[OnShare | None]:
         return
     from rich.progress import TextColumn
 
-    with _bars(TextColumn("{task.percentage:>3.0f} %")) as bars:
+    with _shown(_bars(TextColumn("{task.percentage:>3.0f} %"))) as bars:
         task = bars.add_task("", total=1, label=label)
         yield lambda stage, share: bars.update(task, description=stage, completed=share)
 
@@ -47,10 +49,13 @@ class BatchBar:
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Take the bar away while something else is printed."""
-        if self._bars is not None:
+        if self._bars is None:
+            yield
+            return
+        with _interrupts_held():
             self._bars.stop()
         yield
-        if self._bars is not None:
+        with _interrupts_held():
             self._bars.start()
 
     def _update(self, **changes: Any) -> None:
@@ -67,8 +72,35 @@ def batch_progress(songs: int, label: str, shown: bool) -> Iterator[BatchBar]:
     from rich.progress import MofNCompleteColumn, TextColumn
 
     share = TextColumn("{task.percentage:>3.0f} %") if songs == 1 else MofNCompleteColumn()
-    with _bars(share) as bars:
+    with _shown(_bars(share)) as bars:
         yield BatchBar(bars, songs, label)
+
+
+@contextmanager
+def _shown(bars: Progress) -> Iterator[Progress]:
+    with _interrupts_held():
+        bars.start()
+    try:
+        yield bars
+    finally:
+        with _interrupts_held():
+            bars.stop()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait until the block ends: a bar that is stopped half-way can't be stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, Any]] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came and callable(before):
+        before(*came[0])
 
 
 def _bars(share: ProgressColumn) -> Progress:
