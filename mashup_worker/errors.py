@@ -5,12 +5,18 @@
     │   ├── UnknownModel        no model has this name
     │   ├── UnsupportedAudio    not audio, or audio in a form nothing here decodes
     │   ├── TooLarge            more bytes than the limit allows
-    │   └── TooLong             more seconds than the limit allows
+    │   ├── TooLong             more seconds than the limit allows
+    │   └── FetchRefused        an address that may not be read
     ├── ModelUnavailable        missing weights, wrong checksum
     ├── DeviceUnavailable       the device asked for is not in this machine
     ├── EngineUnavailable       the stretching engine asked for is not installed
     ├── OutOfMemory             the smallest piece of work does not fit
     ├── StorageFailed           bytes could not be read or written
+    ├── FetchFailed             an address that did not give what it should
+    ├── ServiceUnavailable      a database or queue that can't be used
+    ├── JobTimeout              a job took longer than it may
+    ├── LeaseLost               a job is no longer this worker's
+    ├── QuotaExceeded           more than the user's tier allows
     └── Canceled                somebody asked to stop
 
 Each class fixes three facts: `code`, the word that JSON and the job table carry; `retryable`,
@@ -119,6 +125,47 @@ class StorageFailed(MashupError):
     code = "storage_failed"
     retryable = True
     exit_code = EXIT_ENVIRONMENT
+
+
+class FetchRefused(InvalidInput):
+    """The address may not be read."""
+
+    code = "fetch_refused"
+
+
+class FetchFailed(MashupError):
+    """The address did not answer as it should."""
+
+    code = "fetch_failed"
+    retryable = True
+
+
+class ServiceUnavailable(MashupError):
+    """The database or the queue can't be used."""
+
+    code = "service_unavailable"
+    retryable = True
+    exit_code = EXIT_ENVIRONMENT
+
+
+class JobTimeout(MashupError):
+    """The job took longer than it may."""
+
+    code = "timeout"
+    retryable = True
+
+
+class LeaseLost(MashupError):
+    """The worker did not answer in time, and the job was taken from it."""
+
+    code = "lease_lost"
+    retryable = True
+
+
+class QuotaExceeded(MashupError):
+    """The user's tier allows no more of these."""
+
+    code = "quota_exceeded"
 
 
 class Canceled(MashupError):

@@ -1,0 +1,93 @@
+-- What the queue needs of a job beside the backend's own columns. All have defaults or may be null,
+-- so an INSERT that knows nothing of them keeps working.
+ALTER TABLE public.ai_jobs
+  ADD COLUMN IF NOT EXISTS attempt INTEGER NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS failures INTEGER NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS max_attempts INTEGER NOT NULL DEFAULT 3,
+  ADD COLUMN IF NOT EXISTS priority INTEGER NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS run_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  ADD COLUMN IF NOT EXISTS worker_id TEXT,
+  ADD COLUMN IF NOT EXISTS started_at TIMESTAMPTZ,
+  ADD COLUMN IF NOT EXISTS updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  ADD COLUMN IF NOT EXISTS heartbeat_at TIMESTAMPTZ,
+  ADD COLUMN IF NOT EXISTS lease_expires_at TIMESTAMPTZ,
+  ADD COLUMN IF NOT EXISTS cancel_requested_at TIMESTAMPTZ,
+  ADD COLUMN IF NOT EXISTS idempotency_key TEXT,
+  ADD COLUMN IF NOT EXISTS error_code TEXT,
+  ADD COLUMN IF NOT EXISTS stage TEXT,
+  ADD COLUMN IF NOT EXISTS retry_of UUID REFERENCES public.ai_jobs (id) ON DELETE SET NULL,
+  ADD COLUMN IF NOT EXISTS result_digest TEXT;
+
+CREATE UNIQUE INDEX IF NOT EXISTS ai_jobs_idempotency ON public.ai_jobs (user_id, idempotency_key)
+  NULLS NOT DISTINCT WHERE idempotency_key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS ai_jobs_waiting ON public.ai_jobs (created_at, id)
+  WHERE status = 'queued';
+CREATE INDEX IF NOT EXISTS ai_jobs_running ON public.ai_jobs (lease_expires_at)
+  WHERE status = 'processing';
+CREATE INDEX IF NOT EXISTS ai_jobs_recent ON public.ai_jobs (updated_at);
+CREATE INDEX IF NOT EXISTS ai_jobs_of_user ON public.ai_jobs (user_id, created_at);
+CREATE INDEX IF NOT EXISTS ai_jobs_result ON public.ai_jobs (result_digest)
+  WHERE status = 'completed';
+
+-- Which status may follow which. Whatever is not here is refused, whoever writes it.
+CREATE TABLE IF NOT EXISTS mashup_worker.job_transitions (
+  from_status TEXT NOT NULL,
+  to_status TEXT NOT NULL,
+  PRIMARY KEY (from_status, to_status)
+);
+INSERT INTO mashup_worker.job_transitions (from_status, to_status) VALUES
+  ('queued', 'processing'), ('queued', 'canceled'), ('queued', 'failed'),
+  ('processing', 'completed'), ('processing', 'failed'), ('processing', 'canceled'),
+  ('processing', 'queued')
+ON CONFLICT DO NOTHING;
+GRANT SELECT ON mashup_worker.job_transitions TO mashup_worker;
+
+CREATE OR REPLACE FUNCTION mashup_worker.guard_job() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF NEW.status IS DISTINCT FROM OLD.status THEN
+    IF NOT EXISTS (
+      SELECT FROM mashup_worker.job_transitions
+      WHERE from_status = OLD.status AND to_status = NEW.status
+    ) THEN
+      RAISE EXCEPTION 'job %: status % can''t become %', OLD.id, OLD.status, NEW.status
+        USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.status IN ('completed', 'failed', 'canceled') THEN
+      NEW.completed_at := pg_catalog.clock_timestamp();
+    END IF;
+  ELSIF OLD.status IN ('completed', 'failed', 'canceled') AND (
+    NEW.attempt, NEW.progress, NEW.output_data, NEW.error_code, NEW.error_message, NEW.completed_at,
+    NEW.worker_id
+  ) IS DISTINCT FROM (
+    OLD.attempt, OLD.progress, OLD.output_data, OLD.error_code, OLD.error_message, OLD.completed_at,
+    OLD.worker_id
+  ) THEN
+    RAISE EXCEPTION 'job %: it is %, and stays as it is', OLD.id, OLD.status
+      USING ERRCODE = 'check_violation';
+  END IF;
+  IF NEW.attempt < OLD.attempt THEN
+    RAISE EXCEPTION 'job %: attempt can''t go back', OLD.id USING ERRCODE = 'check_violation';
+  END IF;
+  NEW.updated_at := pg_catalog.clock_timestamp();
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION mashup_worker.tell_of_job() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  -- The id alone: a notification holds 7,999 bytes, and rows may be private.
+  PERFORM pg_catalog.pg_notify('ai_jobs', NEW.id::text);
+  RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER ai_jobs_guard BEFORE UPDATE ON public.ai_jobs
+  FOR EACH ROW EXECUTE FUNCTION mashup_worker.guard_job();
+CREATE OR REPLACE TRIGGER ai_jobs_tell_insert AFTER INSERT ON public.ai_jobs
+  FOR EACH ROW EXECUTE FUNCTION mashup_worker.tell_of_job();
+CREATE OR REPLACE TRIGGER ai_jobs_tell_update AFTER UPDATE ON public.ai_jobs
+  FOR EACH ROW WHEN (
+    OLD.status IS DISTINCT FROM NEW.status
+    OR OLD.cancel_requested_at IS DISTINCT FROM NEW.cancel_requested_at
+    OR OLD.run_at IS DISTINCT FROM NEW.run_at
+  ) EXECUTE FUNCTION mashup_worker.tell_of_job();

@@ -1,0 +1,131 @@
+-- What a finished job writes beside its own row. An operator whose tables differ replaces these
+-- functions; a call with a job that does not exist must change nothing and raise nothing, for that
+-- is how they are checked against the live schema.
+
+CREATE OR REPLACE FUNCTION mashup_worker.publish_stems(job UUID) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+  -- Locked, so that two separations of one mashup publish one after the other.
+  SELECT m.id FROM public.mashups AS m
+  JOIN public.ai_jobs AS j ON m.id = (j.input_data ->> 'mashup_id')::uuid
+  WHERE j.id = job FOR UPDATE OF m;
+
+  INSERT INTO public.stems (
+    user_id, mashup_id, job_id, kind, storage_key, sha256, duration_s, loudness_lufs, tempo_bpm,
+    musical_key
+  )
+  SELECT
+    j.user_id, m.id, j.id, s.kind, s.key, s.sha256, s.duration_s, s.loudness_lufs,
+    (j.output_data #>> '{analysis,tempo_bpm}')::double precision,
+    j.output_data #>> '{analysis,key}'
+  FROM public.ai_jobs AS j
+  JOIN public.mashups AS m ON m.id = (j.input_data ->> 'mashup_id')::uuid
+  CROSS JOIN LATERAL jsonb_to_recordset(j.output_data -> 'stems') AS s (
+    kind TEXT, key TEXT, sha256 TEXT, duration_s DOUBLE PRECISION, loudness_lufs DOUBLE PRECISION
+  )
+  WHERE j.id = job AND j.job_type = 'separate' AND (j.user_id IS NULL OR j.user_id = m.user_id)
+  ON CONFLICT (job_id, kind) DO NOTHING;
+
+  DELETE FROM public.mashup_stems AS old
+  USING public.stems AS new
+  WHERE new.job_id = job AND old.mashup_id = new.mashup_id;
+
+  INSERT INTO public.mashup_stems (mashup_id, stem_id, kind, storage_key, peaks_key)
+  SELECT new.mashup_id, new.id, new.kind, new.storage_key, s.peaks_key
+  FROM public.stems AS new
+  JOIN public.ai_jobs AS j ON j.id = new.job_id
+  JOIN LATERAL jsonb_to_recordset(j.output_data -> 'stems') AS s (kind TEXT, peaks_key TEXT)
+    ON s.kind = new.kind
+  WHERE new.job_id = job AND new.mashup_id IS NOT NULL;
+
+  UPDATE public.mashups AS m
+  SET has_stems = true,
+    stems_count = (SELECT count(*) FROM public.mashup_stems AS s WHERE s.mashup_id = m.id)
+  WHERE m.id IN (SELECT new.mashup_id FROM public.stems AS new WHERE new.job_id = job);
+$$;
+
+CREATE OR REPLACE FUNCTION public.link_stems(mashup_id UUID, job_id UUID) RETURNS INTEGER
+LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+  WITH used AS (
+    SELECT DISTINCT s.id AS stem, m.id AS mashup, j.id AS job, j.user_id AS creator
+    FROM public.ai_jobs AS j
+    JOIN public.mashups AS m ON m.id = link_stems.mashup_id
+    CROSS JOIN LATERAL jsonb_to_recordset(j.output_data -> 'stems_used') AS u (stem_id UUID)
+    JOIN public.stems AS s ON s.id = u.stem_id
+    WHERE j.id = link_stems.job_id AND j.job_type = 'mashup' AND j.status = 'completed'
+      AND (j.user_id IS NULL OR j.user_id = m.user_id)
+      -- A user links what is their own; a service, which has no user, what it was told to.
+      AND (auth.uid() IS NULL OR auth.uid() = m.user_id)
+  ), linked AS (
+    INSERT INTO public.stem_mashup_links (stem_id, mashup_id)
+    SELECT used.stem, used.mashup FROM used ON CONFLICT DO NOTHING
+  ), logged AS (
+    INSERT INTO public.stem_usage_log (stem_id, mashup_id, user_id, job_id)
+    SELECT used.stem, used.mashup, used.creator, used.job FROM used ON CONFLICT DO NOTHING
+  )
+  SELECT count(*)::integer FROM used;
+$$;
+COMMENT ON FUNCTION public.link_stems IS
+  'Credits the stems that a finished mashup job used to the mashup it was saved as; their number.';
+
+CREATE OR REPLACE FUNCTION mashup_worker.publish_mashup(job UUID) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+  SELECT public.link_stems((j.input_data ->> 'mashup_id')::uuid, j.id)
+  FROM public.ai_jobs AS j
+  WHERE j.id = job AND j.job_type = 'mashup' AND j.input_data ->> 'mashup_id' IS NOT NULL;
+  -- Names the tables even where there is no such job, so that a check sees whether they are there.
+  SELECT public.link_stems(NULL, job);
+$$;
+
+-- Whether a user's job may write to a mashup.
+CREATE OR REPLACE FUNCTION mashup_worker.owns_mashup(mashup UUID, job_user UUID) RETURNS BOOLEAN
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT EXISTS (
+    SELECT FROM public.mashups AS m
+    WHERE m.id = mashup AND (job_user IS NULL OR m.user_id = job_user)
+  );
+$$;
+
+-- A stem that a user's job may read: their own, a public one, or any for a job without a user.
+CREATE OR REPLACE FUNCTION mashup_worker.readable_stem(stem UUID, job_user UUID)
+RETURNS TABLE (storage_key TEXT, kind TEXT, song TEXT)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT s.storage_key, s.kind, coalesce(s.mashup_id, s.job_id, s.id)::text
+  FROM public.stems AS s
+  LEFT JOIN public.mashups AS m ON m.id = s.mashup_id
+  WHERE s.id = stem
+    AND (job_user IS NULL OR s.user_id = job_user OR s.is_public OR coalesce(m.is_public, false));
+$$;
+
+-- Those of the given keys that rows name, or may name soon because their job has not ended.
+CREATE OR REPLACE FUNCTION mashup_worker.named_keys(keys TEXT[]) RETURNS SETOF TEXT
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT k.key FROM unnest(keys) AS k (key)
+  WHERE EXISTS (SELECT FROM public.stems AS s WHERE s.storage_key = k.key)
+    OR EXISTS (SELECT FROM public.mashup_stems AS s WHERE k.key IN (s.storage_key, s.peaks_key))
+    OR EXISTS (
+      SELECT FROM public.ai_jobs AS j
+      WHERE j.id = CASE
+        WHEN split_part(k.key, '/', 2) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        THEN split_part(k.key, '/', 2)::uuid
+      END AND (
+        j.status IN ('queued', 'processing')
+        OR jsonb_path_exists(
+          j.output_data, '$.** ? (@ == $key)', jsonb_build_object('key', k.key)
+        )
+      )
+    );
+$$;
+
+REVOKE ALL ON FUNCTION
+  mashup_worker.publish_stems, mashup_worker.publish_mashup, mashup_worker.owns_mashup,
+  mashup_worker.readable_stem, mashup_worker.named_keys, public.link_stems
+  FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION
+  mashup_worker.publish_stems, mashup_worker.publish_mashup, mashup_worker.owns_mashup,
+  mashup_worker.readable_stem, mashup_worker.named_keys, public.link_stems
+  TO mashup_worker;
+GRANT EXECUTE ON FUNCTION public.link_stems TO authenticated, service_role;
+
+CREATE INDEX IF NOT EXISTS stems_storage_key ON public.stems (storage_key);
+CREATE INDEX IF NOT EXISTS mashup_stems_storage_key ON public.mashup_stems (storage_key);
+CREATE INDEX IF NOT EXISTS mashup_stems_peaks_key ON public.mashup_stems (peaks_key);

@@ -1,0 +1,87 @@
+-- name: heartbeat
+-- Also the worker's report of progress, which never goes backwards within an attempt.
+UPDATE public.ai_jobs SET
+  heartbeat_at = clock_timestamp(),
+  lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s),
+  progress = greatest(progress, %(progress)s), stage = coalesce(%(stage)s, stage)
+WHERE id = %(id)s AND status = 'processing' AND attempt = %(attempt)s
+  AND worker_id = %(worker_id)s
+RETURNING cancel_requested_at IS NOT NULL AS cancel_requested;
+
+-- name: find
+SELECT * FROM public.ai_jobs WHERE id = %(id)s;
+
+-- name: insert
+INSERT INTO public.ai_jobs (user_id, job_type, input_data, idempotency_key, priority, retry_of)
+VALUES (%(user_id)s, %(job_type)s, %(input)s, %(idempotency_key)s, %(priority)s, %(retry_of)s)
+RETURNING *;
+
+-- name: request_cancel
+UPDATE public.ai_jobs SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+WHERE id = %(id)s AND status IN ('queued', 'processing')
+RETURNING *;
+
+-- name: next_waiting
+-- The promised order: priority, raised by a step for every `ageing_s` of waiting; then whoever has
+-- fewer jobs running and queued before this one; then age.
+WITH running AS (
+  SELECT user_id, count(*) AS jobs FROM public.ai_jobs
+  WHERE status = 'processing' AND user_id IS NOT NULL GROUP BY user_id
+), waiting AS (
+  SELECT id, user_id, job_type, attempt, created_at,
+    priority + floor(extract(epoch FROM clock_timestamp() - created_at) / %(ageing_s)s) AS level,
+    CASE WHEN user_id IS NULL THEN 0
+      ELSE row_number() OVER (PARTITION BY user_id ORDER BY priority DESC, created_at, id) - 1
+    END AS before
+  FROM public.ai_jobs
+  WHERE status = 'queued' AND run_at <= clock_timestamp() AND cancel_requested_at IS NULL
+    AND job_type = ANY(%(job_types)s)
+)
+SELECT waiting.id, waiting.attempt FROM waiting LEFT JOIN running USING (user_id)
+ORDER BY level DESC, before + coalesce(running.jobs, 0), created_at, id
+LIMIT %(limit)s;
+
+-- name: to_cancel
+SELECT id FROM public.ai_jobs WHERE status = 'queued' AND cancel_requested_at IS NOT NULL LIMIT 500;
+
+-- name: of_no_class
+SELECT id, job_type FROM public.ai_jobs
+WHERE status = 'queued' AND NOT job_type = ANY(%(job_types)s) LIMIT 500;
+
+-- name: expired
+SELECT id, attempt, worker_id FROM public.ai_jobs
+WHERE status = 'processing' AND lease_expires_at < clock_timestamp() LIMIT 500;
+
+-- name: next_due_s
+-- When the next job that waits for its time may run.
+SELECT extract(epoch FROM min(run_at) - clock_timestamp())::double precision AS seconds
+FROM public.ai_jobs WHERE status = 'queued' AND run_at > clock_timestamp();
+
+-- name: changed_since
+SELECT * FROM public.ai_jobs WHERE updated_at > %(since)s ORDER BY updated_at LIMIT %(limit)s;
+
+-- name: still_open
+SELECT * FROM public.ai_jobs
+WHERE status IN ('queued', 'processing') AND id > %(after)s ORDER BY id LIMIT %(limit)s;
+
+-- name: clock
+SELECT clock_timestamp() AS now;
+
+-- name: recent
+SELECT * FROM public.ai_jobs
+WHERE (%(status)s::text IS NULL OR status = %(status)s)
+  AND (%(job_type)s::text IS NULL OR job_type = %(job_type)s)
+  AND (%(user_id)s::uuid IS NULL OR user_id = %(user_id)s)
+ORDER BY created_at DESC, id LIMIT %(limit)s;
+
+-- name: counts
+SELECT status, count(*)::integer AS jobs FROM public.ai_jobs GROUP BY status;
+
+-- name: with_result
+-- Finished jobs that did the same work, newest first.
+SELECT * FROM public.ai_jobs
+WHERE result_digest = %(result_digest)s AND status = 'completed'
+ORDER BY completed_at DESC LIMIT 3;
+
+-- name: user_of_job
+SELECT user_id FROM public.ai_jobs WHERE id = %(id)s;

@@ -1,0 +1,14 @@
+-- name: publish_stems
+SELECT mashup_worker.publish_stems(%(job)s);
+
+-- name: publish_mashup
+SELECT mashup_worker.publish_mashup(%(job)s);
+
+-- name: owns_mashup
+SELECT mashup_worker.owns_mashup(%(mashup)s, %(user)s) AS owns;
+
+-- name: readable_stem
+SELECT * FROM mashup_worker.readable_stem(%(stem)s, %(user)s);
+
+-- name: named_keys
+SELECT * FROM mashup_worker.named_keys(%(keys)s) AS k (key);
