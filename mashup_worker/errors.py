@@ -17,6 +17,7 @@
     ├── JobTimeout              a job took longer than it may
     ├── LeaseLost               a job is no longer this worker's
     ├── QuotaExceeded           more than the user's tier allows
+    ├── InternalError           a fault of ours, or of what we stand on
     └── Canceled                somebody asked to stop
 
 Each class fixes three facts: `code`, the word that JSON and the job table carry; `retryable`,
@@ -166,6 +167,13 @@ class QuotaExceeded(MashupError):
     """The user's tier allows no more of these."""
 
     code = "quota_exceeded"
+
+
+class InternalError(MashupError):
+    """Something went wrong that nobody foresaw."""
+
+    code = "internal_error"
+    retryable = True
 
 
 class Canceled(MashupError):

@@ -6,7 +6,7 @@ and `AWS_ACCESS_KEY_ID` and its like, which boto3 reads itself); ours begin with
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  (pydantic reads annotations when it runs)
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
@@ -50,10 +50,10 @@ class StorageSettings(BaseSettings):
         env_prefix="MASHUP_", env_ignore_empty=True, frozen=True, extra="ignore"
     )
 
-    storage_url: str | None = Field(None, validation_alias=_plain("STORAGE_URL"))
-    s3_endpoint_url: str | None = Field(None, validation_alias=_plain("S3_ENDPOINT_URL"))
-    s3_bucket: str | None = Field(None, validation_alias=_plain("S3_BUCKET"))
-    s3_region: str = Field("us-east-1", validation_alias=_plain("S3_REGION"))
+    storage_url: str | None = Field(default=None, validation_alias=_plain("STORAGE_URL"))
+    s3_endpoint_url: str | None = Field(default=None, validation_alias=_plain("S3_ENDPOINT_URL"))
+    s3_bucket: str | None = Field(default=None, validation_alias=_plain("S3_BUCKET"))
+    s3_region: str = Field(default="us-east-1", validation_alias=_plain("S3_REGION"))
     public_base_url: str | None = None
     url_expiry_s: Seconds = 86_400.0
     input_prefixes: tuple[str, ...] = ("inputs/{user_id}/", "uploads/{user_id}/", "public/")
@@ -94,11 +94,12 @@ class ServiceSettings(StorageSettings):
             (`MASHUP_REUSE_RESULTS`).
         orphan_grace_s: how old an object that no row names is before it is removed
             (`MASHUP_ORPHAN_GRACE_S`).
+        model: the network that separates where a job names none (`MASHUP_MODEL`).
         scratch: folder for files of running jobs; the system's own when None (`MASHUP_SCRATCH`).
     """
 
-    database_url: SecretStr | None = Field(None, validation_alias=_plain("DATABASE_URL"))
-    redis_url: SecretStr | None = Field(None, validation_alias=_plain("REDIS_URL"))
+    database_url: SecretStr | None = Field(default=None, validation_alias=_plain("DATABASE_URL"))
+    redis_url: SecretStr | None = Field(default=None, validation_alias=_plain("REDIS_URL"))
     listen: Literal["auto", "on", "off"] = "auto"
     lease_s: Annotated[float, Field(ge=1, le=3_600)] = 60.0
     sweep_s: Annotated[float, Field(ge=0.1, le=600)] = 10.0
@@ -112,6 +113,7 @@ class ServiceSettings(StorageSettings):
     publish: Literal["all", "jobs"] = "all"
     reuse_results: bool = True
     orphan_grace_s: Seconds = 86_400.0
+    model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] = "htdemucs"
     scratch: Path | None = None
 
     @model_validator(mode="after")

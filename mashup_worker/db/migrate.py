@@ -61,11 +61,7 @@ def migrate(database_url: str) -> list[str]:
         ServiceUnavailable: the database can't be reached, or refuses a statement; what was applied
             before stays, and the migration that failed leaves nothing.
     """
-    applied = []
-    for migration in migrations():
-        if _apply(database_url, migration):
-            applied.append(migration.name)
-    return applied
+    return [one.name for one in migrations() if _apply(database_url, one)]
 
 
 def pending(connection: Connection) -> list[str]:

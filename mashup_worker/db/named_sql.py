@@ -19,9 +19,7 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 @cache
 def statements(file: str) -> Mapping[str, bytes]:
-    """The statements of `sql/<file>.sql` by name; as bytes, which is how psycopg takes plain SQL."""
+    """Statements of `sql/<file>.sql` by name; as bytes, which is how psycopg takes plain SQL."""
     text = files("mashup_worker.db").joinpath("sql", f"{file}.sql").read_text(encoding="utf-8")
     _, *parts = _NAME.split(text)
-    return {
-        name: body.strip().encode() for name, body in zip(parts[::2], parts[1::2], strict=True)
-    }
+    return {name: body.strip().encode() for name, body in zip(parts[::2], parts[1::2], strict=True)}

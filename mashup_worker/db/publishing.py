@@ -1,4 +1,4 @@
-"""What a finished job writes beside its own row, through SQL functions that operators may replace."""
+"""What a finished job writes beside its own row, through functions that operators may replace."""
 
 from __future__ import annotations
 

@@ -58,9 +58,7 @@ def faults(database: Database, *, publishing: bool = True) -> list[str]:
         missing = pending(connection)
         if missing:
             return [f"migration {name} is missing: run `mashup migrate`" for name in missing]
-        found = [
-            f"migration {name} was applied with another text" for name in edited(connection)
-        ]
+        found = [f"migration {name} was applied with another text" for name in edited(connection)]
     steps: dict[str, Callable[[Connection], None]] = {"the status of a job": _run_a_job}
     if publishing:
         steps |= {

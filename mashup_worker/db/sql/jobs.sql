@@ -37,7 +37,9 @@ WITH running AS (
   WHERE status = 'queued' AND run_at <= clock_timestamp() AND cancel_requested_at IS NULL
     AND job_type = ANY(%(job_types)s)
 )
-SELECT waiting.id, waiting.attempt FROM waiting LEFT JOIN running USING (user_id)
+SELECT waiting.id, waiting.attempt, waiting.job_type
+FROM waiting LEFT JOIN running USING (user_id)
+WHERE NOT waiting.id = ANY(%(rung)s)
 ORDER BY level DESC, before + coalesce(running.jobs, 0), created_at, id
 LIMIT %(limit)s;
 

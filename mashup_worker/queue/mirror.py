@@ -1,0 +1,213 @@
+"""The mirror: keeps Redis in step with Postgres, and Postgres free of jobs that nobody holds.
+
+Several mirrors may run. Every step is either a fenced change of one row, which only one of them
+wins, or a write to Redis that says what Postgres says, whoever writes it. A doorbell that two of
+them ring is answered twice and claimed once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import redis
+from rq import Worker
+
+from mashup_worker.db import jobs
+from mashup_worker.db.database import OUTAGES, reason_of
+from mashup_worker.errors import InvalidInput, LeaseLost
+from mashup_worker.queue.doorbell import queue_of, ring, rung
+from mashup_worker.queue.status import StatusMirror, StatusView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from rq import Queue
+
+    from mashup_worker.db.database import Connection, Database
+    from mashup_worker.service_settings import ServiceSettings
+
+logger = logging.getLogger(__name__)
+
+_SENTINEL = "ai_jobs:mirrored"
+"""A key that vanishes with everything else when Redis is flushed or starts empty."""
+
+_PAGE = 500
+_REMEMBERED = timedelta(days=1)
+_LATE_COMMITS = timedelta(seconds=30)
+"""A row's `updated_at` is older than its commit, by as long as its transaction lasted."""
+
+_SHORTEST_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Something to do now and then.
+
+    Attributes:
+        name: for the log.
+        every_s: how often.
+        run: does it; an exception is logged, and it is tried again the next time.
+    """
+
+    name: str
+    every_s: float
+    run: Callable[[], None]
+
+
+@dataclass
+class Mirror:
+    """One mirror.
+
+    Attributes:
+        database, redis: the two sides.
+        settings: lease, ageing, depth and classes.
+        chores: what else is to be done now and then.
+    """
+
+    database: Database
+    redis: redis.Redis
+    settings: ServiceSettings
+    chores: Sequence[Chore] = ()
+    _woken: threading.Event = field(default_factory=threading.Event)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _seen: datetime | None = None
+    _due_s: dict[str, float] = field(default_factory=dict)
+
+    def wake(self) -> None:
+        """Something may have changed."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End after the pass that is under way."""
+        self._stopped.set()
+        self._woken.set()
+
+    def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Pass after pass until stopped; an outage of either side is waited out.
+
+        Args:
+            on_ready: called after the first pass that went through.
+        """
+        ready = False
+        pause_s = 0.0
+        while not self._stopped.is_set():
+            try:
+                wait_s = self.pass_once()
+                pause_s = 0.0
+                if not ready:
+                    ready = True
+                    on_ready()
+            except (*OUTAGES, redis.RedisError) as error:
+                pause_s = min(2 * pause_s or 0.5, self.settings.sweep_s)
+                wait_s = pause_s
+                logger.warning("%s; again in %.1f s", reason_of(error), wait_s)
+                self._stopped.wait(wait_s)
+                continue
+            self._do_chores()
+            self._woken.wait(min(wait_s, self._next_chore_s()))
+            self._stopped.wait(_SHORTEST_PAUSE_S)  # many hints at once are one
+            self._woken.clear()
+
+    def pass_once(self) -> float:
+        """All steps once; the seconds until the next are needed at the latest.
+
+        Raises:
+            ServiceUnavailable, psycopg.OperationalError, redis.RedisError: one side is away.
+        """
+        with self.database.transaction() as connection:
+            self._reject_unknown(connection)
+            self._cancel_waiting(connection)
+            self._expire(connection)
+        self._reconcile()
+        for worker_class, job_types in self.settings.classes.items():
+            self._top_up(queue_of(worker_class, self.redis), job_types)
+        with self.database.transaction() as connection:
+            due_s = jobs.select(connection, "next_due_s")[0]["seconds"]
+        sweep_s = self.settings.sweep_s
+        return sweep_s if due_s is None else min(sweep_s, max(0.0, due_s))
+
+    def _reject_unknown(self, connection: Connection) -> None:
+        known = sorted(kind for types in self.settings.classes.values() for kind in types)
+        for row in jobs.select(connection, "of_no_class", job_types=known):
+            message = f"job_type {row['job_type']!r}: one of {', '.join(known)}"
+            jobs.move(connection, "reject", id=row["id"], code=InvalidInput.code, message=message)
+
+    def _cancel_waiting(self, connection: Connection) -> None:
+        for row in jobs.select(connection, "to_cancel"):
+            jobs.move(connection, "cancel_waiting", id=row["id"])
+
+    def _expire(self, connection: Connection) -> None:
+        for row in jobs.select(connection, "expired"):
+            message = f"worker {row['worker_id']} stopped answering in attempt {row['attempt']}"
+            moved = jobs.move(
+                connection, "expire", id=row["id"], code=LeaseLost.code, message=message
+            )
+            if moved is not None:
+                logger.warning("job %s: %s; now %s", moved.id, message, moved.status)
+
+    def _reconcile(self) -> None:
+        """Bring what changed, or after a flush all that is remembered, into Redis."""
+        status = StatusMirror(self.redis)
+        kept = self.redis.exists(_SENTINEL)
+        with self.database.transaction() as connection:
+            now: datetime = jobs.select(connection, "clock")[0]["now"]
+            since = self._seen if kept and self._seen else now - _REMEMBERED
+            if not kept or self._seen is None:
+                self._write_open(connection, status)
+            self._write_changed(connection, status, since - _LATE_COMMITS)
+        self.redis.set(_SENTINEL, now.isoformat())
+        self._seen = now
+
+    def _write_open(self, connection: Connection, status: StatusMirror) -> None:
+        after = "00000000-0000-0000-0000-000000000000"
+        while rows := jobs.select(connection, "still_open", after=after, limit=_PAGE):
+            for job in jobs.jobs_of(rows):
+                status.write(StatusView.of(job))
+            after = rows[-1]["id"]
+
+    def _write_changed(self, connection: Connection, status: StatusMirror, since: datetime) -> None:
+        while rows := jobs.select(connection, "changed_since", since=since, limit=_PAGE):
+            for job in jobs.jobs_of(rows):
+                status.write(StatusView.of(job))
+            since = rows[-1]["updated_at"]
+            if len(rows) < _PAGE:
+                return
+
+    def _top_up(self, queue: Queue, job_types: Sequence[str]) -> None:
+        """Ring for the next few jobs, so that workers never wait and order is decided late."""
+        waiting = rung(queue)
+        depth = max(self.settings.queue_depth, 2 * Worker.count(queue=queue))
+        if len(waiting) >= depth:
+            return
+        with self.database.transaction() as connection:
+            rows = jobs.select(
+                connection,
+                "next_waiting",
+                job_types=list(job_types),
+                ageing_s=self.settings.ageing_s,
+                rung=list(waiting),
+                limit=depth - len(waiting),
+            )
+        for row in rows:
+            ring(queue, row["id"], row["attempt"], row["job_type"])
+
+    def _do_chores(self) -> None:
+        now_s = time.monotonic()
+        for chore in self.chores:
+            if now_s < self._due_s.setdefault(chore.name, now_s + chore.every_s):
+                continue
+            self._due_s[chore.name] = now_s + chore.every_s
+            try:
+                chore.run()
+            except Exception:
+                logger.exception("%s", chore.name)
+
+    def _next_chore_s(self) -> float:
+        soonest_s = min(self._due_s.values(), default=float("inf"))
+        return max(0.0, soonest_s - time.monotonic())

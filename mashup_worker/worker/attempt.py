@@ -1,0 +1,256 @@
+"""One attempt at a job: from the claim to whatever its row says in the end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import redis
+
+from mashup_worker import __version__
+from mashup_worker.db import jobs
+from mashup_worker.db.database import OUTAGES
+from mashup_worker.db.publishing import owns_mashup
+from mashup_worker.errors import Canceled, InvalidInput, LeaseLost, MashupError
+from mashup_worker.queue.contracts import read_input
+from mashup_worker.queue.status import StatusMirror, StatusView
+from mashup_worker.storage.objects import file_sha256
+from mashup_worker.worker.lease import HandBackError, LeaseKeeper
+from mashup_worker.worker.objects import RESULTS, JobInputs, Uploads
+from mashup_worker.worker.progress import FETCH, UPLOAD, Progress
+from mashup_worker.worker.settle import Settlement
+from mashup_worker.worker.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mashup_worker.db.database import Database
+    from mashup_worker.queue.contracts import JobInput
+    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.storage.objects import Storage
+    from mashup_worker.worker.work import Handler, Models
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What attempts need, the same for all of a process.
+
+    Attributes:
+        settings: of the services.
+        database, redis, storage: the services.
+        models: networks that stay ready.
+        handlers: what does each type of job.
+        at: told of named points on the way: `claimed`, `working`, `uploaded`, `publishing`,
+            `published`. For tests that end the process there.
+    """
+
+    settings: ServiceSettings
+    database: Database
+    redis: redis.Redis
+    storage: Storage
+    models: Models
+    handlers: Mapping[str, Handler]
+    at: Callable[[str], None] = lambda _point: None
+
+
+@dataclass
+class Attempt:
+    """One attempt.
+
+    Attributes:
+        tools: what it needs.
+        job: as it was claimed.
+        warnings: what the output tells beside the result.
+        timings_s: seconds spent outside the handler.
+    """
+
+    tools: Tools
+    job: jobs.Job
+    warnings: tuple[str, ...] = ()
+    timings_s: dict[str, float] = field(default_factory=dict)
+    _keeper: LeaseKeeper = field(init=False)
+    _settlement: Settlement = field(init=False)
+
+    def __post_init__(self) -> None:
+        tools, job = self.tools, self.job
+        assert job.worker_id is not None, "a claimed job has a worker"  # noqa: S101
+        claim = jobs.Claim(job.id, job.attempt, job.worker_id)
+        handler = tools.handlers.get(job.job_type)
+        progress = Progress(handler.stages if handler else {})
+        self._settlement = Settlement(
+            tools.database, job, claim, tools.settings, lambda: self._keeper.lease_until_s, tools.at
+        )
+        self._keeper = LeaseKeeper(
+            tools.database,
+            StatusMirror(tools.redis),
+            claim,
+            progress,
+            tools.settings,
+            lambda reason: self._tell(self._settlement.end(reason)),
+        )
+
+    def run(self) -> Exception | None:
+        """Work, and settle the job whatever happens; what went wrong, if anything did."""
+        error: Exception | None = None
+        done: jobs.Job | None = None
+        try:
+            with self._keeper:
+                self.tools.at("claimed")
+                self._tell(self.job)
+                try:
+                    done = self._settlement.complete(*self._work())
+                except Exception as caught:
+                    error = caught
+                    done = self._settle(caught)
+        except LeaseLost as lost:
+            error = lost
+        self._log(done, error)
+        self._tell(done)
+        return error
+
+    def hand_back(self) -> None:
+        """Stop at the next report and give the job back. From any thread."""
+        self._keeper.abort(HandBackError("the worker stops"))
+
+    def _settle(self, error: Exception) -> jobs.Job | None:
+        # An outage that made the work fail may also be why the lease could not be kept.
+        if isinstance(error, OUTAGES) and not isinstance(error, MashupError):
+            logger.warning("job %s: %s", self.job.id, error)
+        return self._settlement.end(error)
+
+    def _work(self) -> tuple[dict[str, Any], str | None]:
+        """The output as JSON, and the digest of the work."""
+        tools, job = self.tools, self.job
+        request, self.warnings = read_input(job.job_type, job.input_data)
+        self._check_mashup(request)
+        handler = tools.handlers[job.job_type]
+        report = self._keeper.report
+        uploads = Uploads(tools.storage, f"{RESULTS}{job.id}/{job.attempt}/", report, tools.at)
+        with tempfile.TemporaryDirectory(
+            prefix="mashup-job-", dir=tools.settings.scratch, ignore_cleanup_errors=True
+        ) as name:
+            folder = Path(name)
+            inputs = JobInputs(
+                tools.storage, tools.database, tools.settings, job.user_id, folder, report
+            )
+            work = Work(request, folder, inputs, tools.models, self._working)
+            with self._timed(FETCH):
+                sources = handler.gather(work)
+            digest = self._digest(handler.settings(work), sources)
+            known = self._known(digest, uploads)
+            if known is not None:
+                return known, digest
+            product = handler.make(work, sources)
+            with self._timed(UPLOAD):
+                stored = uploads.store(product.files)
+            output = product.output(stored).model_dump(mode="json")
+        output["warnings"] = [*self.warnings, *output["warnings"]]
+        output["timings_s"] = {**self.timings_s, **output["timings_s"]}
+        return output, digest
+
+    def _working(self, stage: str, share: float) -> None:
+        self.tools.at("working")
+        self._keeper.report(stage, share)
+
+    def _check_mashup(self, request: JobInput) -> None:
+        mashup_id = getattr(request, "mashup_id", None)
+        if mashup_id is None or self.tools.settings.publish != "all":
+            return
+        with self.tools.database.transaction() as connection:
+            if not owns_mashup(connection, mashup_id, self.job.user_id):
+                raise InvalidInput(
+                    f"input_data.mashup_id {mashup_id}: this user has no such mashup"
+                )
+
+    def _digest(self, settings: Mapping[str, Any], sources: Mapping[str, Path]) -> str:
+        """What decides about the result: the same digest, the same result."""
+        parts = {
+            "version": __version__,
+            "job_type": self.job.job_type,
+            "settings": dict(settings),
+            "sources": {name: file_sha256(path) for name, path in sources.items()},
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _known(self, digest: str, uploads: Uploads) -> dict[str, Any] | None:
+        """The output of a job that did the same work, as this job's own."""
+        if not self.tools.settings.reuse_results:
+            return None
+        with self.tools.database.transaction() as connection:
+            rows = jobs.select(connection, "with_result", result_digest=digest)
+        for earlier in jobs.jobs_of(rows):
+            output = uploads.take_over(earlier.output_data)
+            if output is not None:
+                output["reused_job_id"] = str(earlier.id)
+                output["warnings"] = list(self.warnings)
+                output["timings_s"] = {**self.timings_s, "device": 0.0}
+                return output
+        return None
+
+    def _timed(self, stage: str) -> _Timed:
+        return _Timed(self.timings_s, stage)
+
+    def _tell(self, job: jobs.Job | None) -> None:
+        """Tell Redis at once; the mirror would a little later."""
+        if job is None:
+            return
+        try:
+            StatusMirror(self.tools.redis).write(StatusView.of(job))
+        except redis.RedisError as error:
+            logger.warning("job %s: Redis: %s", job.id, error)
+
+    def _log(self, done: jobs.Job | None, error: Exception | None) -> None:
+        job = self.job
+        took_s = time.monotonic() - self._started_s
+        status = done.status if done else "not ours any more"
+        if error is None or isinstance(error, Canceled | HandBackError | MashupError):
+            logger.info(
+                "job %s, attempt %d: %s after %.1f s%s",
+                job.id,
+                job.attempt,
+                status,
+                took_s,
+                f" ({error})" if error else "",
+            )
+        else:
+            logger.error("job %s, attempt %d: %s", job.id, job.attempt, status, exc_info=error)
+
+    _started_s: float = field(default_factory=time.monotonic)
+
+
+class _Timed:
+    """Adds the seconds of a `with` block to a table."""
+
+    def __init__(self, timings_s: dict[str, float], stage: str) -> None:
+        self._timings_s, self._stage = timings_s, stage
+
+    def __enter__(self) -> None:
+        self._start_s = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._timings_s[self._stage] = round(time.perf_counter() - self._start_s, 3)
+
+
+def claim(tools: Tools, job_id: object, worker_id: str) -> jobs.Job | None:
+    """Claim a job whose doorbell rang; None where it is not to be done now, or not by this worker.
+
+    Raises:
+        ServiceUnavailable, psycopg.OperationalError: Postgres is away.
+    """
+    with tools.database.transaction() as connection:
+        return jobs.move(
+            connection,
+            "claim",
+            id=job_id,
+            worker_id=worker_id,
+            lease_s=tools.settings.lease_s,
+            job_types=sorted(tools.handlers),
+        )

@@ -1,0 +1,236 @@
+"""Files of a job on their way into and out of the store."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from mashup_worker.db import jobs
+from mashup_worker.db.publishing import readable_stem
+from mashup_worker.errors import InvalidInput, StorageFailed
+from mashup_worker.storage.objects import file_sha256, media_type
+from mashup_worker.worker.progress import FETCH, UPLOAD
+from mashup_worker.worker.work import Stem, StoredFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from mashup_worker.db.database import Database
+    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.storage.objects import Storage
+    from mashup_worker.worker.work import OnProgress
+
+RESULTS = "jobs/"
+"""Where results lie: `jobs/<job>/<attempt>/<name>`."""
+
+_UPLOADS = 4
+_RESULT_KEY = re.compile(r"^jobs/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+
+
+@dataclass
+class JobInputs:
+    """Brings what a job names into a folder, where the job's user may read it. An `Inputs`.
+
+    Attributes:
+        storage: our own store.
+        database: says whose results and stems are whose.
+        settings: what may be read.
+        user_id: the job's user; a job without one may read all of our own store.
+        folder: where files are put.
+        on_progress: told of every file.
+    """
+
+    storage: Storage
+    database: Database
+    settings: ServiceSettings
+    user_id: UUID | None
+    folder: Path
+    on_progress: OnProgress
+    _fetched: int = field(default=0)
+
+    def fetch(self, address: str) -> Path:
+        """A file by URL, `s3://bucket/key`, or key.
+
+        Raises:
+            InvalidInput: there is no such file, or it is not this user's to read.
+            FetchRefused, FetchFailed, TooLarge, StorageFailed: as they say.
+        """
+        self.on_progress(FETCH, 0.0)
+        self._fetched += 1
+        suffix = _SUFFIX.search(urlsplit(address).path)
+        target = self.folder / f"input-{self._fetched}{suffix[0] if suffix else ''}"
+        own_key = self.storage.key_of(address)
+        if own_key is None and "://" in address:
+            self._fetch_elsewhere(address, target)
+        else:
+            key = address if own_key is None else own_key
+            self._check_readable(key)
+            self.storage.get(key, target, max_bytes=self.settings.max_fetch_bytes)
+        self.on_progress(FETCH, 1.0)
+        return target
+
+    def fetch_stem(self, stem_id: UUID) -> Stem:
+        """A stem of the registry.
+
+        Raises:
+            InvalidInput: there is no such stem, or it is not this user's to read.
+        """
+        with self.database.transaction() as connection:
+            found = readable_stem(connection, stem_id, self.user_id)
+        if found is None:
+            raise InvalidInput(f"stem_id {stem_id}: there is no such stem that this user may read")
+        self._fetched += 1
+        suffix = _SUFFIX.search(found.key)
+        target = self.folder / f"input-{self._fetched}{suffix[0] if suffix else ''}"
+        self.storage.get(found.key, target, max_bytes=self.settings.max_fetch_bytes)
+        return Stem(target, found.kind, found.song)
+
+    def _fetch_elsewhere(self, address: str, target: Path) -> None:
+        parts = urlsplit(address)
+        if parts.scheme == "s3":
+            if parts.netloc not in self.settings.input_buckets:
+                raise InvalidInput(f"bucket {parts.netloc!r}: jobs may not read it")
+            from mashup_worker.storage.s3 import S3Storage
+
+            key = parts.path.lstrip("/")
+            self._check_readable(key)
+            other = self.settings.model_copy(update={"s3_bucket": parts.netloc})
+            S3Storage(other).get(key, target, max_bytes=self.settings.max_fetch_bytes)
+        elif parts.scheme in ("http", "https"):
+            from mashup_worker.storage.fetch import fetch
+
+            fetch(
+                address,
+                target,
+                max_bytes=self.settings.max_fetch_bytes,
+                timeout_s=self.settings.fetch_timeout_s,
+                allow_private=self.settings.fetch_private,
+            )
+        else:
+            raise InvalidInput(f"audio {parts.scheme}://…: give an https URL, s3://, or a key")
+
+    def _check_readable(self, key: str) -> None:
+        """Whether the job's user may read a key.
+
+        Raises:
+            InvalidInput: no; in the same words as for a key that does not exist.
+        """
+        if self.user_id is None:
+            return
+        prefixes = [one.format(user_id=self.user_id) for one in self.settings.input_prefixes]
+        if key.startswith(tuple(prefixes)):
+            return
+        result = _RESULT_KEY.match(key)
+        if result:
+            with self.database.transaction() as connection:
+                job = jobs.find(connection, UUID(result[1]))
+            if job is not None and job.user_id == self.user_id:
+                return
+        raise InvalidInput(f"no object {key} that this user may read")
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """Writes the results of one attempt under a key of their own.
+
+    Attributes:
+        storage: where to.
+        prefix: the attempt's, with a slash at its end.
+        on_progress: told of every file.
+        at: told of the point `uploaded` after every file.
+    """
+
+    storage: Storage
+    prefix: str
+    on_progress: OnProgress
+    at: Callable[[str], None] = lambda _point: None
+
+    def store(self, files: Mapping[str, Path]) -> dict[str, StoredFile]:
+        """Write files, several at once, and make sure that each is there.
+
+        Raises:
+            StorageFailed: one is not.
+        """
+        self.on_progress(UPLOAD, 0.0)
+        stored: dict[str, StoredFile] = {}
+        with ThreadPoolExecutor(_UPLOADS) as pool:
+            pending = {name: pool.submit(self._put, name, path) for name, path in files.items()}
+            try:
+                for name, one in pending.items():
+                    stored[name] = one.result()
+                    self.at("uploaded")
+                    self.on_progress(UPLOAD, len(stored) / len(files))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return stored
+
+    def take_over(self, document: dict[str, Any]) -> dict[str, Any] | None:
+        """Copy the objects that another job's output names, and name the copies.
+
+        Returns:
+            The output with keys and links of its own, or None where an object is gone.
+        """
+        self.on_progress(UPLOAD, 0.0)
+        old_keys = sorted(_keys_in(document))
+        stored: dict[str, StoredFile] = {}
+        for key in old_keys:
+            if self.storage.head(key) is None:
+                return None
+            target = self.prefix + key.rpartition("/")[2]
+            self.storage.copy(key, target)
+            stored[key] = self._seen(target, None, None)
+            self.on_progress(UPLOAD, len(stored) / len(old_keys))
+        renamed: dict[str, Any] = _renamed(document, stored)
+        return renamed
+
+    def _put(self, name: str, path: Path) -> StoredFile:
+        key, sha256 = self.prefix + name, file_sha256(path)
+        self.storage.put(key, path, content_type=media_type(path), sha256=sha256)
+        return self._seen(key, path.stat().st_size, sha256)
+
+    def _seen(self, key: str, size: int | None, sha256: str | None) -> StoredFile:
+        there = self.storage.head(key)
+        if there is None:
+            raise StorageFailed(f"{key} was written, but is not there")
+        if size not in (None, there.bytes) or sha256 not in (None, there.sha256):
+            raise StorageFailed(f"{key} was written, but differs from what was sent")
+        link = self.storage.link(key)
+        return StoredFile(key, link.url, link.expires_at, there.bytes, there.sha256 or "")
+
+
+def _keys_in(document: Any) -> set[str]:
+    """All keys of objects that an output names."""
+    if isinstance(document, dict):
+        own = {document[name] for name in ("key", "peaks_key") if _is_result(document.get(name))}
+        return own.union(*(_keys_in(value) for value in document.values()))
+    if isinstance(document, list):
+        return set().union(*(_keys_in(value) for value in document))
+    return set()
+
+
+def _renamed(document: Any, stored: Mapping[str, StoredFile]) -> Any:
+    if isinstance(document, list):
+        return [_renamed(value, stored) for value in document]
+    if not isinstance(document, dict):
+        return document
+    new = {name: _renamed(value, stored) for name, value in document.items()}
+    if _is_result(document.get("key")):
+        file = stored[document["key"]]
+        expires_at = file.url_expires_at and file.url_expires_at.isoformat()
+        new |= {"key": file.key, "url": file.url, "url_expires_at": expires_at}
+    if _is_result(document.get("peaks_key")):
+        file = stored[document["peaks_key"]]
+        new |= {"peaks_key": file.key, "peaks_url": file.url}
+    return new
+
+
+def _is_result(value: object) -> bool:
+    """Whether a value is the key of a result; an analysis has a `key` too, such as `A minor`."""
+    return isinstance(value, str) and value.startswith(RESULTS)

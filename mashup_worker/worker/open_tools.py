@@ -1,0 +1,81 @@
+"""From settings to the tools of a process, each service checked once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import redis
+
+from mashup_worker.db.database import Database
+from mashup_worker.db.schema_check import faults
+from mashup_worker.errors import InvalidInput, ServiceUnavailable
+from mashup_worker.queue.redis_client import connect, place
+from mashup_worker.storage.open import open_storage
+from mashup_worker.worker.attempt import Tools
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.worker.work import Handler, Models
+
+
+def open_database(settings: ServiceSettings) -> Database:
+    """The database of the settings; not yet connected.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    if settings.database_url is None:
+        raise InvalidInput("DATABASE_URL is not set")
+    return Database(settings.database_url.get_secret_value())
+
+
+def open_redis(settings: ServiceSettings) -> redis.Redis:
+    """The Redis of the settings; not yet connected.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    if settings.redis_url is None:
+        raise InvalidInput("REDIS_URL is not set")
+    return connect(settings.redis_url.get_secret_value())
+
+
+def check_schema(database: Database, settings: ServiceSettings) -> None:
+    """Make sure that jobs can be run and published before any is claimed.
+
+    Raises:
+        ServiceUnavailable: they can't; the message says why.
+    """
+    found = faults(database, publishing=settings.publish == "all")
+    if found:
+        raise ServiceUnavailable("; ".join(found))
+
+
+def check_redis(client: redis.Redis, settings: ServiceSettings) -> None:
+    """Make sure that Redis answers.
+
+    Raises:
+        ServiceUnavailable: it does not.
+    """
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+        raise ServiceUnavailable(f"Redis at {place(url)}: {error}") from error
+
+
+def open_tools(settings: ServiceSettings, models: Models, handlers: Mapping[str, Handler]) -> Tools:
+    """The tools of a worker, after a look at each service.
+
+    Raises:
+        InvalidInput: a setting is missing.
+        ServiceUnavailable, StorageFailed: a service can't be used.
+    """
+    database, client = open_database(settings), open_redis(settings)
+    storage = open_storage(settings)
+    check_schema(database, settings)
+    check_redis(client, settings)
+    storage.check()
+    return Tools(settings, database, client, storage, models, handlers)

@@ -1,0 +1,140 @@
+"""How an attempt ends in Postgres, also where the answer to a COMMIT never arrives."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from mashup_worker.db import jobs
+from mashup_worker.db.database import OUTAGES, reason_of
+from mashup_worker.db.publishing import publish
+from mashup_worker.errors import Canceled, InternalError, LeaseLost, MashupError
+from mashup_worker.worker.lease import HandBackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mashup_worker.db.database import Connection, Database
+    from mashup_worker.service_settings import ServiceSettings
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Ends one attempt.
+
+    Attributes:
+        database: where the job is.
+        job: as it was claimed.
+        claim: whose attempt it is.
+        settings: pauses between attempts, and whether other tables are written.
+        until_s: when the lease ends, on the monotonic clock; later nothing is tried again.
+        at: told of named points on the way, for tests of what happens when it ends there.
+    """
+
+    database: Database
+    job: jobs.Job
+    claim: jobs.Claim
+    settings: ServiceSettings
+    until_s: Callable[[], float]
+    at: Callable[[str], None] = lambda _point: None
+
+    def complete(self, output: dict[str, Any], result_digest: str | None) -> jobs.Job:
+        """Publish: the row, and whatever else the job promises, in one transaction.
+
+        Raises:
+            Canceled: somebody asked for that first.
+            LeaseLost: the job is no longer ours.
+        """
+
+        def change(connection: Connection) -> jobs.Job | None:
+            done = jobs.move(
+                connection,
+                "complete",
+                **self.claim.fence,
+                output=Jsonb(output),
+                result_digest=result_digest,
+            )
+            if done is not None and self.settings.publish == "all":
+                publish(connection, done.job_type, done.id)
+            self.at("publishing")
+            return done
+
+        done = self._committed(change)
+        self.at("published")
+        if done is not None and done.status == "completed":
+            return done
+        now = self._read()
+        if now is not None and self.claim.holds(now) and now.cancel_requested_at is not None:
+            raise Canceled
+        raise LeaseLost
+
+    def end(self, error: Exception) -> jobs.Job | None:
+        """End the attempt by what went wrong; None where the job was no longer ours.
+
+        Raises:
+            LeaseLost: the database could not be reached before the lease ended.
+        """
+        if isinstance(error, LeaseLost):
+            return None
+        if isinstance(error, HandBackError):
+            return self._move("hand_back")
+        if isinstance(error, Canceled):
+            return self._move("stop")
+        known = error if isinstance(error, MashupError) else _unforeseen(error)
+        told = {"code": known.code, "message": known.message}
+        if known.retryable:
+            again = self._move("retry", **told, delay_s=self._delay_s())
+            if again is not None:
+                return again
+        return self._move("fail", **told)
+
+    def _delay_s(self) -> float:
+        doubled = self.settings.retry_base_s * 2.0 ** min(self.job.failures, 20)
+        return min(self.settings.retry_most_s, doubled)
+
+    def _move(self, kind: jobs.Move, **parameters: Any) -> jobs.Job | None:
+        return self._committed(
+            lambda connection: jobs.move(connection, kind, **self.claim.fence, **parameters)
+        )
+
+    def _committed(self, change: Callable[[Connection], jobs.Job | None]) -> jobs.Job | None:
+        """Make a change, through outages; the job afterwards, None where it was not ours."""
+        while True:
+            try:
+                with self.database.transaction() as connection:
+                    return change(connection)
+            except OUTAGES as error:
+                logger.warning("job %s: %s", self.job.id, reason_of(error))
+            # Whether a COMMIT arrived that nobody acknowledged, only the row can tell. Asking the
+            # fence instead would take our own success for somebody else's.
+            now = self._read()
+            if now is None or not self.claim.holds(now):
+                return None
+            if now.status != "processing":
+                return now
+
+    def _read(self) -> jobs.Job | None:
+        while True:
+            try:
+                with self.database.transaction() as connection:
+                    return jobs.find(connection, self.job.id)
+            except OUTAGES as error:
+                if time.monotonic() > self.until_s():
+                    raise LeaseLost from error
+                time.sleep(_PAUSE_S)
+
+
+def _unforeseen(error: Exception) -> MashupError:
+    from mashup_worker.errors import OutOfMemory
+
+    if isinstance(error, MemoryError):
+        return OutOfMemory()
+    return InternalError(f"{type(error).__name__}: {reason_of(error)}")
