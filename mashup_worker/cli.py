@@ -11,14 +11,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from mashup_worker import __version__
-from mashup_worker.commands import models
+from mashup_worker.commands import jobs, models
 from mashup_worker.commands.analyze import analyze
 from mashup_worker.commands.check import check
 from mashup_worker.commands.doctor import doctor
+from mashup_worker.commands.enqueue import enqueue
 from mashup_worker.commands.master import master
 from mashup_worker.commands.match import match
+from mashup_worker.commands.migrate import migrate
+from mashup_worker.commands.mirror import mirror
 from mashup_worker.commands.mix import mix
+from mashup_worker.commands.schema import schema
 from mashup_worker.commands.separate import separate
+from mashup_worker.commands.sweep import sweep
+from mashup_worker.commands.worker import worker
 from mashup_worker.errors import EXIT_FAILED, MashupError
 
 app = typer.Typer(
@@ -36,6 +42,13 @@ app.command()(master)
 app.command()(check)
 app.add_typer(models.app, name="models")
 app.command()(doctor)
+app.command()(migrate)
+app.command()(worker)
+app.command()(mirror)
+app.command()(enqueue)
+app.add_typer(jobs.app, name="jobs")
+app.command()(schema)
+app.command()(sweep)
 
 
 def _print_version(asked: bool) -> None:

@@ -1,0 +1,24 @@
+"""`mashup schema`: the contracts of jobs."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from mashup_worker.errors import InvalidInput
+
+
+def schema(
+    job_type: Annotated[
+        str | None, typer.Argument(help="One type of job; all of them when none.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of every job's input_data and output_data."""
+    from mashup_worker.queue.contracts import schemas
+
+    found = schemas()
+    if job_type is not None and job_type not in found:
+        raise InvalidInput(f"job type {job_type!r}: one of {', '.join(found)}")
+    typer.echo(json.dumps(found if job_type is None else found[job_type], indent=2))

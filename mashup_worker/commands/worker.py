@@ -1,0 +1,66 @@
+"""`mashup worker`: lanes that do the jobs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mashup_worker.errors import InvalidInput
+
+
+def worker(
+    device: Annotated[
+        str,
+        typer.Option(
+            help="auto, cpu, cuda or cuda:N; several with commas share the lanes among them."
+        ),
+    ] = "auto",
+    lanes: Annotated[
+        int, typer.Option(min=1, max=64, help="How many processes, each with its own models.")
+    ] = 1,
+    worker_class: Annotated[
+        str | None,
+        typer.Option(
+            "--class", help="Which class of jobs to do, where MASHUP_CLASSES has several."
+        ),
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="Arithmetic of the networks: auto, fp32, tf32, bf16 or fp16.")
+    ] = "auto",
+    stop_with_parent: Annotated[
+        bool, typer.Option(hidden=True, help="Stop when standard input ends.")
+    ] = False,
+) -> None:
+    """Do jobs of the queue until told to stop; a lane that dies is started again.
+
+    Prints a line that begins with "ready" once all lanes listen. SIGTERM or Ctrl-C lets running
+    jobs finish, within MASHUP_STOP_GRACE_S; a second one hands them back at once.
+    """
+    from mashup_worker.logs import log_to_stderr
+    from mashup_worker.service_settings import load_service_settings
+    from mashup_worker.worker.orphaned import stop_with_parent as follow_parent
+    from mashup_worker.worker.supervisor import READY, Supervisor
+
+    log_to_stderr()
+    classes = load_service_settings().classes
+    chosen = worker_class or next(iter(classes))
+    if chosen not in classes or (worker_class is None and len(classes) > 1):
+        raise InvalidInput(f"--class: name one of {', '.join(classes)}")
+    devices = [one.strip() for one in device.split(",") if one.strip()] or ["auto"]
+    if stop_with_parent:
+        follow_parent()
+
+    def lane(number: int) -> list[str]:
+        place = devices[number % len(devices)]
+        return [
+            *(sys.executable, "-m", "mashup_worker.worker"),
+            *("--class", chosen, "--device", place, "--precision", precision),
+        ]
+
+    def ready() -> None:
+        typer.echo(f"{READY}: {lanes} lane{'s' * (lanes > 1)} of class {chosen}")
+        sys.stdout.flush()
+
+    Supervisor([lane(number) for number in range(lanes)], ready).run()
