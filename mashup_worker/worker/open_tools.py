@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import redis
 
@@ -10,11 +13,12 @@ from mashup_worker.db.database import Database
 from mashup_worker.db.schema_check import faults
 from mashup_worker.errors import InvalidInput, ServiceUnavailable
 from mashup_worker.queue.redis_client import connect, place
+from mashup_worker.storage.objects import check_store
 from mashup_worker.storage.open import open_storage
 from mashup_worker.worker.attempt import Tools
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mashup_worker.service_settings import ServiceSettings
     from mashup_worker.worker.work import Handler, Models
@@ -66,7 +70,12 @@ def check_redis(client: redis.Redis, settings: ServiceSettings) -> None:
         raise ServiceUnavailable(f"Redis at {place(url)}: {error}") from error
 
 
-def open_tools(settings: ServiceSettings, models: Models, handlers: Mapping[str, Handler]) -> Tools:
+def open_tools(
+    settings: ServiceSettings,
+    models: Models,
+    handlers: Mapping[str, Handler],
+    at: Callable[[str], None] = lambda _point: None,
+) -> Tools:
     """The tools of a worker, after a look at each service.
 
     Raises:
@@ -77,5 +86,6 @@ def open_tools(settings: ServiceSettings, models: Models, handlers: Mapping[str,
     storage = open_storage(settings)
     check_schema(database, settings)
     check_redis(client, settings)
-    storage.check()
-    return Tools(settings, database, client, storage, models, handlers)
+    with tempfile.TemporaryDirectory(dir=settings.scratch) as folder:
+        check_store(storage, Path(folder) / "probe", uuid4().hex)
+    return Tools(settings, database, client, storage, models, handlers, at)

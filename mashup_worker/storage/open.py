@@ -1,0 +1,31 @@
+"""From settings to a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from mashup_worker.service_settings import StorageSettings
+    from mashup_worker.storage.objects import Storage
+
+
+def open_storage(settings: StorageSettings) -> Storage:
+    """The store of the settings; not yet tried.
+
+    Raises:
+        InvalidInput: they name none.
+    """
+    if settings.storage_url is not None:
+        from mashup_worker.storage.folder import FolderStorage
+
+        folder = Path(unquote(urlsplit(settings.storage_url).path))
+        return FolderStorage(folder, settings.public_base_url)
+    if settings.s3_bucket is None:
+        raise InvalidInput("no store: set S3_BUCKET, or STORAGE_URL=file:///…")
+    from mashup_worker.storage.s3 import S3Storage
+
+    return S3Storage(settings)

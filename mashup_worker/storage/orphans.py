@@ -1,0 +1,69 @@
+"""Objects that nobody names any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from mashup_worker.storage.objects import Storage
+
+_PAGE = 500
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep did.
+
+    Attributes:
+        removed: keys that were removed, or would be.
+        kept: how many were named, or too young.
+        bytes_removed: what the removed ones held.
+    """
+
+    removed: tuple[str, ...]
+    kept: int
+    bytes_removed: int
+
+
+def sweep(
+    storage: Storage,
+    prefix: str,
+    is_named: Callable[[Sequence[str]], set[str]],
+    *,
+    older_than_s: float,
+    now: datetime,
+    dry_run: bool,
+) -> SweepResult:
+    """Remove objects that are older than a grace and that nobody names.
+
+    Args:
+        storage: the store.
+        prefix: beginning of the keys that are looked at.
+        is_named: those of the given keys that are still needed.
+        older_than_s: the grace; an object may be written before it is named.
+        now: the time.
+        dry_run: remove nothing.
+
+    Raises:
+        StorageFailed: the store can't be used.
+    """
+    oldest = now - timedelta(seconds=older_than_s)
+    removed: list[str] = []
+    kept = size = 0
+    objects = storage.list(prefix)
+    while page := list(islice(objects, _PAGE)):
+        old = {one.key: one for one in page if one.modified_at < oldest}
+        named = is_named(list(old)) if old else set()
+        gone = [key for key in old if key not in named]
+        if not dry_run:
+            storage.delete(gone)
+        removed += gone
+        size += sum(old[key].bytes for key in gone)
+        kept += len(page) - len(gone)
+    return SweepResult(tuple(removed), kept, size)
