@@ -43,6 +43,7 @@ class StorageSettings(BaseSettings):
         fetch_private: whether inputs may be fetched over plain http and from private addresses, for
             development (`MASHUP_FETCH_PRIVATE`).
         max_fetch_bytes: largest input taken (`MASHUP_MAX_FETCH_BYTES`).
+        max_duration_s: longest sound taken (`MASHUP_MAX_DURATION_S`).
         fetch_timeout_s: longest that fetching an input may take (`MASHUP_FETCH_TIMEOUT_S`).
     """
 
@@ -60,6 +61,7 @@ class StorageSettings(BaseSettings):
     input_buckets: tuple[str, ...] = ()
     fetch_private: bool = False
     max_fetch_bytes: Annotated[int, Field(gt=0)] = 50_000_000
+    max_duration_s: Seconds = 600.0
     fetch_timeout_s: Seconds = 60.0
 
     @model_validator(mode="after")

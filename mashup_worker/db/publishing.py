@@ -24,11 +24,13 @@ class RegisteredStem:
         key: its object.
         kind: vocals, drums, ...
         song: what tells its song from others.
+        analysis: of that song, as `separate` told it, where it is known.
     """
 
     key: str
     kind: str
     song: str
+    analysis: dict[str, Any] | None
 
 
 def publish(connection: Connection, job_type: str, job_id: UUID) -> None:
@@ -50,7 +52,8 @@ def readable_stem(
     rows = _all(connection, "readable_stem", stem=stem_id, user=user_id)
     if not rows:
         return None
-    return RegisteredStem(rows[0]["storage_key"], rows[0]["kind"], rows[0]["song"])
+    row = rows[0]
+    return RegisteredStem(row["storage_key"], row["kind"], row["song"], row["analysis"])
 
 
 def named_keys(connection: Connection, keys: Sequence[str]) -> set[str]:

@@ -48,11 +48,14 @@ class SongFiles:
         name: what it is called.
         stems: its stems' files by kind; empty for a whole song.
         whole: its file, for a whole song.
+        analysis: of the song, where it is known: a voice alone may hold no beat, though its song
+            has one.
     """
 
     name: str
     stems: Mapping[str, Path]
     whole: Path | None = None
+    analysis: Analysis | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -82,6 +85,7 @@ class SongLoader:
         separator: makes the model that separates whole songs, when the first of them comes; None
             leaves them whole, as a part of the kind `mix`.
         rate_hz: sample rate that all are brought to.
+        limits: what each file may measure.
         device: where analyses are computed.
         on_progress: called with the stage and its share done.
     """
@@ -89,6 +93,7 @@ class SongLoader:
     cache: SongCache
     separator: Callable[[], Separator] | None
     rate_hz: int = 44_100
+    limits: DecodeLimits = LIMITS
     device: str = "cpu"
     on_progress: OnProgress = lambda _stage, _share: None
 
@@ -102,7 +107,7 @@ class SongLoader:
         songs, notes = [], []
         for one in files:
             stems = self._stems(one)
-            song, silent = self._song(one.name, stems)
+            song, silent = self._song(one.name, stems, one.analysis)
             songs.append(song)
             notes += [f"{one.name}/{kind} is silent: left out" for kind in silent]
             if song.analysis.tempo_confidence < _SURE:
@@ -110,7 +115,9 @@ class SongLoader:
                 notes.append(f"{one.name}: its beat at {song.grid.tempo_bpm:.2f} BPM is {sure}")
         return LoadedSongs(tuple(songs), tuple(notes))
 
-    def _song(self, name: str, stems: Mapping[str, Path]) -> tuple[MixSong, list[str]]:
+    def _song(
+        self, name: str, stems: Mapping[str, Path], known: Analysis | None
+    ) -> tuple[MixSong, list[str]]:
         parts: dict[str, Part] = {}
         with ThreadPoolExecutor(_READERS) as pool:
             for part in pool.map(self._part, stems, stems.values()):
@@ -120,12 +127,12 @@ class SongLoader:
         heard = {kind: part for kind, part in parts.items() if kind not in silent}
         if not heard:
             raise InvalidInput(f"{name}: {' and '.join(parts)} {_is(parts)} silent")
-        analysis = self._analysis(name, heard)
+        analysis = known or self._analysis(name, heard)
         grid = exact(grid_of(analysis, name), heard)
         return MixSong(name, analysis, grid, heard), silent
 
     def _part(self, kind: str, path: Path) -> Part:
-        audio = stereo_at(decode(path, LIMITS), self.rate_hz)
+        audio = stereo_at(decode(path, self.limits), self.rate_hz)
         return Part(kind, path, file_digest(path), audio, Levels.of(audio))
 
     def _analysis(self, name: str, parts: Mapping[str, Part]) -> Analysis:
@@ -150,7 +157,7 @@ class SongLoader:
         digest = file_digest(song)
         paths = self.cache.stem_paths(digest, separator.name, tuple(separator.stems))
         if not all(path.is_file() for path in paths.values()):
-            request = SeparateRequest(song, paths, EncodeOptions("flac", 24), LIMITS)
+            request = SeparateRequest(song, paths, EncodeOptions("flac", 24), self.limits)
             separate_file(
                 separator,
                 request,

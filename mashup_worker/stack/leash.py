@@ -107,9 +107,7 @@ def _start(program: list[str], user: str | None) -> subprocess.Popen[bytes]:
     )
 
 
-def _stop(
-    child: subprocess.Popen[bytes], wishes: Wishes, stop_signal: int, grace_s: float
-) -> None:
+def _stop(child: subprocess.Popen[bytes], wishes: Wishes, stop_signal: int, grace_s: float) -> None:
     deadline = time.monotonic() + grace_s
     child.send_signal(stop_signal)
     while child.poll() is None:

@@ -35,6 +35,7 @@ class Server:
         program: Program,
         probe: Callable[[Child], object],
         prepare: Callable[[], object] = lambda: None,
+        cleanup: Callable[[], object] = lambda: None,
     ) -> None:
         """Describe it; nothing is started.
 
@@ -42,11 +43,13 @@ class Server:
             program: what to run.
             probe: raises NotYet while it does not answer as it should.
             prepare: runs before each start.
+            cleanup: runs before each start and after each end that was asked for.
         """
         self.name = program.name
         self._program = program
         self._probe = probe
         self._prepare = prepare
+        self._cleanup = cleanup
         self._child: Child | None = None
         self._lock = threading.RLock()
         self._stopped = threading.Event()
@@ -75,6 +78,7 @@ class Server:
         with self._lock:
             if not self.is_running():
                 self._stopped.clear()
+                self._cleanup()
                 self._prepare()
                 self._child = Child(self._program)
         try:
@@ -115,9 +119,11 @@ class Server:
         with self._lock:
             if self._child is not None:
                 self._child.stop()
+                self._cleanup()
 
     def kill(self) -> None:
         """Kill it, as a crash would, and wait until it has ended."""
         with self._lock:
             if self._child is not None:
                 self._child.kill()
+                self._cleanup()

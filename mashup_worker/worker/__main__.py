@@ -39,7 +39,9 @@ def _run(worker_class: str, device: str, precision: str) -> int:
     log_to_stderr()
     settings = load_service_settings()
     wanted = settings.classes[worker_class]
-    chosen = {kind: one for kind, one in handlers().items() if kind in wanted}
+    chosen = {
+        kind: one for kind, one in handlers(settings.max_duration_s).items() if kind in wanted
+    }
     models = ModelShelf(device, precision, settings.model, load_settings())
     lane = Lane(open_tools(settings, models, chosen), worker_class)
     if {"separate", "mashup"} & set(wanted):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mashup_worker.queue.contracts import JobInput
     from mashup_worker.service_settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
-    from mashup_worker.worker.work import Handler, Models
+    from mashup_worker.worker.work import Handler, Models, Sources
 
 logger = logging.getLogger(__name__)
 
@@ -170,13 +170,14 @@ class Attempt:
                     f"input_data.mashup_id {mashup_id}: this user has no such mashup"
                 )
 
-    def _digest(self, settings: Mapping[str, Any], sources: Mapping[str, Path]) -> str:
+    def _digest(self, settings: Mapping[str, Any], sources: Sources) -> str:
         """What decides about the result: the same digest, the same result."""
         parts = {
             "version": __version__,
             "job_type": self.job.job_type,
             "settings": dict(settings),
-            "sources": {name: file_sha256(path) for name, path in sources.items()},
+            "sources": {name: file_sha256(path) for name, path in sources.paths.items()},
+            "facts": dict(sources.facts),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -89,7 +89,19 @@ class JobInputs:
         suffix = _SUFFIX.search(found.key)
         target = self.folder / f"input-{self._fetched}{suffix[0] if suffix else ''}"
         self.storage.get(found.key, target, max_bytes=self.settings.max_fetch_bytes)
-        return Stem(target, found.kind, found.song)
+        return Stem(target, found.kind, found.song, found.analysis)
+
+    def known_analysis(self, address: str) -> Mapping[str, Any] | None:
+        """What a `separate` job found out of the song whose stem this is, if it is one."""
+        result = _RESULT_KEY.match(self.storage.key_of(address) or address)
+        if not result:
+            return None
+        with self.database.transaction() as connection:
+            job = jobs.find(connection, UUID(result[1]))
+        if job is None or job.job_type != "separate" or job.output_data is None:
+            return None
+        analysis: Mapping[str, Any] | None = job.output_data.get("analysis")
+        return analysis
 
     def _fetch_elsewhere(self, address: str, target: Path) -> None:
         parts = urlsplit(address)

@@ -6,7 +6,7 @@ files, makes files in a folder of its own, and says how the output reads once th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -31,11 +31,13 @@ class Stem:
         path: its file.
         kind: vocals, drums, ...
         song: what tells its song from others.
+        analysis: of that song, where it is known.
     """
 
     path: Path
     kind: str
     song: str
+    analysis: Mapping[str, Any] | None
 
 
 class Inputs(Protocol):
@@ -56,6 +58,10 @@ class Inputs(Protocol):
         Raises:
             InvalidInput: there is no such stem, or it is not this user's to read.
         """
+        ...
+
+    def known_analysis(self, address: str) -> Mapping[str, Any] | None:
+        """What a `separate` job found out of the song whose stem this is, if it is one."""
         ...
 
 
@@ -94,6 +100,19 @@ class Work:
     inputs: Inputs
     models: Models
     on_progress: OnProgress
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a job is made from.
+
+    Attributes:
+        paths: fetched files, by what the job's input calls them, such as `input_data.audio`.
+        facts: what else was found out on the way and decides about the result, as JSON.
+    """
+
+    paths: Mapping[str, Path]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -139,15 +158,15 @@ class Handler(Protocol):
         """
         ...
 
-    def gather(self, work: Work) -> Mapping[str, Path]:
-        """Bring the input files, by names of the handler's own."""
+    def gather(self, work: Work) -> Sources:
+        """Bring the input files."""
         ...
 
     def settings(self, work: Work) -> Mapping[str, Any]:
         """All that decides about the result beside the input files, as JSON."""
         ...
 
-    def make(self, work: Work, sources: Mapping[str, Path]) -> Product:
+    def make(self, work: Work, sources: Sources) -> Product:
         """Do the work.
 
         Raises:

@@ -1,7 +1,8 @@
 """A lane with a quick pipeline in place of the real ones, which can be told where to die.
 
-A file `<faults>/<point>` makes the next attempt that comes to that point kill its process, once; so
-do `stop`, which stops it as SIGSTOP does, and `hold`, which holds the interpreter in native code.
+A file `<faults>/<point>` makes the next attempt that comes to that point kill its process, once.
+`stop` stops it as SIGSTOP does, `hold` holds the interpreter in native code, and `cut` has the
+answer to its publishing COMMIT swallowed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from mashup_worker.service_settings import load_service_settings
 from mashup_worker.worker.lane import Lane
 from mashup_worker.worker.open_tools import open_tools
 from mashup_worker.worker.orphaned import stop_with_parent
-from mashup_worker.worker.work import Product
+from mashup_worker.worker.work import Product, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,7 @@ class QuickSeparate:
     faults: Path
     stages: Mapping[str, float]
 
-    def gather(self, work: Work) -> Mapping[str, Path]:
+    def gather(self, work: Work) -> Sources:
         assert isinstance(work.request, SeparateInput)
         if work.request.audio == "inputs/broken":
             raise InvalidInput("input_data.audio: it is broken")
@@ -50,13 +51,13 @@ class QuickSeparate:
             raise FetchFailed("it did not answer")
         if work.request.audio == "inputs/killer":
             os.kill(os.getpid(), signal.SIGKILL)
-        return {}
+        return Sources({})
 
     def settings(self, work: Work) -> Mapping[str, Any]:
         return {"folder": work.folder.name}
 
-    def make(self, work: Work, sources: Mapping[str, Path]) -> Product:
-        assert not sources
+    def make(self, work: Work, sources: Sources) -> Product:
+        assert not sources.paths
         for step in range(STEPS):
             if taken(self.faults, "stop"):
                 os.kill(os.getpid(), signal.SIGSTOP)
@@ -109,6 +110,8 @@ def main() -> int:
     def at(point: str) -> None:
         if taken(faults, point):
             os.kill(os.getpid(), signal.SIGKILL)
+        if point == "publishing" and taken(faults, "cut"):
+            (faults / "cutting").touch()  # the proxy before Postgres looks for it
 
     handler = QuickSeparate(duration_s, faults, {"work": 1.0})
     tools = open_tools(load_service_settings(), None, {"separate": handler}, at)  # type: ignore[arg-type]

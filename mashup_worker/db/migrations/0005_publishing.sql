@@ -85,12 +85,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   );
 $$;
 
--- A stem that a user's job may read: their own, a public one, or any for a job without a user.
+-- A stem that a user's job may read: their own, a public one, or any for a job without a user. With
+-- the analysis of its song, where a job found one: a voice alone may hold no beat.
 CREATE OR REPLACE FUNCTION mashup_worker.readable_stem(stem UUID, job_user UUID)
-RETURNS TABLE (storage_key TEXT, kind TEXT, song TEXT)
+RETURNS TABLE (storage_key TEXT, kind TEXT, song TEXT, analysis JSONB)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-  SELECT s.storage_key, s.kind, coalesce(s.mashup_id, s.job_id, s.id)::text
+  SELECT
+    s.storage_key, s.kind, coalesce(s.mashup_id, s.job_id, s.id)::text,
+    j.output_data -> 'analysis'
   FROM public.stems AS s
+  LEFT JOIN public.ai_jobs AS j ON j.id = s.job_id
   LEFT JOIN public.mashups AS m ON m.id = s.mashup_id
   WHERE s.id = stem
     AND (job_user IS NULL OR s.user_id = job_user OR s.is_public OR coalesce(m.is_public, false));
