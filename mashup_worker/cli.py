@@ -24,6 +24,7 @@ from mashup_worker.commands.mix import mix
 from mashup_worker.commands.schema import schema
 from mashup_worker.commands.separate import separate
 from mashup_worker.commands.sweep import sweep
+from mashup_worker.commands.up import up
 from mashup_worker.commands.worker import worker
 from mashup_worker.errors import EXIT_FAILED, MashupError
 
@@ -42,6 +43,7 @@ app.command()(master)
 app.command()(check)
 app.add_typer(models.app, name="models")
 app.command()(doctor)
+app.command()(up)
 app.command()(migrate)
 app.command()(worker)
 app.command()(mirror)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import ServiceUnavailable
@@ -16,6 +15,7 @@ from mashup_worker.stack import leash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 ORPHAN_GRACE_S = 4.0
 """How long a program may take to stop when the process that wanted it is gone."""
@@ -130,7 +130,7 @@ def _command(program: Program) -> list[str]:
 
 def _shorten(log: Path) -> int:
     """Put a long log aside; the log's size in bytes."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     size = log.stat().st_size if log.exists() else 0
     if size > _LOG_MOST_BYTES:
         log.replace(log.with_suffix(".old.log"))

@@ -6,8 +6,6 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.stack.seaweed import REGION
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,6 +20,7 @@ class StackInfo:
         redis_url: Valkey.
         s3_endpoint_url: the object store.
         bucket: the store's bucket.
+        region: the bucket's region.
         access_key: public half of the store's key.
         secret_key: secret half.
         pids: process number of each server, and of what else was announced.
@@ -32,6 +31,7 @@ class StackInfo:
     redis_url: str = field(default="", repr=False)
     s3_endpoint_url: str = ""
     bucket: str = ""
+    region: str = ""
     access_key: str = ""
     secret_key: str = field(default="", repr=False)
     pids: Mapping[str, int] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class StackInfo:
             "REDIS_URL": self.redis_url,
             "S3_ENDPOINT_URL": self.s3_endpoint_url,
             "S3_BUCKET": self.bucket,
-            "S3_REGION": REGION if self.access_key else "",
+            "S3_REGION": self.region,
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
         }

@@ -88,13 +88,13 @@ def seaweed(folder: Path, log: Path, ports: Mapping[str, int], keys: S3Keys) -> 
         "volume.max": "10000",
         "volume.preStopSeconds": "0",
         "filer": "true",
-        "filer.localSocket": str(folder / "filer.sock"),
+        "filer.localSocket": "filer.sock",  # in the folder it runs in: their paths must be short
         "s3": "true",
         "s3.config": str(folder / "identities.json"),
         "s3.iam": "false",
         "s3.port.iceberg": "0",
         "s3.port.lance": "0",
-        "s3.localSocket": str(folder / "s3.sock"),
+        "s3.localSocket": "s3.sock",
     }
     program = Program(
         name="s3",

@@ -52,7 +52,8 @@ class Server:
         self._cleanup = cleanup
         self._child: Child | None = None
         self._lock = threading.RLock()
-        self._stopped = threading.Event()
+        self._unwanted = threading.Event()
+        self._unwanted.set()
 
     @property
     def log(self) -> Path:
@@ -75,16 +76,30 @@ class Server:
         Raises:
             ServiceUnavailable: it ended, or did not answer in time, and is stopped again.
         """
+        self._unwanted.clear()
+        try:
+            self.revive(timeout_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    def revive(self, timeout_s: float = START_TIMEOUT_S) -> None:
+        """Start it again where it ended by itself, never where it was stopped.
+
+        Raises:
+            ServiceUnavailable: it ended again, did not answer in time, or was stopped meanwhile.
+        """
         with self._lock:
-            if not self.is_running():
-                self._stopped.clear()
+            if not self.is_running() and not self._unwanted.is_set():
                 self._cleanup()
                 self._prepare()
                 self._child = Child(self._program)
         try:
             self.wait_ready(timeout_s)
         except BaseException:
-            self.stop()
+            with self._lock:
+                if self._child is not None:
+                    self._child.stop()
             raise
 
     def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> None:
@@ -110,12 +125,12 @@ class Server:
                     ) from error
             else:
                 return
-            if self._stopped.wait(_POLL_S):
+            if self._unwanted.wait(_POLL_S):
                 raise ServiceUnavailable(f"{self.name} was stopped before it was ready")
 
     def stop(self) -> None:
         """Stop it in order, and wait until it has ended."""
-        self._stopped.set()
+        self._unwanted.set()
         with self._lock:
             if self._child is not None:
                 self._child.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal, get_args
@@ -73,6 +74,7 @@ class Stack:
         self._servers: dict[Part, Server] = {}
         self._info: StackInfo | None = None
         self._also: Mapping[str, int] = {}
+        self._announcing = threading.Lock()
 
     @property
     def servers(self) -> Mapping[Part, Server]:
@@ -103,7 +105,7 @@ class Stack:
         """
         if self._info is None:
             raise ServiceUnavailable(f"nothing is up in {self.folder}")
-        pids = {name: server.pid for name, server in self._servers.items()}
+        pids: dict[str, int | None] = {name: server.pid for name, server in self._servers.items()}
         alive = {name: pid for name, pid in pids.items() if pid is not None}
         return dataclasses.replace(self._info, pids={**self._given.pids, **alive, **self._also})
 
@@ -136,17 +138,22 @@ class Stack:
 
         Args:
             also: numbers of processes that belong to it besides its servers.
+
+        Raises:
+            ServiceUnavailable: it is not up.
         """
-        self._also = dict(also)
-        write_secret(self.folder / "stack.json", json.dumps(self.info.as_dict(), indent=2))
+        with self._announcing:
+            self._also = dict(also)
+            write_secret(self.folder / "stack.json", json.dumps(self.info.as_dict(), indent=2))
 
     def stop(self) -> None:
         """Stop all servers, and let others start them."""
-        (self.folder / "stack.json").unlink(missing_ok=True)
+        with self._announcing:
+            self._info = None
+            (self.folder / "stack.json").unlink(missing_ok=True)
         if self._servers:
             with ThreadPoolExecutor(len(self._servers)) as threads:
                 list(threads.map(lambda server: server.stop(), self._servers.values()))
-        self._info = None
         self._lock.give_back()
 
     @staticmethod
@@ -226,6 +233,7 @@ class Stack:
                 info,
                 s3_endpoint_url=f"http://127.0.0.1:{ports['s3']}",
                 bucket=s3.BUCKET,
+                region=s3.REGION,
                 access_key=secrets["s3_access_key"],
                 secret_key=secrets["s3_secret_key"],
             )

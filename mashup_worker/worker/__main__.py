@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from mashup_worker.errors import EXIT_FAILED, MashupError
 from mashup_worker.worker.orphaned import stop_with_parent
+
+if TYPE_CHECKING:
+    from mashup_worker.worker.work import Handler
 
 
 def main() -> int:
@@ -39,9 +43,8 @@ def _run(worker_class: str, device: str, precision: str) -> int:
     log_to_stderr()
     settings = load_service_settings()
     wanted = settings.classes[worker_class]
-    chosen = {
-        kind: one for kind, one in handlers(settings.max_duration_s).items() if kind in wanted
-    }
+    everything = handlers(settings.max_duration_s)
+    chosen: dict[str, Handler] = {kind: everything[kind] for kind in wanted}
     models = ModelShelf(device, precision, settings.model, load_settings())
     lane = Lane(open_tools(settings, models, chosen), worker_class)
     if {"separate", "mashup"} & set(wanted):
