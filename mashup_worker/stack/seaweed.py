@@ -25,7 +25,7 @@ _PARTS = ("s3", "filer", "volume", "master")
 PORTS = (*_PARTS, *(f"{part}.grpc" for part in _PARTS))
 """Names of the ports it needs; clients use `s3` alone."""
 
-_STOP_GRACE_S = 2.0
+_STOP_GRACE_S = 1.0
 """It writes what it has at once and then lingers for 20 s, so it is not waited for."""
 
 _MOST_MEMORY = "200MiB"

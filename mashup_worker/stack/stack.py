@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from mashup_worker.stack.server import Server
 
+__all__ = ["PARTS", "Part", "Stack", "StackInfo"]
+
 Part = Literal["postgres", "valkey", "s3"]
 PARTS: tuple[Part, ...] = get_args(Part)
 

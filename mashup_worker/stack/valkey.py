@@ -54,8 +54,12 @@ def valkey(folder: Path, log: Path, port: int, password: str) -> Server:
 
     def probe(_child: Child) -> None:
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
-        client = redis.Redis(port=port, password=password, socket_timeout=5)
+        # Its own patience would hide for seconds that the server has ended.
+        once = Retry(NoBackoff(), 0)
+        client = redis.Redis("127.0.0.1", port, password=password, socket_timeout=5, retry=once)
         try:
             client.ping()
         except redis.RedisError as error:

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -47,6 +48,7 @@ class Actor:
         """Start it, if it does not run."""
         if self.process is not None and self.process.poll() is None:
             return
+        self._close()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -73,9 +75,12 @@ class Actor:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
+        self._close()
         return code
+
+    def _close(self) -> None:
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
 
     def is_ready(self, times: int = 1) -> bool:
         """Whether its log has so many lines that begin with `ready`."""
@@ -102,6 +107,7 @@ class Arena:
     s3_proxy: Proxy
     environment: dict[str, str]
     actors: list[Actor] = field(default_factory=list)
+    made: int = 0
 
     @property
     def faults(self) -> Path:
@@ -129,7 +135,8 @@ class Arena:
         return self._actor("mirror", command, {**self.environment, **more})
 
     def _actor(self, name: str, command: list[str], environment: dict[str, str]) -> Actor:
-        number = len(self.actors) + 1
+        self.made += 1
+        number = self.made
         log = self.folder / f"{number}-{name}.log"
         actor = Actor(f"{name} {number}", command, environment, log)
         self.actors.append(actor)
@@ -172,9 +179,11 @@ class Arena:
         until(lambda: self.job(job_id)["status"] in ended, timeout_s, f"job {job_id} to end")
         return self.job(job_id)
 
+    @cached_property
     def redis(self) -> redis.Redis:
         """A client of the queue's Redis."""
-        return redis.Redis.from_url(self.info.redis_url, decode_responses=True)
+        client: redis.Redis = redis.Redis.from_url(self.info.redis_url, decode_responses=True)
+        return client
 
     def storage(self) -> S3Storage:
         """The store, not through the proxy."""
@@ -215,6 +224,7 @@ def arena(folder: Path, **settings: str) -> Iterator[Arena]:
         }
         os.environ.update({k: v for k, v in environment.items() if k.startswith("AWS_")})
         made = Arena(folder, stack, info, postgres, s3, environment)
+        things.callback(lambda: made.redis.close())
         things.callback(lambda: [actor.end() for actor in made.actors])
         yield made
 

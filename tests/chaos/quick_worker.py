@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mashup_worker.worker.work import StoredFile, Work
 
 KINDS = ("vocals", "drums")
-STEPS = 10
+STEP_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,14 @@ class QuickSeparate:
 
     def make(self, work: Work, sources: Sources) -> Product:
         assert not sources.paths
-        for step in range(STEPS):
+        steps = max(10, round(self.duration_s / STEP_S))
+        for step in range(steps):
             if taken(self.faults, "stop"):
                 os.kill(os.getpid(), signal.SIGSTOP)
             if taken(self.faults, "hold"):
                 ctypes.PyDLL(None).sleep(600)  # unlike CDLL, it keeps the interpreter
-            time.sleep(self.duration_s / STEPS)
-            work.on_progress("work", (step + 1) / STEPS)
+            time.sleep(self.duration_s / steps)
+            work.on_progress("work", (step + 1) / steps)
         files = {f"{kind}.flac": work.folder / f"{kind}.flac" for kind in KINDS}
         for path in files.values():
             path.write_bytes(os.urandom(100))

@@ -76,7 +76,7 @@ class Chaos:
             "stop a lane past its lease": self._stop_a_lane,
             "hand back twice over": self._hand_back,
             "kill a mirror": lambda: self.dice.choice(self.mirrors).send(signal.SIGKILL),
-            "flush Redis": lambda: self.arena.redis().flushall() and None,
+            "flush Redis": lambda: self.arena.redis.flushall() and None,
             "kill Valkey": self._kill_valkey,
             "restart Postgres": self._restart_postgres,
             "S3 refuses": lambda: self._s3("refuse"),
@@ -177,7 +177,7 @@ def _registry_faults(
 
 
 def _mirror_faults(arena: Arena, rows: list[dict[str, Any]]) -> list[str]:
-    client = arena.redis()
+    client = arena.redis
 
     def differences() -> list[str]:
         found = []

@@ -29,7 +29,7 @@ def place(servers: Arena) -> Iterator[Arena]:
     """The servers with one mirror, and nothing of the test before."""
     with servers.sql() as connection:
         connection.execute("TRUNCATE public.ai_jobs, public.stems, public.mashups CASCADE")
-    servers.redis().flushall()
+    servers.redis.flushall()
     for fault in servers.faults.iterdir():
         fault.unlink()
     yield servers
@@ -83,7 +83,7 @@ def test_a_lane_killed_after_the_commit_changes_nothing(place: Arena) -> None:
     assert lane.wait(20) == -signal.SIGKILL
     row = place.ended(job)
     assert (row["status"], row["attempt"], row["failures"]) == ("completed", 1, 0)
-    until(lambda: place.redis().hget(f"ai_jobs:{job}", "status") == "completed", 5, "Redis to know")
+    until(lambda: place.redis.hget(f"ai_jobs:{job}", "status") == "completed", 5, "Redis to know")
 
 
 def test_a_job_that_kills_its_worker_fails_in_the_end(place: Arena) -> None:
@@ -170,7 +170,7 @@ def test_redis_may_vanish(place: Arena) -> None:
     assert lane is not None
     assert lane.poll() is None, "the lane waited with its models"
     until(
-        lambda: all(place.redis().hget(f"ai_jobs:{job}", "progress") == "100" for job in jobs),
+        lambda: all(place.redis.hget(f"ai_jobs:{job}", "progress") == "100" for job in jobs),
         10,
         "Redis to know all",
     )
@@ -180,11 +180,11 @@ def test_a_flushed_redis_costs_a_sweep(place: Arena) -> None:
     started(place, MASHUP_LISTEN="off")
     ended = place.insert()
     place.ended(ended)
-    place.redis().flushall()
+    place.redis.flushall()
     job = place.insert()
     until(lambda: place.job(job)["status"] != "queued", SWEEP_S + 2, "the job to be found")
     until(
-        lambda: place.redis().hget(f"ai_jobs:{ended}", "status") == "completed",
+        lambda: place.redis.hget(f"ai_jobs:{ended}", "status") == "completed",
         SWEEP_S + 2,
         "Redis to remember what had ended",
     )
@@ -223,7 +223,7 @@ def test_cancel_is_heard_while_a_job_runs(place: Arena) -> None:
         )
     row = place.ended(job, 6)
     assert (row["status"], row["output_data"]) == ("canceled", None)
-    until(lambda: place.redis().hget(f"ai_jobs:{job}", "status") == "canceled", 5, "Redis to know")
+    until(lambda: place.redis.hget(f"ai_jobs:{job}", "status") == "canceled", 5, "Redis to know")
 
 
 def test_cancel_and_publish_race_to_one_end(place: Arena) -> None:

@@ -1,0 +1,386 @@
+"""The whole service as `mashup up` runs it, used by a client that knows nothing of this package."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import boto3
+import psycopg
+import pytest
+import redis
+import soundfile
+from botocore.config import Config
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from tests.e2e.command import MASHUP, excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ENDED = ("completed", "failed", "canceled")
+STEMS = {"vocals", "drums", "bass", "other"}
+
+
+@dataclass(frozen=True)
+class Service:
+    """What `mashup up --json` printed, and the folder that it runs in."""
+
+    folder: Path
+    facts: dict[str, Any]
+    environment: dict[str, str]
+
+    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """As the backend, which may do everything."""
+        with psycopg.connect(
+            self.facts["database_url"], autocommit=True, row_factory=dict_row
+        ) as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def as_user(self, user: UUID, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """As a user's own role, with row-level security on."""
+        with psycopg.connect(self.facts["database_url"], row_factory=dict_row) as connection:
+            claims = json.dumps({"sub": str(user), "role": "authenticated"})
+            connection.execute("SELECT set_config('request.jwt.claims', %s, true)", [claims])
+            connection.execute("SET LOCAL ROLE authenticated")
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def upload(self, user: UUID, name: str, start_s: float) -> str:
+        """Eight seconds of a song, as the backend would store an upload; its key."""
+        data = io.BytesIO()
+        soundfile.write(data, excerpt(8.0, start_s), 44_100, format="FLAC")
+        key = f"uploads/{user}/{name}"
+        self.s3().put_object(Bucket=self.facts["bucket"], Key=key, Body=data.getvalue())
+        return key
+
+    def s3(self) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=self.facts["s3_endpoint_url"],
+            aws_access_key_id=self.facts["s3_access_key_id"],
+            aws_secret_access_key=self.facts["s3_secret_access_key"],
+            region_name="us-east-1",
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+    def insert(self, user: UUID, job_type: str, document: dict[str, Any]) -> UUID:
+        rows = self.as_user(
+            user,
+            "INSERT INTO ai_jobs (user_id, job_type, input_data) VALUES (%s, %s, %s) RETURNING id",
+            user,
+            job_type,
+            Jsonb(document),
+        )
+        job: UUID = rows[0]["id"]
+        return job
+
+    def ended(self, user: UUID, job: UUID, timeout_s: float = 120.0) -> dict[str, Any]:
+        """The row as its user sees it, once the job has ended; progress may only rise."""
+        end_s, progress = time.monotonic() + timeout_s, 0
+        while True:
+            (row,) = self.as_user(user, "SELECT * FROM ai_jobs WHERE id = %s", job)
+            if row["attempt"] <= 1:
+                assert row["progress"] >= progress
+                progress = row["progress"]
+            if row["status"] in ENDED:
+                return row
+            assert time.monotonic() < end_s, row
+            time.sleep(0.1)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command, with the service's settings."""
+        return subprocess.run(
+            [MASHUP, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("up")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "OMP_NUM_THREADS": "1",
+        "MASHUP_MODEL": "lite",
+        "MASHUP_OFFLINE": "1",
+        "MASHUP_MODEL_CACHE": str(folder / "cache"),
+    }
+    with subprocess.Popen(
+        [MASHUP, "up", "--data", str(folder / "data"), "--lanes", "2", "--json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        facts = json.loads(process.stdout.readline())
+        settings = {
+            "DATABASE_URL": facts["database_url"],
+            "REDIS_URL": facts["redis_url"],
+            "S3_ENDPOINT_URL": facts["s3_endpoint_url"],
+            "S3_BUCKET": facts["bucket"],
+            "AWS_ACCESS_KEY_ID": facts["s3_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": facts["s3_secret_access_key"],
+        }
+        yield Service(folder, facts, {**environment, **settings})
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+@pytest.fixture(scope="module")
+def user(service: Service) -> UUID:
+    return new_user(service)
+
+
+def new_user(service: Service) -> UUID:
+    (row,) = service.sql("INSERT INTO profiles DEFAULT VALUES RETURNING id")
+    profile: UUID = row["id"]
+    return profile
+
+
+def new_mashup(service: Service, user: UUID) -> UUID:
+    (row,) = service.sql("INSERT INTO mashups (user_id) VALUES (%s) RETURNING id", user)
+    mashup: UUID = row["id"]
+    return mashup
+
+
+def read(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        data: bytes = answer.read()
+    return data
+
+
+@pytest.fixture(scope="module")
+def separated(service: Service, user: UUID) -> list[tuple[UUID, dict[str, Any]]]:
+    """Two songs of a user, separated for two of their mashups: the mashup and the job's row."""
+    mashups = [new_mashup(service, user) for _ in range(2)]
+    made = [
+        service.insert(
+            user,
+            "separate",
+            {"audio": service.upload(user, f"{n}.flac", 4.0 + 8 * n), "mashup_id": str(mashup)},
+        )
+        for n, mashup in enumerate(mashups)
+    ]
+    return [(mashup, service.ended(user, job)) for mashup, job in zip(mashups, made, strict=True)]
+
+
+def test_separate_fulfils_its_promise(
+    service: Service, user: UUID, separated: list[tuple[UUID, dict[str, Any]]]
+) -> None:
+    for mashup, row in separated:
+        assert (row["status"], row["error_message"]) == ("completed", None)
+        output = row["output_data"]
+        assert {stem["kind"] for stem in output["stems"]} == STEMS
+        for stem in output["stems"]:
+            data = read(stem["url"])
+            assert (len(data), hashlib.sha256(data).hexdigest()) == (stem["bytes"], stem["sha256"])
+            assert soundfile.info(io.BytesIO(data)).duration == pytest.approx(stem["duration_s"])
+            peaks = json.loads(read(stem["peaks_url"]))
+            assert peaks["version"] == 2
+            assert len(peaks["data"]) == 2 * peaks["length"]
+            assert stem["key"].startswith(f"jobs/{row['id']}/1/")
+        assert output["analysis"]["tempo_bpm"] > 0
+        assert output["timings_s"]["device"] > 0
+        (told,) = service.as_user(user, "SELECT * FROM mashups WHERE id = %s", mashup)
+        assert (told["has_stems"], told["stems_count"]) == (True, 4)
+        stems = service.as_user(user, "SELECT * FROM mashup_stems WHERE mashup_id = %s", mashup)
+        assert {stem["storage_key"] for stem in stems} == {s["key"] for s in output["stems"]}
+        registered = service.as_user(user, "SELECT * FROM stems WHERE job_id = %s", row["id"])
+        assert {stem["id"] for stem in registered} == {stem["stem_id"] for stem in stems}
+        assert {stem["tempo_bpm"] for stem in registered} == {output["analysis"]["tempo_bpm"]}
+
+
+def test_redis_tells_the_same(
+    service: Service, separated: list[tuple[UUID, dict[str, Any]]]
+) -> None:
+    with redis.Redis.from_url(service.facts["redis_url"], decode_responses=True) as client:
+        for _, row in separated:
+            told = client.hgetall(f"ai_jobs:{row['id']}")
+            assert (told["status"], told["progress"]) == ("completed", "100")
+            assert json.loads(told["output_data"]) == row["output_data"]
+
+
+def test_mashup_of_registered_stems_credits_them(
+    service: Service, user: UUID, separated: list[tuple[UUID, dict[str, Any]]]
+) -> None:
+    def stem(number: int, kind: str) -> dict[str, Any]:
+        (row,) = service.sql(
+            "SELECT id FROM stems WHERE job_id = %s AND kind = %s", separated[number][1]["id"], kind
+        )
+        return {"stem_id": str(row["id"]), "kind": kind}
+
+    stems = [stem(0, "vocals"), stem(1, "drums"), stem(1, "bass"), stem(1, "other")]
+    job = service.insert(user, "mashup", {"stems": stems, "config": {"vibe": "club"}})
+    row = service.ended(user, job)
+    assert (row["status"], row["error_message"]) == ("completed", None)
+    output = row["output_data"]
+    assert {one["stem_id"] for one in output["stems_used"]} == {one["stem_id"] for one in stems}
+    data = read(output["audio"]["url"])
+    assert hashlib.sha256(data).hexdigest() == output["audio"]["sha256"]
+    assert soundfile.info(io.BytesIO(data)).format == "MP3"
+    assert output["report"]["measurements"]
+    assert "/tmp" not in json.dumps(output["plan"])
+
+    saved = new_mashup(service, user)
+    for _ in range(2):
+        (told,) = service.as_user(user, "SELECT link_stems(%s, %s) AS credited", saved, job)
+        assert told["credited"] == 4
+    links = service.sql("SELECT stem_id FROM stem_mashup_links WHERE mashup_id = %s", saved)
+    logged = service.sql("SELECT stem_id, job_id FROM stem_usage_log WHERE mashup_id = %s", saved)
+    assert len(links) == len(logged) == 4
+    stranger = new_user(service)
+    (told,) = service.as_user(stranger, "SELECT link_stems(%s, %s) AS credited", saved, job)
+    assert told["credited"] == 0
+
+
+def test_master_and_analyze(service: Service, user: UUID) -> None:
+    song = service.upload(user, "mix.flac", 10.0)
+    master = service.insert(user, "master", {"audio": song, "loudness_lufs": -16, "format": "wav"})
+    analyze = service.insert(user, "analyze", {"audio": song, "colour": "blue"})
+    output = service.ended(user, master)["output_data"]
+    assert output["report"]["loudness_lufs"] == pytest.approx(-16, abs=0.3)
+    assert output["report"]["true_peak_dbtp"] <= -1
+    assert len(read(output["audio"]["url"])) == output["audio"]["bytes"]
+    output = service.ended(user, analyze)["output_data"]
+    assert output["analysis"]["beats_s"]
+    assert output["warnings"] == ["input_data.colour means nothing, and was ignored"]
+
+
+def test_the_same_work_is_not_done_twice(
+    service: Service, user: UUID, separated: list[tuple[UUID, dict[str, Any]]]
+) -> None:
+    _, first = separated[0]
+    again = service.insert(user, "separate", {"audio": first["input_data"]["audio"]})
+    row = service.ended(user, again)
+    assert row["output_data"]["reused_job_id"] == str(first["id"])
+    assert row["output_data"]["timings_s"]["device"] == 0
+    old = {stem["kind"]: stem for stem in first["output_data"]["stems"]}
+    for stem in row["output_data"]["stems"]:
+        assert stem["key"].startswith(f"jobs/{again}/1/")
+        assert hashlib.sha256(read(stem["url"])).hexdigest() == old[stem["kind"]]["sha256"]
+
+
+def test_two_separations_of_one_mashup_leave_each_other_alone(service: Service, user: UUID) -> None:
+    mashup = new_mashup(service, user)
+    made = [
+        service.insert(
+            user,
+            "separate",
+            {"audio": service.upload(user, f"both-{n}.flac", 5.0 + n), "mashup_id": str(mashup)},
+        )
+        for n in range(2)
+    ]
+    rows = [service.ended(user, job) for job in made]
+    for row in rows:
+        for stem in row["output_data"]["stems"]:
+            assert hashlib.sha256(read(stem["url"])).hexdigest() == stem["sha256"]
+    stems = service.sql("SELECT storage_key FROM mashup_stems WHERE mashup_id = %s", mashup)
+    last = max(rows, key=lambda row: row["completed_at"])
+    assert {stem["storage_key"] for stem in stems} == {
+        stem["key"] for stem in last["output_data"]["stems"]
+    }
+    (told,) = service.sql("SELECT count(*) AS registered FROM stems WHERE mashup_id = %s", mashup)
+    assert told["registered"] == 8
+
+
+def test_users_see_and_change_only_what_is_theirs(service: Service, user: UUID) -> None:
+    stranger = new_user(service)
+    job = service.insert(user, "analyze", {"audio": "uploads/none"})
+    assert not service.as_user(stranger, "SELECT * FROM ai_jobs WHERE id = %s", job)
+    for statement in (
+        "INSERT INTO ai_jobs (user_id, job_type, input_data) VALUES ('{user}', 'analyze', '{{}}')",
+        "INSERT INTO ai_jobs (user_id, job_type, input_data, priority) "
+        "VALUES ('{stranger}', 'analyze', '{{}}', 9)",
+        "UPDATE ai_jobs SET status = 'completed' WHERE id = '{job}'",
+        "UPDATE ai_jobs SET max_attempts = 99 WHERE id = '{job}'",
+        "DELETE FROM ai_jobs WHERE id = '{job}'",
+        "SELECT mashup_worker.publish_stems('{job}')",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            service.as_user(stranger, statement.format(user=user, stranger=stranger, job=job))
+    service.as_user(stranger, "UPDATE ai_jobs SET cancel_requested_at = now() WHERE id = %s", job)
+    row = service.ended(user, job)
+    assert (row["status"], row["error_code"]) == ("failed", "invalid_input")
+
+
+def test_jobs_read_only_what_their_user_may(
+    service: Service, separated: list[tuple[UUID, dict[str, Any]]]
+) -> None:
+    stranger = new_user(service)
+    mashup, row = separated[0]
+    (stem,) = service.sql("SELECT id FROM stems WHERE job_id = %s AND kind = 'vocals'", row["id"])
+    own = service.upload(stranger, "own.flac", 4.0)
+    theirs = row["output_data"]["stems"][0]
+    attempts = (
+        ("analyze", {"audio": row["input_data"]["audio"]}, "no object"),
+        ("analyze", {"audio": theirs["key"]}, "no object"),
+        ("analyze", {"audio": theirs["url"]}, "no object"),
+        ("analyze", {"audio": "s3://elsewhere/song.flac"}, "may not read"),
+        ("analyze", {"audio": "file:///etc/passwd"}, "give an https URL"),
+        ("analyze", {"audio": "http://127.0.0.1/song.flac"}, "only https"),
+        ("separate", {"audio": own, "mashup_id": str(mashup)}, "no such mashup"),
+        ("mashup", {"stems": [{"stem_id": str(stem["id"]), "kind": "vocals"}]}, "no such stem"),
+        ("mashup", {"stems": [{"stem_id": str(uuid4()), "kind": "vocals"}]}, "no such stem"),
+    )
+    made = [service.insert(stranger, kind, document) for kind, document, _ in attempts]
+    for job, (_, document, reason) in zip(made, attempts, strict=True):
+        ended = service.ended(stranger, job)
+        assert ended["status"] == "failed", document
+        assert reason in ended["error_message"]
+        assert ended["attempt"] == 1
+
+
+def test_the_commands(service: Service, user: UUID) -> None:
+    song = service.folder / "song.flac"
+    soundfile.write(song, excerpt(4.0), 44_100)
+    word = uuid4().hex
+    options = ("--user", str(user), "--idempotency-key", word)
+    done = service.run("enqueue", "analyze", "--input", "song.flac", *options, "--wait", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    job = json.loads(done.stdout)
+    assert job["status"] == "completed"
+    assert job["input_data"]["audio"].startswith(f"inputs/{user}/")
+
+    again = service.run("enqueue", "analyze", "--input", "song.flac", *options)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.count("\n") == 1
+    assert word in again.stderr
+
+    shown = service.run("jobs", "show", job["id"], "--json")
+    assert json.loads(shown.stdout)["output_data"] == job["output_data"]
+    listed = service.run("jobs", "list", "--user", str(user), "--limit", "1", "--json")
+    assert json.loads(listed.stdout)["id"] == job["id"]
+    refused = service.run("jobs", "cancel", job["id"])
+    assert (refused.returncode, "completed already" in refused.stderr) == (1, True)
+    retried = service.run("jobs", "retry", job["id"], "--json")
+    assert json.loads(retried.stdout)["retry_of"] == job["id"]
+    watched = service.run("jobs", "show", json.loads(retried.stdout)["id"], "--watch")
+    assert "completed" in watched.stdout
+
+    failed = service.run("enqueue", "analyze", "--input", '{"audio": "nothing"}', "--wait")
+    assert failed.returncode == 1
+    assert "no object nothing" in failed.stdout
+    wrong = service.run("enqueue", "dance", "--input", "{}")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert service.run("migrate", "--check").returncode == 0
+    assert json.loads(service.run("sweep", "--dry-run", "--json").stdout)["removed"] == []
+    assert "input_data" in json.loads(service.run("schema", "master").stdout)

@@ -1,0 +1,166 @@
+"""`mashup up`: the whole service from one command, and nothing left when it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import psycopg
+import pytest
+
+from tests.e2e.command import Mashup
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
+
+KEYS = {
+    *("database_url", "worker_database_url", "redis_url", "s3_endpoint_url", "bucket"),
+    *("s3_access_key_id", "s3_secret_access_key", "data", "pids"),
+}
+SERVERS = {"postgres", "valkey", "s3"}
+
+
+@dataclass
+class Running:
+    """An `up` in the background.
+
+    Attributes:
+        process: the command.
+        document: the line that it printed.
+    """
+
+    process: subprocess.Popen[str]
+    document: dict[str, Any]
+
+    @property
+    def pids(self) -> dict[str, int]:
+        pids: dict[str, int] = self.document["pids"]
+        return pids
+
+    def family(self) -> list[int]:
+        return [one.pid for one in psutil.Process(self.process.pid).children(recursive=True)]
+
+
+def started(mashup: Mashup, *options: str) -> Running:
+    process = mashup.process("up", "--data", "service", "--json", *options)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise AssertionError(process.communicate()[1])
+    return Running(process, json.loads(line))
+
+
+def until(happened: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def gone(pids: list[int]) -> bool:
+    return not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def tables(database_url: str) -> bool:
+    with psycopg.connect(database_url) as database:
+        found = database.execute("SELECT to_regclass('public.ai_jobs')").fetchone()
+    return found is not None and found[0] is not None
+
+
+@pytest.fixture(scope="module")
+def service(mashup: Mashup) -> Iterator[Running]:
+    """Servers and schema, up for all tests of this module that only look at it."""
+    running = started(mashup, "--no-workers")
+    with running.process:
+        yield running
+        running.process.send_signal(signal.SIGTERM)
+        stdout, stderr = running.process.communicate(timeout=30)
+    assert (running.process.returncode, stdout, stderr) == (0, "", "")
+    assert gone(list(running.pids.values()))
+
+
+def test_one_line_says_where_everything_is(mashup: Mashup, service: Running) -> None:
+    assert service.document.keys() == KEYS
+    assert service.pids.keys() == SERVERS
+    assert Path(service.document["data"]) == mashup.folder / "service"
+    assert tables(service.document["database_url"])
+    assert tables(service.document["worker_database_url"])
+
+
+def test_a_second_up_shows_the_first(mashup: Mashup, service: Running) -> None:
+    again = mashup.run("up", "--data", "service", "--json")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert json.loads(again.stdout) == service.document
+    plain = mashup.run("up", "--data", "service")
+    assert plain.returncode == 0
+    assert ["REDIS_URL", service.document["redis_url"]] in [
+        line.split() for line in plain.stdout.splitlines()
+    ]
+
+
+def test_a_command_runs_against_the_running_one_and_leaves_it_up(
+    mashup: Mashup, service: Running
+) -> None:
+    done = mashup.run("up", "--data", "service", "--run", "echo $S3_BUCKET; exit 7")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "mashup\n", "")
+    killed = mashup.run("up", "--data", "service", "--run", "kill -9 $$")
+    assert killed.returncode == 128 + signal.SIGKILL
+    assert tables(service.document["database_url"])
+
+
+def test_a_server_that_dies_is_started_again(mashup: Mashup, service: Running) -> None:
+    def document() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(mashup.run("up", "--data", "service", "--json").stdout)
+        return found
+
+    os.kill(service.pids["postgres"], signal.SIGKILL)
+    before = service.document
+    until(lambda: document()["pids"] not in (before["pids"], {}))
+    service.document = document()
+    assert service.document | {"pids": None} == before | {"pids": None}
+    assert tables(service.document["database_url"])
+
+
+@pytest.fixture(scope="module")
+def other(pool: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Mashup:
+    """A folder of its own for services that are harmed."""
+    return Mashup(tmp_path_factory.mktemp("harmed"), pool)
+
+
+def test_run_starts_everything_and_stops_it_again(other: Mashup) -> None:
+    """Workers and all; the next test starts again in the folder that this one leaves."""
+    line = "import os, json; print(json.dumps(dict(os.environ)))"
+    command = f"python -c '{line}'; exit 3"
+    done = other.run("up", "--data", "service", "--json", "--run", command)
+    assert (done.returncode, done.stderr) == (3, "")
+    document, environment = map(json.loads, done.stdout.splitlines())
+    assert document["pids"].keys() == {*SERVERS, "mirror", "worker"}
+    assert environment["DATABASE_URL"] == document["database_url"]
+    assert environment["AWS_SECRET_ACCESS_KEY"] == document["s3_secret_access_key"]
+    assert gone(list(document["pids"].values()))
+
+
+def test_killed_it_leaves_nothing_and_a_worker_that_dies_comes_back(other: Mashup) -> None:
+    running = started(other)
+    with running.process:
+        first = running.pids["worker"]
+        os.kill(first, signal.SIGKILL)
+
+        def worker() -> int | None:
+            done = other.run("up", "--data", "service", "--json")
+            found: int | None = json.loads(done.stdout)["pids"].get("worker")
+            return found
+
+        until(lambda: worker() not in (None, first))
+        family = running.family()
+        assert {*running.pids.values()} - {first} < {*family}
+        running.process.kill()
+    until(lambda: gone(family), timeout_s=10)

@@ -1,0 +1,74 @@
+"""Real servers, started once for all tests, and fresh places in them for each."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+import pytest
+import redis
+
+from mashup_worker.stack.roles import make_database
+from mashup_worker.stack.seaweed import S3Keys, s3_client
+from mashup_worker.stack.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mashup_worker.stack.info import StackInfo
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Postgres, Valkey and S3 for all tests; tests that harm servers start their own."""
+    servers = Stack(tmp_path_factory.mktemp("stack"))
+    with servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def services(stack: Stack) -> StackInfo:
+    """Where the servers are."""
+    return stack.info
+
+
+@pytest.fixture
+def database_url(services: StackInfo) -> Iterator[str]:
+    """A database of this test's own, without tables; the URL is its owner's."""
+    name = f"test_{next(_numbers)}"
+    yield make_database(services.database_url, name, _worker_password(services))
+    with psycopg.connect(services.database_url, autocommit=True) as owner:
+        owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def worker_database_url(database_url: str, services: StackInfo) -> str:
+    """The same database as the worker's role sees it."""
+    path = urlsplit(database_url).path
+    return urlsplit(services.worker_database_url)._replace(path=path).geturl()
+
+
+@pytest.fixture
+def redis_url(services: StackInfo) -> str:
+    """An empty Redis database."""
+    url = urlsplit(services.redis_url)._replace(path=f"/{1 + next(_numbers) % 15}").geturl()
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture
+def bucket(services: StackInfo) -> str:
+    """An empty bucket of the store."""
+    name = f"test-{next(_numbers)}"
+    keys = S3Keys(services.access_key, services.secret_key, signing_key="")
+    s3_client(services.s3_endpoint_url, keys).create_bucket(Bucket=name)
+    return name
+
+
+def _worker_password(services: StackInfo) -> str:
+    return unquote(urlsplit(services.worker_database_url).password or "")
