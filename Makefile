@@ -9,7 +9,8 @@ DEMO_OUTPUT ?= demo-output
 .PHONY: help install demo test lint format samples bench clean
 
 help:
-	@echo "make demo      install, separate the sample songs, mix two of them, and write pages to listen to"
+	@echo "make demo      install, separate the sample songs, mix two, write pages to listen to, and do it"
+	@echo "               all again through the job queue, with servers of its own"
 	@echo "make test      install what the tests need and run them"
 	@echo "make lint      check style and types"
 	@echo "make format    put the code into the project's format"
@@ -21,6 +22,8 @@ install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m samples.demo --model $(MODEL) --output-dir $(DEMO_OUTPUT)
+	MASHUP_MODEL=$(MODEL) $(BIN)/mashup up --data $(DEMO_OUTPUT)/service --lanes 2 \
+		--run '$(BIN)/python -m samples.queue_demo --model $(MODEL) --output-dir $(DEMO_OUTPUT)'
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest

@@ -84,8 +84,9 @@ class StemInput(_Given):
         stem_id: a stem of the registry.
         audio: a file instead.
         kind: what it is; `mix` for a whole song.
-        song: what tells its song from the others; stems with the same word belong together. A stem
-            of the registry belongs to the song that it was made from.
+        song: what its song is called; stems with the same word belong together. Without one, a
+            stem of the registry belongs to the song that it was made from, and a file to a song of
+            its own.
     """
 
     stem_id: UUID | None = None

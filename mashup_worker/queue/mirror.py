@@ -39,8 +39,9 @@ _SENTINEL = "ai_jobs:mirrored"
 
 _PAGE = 500
 _REMEMBERED = timedelta(days=1)
-_LATE_COMMITS = timedelta(seconds=30)
-"""A row's `updated_at` is older than its commit, by as long as its transaction lasted."""
+_LATE, _VERY_LATE = timedelta(seconds=2), timedelta(seconds=60)
+"""A row's `updated_at` is older than its commit, by as long as its transaction lasted. So every
+pass looks a little further back than the one before did, and every sweep further than that."""
 
 _SHORTEST_PAUSE_S = 0.05
 
@@ -78,6 +79,7 @@ class Mirror:
     _stopped: threading.Event = field(default_factory=threading.Event)
     _seen: datetime | None = None
     _due_s: dict[str, float] = field(default_factory=dict)
+    _swept_s: float = 0.0
 
     def wake(self) -> None:
         """Something may have changed."""
@@ -157,12 +159,17 @@ class Mirror:
         kept = self.redis.exists(_SENTINEL)
         with self.database.transaction() as connection:
             now: datetime = jobs.select(connection, "clock")[0]["now"]
-            since = self._seen if kept and self._seen else now - _REMEMBERED
+            sweeps = time.monotonic() - self._swept_s >= self.settings.sweep_s
             if not kept or self._seen is None:
                 self._write_open(connection, status)
-            self._write_changed(connection, status, since - _LATE_COMMITS)
+                since = now - _REMEMBERED
+            else:
+                since = self._seen - (_VERY_LATE if sweeps else _LATE)
+            self._write_changed(connection, status, since)
         self.redis.set(_SENTINEL, now.isoformat())
         self._seen = now
+        if sweeps:
+            self._swept_s = time.monotonic()
 
     def _write_open(self, connection: Connection, status: StatusMirror) -> None:
         after = "00000000-0000-0000-0000-000000000000"

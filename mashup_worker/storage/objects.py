@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import tempfile
+import unicodedata
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
 
-from mashup_worker.errors import InvalidInput, StorageFailed, TooLarge
+from mashup_worker.errors import InvalidInput, StorageFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
-    from pathlib import Path
 
 PROBES = "probes/"
 """Where a store is tried out."""
 
 _LONGEST_KEY_BYTES = 900
-_BLOCK_BYTES = 1 << 20
+_NO_LETTERS = ("Cc", "Cs")
+"""Unicode's names for control characters, and for halves of characters."""
+
 _MEDIA_TYPES = {
     ".flac": "audio/flac",
     ".wav": "audio/wav",
@@ -37,7 +41,7 @@ class StoredObject:
         key: its place.
         bytes: its size.
         sha256: digest of its bytes as its writer told it; None where that is not known.
-        modified_at: when it was written.
+        modified_at: when it was written, with its time zone.
     """
 
     key: str
@@ -57,10 +61,18 @@ class Link:
 class Storage(Protocol):
     """A store of objects. Objects are written once and never changed. Safe for several threads."""
 
-    def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> None:
+    def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> StoredObject:
         """Write a file, whole or not at all.
 
+        Args:
+            key: its place.
+            path: the file.
+            content_type: what kind of file it is, in the words of `media_type`.
+            sha256: digest of its bytes, kept beside them.
+
         Raises:
+            InvalidInput: no object can have this key.
+            TooLarge: the store takes no object of this size.
             StorageFailed: it can't be written.
         """
         ...
@@ -76,32 +88,61 @@ class Storage(Protocol):
         ...
 
     def head(self, key: str) -> StoredObject | None:
-        """What is known of an object; None where there is none."""
+        """What is known of an object; None where there is none.
+
+        Raises:
+            StorageFailed: the store can't be asked.
+        """
         ...
 
-    def copy(self, source_key: str, target_key: str) -> None:
-        """Write an object's bytes under another key too."""
+    def copy(self, source_key: str, target_key: str) -> StoredObject:
+        """Write an object's bytes, with what is kept beside them, under another key too.
+
+        Raises:
+            InvalidInput: there is no such object.
+            StorageFailed: it can't be written.
+        """
         ...
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Remove objects; those that are not there are no error."""
+        """Remove objects; those that are not there are no error.
+
+        Raises:
+            StorageFailed: one can't be removed.
+        """
         ...
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """The objects whose keys begin so, by key; without digests."""
+        """The objects whose keys begin so, by key; without digests.
+
+        Raises:
+            StorageFailed: the store can't be asked.
+        """
         ...
 
     def link(self, key: str) -> Link:
-        """A URL that reads an object."""
+        """A URL that reads an object, which need not be there yet."""
         ...
 
     def key_of(self, address: str) -> str | None:
-        """The key that a URL of this store stands for; None for any other address."""
+        """The key that a URL of this store stands for; None for any other address.
+
+        Raises:
+            InvalidInput: it is a URL of this store, but no object can have such a key.
+        """
+        ...
+
+    def check(self) -> None:
+        """Make sure that the store can be used: write, see and remove a small object.
+
+        Raises:
+            StorageFailed: it can't; the message says why, in one line.
+        """
         ...
 
 
 def check_store(storage: Storage, scratch: Path, name: str) -> None:
-    """Make sure that a store can be written, read and cleaned.
+    """Make sure that objects can be written, seen and removed.
 
     Args:
         storage: the store.
@@ -109,15 +150,34 @@ def check_store(storage: Storage, scratch: Path, name: str) -> None:
         name: of the probe, so that several processes don't meet.
 
     Raises:
-        StorageFailed: it can't; the message says why.
+        StorageFailed: they can't; the message says why.
     """
     key = f"{PROBES}{name}"
-    scratch.write_bytes(b"probe\n")
-    storage.put(key, scratch, content_type="text/plain", sha256=file_sha256(scratch))
+    try:
+        scratch.write_bytes(b"probe\n")
+    except OSError as error:
+        raise StorageFailed(f"can't write {scratch}: {error.strerror or error}") from error
+    sha256 = file_sha256(scratch)
+    storage.put(key, scratch, content_type="text/plain", sha256=sha256)
     there = storage.head(key)
     storage.delete([key])
     if there is None or there.bytes != scratch.stat().st_size:
         raise StorageFailed("the store takes objects, but does not show them")
+    if there.sha256 != sha256:
+        raise StorageFailed("the store does not keep the metadata of objects")
+
+
+def probe(storage: Storage) -> None:
+    """`check_store`, with a temporary file.
+
+    Raises:
+        StorageFailed: the store can't be used.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            check_store(storage, Path(folder) / "probe", uuid4().hex)
+    except OSError as error:
+        raise StorageFailed(f"no temporary file: {error.strerror or error}") from error
 
 
 def check_key(key: str) -> str:
@@ -126,12 +186,10 @@ def check_key(key: str) -> str:
     Raises:
         InvalidInput: it is empty, too long, or would lead elsewhere in a folder.
     """
-    parts = key.split("/")
     if (
-        not key
-        or len(key.encode()) > _LONGEST_KEY_BYTES
-        or any(part in ("", ".", "..") for part in parts)
-        or any(ord(letter) < 32 or letter in "\\\x7f" for letter in key)
+        len(key.encode(errors="replace")) > _LONGEST_KEY_BYTES
+        or any(part in ("", ".", "..") for part in key.split("/"))
+        or any(letter == "\\" or unicodedata.category(letter) in _NO_LETTERS for letter in key)
     ):
         raise InvalidInput(f"{key[:80]!r} is no key of an object")
     return key
@@ -146,31 +204,3 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_capped(
-    read: Callable[[int], bytes], target: Path, max_bytes: int | None, name: str
-) -> int:
-    """Write what `read` gives into a file, which appears when it is whole; its size.
-
-    Raises:
-        TooLarge: there is more than `max_bytes`.
-    """
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    size = 0
-    try:
-        with partial.open("wb") as file:
-            while block := read(_BLOCK_BYTES):
-                size += len(block)
-                if max_bytes is not None and size > max_bytes:
-                    raise too_large(name, max_bytes)
-                file.write(block)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    return size
-
-
-def too_large(name: str, max_bytes: int) -> TooLarge:
-    """The error of an object over the limit."""
-    return TooLarge(f"{name}: more than {max_bytes / 1e6:.0f} MB")

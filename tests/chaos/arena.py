@@ -229,6 +229,14 @@ def arena(folder: Path, **settings: str) -> Iterator[Arena]:
         yield made
 
 
+def started(place: Arena, lanes: int = 1, duration_s: float = 0.1, **settings: str) -> None:
+    """A mirror and lanes, ready."""
+    place.mirror(**settings)
+    for _ in range(lanes):
+        place.lane(duration_s, **settings)
+    until(lambda: all(actor.is_ready() for actor in place.actors), 30, "everybody to be ready")
+
+
 def until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
     """Wait for a condition.
 

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -70,13 +71,13 @@ class Chaos:
     def hurt(self) -> None:
         """One fault, after which everything that died is started again."""
         faults: dict[str, Callable[[], None]] = {
-            **{f"kill at {point}": lambda point=point: self.arena.lay(point) for point in POINTS},
+            **{f"kill at {point}": partial(self.arena.lay, point) for point in POINTS},
             "swallow the answer to a COMMIT": lambda: self.arena.lay("cut"),
             "kill a lane": lambda: self.dice.choice(self.lanes).send(signal.SIGKILL),
             "stop a lane past its lease": self._stop_a_lane,
             "hand back twice over": self._hand_back,
             "kill a mirror": lambda: self.dice.choice(self.mirrors).send(signal.SIGKILL),
-            "flush Redis": lambda: self.arena.redis.flushall() and None,
+            "flush Redis": self._flush_redis,
             "kill Valkey": self._kill_valkey,
             "restart Postgres": self._restart_postgres,
             "S3 refuses": lambda: self._s3("refuse"),
@@ -100,6 +101,9 @@ class Chaos:
         lane.send(signal.SIGTERM)
         time.sleep(0.05)
         lane.send(signal.SIGTERM)
+
+    def _flush_redis(self) -> None:
+        self.arena.redis.flushall()
 
     def _kill_valkey(self) -> None:
         self.arena.stack.valkey.kill()

@@ -10,14 +10,18 @@ import psycopg
 import pytest
 import redis
 
+from mashup_worker.db.migrate import migrate
 from mashup_worker.stack.roles import make_database
 from mashup_worker.stack.seaweed import S3Keys, s3_client
 from mashup_worker.stack.stack import Stack
+from tests.chaos.fixtures import place, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mashup_worker.stack.info import StackInfo
+
+__all__ = ["place", "servers"]
 
 _numbers = itertools.count(1)
 
@@ -50,6 +54,13 @@ def worker_database_url(database_url: str, services: StackInfo) -> str:
     """The same database as the worker's role sees it."""
     path = urlsplit(database_url).path
     return urlsplit(services.worker_database_url)._replace(path=path).geturl()
+
+
+@pytest.fixture
+def migrated_url(database_url: str) -> str:
+    """The same database with the schema in place."""
+    migrate(database_url)
+    return database_url
 
 
 @pytest.fixture

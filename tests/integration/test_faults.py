@@ -10,41 +10,12 @@ from uuid import uuid4
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.chaos.arena import Arena, arena, until
+from tests.chaos.arena import started, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.chaos.arena import Arena
 
 LEASE_S, SWEEP_S = 2.0, 0.5
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    with arena(tmp_path_factory.mktemp("faults")) as place:
-        yield place
-
-
-@pytest.fixture
-def place(servers: Arena) -> Iterator[Arena]:
-    """The servers with one mirror, and nothing of the test before."""
-    with servers.sql() as connection:
-        connection.execute("TRUNCATE public.ai_jobs, public.stems, public.mashups CASCADE")
-    servers.redis.flushall()
-    for fault in servers.faults.iterdir():
-        fault.unlink()
-    yield servers
-    for actor in servers.actors:
-        actor.end()
-    servers.actors.clear()
-    servers.s3_proxy.become("pass")
-    servers.postgres_proxy.become("pass")
-
-
-def started(place: Arena, lanes: int = 1, duration_s: float = 0.1, **settings: str) -> None:
-    place.mirror(**settings)
-    for _ in range(lanes):
-        place.lane(duration_s, **settings)
-    until(lambda: all(actor.is_ready() for actor in place.actors), 30, "everybody to be ready")
 
 
 def restarted(place: Arena) -> None:
@@ -92,7 +63,7 @@ def test_a_job_that_kills_its_worker_fails_in_the_end(place: Arena) -> None:
 
     def ended() -> bool:
         restarted(place)
-        return place.job(killer)["status"] == "failed"
+        return bool(place.job(killer)["status"] == "failed")
 
     until(ended, 60, "the killer to fail")
     row = place.job(killer)
@@ -129,7 +100,7 @@ def test_a_lane_that_slept_past_its_lease_publishes_nothing(place: Arena) -> Non
 
     def ended() -> bool:
         restarted(place)
-        return place.job(job)["status"] == "completed"
+        return bool(place.job(job)["status"] == "completed")
 
     until(ended, 20, "the job to complete")
     row = place.job(job)

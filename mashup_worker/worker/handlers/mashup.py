@@ -73,7 +73,8 @@ class MashupHandler:
                 stem = work.inputs.fetch_stem(one.stem_id)
                 if stem.kind != one.kind:
                     raise InvalidInput(f"{name}.kind: this stem is {stem.kind}, not {one.kind}")
-                paths[name], song, analysis = stem.path, stem.song, stem.analysis
+                paths[name], song = stem.path, one.song or stem.song
+                analysis = stem.analysis
             else:
                 address = one.audio or ""
                 paths[name] = work.inputs.fetch(address)

@@ -1,0 +1,34 @@
+"""Fixtures of tests that hurt what a queue needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.chaos.arena import Arena, arena
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    with arena(tmp_path_factory.mktemp("arena")) as place:
+        yield place
+
+
+@pytest.fixture
+def place(servers: Arena) -> Iterator[Arena]:
+    """The servers with one mirror, and nothing of the test before."""
+    with servers.sql() as connection:
+        connection.execute("TRUNCATE public.ai_jobs, public.stems, public.mashups CASCADE")
+    servers.redis.flushall()
+    for fault in servers.faults.iterdir():
+        fault.unlink()
+    yield servers
+    for actor in servers.actors:
+        actor.end()
+    servers.actors.clear()
+    servers.s3_proxy.become("pass")
+    servers.postgres_proxy.become("pass")

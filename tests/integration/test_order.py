@@ -1,0 +1,137 @@
+"""In what order jobs start, and how soon."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import psycopg
+import redis
+
+from mashup_worker.db import jobs
+from mashup_worker.db.database import Database
+from mashup_worker.queue.doorbell import job_of, queue_of
+from mashup_worker.queue.mirror import Mirror
+from mashup_worker.service_settings import ServiceSettings
+from tests.chaos.arena import started, until
+
+if TYPE_CHECKING:
+    from tests.chaos.arena import Arena
+
+JOBS, USERS = 1_000, 12
+AGEING_S = 600.0
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A queued job, as a naive queue would keep it."""
+
+    id: UUID
+    user: UUID | None
+    priority: int
+    created_at: datetime
+
+
+def naive_next(waiting: list[Waiting], running: Counter[UUID], now: datetime) -> Waiting:
+    """The job that the promise puts first."""
+    before: dict[UUID, int] = {}
+    queued: Counter[UUID] = Counter()
+    for job in sorted(waiting, key=lambda job: (-job.priority, job.created_at, str(job.id))):
+        if job.user:
+            before[job.id] = queued[job.user] + running[job.user]
+            queued[job.user] += 1
+
+    def rank(job: Waiting) -> tuple[float, int, datetime, str]:
+        level = job.priority + (now - job.created_at).total_seconds() // AGEING_S
+        return (-level, before.get(job.id, 0), job.created_at, str(job.id))
+
+    return min(waiting, key=rank)
+
+
+def thousand_jobs(connection: psycopg.Connection[Any]) -> list[Waiting]:
+    dice = random.Random(11)
+    users = [uuid4() for _ in range(USERS)]
+    now = datetime.now(UTC)
+    # No two share a moment, and none crosses a step of ageing while the test runs.
+    ages_s = [AGEING_S * dice.randrange(6) + 60 + number * 0.2 for number in range(JOBS)]
+    made = [
+        Waiting(
+            uuid4(),
+            dice.choice([*users, users[0], users[0], None]),
+            dice.choice([0, 0, 0, 1, 5]),
+            now - timedelta(seconds=age_s),
+        )
+        for age_s in ages_s
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO public.profiles (id) VALUES (%s)", [(u,) for u in users])
+        cursor.executemany(
+            "INSERT INTO public.ai_jobs (id, user_id, job_type, input_data, priority, created_at)"
+            " VALUES (%s, %s, 'separate', '{}', %s, %s)",
+            [(job.id, job.user, job.priority, job.created_at) for job in made],
+        )
+    return made
+
+
+def test_a_thousand_rows_start_in_the_promised_order(migrated_url: str, redis_url: str) -> None:
+    # One doorbell at a time, so that each choice is made with all that went before known.
+    settings = ServiceSettings(queue_depth=1, ageing_s=AGEING_S)
+    with (
+        psycopg.connect(migrated_url, autocommit=True) as connection,
+        Database(migrated_url) as database,
+        redis.Redis.from_url(redis_url) as client,
+    ):
+        waiting = thousand_jobs(connection)
+        mirror = Mirror(database, client, settings)
+        queue = queue_of("gpu", client)
+        running: Counter[UUID] = Counter()
+        for number in range(JOBS):
+            mirror.pass_once()
+            (doorbell,) = queue.get_jobs()
+            job_id = job_of(doorbell)
+            client.delete(queue.key)
+            wanted = naive_next(waiting, running, datetime.now(UTC))
+            assert job_id == wanted.id, f"start {number}"
+            with database.transaction() as one:
+                moved = jobs.move(
+                    one, "claim", id=job_id, worker_id="w", lease_s=600, job_types=["separate"]
+                )
+            assert moved is not None
+            waiting.remove(wanted)
+            if wanted.user:
+                running[wanted.user] += 1
+
+
+def latencies_s(place: Arena, count: int) -> list[float]:
+    """From insert to start, one job at a time, for an idle worker."""
+    found = []
+    for _ in range(count):
+        row = place.ended(place.insert())
+        assert row["attempt"] == 1
+        found.append((row["started_at"] - row["created_at"]).total_seconds())
+    return sorted(found)
+
+
+def test_an_idle_worker_starts_at_once(place: Arena) -> None:
+    started(place, duration_s=0.05, MASHUP_SWEEP_S="30", MASHUP_LISTEN="on")
+    found = latencies_s(place, 40)
+    assert found[round(0.95 * len(found)) - 1] < 1.0
+
+
+def test_without_notifications_a_sweep_is_enough(place: Arena) -> None:
+    started(place, duration_s=0.05, MASHUP_SWEEP_S="1", MASHUP_LISTEN="off")
+    found = latencies_s(place, 10)
+    assert found[-1] < 1.0 + 0.5
+
+
+def test_jobs_flow_without_a_sweep_between_them(place: Arena) -> None:
+    """More jobs than doorbells: each that ends makes room for the next at once."""
+    started(place, duration_s=0.05, MASHUP_SWEEP_S="30")
+    made = [place.insert() for _ in range(30)]
+    until(
+        lambda: all(place.job(job)["status"] == "completed" for job in made), 20, "all to complete"
+    )

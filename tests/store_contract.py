@@ -1,0 +1,204 @@
+"""What every store must do; tests of one store inherit these and give a fixture `store`."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pytest
+
+from mashup_worker.errors import InvalidInput, StorageFailed, TooLarge
+from mashup_worker.storage.objects import Storage, StoredObject, file_sha256
+from mashup_worker.storage.orphans import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+BODY = b"the very bytes" * 1000
+ODD_KEY = "a b/ü+%41&=?#/ö:1.flac"
+BAD_KEYS = (
+    *("", "/a", "a/", "a//b", "../a", "a/../b", "./a"),
+    *("a\\b", "a\nb", "a\x85", "\ud800", "ü" * 451),
+)
+
+
+def write(store: Storage, folder: Path, key: str, body: bytes = BODY) -> StoredObject:
+    path = folder / f"body-{hash((key, body))}"
+    path.write_bytes(body)
+    return store.put(key, path, content_type="audio/flac", sha256=file_sha256(path))
+
+
+def read(store: Storage, folder: Path, key: str, max_bytes: int | None = None) -> bytes:
+    target = folder / "read"
+    store.get(key, target, max_bytes)
+    return target.read_bytes()
+
+
+class StoreContract:
+    @pytest.mark.parametrize("key", ["jobs/1/vocals.flac", ODD_KEY])
+    def test_gives_back_what_was_put(self, store: Storage, tmp_path: Path, key: str) -> None:
+        put = write(store, tmp_path, key)
+        there = store.head(key)
+        assert there is not None
+        assert (there.key, there.bytes, there.sha256) == (key, len(BODY), put.sha256)
+        assert abs(there.modified_at - datetime.now(UTC)) < timedelta(minutes=5)
+        assert read(store, tmp_path, key) == BODY
+
+    def test_takes_an_empty_file(self, store: Storage, tmp_path: Path) -> None:
+        write(store, tmp_path, "empty", b"")
+        assert read(store, tmp_path, "empty", 10) == b""
+
+    def test_the_last_put_counts(self, store: Storage, tmp_path: Path) -> None:
+        write(store, tmp_path, "a/key", b"one")
+        sha256 = write(store, tmp_path, "a/key", b"two").sha256
+        there = store.head("a/key")
+        assert there is not None
+        assert there.sha256 == sha256
+        assert read(store, tmp_path, "a/key") == b"two"
+
+    def test_what_is_not_there(self, store: Storage, tmp_path: Path) -> None:
+        assert store.head("no/such") is None
+        store.delete(["no/such"])
+        target = tmp_path / "read"
+        with pytest.raises(InvalidInput, match="no object no/such"):
+            store.get("no/such", target)
+        with pytest.raises(InvalidInput, match="no object no/such"):
+            store.copy("no/such", "other")
+        assert not target.exists()
+        assert list(store.list("no/")) == []
+
+    def test_a_cap_leaves_no_file(self, store: Storage, tmp_path: Path) -> None:
+        write(store, tmp_path, "large")
+        assert read(store, tmp_path, "large", len(BODY)) == BODY
+        folder = tmp_path / "into"
+        with pytest.raises(TooLarge, match=r"large: more than 0\.014 MB"):
+            store.get("large", folder / "read", len(BODY) - 1)
+        assert not folder.exists() or not list(folder.iterdir())
+
+    def test_a_folder_that_is_not_there_is_made(self, store: Storage, tmp_path: Path) -> None:
+        write(store, tmp_path, "a")
+        store.get("a", tmp_path / "new" / "folder" / "file")
+        assert (tmp_path / "new" / "folder" / "file").read_bytes() == BODY
+
+    def test_copies_keep_the_digest(self, store: Storage, tmp_path: Path) -> None:
+        first = write(store, tmp_path, ODD_KEY)
+        copied = store.copy(ODD_KEY, "copies/1")
+        assert copied == store.head("copies/1")
+        assert (copied.bytes, copied.sha256) == (first.bytes, first.sha256)
+        store.delete([ODD_KEY])
+        assert read(store, tmp_path, "copies/1") == BODY
+
+    def test_lists_by_prefix_and_in_order(self, store: Storage, tmp_path: Path) -> None:
+        keys = ["a/1/x", "a/1/y", "a/10/x", "a/1-x", "b/1"]
+        for key in keys:
+            write(store, tmp_path, key, key.encode())
+        found = list(store.list("a/"))
+        assert [one.key for one in found] == ["a/1-x", "a/1/x", "a/1/y", "a/10/x"]
+        assert [one.bytes for one in found] == [5, 5, 5, 6]
+        assert {one.sha256 for one in found} == {None}
+        assert [one.key for one in store.list("a/1")] == [one.key for one in found]
+        assert [one.key for one in store.list("a/1/")] == ["a/1/x", "a/1/y"]
+        assert sorted(one.key for one in store.list("")) == sorted(keys)
+        store.delete(keys)
+        assert list(store.list("")) == []
+
+    @pytest.mark.parametrize("key", ["inputs/1.mp3", ODD_KEY])
+    def test_links_can_be_read_and_recognised(
+        self, store: Storage, tmp_path: Path, key: str
+    ) -> None:
+        write(store, tmp_path, key)
+        link = store.link(key)
+        with urlopen(link.url) as answer:
+            assert answer.read() == BODY
+        assert store.key_of(link.url) == key
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://example.com/inputs/1.mp3",
+            "s3://other/inputs/1.mp3",
+            "file:///etc/passwd",
+            "file://other/etc/passwd",
+            "file:///%00",
+            "http://[",
+            "https://example.com:99999/",
+            "inputs/1.mp3",
+            "",
+        ],
+    )
+    def test_other_urls_are_not_ours(self, store: Storage, url: str) -> None:
+        assert store.key_of(url) is None
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/../b",
+            "./a",
+            "a\\b",
+            "a\nb",
+            "a\x85",
+            "\ud800",
+            "ü" * 451,
+        ],
+    )
+    def test_keys_that_lead_elsewhere(self, store: Storage, tmp_path: Path, key: str) -> None:
+        with pytest.raises(InvalidInput):
+            write(store, tmp_path, key)
+        with pytest.raises(InvalidInput):
+            store.get(key, tmp_path / "read")
+        with pytest.raises(InvalidInput):
+            store.link(key)
+
+    def test_a_file_that_is_not_there(self, store: Storage, tmp_path: Path) -> None:
+        with pytest.raises(StorageFailed, match="No such file"):
+            store.put("a", tmp_path / "none", content_type="audio/flac", sha256="")
+        assert store.head("a") is None
+
+    def test_many_threads(self, store: Storage, tmp_path: Path) -> None:
+        def work(number: int) -> bytes:
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            write(store, folder, f"t/{number % 4}/{number}", str(number).encode())
+            write(store, folder, "t/same", b"same")
+            body = read(store, folder, f"t/{number % 4}/{number}")
+            store.delete([f"t/{number % 4}/{number}"])
+            return body
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(work, range(24))) == [str(n).encode() for n in range(24)]
+        assert [one.key for one in store.list("t/")] == ["t/same"]
+        assert read(store, tmp_path, "t/same") == b"same"
+
+    def test_a_check_leaves_nothing(self, store: Storage) -> None:
+        store.check()
+        assert list(store.list("")) == []
+
+    def test_orphans_go_when_old_and_unnamed(self, store: Storage, tmp_path: Path) -> None:
+        for name in ("named", "orphan", "late"):
+            write(store, tmp_path, f"jobs/{name}", name.encode())
+        write(store, tmp_path, "inputs/1")
+        asked: list[list[str]] = []
+
+        def is_named(keys: Sequence[str]) -> set[str]:
+            asked.append(sorted(keys))
+            named = {"jobs/named"}
+            return named | {"jobs/late"} if len(asked) > 2 else named  # named in the meantime
+
+        now = datetime.now(UTC)
+        later = now + timedelta(hours=2)
+        young = sweep(store, "jobs/", is_named, older_than_s=3600, now=now, dry_run=False)
+        assert (young.removed, young.kept, asked) == ((), 3, [])
+        dry = sweep(store, "jobs/", is_named, older_than_s=3600, now=later, dry_run=True)
+        assert (dry.removed, dry.kept, dry.bytes_removed) == (("jobs/late", "jobs/orphan"), 1, 10)
+        assert len(list(store.list("jobs/"))) == 3
+        done = sweep(store, "jobs/", is_named, older_than_s=3600, now=later, dry_run=False)
+        assert (done.removed, done.kept, done.bytes_removed) == (("jobs/orphan",), 2, 6)
+        assert [one.key for one in store.list("")] == ["inputs/1", "jobs/late", "jobs/named"]
