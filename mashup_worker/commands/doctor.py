@@ -25,7 +25,7 @@ def doctor(
         bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")
     ] = False,
 ) -> None:
-    """Check Python, torch, the GPU, memory, ffmpeg, rubberband and the model cache."""
+    """Check Python, torch, the GPU, memory, ffmpeg, rubberband, models, and the services set."""
     from mashup_worker.doctor.checks import run_checks
 
     findings = run_checks(settings_or_fail())

@@ -12,6 +12,7 @@ from mashup_worker.doctor import (
     packages,
     python,
     rubberband,
+    services,
     torch,
 )
 from mashup_worker.doctor.finding import Finding
@@ -30,6 +31,9 @@ CHECKS: Mapping[str, Callable[[Settings], Finding]] = {
     "ffmpeg": ffmpeg.check,
     "rubberband": rubberband.check,
     "model cache": model_cache.check,
+    "database": services.check_database,
+    "redis": services.check_redis,
+    "storage": services.check_storage,
 }
 
 

@@ -113,7 +113,7 @@ class Storage(Protocol):
         ...
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """The objects whose keys begin so, by key; without digests.
+        """The objects whose keys begin so, without digests, in an order of the store's own.
 
         Raises:
             StorageFailed: the store can't be asked.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -95,7 +95,8 @@ class S3Storage:
         """Read an object into a file."""
         with self._told(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=check_key(key))
-            with answer["Body"] as body:
+            # Not `with answer["Body"]`, which gives the raw stream, one that may end too early.
+            with closing(answer["Body"]) as body:
                 if max_bytes is not None and answer["ContentLength"] > max_bytes:
                     raise too_large(key, max_bytes)
 
@@ -141,7 +142,7 @@ class S3Storage:
                 self._client.delete_object(Bucket=self._bucket, Key=check_key(key))
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """The objects whose keys begin so, by key."""
+        """The objects whose keys begin so."""
         paginator = self._client.get_paginator("list_objects_v2")
         options = {"PageSize": _PAGE}
         pages = iter(

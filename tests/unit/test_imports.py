@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "pipelines": {"analysis", "audio", "dsp", "mixing", "models"},
     "plots": {"analysis", "audio", "mixing"},
     "report": {"analysis", "audio", "dsp", "mixing", "plots"},
-    "doctor": {"models"},
+    "doctor": {"db", "models", "queue", "storage", "worker"},
     "storage": set(),
     "db": set(),
     "queue": {"db"},

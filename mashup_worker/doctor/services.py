@@ -1,0 +1,75 @@
+"""The services of the queue: database, Redis, object storage; each only where settings name it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from mashup_worker.doctor.finding import Finding
+from mashup_worker.errors import MashupError
+from mashup_worker.service_settings import load_service_settings
+
+if TYPE_CHECKING:
+    from mashup_worker.settings import Settings
+
+_NOT_SET = "not set; only the job queue needs it"
+_REMEDY = "set it, or let `mashup up` run everything on this machine, to use the queue"
+
+
+def check_database(_settings: Settings) -> Finding:
+    """Whether a job can be claimed, finished and published."""
+    from mashup_worker.db.database import place
+    from mashup_worker.db.schema_check import faults
+    from mashup_worker.worker.open_tools import open_database
+
+    settings = load_service_settings()
+    if settings.database_url is None:
+        return Finding("database", "note", f"DATABASE_URL is {_NOT_SET}", _REMEDY)
+    try:
+        with open_database(settings) as database:
+            found = faults(database, publishing=settings.publish == "all")
+            where = place(database.url)
+    except MashupError as error:
+        return Finding("database", "error", error.message, "see DATABASE_URL")
+    if found:
+        remedy = "run `mashup migrate` as the tables' owner; docs/queue.md tells of other schemas"
+        return Finding("database", "error", "; ".join(found), remedy, {"faults": found})
+    return Finding("database", "ok", f"{where}: jobs can be claimed, finished and published")
+
+
+def check_redis(_settings: Settings) -> Finding:
+    """Whether Redis answers."""
+    from mashup_worker.queue.redis_client import place
+    from mashup_worker.worker import open_tools
+
+    settings = load_service_settings()
+    if settings.redis_url is None:
+        return Finding("redis", "note", f"REDIS_URL is {_NOT_SET}", _REMEDY)
+    try:
+        with open_tools.open_redis(settings) as client:
+            open_tools.check_redis(client, settings)
+            version = client.info("server").get("redis_version", "?")
+    except MashupError as error:
+        return Finding("redis", "error", error.message, "see REDIS_URL")
+    where = place(settings.redis_url.get_secret_value())
+    return Finding("redis", "ok", f"{where}, version {version}")
+
+
+def check_storage(_settings: Settings) -> Finding:
+    """Whether objects can be written and read."""
+    from mashup_worker.storage.objects import check_store
+    from mashup_worker.storage.open import open_storage
+
+    settings = load_service_settings()
+    if settings.storage_url is None and settings.s3_bucket is None:
+        return Finding("storage", "note", f"S3_BUCKET or STORAGE_URL is {_NOT_SET}", _REMEDY)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            check_store(open_storage(settings), Path(folder) / "probe", uuid4().hex)
+    except MashupError as error:
+        remedy = "see S3_ENDPOINT_URL, S3_BUCKET, S3_REGION and the credentials"
+        return Finding("storage", "error", error.message, remedy)
+    where = settings.storage_url or f"bucket {settings.s3_bucket}"
+    return Finding("storage", "ok", f"{where} can be written and read")

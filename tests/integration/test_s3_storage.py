@@ -1,0 +1,332 @@
+"""A bucket of a real store."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import pytest
+
+from mashup_worker.errors import InvalidInput, StorageFailed
+from mashup_worker.service_settings import StorageSettings
+from mashup_worker.stack.seaweed import S3Keys, s3_client
+from mashup_worker.storage.objects import file_sha256
+from mashup_worker.storage.open import open_storage
+from mashup_worker.storage.s3 import S3Storage
+from tests.store_contract import BODY, ODD_KEY, StoreContract, read, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mashup_worker.stack.info import StackInfo
+
+SECRET = "a-secret-that-must-not-be-told"
+
+
+@pytest.fixture(autouse=True)
+def _credentials(services: StackInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", services.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", services.secret_key)
+
+
+@pytest.fixture
+def settings(services: StackInfo, bucket: str) -> StorageSettings:
+    return StorageSettings(
+        s3_endpoint_url=services.s3_endpoint_url, s3_bucket=bucket, s3_region=services.region
+    )
+
+
+@pytest.fixture
+def store(settings: StorageSettings) -> S3Storage:
+    return S3Storage(settings)
+
+
+def changed(settings: StorageSettings, **values: Any) -> S3Storage:
+    return S3Storage(settings.model_copy(update=values))
+
+
+def raw(services: StackInfo) -> Any:
+    keys = S3Keys(services.access_key, services.secret_key, signing_key="")
+    return s3_client(services.s3_endpoint_url, keys)
+
+
+class TestS3(StoreContract):
+    pass
+
+
+def test_settings_open_a_bucket(settings: StorageSettings, tmp_path: Path) -> None:
+    opened = open_storage(settings)
+    assert isinstance(opened, S3Storage)
+    write(opened, tmp_path, "a")
+    assert read(opened, tmp_path, "a") == BODY
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_what_is_kept_beside_the_bytes(
+    store: S3Storage, services: StackInfo, bucket: str, tmp_path: Path, copied: bool
+) -> None:
+    there = write(store, tmp_path, "a.flac")
+    if copied:
+        store.copy("a.flac", "b.flac")
+    answer = raw(services).get_object(Bucket=bucket, Key="b.flac" if copied else "a.flac")
+    assert answer["ContentType"] == "audio/flac"
+    assert answer["CacheControl"] == "public, max-age=31536000, immutable"
+    assert answer["Metadata"] == {"sha256": there.sha256}
+    assert answer["Body"].read() == BODY  # and no trailer of checksums inside
+
+
+def test_objects_of_others_have_no_digest(
+    store: S3Storage, services: StackInfo, bucket: str, tmp_path: Path
+) -> None:
+    raw(services).put_object(Bucket=bucket, Key="theirs", Body=b"theirs")
+    there = store.head("theirs")
+    assert there is not None
+    assert (there.bytes, there.sha256) == (6, None)
+    assert read(store, tmp_path, "theirs") == b"theirs"
+
+
+def test_large_bodies(store: S3Storage, tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(80_000_000)
+        file.write(b"not all zeros")
+    sha256 = file_sha256(path)
+    store.put("large", path, content_type="audio/wav", sha256=sha256)
+    store.get("large", tmp_path / "back")
+    assert file_sha256(tmp_path / "back") == sha256
+
+
+def test_lists_page_after_page(
+    store: S3Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mashup_worker.storage.s3._PAGE", 2)
+    keys = [f"a/{number}" for number in range(5)]
+    for key in keys:
+        write(store, tmp_path, key)
+    assert sorted(one.key for one in store.list("a/")) == keys
+
+
+def test_links_expire(settings: StorageSettings, tmp_path: Path) -> None:
+    store = changed(settings, url_expiry_s=2.0)
+    write(store, tmp_path, "a")
+    link = store.link("a")
+    assert link.expires_at is not None
+    assert timedelta() < link.expires_at - datetime.now(UTC) <= timedelta(seconds=2)
+    with urlopen(link.url) as answer:
+        assert answer.read() == BODY
+    with pytest.raises(HTTPError) as error:
+        urlopen(link.url.replace("/a?", "/b?"))
+    error.value.close()
+    assert error.value.code == 403
+    time.sleep(3.1)
+    with pytest.raises(HTTPError) as error:
+        urlopen(link.url)
+    error.value.close()
+    assert error.value.code == 403
+
+
+def test_urls_of_our_own(settings: StorageSettings) -> None:
+    base = "https://cdn.example/files"
+    store, private = changed(settings, public_base_url=base), S3Storage(settings)
+    link = store.link(ODD_KEY)
+    assert link.expires_at is None
+    assert link.url.startswith(base + "/a%20b/")
+    endpoint, bucket = settings.s3_endpoint_url or "", settings.s3_bucket
+    host = urlsplit(endpoint).netloc
+    urls = {
+        link.url: ODD_KEY,
+        f"s3://{bucket}/a%20b/c": "a%20b/c",
+        f"{endpoint}/{bucket}/a/b": "a/b",
+        f"{endpoint}/{bucket}/a%2Fb?X-Amz-Signature=1": "a/b",
+        f"http://{bucket}.{host}/a/b": "a/b",
+        f"{endpoint}/other/a/b": None,
+        f"{endpoint}/{bucket}-2/a/b": None,
+        f"http://other.{host}/a/b": None,
+        f"https://{host}/{bucket}/a/b": None,
+        f"http://127.0.0.1:1/{bucket}/a/b": None,
+        f"s3://{bucket}": None,
+        f"s3://{bucket}-2/a": None,
+    }
+    assert {url: store.key_of(url) for url in urls} == urls
+    assert store.key_of(private.link(ODD_KEY).url) == ODD_KEY
+    assert private.key_of(link.url) is None
+    with pytest.raises(InvalidInput):
+        store.key_of(f"{endpoint}/{bucket}/a/../b")
+
+
+def test_urls_of_amazon() -> None:
+    store = S3Storage(StorageSettings(s3_bucket="songs", s3_region="eu-west-1"))
+    for url in (
+        "https://songs.s3.eu-west-1.amazonaws.com/a/b",
+        "https://s3.eu-west-1.amazonaws.com/songs/a/b?versionId=1",
+        "https://songs.s3.amazonaws.com/a/b",
+        store.link("a/b").url,
+    ):
+        assert store.key_of(url) == "a/b"
+
+
+def messages(store: S3Storage, folder: Path) -> list[str]:
+    """What each thing that a store does says when it fails."""
+    found = []
+    for work in (
+        lambda: write(store, folder, "some/key"),
+        lambda: store.get("some/key", folder / "read"),
+        lambda: store.head("some/key"),
+        lambda: store.copy("some/key", "other"),
+        lambda: store.delete(["some/key"]),
+        lambda: list(store.list("some/key")),
+        store.check,
+    ):
+        with pytest.raises(StorageFailed) as error:
+            work()
+        found.append(error.value.message)
+    assert not (folder / "read").exists()
+    assert all("\n" not in message for message in found)
+    assert all(message.startswith("some/key: ") for message in found[:-1])
+    return found
+
+
+@pytest.mark.parametrize("wrong", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_wrong_credentials_are_not_told(
+    settings: StorageSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv(wrong, SECRET)
+    for message in messages(S3Storage(settings), tmp_path):
+        assert f"does not let us use bucket {settings.s3_bucket}" in message
+        assert SECRET not in message
+
+
+def test_credentials_that_no_header_can_hold(
+    settings: StorageSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SECRET + "\n")
+    with pytest.raises(StorageFailed) as error:
+        write(S3Storage(settings), tmp_path, "a")
+    assert SECRET not in error.value.message
+
+
+def test_a_bucket_that_is_not_there(settings: StorageSettings, tmp_path: Path) -> None:
+    store = changed(settings, s3_bucket="no-such-bucket")
+    # This store makes buckets for those who write and may make them, so nothing is written.
+    for work in (lambda: store.get("a", tmp_path / "read"), lambda: list(store.list("a"))):
+        with pytest.raises(StorageFailed, match="no bucket no-such-bucket"):
+            work()
+
+
+def test_a_server_that_is_down(
+    settings: StorageSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mashup_worker.storage.s3._TRIES", 2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    store = changed(settings, s3_endpoint_url=f"http://127.0.0.1:{port}")
+    begin_s = time.monotonic()
+    messages(store, tmp_path)
+    assert time.monotonic() - begin_s < 15
+
+
+def test_a_server_that_says_nothing(
+    settings: StorageSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mashup_worker.storage.s3._TRIES", 1)
+    monkeypatch.setattr("mashup_worker.storage.s3._READ_TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
+        port = listener.getsockname()[1]
+        store = changed(settings, s3_endpoint_url=f"http://127.0.0.1:{port}")
+        begin_s = time.monotonic()
+        messages(store, tmp_path)
+        assert time.monotonic() - begin_s < 10
+
+
+@pytest.mark.parametrize("endpoint", ["nonsense", "http://key:secret@127.0.0.1"])
+def test_endpoints_that_cannot_be(settings: StorageSettings, endpoint: str) -> None:
+    with pytest.raises(InvalidInput, match="S3"):
+        changed(settings, s3_endpoint_url=endpoint)
+
+
+class Meddler:
+    """A proxy that changes bytes on their way, or hangs up before the end of an answer."""
+
+    def __init__(self, port: int, to_store: bytes = b"", answer_bytes: int | None = None) -> None:
+        self._target, self._to_store, self._answer_bytes = port, to_store, answer_bytes
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._talk, args=(client,), daemon=True).start()
+
+    def _talk(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self._target)) as store:
+            out = threading.Thread(target=self._pump, args=(client, store), daemon=True)
+            out.start()
+            left = self._answer_bytes
+            try:
+                while data := store.recv(65_536 if left is None else min(left, 65_536)):
+                    client.sendall(data)
+                    left = None if left is None else left - len(data)
+                    if left == 0:
+                        break
+            except OSError:
+                pass
+            finally:
+                for one in (client, store):
+                    with suppress(OSError):
+                        one.shutdown(socket.SHUT_RDWR)
+                out.join(5)
+
+    def _pump(self, client: socket.socket, store: socket.socket) -> None:
+        try:
+            while data := client.recv(65_536):
+                store.sendall(data.replace(self._to_store, self._to_store[::-1]))
+        except OSError:
+            pass
+
+
+@pytest.fixture
+def meddled(services: StackInfo, settings: StorageSettings) -> Iterator[Any]:
+    meddlers: list[Meddler] = []
+
+    def start(**options: Any) -> S3Storage:
+        port = urlsplit(services.s3_endpoint_url).port
+        assert port is not None
+        meddlers.append(Meddler(port, **options))
+        return changed(settings, s3_endpoint_url=meddlers[-1].url)
+
+    yield start
+    for one in meddlers:
+        one.close()
+
+
+def test_bytes_changed_on_the_way_are_refused(
+    meddled: Any, store: S3Storage, tmp_path: Path
+) -> None:
+    with pytest.raises(StorageFailed, match=r"^a: the store answered "):
+        write(meddled(to_store=b"the very"), tmp_path, "a")
+    assert store.head("a") is None
+
+
+def test_an_answer_that_breaks_off_leaves_no_file(
+    meddled: Any, store: S3Storage, tmp_path: Path
+) -> None:
+    write(store, tmp_path, "a", BODY * 20)
+    with pytest.raises(StorageFailed, match=r"^a: "):
+        meddled(answer_bytes=100_000).get("a", tmp_path / "into" / "read")
+    assert not list((tmp_path / "into").iterdir())

@@ -1,0 +1,122 @@
+"""What is said of services that can't be used: one line, without secrets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from mashup_worker.db.database import Database
+from mashup_worker.db.migrate import migrate
+from mashup_worker.db.schema_check import faults
+from mashup_worker.doctor import services as checks
+from mashup_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from mashup_worker.stack.info import StackInfo
+
+
+def change(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def faults_of(url: str) -> list[str]:
+    with Database(url) as database:
+        return faults(database)
+
+
+def test_a_schema_that_works(migrated_url: str, worker_database_url: str) -> None:
+    assert faults_of(migrated_url) == []
+    assert faults_of(worker_database_url) == []
+    assert migrate(migrated_url) == []
+
+
+def test_missing_migrations_are_named(database_url: str) -> None:
+    assert all("is missing: run `mashup migrate`" in fault for fault in faults_of(database_url))
+    assert len(faults_of(database_url)) == 5
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("DROP POLICY ai_jobs_worker ON public.ai_jobs", "row-level security"),
+        ("ALTER TABLE public.stems RENAME COLUMN kind TO instrument", "publishing stems"),
+        ("ALTER TABLE public.stem_usage_log DROP COLUMN job_id", "publishing a mashup"),
+        ("DROP FUNCTION mashup_worker.readable_stem", "stems of the registry"),
+        ("ALTER TABLE public.stems ADD COLUMN genre TEXT NOT NULL", "stems.genre needs a value"),
+        ("REVOKE UPDATE ON public.ai_jobs FROM mashup_worker", "permission denied"),
+        ("ALTER TABLE public.ai_jobs ADD CHECK (job_type = 'dance') NOT VALID", "check constraint"),
+    ],
+)
+def test_a_schema_that_does_not(
+    migrated_url: str, worker_database_url: str, statement: str, named: str
+) -> None:
+    change(migrated_url, statement)
+    found = faults_of(worker_database_url)
+    assert any(named in fault for fault in found), found
+    assert all("\n" not in fault for fault in found)
+
+
+def test_checking_leaves_nothing(migrated_url: str) -> None:
+    faults_of(migrated_url)
+    with psycopg.connect(migrated_url) as connection:
+        assert connection.execute("SELECT count(*) FROM public.ai_jobs").fetchone() == (0,)
+
+
+def test_a_backend_that_was_there_before_keeps_its_tables(database_url: str) -> None:
+    """The backend's own table, as it is in production, with rows and a column more."""
+    change(
+        database_url,
+        """
+        CREATE TABLE public.profiles (id UUID PRIMARY KEY, nickname TEXT NOT NULL);
+        CREATE TABLE public.ai_jobs (
+          id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
+          user_id UUID REFERENCES public.profiles (id),
+          job_type TEXT NOT NULL, status TEXT DEFAULT 'queued', progress INTEGER DEFAULT 0,
+          input_data JSONB NOT NULL, output_data JSONB, error_message TEXT,
+          created_at TIMESTAMPTZ DEFAULT now(), completed_at TIMESTAMPTZ, note TEXT
+        );
+        INSERT INTO public.ai_jobs (job_type, status, input_data) VALUES
+          ('separate', 'completed', '{}'), ('separate', 'queued', '{"audio": "x"}');
+        """,
+    )
+    migrate(database_url)
+    assert faults_of(database_url) == []
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT status, attempt, max_attempts FROM public.ai_jobs ORDER BY status"
+        ).fetchall()
+        columns = connection.execute(
+            "SELECT column_name FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND table_name = 'profiles'"
+        ).fetchall()
+    assert rows == [("completed", 0, 3), ("queued", 0, 3)]
+    assert {name for (name,) in columns} == {"id", "nickname"}
+
+
+def test_the_doctor_looks_at_services(
+    monkeypatch: pytest.MonkeyPatch, migrated_url: str, redis_url: str, services: StackInfo
+) -> None:
+    for name, value in services.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DATABASE_URL", migrated_url)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    every = (checks.check_database, checks.check_redis, checks.check_storage)
+    assert [check(Settings()).severity for check in every] == ["ok"] * 3
+
+    for name, url in (("DATABASE_URL", migrated_url), ("REDIS_URL", redis_url)):
+        password = urlsplit(url).password or ""
+        monkeypatch.setenv(name, url.replace(password, "wrong-secret"))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-secret")
+    for check in every:
+        finding = check(Settings())
+        assert finding.severity == "error"
+        assert "\n" not in finding.message
+        assert "wrong-secret" not in finding.message
+
+    for name in ("DATABASE_URL", "REDIS_URL", "S3_BUCKET"):
+        monkeypatch.delenv(name)
+    assert [check(Settings()).severity for check in every] == ["note"] * 3
