@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BLOCK_BYTES = 1 << 20
-_MAKES = 3
+_TRIES = 10
 
 
 def write_capped(
@@ -65,14 +65,13 @@ def too_large(name: str, max_bytes: int) -> TooLarge:
 
 def _open_new(partial: Path) -> BinaryIO:
     """Open a file in a folder that another thread may be removing, because it was empty."""
-    for _ in range(_MAKES - 1):
-        partial.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(_TRIES):
         try:
+            partial.parent.mkdir(parents=True, exist_ok=True)
             return partial.open("xb")
-        except FileNotFoundError:
-            continue
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    return partial.open("xb")
+        except (FileNotFoundError, FileExistsError) as error:
+            lost = error
+    raise lost
 
 
 def _remove(partial: Path) -> None:
