@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= lite
+TEST_JOBS ?= 2
 DEMO_OUTPUT ?= demo-output
 
 .PHONY: help install demo test lint format samples bench clean
@@ -26,7 +27,7 @@ demo: $(VENV)/.installed
 		--run '$(BIN)/python -m samples.queue_demo --model $(MODEL) --output-dir $(DEMO_OUTPUT)'
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_JOBS) --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

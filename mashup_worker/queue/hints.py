@@ -57,6 +57,7 @@ class PostgresHints(threading.Thread):
                     connection.execute("LISTEN ai_jobs")
                     self.works = self._arrives(connection)
                     if not self.works and not self._insist:
+                        connection.execute("UNLISTEN *")  # the pooler keeps the connection
                         logger.warning(
                             "notifications don't arrive (a transaction pooler?): new jobs are "
                             "found by sweeps alone"

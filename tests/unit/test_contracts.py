@@ -1,0 +1,108 @@
+"""What jobs may be given."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+from uuid import uuid4
+
+import pytest
+
+from mashup_worker.commands.mix_inputs import KINDS
+from mashup_worker.errors import InvalidInput
+from mashup_worker.mixing.vibes import TRANSITIONS, VIBES
+from mashup_worker.queue.contracts import (
+    INPUTS,
+    MashupConfig,
+    MashupInput,
+    SeparateInput,
+    read_input,
+    schemas,
+)
+
+STEM = {"audio": "a", "kind": "vocals"}
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    request, warnings = read_input("separate", {"audio": "song.mp3"})
+    assert request == SeparateInput(audio="song.mp3")
+    assert (request.format, request.analyze, request.model) == ("flac", True, None)
+    assert warnings == ()
+
+
+def test_ids_and_lists_come_from_json() -> None:
+    mashup, stem = uuid4(), uuid4()
+    document = {
+        "stems": [{"stem_id": str(stem), "kind": "drums"}, STEM],
+        "config": {"tempo_bpm": 120, "key": "F# minor"},
+        "mashup_id": str(mashup),
+    }
+    request, _ = read_input("mashup", document)
+    assert isinstance(request, MashupInput)
+    assert (request.mashup_id, request.stems[0].stem_id) == (mashup, stem)
+    assert request.config == MashupConfig(tempo_bpm=120.0, key="F# minor")
+
+
+@pytest.mark.parametrize(
+    ("job_type", "document", "named"),
+    [
+        ("dance", {}, "job_type 'dance'"),
+        ("separate", [], "input_data"),
+        ("separate", None, "input_data"),
+        ("separate", {}, "input_data.audio"),
+        ("separate", {"audio": 3}, "input_data.audio"),
+        ("separate", {"audio": ""}, "input_data.audio"),
+        ("separate", {"audio": "a", "stems": []}, "input_data.stems"),
+        ("separate", {"audio": "a", "stems": ["kazoo"]}, "input_data.stems.0"),
+        ("separate", {"audio": "a", "format": "aac"}, "input_data.format"),
+        ("separate", {"audio": "a", "analyze": "no"}, "input_data.analyze"),
+        ("separate", {"audio": "a", "mashup_id": "7"}, "input_data.mashup_id"),
+        ("separate", {"audio": "a", "model": "../../x"}, "input_data.model"),
+        ("analyze", {}, "give either audio or stems"),
+        ("analyze", {"audio": "a", "stems": {"vocals": "b"}}, "give either audio or stems"),
+        ("mashup", {"stems": []}, "input_data.stems"),
+        ("mashup", {"stems": [{"kind": "vocals"}]}, "input_data.stems.0"),
+        ("mashup", {"stems": [{**STEM, "stem_id": str(uuid4())}]}, "input_data.stems.0"),
+        ("mashup", {"stems": [STEM] * 33}, "input_data.stems"),
+        ("mashup", {"stems": [STEM], "config": {"vibe": "polka"}}, "input_data.config.vibe"),
+        ("mashup", {"stems": [STEM], "config": {"intensity": 2}}, "input_data.config.intensity"),
+        ("mashup", {"stems": [STEM], "config": {"key": "H minor"}}, "input_data.config.key"),
+        ("master", {"audio": "a", "loudness_lufs": 3}, "input_data.loudness_lufs"),
+        ("master", {"audio": "a", "true_peak_dbtp": "-1"}, "input_data.true_peak_dbtp"),
+        ("master", {"audio": "a", "loudness_lufs": float("nan")}, "input_data"),
+    ],
+)
+def test_a_wrong_value_is_named(job_type: str, document: Any, named: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_input(job_type, document)
+    assert named in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_unknown_keys_are_told_wherever_they_are() -> None:
+    document = {"stems": [{**STEM, "colour": 1}], "config": {"mood": 2}, "tempo": 3}
+    _, warnings = read_input("mashup", document)
+    assert [warning.partition(" ")[0] for warning in warnings] == [
+        "input_data.stems.0.colour",
+        "input_data.config.mood",
+        "input_data.tempo",
+    ]
+
+
+def test_words_are_those_of_the_engine() -> None:
+    """The contract does not import the engine; it must not drift from it either."""
+    fields = MashupConfig.model_fields
+    assert set(get_args(fields["vibe"].annotation)) == set(VIBES)
+    transitions = {
+        word for part in get_args(fields["transition"].annotation) for word in get_args(part)
+    }
+    assert transitions == set(TRANSITIONS)
+    for kind in (*KINDS, "mix"):
+        read_input("mashup", {"stems": [{"audio": "a", "kind": kind}]})
+
+
+def test_every_contract_has_a_schema() -> None:
+    found = schemas()
+    assert found.keys() == INPUTS.keys()
+    for schema in found.values():
+        for side in ("input_data", "output_data"):
+            assert schema[side]["type"] == "object"
