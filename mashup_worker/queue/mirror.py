@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import redis
-from rq import Worker
+from rq import Worker, worker_registration
 
 from mashup_worker.db import jobs
 from mashup_worker.db.database import OUTAGES, reason_of
@@ -189,6 +189,7 @@ class Mirror:
     def _top_up(self, queue: Queue, job_types: Sequence[str]) -> None:
         """Ring for the next few jobs, so that workers never wait and order is decided late."""
         waiting = rung(queue)
+        worker_registration.clean_worker_registry(queue)  # of workers that died without a word
         depth = max(self.settings.queue_depth, 2 * Worker.count(queue=queue))
         if len(waiting) >= depth:
             return

@@ -86,7 +86,7 @@ class Attempt:
         handler = tools.handlers.get(job.job_type)
         progress = Progress(handler.stages if handler else {})
         self._settlement = Settlement(
-            tools.database, job, claim, tools.settings, lambda: self._keeper.lease_until_s, tools.at
+            tools.database, job, claim, tools.settings, lambda: self._keeper.give_up_at_s, tools.at
         )
         self._keeper = LeaseKeeper(
             tools.database,

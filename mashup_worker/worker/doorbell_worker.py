@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WORKER_TTL_S = 30
+_LONGEST_PAUSE_S = 2.0
+_AFTER_JOB_S = 120
 
 
 class StopWaiting(Exception):
@@ -40,12 +42,21 @@ class DoorbellWorker(SimpleWorker):
         connection: to Redis, of its own, for blocking.
         name: unique among workers.
         answer: does the job of an id.
+        longest_job_s: how long it may be busy without a word to Redis.
     """
 
+    max_connection_wait_time = _LONGEST_PAUSE_S
+
     def __init__(
-        self, queue: Queue, connection: Redis, name: str, answer: Callable[[UUID], None]
+        self,
+        queue: Queue,
+        connection: Redis,
+        name: str,
+        answer: Callable[[UUID], None],
+        longest_job_s: float,
     ) -> None:
         self._answer = answer
+        self._busy_ttl_s = round(longest_job_s) + _AFTER_JOB_S
         self.is_waiting = False
         super().__init__(
             [queue],
@@ -103,6 +114,7 @@ class DoorbellWorker(SimpleWorker):
             logger.error("entry %s of queue %s is no doorbell: dropped", job.id, queue.name)
             return
         self.set_state(WorkerStatus.BUSY)
+        self.heartbeat(self._busy_ttl_s)
         try:
             self._answer(job_id)
         finally:

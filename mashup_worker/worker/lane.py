@@ -85,6 +85,7 @@ class Lane:
                 connection,
                 f"{self.worker_id}-{self._rounds}",
                 self._answer,
+                self._tools.settings.job_timeout_s,
             )
             self._worker.work(logging_level=None)
 

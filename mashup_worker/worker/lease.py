@@ -93,6 +93,9 @@ class LeaseKeeper:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
+        # Before the thread, which may be waiting for a database that is away, and after it, since
+        # it may have armed the timer once more.
+        faulthandler.cancel_dump_traceback_later()
         self._thread.join()
         faulthandler.cancel_dump_traceback_later()
 
@@ -111,7 +114,7 @@ class LeaseKeeper:
         Raises:
             LeaseLost, Canceled, JobTimeout, HandBackError: stop.
         """
-        if self._reason is None and self._left_s < _GIVE_UP_AT * self._lease_s:
+        if self._reason is None and time.monotonic() > self.give_up_at_s:
             self.abort(LeaseLost("Postgres did not answer, and the lease is about to end"))
         if self._reason is not None:
             raise self._reason
@@ -122,9 +125,9 @@ class LeaseKeeper:
             self._reason, self._reason_since_s = reason, time.monotonic()
 
     @property
-    def lease_until_s(self) -> float:
-        """When the lease ends at the latest, on the monotonic clock."""
-        return self._lease_until_s
+    def give_up_at_s(self) -> float:
+        """When nothing more is tried for this job, on the monotonic clock."""
+        return self._lease_until_s - _GIVE_UP_AT * self._lease_s
 
     @property
     def _left_s(self) -> float:
@@ -164,7 +167,8 @@ class LeaseKeeper:
             # Counted from before the question was asked: the database's clock started later.
             self._lease_until_s = now_s + self._lease_s
             self._told_postgres = told
-            self._arm()
+            if not self._stopped.is_set():
+                self._arm()
         if canceled:
             self.abort(Canceled("It was canceled."))
         self._postgres_from_s = now_s + self._lease_s / _HEARTBEATS_A_LEASE

@@ -32,7 +32,9 @@ def open_database(settings: ServiceSettings) -> Database:
     """
     if settings.database_url is None:
         raise InvalidInput("DATABASE_URL is not set")
-    return Database(settings.database_url.get_secret_value())
+    # An outage must be noticed several times within a lease, and not hold up whoever notices it.
+    patience_s = min(5.0, max(1.0, settings.lease_s / 12))
+    return Database(settings.database_url.get_secret_value(), patience_s=patience_s)
 
 
 def open_redis(settings: ServiceSettings) -> redis.Redis:

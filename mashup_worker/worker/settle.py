@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_PAUSE_S = 0.5
+_PAUSE_S = 0.25
+_LONGEST_MESSAGE = 2_000
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Settlement:
         job: as it was claimed.
         claim: whose attempt it is.
         settings: pauses between attempts, and whether other tables are written.
-        until_s: when the lease ends, on the monotonic clock; later nothing is tried again.
+        until_s: when to give up, on the monotonic clock: well before the lease ends.
         at: told of named points on the way, for tests of what happens when it ends there.
     """
 
@@ -89,7 +90,7 @@ class Settlement:
         if isinstance(error, Canceled):
             return self._move("stop")
         known = error if isinstance(error, MashupError) else _unforeseen(error)
-        told = {"code": known.code, "message": known.message}
+        told = {"code": known.code, "message": _text(known.message)}
         if known.retryable:
             again = self._move("retry", **told, delay_s=self._delay_s())
             if again is not None:
@@ -130,6 +131,11 @@ class Settlement:
                 if time.monotonic() > self.until_s():
                     raise LeaseLost from error
                 time.sleep(_PAUSE_S)
+
+
+def _text(message: str) -> str:
+    """A message as a column takes it: not endless, and without the one character it refuses."""
+    return message.replace("\0", "")[:_LONGEST_MESSAGE]
 
 
 def _unforeseen(error: Exception) -> MashupError:

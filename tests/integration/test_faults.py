@@ -172,6 +172,19 @@ def test_postgres_may_restart(place: Arena) -> None:
     assert all(actor.process and actor.process.poll() is None for actor in place.actors)
 
 
+def test_an_outage_longer_than_the_lease_leaves_the_models_loaded(place: Arena) -> None:
+    started(place, duration_s=2.0)
+    job = place.insert()
+    until(lambda: (place.job(job)["progress"] or 0) > 5, 10, "some progress")
+    place.stack.postgres.stop()
+    time.sleep(2 * LEASE_S)  # nothing tells of a lease while the database is away
+    place.stack.postgres.start()
+    row = place.ended(job)
+    assert (row["status"], row["error_code"]) == ("completed", None)
+    assert row["attempt"] == 2
+    assert all(actor.process and actor.process.poll() is None for actor in place.actors)
+
+
 def test_an_s3_that_refuses_is_tried_again(place: Arena) -> None:
     started(place, MASHUP_LEASE_S="20")
     place.s3_proxy.become("refuse")
