@@ -29,7 +29,8 @@ def test_version(mashup: Mashup) -> None:
 def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
     root = mashup.run("--help")
     assert (root.returncode, root.stderr) == (0, "")
-    for command in ("separate", "analyze", "mix", "master", "match", "check", "models", "doctor"):
+    commands = "separate analyze mix master match check models doctor up migrate worker mirror"
+    for command in (*commands.split(), "enqueue", "jobs", "schema", "sweep"):
         assert re.search(rf"^ +{command} +\w", root.stdout, re.MULTILINE)
     separate = (
         "-o model model-repo stems two-stems format bit-depth bitrate device precision shifts"
@@ -49,6 +50,10 @@ def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
         ("master", master),
         ("match", "separate model device json -q"),
         ("check", check),
+        ("up", "data lanes device run no-workers json"),
+        ("worker", "device lanes class precision"),
+        ("migrate", "check"),
+        ("enqueue", "input user priority idempotency-key wait json"),
     ):
         done = mashup.run(command, "--help")
         assert (done.returncode, done.stderr) == (0, "")
