@@ -265,6 +265,28 @@ def test_master_and_analyze(service: Service, user: UUID) -> None:
     assert output["warnings"] == ["input_data.colour means nothing, and was ignored"]
 
 
+def test_changes_are_heard(service: Service, user: UUID) -> None:
+    with (
+        psycopg.connect(service.facts["database_url"], autocommit=True) as connection,
+        redis.Redis.from_url(service.facts["redis_url"], decode_responses=True) as client,
+        client.pubsub(ignore_subscribe_messages=True) as channel,
+    ):
+        connection.execute("LISTEN ai_jobs")
+        channel.subscribe("ai_jobs")
+        job = service.insert(user, "analyze", {"audio": service.upload(user, "heard.flac", 6.0)})
+        service.ended(user, job)
+        heard = [note.payload for note in connection.notifies(timeout=2, stop_after=3)]
+        assert heard.count(str(job)) == 3, "inserted, started, ended"
+        said = []
+        while message := channel.get_message(timeout=1):
+            said.append(json.loads(message["data"]))
+    mine = [one["status"] for one in said if one["id"] == str(job)]
+    assert list(dict.fromkeys(mine)) in (
+        ["queued", "processing", "completed"],
+        ["processing", "completed"],
+    )
+
+
 def test_the_same_work_is_not_done_twice(
     service: Service, user: UUID, separated: list[tuple[UUID, dict[str, Any]]]
 ) -> None:

@@ -10,6 +10,9 @@ from uuid import uuid4
 import pytest
 from psycopg.types.json import Jsonb
 
+from mashup_worker.db.database import Database
+from mashup_worker.service_settings import ServiceSettings
+from mashup_worker.worker.orphans import sweep_results
 from tests.chaos.arena import started, until
 
 if TYPE_CHECKING:
@@ -195,6 +198,55 @@ def test_an_s3_that_refuses_is_tried_again(place: Arena) -> None:
     assert "AWS" not in row["error_message"]
     place.s3_proxy.become("pass")
     assert place.ended(job)["status"] == "completed"
+
+
+def test_an_s3_that_never_answers_meets_the_timeout(place: Arena) -> None:
+    started(place, MASHUP_JOB_TIMEOUT_S="2")
+    place.s3_proxy.become("hang")
+    job = place.insert()
+    until(lambda: place.job(job)["failures"] == 1, 20, "the first failure")
+    assert place.job(job)["error_code"] == "timeout"
+    place.s3_proxy.become("pass")
+
+    def ended() -> bool:
+        restarted(place)
+        return bool(place.job(job)["status"] == "completed")
+
+    until(ended, 30, "the job to complete")
+
+
+def test_a_mirror_that_is_killed_is_missed_by_nobody(place: Arena) -> None:
+    started(place)
+    mirror = place.actors[0]
+    mirror.send(signal.SIGKILL)
+    job = place.insert()
+    mirror.start()
+    assert place.ended(job)["status"] == "completed"
+    place.mirror()
+    mirror.send(signal.SIGKILL)
+    assert place.ended(place.insert())["status"] == "completed"
+
+
+def test_what_a_dead_attempt_left_is_swept_and_nothing_else(place: Arena) -> None:
+    started(place)
+    place.lay("uploaded")
+    job = place.insert()
+    lane = place.actors[-1].process
+    assert lane is not None
+    lane.wait(20)
+    restarted(place)
+    row = place.ended(job)
+    settings = ServiceSettings(
+        s3_endpoint_url=place.info.s3_endpoint_url,
+        s3_bucket=place.info.bucket,
+        orphan_grace_s=0.001,
+    )
+    named = {stem["key"] for stem in row["output_data"]["stems"]}
+    with Database(place.info.worker_database_url) as database:
+        tried = sweep_results(database, settings, dry_run=True)
+        assert {one.key for one in place.storage().list(f"jobs/{job}/1/")} <= set(tried.removed)
+        sweep_results(database, settings, dry_run=False)
+    assert {one.key for one in place.storage().list("jobs/")} == named
 
 
 def test_cancel_is_heard_while_a_job_runs(place: Arena) -> None:

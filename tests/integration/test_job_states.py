@@ -24,7 +24,10 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from mashup_worker.db import jobs
-from mashup_worker.errors import InvalidInput, LeaseLost
+from mashup_worker.db.database import Database
+from mashup_worker.errors import InvalidInput, LeaseLost, StorageFailed
+from mashup_worker.service_settings import ServiceSettings
+from mashup_worker.worker.settle import Settlement
 
 if TYPE_CHECKING:
     from mashup_worker.db.database import Connection
@@ -278,3 +281,41 @@ def test_a_word_for_a_job_is_taken_once(migrated_url: str) -> None:
         with pytest.raises(psycopg.errors.UniqueViolation):
             jobs.insert(connection, "separate", {}, idempotency_key=word)
         jobs.insert(connection, "separate", {}, idempotency_key=f"{word} other")
+
+
+def test_pauses_between_attempts_double_up_to_a_limit(migrated_url: str) -> None:
+    config = ServiceSettings(retry_base_s=10, retry_most_s=60)
+    with Database(migrated_url) as database:
+        with database.transaction() as connection:
+            job = jobs.insert(connection, "separate", {})
+            connection.execute("UPDATE public.ai_jobs SET max_attempts = 9")
+        pauses_s = []
+        for attempt in range(1, 6):
+            with database.transaction() as connection:
+                connection.execute("UPDATE public.ai_jobs SET run_at = now()")
+                claimed = jobs.move(
+                    connection,
+                    "claim",
+                    id=job.id,
+                    worker_id="w",
+                    lease_s=60,
+                    job_types=["separate"],
+                )
+            assert claimed is not None
+            claim = jobs.Claim(job.id, attempt, "w")
+            settlement = Settlement(database, claimed, claim, config, lambda: float("inf"))
+            again = settlement.end(StorageFailed("no\0 disk"))
+            assert again is not None
+            assert (again.status, again.error_message) == ("queued", "no disk")
+            pauses_s.append((again.run_at - again.updated_at).total_seconds())
+            with database.transaction() as connection:
+                early = jobs.move(
+                    connection,
+                    "claim",
+                    id=job.id,
+                    worker_id="w",
+                    lease_s=60,
+                    job_types=["separate"],
+                )
+            assert early is None
+    assert pauses_s == pytest.approx([10, 20, 40, 60, 60], abs=0.5)
