@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import signal
 import sys
@@ -77,6 +78,8 @@ def main() -> NoReturn:
     # on the same cores several times slower than one after the other. Read when torch is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     signal.signal(signal.SIGTERM, _end_cleanly)
+    # The pool tells of each try on its own; commands tell of the outcome.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold what no encoding has
             stream.reconfigure(errors="backslashreplace")

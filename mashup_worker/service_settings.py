@@ -9,8 +9,15 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003  (pydantic reads annotations when it runs)
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from mashup_worker.errors import InvalidInput
 
@@ -69,6 +76,16 @@ class StorageSettings(BaseSettings):
         if self.storage_url is not None and not self.storage_url.startswith("file:///"):
             raise ValueError(f"STORAGE_URL: {self.storage_url} does not begin with file:///")
         return self
+
+    @field_validator("input_prefixes")
+    @classmethod
+    def _only_the_user(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+        for prefix in prefixes:
+            try:
+                prefix.format(user_id="")
+            except (LookupError, ValueError) as error:
+                raise ValueError(f"{prefix!r}: only {{user_id}} is filled in") from error
+        return prefixes
 
 
 class ServiceSettings(StorageSettings):
@@ -134,12 +151,20 @@ def load_service_settings() -> ServiceSettings:
     """
     try:
         return ServiceSettings()
+    except SettingsError as error:  # its words are those of a parser
+        raise InvalidInput(f"{_named_in(str(error))}: it must be JSON") from error
     except ValidationError as error:
         first = error.errors()[0]
         reason = first["msg"].removeprefix("Value error, ")
         if not first["loc"]:
             raise InvalidInput(reason) from error
         raise InvalidInput(f"{_variable(str(first['loc'][0]))}: {reason}") from error
+
+
+def _named_in(text: str) -> str:
+    """The variable of a field that an error quotes."""
+    field = text.partition('"')[2].partition('"')[0]
+    return _variable(field)
 
 
 def _variable(field: str) -> str:

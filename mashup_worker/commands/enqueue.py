@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mashup_worker.commands.failure import service_settings_or_fail
 from mashup_worker.commands.services import jobs_database, uuid_of
 from mashup_worker.errors import EXIT_FAILED, InvalidInput
 
@@ -87,13 +88,17 @@ def _document(given: str) -> Any:
     text = given
     if not given.lstrip().startswith("{"):
         path = Path(given)
-        if not path.is_file():
+        if not _is_file(given):
             raise InvalidInput(f"--input {given}: neither JSON nor a file")
         if path.suffix.lower() != ".json":
             return {"audio": given}
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not a text in UTF-8"
+            raise InvalidInput(f"--input {given}: {reason}") from error
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"--input: not JSON: {error}") from error
     if not isinstance(document, dict):
@@ -120,16 +125,26 @@ def _with_uploads(document: dict[str, Any], user_id: UUID | None) -> dict[str, A
 
 
 def _uploaded(address: Any, user_id: UUID | None) -> Any:
-    from mashup_worker.service_settings import load_service_settings
     from mashup_worker.storage.objects import file_sha256, media_type
     from mashup_worker.storage.open import open_storage
 
-    if not isinstance(address, str) or "://" in address or not Path(address).is_file():
+    if not isinstance(address, str) or "://" in address or not _is_file(address):
         return address
     path = Path(address)
-    storage = open_storage(load_service_settings())
+    storage = open_storage(service_settings_or_fail())
     sha256 = file_sha256(path)
     key = f"inputs/{user_id or _OPERATOR}/{sha256}{path.suffix.lower()}"
     if storage.head(key) is None:
         storage.put(key, path, content_type=media_type(path), sha256=sha256)
     return key
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long, or with a null byte
+        return False
+
+
+def _refused(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")

@@ -10,6 +10,7 @@ from mashup_worker.errors import EXIT_USAGE, InvalidInput
 from mashup_worker.settings import load_settings
 
 if TYPE_CHECKING:
+    from mashup_worker.service_settings import ServiceSettings
     from mashup_worker.settings import Settings
 
 
@@ -23,5 +24,15 @@ def settings_or_fail() -> Settings:
     """The environment's settings; a variable that can't be used is wrong usage."""
     try:
         return load_settings()
+    except InvalidInput as error:
+        fail(error.message, EXIT_USAGE)
+
+
+def service_settings_or_fail() -> ServiceSettings:
+    """The services' settings, in the same way."""
+    from mashup_worker.service_settings import load_service_settings
+
+    try:
+        return load_service_settings()
     except InvalidInput as error:
         fail(error.message, EXIT_USAGE)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mashup_worker.commands.failure import fail
 from mashup_worker.commands.services import jobs_database, uuid_of
-from mashup_worker.errors import EXIT_FAILED, InvalidInput
+from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +43,7 @@ def list_jobs(
     from mashup_worker.db import jobs as rows
 
     if status is not None and status not in rows.STATUSES:
-        raise InvalidInput(f"--status {status}: one of {', '.join(rows.STATUSES)}")
+        fail(f"--status {status}: one of {', '.join(rows.STATUSES)}", EXIT_USAGE)
     user_id = None if user is None else uuid_of(user, "--user")
 
     def look(database: Database) -> tuple[Sequence[Job], dict[str, int]]:
@@ -150,7 +151,7 @@ def _watch(look: Callable[[], tuple[Sequence[Job], dict[str, int]]]) -> None:
     from mashup_worker.commands.job_view import table_of
 
     if not sys.stdout.isatty():
-        raise InvalidInput("--watch needs a terminal")
+        fail("--watch needs a terminal", EXIT_USAGE)
     with Live(table_of(*look()), console=Console(), auto_refresh=False) as live:
         while True:
             time.sleep(_REFRESH_S)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mashup_worker.commands.failure import service_settings_or_fail
 from mashup_worker.commands.services import jobs_database
 from mashup_worker.errors import EXIT_FAILED
 
@@ -21,9 +22,8 @@ def migrate(
     """Bring the database of DATABASE_URL up to date, and try whether jobs work in it."""
     from mashup_worker.db.migrate import migrate as apply
     from mashup_worker.db.schema_check import faults
-    from mashup_worker.service_settings import load_service_settings
 
-    publishing = load_service_settings().publish == "all"
+    publishing = service_settings_or_fail().publish == "all"
     with jobs_database() as database:
         if not check:
             for name in apply(database.url):

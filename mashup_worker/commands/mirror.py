@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mashup_worker.commands.failure import service_settings_or_fail
+
 if TYPE_CHECKING:
     from mashup_worker.db.database import Database
     from mashup_worker.queue.mirror import Mirror
@@ -29,7 +31,6 @@ def mirror(
     from mashup_worker.logs import log_to_stderr
     from mashup_worker.queue.hints import PostgresHints, RedisHints
     from mashup_worker.queue.mirror import Chore, Mirror
-    from mashup_worker.service_settings import load_service_settings
     from mashup_worker.worker.open_tools import (
         check_redis,
         check_schema,
@@ -39,7 +40,7 @@ def mirror(
     from mashup_worker.worker.orphaned import stop_with_parent as follow_parent
 
     log_to_stderr()
-    settings = load_service_settings()
+    settings = service_settings_or_fail()
     with open_database(settings) as database, open_redis(settings) as client:
         check_schema(database, settings)
         check_redis(client, settings)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.errors import InvalidInput
+from mashup_worker.commands.failure import fail
+from mashup_worker.errors import EXIT_USAGE
 
 
 def schema(
@@ -20,5 +21,5 @@ def schema(
 
     found = schemas()
     if job_type is not None and job_type not in found:
-        raise InvalidInput(f"job type {job_type!r}: one of {', '.join(found)}")
+        fail(f"job type {job_type!r}: one of {', '.join(found)}", EXIT_USAGE)
     typer.echo(json.dumps(found if job_type is None else found[job_type], indent=2))

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from mashup_worker.errors import InvalidInput, ServiceUnavailable
+from mashup_worker.commands.failure import fail, service_settings_or_fail
+from mashup_worker.errors import EXIT_USAGE, InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +20,23 @@ def jobs_database() -> Iterator[Database]:
     """The database of the settings; what it refuses becomes an error with one line.
 
     Raises:
-        InvalidInput: the settings name none, or can't be used.
+        InvalidInput: it refuses a value.
         ServiceUnavailable: it can't be reached, or refuses.
     """
     import psycopg
 
     from mashup_worker.db.database import place, reason_of
-    from mashup_worker.service_settings import load_service_settings
     from mashup_worker.worker.open_tools import open_database
 
-    with open_database(load_service_settings()) as database:
+    try:
+        opened = open_database(service_settings_or_fail())
+    except InvalidInput as error:
+        fail(error.message, EXIT_USAGE)
+    with opened as database:
         try:
             yield database
+        except psycopg.DataError as error:
+            raise InvalidInput(reason_of(error)) from error
         except psycopg.Error as error:
             raise ServiceUnavailable(
                 f"Postgres at {place(database.url)}: {reason_of(error)}"
@@ -38,12 +44,8 @@ def jobs_database() -> Iterator[Database]:
 
 
 def uuid_of(text: str, name: str) -> UUID:
-    """An id as the command line gives it.
-
-    Raises:
-        InvalidInput: it is none; names `name`.
-    """
+    """An id as the command line gives it; anything else is wrong usage."""
     try:
         return UUID(text)
     except ValueError:
-        raise InvalidInput(f"{name} {text!r}: not a UUID") from None
+        fail(f"{name} {text!r}: not a UUID", EXIT_USAGE)

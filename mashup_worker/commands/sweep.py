@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mashup_worker.commands.failure import service_settings_or_fail
 from mashup_worker.commands.services import jobs_database
 
 
@@ -22,11 +23,10 @@ def sweep(
 
     The mirror does so every hour. The grace is MASHUP_ORPHAN_GRACE_S, a day unless set.
     """
-    from mashup_worker.service_settings import load_service_settings
     from mashup_worker.worker.orphans import sweep_results
 
     with jobs_database() as database:
-        done = sweep_results(database, load_service_settings(), dry_run=dry_run)
+        done = sweep_results(database, service_settings_or_fail(), dry_run=dry_run)
     if as_json:
         document = {
             "removed": list(done.removed),

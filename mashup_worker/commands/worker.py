@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.errors import InvalidInput
+from mashup_worker.commands.failure import fail, service_settings_or_fail
+from mashup_worker.errors import EXIT_USAGE
 
 
 def worker(
@@ -39,15 +40,14 @@ def worker(
     jobs finish, within MASHUP_STOP_GRACE_S; a second one hands them back at once.
     """
     from mashup_worker.logs import log_to_stderr
-    from mashup_worker.service_settings import load_service_settings
     from mashup_worker.worker.orphaned import stop_with_parent as follow_parent
     from mashup_worker.worker.supervisor import READY, Supervisor
 
     log_to_stderr()
-    classes = load_service_settings().classes
+    classes = service_settings_or_fail().classes
     chosen = worker_class or next(iter(classes))
     if chosen not in classes or (worker_class is None and len(classes) > 1):
-        raise InvalidInput(f"--class: name one of {', '.join(classes)}")
+        fail(f"--class: name one of {', '.join(classes)}", EXIT_USAGE)
     devices = [one.strip() for one in device.split(",") if one.strip()] or ["auto"]
     if stop_with_parent:
         follow_parent()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -59,7 +59,7 @@ def faults(database: Database, *, publishing: bool = True) -> list[str]:
         if missing:
             return [f"migration {name} is missing: run `mashup migrate`" for name in missing]
         found = [f"migration {name} was applied with another text" for name in edited(connection)]
-    steps: dict[str, Callable[[Connection], None]] = {"the status of a job": _run_a_job}
+    steps: dict[str, Callable[[Connection], None]] = {"the status of a job": _run_jobs}
     if publishing:
         steps |= {
             "publishing stems": lambda c: publish(c, "separate", uuid4()),
@@ -90,19 +90,48 @@ def _refusal(database: Database, step: Callable[[Connection], None]) -> str | No
         return reason_of(error)
 
 
-def _run_a_job(connection: Connection) -> None:
-    job = jobs.insert(connection, "separate", {})
-    claim = jobs.Claim(job.id, 1, "probe")
-    claimed = jobs.move(
-        connection, "claim", id=job.id, worker_id="probe", lease_s=60, job_types=["separate"]
-    )
-    if claimed is None:
-        # Row-level security without a policy changes no rows, and raises nothing.
-        raise MashupError("this role may not update ai_jobs: it needs a policy")
+def _run_jobs(connection: Connection) -> None:
+    """Take jobs through every move there is."""
+    told = {"code": "probe", "message": "probe"}
+    job, claim = _claimed(connection)
     jobs.heartbeat(connection, claim, 60, 1, "probe")
-    done = jobs.move(connection, "complete", **claim.fence, output=Jsonb({}), result_digest=None)
-    if done is None or done.completed_at is None:
-        raise MashupError("a job could not be completed: the trigger ai_jobs_guard is missing")
+    _moved(connection, "retry", **claim.fence, **told, delay_s=0)
+    _moved(connection, "hand_back", **_claim_again(connection, job, 60).fence)
+    _claim_again(connection, job, -1)
+    _moved(connection, "expire", id=job, **told)
+    jobs.request_cancel(connection, job)
+    _moved(connection, "cancel_waiting", id=job)
+    waiting = jobs.insert(connection, "separate", {})
+    _moved(connection, "reject", id=waiting.id, **told)
+    _, claim = _claimed(connection)
+    _moved(connection, "fail", **claim.fence, **told)
+    job, claim = _claimed(connection)
+    jobs.request_cancel(connection, job)
+    _moved(connection, "stop", **claim.fence)
+    _, claim = _claimed(connection)
+    done = _moved(connection, "complete", **claim.fence, output=Jsonb({}), result_digest=None)
+    if done.completed_at is None:
+        raise MashupError("a job has no end: the trigger ai_jobs_guard is missing")
+
+
+def _claimed(connection: Connection) -> tuple[UUID, jobs.Claim]:
+    job = jobs.insert(connection, "separate", {})
+    return job.id, _claim_again(connection, job.id, 60)
+
+
+def _claim_again(connection: Connection, job: UUID, lease_s: float) -> jobs.Claim:
+    claimed = _moved(
+        connection, "claim", id=job, worker_id="probe", lease_s=lease_s, job_types=["separate"]
+    )
+    return jobs.Claim(job, claimed.attempt, "probe")
+
+
+def _moved(connection: Connection, kind: jobs.Move, **parameters: Any) -> jobs.Job:
+    moved = jobs.move(connection, kind, **parameters)
+    if moved is None:
+        # Row-level security without a policy changes no rows, and raises nothing.
+        raise MashupError(f"this role may not update ai_jobs ({kind}): it needs a policy")
+    return moved
 
 
 def _columns_left_empty(database: Database) -> list[str]:

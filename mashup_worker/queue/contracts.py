@@ -7,12 +7,14 @@ with `invalid_input`, and the message names the field.
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime  # noqa: TC003  (pydantic reads annotations when it runs)
 from typing import Annotated, Any, Literal
-from uuid import UUID  # noqa: TC003
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from mashup_worker.db.database import UnreadableJson
 from mashup_worker.errors import InvalidInput
 from mashup_worker.service_settings import JobType  # noqa: TC001
 
@@ -25,6 +27,19 @@ Address = Annotated[str, Field(min_length=1, max_length=4_096)]
 """Where sound lies: an https URL, `s3://bucket/key`, or a key of our own storage."""
 
 MusicalKey = Annotated[str, Field(pattern=r"^[A-G](#|b)? (major|minor)$")]
+
+
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def _plain_id(value: object) -> object:
+    """An id as Postgres reads it too; Python takes `urn:uuid:…` and braces besides."""
+    if isinstance(value, str) and not _ID.fullmatch(value):
+        raise ValueError("not a UUID")
+    return value
+
+
+Id = Annotated[UUID, BeforeValidator(_plain_id)]
 
 
 class _Given(BaseModel):
@@ -52,7 +67,7 @@ class SeparateInput(_Given):
     """
 
     audio: Address
-    mashup_id: UUID | None = None
+    mashup_id: Id | None = None
     model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] | None = None
     stems: Annotated[tuple[StemKind, ...], Field(min_length=1, max_length=12)] | None = None
     format: AudioFormat = "flac"
@@ -89,7 +104,7 @@ class StemInput(_Given):
             its own.
     """
 
-    stem_id: UUID | None = None
+    stem_id: Id | None = None
     audio: Address | None = None
     kind: StemKind
     song: Annotated[str, Field(min_length=1, max_length=200)] | None = None
@@ -137,7 +152,7 @@ class MashupInput(_Given):
     stems: Annotated[tuple[StemInput, ...], Field(min_length=1, max_length=32)]
     config: MashupConfig = MashupConfig()
     format: AudioFormat = "mp3"
-    mashup_id: UUID | None = None
+    mashup_id: Id | None = None
 
 
 class MasterInput(_Given):
@@ -272,7 +287,8 @@ def read_input(job_type: str, document: object) -> tuple[JobInput, tuple[str, ..
     if contract is None:
         raise InvalidInput(f"job_type {job_type!r}: one of {', '.join(INPUTS)}")
     if not isinstance(document, dict):
-        raise InvalidInput("input_data: it must be an object")
+        why = f": {document.reason}" if isinstance(document, UnreadableJson) else ""
+        raise InvalidInput(f"input_data: it must be an object{why}")
     try:
         # As JSON, so that lists are tuples and texts are ids, while "12" is no number.
         request: JobInput = contract.model_validate_json(json.dumps(document))

@@ -13,21 +13,20 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
+import redis
 
 from mashup_worker.db.database import connection_options, reason_of
-from mashup_worker.queue.redis_client import OUTAGES
 from mashup_worker.queue.status import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from redis import Redis
 
 logger = logging.getLogger(__name__)
 
 _PROBE_S = 3.0
 _WAKE_S = 1.0
 _PAUSE_S = 2.0
+_AGAIN_S = 300.0
 
 
 class PostgresHints(threading.Thread):
@@ -35,7 +34,7 @@ class PostgresHints(threading.Thread):
 
     Args:
         url: a session or direct connection. Through a transaction pooler nothing arrives, which is
-            found out by a notification to itself; then the thread ends.
+            found out by a notification to itself; then it tries again only now and then.
         on_hint: called from this thread.
         insist: keep trying even where nothing arrives.
     """
@@ -62,7 +61,8 @@ class PostgresHints(threading.Thread):
                             "notifications don't arrive (a transaction pooler?): new jobs are "
                             "found by sweeps alone"
                         )
-                        return
+                        self._stopped.wait(_AGAIN_S)
+                        continue
                     self._on_hint()  # what happened while nobody listened
                     self._listen(connection)
             except psycopg.Error as error:
@@ -96,9 +96,9 @@ class PostgresHints(threading.Thread):
 class RedisHints(threading.Thread):
     """Calls back when a worker tells that a job ended or went back into the queue."""
 
-    def __init__(self, redis: Redis, on_hint: Callable[[], None]) -> None:
+    def __init__(self, client: redis.Redis, on_hint: Callable[[], None]) -> None:
         super().__init__(name="redis-hints", daemon=True)
-        self._redis, self._on_hint = redis, on_hint
+        self._redis, self._on_hint = client, on_hint
         self._stopped = threading.Event()
 
     def run(self) -> None:
@@ -112,7 +112,7 @@ class RedisHints(threading.Thread):
                         message = channel.get_message(timeout=_WAKE_S)
                         if message and b'"status": "processing"' not in message["data"]:
                             self._on_hint()
-            except OUTAGES as error:
+            except redis.RedisError as error:
                 logger.warning("listening to Redis: %s", error)
                 self._stopped.wait(_PAUSE_S)
             except (ValueError, AttributeError):  # the client was closed under it

@@ -11,21 +11,22 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import redis
 from rq import Worker, worker_registration
 
 from mashup_worker.db import jobs
-from mashup_worker.db.database import OUTAGES, reason_of
+from mashup_worker.db.database import OUTAGES, is_away, reason_of
 from mashup_worker.errors import InvalidInput, LeaseLost
 from mashup_worker.queue.doorbell import queue_of, ring, rung
 from mashup_worker.queue.status import StatusMirror, StatusView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Sequence
+    from uuid import UUID
 
     from rq import Queue
 
@@ -41,8 +42,11 @@ _PAGE = 500
 _REMEMBERED = timedelta(days=1)
 _LATE, _VERY_LATE = timedelta(seconds=2), timedelta(seconds=60)
 """A row's `updated_at` is older than its commit, by as long as its transaction lasted. So every
-pass looks a little further back than the one before did, and every sweep further than that."""
+pass looks a little further back than the one before did, every sweep further than that, and now
+and then one looks at everything."""
 
+_EVERYTHING_EVERY_S = 600.0
+_FIRST_ID = "00000000-0000-0000-0000-000000000000"
 _SHORTEST_PAUSE_S = 0.05
 
 
@@ -80,6 +84,7 @@ class Mirror:
     _seen: datetime | None = None
     _due_s: dict[str, float] = field(default_factory=dict)
     _swept_s: float = 0.0
+    _everything_s: float = 0.0
 
     def wake(self) -> None:
         """Something may have changed."""
@@ -105,11 +110,13 @@ class Mirror:
                 if not ready:
                     ready = True
                     on_ready()
-            except (*OUTAGES, redis.RedisError) as error:
+            except Exception as error:  # whatever it is, the queue must not stand still for it
                 pause_s = min(2 * pause_s or 0.5, self.settings.sweep_s)
-                wait_s = pause_s
-                logger.warning("%s; again in %.1f s", reason_of(error), wait_s)
-                self._stopped.wait(wait_s)
+                if isinstance(error, (*OUTAGES, redis.RedisError)):
+                    logger.warning("%s; again in %.1f s", reason_of(error), pause_s)
+                else:
+                    logger.exception("a pass failed; again in %.1f s", pause_s)
+                self._stopped.wait(pause_s)
                 continue
             self._do_chores()
             self._woken.wait(min(wait_s, self._next_chore_s()))
@@ -138,53 +145,71 @@ class Mirror:
         known = sorted(kind for types in self.settings.classes.values() for kind in types)
         for row in jobs.select(connection, "of_no_class", job_types=known):
             message = f"job_type {row['job_type']!r}: one of {', '.join(known)}"
-            jobs.move(connection, "reject", id=row["id"], code=InvalidInput.code, message=message)
+            self._move(connection, "reject", row["id"], code=InvalidInput.code, message=message)
 
     def _cancel_waiting(self, connection: Connection) -> None:
         for row in jobs.select(connection, "to_cancel"):
-            jobs.move(connection, "cancel_waiting", id=row["id"])
+            self._move(connection, "cancel_waiting", row["id"])
 
     def _expire(self, connection: Connection) -> None:
         for row in jobs.select(connection, "expired"):
             message = f"worker {row['worker_id']} stopped answering in attempt {row['attempt']}"
-            moved = jobs.move(
-                connection, "expire", id=row["id"], code=LeaseLost.code, message=message
+            moved = self._move(
+                connection, "expire", row["id"], code=LeaseLost.code, message=message
             )
             if moved is not None:
                 logger.warning("job %s: %s; now %s", moved.id, message, moved.status)
 
+    def _move(
+        self, connection: Connection, kind: jobs.Move, job_id: UUID, **told: str
+    ) -> jobs.Job | None:
+        """Move one job; where the database refuses, the others are moved all the same."""
+        try:
+            with connection.transaction():
+                return jobs.move(connection, kind, id=job_id, **told)
+        except psycopg.Error as error:
+            if is_away(error):
+                raise
+            logger.exception("job %s: %s", job_id, kind)
+            return None
+
     def _reconcile(self) -> None:
         """Bring what changed, or after a flush all that is remembered, into Redis."""
         status = StatusMirror(self.redis)
-        kept = self.redis.exists(_SENTINEL)
+        now_s = time.monotonic()
+        sentinel = self.redis.get(_SENTINEL)
+        # A Redis that came back with what it knew a while ago says so by the time it keeps.
+        kept = datetime.fromisoformat(sentinel.decode()) if isinstance(sentinel, bytes) else None
         with self.database.transaction() as connection:
             now: datetime = jobs.select(connection, "clock")[0]["now"]
-            sweeps = time.monotonic() - self._swept_s >= self.settings.sweep_s
-            if not kept or self._seen is None:
-                self._write_open(connection, status)
+            if kept is None or self._seen is None or now_s > self._everything_s:
+                for page in self._pages(connection, "still_open"):
+                    self._write(status, page)
                 since = now - _REMEMBERED
+                self._everything_s = now_s + _EVERYTHING_EVERY_S
             else:
-                since = self._seen - (_VERY_LATE if sweeps else _LATE)
-            self._write_changed(connection, status, since)
-        self.redis.set(_SENTINEL, now.isoformat())
-        self._seen = now
-        if sweeps:
-            self._swept_s = time.monotonic()
+                late = _VERY_LATE if now_s >= self._swept_s + self.settings.sweep_s else _LATE
+                since = min(self._seen, kept) - late
+                self._swept_s = now_s if late is _VERY_LATE else self._swept_s
+            for page in self._pages(connection, "changed_since", since):
+                self._write(status, page)
+        # Only where it still is: else Redis was flushed meanwhile, and has to be told everything.
+        written = self.redis.set(_SENTINEL, now.isoformat(), xx=kept is not None)
+        self._seen = now if written else None
 
-    def _write_open(self, connection: Connection, status: StatusMirror) -> None:
-        after = "00000000-0000-0000-0000-000000000000"
-        while rows := jobs.select(connection, "still_open", after=after, limit=_PAGE):
-            for job in jobs.jobs_of(rows):
-                status.write(StatusView.of(job))
-            after = rows[-1]["id"]
+    @staticmethod
+    def _pages(
+        connection: Connection, query: str, since: datetime | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        after: object = _FIRST_ID
+        while rows := jobs.select(connection, query, since=since, after=after, limit=_PAGE):
+            yield rows
+            since, after = rows[-1]["updated_at"], rows[-1]["id"]
 
-    def _write_changed(self, connection: Connection, status: StatusMirror, since: datetime) -> None:
-        while rows := jobs.select(connection, "changed_since", since=since, limit=_PAGE):
-            for job in jobs.jobs_of(rows):
-                status.write(StatusView.of(job))
-            since = rows[-1]["updated_at"]
-            if len(rows) < _PAGE:
-                return
+    @staticmethod
+    def _write(status: StatusMirror, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            status.write(StatusView.of_row(row))
 
     def _top_up(self, queue: Queue, job_types: Sequence[str]) -> None:
         """Ring for the next few jobs, so that workers never wait and order is decided late."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -40,5 +38,5 @@ def connect(url: str, *, timeout_s: float = 5.0) -> redis.Redis:
 
 def place(url: str) -> str:
     """Host and port of a URL, without its password, for messages."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or parts.path}:{parts.port or 6379}{parts.path if parts.port else ''}"
+    _, _, rest = url.rpartition("@") if "@" in url else url.rpartition("//")
+    return rest.partition("?")[0]

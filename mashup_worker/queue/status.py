@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mashup_worker.db.jobs import TERMINAL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from redis import Redis
@@ -77,6 +78,21 @@ class StatusView:
             error_message=job.error_message,
             output=None if job.output_data is None else json.dumps(job.output_data),
             updated_at=job.updated_at.isoformat(),
+        )
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> StatusView:
+        """What a row of `changed_since` or `still_open` says."""
+        return cls(
+            id=row["id"],
+            attempt=row["attempt"],
+            status=row["status"],
+            progress=row["progress"] or 0,
+            stage=row["stage"],
+            error_code=row["error_code"],
+            error_message=row["error_message"],
+            output=row["output"],
+            updated_at=row["updated_at"].isoformat(),
         )
 
     @property

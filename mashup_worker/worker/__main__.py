@@ -38,10 +38,12 @@ def _run(worker_class: str, device: str, precision: str) -> int:
     from mashup_worker.worker.lane import Lane
     from mashup_worker.worker.models import ModelShelf
     from mashup_worker.worker.open_tools import open_tools
+    from mashup_worker.worker.scratch import remove_leftovers
     from mashup_worker.worker.supervisor import READY
 
     log_to_stderr()
     settings = load_service_settings()
+    remove_leftovers(settings.scratch)
     wanted = settings.classes[worker_class]
     everything = handlers(settings.max_duration_s)
     chosen: dict[str, Handler] = {kind: everything[kind] for kind in wanted}

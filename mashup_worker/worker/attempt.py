@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from mashup_worker.storage.objects import file_sha256
 from mashup_worker.worker.lease import HandBackError, LeaseKeeper
 from mashup_worker.worker.objects import RESULTS, JobInputs, Uploads
 from mashup_worker.worker.progress import FETCH, UPLOAD, Progress
+from mashup_worker.worker.scratch import scratch_prefix
 from mashup_worker.worker.settle import Settlement
 from mashup_worker.worker.work import Work
 
@@ -135,7 +137,9 @@ class Attempt:
         report = self._keeper.report
         uploads = Uploads(tools.storage, f"{RESULTS}{job.id}/{job.attempt}/", report, tools.at)
         with tempfile.TemporaryDirectory(
-            prefix="mashup-job-", dir=tools.settings.scratch, ignore_cleanup_errors=True
+            prefix=scratch_prefix(os.getpid()),
+            dir=tools.settings.scratch,
+            ignore_cleanup_errors=True,
         ) as name:
             folder = Path(name)
             inputs = JobInputs(
@@ -186,7 +190,9 @@ class Attempt:
         if not self.tools.settings.reuse_results:
             return None
         with self.tools.database.transaction() as connection:
-            rows = jobs.select(connection, "with_result", result_digest=digest)
+            rows = jobs.select(
+                connection, "with_result", result_digest=digest, user_id=self.job.user_id
+            )
         for earlier in jobs.jobs_of(rows):
             output = uploads.take_over(earlier.output_data)
             if output is not None:

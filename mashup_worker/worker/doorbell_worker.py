@@ -43,6 +43,7 @@ class DoorbellWorker(SimpleWorker):
         name: unique among workers.
         answer: does the job of an id.
         longest_job_s: how long it may be busy without a word to Redis.
+        is_stopping: whether to leave the loop; asked before each wait.
     """
 
     max_connection_wait_time = _LONGEST_PAUSE_S
@@ -54,9 +55,11 @@ class DoorbellWorker(SimpleWorker):
         name: str,
         answer: Callable[[UUID], None],
         longest_job_s: float,
+        is_stopping: Callable[[], bool],
     ) -> None:
         self._answer = answer
         self._busy_ttl_s = round(longest_job_s) + _AFTER_JOB_S
+        self._is_stopping = is_stopping
         self.is_waiting = False
         super().__init__(
             [queue],
@@ -95,7 +98,7 @@ class DoorbellWorker(SimpleWorker):
         """Wait for a doorbell, where a signal may end the waiting."""
         self.is_waiting = True
         try:
-            if self._stop_requested:
+            if self._stop_requested or self._is_stopping():
                 raise StopWaiting
             return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
         finally:
@@ -117,6 +120,8 @@ class DoorbellWorker(SimpleWorker):
         self.heartbeat(self._busy_ttl_s)
         try:
             self._answer(job_id)
+        except Exception:  # RQ would end its loop for it, and say nothing
+            logger.exception("job %s", job_id)
         finally:
             self.set_state(WorkerStatus.IDLE)
 

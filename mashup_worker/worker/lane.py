@@ -86,6 +86,7 @@ class Lane:
                 f"{self.worker_id}-{self._rounds}",
                 self._answer,
                 self._tools.settings.job_timeout_s,
+                lambda: self._stopping.is_set() or self._is_broken,
             )
             self._worker.work(logging_level=None)
 
@@ -142,6 +143,8 @@ class Lane:
             logger.warning("stopping now (%s)", signal.Signals(number).name)
             if attempt is not None:
                 attempt.hand_back()
+            elif self._worker is not None:
+                self._worker.end()
             return
         self._stopping.set()
         logger.info("stopping (%s)", signal.Signals(number).name)

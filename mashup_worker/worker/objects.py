@@ -63,7 +63,11 @@ class JobInputs:
         """
         self.on_progress(FETCH, 0.0)
         self._fetched += 1
-        suffix = _SUFFIX.search(urlsplit(address).path)
+        try:
+            parts = urlsplit(address)
+        except ValueError as error:
+            raise InvalidInput(f"audio: not a URL: {error}") from error
+        suffix = _SUFFIX.search(parts.path)
         target = self.folder / f"input-{self._fetched}{suffix[0] if suffix else ''}"
         own_key = self.storage.key_of(address)
         if own_key is None and "://" in address:
@@ -187,17 +191,18 @@ class Uploads:
         """Copy the objects that another job's output names, and name the copies.
 
         Returns:
-            The output with keys and links of its own, or None where an object is gone.
+            The output with keys and links of its own, or None where that can't be done.
         """
         self.on_progress(UPLOAD, 0.0)
         old_keys = sorted(_keys_in(document))
         stored: dict[str, StoredFile] = {}
         for key in old_keys:
-            if self.storage.head(key) is None:
-                return None
             target = self.prefix + key.rpartition("/")[2]
-            self.storage.copy(key, target)
-            stored[key] = self._seen(target, None, None)
+            try:
+                self.storage.copy(key, target)
+                stored[key] = self._seen(target, None, None)
+            except (InvalidInput, StorageFailed):
+                return None
             self.on_progress(UPLOAD, len(stored) / len(old_keys))
         renamed: dict[str, Any] = _renamed(document, stored)
         return renamed

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import psycopg
 import redis
 
 from mashup_worker.db.database import Database
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from mashup_worker.worker.work import Handler, Models
 
 
+_REDIS_TIMEOUT_S = 1.0
+
+
 def open_database(settings: ServiceSettings) -> Database:
     """The database of the settings; not yet connected.
 
@@ -32,9 +36,15 @@ def open_database(settings: ServiceSettings) -> Database:
     """
     if settings.database_url is None:
         raise InvalidInput("DATABASE_URL is not set")
+    url = settings.database_url.get_secret_value()
+    try:
+        psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # Its own words would quote the password.
+        raise InvalidInput("DATABASE_URL is not of the form postgresql://…") from None
     # An outage must be noticed several times within a lease, and not hold up whoever notices it.
     patience_s = min(5.0, max(1.0, settings.lease_s / 12))
-    return Database(settings.database_url.get_secret_value(), patience_s=patience_s)
+    return Database(url, patience_s=patience_s)
 
 
 def open_redis(settings: ServiceSettings) -> redis.Redis:
@@ -45,7 +55,8 @@ def open_redis(settings: ServiceSettings) -> redis.Redis:
     """
     if settings.redis_url is None:
         raise InvalidInput("REDIS_URL is not set")
-    return connect(settings.redis_url.get_secret_value())
+    # Short, because heartbeats wait for it.
+    return connect(settings.redis_url.get_secret_value(), timeout_s=_REDIS_TIMEOUT_S)
 
 
 def check_schema(database: Database, settings: ServiceSettings) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from mashup_worker.db import jobs
-from mashup_worker.db.database import OUTAGES, reason_of
+from mashup_worker.db.database import OUTAGES, is_away, reason_of
 from mashup_worker.db.publishing import publish
 from mashup_worker.errors import Canceled, InternalError, LeaseLost, MashupError
 from mashup_worker.worker.lease import HandBackError
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PAUSE_S = 0.25
+_MOST_REFUSALS = 5
+"""A lock that is held, or a disk that is full, may pass, but not for ever."""
+
 _LONGEST_MESSAGE = 2_000
 
 
@@ -108,12 +111,17 @@ class Settlement:
 
     def _committed(self, change: Callable[[Connection], jobs.Job | None]) -> jobs.Job | None:
         """Make a change, through outages; the job afterwards, None where it was not ours."""
+        refusals = 0
         while True:
             try:
                 with self.database.transaction() as connection:
                     return change(connection)
             except OUTAGES as error:
                 logger.warning("job %s: %s", self.job.id, reason_of(error))
+                refusals += not is_away(error)
+                if refusals >= _MOST_REFUSALS:
+                    raise
+                time.sleep(_PAUSE_S)
             # Whether a COMMIT arrived that nobody acknowledged, only the row can tell. Asking the
             # fence instead would take our own success for somebody else's.
             now = self._read()

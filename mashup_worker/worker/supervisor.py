@@ -111,6 +111,8 @@ class Supervisor:
             target=self._read, args=(slot, slot.process.stdout), daemon=True
         )
         slot.reader.start()
+        if self._signals:  # it came while the process was being made
+            slot.process.send_signal(signal.SIGTERM)
 
     def _read(self, slot: _Slot, lines: IO[str]) -> None:
         with lines:

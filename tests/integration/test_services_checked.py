@@ -49,6 +49,7 @@ def test_missing_migrations_are_named(database_url: str) -> None:
         ("ALTER TABLE public.stems ADD COLUMN genre TEXT NOT NULL", "stems.genre needs a value"),
         ("REVOKE UPDATE ON public.ai_jobs FROM mashup_worker", "permission denied"),
         ("ALTER TABLE public.ai_jobs ADD CHECK (job_type = 'dance') NOT VALID", "check constraint"),
+        ("ALTER TABLE public.ai_jobs ADD CHECK (status <> 'canceled')", "check constraint"),
     ],
 )
 def test_a_schema_that_does_not(

@@ -56,6 +56,7 @@ def test_ids_and_lists_come_from_json() -> None:
         ("separate", {"audio": "a", "format": "aac"}, "input_data.format"),
         ("separate", {"audio": "a", "analyze": "no"}, "input_data.analyze"),
         ("separate", {"audio": "a", "mashup_id": "7"}, "input_data.mashup_id"),
+        ("separate", {"audio": "a", "mashup_id": f"urn:uuid:{uuid4()}"}, "input_data.mashup_id"),
         ("separate", {"audio": "a", "model": "../../x"}, "input_data.model"),
         ("analyze", {}, "give either audio or stems"),
         ("analyze", {"audio": "a", "stems": {"vocals": "b"}}, "give either audio or stems"),

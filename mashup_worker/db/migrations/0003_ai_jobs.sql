@@ -66,10 +66,24 @@ BEGIN
     RAISE EXCEPTION 'job %: it is %, and stays as it is', OLD.id, OLD.status
       USING ERRCODE = 'check_violation';
   END IF;
+  IF NEW.cancel_requested_at IS DISTINCT FROM OLD.cancel_requested_at THEN
+    -- Whoever asks for it decides that it is asked for, not when; and there is no way back.
+    NEW.cancel_requested_at :=
+      coalesce(OLD.cancel_requested_at, pg_catalog.clock_timestamp());
+  END IF;
   IF NEW.attempt < OLD.attempt THEN
     RAISE EXCEPTION 'job %: attempt can''t go back', OLD.id USING ERRCODE = 'check_violation';
   END IF;
   NEW.updated_at := pg_catalog.clock_timestamp();
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION mashup_worker.guard_new_job() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF pg_catalog.octet_length(NEW.input_data::text) > 262144 THEN
+    RAISE EXCEPTION 'input_data of more than 256 KiB' USING ERRCODE = 'check_violation';
+  END IF;
   RETURN NEW;
 END $$;
 
@@ -81,6 +95,8 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE OR REPLACE TRIGGER ai_jobs_guard_new BEFORE INSERT ON public.ai_jobs
+  FOR EACH ROW EXECUTE FUNCTION mashup_worker.guard_new_job();
 CREATE OR REPLACE TRIGGER ai_jobs_guard BEFORE UPDATE ON public.ai_jobs
   FOR EACH ROW EXECUTE FUNCTION mashup_worker.guard_job();
 CREATE OR REPLACE TRIGGER ai_jobs_tell_insert AFTER INSERT ON public.ai_jobs

@@ -52,9 +52,11 @@ LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
     CROSS JOIN LATERAL jsonb_to_recordset(j.output_data -> 'stems_used') AS u (stem_id UUID)
     JOIN public.stems AS s ON s.id = u.stem_id
     WHERE j.id = link_stems.job_id AND j.job_type = 'mashup' AND j.status = 'completed'
-      AND (j.user_id IS NULL OR j.user_id = m.user_id)
-      -- A user links what is their own; a service, which has no user, what it was told to.
-      AND (auth.uid() IS NULL OR auth.uid() = m.user_id)
+      -- A user links what is their own; a service, which has no user, also what is nobody's.
+      AND CASE
+        WHEN auth.uid() IS NULL THEN j.user_id IS NULL OR j.user_id = m.user_id
+        ELSE j.user_id = auth.uid() AND m.user_id = auth.uid()
+      END
   ), linked AS (
     INSERT INTO public.stem_mashup_links (stem_id, mashup_id)
     SELECT used.stem, used.mashup FROM used ON CONFLICT DO NOTHING
@@ -100,24 +102,21 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     AND (job_user IS NULL OR s.user_id = job_user OR s.is_public OR coalesce(m.is_public, false));
 $$;
 
--- Those of the given keys that rows name, or may name soon because their job has not ended.
+-- Those of the given keys that are to be kept: rows name them, or may name them soon because their
+-- job has not ended, or their job is not of this database, so that nothing is known of them.
 CREATE OR REPLACE FUNCTION mashup_worker.named_keys(keys TEXT[]) RETURNS SETOF TEXT
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-  SELECT k.key FROM unnest(keys) AS k (key)
-  WHERE EXISTS (SELECT FROM public.stems AS s WHERE s.storage_key = k.key)
-    OR EXISTS (SELECT FROM public.mashup_stems AS s WHERE k.key IN (s.storage_key, s.peaks_key))
-    OR EXISTS (
-      SELECT FROM public.ai_jobs AS j
-      WHERE j.id = CASE
-        WHEN split_part(k.key, '/', 2) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-        THEN split_part(k.key, '/', 2)::uuid
-      END AND (
-        j.status IN ('queued', 'processing')
-        OR jsonb_path_exists(
-          j.output_data, '$.** ? (@ == $key)', jsonb_build_object('key', k.key)
-        )
-      )
-    );
+  SELECT k.key
+  FROM unnest(keys) AS k (key)
+  LEFT JOIN public.ai_jobs AS j ON j.id = CASE
+    WHEN split_part(k.key, '/', 2) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    THEN split_part(k.key, '/', 2)::uuid
+  END
+  WHERE j.id IS NULL
+    OR j.status IN ('queued', 'processing')
+    OR jsonb_path_exists(j.output_data, '$.** ? (@ == $key)', jsonb_build_object('key', k.key))
+    OR EXISTS (SELECT FROM public.stems AS s WHERE s.storage_key = k.key)
+    OR EXISTS (SELECT FROM public.mashup_stems AS s WHERE k.key IN (s.storage_key, s.peaks_key));
 $$;
 
 REVOKE ALL ON FUNCTION

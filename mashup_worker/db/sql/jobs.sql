@@ -44,15 +44,19 @@ ORDER BY level DESC, before + coalesce(running.jobs, 0), created_at, id
 LIMIT %(limit)s;
 
 -- name: to_cancel
-SELECT id FROM public.ai_jobs WHERE status = 'queued' AND cancel_requested_at IS NOT NULL LIMIT 500;
+SELECT id FROM public.ai_jobs
+WHERE status = 'queued' AND cancel_requested_at IS NOT NULL
+LIMIT 500 FOR UPDATE SKIP LOCKED;
 
 -- name: of_no_class
 SELECT id, job_type FROM public.ai_jobs
-WHERE status = 'queued' AND NOT job_type = ANY(%(job_types)s) LIMIT 500;
+WHERE status = 'queued' AND NOT job_type = ANY(%(job_types)s)
+LIMIT 500 FOR UPDATE SKIP LOCKED;
 
 -- name: expired
 SELECT id, attempt, worker_id FROM public.ai_jobs
-WHERE status = 'processing' AND lease_expires_at < clock_timestamp() LIMIT 500;
+WHERE status = 'processing' AND lease_expires_at < clock_timestamp()
+LIMIT 500 FOR UPDATE SKIP LOCKED;
 
 -- name: next_due_s
 -- When the next job that waits for its time may run.
@@ -60,10 +64,18 @@ SELECT extract(epoch FROM min(run_at) - clock_timestamp())::double precision AS 
 FROM public.ai_jobs WHERE status = 'queued' AND run_at > clock_timestamp();
 
 -- name: changed_since
-SELECT * FROM public.ai_jobs WHERE updated_at > %(since)s ORDER BY updated_at LIMIT %(limit)s;
+-- Without input_data, which anybody wrote and nobody needs here.
+SELECT
+  id, attempt, status, progress, stage, error_code, error_message, updated_at,
+  output_data::text AS output
+FROM public.ai_jobs
+WHERE (updated_at, id) > (%(since)s, %(after)s) ORDER BY updated_at, id LIMIT %(limit)s;
 
 -- name: still_open
-SELECT * FROM public.ai_jobs
+SELECT
+  id, attempt, status, progress, stage, error_code, error_message, updated_at,
+  output_data::text AS output
+FROM public.ai_jobs
 WHERE status IN ('queued', 'processing') AND id > %(after)s ORDER BY id LIMIT %(limit)s;
 
 -- name: clock
@@ -80,9 +92,10 @@ ORDER BY created_at DESC, id LIMIT %(limit)s;
 SELECT status, count(*)::integer AS jobs FROM public.ai_jobs GROUP BY status;
 
 -- name: with_result
--- Finished jobs that did the same work, newest first.
+-- The user's finished jobs that did the same work, newest first.
 SELECT * FROM public.ai_jobs
 WHERE result_digest = %(result_digest)s AND status = 'completed'
+  AND user_id IS NOT DISTINCT FROM %(user_id)s
 ORDER BY completed_at DESC LIMIT 3;
 
 -- name: user_of_job

@@ -9,8 +9,13 @@ UPDATE public.ai_jobs SET
   status = 'processing', attempt = attempt + 1, worker_id = %(worker_id)s, progress = 0,
   stage = NULL, started_at = clock_timestamp(), heartbeat_at = clock_timestamp(),
   lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s)
-WHERE id = %(id)s AND status = 'queued' AND run_at <= clock_timestamp()
-  AND cancel_requested_at IS NULL AND job_type = ANY(%(job_types)s)
+WHERE id = (
+  -- A row that somebody holds is not waited for: its doorbell rings again.
+  SELECT id FROM public.ai_jobs
+  WHERE id = %(id)s AND status = 'queued' AND run_at <= clock_timestamp()
+    AND cancel_requested_at IS NULL AND job_type = ANY(%(job_types)s)
+  FOR UPDATE SKIP LOCKED
+)
 RETURNING *;
 
 -- name: complete
