@@ -246,7 +246,7 @@ def test_what_a_dead_attempt_left_is_swept_and_nothing_else(place: Arena) -> Non
         tried = sweep_results(database, settings, dry_run=True)
         assert {one.key for one in place.storage().list(f"jobs/{job}/1/")} <= set(tried.removed)
         sweep_results(database, settings, dry_run=False)
-    assert {one.key for one in place.storage().list("jobs/")} == named
+    assert {one.key for one in place.storage().list(f"jobs/{job}/")} == named
 
 
 def test_cancel_is_heard_while_a_job_runs(place: Arena) -> None:
