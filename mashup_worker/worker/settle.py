@@ -76,8 +76,11 @@ class Settlement:
         if done is not None and done.status == "completed":
             return done
         now = self._read()
-        if now is not None and self.claim.holds(now) and now.cancel_requested_at is not None:
-            raise Canceled
+        if now is not None and self.claim.holds(now):
+            if now.status == "completed":  # by a COMMIT that was still on its way
+                return now
+            if now.cancel_requested_at is not None:
+                raise Canceled
         raise LeaseLost
 
     def end(self, error: Exception) -> jobs.Job | None:
