@@ -8,6 +8,7 @@ import logging
 import os
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,6 @@ import redis
 
 from mashup_worker import __version__
 from mashup_worker.db import jobs
-from mashup_worker.db.database import OUTAGES
 from mashup_worker.db.publishing import owns_mashup
 from mashup_worker.errors import Canceled, InvalidInput, LeaseLost, MashupError
 from mashup_worker.queue.contracts import read_input
@@ -30,7 +30,7 @@ from mashup_worker.worker.settle import Settlement
 from mashup_worker.worker.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mashup_worker.db.database import Database
     from mashup_worker.queue.contracts import JobInput
@@ -78,6 +78,7 @@ class Attempt:
     job: jobs.Job
     warnings: tuple[str, ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)
+    _started_s: float = field(default_factory=time.monotonic)
     _keeper: LeaseKeeper = field(init=False)
     _settlement: Settlement = field(init=False)
 
@@ -111,7 +112,7 @@ class Attempt:
                     done = self._settlement.complete(*self._work())
                 except Exception as caught:
                     error = caught
-                    done = self._settle(caught)
+                    done = self._settlement.end(caught)
         except LeaseLost as lost:
             error = lost
         self._log(done, error)
@@ -121,12 +122,6 @@ class Attempt:
     def hand_back(self) -> None:
         """Stop at the next report and give the job back. From any thread."""
         self._keeper.abort(HandBackError("the worker stops"))
-
-    def _settle(self, error: Exception) -> jobs.Job | None:
-        # An outage that made the work fail may also be why the lease could not be kept.
-        if isinstance(error, OUTAGES) and not isinstance(error, MashupError):
-            logger.warning("job %s: %s", self.job.id, error)
-        return self._settlement.end(error)
 
     def _work(self) -> tuple[dict[str, Any], str | None]:
         """The output as JSON, and the digest of the work."""
@@ -202,8 +197,11 @@ class Attempt:
                 return output
         return None
 
-    def _timed(self, stage: str) -> _Timed:
-        return _Timed(self.timings_s, stage)
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        started_s = time.perf_counter()
+        yield
+        self.timings_s[stage] = round(time.perf_counter() - started_s, 3)
 
     def _tell(self, job: jobs.Job | None) -> None:
         """Tell Redis at once; the mirror would a little later."""
@@ -229,21 +227,6 @@ class Attempt:
             )
         else:
             logger.error("job %s, attempt %d: %s", job.id, job.attempt, status, exc_info=error)
-
-    _started_s: float = field(default_factory=time.monotonic)
-
-
-class _Timed:
-    """Adds the seconds of a `with` block to a table."""
-
-    def __init__(self, timings_s: dict[str, float], stage: str) -> None:
-        self._timings_s, self._stage = timings_s, stage
-
-    def __enter__(self) -> None:
-        self._start_s = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._timings_s[self._stage] = round(time.perf_counter() - self._start_s, 3)
 
 
 def claim(tools: Tools, job_id: object, worker_id: str) -> jobs.Job | None:

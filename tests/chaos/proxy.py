@@ -29,6 +29,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
+        self._muted: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -74,9 +75,9 @@ class Proxy:
                 while self.mode == "hang" and source in self._open:
                     threading.Event().wait(0.05)
                 if outward and b"COMMIT" in data and self._is_to_cut():
-                    target.sendall(data)
-                    target.recv(1)  # the server has answered; nobody will hear of it
-                    self.cuts += 1
+                    self._muted.add(target)  # before the server can answer
+                if not outward and source in self._muted:
+                    self.cuts += 1  # the server has answered; nobody will hear of it
                     return
                 target.sendall(data)
         except OSError:
@@ -96,6 +97,7 @@ class Proxy:
 
     def _end(self, one: socket.socket) -> None:
         self._open.discard(one)
+        self._muted.discard(one)
         with contextlib.suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
         one.close()
