@@ -108,6 +108,8 @@ class ServiceSettings(StorageSettings):
             (`MASHUP_QUEUE_DEPTH`).
         classes: which class of workers does which types of job
             (`MASHUP_CLASSES`, a JSON object).
+        enforce_quotas: whether jobs beyond what their user's tier allows fail; false where the
+            backend sees to that (`MASHUP_ENFORCE_QUOTAS`).
         publish: `all`, or `jobs` to write nothing but `ai_jobs` (`MASHUP_PUBLISH`).
         reuse_results: whether a job that repeats an earlier one takes over its results
             (`MASHUP_REUSE_RESULTS`).
@@ -129,6 +131,7 @@ class ServiceSettings(StorageSettings):
     ageing_s: Seconds = 900.0
     queue_depth: Annotated[int, Field(ge=1, le=1_000)] = 4
     classes: dict[str, tuple[JobType, ...]] = Field(default_factory=lambda: {"gpu": JOB_TYPES})
+    enforce_quotas: bool = True
     publish: Literal["all", "jobs"] = "all"
     reuse_results: bool = True
     orphan_grace_s: Seconds = 86_400.0

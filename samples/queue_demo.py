@@ -44,6 +44,7 @@ class Backend:
             config=Config(s3={"addressing_style": "path"}),
         )
         self.user = self.sql("INSERT INTO profiles DEFAULT VALUES RETURNING id")[0]["id"]
+        self.sql("INSERT INTO subscriptions (user_id, tier) VALUES (%s, 'studio')", self.user)
 
     def sql(self, statement: str, *values: Any) -> list[Row]:
         """The rows of a statement."""

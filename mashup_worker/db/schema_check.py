@@ -12,6 +12,7 @@ from mashup_worker.db import jobs
 from mashup_worker.db.database import reason_of
 from mashup_worker.db.migrate import edited, pending
 from mashup_worker.db.publishing import named_keys, owns_mashup, publish, readable_stem
+from mashup_worker.db.tiers import likely_over_quota, open_by_tier, reject_over_quota, tier_of
 from mashup_worker.errors import MashupError
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def faults(database: Database, *, publishing: bool = True) -> list[str]:
         if missing:
             return [f"migration {name} is missing: run `mashup migrate`" for name in missing]
         found = [f"migration {name} was applied with another text" for name in edited(connection)]
-    steps: dict[str, Callable[[Connection], None]] = {"the status of a job": _run_jobs}
+    steps: dict[str, Callable[[Connection], None]] = {
+        "the status of a job": _run_jobs,
+        "tiers": _ask_tiers,
+    }
     if publishing:
         steps |= {
             "publishing stems": lambda c: publish(c, "separate", uuid4()),
@@ -112,6 +116,13 @@ def _run_jobs(connection: Connection) -> None:
     done = _moved(connection, "complete", **claim.fence, output=Jsonb({}), result_digest=None)
     if done.completed_at is None:
         raise MashupError("a job has no end: the trigger ai_jobs_guard is missing")
+
+
+def _ask_tiers(connection: Connection) -> None:
+    tier_of(connection, uuid4())
+    open_by_tier(connection)
+    likely_over_quota(connection)
+    reject_over_quota(connection, uuid4())
 
 
 def _claimed(connection: Connection) -> tuple[UUID, jobs.Claim]:

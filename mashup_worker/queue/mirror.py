@@ -20,6 +20,7 @@ from rq import Worker, worker_registration
 
 from mashup_worker.db import jobs
 from mashup_worker.db.database import OUTAGES, is_away, reason_of
+from mashup_worker.db.tiers import likely_over_quota, reject_over_quota
 from mashup_worker.errors import InvalidInput, LeaseLost
 from mashup_worker.queue.doorbell import queue_of, ring, rung
 from mashup_worker.queue.status import StatusMirror, StatusView
@@ -85,6 +86,7 @@ class Mirror:
     _due_s: dict[str, float] = field(default_factory=dict)
     _swept_s: float = 0.0
     _everything_s: float = 0.0
+    _quotas_s: float = 0.0
 
     def wake(self) -> None:
         """Something may have changed."""
@@ -133,6 +135,7 @@ class Mirror:
             self._reject_unknown(connection)
             self._cancel_waiting(connection)
             self._expire(connection)
+        self._reject_over_quota()
         self._reconcile()
         for worker_class, job_types in self.settings.classes.items():
             self._top_up(queue_of(worker_class, self.redis), job_types)
@@ -159,6 +162,21 @@ class Mirror:
             )
             if moved is not None:
                 logger.warning("job %s: %s; now %s", moved.id, message, moved.status)
+
+    def _reject_over_quota(self) -> None:
+        """Once a sweep, tell users early; workers ask again before they start a job."""
+        now_s = time.monotonic()
+        if not self.settings.enforce_quotas or now_s < self._quotas_s:
+            return
+        self._quotas_s = now_s + self.settings.sweep_s
+        with self.database.transaction() as connection:
+            found = likely_over_quota(connection)
+        for job_id in found:
+            # One at a time: each holds its user until the transaction ends.
+            with self.database.transaction() as connection:
+                rejected = reject_over_quota(connection, job_id)
+            if rejected is not None:
+                logger.info("job %s: %s", job_id, rejected.error_message)
 
     def _move(
         self, connection: Connection, kind: jobs.Move, job_id: UUID, **told: str

@@ -18,6 +18,7 @@ import redis
 from mashup_worker import __version__
 from mashup_worker.db import jobs
 from mashup_worker.db.publishing import owns_mashup
+from mashup_worker.db.tiers import reject_over_quota
 from mashup_worker.errors import Canceled, InvalidInput, LeaseLost, MashupError
 from mashup_worker.queue.contracts import read_input
 from mashup_worker.queue.status import StatusMirror, StatusView
@@ -31,6 +32,7 @@ from mashup_worker.worker.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from uuid import UUID
 
     from mashup_worker.db.database import Database
     from mashup_worker.queue.contracts import JobInput
@@ -229,13 +231,17 @@ class Attempt:
             logger.error("job %s, attempt %d: %s", job.id, job.attempt, status, exc_info=error)
 
 
-def claim(tools: Tools, job_id: object, worker_id: str) -> jobs.Job | None:
+def claim(tools: Tools, job_id: UUID, worker_id: str) -> jobs.Job | None:
     """Claim a job whose doorbell rang; None where it is not to be done now, or not by this worker.
+
+    A job that its user's tier does not allow any more fails instead.
 
     Raises:
         ServiceUnavailable, psycopg.OperationalError: Postgres is away.
     """
     with tools.database.transaction() as connection:
+        if tools.settings.enforce_quotas and reject_over_quota(connection, job_id):
+            return None
         return jobs.move(
             connection,
             "claim",

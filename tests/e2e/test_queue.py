@@ -152,6 +152,7 @@ def user(service: Service) -> UUID:
 
 def new_user(service: Service) -> UUID:
     (row,) = service.sql("INSERT INTO profiles DEFAULT VALUES RETURNING id")
+    service.sql("INSERT INTO subscriptions (user_id, tier) VALUES (%s, 'studio')", row["id"])
     profile: UUID = row["id"]
     return profile
 

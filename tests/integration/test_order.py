@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.chaos.arena import Arena
 
 JOBS, USERS = 1_000, 12
+TIERS = {"free": 0, "pro": 8, "studio": 16}
 AGEING_S = 600.0
 
 
@@ -33,6 +34,7 @@ class Waiting:
     id: UUID
     user: UUID | None
     priority: int
+    tier: str | None
     created_at: datetime
 
 
@@ -46,7 +48,11 @@ def naive_next(waiting: list[Waiting], running: Counter[UUID], now: datetime) ->
             queued[job.user] += 1
 
     def rank(job: Waiting) -> tuple[float, int, datetime, str]:
-        level = job.priority + (now - job.created_at).total_seconds() // AGEING_S
+        level = (
+            job.priority
+            + TIERS.get(job.tier or "", 0)
+            + (now - job.created_at).total_seconds() // AGEING_S
+        )
         return (-level, before.get(job.id, 0), job.created_at, str(job.id))
 
     return min(waiting, key=rank)
@@ -55,20 +61,20 @@ def naive_next(waiting: list[Waiting], running: Counter[UUID], now: datetime) ->
 def thousand_jobs(connection: psycopg.Connection[Any]) -> list[Waiting]:
     dice = random.Random(11)
     users = [uuid4() for _ in range(USERS)]
+    tiers = {user: dice.choice(list(TIERS)) for user in users}
     now = datetime.now(UTC)
     # No two share a moment, and none crosses a step of ageing while the test runs.
     ages_s = [AGEING_S * dice.randrange(6) + 60 + number * 0.2 for number in range(JOBS)]
-    made = [
-        Waiting(
-            uuid4(),
-            dice.choice([*users, users[0], users[0], None]),
-            dice.choice([0, 0, 0, 1, 5]),
-            now - timedelta(seconds=age_s),
-        )
-        for age_s in ages_s
-    ]
+    made = []
+    for age_s in ages_s:
+        user = dice.choice([*users, users[0], users[0], None])
+        priority, tier = dice.choice([0, 0, 0, 1, 5]), tiers[user] if user else None
+        made.append(Waiting(uuid4(), user, priority, tier, now - timedelta(seconds=age_s)))
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO public.profiles (id) VALUES (%s)", [(u,) for u in users])
+        cursor.executemany(
+            "INSERT INTO public.subscriptions (user_id, tier) VALUES (%s, %s)", list(tiers.items())
+        )
         cursor.executemany(
             "INSERT INTO public.ai_jobs (id, user_id, job_type, input_data, priority, created_at)"
             " VALUES (%s, %s, 'separate', '{}', %s, %s)",
@@ -79,7 +85,7 @@ def thousand_jobs(connection: psycopg.Connection[Any]) -> list[Waiting]:
 
 def test_a_thousand_rows_start_in_the_promised_order(migrated_url: str, redis_url: str) -> None:
     # One doorbell at a time, so that each choice is made with all that went before known.
-    settings = ServiceSettings(queue_depth=1, ageing_s=AGEING_S)
+    settings = ServiceSettings(queue_depth=1, ageing_s=AGEING_S, enforce_quotas=False)
     with (
         psycopg.connect(migrated_url, autocommit=True) as connection,
         Database(migrated_url) as database,

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from mashup_worker.db.database import Database
-from mashup_worker.db.migrate import migrate
+from mashup_worker.db.migrate import migrate, migrations
 from mashup_worker.db.schema_check import faults
 from mashup_worker.doctor import services as checks
 from mashup_worker.settings import Settings
@@ -36,7 +36,7 @@ def test_a_schema_that_works(migrated_url: str, worker_database_url: str) -> Non
 
 def test_missing_migrations_are_named(database_url: str) -> None:
     assert all("is missing: run `mashup migrate`" in fault for fault in faults_of(database_url))
-    assert len(faults_of(database_url)) == 5
+    assert len(faults_of(database_url)) == len(migrations())
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,35 @@ def test_the_doctor_looks_at_services(
     for name in ("DATABASE_URL", "REDIS_URL", "S3_BUCKET"):
         monkeypatch.delenv(name)
     assert [check(Settings()).severity for check in every] == ["note"] * 3
+
+
+def test_a_backend_whose_tables_differ_is_told_which_functions_to_replace(
+    database_url: str,
+) -> None:
+    """And after that everything fits, without a change to a table."""
+    change(
+        database_url,
+        """
+        CREATE TABLE public.profiles (id UUID PRIMARY KEY);
+        CREATE TABLE public.subscriptions (profile UUID, plan TEXT);
+        CREATE TABLE public.mashups (id UUID PRIMARY KEY, owner UUID);
+        CREATE TABLE public.stems (id UUID PRIMARY KEY, path TEXT);
+        """,
+    )
+    migrate(database_url)
+    told = "\n".join(faults_of(database_url))
+    for what in ("tiers", "publishing stems", "ownership of mashups", "stems of the registry"):
+        assert f"{what}: column " in told
+    change(
+        database_url,
+        """
+        CREATE OR REPLACE FUNCTION mashup_worker.user_tiers(users UUID[])
+        RETURNS TABLE (user_id UUID, tier TEXT, priority INTEGER)
+        LANGUAGE sql STABLE SECURITY DEFINER AS $$
+          SELECT u.id, t.tier, t.priority FROM unnest(users) AS u (id)
+          LEFT JOIN public.subscriptions AS s ON s.profile = u.id
+          JOIN mashup_worker.tiers AS t ON t.tier = coalesce(s.plan, 'free')
+        $$;
+        """,
+    )
+    assert not [fault for fault in faults_of(database_url) if fault.startswith("tiers")]

@@ -129,6 +129,23 @@ GRANT EXECUTE ON FUNCTION
   TO mashup_worker;
 GRANT EXECUTE ON FUNCTION public.link_stems TO authenticated, service_role;
 
-CREATE INDEX IF NOT EXISTS stems_storage_key ON public.stems (storage_key);
-CREATE INDEX IF NOT EXISTS mashup_stems_storage_key ON public.mashup_stems (storage_key);
-CREATE INDEX IF NOT EXISTS mashup_stems_peaks_key ON public.mashup_stems (peaks_key);
+-- For the sweep; a backend's own tables may have other columns.
+DO $$
+DECLARE
+  own RECORD;
+BEGIN
+  FOR own IN
+    SELECT c.relname, a.attname
+    FROM (VALUES
+      ('stems', 'storage_key'), ('mashup_stems', 'storage_key'), ('mashup_stems', 'peaks_key')
+    ) AS wanted (relname, attname)
+    JOIN pg_catalog.pg_class AS c USING (relname)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = wanted.attname
+    WHERE c.relnamespace = 'public'::regnamespace AND NOT a.attisdropped
+  LOOP
+    EXECUTE pg_catalog.format(
+      'CREATE INDEX IF NOT EXISTS %I ON public.%I (%I)',
+      own.relname || '_' || own.attname, own.relname, own.attname
+    );
+  END LOOP;
+END $$;

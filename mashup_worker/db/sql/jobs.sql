@@ -22,8 +22,8 @@ WHERE id = %(id)s AND status IN ('queued', 'processing')
 RETURNING *;
 
 -- name: next_waiting
--- The promised order: priority, raised by a step for every `ageing_s` of waiting; then whoever has
--- fewer jobs running and queued before this one; then age.
+-- The promised order: the priority of the job and its user's tier, raised by a step for every
+-- `ageing_s` of waiting; then whoever has fewer jobs running and queued before this one; then age.
 WITH running AS (
   SELECT user_id, count(*) AS jobs FROM public.ai_jobs
   WHERE status = 'processing' AND user_id IS NOT NULL GROUP BY user_id
@@ -36,11 +36,16 @@ WITH running AS (
   FROM public.ai_jobs
   WHERE status = 'queued' AND run_at <= clock_timestamp() AND cancel_requested_at IS NULL
     AND job_type = ANY(%(job_types)s)
+), tiers AS (
+  SELECT user_id, priority FROM mashup_worker.user_tiers(
+    ARRAY(SELECT DISTINCT user_id FROM waiting WHERE user_id IS NOT NULL)
+  )
 )
 SELECT waiting.id, waiting.attempt, waiting.job_type
-FROM waiting LEFT JOIN running USING (user_id)
+FROM waiting LEFT JOIN running USING (user_id) LEFT JOIN tiers USING (user_id)
 WHERE NOT waiting.id = ANY(%(rung)s)
-ORDER BY level DESC, before + coalesce(running.jobs, 0), created_at, id
+ORDER BY
+  level + coalesce(tiers.priority, 0) DESC, before + coalesce(running.jobs, 0), created_at, id
 LIMIT %(limit)s;
 
 -- name: to_cancel
