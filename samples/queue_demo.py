@@ -44,7 +44,10 @@ class Backend:
             config=Config(s3={"addressing_style": "path"}),
         )
         self.user = self.sql("INSERT INTO profiles DEFAULT VALUES RETURNING id")[0]["id"]
-        self.sql("INSERT INTO subscriptions (user_id, tier) VALUES (%s, 'studio')", self.user)
+        self.sql(
+            "INSERT INTO subscriptions (user_id, tier) VALUES (%s, 'studio') RETURNING id",
+            self.user,
+        )
 
     def sql(self, statement: str, *values: Any) -> list[Row]:
         """The rows of a statement."""
