@@ -48,12 +48,10 @@ def naive_next(waiting: list[Waiting], running: Counter[UUID], now: datetime) ->
             queued[job.user] += 1
 
     def rank(job: Waiting) -> tuple[float, int, datetime, str]:
-        level = (
-            job.priority
-            + TIERS.get(job.tier or "", 0)
-            + (now - job.created_at).total_seconds() // AGEING_S
-        )
-        return (-level, before.get(job.id, 0), job.created_at, str(job.id))
+        steps = (now - job.created_at).total_seconds() // AGEING_S
+        ahead = before.get(job.id, 0)
+        level = job.priority + TIERS.get(job.tier or "", 0) + max(0, steps - ahead)
+        return (-level, ahead, job.created_at, str(job.id))
 
     return min(waiting, key=rank)
 

@@ -23,29 +23,33 @@ RETURNING *;
 
 -- name: next_waiting
 -- The promised order: the priority of the job and its user's tier, raised by a step for every
--- `ageing_s` of waiting; then whoever has fewer jobs running and queued before this one; then age.
+-- `ageing_s` of waiting beyond one for each job of the same user that runs or is queued before it;
+-- then whoever has fewer of these; then age. So what one user inserts at once grows old one by one,
+-- and does not stand in the way of all who come later.
 WITH running AS (
   SELECT user_id, count(*) AS jobs FROM public.ai_jobs
   WHERE status = 'processing' AND user_id IS NOT NULL GROUP BY user_id
 ), waiting AS (
-  SELECT id, user_id, job_type, attempt, created_at,
-    priority + floor(extract(epoch FROM clock_timestamp() - created_at) / %(ageing_s)s) AS level,
+  SELECT id, user_id, job_type, attempt, created_at, priority,
+    floor(extract(epoch FROM clock_timestamp() - created_at) / %(ageing_s)s) AS steps,
     CASE WHEN user_id IS NULL THEN 0
       ELSE row_number() OVER (PARTITION BY user_id ORDER BY priority DESC, created_at, id) - 1
     END AS before
   FROM public.ai_jobs
   WHERE status = 'queued' AND run_at <= clock_timestamp() AND cancel_requested_at IS NULL
     AND job_type = ANY(%(job_types)s)
-), tiers AS (
+), tier AS (
   SELECT user_id, priority FROM mashup_worker.user_tiers(
     ARRAY(SELECT DISTINCT user_id FROM waiting WHERE user_id IS NOT NULL)
   )
 )
-SELECT waiting.id, waiting.attempt, waiting.job_type
-FROM waiting LEFT JOIN running USING (user_id) LEFT JOIN tiers USING (user_id)
-WHERE NOT waiting.id = ANY(%(rung)s)
+SELECT w.id, w.attempt, w.job_type
+FROM waiting AS w LEFT JOIN running USING (user_id) LEFT JOIN tier USING (user_id)
+CROSS JOIN LATERAL (SELECT w.before + coalesce(running.jobs, 0)) AS own (ahead)
+WHERE NOT w.id = ANY(%(rung)s)
 ORDER BY
-  level + coalesce(tiers.priority, 0) DESC, before + coalesce(running.jobs, 0), created_at, id
+  w.priority + coalesce(tier.priority, 0) + greatest(0, w.steps - own.ahead) DESC,
+  own.ahead, w.created_at, w.id
 LIMIT %(limit)s;
 
 -- name: to_cancel

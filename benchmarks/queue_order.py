@@ -1,0 +1,250 @@
+"""Who waits how long: a busy day of the queue, with the order that Postgres decides.
+
+    python -m benchmarks.queue_order [--jobs N] [--users N] [--seed N]
+
+Jobs of many users come in over a simulated day, with rush hours, to lanes that take them in the
+order of the queue's own query; only the clock is replaced. The same day is run first come, first
+served, for comparison.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import math
+import random
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+from benchmarks.results import publish, table
+from mashup_worker.db import jobs
+from mashup_worker.db.migrate import migrate
+from mashup_worker.stack.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mashup_worker.db.database import Connection
+
+TIERS = {"free": 0.7, "pro": 0.22, "studio": 0.08}
+"""Shares of the users."""
+
+DAY_S = 86_400.0
+LANES, LOAD = 20, 0.88
+"""How many jobs run at once, and how busy that keeps them over the day."""
+
+STEP_S = 10.0
+AGEING_S = 900.0
+DUMPED = 0.03
+"""The share of all jobs that one user, of the free tier, inserts at once."""
+
+_START = datetime(2026, 1, 5, tzinfo=UTC)
+_CLOCK = """
+CREATE SCHEMA sim;
+CREATE FUNCTION sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS
+  $$ SELECT current_setting('sim.now')::timestamptz $$;
+"""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A job of the day.
+
+    Attributes:
+        at_s: when it is inserted, since the day began.
+        work_s: how long it takes.
+        dumped: whether it is one of those that a single user inserts at once.
+    """
+
+    id: UUID
+    user: UUID
+    tier: str
+    at_s: float
+    work_s: float
+    dumped: bool = False
+
+
+def busy_day(count: int, users: int, seed: int) -> list[Arrival]:
+    """Jobs in the order of their arrival."""
+    dice = random.Random(seed)
+    people = [UUID(int=dice.getrandbits(128), version=4) for _ in range(users)]
+    names, shares = zip(*TIERS.items(), strict=True)
+    tiers = {one: dice.choices(names, shares)[0] for one in people} | {people[0]: "free"}
+    activity = [dice.paretovariate(1.5) for _ in people]
+    dumped = round(DUMPED * count)
+    mean_s = LOAD * LANES * DAY_S / count
+
+    def arrival(user: UUID, at_s: float, *, is_dumped: bool = False) -> Arrival:
+        work_s = mean_s * dice.lognormvariate(-0.18, 0.6)
+        return Arrival(
+            UUID(int=dice.getrandbits(128), version=4), user, tiers[user], at_s, work_s, is_dumped
+        )
+
+    day = [arrival(people[0], 0.35 * DAY_S + n * 0.01, is_dumped=True) for n in range(dumped)]
+    while len(day) < count:
+        at_s = dice.random() * DAY_S
+        # In the evening two and a half times as many as in the early morning.
+        if dice.random() < 0.7 - 0.3 * math.cos(2 * math.pi * at_s / DAY_S + 0.6):
+            day.append(arrival(dice.choices(people, activity)[0], at_s))
+    return sorted(day, key=lambda one: one.at_s)
+
+
+def waits_in_order(connection: Connection, day: Sequence[Arrival]) -> dict[UUID, float]:
+    """Seconds that each job waits when the queue's query decides; every job starts in the end."""
+    _insert(connection, day)
+    connection.execute(_CLOCK)
+    connection.execute("SET search_path = sim, pg_catalog, public")
+    by_id = {one.id: one for one in day}
+    waits: dict[UUID, float] = {}
+    running: list[tuple[float, UUID]] = []
+    now_s = 0.0
+    while len(waits) < len(day):
+        now_s += STEP_S
+        ended = []
+        while running and running[0][0] <= now_s:
+            ended.append(heapq.heappop(running)[1])
+        for job in _next_step(connection, now_s, ended, LANES - len(running)):
+            waits[job] = now_s - by_id[job].at_s
+            heapq.heappush(running, (now_s + by_id[job].work_s, job))
+    return waits
+
+
+def _next_step(
+    connection: Connection, now_s: float, ended: Sequence[UUID], free: int
+) -> list[UUID]:
+    """End jobs and start others, as many as there are free lanes."""
+    now = (_START + timedelta(seconds=now_s)).isoformat()
+    with connection.transaction():
+        connection.execute("SELECT set_config('sim.now', %s, true)", [now])
+        _become(connection, "completed", ended)
+        rows = jobs.select(
+            connection,
+            "next_waiting",
+            job_types=["separate"],
+            ageing_s=AGEING_S,
+            rung=[],
+            limit=free,
+        )
+        chosen = [row["id"] for row in rows] if free else []
+        _become(connection, "processing", chosen)
+    return chosen
+
+
+def waits_first_come(day: Sequence[Arrival]) -> dict[UUID, float]:
+    """Seconds that each job waits when the oldest goes first."""
+    free_at_s = [0.0] * LANES
+    waits = {}
+    for one in day:
+        start_s = max(one.at_s, heapq.heappop(free_at_s))
+        waits[one.id] = start_s - one.at_s
+        heapq.heappush(free_at_s, start_s + one.work_s)
+    return waits
+
+
+def overtaken(day: Sequence[Arrival], waits: Mapping[UUID, float]) -> float:
+    """By how much a job that started earlier was younger, at most, in seconds.
+
+    Jobs that came while another of their user waited or ran may be overtaken by anybody.
+    """
+    free_at_s: dict[UUID, float] = {}
+    alone = set()
+    for one in day:
+        if one.at_s >= free_at_s.get(one.user, 0.0):
+            alone.add(one.id)
+        ends_s = one.at_s + waits[one.id] + one.work_s
+        free_at_s[one.user] = max(ends_s, free_at_s.get(one.user, 0.0))
+    worst_s, oldest_s = 0.0, math.inf
+    for one in sorted(day, key=lambda one: -(one.at_s + waits[one.id])):
+        worst_s = max(worst_s, one.at_s - oldest_s)
+        if one.id in alone:
+            oldest_s = min(oldest_s, one.at_s)
+    return worst_s
+
+
+def _insert(connection: Connection, day: Sequence[Arrival]) -> None:
+    users = {one.user: one.tier for one in day}
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO profiles (id) VALUES (%s)", [(user,) for user in users])
+        cursor.executemany(
+            "INSERT INTO subscriptions (user_id, tier) VALUES (%s, %s)", list(users.items())
+        )
+        rows = [(one.id, one.user, _START + timedelta(seconds=one.at_s)) for one in day]
+        cursor.executemany(
+            "INSERT INTO ai_jobs (id, user_id, created_at, run_at, job_type, input_data)"
+            " VALUES (%s, %s, %s, %s, 'separate', '{}')",
+            [(job, user, at, at) for job, user, at in rows],
+        )
+    connection.execute("ANALYZE ai_jobs")
+
+
+def _become(connection: Connection, status: str, ids: Sequence[UUID]) -> None:
+    if ids:
+        connection.execute(
+            "UPDATE public.ai_jobs SET status = %s WHERE id = ANY(%s)", [status, list(ids)]
+        )
+
+
+def rows_of(day: Sequence[Arrival], *results: Mapping[UUID, float]) -> list[tuple[str, ...]]:
+    """A row a tier, and one for whoever inserted very many at once."""
+    groups = {tier: [one for one in day if one.tier == tier and not one.dumped] for tier in TIERS}
+    groups["free, one user's heap"] = [one for one in day if one.dumped]
+    return [
+        (
+            name,
+            str(len({one.user for one in group})),
+            str(len(group)),
+            *(_minutes([waits[one.id] for one in group]) for waits in results),
+        )
+        for name, group in groups.items()
+    ]
+
+
+def _minutes(waits_s: Sequence[float]) -> str:
+    ordered = sorted(waits_s)
+    p95_s = ordered[math.ceil(0.95 * len(ordered)) - 1]
+    middle_s = statistics.median(ordered)
+    return " / ".join(f"{seconds / 60:.1f}" for seconds in (middle_s, p95_s, ordered[-1]))
+
+
+def main() -> None:
+    """Simulate, and publish."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jobs", type=int, default=10_000)
+    parser.add_argument("--users", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    day = busy_day(given.jobs, given.users, given.seed)
+    started_s = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder), ["postgres"]) as info:
+        migrate(info.database_url)
+        kept: dict[str, Any] = {"autocommit": True, "row_factory": dict_row}
+        with psycopg.connect(info.database_url, **kept) as connection:
+            waits = waits_in_order(connection, day)
+    took_s = time.monotonic() - started_s
+    naive = waits_first_come(day)
+    publish(
+        "queue_order",
+        f"{len(day):,} jobs of {len({one.user for one in day})} users in a day, on {LANES} lanes "
+        f"that are busy {LOAD:.0%} of the time; one free user inserts {round(DUMPED * len(day))} "
+        f"at once. One step of ageing is {AGEING_S / 60:g} minutes. Simulated in {took_s:.0f} s.",
+        "Minutes of waiting (median / 95 % / longest):",
+        table(
+            ("tier", "users", "jobs", "the queue", "first come, first served"),
+            rows_of(day, waits, naive),
+        ),
+        f"No user's only job was overtaken by one that came more than "
+        f"{overtaken(day, waits) / 60:.0f} minutes later.",
+    )
+
+
+if __name__ == "__main__":
+    main()
