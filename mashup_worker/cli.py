@@ -22,6 +22,7 @@ from mashup_worker.commands.match import match
 from mashup_worker.commands.migrate import migrate
 from mashup_worker.commands.mirror import mirror
 from mashup_worker.commands.mix import mix
+from mashup_worker.commands.purge import purge
 from mashup_worker.commands.schema import schema
 from mashup_worker.commands.separate import separate
 from mashup_worker.commands.sweep import sweep
@@ -52,6 +53,7 @@ app.command()(enqueue)
 app.add_typer(jobs.app, name="jobs")
 app.command()(schema)
 app.command()(sweep)
+app.command()(purge)
 
 
 def _print_version(asked: bool) -> None:

@@ -45,6 +45,8 @@ class Job:
         lease_expires_at: until then the job is its worker's; by the database's clock.
         retry_of: the finished job that this one repeats.
         result_digest: of the work that was done, for jobs that repeat it.
+        source_sha256: of the files that it read; None where that is not known.
+        source_jobs: whose results it read.
     """
 
     id: UUID
@@ -73,6 +75,8 @@ class Job:
     stage: str | None
     retry_of: UUID | None
     result_digest: str | None
+    source_sha256: list[str] | None
+    source_jobs: list[UUID] | None
 
     @property
     def is_terminal(self) -> bool:

@@ -113,7 +113,15 @@ def _run_jobs(connection: Connection) -> None:
     jobs.request_cancel(connection, job)
     _moved(connection, "stop", **claim.fence)
     _, claim = _claimed(connection)
-    done = _moved(connection, "complete", **claim.fence, output=Jsonb({}), result_digest=None)
+    done = _moved(
+        connection,
+        "complete",
+        **claim.fence,
+        output=Jsonb({}),
+        result_digest=None,
+        source_sha256=[],
+        source_jobs=[],
+    )
     if done.completed_at is None:
         raise MashupError("a job has no end: the trigger ai_jobs_guard is missing")
 

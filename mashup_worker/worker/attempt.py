@@ -27,7 +27,7 @@ from mashup_worker.worker.lease import HandBackError, LeaseKeeper
 from mashup_worker.worker.objects import RESULTS, JobInputs, Uploads
 from mashup_worker.worker.progress import FETCH, UPLOAD, Progress
 from mashup_worker.worker.scratch import scratch_prefix
-from mashup_worker.worker.settle import Settlement
+from mashup_worker.worker.settle import Result, Settlement
 from mashup_worker.worker.work import Work
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Attempt:
                 self.tools.at("claimed")
                 self._tell(self.job)
                 try:
-                    done = self._settlement.complete(*self._work())
+                    done = self._settlement.complete(self._work())
                 except Exception as caught:
                     error = caught
                     done = self._settlement.end(caught)
@@ -125,8 +125,7 @@ class Attempt:
         """Stop at the next report and give the job back. From any thread."""
         self._keeper.abort(HandBackError("the worker stops"))
 
-    def _work(self) -> tuple[dict[str, Any], str | None]:
-        """The output as JSON, and the digest of the work."""
+    def _work(self) -> Result:
         tools, job = self.tools, self.job
         request, self.warnings = read_input(job.job_type, job.input_data)
         self._check_mashup(request)
@@ -145,17 +144,25 @@ class Attempt:
             work = Work(request, folder, inputs, tools.models, self._working)
             with self._timed(FETCH):
                 sources = handler.gather(work)
-            digest = self._digest(handler.settings(work), sources)
-            known = self._known(digest, uploads)
-            if known is not None:
-                return known, digest
-            product = handler.make(work, sources)
-            with self._timed(UPLOAD):
-                stored = uploads.store(product.files)
-            output = product.output(stored).model_dump(mode="json")
+            sha256s = {name: file_sha256(path) for name, path in sources.paths.items()}
+            digest = self._digest(handler.settings(work), sources.facts, sha256s)
+            output = self._known(digest, uploads)
+            if output is None:
+                output = self._made(handler, work, sources, uploads)
+        origins = tuple(sorted(set(sha256s.values()))), tuple(sorted(inputs.source_jobs))
+        return Result(output, digest, *origins)
+
+    def _made(
+        self, handler: Handler, work: Work, sources: Sources, uploads: Uploads
+    ) -> dict[str, Any]:
+        """The output of the handler's work, stored, as JSON."""
+        product = handler.make(work, sources)
+        with self._timed(UPLOAD):
+            stored = uploads.store(product.files)
+        output: dict[str, Any] = product.output(stored).model_dump(mode="json")
         output["warnings"] = [*self.warnings, *output["warnings"]]
         output["timings_s"] = {**self.timings_s, **output["timings_s"]}
-        return output, digest
+        return output
 
     def _working(self, stage: str, share: float) -> None:
         self.tools.at("working")
@@ -171,14 +178,16 @@ class Attempt:
                     f"input_data.mashup_id {mashup_id}: this user has no such mashup"
                 )
 
-    def _digest(self, settings: Mapping[str, Any], sources: Sources) -> str:
+    def _digest(
+        self, settings: Mapping[str, Any], facts: Mapping[str, Any], sha256s: Mapping[str, str]
+    ) -> str:
         """What decides about the result: the same digest, the same result."""
         parts = {
             "version": __version__,
             "job_type": self.job.job_type,
             "settings": dict(settings),
-            "sources": {name: file_sha256(path) for name, path in sources.paths.items()},
-            "facts": dict(sources.facts),
+            "sources": dict(sha256s),
+            "facts": dict(facts),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -44,6 +44,7 @@ class JobInputs:
         user_id: the job's user; a job without one may read all of our own store.
         folder: where files are put.
         on_progress: told of every file.
+        source_jobs: jobs whose results were read so far.
     """
 
     storage: Storage
@@ -52,6 +53,7 @@ class JobInputs:
     user_id: UUID | None
     folder: Path
     on_progress: OnProgress
+    source_jobs: set[UUID] = field(default_factory=set)
     _fetched: int = field(default=0)
 
     def fetch(self, address: str) -> Path:
@@ -76,6 +78,7 @@ class JobInputs:
             key = address if own_key is None else own_key
             self._check_readable(key)
             self.storage.get(key, target, max_bytes=self.settings.max_fetch_bytes)
+            self._remember(key)
         self.on_progress(FETCH, 1.0)
         return target
 
@@ -93,6 +96,7 @@ class JobInputs:
         suffix = _SUFFIX.search(found.key)
         target = self.folder / f"input-{self._fetched}{suffix[0] if suffix else ''}"
         self.storage.get(found.key, target, max_bytes=self.settings.max_fetch_bytes)
+        self._remember(found.key)
         return Stem(target, found.kind, found.song, found.analysis)
 
     def known_analysis(self, address: str) -> Mapping[str, Any] | None:
@@ -130,6 +134,11 @@ class JobInputs:
             )
         else:
             raise InvalidInput(f"audio {parts.scheme}://…: give an https URL, s3://, or a key")
+
+    def _remember(self, key: str) -> None:
+        result = _RESULT_KEY.match(key)
+        if result:
+            self.source_jobs.add(UUID(result[1]))
 
     def _check_readable(self, key: str) -> None:
         """Whether the job's user may read a key.

@@ -17,6 +17,7 @@ from mashup_worker.worker.lease import HandBackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from mashup_worker.db.database import Connection, Database
     from mashup_worker.service_settings import ServiceSettings
@@ -28,6 +29,23 @@ _MOST_REFUSALS = 5
 """A lock that is held, or a disk that is full, may pass, but not for ever."""
 
 _LONGEST_MESSAGE = 2_000
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an attempt made.
+
+    Attributes:
+        output: the job's `output_data`.
+        digest: of the work, for jobs that repeat it.
+        source_sha256: digests of the files that it read.
+        source_jobs: jobs whose results it read.
+    """
+
+    output: dict[str, Any]
+    digest: str
+    source_sha256: tuple[str, ...]
+    source_jobs: tuple[UUID, ...]
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,7 @@ class Settlement:
     until_s: Callable[[], float]
     at: Callable[[str], None] = lambda _point: None
 
-    def complete(self, output: dict[str, Any], result_digest: str | None) -> jobs.Job:
+    def complete(self, result: Result) -> jobs.Job:
         """Publish: the row, and whatever else the job promises, in one transaction.
 
         Raises:
@@ -63,8 +81,10 @@ class Settlement:
                 connection,
                 "complete",
                 **self.claim.fence,
-                output=Jsonb(output),
-                result_digest=result_digest,
+                output=Jsonb(result.output),
+                result_digest=result.digest,
+                source_sha256=list(result.source_sha256),
+                source_jobs=list(result.source_jobs),
             )
             if done is not None and self.settings.publish == "all":
                 publish(connection, done.job_type, done.id)

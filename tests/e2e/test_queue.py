@@ -5,168 +5,26 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import signal
-import subprocess
-import time
-import urllib.request
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID, uuid4
 
-import boto3
 import psycopg
 import pytest
 import redis
 import soundfile
-from botocore.config import Config
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from tests.e2e.command import MASHUP, excerpt
+from tests.e2e.command import excerpt
+from tests.e2e.service import Service, new_mashup, new_user, read, service
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+__all__ = ["service"]
 
-ENDED = ("completed", "failed", "canceled")
 STEMS = {"vocals", "drums", "bass", "other"}
-
-
-@dataclass(frozen=True)
-class Service:
-    """What `mashup up --json` printed, and the folder that it runs in."""
-
-    folder: Path
-    facts: dict[str, Any]
-    environment: dict[str, str]
-
-    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """As the backend, which may do everything."""
-        with psycopg.connect(
-            self.facts["database_url"], autocommit=True, row_factory=dict_row
-        ) as connection:
-            cursor = connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
-
-    def as_user(self, user: UUID, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """As a user's own role, with row-level security on."""
-        with psycopg.connect(self.facts["database_url"], row_factory=dict_row) as connection:
-            claims = json.dumps({"sub": str(user), "role": "authenticated"})
-            connection.execute("SELECT set_config('request.jwt.claims', %s, true)", [claims])
-            connection.execute("SET LOCAL ROLE authenticated")
-            cursor = connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
-
-    def upload(self, user: UUID, name: str, start_s: float) -> str:
-        """Eight seconds of a song, as the backend would store an upload; its key."""
-        data = io.BytesIO()
-        soundfile.write(data, excerpt(8.0, start_s), 44_100, format="FLAC")
-        key = f"uploads/{user}/{name}"
-        self.s3().put_object(Bucket=self.facts["bucket"], Key=key, Body=data.getvalue())
-        return key
-
-    def s3(self) -> Any:
-        return boto3.client(
-            "s3",
-            endpoint_url=self.facts["s3_endpoint_url"],
-            aws_access_key_id=self.facts["s3_access_key_id"],
-            aws_secret_access_key=self.facts["s3_secret_access_key"],
-            region_name="us-east-1",
-            config=Config(s3={"addressing_style": "path"}),
-        )
-
-    def insert(self, user: UUID, job_type: str, document: dict[str, Any]) -> UUID:
-        rows = self.as_user(
-            user,
-            "INSERT INTO ai_jobs (user_id, job_type, input_data) VALUES (%s, %s, %s) RETURNING id",
-            user,
-            job_type,
-            Jsonb(document),
-        )
-        job: UUID = rows[0]["id"]
-        return job
-
-    def ended(self, user: UUID, job: UUID, timeout_s: float = 120.0) -> dict[str, Any]:
-        """The row as its user sees it, once the job has ended; progress may only rise."""
-        end_s, progress = time.monotonic() + timeout_s, 0
-        while True:
-            (row,) = self.as_user(user, "SELECT * FROM ai_jobs WHERE id = %s", job)
-            if row["attempt"] <= 1:
-                assert row["progress"] >= progress
-                progress = row["progress"]
-            if row["status"] in ENDED:
-                return row
-            assert time.monotonic() < end_s, row
-            time.sleep(0.1)
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The command, with the service's settings."""
-        return subprocess.run(
-            [MASHUP, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("up")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "OMP_NUM_THREADS": "1",
-        "MASHUP_MODEL": "lite",
-        "MASHUP_OFFLINE": "1",
-        "MASHUP_MODEL_CACHE": str(folder / "cache"),
-    }
-    with subprocess.Popen(
-        [MASHUP, "up", "--data", str(folder / "data"), "--lanes", "2", "--json"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        facts = json.loads(process.stdout.readline())
-        settings = {
-            "DATABASE_URL": facts["database_url"],
-            "REDIS_URL": facts["redis_url"],
-            "S3_ENDPOINT_URL": facts["s3_endpoint_url"],
-            "S3_BUCKET": facts["bucket"],
-            "AWS_ACCESS_KEY_ID": facts["s3_access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": facts["s3_secret_access_key"],
-        }
-        yield Service(folder, facts, {**environment, **settings})
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
 
 
 @pytest.fixture(scope="module")
 def user(service: Service) -> UUID:
     return new_user(service)
-
-
-def new_user(service: Service) -> UUID:
-    (row,) = service.sql("INSERT INTO profiles DEFAULT VALUES RETURNING id")
-    service.sql("INSERT INTO subscriptions (user_id, tier) VALUES (%s, 'studio')", row["id"])
-    profile: UUID = row["id"]
-    return profile
-
-
-def new_mashup(service: Service, user: UUID) -> UUID:
-    (row,) = service.sql("INSERT INTO mashups (user_id) VALUES (%s) RETURNING id", user)
-    mashup: UUID = row["id"]
-    return mashup
-
-
-def read(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        data: bytes = answer.read()
-    return data
 
 
 @pytest.fixture(scope="module")

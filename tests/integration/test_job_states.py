@@ -118,7 +118,13 @@ class JobMachine(RuleBasedStateMachine):
         expected = self.model[claim.id]
         allowed = self.holds(claim) and not expected.cancel_requested
         moved = jobs.move(
-            self.connection, "complete", **claim.fence, output=Jsonb({}), result_digest=None
+            self.connection,
+            "complete",
+            **claim.fence,
+            output=Jsonb({}),
+            result_digest=None,
+            source_sha256=[],
+            source_jobs=[],
         )
         assert (moved is not None) == allowed
         if allowed:

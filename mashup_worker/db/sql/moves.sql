@@ -21,7 +21,8 @@ RETURNING *;
 -- name: complete
 UPDATE public.ai_jobs SET
   status = 'completed', progress = 100, stage = NULL, output_data = %(output)s,
-  result_digest = %(result_digest)s, error_code = NULL, error_message = NULL,
+  result_digest = %(result_digest)s, source_sha256 = %(source_sha256)s,
+  source_jobs = %(source_jobs)s, error_code = NULL, error_message = NULL,
   lease_expires_at = NULL
 WHERE id = %(id)s AND status = 'processing' AND attempt = %(attempt)s
   AND worker_id = %(worker_id)s AND cancel_requested_at IS NULL
