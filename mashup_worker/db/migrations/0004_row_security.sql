@@ -44,6 +44,7 @@ BEGIN
       pg_catalog.to_regclass('public.' || own.name), 'pg_class'
     ) IS DISTINCT FROM 'made by mashup-worker';
     EXECUTE pg_catalog.format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', own.name);
+    EXECUTE pg_catalog.format('REVOKE ALL ON public.%I FROM anon, authenticated', own.name);
     EXECUTE pg_catalog.format('GRANT SELECT ON public.%I TO authenticated', own.name);
     EXECUTE pg_catalog.format('GRANT ALL ON public.%I TO service_role', own.name);
     EXECUTE pg_catalog.format(
