@@ -52,6 +52,21 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
+def test_tests_that_pages_name_are_there() -> None:
+    """`tests/….py`, with `::test` after it or after the comma behind it."""
+    missing = []
+    for file, names in re.findall(r"`(tests/[\w/]+\.py)((?:`?(?:, `)?::\w+)*)", TEXT):
+        path = ROOT / file
+        there = path.read_text(encoding="utf-8") if path.exists() else None
+        wanted = re.findall(r"::(\w+)", names)
+        missing += [
+            f"{file} {name}"
+            for name in (wanted or [""])
+            if there is None or (name and f"def {name}(" not in there)
+        ]
+    assert not missing
+
+
 def test_every_error_has_a_code_of_its_own_and_a_default_message() -> None:
     def below(kind: type[MashupError]) -> list[type[MashupError]]:
         return [kind, *(deeper for child in kind.__subclasses__() for deeper in below(child))]
