@@ -153,3 +153,15 @@ def test_a_backend_whose_tables_differ_is_told_which_functions_to_replace(
         """,
     )
     assert not [fault for fault in faults_of(database_url) if fault.startswith("tiers")]
+
+
+def test_a_worker_is_content_with_the_schema_of_a_later_version(migrated_url: str) -> None:
+    """So that old and new workers run side by side while they are replaced."""
+    change(
+        migrated_url,
+        """
+        ALTER TABLE public.ai_jobs ADD COLUMN mood TEXT NOT NULL DEFAULT 'good';
+        INSERT INTO mashup_worker.migrations (name, sha256) VALUES ('9999_later', 'x');
+        """,
+    )
+    assert faults_of(migrated_url) == []
