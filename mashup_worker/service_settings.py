@@ -51,7 +51,9 @@ class StorageSettings(BaseSettings):
             development (`MASHUP_FETCH_PRIVATE`).
         max_fetch_bytes: largest input taken (`MASHUP_MAX_FETCH_BYTES`).
         max_duration_s: longest sound taken (`MASHUP_MAX_DURATION_S`).
+        max_decoded_bytes: largest decoded sound, as float32 (`MASHUP_MAX_DECODED_BYTES`).
         fetch_timeout_s: longest that fetching an input may take (`MASHUP_FETCH_TIMEOUT_S`).
+        decode_timeout_s: longest that decoding an input may take (`MASHUP_DECODE_TIMEOUT_S`).
     """
 
     model_config = SettingsConfigDict(
@@ -69,7 +71,9 @@ class StorageSettings(BaseSettings):
     fetch_private: bool = False
     max_fetch_bytes: Annotated[int, Field(gt=0)] = 50_000_000
     max_duration_s: Seconds = 600.0
+    max_decoded_bytes: Annotated[int, Field(gt=0, le=4_000_000_000)] = 1_000_000_000
     fetch_timeout_s: Seconds = 60.0
+    decode_timeout_s: Seconds = 120.0
 
     @model_validator(mode="after")
     def _one_place(self) -> StorageSettings:

@@ -1,71 +1,15 @@
-"""Many loudspeakers folded to two.
-
-Coefficients are those of ITU-R BS.775-3, annex 4, for stereo from 3/2, 2/2, 3/1 and fewer: front
-left and right at 1, the centre and each surround at 0.7071, a single surround at 0.5, the
-low-frequency channel left out. 6.1 and 7.1, which the recommendation doesn't name, take the same
-coefficients. The sum is not attenuated, so a fold may exceed full scale (by 7.7 dB at the very
-most for 5.1); float samples hold that, and writers are given a gain.
-"""
+"""Many loudspeakers folded to two; see `layouts` for how."""
 
 from __future__ import annotations
 
-import math
-from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
-_HALF_POWER = math.sqrt(0.5)
+from mashup_worker.audio.layouts import fold_weights
 
-_TO_STEREO = {
-    "L": (1.0, 0.0),
-    "R": (0.0, 1.0),
-    "C": (_HALF_POWER, _HALF_POWER),
-    "LFE": (0.0, 0.0),
-    "Ls": (_HALF_POWER, 0.0),
-    "Rs": (0.0, _HALF_POWER),
-    "Lb": (_HALF_POWER, 0.0),
-    "Rb": (0.0, _HALF_POWER),
-    "Cb": (0.5, 0.5),
-}
-
-WAVE_LAYOUTS: dict[int, tuple[str, ...]] = {
-    3: ("L", "R", "C"),
-    4: ("L", "R", "Ls", "Rs"),
-    5: ("L", "R", "C", "Ls", "Rs"),
-    6: ("L", "R", "C", "LFE", "Ls", "Rs"),
-    7: ("L", "R", "C", "LFE", "Cb", "Ls", "Rs"),
-    8: ("L", "R", "C", "LFE", "Lb", "Rb", "Ls", "Rs"),
-}
-"""Channel order by count in WAV, FLAC, AIFF, CAF and what ffmpeg writes."""
-
-VORBIS_LAYOUTS: dict[int, tuple[str, ...]] = {
-    3: ("L", "C", "R"),
-    4: ("L", "R", "Ls", "Rs"),
-    5: ("L", "C", "R", "Ls", "Rs"),
-    6: ("L", "C", "R", "Ls", "Rs", "LFE"),
-    7: ("L", "C", "R", "Ls", "Rs", "Cb", "LFE"),
-    8: ("L", "C", "R", "Ls", "Rs", "Lb", "Rb", "LFE"),
-}
-"""Channel order by count in Vorbis and Opus, which libsndfile hands on as it finds it."""
-
-
-@cache
-def fold_matrix(channels: int, *, vorbis_order: bool = False) -> Tensor:
-    """The matrix that folds `channels` to stereo.
-
-    Above 8 channels nothing is known of the loudspeakers: odd ones go left and even ones right,
-    at equal power.
-
-    Returns:
-        Float32 tensor of shape `(2, channels)`.
-    """
-    layout = (VORBIS_LAYOUTS if vorbis_order else WAVE_LAYOUTS).get(channels)
-    if layout is not None:
-        return torch.tensor([_TO_STEREO[speaker] for speaker in layout]).T.contiguous()
-    left = torch.arange(channels) % 2 == 0
-    sides = torch.stack([left, ~left]).float()
-    return sides / sides.sum(1, keepdim=True).sqrt()
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def fold_to_stereo(samples: Tensor, *, vorbis_order: bool = False) -> Tensor:
@@ -76,4 +20,5 @@ def fold_to_stereo(samples: Tensor, *, vorbis_order: bool = False) -> Tensor:
     channels = samples.shape[0]
     if channels <= 2:
         return samples
-    return fold_matrix(channels, vorbis_order=vorbis_order).to(samples.device) @ samples
+    weights = torch.from_numpy(fold_weights(channels, vorbis_order=vorbis_order))
+    return weights.to(samples.device) @ samples

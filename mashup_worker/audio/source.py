@@ -24,7 +24,7 @@ _MAX_BLOCK_VALUES = 1 << 21
 _MISSING_TOLERANCE_S = 0.05
 """Sloppy headers are off by this much; a truncated song lacks more."""
 
-_RATES_HZ = range(1_000, 768_001)
+RATES_HZ = range(1_000, 768_001)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def block_samples(rate_hz: int, channels: int) -> int:
 
 def check_form(info: AudioInfo) -> None:
     """Raise `UnsupportedAudio` for rates and channel counts that no recording has."""
-    if info.rate_hz not in _RATES_HZ:
+    if info.rate_hz not in RATES_HZ:
         raise UnsupportedAudio(f"{info.path} has a sample rate of {info.rate_hz} Hz")
     if info.channels < 1:
         raise UnsupportedAudio(f"{info.path} has no audio channels")

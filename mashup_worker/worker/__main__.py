@@ -40,7 +40,9 @@ def _run(worker_class: str, device: str, precision: str) -> int:
     from mashup_worker.worker.open_tools import open_tools
     from mashup_worker.worker.scratch import remove_leftovers
     from mashup_worker.worker.supervisor import READY
+    from mashup_worker.worker.undumpable import make_undumpable
 
+    make_undumpable()
     log_to_stderr()
     settings = load_service_settings()
     remove_leftovers(settings.scratch)

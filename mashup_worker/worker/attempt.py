@@ -22,7 +22,6 @@ from mashup_worker.db.tiers import reject_over_quota
 from mashup_worker.errors import Canceled, InvalidInput, LeaseLost, MashupError
 from mashup_worker.queue.contracts import read_input
 from mashup_worker.queue.status import StatusMirror, StatusView
-from mashup_worker.storage.objects import file_sha256
 from mashup_worker.worker.lease import HandBackError, LeaseKeeper
 from mashup_worker.worker.objects import RESULTS, JobInputs, Uploads
 from mashup_worker.worker.progress import FETCH, UPLOAD, Progress
@@ -144,7 +143,7 @@ class Attempt:
             work = Work(request, folder, inputs, tools.models, self._working)
             with self._timed(FETCH):
                 sources = handler.gather(work)
-            sha256s = {name: file_sha256(path) for name, path in sources.paths.items()}
+            sha256s = {name: inputs.digests[path] for name, path in sources.paths.items()}
             digest = self._digest(handler.settings(work), sources.facts, sha256s)
             output = self._known(digest, uploads)
             if output is None:

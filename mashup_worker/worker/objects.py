@@ -11,7 +11,7 @@ from uuid import UUID
 
 from mashup_worker.db import jobs
 from mashup_worker.db.publishing import readable_stem
-from mashup_worker.errors import InvalidInput, StorageFailed
+from mashup_worker.errors import InvalidInput, MashupError, StorageFailed
 from mashup_worker.storage.objects import file_sha256, media_type
 from mashup_worker.worker.progress import FETCH, UPLOAD
 from mashup_worker.worker.work import Stem, StoredFile
@@ -37,6 +37,8 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 class JobInputs:
     """Brings what a job names into a folder, where the job's user may read it. An `Inputs`.
 
+    Files are decoded apart, whoever they are from: what handlers get is a WAV that we wrote.
+
     Attributes:
         storage: our own store.
         database: says whose results and stems are whose.
@@ -44,6 +46,7 @@ class JobInputs:
         user_id: the job's user; a job without one may read all of our own store.
         folder: where files are put.
         on_progress: told of every file.
+        digests: SHA-256 of each file as it came, by the path of its sound.
         source_jobs: jobs whose results were read so far.
     """
 
@@ -53,24 +56,22 @@ class JobInputs:
     user_id: UUID | None
     folder: Path
     on_progress: OnProgress
+    digests: dict[Path, str] = field(default_factory=dict)
     source_jobs: set[UUID] = field(default_factory=set)
-    _fetched: int = field(default=0)
 
-    def fetch(self, address: str) -> Path:
-        """A file by URL, `s3://bucket/key`, or key.
+    def fetch(self, address: str, name: str) -> Path:
+        """The sound at a URL, `s3://bucket/key`, or key, as a WAV.
 
         Raises:
-            InvalidInput: there is no such file, or it is not this user's to read.
-            FetchRefused, FetchFailed, TooLarge, StorageFailed: as they say.
+            InvalidInput: there is no such file, it is not this user's to read, or it is no sound.
+            FetchRefused, FetchFailed, TooLarge, TooLong, StorageFailed: as they say.
         """
         self.on_progress(FETCH, 0.0)
-        self._fetched += 1
         try:
             parts = urlsplit(address)
         except ValueError as error:
             raise InvalidInput(f"audio: not a URL: {error}") from error
-        suffix = _SUFFIX.search(parts.path)
-        target = self.folder / f"input-{self._fetched}{suffix[0] if suffix else ''}"
+        target = self._target(parts.path)
         own_key = self.storage.key_of(address)
         if own_key is None and "://" in address:
             self._fetch_elsewhere(address, target)
@@ -79,10 +80,9 @@ class JobInputs:
             self._check_readable(key)
             self.storage.get(key, target, max_bytes=self.settings.max_fetch_bytes)
             self._remember(key)
-        self.on_progress(FETCH, 1.0)
-        return target
+        return self._decoded(target, name)
 
-    def fetch_stem(self, stem_id: UUID) -> Stem:
+    def fetch_stem(self, stem_id: UUID, name: str) -> Stem:
         """A stem of the registry.
 
         Raises:
@@ -92,12 +92,10 @@ class JobInputs:
             found = readable_stem(connection, stem_id, self.user_id)
         if found is None:
             raise InvalidInput(f"stem_id {stem_id}: there is no such stem that this user may read")
-        self._fetched += 1
-        suffix = _SUFFIX.search(found.key)
-        target = self.folder / f"input-{self._fetched}{suffix[0] if suffix else ''}"
+        target = self._target(found.key)
         self.storage.get(found.key, target, max_bytes=self.settings.max_fetch_bytes)
         self._remember(found.key)
-        return Stem(target, found.kind, found.song, found.analysis)
+        return Stem(self._decoded(target, name), found.kind, found.song, found.analysis)
 
     def known_analysis(self, address: str) -> Mapping[str, Any] | None:
         """What a `separate` job found out of the song whose stem this is, if it is one."""
@@ -110,6 +108,31 @@ class JobInputs:
             return None
         analysis: Mapping[str, Any] | None = job.output_data.get("analysis")
         return analysis
+
+    def _target(self, path: str) -> Path:
+        """Where the file of a path goes, with its suffix."""
+        suffix = _SUFFIX.search(path)
+        return self.folder / f"input-{len(self.digests) + 1}{suffix[0] if suffix else ''}"
+
+    def _decoded(self, file: Path, name: str) -> Path:
+        """The sound of a file, which is then gone; errors call it by its name."""
+        from mashup_worker.audio.apart import ApartLimits, decode_apart
+
+        limits = ApartLimits(
+            max_duration_s=self.settings.max_duration_s,
+            max_decoded_bytes=self.settings.max_decoded_bytes,
+            timeout_s=self.settings.decode_timeout_s,
+        )
+        sound = file.with_name(f"{file.stem}.sound.wav")
+        sha256 = file_sha256(file)
+        try:
+            decode_apart(file, sound, limits, lambda: self.on_progress(FETCH, 1.0))
+        except MashupError as error:
+            raise type(error)(error.message.replace(str(file), name)) from error
+        file.unlink()
+        self.digests[sound] = sha256
+        self.on_progress(FETCH, 1.0)
+        return sound
 
     def _fetch_elsewhere(self, address: str, target: Path) -> None:
         parts = urlsplit(address)

@@ -43,16 +43,20 @@ class Stem:
 class Inputs(Protocol):
     """Brings what a job names into its folder, where the job's user may read it."""
 
-    def fetch(self, address: str) -> Path:
-        """A file of an address: an https URL, `s3://bucket/key`, or a key of our storage.
+    def fetch(self, address: str, name: str) -> Path:
+        """The sound of an address, as a WAV: an https URL, `s3://bucket/key`, or a key of ours.
+
+        Args:
+            address: where it is.
+            name: what the job calls it, for messages.
 
         Raises:
-            InvalidInput: there is no such file, or it is not this user's to read.
-            FetchRefused, FetchFailed, TooLarge, StorageFailed: as they say.
+            InvalidInput: there is no such file, it is not this user's to read, or it is no sound.
+            FetchRefused, FetchFailed, TooLarge, TooLong, StorageFailed: as they say.
         """
         ...
 
-    def fetch_stem(self, stem_id: UUID) -> Stem:
+    def fetch_stem(self, stem_id: UUID, name: str) -> Stem:
         """A stem of the registry.
 
         Raises:

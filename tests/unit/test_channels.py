@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from mashup_worker.audio.channels import WAVE_LAYOUTS, fold_matrix, fold_to_stereo
+from mashup_worker.audio.channels import fold_to_stereo
 from mashup_worker.audio.decode import decode
+from mashup_worker.audio.layouts import WAVE_LAYOUTS, fold_weights
 from mashup_worker.audio.signal import Audio
 from tests.unit.audio_fixtures import ffmpeg, needs_ffmpeg, write
 
@@ -74,6 +75,6 @@ def test_mono_and_stereo_stay_as_they_are() -> None:
 
 
 def test_unknown_layouts_keep_the_power_and_both_sides_apart() -> None:
-    matrix = fold_matrix(9)
+    matrix = torch.from_numpy(fold_weights(9))
     assert torch.allclose(matrix.square().sum(1), torch.ones(2))
     assert not (matrix[0] * matrix[1]).any()

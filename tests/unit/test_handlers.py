@@ -38,10 +38,12 @@ class Given:
     stems: Mapping[UUID, Stem] = field(default_factory=dict)
     analyses: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
-    def fetch(self, address: str) -> Path:
+    def fetch(self, address: str, name: str) -> Path:
+        assert name.startswith("input_data.")
         return self.files[address]
 
-    def fetch_stem(self, stem_id: UUID) -> Stem:
+    def fetch_stem(self, stem_id: UUID, name: str) -> Stem:
+        assert name.startswith("input_data.")
         return self.stems[stem_id]
 
     def known_analysis(self, address: str) -> dict[str, Any] | None:

@@ -39,10 +39,13 @@ class AnalyzeHandler:
         """The song, or its stems."""
         request = _request(work)
         if request.audio is not None:
-            return Sources({_SONG: work.inputs.fetch(request.audio)})
+            return Sources({_SONG: work.inputs.fetch(request.audio, _SONG)})
         stems = request.stems or {}
         return Sources(
-            {_STEM + kind: work.inputs.fetch(address) for kind, address in stems.items()}
+            {
+                _STEM + kind: work.inputs.fetch(address, _STEM + kind)
+                for kind, address in stems.items()
+            }
         )
 
     def settings(self, work: Work) -> Mapping[str, Any]:

@@ -70,14 +70,14 @@ class MashupHandler:
         for index, one in enumerate(_request(work).stems):
             name = f"{_STEM}{index}"
             if one.stem_id is not None:
-                stem = work.inputs.fetch_stem(one.stem_id)
+                stem = work.inputs.fetch_stem(one.stem_id, name)
                 if stem.kind != one.kind:
                     raise InvalidInput(f"{name}.kind: this stem is {stem.kind}, not {one.kind}")
                 paths[name], song = stem.path, one.song or stem.song
                 analysis = stem.analysis
             else:
                 address = one.audio or ""
-                paths[name] = work.inputs.fetch(address)
+                paths[name] = work.inputs.fetch(address, name)
                 song = one.song or f"song {index + 1}"
                 analysis = work.inputs.known_analysis(address)
             used.append(StemUsed(stem_id=one.stem_id, kind=one.kind, song=song))

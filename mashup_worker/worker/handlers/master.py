@@ -41,7 +41,7 @@ class MasterHandler:
 
     def gather(self, work: Work) -> Sources:
         """The mix."""
-        return Sources({_SONG: work.inputs.fetch(_request(work).audio)})
+        return Sources({_SONG: work.inputs.fetch(_request(work).audio, _SONG)})
 
     def settings(self, work: Work) -> Mapping[str, Any]:
         """What it is brought to."""

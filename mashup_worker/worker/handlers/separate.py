@@ -53,7 +53,7 @@ class SeparateHandler:
 
     def gather(self, work: Work) -> Sources:
         """The song."""
-        return Sources({_SONG: work.inputs.fetch(_request(work).audio)})
+        return Sources({_SONG: work.inputs.fetch(_request(work).audio, _SONG)})
 
     def settings(self, work: Work) -> Mapping[str, Any]:
         """The network with its arithmetic, and what is written."""
