@@ -130,9 +130,10 @@ def test_days_are_counted_in_utc(owner: Connection) -> None:
 
 
 def test_what_failed_or_never_began_does_not_count(owner: Connection) -> None:
-    user = new_user(owner)
-    broken, unwanted, regretted, good, more = (job_at(owner, user, "separate") for _ in range(5))
-    owner.execute("UPDATE public.ai_jobs SET created_at = now()")
+    user, noon = new_user(owner), datetime(2026, 3, 9, 12, tzinfo=UTC)
+    broken, unwanted, regretted, good, more = (
+        job_at(owner, user, "separate", noon + timedelta(seconds=n)) for n in range(5)
+    )
     with owner.transaction():
         assert jobs.move(owner, "reject", id=broken, code="invalid_input", message="no")
         jobs.request_cancel(owner, unwanted)
