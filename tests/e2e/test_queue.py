@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -16,6 +16,10 @@ from psycopg.types.json import Jsonb
 
 from tests.e2e.command import excerpt
 from tests.e2e.service import Service, new_mashup, new_user, read, service
+from tests.fuzz.corpus import bombs, impostors
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["service"]
 
@@ -244,6 +248,32 @@ def test_jobs_read_only_what_their_user_may(
         assert ended["status"] == "failed", document
         assert reason in ended["error_message"]
         assert ended["attempt"] == 1
+
+
+def test_hostile_uploads_fail_and_the_workers_live_on(
+    service: Service, user: UUID, tmp_path: Path
+) -> None:
+    chosen = {"m3u8 as mp3", "ffconcat as wav", "html as wav", "nothing as mp3", "atoms as wav"}
+    files = [
+        *(one.path for one in impostors(tmp_path) if one.recipe in chosen),
+        *(one.path for one in bombs(tmp_path)),
+    ]
+    jobs = []
+    for path in files:
+        key = f"uploads/{user}/hostile/{path.name}"
+        service.s3().upload_file(str(path), service.facts["bucket"], key)
+        jobs.append(service.insert(user, "analyze", {"audio": key}))
+    good = service.upload(user, "after.flac", 9.5)
+    jobs.append(service.insert(user, "analyze", {"audio": good}))
+    *rows, last = (service.ended(user, job) for job in jobs)
+    assert last["status"] == "completed", last["error_message"]
+    refused = {"unsupported_audio", "invalid_input", "too_long", "too_large"}
+    for path, row in zip(files, rows, strict=True):
+        assert (row["status"], row["attempt"]) == ("failed", 1), path.name
+        assert row["error_code"] in refused, path.name
+        assert row["error_message"].startswith("input_data.audio"), row["error_message"]
+        assert "\n" not in row["error_message"]
+    assert len({row["worker_id"] for row in (*rows, last)}) <= 2  # lanes, and none was replaced
 
 
 def test_the_commands(service: Service, user: UUID) -> None:

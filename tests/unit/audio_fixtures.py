@@ -15,9 +15,8 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 
-needs_ffmpeg = pytest.mark.skipif(
-    not (shutil.which("ffmpeg") and shutil.which("ffprobe")), reason="ffmpeg is not installed"
-)
+ffmpeg_found = bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
+needs_ffmpeg = pytest.mark.skipif(not ffmpeg_found, reason="ffmpeg is not installed")
 
 
 LAYOUTS = {3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}

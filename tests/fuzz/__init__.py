@@ -1,0 +1,1 @@
+"""Files that nobody should be able to hurt a worker with."""

@@ -1,0 +1,291 @@
+"""Decoding in a process apart: what comes out of it, what it may do, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from mashup_worker.audio import apart
+from mashup_worker.audio.apart import ApartLimits, decode_apart
+from mashup_worker.audio.decode import decode
+from mashup_worker.errors import (
+    Canceled,
+    InvalidInput,
+    MashupError,
+    OutOfMemory,
+    StorageFailed,
+    TooLarge,
+    TooLong,
+    UnsupportedAudio,
+)
+from tests.fuzz.corpus import FFMPEG, FORMATS, good_files
+from tests.unit.audio_fixtures import ffmpeg, ffmpeg_found, music, needs_ffmpeg, write
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+
+SECRET = "postgresql://worker:a-secret@db/postgres"
+
+
+def decoded(path: Path) -> tuple[np.ndarray, int]:
+    """The same sound by the decoder of this process."""
+    audio = decode(path)
+    return audio.samples.T.numpy(), audio.rate_hz
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    made = good_files(tmp_path_factory.mktemp("good"))
+    return {path.name.removeprefix("good."): path for path in made}
+
+
+NAMES = [*FORMATS, "mp3", "surround.wav", "mono.flac", *(FFMPEG if ffmpeg_found else ())]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equals_decoding_in_process(good: dict[str, Path], name: str, tmp_path: Path) -> None:
+    target = tmp_path / "clean.wav"
+    decode_apart(good[name], target)
+    samples, rate_hz = soundfile.read(target, dtype="float32", always_2d=True)
+    wanted, wanted_hz = decoded(good[name])
+    assert rate_hz == wanted_hz
+    assert np.array_equal(samples, wanted)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("wrong", ["no such file", "folder", "pipe", "text", "empty", "cut"])
+def test_what_is_no_sound_is_told_as_in_process(
+    wrong: str, good: dict[str, Path], tmp_path: Path
+) -> None:
+    source = tmp_path / "song.flac"
+    if wrong == "folder":
+        source.mkdir()
+    elif wrong == "pipe":
+        os.mkfifo(source)
+    elif wrong != "no such file":
+        flac = good["flac"].read_bytes()
+        contents = {"text": b"hello", "empty": b"", "cut": flac[: len(flac) // 2]}
+        source.write_bytes(contents[wrong])
+    with pytest.raises(InvalidInput) as here:
+        decoded(source)
+    with pytest.raises(InvalidInput) as there:
+        decode_apart(source, tmp_path / "clean.wav")
+    assert (there.value.code, there.value.message) == (here.value.code, here.value.message)
+    assert not (tmp_path / "clean.wav").exists()
+
+
+def test_a_decoder_has_no_credentials_and_no_files_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "REDIS_URL", "HOME", "PYTHONPATH"):
+        monkeypatch.setenv(name, SECRET)
+    seen: list[bytes] = []
+    allowed: list[str] = []
+    file_descriptors: list[str] = []
+    source = tmp_path / "long.wav"
+    write(source, music(60.0))
+    secret = (tmp_path / "secret").open("wb")
+    os.set_inheritable(secret.fileno(), True)
+
+    def look() -> None:
+        for pid in children():
+            place = Path(f"/proc/{pid}")
+            try:
+                seen.append((place / "environ").read_bytes())
+                allowed.append((place / "limits").read_text())
+                file_descriptors.extend(str(one.readlink()) for one in (place / "fd").iterdir())
+            except OSError:
+                continue
+
+    decode_apart(source, tmp_path / "clean.wav", on_wait=look)
+    secret.close()
+    assert seen
+    assert all(b"a-secret" not in environment for environment in seen)
+    assert any(" 1500000000 " in text for text in allowed)
+    assert not any(name.endswith("/secret") for name in file_descriptors)
+
+
+def children() -> list[int]:
+    """Processes that this one started."""
+    tasks = Path(f"/proc/{os.getpid()}/task")
+    return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+
+
+def descendants(pid: int) -> set[int]:
+    """Everything in the process group of a child."""
+    found = set()
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            try:
+                fields = (place / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == pid and fields[0] != "Z":
+                found.add(int(place.name))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("limits", "error", "words"),
+    [
+        (ApartLimits(max_duration_s=2.0), TooLong, "longer than the limit of 2 s"),
+        (ApartLimits(max_decoded_bytes=500_000), TooLarge, "more than the limit of 500,000 bytes"),
+        (ApartLimits(timeout_s=0.05), UnsupportedAudio, "takes longer than 0.05 s"),
+        (ApartLimits(memory_bytes=80_000_000), MashupError, "song.wav"),
+    ],
+)
+def test_limits_hold(
+    limits: ApartLimits, error: type[MashupError], words: str, tmp_path: Path
+) -> None:
+    source = write(tmp_path / "song.wav", music(3.0))
+    with pytest.raises(error, match=words) as told:
+        decode_apart(source, tmp_path / "clean.wav", limits)
+    assert "\n" not in told.value.message
+    assert not told.value.retryable
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@needs_ffmpeg
+def test_stopped_it_leaves_no_process(tmp_path: Path) -> None:
+    source = ffmpeg(music(120.0), tmp_path / "song.m4a", "-c:a", "aac")
+    groups: set[int] = set()
+    most = 0
+
+    def stop() -> None:
+        nonlocal most
+        for pid in children():
+            groups.add(pid)
+            most = max(most, len(descendants(pid)))
+        if most >= 2:  # ffmpeg is there too
+            raise Canceled
+        time.sleep(0.02)
+
+    with pytest.raises(Canceled):
+        decode_apart(source, tmp_path / "clean.wav", on_wait=stop)
+    assert groups
+    until_s = time.monotonic() + 5.0
+    while any(descendants(pid) for pid in groups):
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_target_that_can_not_be_written_is_not_the_files_fault(tmp_path: Path) -> None:
+    source = write(tmp_path / "song.wav", music(1.0))
+    with pytest.raises(StorageFailed):
+        decode_apart(source, source / "clean.wav")
+
+
+LIES = {
+    "says nothing": "",
+    "nonsense": "tell(b'%%%\\n')",
+    "a huge rate": 'tell(b\'{"rate_hz": 1e12, "channels": 2}\\n\')',
+    "many channels": 'tell(b\'{"rate_hz": 44100, "channels": 4096}\\n\')',
+    "no end of words": "tell(b'x' * 100_000)",
+    "an error of ours": 'tell(b\'{"error": "lease_lost", "message": "x"}\\n\')',
+    "samples before words": "samples(bytes(80))",
+    "done without samples": "tell(HEAD + b'{\"done\": true}\\n')",
+    "half a frame": "tell(HEAD); samples(bytes(81)); tell(b'{\"done\": true}\\n')",
+    "samples and no end": "tell(HEAD); samples(bytes(80))",
+    "endless samples": "tell(HEAD)\nwhile True: samples(bytes(65536))",
+    "an exit code": "tell(HEAD); samples(bytes(80)); sys.exit(3)",
+    "a segmentation fault": "tell(HEAD); samples(bytes(80)); os.kill(os.getpid(), 11)",
+    "deep nonsense": "tell(b'[' * 9000 + b'\\n')",
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_who_takes_over_a_decoder_can_say_little(
+    lie: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "song.wav", music(0.1))
+    stand_in(monkeypatch, LIES[lie])
+    with pytest.raises(InvalidInput) as told:
+        decode_apart(source, tmp_path / "clean.wav", ApartLimits(max_duration_s=5.0))
+    assert told.value.code in {"invalid_input", "unsupported_audio", "too_long"}
+    assert str(source) in told.value.message
+    assert "\n" not in told.value.message
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_killed_by_the_system_it_is_worth_another_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "song.wav", music(0.1))
+    stand_in(monkeypatch, "tell(HEAD); os.kill(os.getpid(), 9)")
+    with pytest.raises(OutOfMemory) as told:
+        decode_apart(source, tmp_path / "clean.wav")
+    assert told.value.retryable
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Another program in place of the decoder."""
+    program = (
+        "import json, os, sys\n"
+        "pipe = json.loads(sys.argv[1])['tell']\n"
+        'HEAD = b\'{{"rate_hz": 44100, "channels": 2}}\\n\'\n'
+        "def tell(data): os.write(pipe, data)\n"
+        "def samples(data): os.write(1, data)\n"
+    )
+    what = what.replace("{", "{{").replace("}", "}}")  # its root is filled in
+    monkeypatch.setattr(apart, "_COMMAND", program + what)
+
+
+def test_a_worker_keeps_its_environment_to_itself() -> None:
+    program = (
+        "import sys\n"
+        "from mashup_worker.worker.undumpable import make_undumpable\n"
+        "make_undumpable()\n"
+        "sys.stdout.write('ready\\n'); sys.stdout.flush(); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"DATABASE_URL": SECRET, "PATH": os.environ["PATH"]},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        place = Path(f"/proc/{process.pid}")
+        if os.geteuid() == 0:  # may read all; what others may is who it belongs to
+            assert place.joinpath("environ").stat().st_uid == 0
+            reader = [
+                "setpriv",
+                "--reuid",
+                "65534",
+                "--clear-groups",
+                "cat",
+                str(place / "environ"),
+            ]
+            assert subprocess.run(reader, capture_output=True, check=False).returncode != 0
+        else:
+            with pytest.raises(PermissionError):
+                place.joinpath("environ").read_bytes()
+        process.stdin.close()
+
+
+def test_many_at_once(good: dict[str, Path], tmp_path: Path) -> None:
+    """Pipes of one are not kept open by another."""
+    failed: list[BaseException] = []
+
+    def one(number: int) -> None:
+        try:
+            decode_apart(good["flac"], tmp_path / f"{number}.wav", ApartLimits(timeout_s=30.0))
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert len(list(tmp_path.glob("*.wav"))) == 8

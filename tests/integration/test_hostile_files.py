@@ -1,0 +1,105 @@
+"""Files that strangers might upload: each is decoded or refused, and nobody dies of it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mashup_worker.errors import InvalidInput
+from mashup_worker.service_settings import ServiceSettings
+from mashup_worker.storage.folder import FolderStorage
+from mashup_worker.storage.objects import file_sha256
+from mashup_worker.worker.objects import JobInputs
+from tests.fuzz.corpus import bombs, corpus, impostors
+from tests.fuzz.decode import verdict
+from tests.unit.audio_fixtures import music, write
+
+if TYPE_CHECKING:
+    from tests.fuzz.corpus import Hostile
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+
+MOST_GROWTH_BYTES = 100_000_000
+MOST_OF_A_DECODER_BYTES = 700_000_000
+
+
+def memory_bytes() -> int:
+    """What this process holds now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Hostile]:
+    return corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def test_each_is_decoded_or_refused_within_its_limits(files: list[Hostile], tmp_path: Path) -> None:
+    assert len({one.path.read_bytes() for one in files}) >= 200
+    gc.collect()
+    before_bytes = memory_bytes()
+    told: dict[str, str] = {}
+
+    def look(number: int) -> None:
+        one = files[number]
+        try:
+            told[one.recipe] = verdict(one.path, tmp_path / str(number) / "out.wav")
+        except Exception as error:
+            told[one.recipe] = f"{type(error).__name__}: {error}"
+
+    for number in range(len(files)):
+        (tmp_path / str(number)).mkdir()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(look, range(len(files))))
+    fine = {"decoded", "unsupported_audio", "invalid_input", "too_long", "too_large"}
+    assert {recipe: outcome for recipe, outcome in told.items() if outcome not in fine} == {}
+    counts = Counter(told.values())
+    assert counts["decoded"] >= 20, counts  # a flipped bit in samples is no reason to refuse
+    assert counts["unsupported_audio"] >= 50, counts
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    gc.collect()
+    assert memory_bytes() - before_bytes < MOST_GROWTH_BYTES
+    largest_bytes = 1_024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert largest_bytes < MOST_OF_A_DECODER_BYTES
+
+
+def test_nothing_that_is_no_sound_passes_for_one(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    for one in impostors(tmp_path / "files"):
+        assert verdict(one.path, tmp_path / "out.wav") != "decoded", one.recipe
+
+
+def test_a_job_is_told_by_the_name_it_knows(tmp_path: Path) -> None:
+    store, folder = FolderStorage(tmp_path / "store"), tmp_path / "job"
+    folder.mkdir()
+    inputs = JobInputs(
+        store,
+        None,  # type: ignore[arg-type]  # a job of no user asks nobody what it may read
+        ServiceSettings(max_duration_s=5.0),
+        None,
+        folder,
+        lambda _stage, _share: None,
+    )
+    for one in [*impostors(made(tmp_path / "i")), *bombs(made(tmp_path / "b"))]:
+        key = f"inputs/{one.path.name}"
+        store.put(key, one.path, content_type="audio/wav", sha256=file_sha256(one.path))
+        with pytest.raises(InvalidInput) as told:
+            inputs.fetch(key, "input_data.audio")
+        assert str(told.value.message).startswith("input_data.audio"), one.recipe
+        assert str(tmp_path) not in told.value.message
+    good = write(tmp_path / "good.flac", music(0.5))
+    store.put("inputs/good.flac", good, content_type="audio/flac", sha256=file_sha256(good))
+    sound = inputs.fetch("inputs/good.flac", "input_data.audio")
+    assert inputs.digests == {sound: file_sha256(good)}
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
