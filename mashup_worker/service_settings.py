@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from mashup_worker.errors import InvalidInput
+from mashup_worker.logs import LogFormat  # noqa: TC001  (pydantic reads annotations when it runs)
 
 JobType = Literal["separate", "analyze", "mashup", "master"]
 JOB_TYPES: tuple[JobType, ...] = ("separate", "analyze", "mashup", "master")
@@ -121,6 +122,9 @@ class ServiceSettings(StorageSettings):
             (`MASHUP_ORPHAN_GRACE_S`).
         model: the network that separates where a job names none (`MASHUP_MODEL`).
         scratch: folder for files of running jobs; the system's own when None (`MASHUP_SCRATCH`).
+        metrics_address: `HOST:PORT` where worker or mirror answers `/livez`, `/readyz` and
+            `/metrics`; nowhere when None (`MASHUP_METRICS_ADDRESS`).
+        log_format: `text` for people, `json` for an object a line (`MASHUP_LOG_FORMAT`).
     """
 
     database_url: SecretStr | None = Field(default=None, validation_alias=_plain("DATABASE_URL"))
@@ -141,6 +145,8 @@ class ServiceSettings(StorageSettings):
     orphan_grace_s: Seconds = 86_400.0
     model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] = "htdemucs"
     scratch: Path | None = None
+    metrics_address: str | None = None
+    log_format: LogFormat = "text"
 
     @model_validator(mode="after")
     def _every_type_once(self) -> ServiceSettings:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mashup_worker.commands.failure import service_settings_or_fail
+from mashup_worker.commands.metrics_option import MetricsAddress  # noqa: TC001  (typer reads it)
 
 if TYPE_CHECKING:
+    import redis
+
     from mashup_worker.db.database import Database
+    from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
     from mashup_worker.queue.mirror import Mirror
     from mashup_worker.service_settings import ServiceSettings
 
 _ORPHANS_EVERY_S = 3_600.0
+_LOOK_EVERY_S = 5.0
 
 
 def mirror(
+    metrics: MetricsAddress = None,
     stop_with_parent: Annotated[
         bool, typer.Option(hidden=True, help="Stop when standard input ends.")
     ] = False,
@@ -29,6 +36,8 @@ def mirror(
     first pass.
     """
     from mashup_worker.logs import log_to_stderr
+    from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
+    from mashup_worker.monitoring.server import serving
     from mashup_worker.queue.hints import PostgresHints, RedisHints
     from mashup_worker.queue.mirror import Chore, Mirror
     from mashup_worker.worker.open_tools import (
@@ -39,20 +48,32 @@ def mirror(
     )
     from mashup_worker.worker.orphaned import stop_with_parent as follow_parent
 
-    log_to_stderr()
     settings = service_settings_or_fail()
+    log_to_stderr(settings.log_format)
     with open_database(settings) as database, open_redis(settings) as client:
         check_schema(database, settings)
         check_redis(client, settings)
-        chores = [Chore("orphan sweep", _ORPHANS_EVERY_S, lambda: _sweep(database, settings))]
-        running = Mirror(database, client, settings, chores)
+        counted = MirrorMetrics(settings.sweep_s)
+        address = metrics or settings.metrics_address
+        chores = [
+            Chore(
+                "orphan sweep",
+                _ORPHANS_EVERY_S,
+                lambda: counted.orphans_removed(_sweep(database, settings)),
+            )
+        ]
+        if address is not None:
+            look = partial(_look_at_queue, counted, database, client, settings)
+            chores.append(Chore("look at the queue", _LOOK_EVERY_S, look))
+        running = Mirror(database, client, settings, chores, counted)
         _stop_on_signals(running)
         if stop_with_parent:
             follow_parent()
         if settings.listen != "off":
             PostgresHints(database.url, running.wake, insist=settings.listen == "on").start()
         RedisHints(client, running.wake).start()
-        running.run(_say_ready)
+        with serving(address, counted):
+            running.run(_say_ready)
 
 
 def _say_ready() -> None:
@@ -65,8 +86,28 @@ def _stop_on_signals(running: Mirror) -> None:
         signal.signal(number, lambda _number, _frame: running.stop())
 
 
-def _sweep(database: Database, settings: ServiceSettings) -> None:
+def _sweep(database: Database, settings: ServiceSettings) -> int:
+    """Remove what no row names; how many objects that were."""
     from mashup_worker.worker.orphans import sweep_results
 
-    if settings.publish == "all" and (settings.storage_url or settings.s3_bucket):
-        sweep_results(database, settings, dry_run=False)
+    if settings.publish != "all" or not (settings.storage_url or settings.s3_bucket):
+        return 0
+    return len(sweep_results(database, settings, dry_run=False).removed)
+
+
+def _look_at_queue(
+    counted: MirrorMetrics, database: Database, client: redis.Redis, settings: ServiceSettings
+) -> None:
+    from rq import Worker
+
+    from mashup_worker.db.tiers import open_by_tier
+    from mashup_worker.queue.doorbell import queue_of, rung
+
+    with database.transaction() as connection:
+        jobs = open_by_tier(connection)
+    queues = {name: queue_of(name, client) for name in settings.classes}
+    counted.see_queue(
+        jobs,
+        {name: len(rung(queue)) for name, queue in queues.items()},
+        {name: Worker.count(queue=queue) for name, queue in queues.items()},
+    )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mashup_worker.commands.failure import fail, service_settings_or_fail
+from mashup_worker.commands.metrics_option import MetricsAddress  # noqa: TC001  (typer reads it)
 from mashup_worker.errors import EXIT_USAGE
 
 
@@ -30,6 +31,7 @@ def worker(
     precision: Annotated[
         str, typer.Option(help="Arithmetic of the networks: auto, fp32, tf32, bf16 or fp16.")
     ] = "auto",
+    metrics: MetricsAddress = None,
     stop_with_parent: Annotated[
         bool, typer.Option(hidden=True, help="Stop when standard input ends.")
     ] = False,
@@ -40,11 +42,14 @@ def worker(
     jobs finish, within MASHUP_STOP_GRACE_S; a second one hands them back at once.
     """
     from mashup_worker.logs import log_to_stderr
+    from mashup_worker.monitoring.server import serving
+    from mashup_worker.monitoring.worker_metrics import WorkerMetrics
     from mashup_worker.worker.orphaned import stop_with_parent as follow_parent
     from mashup_worker.worker.supervisor import READY, Supervisor
 
-    log_to_stderr()
-    classes = service_settings_or_fail().classes
+    settings = service_settings_or_fail()
+    log_to_stderr(settings.log_format)
+    classes = settings.classes
     chosen = worker_class or next(iter(classes))
     if chosen not in classes or (worker_class is None and len(classes) > 1):
         fail(f"--class: name one of {', '.join(classes)}", EXIT_USAGE)
@@ -63,4 +68,7 @@ def worker(
         typer.echo(f"{READY}: {lanes} lane{'s' * (lanes > 1)} of class {chosen}")
         sys.stdout.flush()
 
-    Supervisor([lane(number) for number in range(lanes)], ready).run()
+    counted = WorkerMetrics(lanes)
+    commands = [lane(number) for number in range(lanes)]
+    with serving(metrics or settings.metrics_address, counted):
+        Supervisor(commands, counted, ready).run()

@@ -8,6 +8,7 @@ import torch
 
 from mashup_worker.errors import OutOfMemory
 from mashup_worker.models.device import arithmetic, is_out_of_memory, release_memory
+from mashup_worker.models.shortages import note_shortage
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -58,6 +59,7 @@ class NetworkRunner:
                     raise OutOfMemory(
                         f"{self.device} has too little memory for one segment at a time"
                     ) from error
+            note_shortage()
             self.batch = max(1, min(self.batch, len(windows)) // 2)
             release_memory(self.device)
 

@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 import redis
@@ -66,6 +66,26 @@ class Chore:
     run: Callable[[], None]
 
 
+class Observer(Protocol):
+    """Sees what a mirror does."""
+
+    def turned(self, seconds: float | None) -> None:
+        """A pass took so long; None where it failed."""
+        ...
+
+    def moved(self, move: jobs.Move, job: jobs.Job) -> None:
+        """The mirror itself moved a job."""
+        ...
+
+
+class _Nobody:
+    def turned(self, seconds: float | None) -> None:
+        """Nothing."""
+
+    def moved(self, move: jobs.Move, job: jobs.Job) -> None:
+        """Nothing."""
+
+
 @dataclass
 class Mirror:
     """One mirror.
@@ -74,12 +94,14 @@ class Mirror:
         database, redis: the two sides.
         settings: lease, ageing, depth and classes.
         chores: what else is to be done now and then.
+        observer: told of passes and moves.
     """
 
     database: Database
     redis: redis.Redis
     settings: ServiceSettings
     chores: Sequence[Chore] = ()
+    observer: Observer = field(default_factory=_Nobody)
     _woken: threading.Event = field(default_factory=threading.Event)
     _stopped: threading.Event = field(default_factory=threading.Event)
     _seen: datetime | None = None
@@ -106,13 +128,16 @@ class Mirror:
         ready = False
         pause_s = 0.0
         while not self._stopped.is_set():
+            started_s = time.monotonic()
             try:
                 wait_s = self.pass_once()
+                self.observer.turned(time.monotonic() - started_s)
                 pause_s = 0.0
                 if not ready:
                     ready = True
                     on_ready()
             except Exception as error:  # whatever it is, the queue must not stand still for it
+                self.observer.turned(None)
                 pause_s = min(2 * pause_s or 0.5, self.settings.sweep_s)
                 if isinstance(error, (*OUTAGES, redis.RedisError)):
                     logger.warning("%s; again in %.1f s", reason_of(error), pause_s)
@@ -176,6 +201,7 @@ class Mirror:
             with self.database.transaction() as connection:
                 rejected = reject_over_quota(connection, job_id)
             if rejected is not None:
+                self.observer.moved("reject", rejected)
                 logger.info("job %s: %s", job_id, rejected.error_message)
 
     def _move(
@@ -184,12 +210,15 @@ class Mirror:
         """Move one job; where the database refuses, the others are moved all the same."""
         try:
             with connection.transaction():
-                return jobs.move(connection, kind, id=job_id, **told)
+                moved = jobs.move(connection, kind, id=job_id, **told)
         except psycopg.Error as error:
             if is_away(error):
                 raise
             logger.exception("job %s: %s", job_id, kind)
             return None
+        if moved is not None:
+            self.observer.moved(kind, moved)
+        return moved
 
     def _reconcile(self) -> None:
         """Bring what changed, or after a flush all that is remembered, into Redis."""

@@ -24,6 +24,8 @@ _GIVEN_BY: dict[Part, tuple[str, ...]] = {
 }
 """Variables that name a part that is there already."""
 
+_METRICS_ADDRESS = "MASHUP_METRICS_ADDRESS"
+
 
 def missing_parts(environment: Mapping[str, str]) -> tuple[Part, ...]:
     """The parts that no variable names."""
@@ -77,7 +79,8 @@ class LocalService:
         Raises:
             InvalidInput: variables of this process contradict each other.
         """
-        self._environment = dict(os.environ)
+        # Worker and mirror would both listen there.
+        self._environment = {k: v for k, v in os.environ.items() if k != _METRICS_ADDRESS}
         self._stack = Stack(
             folder, missing_parts(self._environment), given_parts(self._environment)
         )

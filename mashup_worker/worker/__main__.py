@@ -32,6 +32,7 @@ def main() -> int:
 
 def _run(worker_class: str, device: str, precision: str) -> int:
     from mashup_worker.logs import log_to_stderr
+    from mashup_worker.monitoring.reports import teller
     from mashup_worker.service_settings import load_service_settings
     from mashup_worker.settings import load_settings
     from mashup_worker.worker.handlers import handlers
@@ -43,14 +44,15 @@ def _run(worker_class: str, device: str, precision: str) -> int:
     from mashup_worker.worker.undumpable import make_undumpable
 
     make_undumpable()
-    log_to_stderr()
     settings = load_service_settings()
+    log_to_stderr(settings.log_format)
     remove_leftovers(settings.scratch)
     wanted = settings.classes[worker_class]
     everything = handlers(settings.max_duration_s)
     chosen: dict[str, Handler] = {kind: everything[kind] for kind in wanted}
     models = ModelShelf(device, precision, settings.model, load_settings())
-    lane = Lane(open_tools(settings, models, chosen), worker_class)
+    tell = teller(sys.stdout.fileno())
+    lane = Lane(open_tools(settings, models, chosen, tell=tell), worker_class)
     if {"separate", "mashup"} & set(wanted):
         models.warm_up()
     sys.stdout.write(f"{READY} {lane.worker_id}\n")

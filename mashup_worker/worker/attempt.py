@@ -18,10 +18,12 @@ import redis
 from mashup_worker import __version__
 from mashup_worker.db import jobs
 from mashup_worker.db.publishing import owns_mashup
-from mashup_worker.db.tiers import reject_over_quota
+from mashup_worker.db.tiers import reject_over_quota, tier_of
 from mashup_worker.errors import Canceled, InvalidInput, LeaseLost, MashupError
+from mashup_worker.logs import logging_job
 from mashup_worker.queue.contracts import read_input
 from mashup_worker.queue.status import StatusMirror, StatusView
+from mashup_worker.worker.account import Account
 from mashup_worker.worker.lease import HandBackError, LeaseKeeper
 from mashup_worker.worker.objects import RESULTS, JobInputs, Uploads
 from mashup_worker.worker.progress import FETCH, UPLOAD, Progress
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mashup_worker.db.database import Database
+    from mashup_worker.monitoring.reports import AttemptReport
     from mashup_worker.queue.contracts import JobInput
     from mashup_worker.service_settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
@@ -53,6 +56,7 @@ class Tools:
         handlers: what does each type of job.
         at: told of named points on the way: `claimed`, `working`, `uploaded`, `publishing`,
             `published`. For tests that end the process there.
+        tell: takes a report of each attempt's end.
     """
 
     settings: ServiceSettings
@@ -62,6 +66,7 @@ class Tools:
     models: Models
     handlers: Mapping[str, Handler]
     at: Callable[[str], None] = lambda _point: None
+    tell: Callable[[AttemptReport], None] = lambda _report: None
 
 
 @dataclass
@@ -79,7 +84,8 @@ class Attempt:
     job: jobs.Job
     warnings: tuple[str, ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)
-    _started_s: float = field(default_factory=time.monotonic)
+    _account: Account = field(init=False)
+    _progress: Progress = field(init=False)
     _keeper: LeaseKeeper = field(init=False)
     _settlement: Settlement = field(init=False)
 
@@ -88,7 +94,8 @@ class Attempt:
         assert job.worker_id is not None, "a claimed job has a worker"  # noqa: S101
         claim = jobs.Claim(job.id, job.attempt, job.worker_id)
         handler = tools.handlers.get(job.job_type)
-        progress = Progress(handler.stages if handler else {})
+        self._account = Account(job.job_type)
+        self._progress = Progress(handler.stages if handler else {})
         self._settlement = Settlement(
             tools.database, job, claim, tools.settings, lambda: self._keeper.give_up_at_s, tools.at
         )
@@ -96,13 +103,20 @@ class Attempt:
             tools.database,
             StatusMirror(tools.redis),
             claim,
-            progress,
+            self._progress,
             tools.settings,
-            lambda reason: self._tell(self._settlement.end(reason)),
+            lambda reason: self._ended(self._settlement.end(reason), reason),
         )
 
     def run(self) -> Exception | None:
         """Work, and settle the job whatever happens; what went wrong, if anything did."""
+        with logging_job(str(self.job.id), self.job.attempt, lambda: self._progress.now()[1]):
+            done, error = self._run()
+            self._ended(done, error)
+        return error
+
+    def _run(self) -> tuple[jobs.Job | None, Exception | None]:
+        """The job afterwards, None where it is no longer ours, and what went wrong."""
         error: Exception | None = None
         done: jobs.Job | None = None
         try:
@@ -116,9 +130,12 @@ class Attempt:
                     done = self._settlement.end(caught)
         except LeaseLost as lost:
             error = lost
+        return done, error
+
+    def _ended(self, done: jobs.Job | None, error: Exception | None) -> None:
         self._log(done, error)
         self._tell(done)
-        return error
+        self.tools.tell(self._account.report(done, error))
 
     def hand_back(self) -> None:
         """Stop at the next report and give the job back. From any thread."""
@@ -126,6 +143,8 @@ class Attempt:
 
     def _work(self) -> Result:
         tools, job = self.tools, self.job
+        with tools.database.transaction() as connection:
+            self._account.tier = tier_of(connection, job.user_id)
         request, self.warnings = read_input(job.job_type, job.input_data)
         self._check_mashup(request)
         handler = tools.handlers[job.job_type]
@@ -220,23 +239,15 @@ class Attempt:
         try:
             StatusMirror(self.tools.redis).write(StatusView.of(job))
         except redis.RedisError as error:
-            logger.warning("job %s: Redis: %s", job.id, error)
+            logger.warning("Redis: %s", error)
 
     def _log(self, done: jobs.Job | None, error: Exception | None) -> None:
-        job = self.job
-        took_s = time.monotonic() - self._started_s
         status = done.status if done else "not ours any more"
         if error is None or isinstance(error, Canceled | HandBackError | MashupError):
-            logger.info(
-                "job %s, attempt %d: %s after %.1f s%s",
-                job.id,
-                job.attempt,
-                status,
-                took_s,
-                f" ({error})" if error else "",
-            )
+            why = f" ({error})" if error else ""
+            logger.info("%s after %.1f s%s", status, self._account.seconds, why)
         else:
-            logger.error("job %s, attempt %d: %s", job.id, job.attempt, status, exc_info=error)
+            logger.error("%s", status, exc_info=error)
 
 
 def claim(tools: Tools, job_id: UUID, worker_id: str) -> jobs.Job | None:

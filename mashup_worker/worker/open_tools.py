@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -13,6 +14,7 @@ import redis
 from mashup_worker.db.database import Database
 from mashup_worker.db.schema_check import faults
 from mashup_worker.errors import InvalidInput, ServiceUnavailable
+from mashup_worker.monitoring.vitals import watch_vitals
 from mashup_worker.queue.redis_client import connect, place
 from mashup_worker.storage.objects import check_store
 from mashup_worker.storage.open import open_storage
@@ -21,6 +23,7 @@ from mashup_worker.worker.attempt import Tools
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mashup_worker.monitoring.reports import Report
     from mashup_worker.service_settings import ServiceSettings
     from mashup_worker.worker.work import Handler, Models
 
@@ -88,8 +91,9 @@ def open_tools(
     models: Models,
     handlers: Mapping[str, Handler],
     at: Callable[[str], None] = lambda _point: None,
+    tell: Callable[[Report], None] = lambda _report: None,
 ) -> Tools:
-    """The tools of a worker, after a look at each service.
+    """The tools of a worker, after a look at each service. Its vitals are told from now on.
 
     Raises:
         InvalidInput: a setting is missing.
@@ -101,4 +105,10 @@ def open_tools(
     check_redis(client, settings)
     with tempfile.TemporaryDirectory(dir=settings.scratch) as folder:
         check_store(storage, Path(folder) / "probe", uuid4().hex)
-    return Tools(settings, database, client, storage, models, handlers, at)
+    watch_vitals(tell, {"Postgres": partial(_ask, database), "Redis": client.ping})
+    return Tools(settings, database, client, storage, models, handlers, at, tell)
+
+
+def _ask(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute("SELECT 1")

@@ -140,7 +140,7 @@ class Settlement:
                 with self.database.transaction() as connection:
                     return change(connection)
             except OUTAGES as error:
-                logger.warning("job %s: %s", self.job.id, reason_of(error))
+                logger.warning("%s", reason_of(error))
                 refusals += not is_away(error)
                 if refusals >= _MOST_REFUSALS:
                     raise

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 from mashup_worker.errors import EXIT_ENVIRONMENT, ServiceUnavailable
 
@@ -26,19 +26,44 @@ _STEADY_S = 60.0
 """A lane that lived this long is started again without a pause."""
 
 _TICK_S = 0.1
+_LAST_WORDS_S = 1.0
+
+
+class Observer(Protocol):
+    """Sees what happens to lanes, which are numbered from 0."""
+
+    def turned(self) -> None:
+        """The loop went round."""
+        ...
+
+    def started(self, lane: int) -> None:
+        """A process was started as this lane."""
+        ...
+
+    def listens(self, lane: int) -> None:
+        """The lane said that it is ready."""
+        ...
+
+    def said(self, lane: int, line: str) -> None:
+        """The lane said something else."""
+        ...
+
+    def ended(self, lane: int, code: int) -> None:
+        """The lane ended, and was not asked to; the code is negative for a signal."""
+        ...
 
 
 @dataclass
 class _Slot:
     """A lane's place: the process that is in it now, or when the next is started."""
 
+    number: int
     command: Sequence[str]
     process: subprocess.Popen[str] | None = None
     started_s: float = 0.0
     start_at_s: float = 0.0
     pause_s: float = _FIRST_PAUSE_S
     is_ready: bool = False
-    starts: int = 0
     reader: threading.Thread | None = field(default=None, repr=False)
 
 
@@ -50,14 +75,19 @@ class Supervisor:
 
     Args:
         commands: one a lane.
+        observer: told of everything, also from threads of ours.
         on_ready: called once, when all lanes listen for the first time.
     """
 
     def __init__(
-        self, commands: Sequence[Sequence[str]], on_ready: Callable[[], None] = lambda: None
+        self,
+        commands: Sequence[Sequence[str]],
+        observer: Observer,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
-        self._slots = [_Slot(command) for command in commands]
+        self._slots = [_Slot(number, command) for number, command in enumerate(commands)]
         self._on_ready = on_ready
+        self._observer = observer
         self._signals = 0
         self._told_ready = False
 
@@ -76,6 +106,7 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._on_signal)
         try:
             while self._signals == 0 or self.pids:
+                self._observer.turned()
                 for slot in self._slots:
                     self._look_after(slot)
                 if not self._told_ready and all(slot.is_ready for slot in self._slots):
@@ -105,7 +136,8 @@ class Supervisor:
             text=True,
             start_new_session=True,  # a terminal's Ctrl-C comes through us, and only once
         )
-        slot.started_s, slot.starts = now_s, slot.starts + 1
+        slot.started_s = now_s
+        self._observer.started(slot.number)
         assert slot.process.stdout is not None, "it is a pipe"  # noqa: S101
         slot.reader = threading.Thread(
             target=self._read, args=(slot, slot.process.stdout), daemon=True
@@ -119,14 +151,20 @@ class Supervisor:
             for line in lines:
                 if line.startswith(READY):
                     slot.is_ready = True
+                    self._observer.listens(slot.number)
+                else:
+                    self._observer.said(slot.number, line)
 
     def _bury(self, slot: _Slot, code: int, now_s: float) -> None:
         assert slot.process is not None, "it has died"  # noqa: S101
         if slot.process.stdin is not None:
             slot.process.stdin.close()
+        if slot.reader is not None:  # what it said last comes before its end
+            slot.reader.join(_LAST_WORDS_S)
         slot.process = None
         if self._signals:
             return
+        self._observer.ended(slot.number, code)
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with {code}"
         logger.error("a lane ended %s; starting another", how)
         if not self._told_ready and code == EXIT_ENVIRONMENT:

@@ -121,18 +121,31 @@ class Arena:
     def lane(self, duration_s: float = 0.1, **more: str) -> Actor:
         """A quick lane; `more` are settings of its own."""
         command = [sys.executable, "-m", "tests.chaos.quick_worker", str(self.faults)]
-        environment = {
+        return self._actor("lane", [*command, str(duration_s)], {**self.beyond_proxies, **more})
+
+    def worker(self, lanes: int, **more: str) -> Actor:
+        """Quick lanes under a supervisor; `more` are settings of its own."""
+        command = [sys.executable, "-m", "tests.chaos.quick_supervisor", str(self.faults)]
+        arguments = [*command, "0.1", str(lanes)]
+        return self._actor("worker", arguments, {**self.beyond_proxies, **more})
+
+    def command(self, *arguments: str, **more: str) -> Actor:
+        """A command of `mashup`; `more` are settings of its own."""
+        command = [sys.executable, "-m", "mashup_worker", *arguments]
+        return self._actor(arguments[0], command, {**self.environment, **more})
+
+    @property
+    def beyond_proxies(self) -> dict[str, str]:
+        """The environment of whoever sees Postgres and S3 through the proxies."""
+        return {
             **self.environment,
             "DATABASE_URL": with_port(self.info.worker_database_url, self.postgres_proxy.port),
             "S3_ENDPOINT_URL": f"http://127.0.0.1:{self.s3_proxy.port}",
-            **more,
         }
-        return self._actor("lane", [*command, str(duration_s)], environment)
 
     def mirror(self, **more: str) -> Actor:
         """A mirror; `more` are settings of its own."""
-        command = [sys.executable, "-m", "mashup_worker", "mirror", "--stop-with-parent"]
-        return self._actor("mirror", command, {**self.environment, **more})
+        return self.command("mirror", "--stop-with-parent", **more)
 
     def _actor(self, name: str, command: list[str], environment: dict[str, str]) -> Actor:
         self.made += 1

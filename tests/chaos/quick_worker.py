@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.errors import FetchFailed, InvalidInput
 from mashup_worker.logs import log_to_stderr
+from mashup_worker.monitoring.reports import teller
 from mashup_worker.queue.contracts import ModelOutput, SeparateInput, SeparateOutput, StemOutput
 from mashup_worker.service_settings import load_service_settings
 from mashup_worker.worker.lane import Lane
@@ -105,7 +106,8 @@ def taken(faults: Path, point: str) -> bool:
 def main() -> int:
     """Run the lane; arguments are the folder of faults, and seconds a job."""
     faults, duration_s = Path(sys.argv[1]), float(sys.argv[2])
-    log_to_stderr()
+    settings = load_service_settings()
+    log_to_stderr(settings.log_format)
     stop_with_parent()
 
     def at(point: str) -> None:
@@ -115,7 +117,8 @@ def main() -> int:
             (faults / "cutting").touch()  # the proxy before Postgres looks for it
 
     handler = QuickSeparate(duration_s, faults, {"work": 1.0})
-    tools = open_tools(load_service_settings(), None, {"separate": handler}, at)  # type: ignore[arg-type]
+    tell = teller(sys.stdout.fileno())
+    tools = open_tools(settings, None, {"separate": handler}, at, tell)  # type: ignore[arg-type]
     lane = Lane(tools, "gpu")
     sys.stdout.write(f"ready {lane.worker_id}\n")
     sys.stdout.flush()

@@ -26,8 +26,10 @@ MAY_IMPORT = {
     "storage": set(),
     "db": set(),
     "queue": {"db"},
+    "monitoring": {"db"},
     "worker": {
-        *("analysis", "audio", "db", "dsp", "mixing", "models", "pipelines", "queue", "storage"),
+        *("analysis", "audio", "db", "dsp", "mixing", "models", "monitoring", "pipelines"),
+        *("queue", "storage"),
     },
     "stack": {"db", "storage"},
 }
