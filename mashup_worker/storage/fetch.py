@@ -8,8 +8,10 @@ Redirects are checked in the same way. Proxies of the environment are ignored.
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 import time
+import unicodedata
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
@@ -30,6 +32,10 @@ _PORTS = {"https": 443, "http": 80}
 _PASSING = (408, 425, 429)
 """Answers of the 400s that another try may change."""
 
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]+")
+_LENGTH = re.compile(r"[0-9]{1,30}")
+_NO_URL = "that is not a URL"
+_NO_HOST = "a URL whose host can be neither a name nor an address is not read"
 _IN_PATHS = "/%:@!$&'()*+,;=~-._"
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"mashup-worker/{__version__}"}
 
@@ -58,7 +64,7 @@ def fetch(
     until_s = time.monotonic() + timeout_s
     for _ in range(_MOST_REDIRECTS + 1):
         parts = _checked(url, allow_private=allow_private)
-        host = parts.hostname or ""
+        host = _host(parts)
         deadline = Deadline(host, until_s)
         with _connection(parts, deadline, allow_private=allow_private) as connection:
             answer = _ask(connection, parts, deadline)
@@ -69,23 +75,22 @@ def fetch(
             onward = answer.headers.get("Location")
         if not onward:
             raise FetchFailed(f"{host} redirects to nowhere")
-        # Headers are read as Latin-1, whatever they are.
-        url = urljoin(url, onward.encode("latin-1").decode(errors="replace"))
+        url = _onward(url, onward)
     raise FetchRefused(f"{host} redirects more than {_MOST_REDIRECTS} times")
 
 
 def _checked(url: str, *, allow_private: bool) -> SplitResult:
     """The URL's parts, if it is of a form that may be read."""
-    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
-        raise FetchRefused("a URL has no spaces and no control characters")
+    _check_letters(url)
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise FetchRefused("that is not a URL") from error
+        raise FetchRefused(_NO_URL) from error
     allowed = ("https", "http") if allow_private else ("https",)
     if parts.scheme not in allowed:
-        raise FetchRefused(f"{parts.scheme or 'no scheme'}: only {' and '.join(allowed)} is read")
+        scheme = parts.scheme[:20] or "no scheme"  # it may be as long as the URL
+        raise FetchRefused(f"{scheme}: only {' and '.join(allowed)} is read")
     if parts.username is not None or parts.password is not None:
         raise FetchRefused("a URL with a user name is not read")
     if not parts.hostname or "\\" in parts.netloc:
@@ -93,6 +98,34 @@ def _checked(url: str, *, allow_private: bool) -> SplitResult:
     if not allow_private and port not in (None, _PORTS[parts.scheme]):
         raise FetchRefused(f"port {port} is not read")
     return parts
+
+
+def _check_letters(url: str) -> None:
+    # Some of them Python takes out of a URL in silence.
+    if any(letter.isspace() or unicodedata.category(letter) in ("Cc", "Cs") for letter in url):
+        raise FetchRefused("a URL has no spaces and no control characters")
+
+
+def _host(parts: SplitResult) -> str:
+    """The URL's host in ASCII, as it is looked up and as messages may name it."""
+    try:
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise FetchRefused(_NO_HOST) from error
+    if not _HOST.fullmatch(host):
+        raise FetchRefused(_NO_HOST)
+    return host
+
+
+def _onward(url: str, location: str) -> str:
+    """The URL that an answer of the first one leads to."""
+    # Headers are read as Latin-1, whatever they are.
+    location = location.encode("latin-1").decode(errors="replace")
+    _check_letters(location)
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise FetchRefused(_NO_URL) from error
 
 
 @contextmanager
@@ -135,10 +168,22 @@ def _check_answer(answer: http.client.HTTPResponse, host: str, max_bytes: int) -
         raise FetchFailed(f"{host} answered {answer.status}")
     if answer.status != 200:
         raise InvalidInput(f"{host} answered {answer.status}")
-    if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+    lengths = {length.strip() for length in answer.headers.get_all("Content-Length", [])}
+    if len(lengths) > 1 or not all(_LENGTH.fullmatch(length) for length in lengths):
+        raise FetchFailed(f"{host} does not say how long it is")
+    if _packed(answer):
         raise FetchFailed(f"{host} sent it packed, though it was asked not to")
     if answer.length is not None and answer.length > max_bytes:
         raise too_large(host, max_bytes)
+
+
+def _packed(answer: http.client.HTTPResponse) -> bool:
+    for coding in answer.headers.get_all("Content-Encoding", []):
+        if coding.strip().lower() != "identity":
+            return True
+    # `http.client` takes any other coding for none.
+    codings = answer.headers.get_all("Transfer-Encoding", [])
+    return bool(codings) and (len(codings) > 1 or not answer.chunked)
 
 
 class _Body:

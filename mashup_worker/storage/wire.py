@@ -97,20 +97,24 @@ def connect(places: Sequence[Place], deadline: Deadline) -> socket.socket:
     """
     failure: OSError | None = None
     for place in places:
-        connection = socket.socket(place.family, socket.SOCK_STREAM)
+        wait_s = min(deadline.left_s(), _CONNECT_S)
         try:
-            connection.settimeout(min(deadline.left_s(), _CONNECT_S))
-            connection.connect(place.address)
+            return _connected(place, wait_s)
         except OSError as error:
-            connection.close()
             failure = error
-        except FetchFailed:
-            connection.close()
-            raise
-        else:
-            return connection
     deadline.left_s()
     raise FetchFailed(f"{deadline.host}: {reason_of(failure)}") from failure
+
+
+def _connected(place: Place, wait_s: float) -> socket.socket:
+    connection = socket.socket(place.family, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(wait_s)
+        connection.connect(place.address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 class Wire:

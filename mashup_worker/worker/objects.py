@@ -12,7 +12,7 @@ from uuid import UUID
 from mashup_worker.db import jobs
 from mashup_worker.db.publishing import readable_stem
 from mashup_worker.errors import InvalidInput, MashupError, StorageFailed
-from mashup_worker.storage.objects import file_sha256, media_type
+from mashup_worker.storage.objects import check_key, file_sha256, media_type
 from mashup_worker.worker.progress import FETCH, UPLOAD
 from mashup_worker.worker.work import Stem, StoredFile
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 RESULTS = "jobs/"
 """Where results lie: `jobs/<job>/<attempt>/<name>`."""
+
+_TOLD_LETTERS = 200
+"""What messages quote of what a user wrote."""
 
 _UPLOADS = 4
 _RESULT_KEY = re.compile(r"^jobs/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
@@ -70,7 +73,8 @@ class JobInputs:
         try:
             parts = urlsplit(address)
         except ValueError as error:
-            raise InvalidInput(f"audio: not a URL: {error}") from error
+            # Its own words would quote a password.
+            raise InvalidInput("audio: not a URL") from error
         target = self._target(parts.path)
         own_key = self.storage.key_of(address)
         if own_key is None and "://" in address:
@@ -138,7 +142,8 @@ class JobInputs:
         parts = urlsplit(address)
         if parts.scheme == "s3":
             if parts.netloc not in self.settings.input_buckets:
-                raise InvalidInput(f"bucket {parts.netloc!r}: jobs may not read it")
+                bucket = parts.netloc.rpartition("@")[2][:_TOLD_LETTERS]
+                raise InvalidInput(f"bucket {bucket!r}: jobs may not read it")
             from mashup_worker.storage.s3 import S3Storage
 
             key = parts.path.lstrip("/")
@@ -156,7 +161,8 @@ class JobInputs:
                 allow_private=self.settings.fetch_private,
             )
         else:
-            raise InvalidInput(f"audio {parts.scheme}://…: give an https URL, s3://, or a key")
+            scheme = parts.scheme[:_TOLD_LETTERS]
+            raise InvalidInput(f"audio {scheme!r}: give an https URL, s3://, or a key")
 
     def _remember(self, key: str) -> None:
         result = _RESULT_KEY.match(key)
@@ -169,6 +175,7 @@ class JobInputs:
         Raises:
             InvalidInput: no; in the same words as for a key that does not exist.
         """
+        check_key(key)
         if self.user_id is None:
             return
         prefixes = [one.format(user_id=self.user_id) for one in self.settings.input_prefixes]
@@ -180,7 +187,7 @@ class JobInputs:
                 job = jobs.find(connection, UUID(result[1]))
             if job is not None and job.user_id == self.user_id:
                 return
-        raise InvalidInput(f"no object {key} that this user may read")
+        raise InvalidInput(f"no object {key[:_TOLD_LETTERS]} that this user may read")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,26 @@
+"""Good answers whose bytes are not what they say."""
+
+from __future__ import annotations
+
+import gzip
+
+from tests.hostile.cases import OK, whole
+
+
+def lies(song: bytes, inside: str) -> dict[str, bytes]:
+    """Answers that call themselves a WAV, and name the server inside."""
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{inside}\n#EXT-X-ENDLIST\n"
+    kind = b"Content-Type: audio/wav"
+    packed = gzip.compress(song)
+    return {
+        "a page": whole(b"<!doctype html><title>Sign in</title>" + b"<p>no</p>" * 99, kind),
+        "a playlist": whole(playlist.encode(), kind),
+        "a list of files": whole(f"ffconcat version 1.0\nfile '{inside}'\n".encode(), kind),
+        "a picture that loads others": whole(
+            f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{inside}"/></svg>'.encode(), kind
+        ),
+        "nothing at all": whole(b"", kind),
+        "packed, and nobody said so": whole(packed, kind),
+        "more bytes than it says": OK + b"Content-Length: 20\r\n\r\n" + song,
+        "the rest of a range": whole(song[5_000:], kind, b"Content-Range: bytes 5000-9999/*"),
+    }
