@@ -1,0 +1,205 @@
+"""What the image runs, run without an engine: the wheel as it is built there, its environment, its
+entry point, its health check, and the servers' command lines."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import site
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import soundfile
+import yaml
+from botocore.config import Config
+
+from mashup_worker.db.migrate import migrate
+from mashup_worker.stack.packages import weed
+from mashup_worker.stack.stack import Stack
+from tests.dockerfile import ROOT, read_dockerfile
+from tests.e2e.command import excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Image:
+    """Stands for the image: a folder with the wheel installed, and its variables."""
+
+    bin: Path
+    environment: dict[str, str]
+
+    def line(self, *command: str) -> list[str]:
+        """A command line as the image runs it."""
+        first, *rest = [*read_dockerfile().entry_point, *command]
+        words = [first, *rest] if shutil.which(first) else rest[rest.index("--") + 1 :]
+        return [str(self.bin / "mashup") if word == "mashup" else word for word in words]
+
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            words,
+            cwd=self.environment["HOME"],
+            env={**self.environment, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    place = tmp_path_factory.mktemp("image")
+    (place / "src").mkdir()
+    for name, value in read_dockerfile().first_stage:
+        if name == "COPY":
+            for source in value.split()[:-1]:
+                copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+                copy(ROOT / source, place / "src" / source)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", "-w", str(place), str(place / "src")], check=True, timeout=120
+    )
+    (wheel,) = place.glob("*.whl")
+    home = place / "opt"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
+    python = home / "bin" / "python"
+    subprocess.run(
+        [*pip, "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)],
+        check=True,
+    )
+    # Its dependencies are ours; the checkout itself is not on this path.
+    (packages,) = home.glob("lib/python*/site-packages")
+    (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n")
+    environment = {
+        name: re.sub(r"/(weights|scratch)\b", rf"{place}/\1", value)
+        for name, value in read_dockerfile().environment.items()
+    }
+    for name in ("weights", "scratch"):
+        (place / name).mkdir()
+    environment["PATH"] = f"{home / 'bin'}:{os.environ['PATH']}"
+    return Image(home / "bin", environment)
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as place:
+        place.bind(("127.0.0.1", 0))
+        port: int = place.getsockname()[1]
+        return port
+
+
+def test_the_wheel_has_all_that_it_needs(image: Image) -> None:
+    told = image.run(*image.line("--version"))
+    assert told.returncode == 0, told.stderr
+    where = image.run(
+        str(image.bin / "python"), "-c", "import mashup_worker; print(mashup_worker.__file__)"
+    )
+    assert str(image.bin.parent) in where.stdout
+    packaged = {path.name for path in image.bin.parent.rglob("*.sql")}
+    assert packaged == {path.name for path in (ROOT / "mashup_worker").rglob("*.sql")}
+
+
+def test_it_separates_and_writes_where_it_may(image: Image, tmp_path: Path) -> None:
+    song = tmp_path / "song.wav"
+    soundfile.write(song, excerpt(3.0), 44_100)
+    before = set(image.bin.parent.rglob("*"))
+    done = image.run(
+        *image.line("separate", "--model", "lite", "-o", str(tmp_path / "stems"), str(song)),
+        OMP_NUM_THREADS="1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert sum(path.is_file() for path in (tmp_path / "stems").rglob("*")) == 4
+    assert set(image.bin.parent.rglob("*")) == before
+
+
+def test_its_health_check(image: Image, tmp_path: Path) -> None:
+    port = free_port()
+    with Stack(tmp_path / "stack") as info:
+        migrate(info.database_url)
+        environment = {
+            **image.environment,
+            **info.environment(),
+            "DATABASE_URL": info.worker_database_url,
+            "MASHUP_METRICS_ADDRESS": f"127.0.0.1:{port}",
+        }
+        check = read_dockerfile().health_check
+        assert check[0] == "python"
+        check[0] = str(image.bin / "python")
+        assert image.run(*check, **environment).returncode != 0
+        with subprocess.Popen(
+            image.line("mirror"),
+            cwd=image.environment["HOME"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("ready")
+            checked = image.run(*check, **environment)
+            assert checked.returncode == 0, checked.stderr
+            process.terminate()  # as `docker stop` does, to the first process
+        assert process.returncode == 0
+        assert image.run(*check, **environment).returncode != 0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The store of `compose.yaml`, by its own command line, and what its clients are told."""
+    document = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    service: dict[str, Any] = document["services"]["s3"]
+    ports = {name: free_port() for name in ("s3", "master", "volume", "filer")}
+    arguments = [
+        word.replace("-dir=/data", f"-dir={tmp_path}")
+        .replace("-s3.port=8333", f"-s3.port={ports['s3']}")
+        .replace("-s3.ip.bind=0.0.0.0", "-s3.ip.bind=127.0.0.1")
+        for word in service["command"]
+    ]
+    for name in ("master", "volume", "filer"):
+        arguments += [f"-{name}.port={ports[name]}", f"-{name}.port.grpc={free_port()}"]
+    arguments += [f"-s3.port.grpc={free_port()}"]
+    keys = {"AWS_ACCESS_KEY_ID": "mashup", "AWS_SECRET_ACCESS_KEY": "a-long-secret"}
+    assert keys.keys() == service["environment"].keys()
+    endpoint = f"http://127.0.0.1:{ports['s3']}"
+    with subprocess.Popen(
+        [str(weed()), *arguments],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **keys},
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        yield {**keys, "S3_ENDPOINT_URL": endpoint, "S3_BUCKET": "mashups"}
+        process.kill()
+
+
+def test_the_bucket_is_made_once_in_the_store(store: dict[str, str]) -> None:
+    script = [sys.executable, str(ROOT / "docker" / "make_bucket.py")]
+    end_s = time.monotonic() + 40
+    while True:
+        environment = {"PATH": os.environ["PATH"], **store}
+        done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+        assert time.monotonic() < end_s, done.stderr
+        time.sleep(0.2)
+    again = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stdout) == (0, "")
+    client = boto3.client(
+        "s3",
+        endpoint_url=store["S3_ENDPOINT_URL"],
+        region_name="us-east-1",
+        aws_access_key_id="mashup",
+        aws_secret_access_key="wrong",
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    with pytest.raises(client.exceptions.ClientError, match="SignatureDoesNotMatch"):
+        client.list_buckets()
