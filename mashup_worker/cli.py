@@ -23,6 +23,7 @@ from mashup_worker.commands.migrate import migrate
 from mashup_worker.commands.mirror import mirror
 from mashup_worker.commands.mix import mix
 from mashup_worker.commands.purge import purge
+from mashup_worker.commands.reprocess import reprocess
 from mashup_worker.commands.schema import schema
 from mashup_worker.commands.separate import separate
 from mashup_worker.commands.sweep import sweep
@@ -43,6 +44,7 @@ app.command()(match)
 app.command()(mix)
 app.command()(master)
 app.command()(check)
+app.command()(reprocess)
 app.add_typer(models.app, name="models")
 app.command()(doctor)
 app.command()(up)

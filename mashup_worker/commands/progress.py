@@ -76,6 +76,40 @@ def batch_progress(songs: int, label: str, shown: bool) -> Iterator[BatchBar]:
         yield BatchBar(bars, songs, label)
 
 
+class ShareBar:
+    """A bar over work of known size; does nothing where nobody could see it."""
+
+    def __init__(self, bars: Progress | None, total: float) -> None:
+        self._bars = bars
+        self._task = bars.add_task("", total=total, label="") if bars else None
+        self._start = 0.0
+
+    def begin(self, label: str, done: float) -> None:
+        """The next part begins where so much is done."""
+        self._start = done
+        self._update(label=label, description="", completed=done)
+
+    def at(self, stage: str, done: float) -> None:
+        """So much of the part is done, and this is being done to it."""
+        self._update(description=stage, completed=self._start + done)
+
+    def _update(self, **changes: Any) -> None:
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, **changes)
+
+
+@contextmanager
+def share_progress(total: float, shown: bool) -> Iterator[ShareBar]:
+    """A bar while the block runs, with the time that is left."""
+    if not shown or not total or not sys.stderr.isatty():
+        yield ShareBar(None, total)
+        return
+    from rich.progress import TextColumn
+
+    with _shown(_bars(TextColumn("{task.percentage:>3.0f} %"))) as bars:
+        yield ShareBar(bars, total)
+
+
 @contextmanager
 def _shown(bars: Progress) -> Iterator[Progress]:
     with _interrupts_held():

@@ -31,13 +31,26 @@ class FolderStorage:
     Args:
         root: the folder; made when first written.
         public_base_url: what stands before keys in links; `file://` links when None.
+        keeps_facts: whether digests and types are kept in a hidden folder beside the objects;
+            digests are counted anew where they are not.
     """
 
-    def __init__(self, root: Path, public_base_url: str | None = None) -> None:
+    def __init__(
+        self, root: Path, public_base_url: str | None = None, *, keeps_facts: bool = True
+    ) -> None:
         self._root = Path(os.path.realpath(root))
         self._base = public_base_url
+        self._keeps_facts = keeps_facts
 
-    def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> StoredObject:
+    def put(
+        self,
+        key: str,
+        path: Path,
+        *,
+        content_type: str,
+        sha256: str,
+        changes: bool = False,  # noqa: ARG002 - files are read anew anyway
+    ) -> StoredObject:
         """Write a file, whole or not at all."""
         target, facts_path = self._path(key), self._facts_path(key)
         with _told(key), path.open("rb") as file:
@@ -49,7 +62,8 @@ class FolderStorage:
                 "bytes": status.st_size,
                 "mtime_ns": status.st_mtime_ns,
             }
-            write_capped(BytesIO(json.dumps(facts).encode()).read, facts_path, key)
+            if self._keeps_facts:
+                write_capped(BytesIO(json.dumps(facts).encode()).read, facts_path, key)
         return _object(key, status, sha256)
 
     def get(self, key: str, target: Path, max_bytes: int | None = None) -> None:

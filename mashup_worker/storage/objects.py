@@ -29,6 +29,7 @@ _MEDIA_TYPES = {
     ".mp3": "audio/mpeg",
     ".ogg": "audio/ogg",
     ".json": "application/json",
+    ".jsonl": "application/jsonl",
     ".html": "text/html",
 }
 
@@ -59,9 +60,11 @@ class Link:
 
 
 class Storage(Protocol):
-    """A store of objects. Objects are written once and never changed. Safe for several threads."""
+    """A store of objects, written once and mostly never changed. Safe for several threads."""
 
-    def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> StoredObject:
+    def put(
+        self, key: str, path: Path, *, content_type: str, sha256: str, changes: bool = False
+    ) -> StoredObject:
         """Write a file, whole or not at all.
 
         Args:
@@ -69,6 +72,7 @@ class Storage(Protocol):
             path: the file.
             content_type: what kind of file it is, in the words of `media_type`.
             sha256: digest of its bytes, kept beside them.
+            changes: whether another file may take its place some day, so that no cache keeps it.
 
         Raises:
             InvalidInput: no object can have this key.

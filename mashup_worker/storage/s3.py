@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from mashup_worker.service_settings import StorageSettings
 
 _FOREVER = "public, max-age=31536000, immutable"
-"""Objects are never changed, so players and caches may keep them."""
+"""Most objects are never changed, so players and caches may keep them."""
+
+_NOT_AT_ALL = "no-cache"
 
 _LARGEST_BYTES = 5 << 30
 """One request takes no more."""
@@ -72,7 +74,9 @@ class S3Storage:
         self._client = _client(settings)
         self._bases = self._addresses(settings)
 
-    def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> StoredObject:
+    def put(
+        self, key: str, path: Path, *, content_type: str, sha256: str, changes: bool = False
+    ) -> StoredObject:
         """Write a file, whole or not at all. The time it gives is this machine's."""
         with self._told(key), path.open("rb") as file:
             size = path.stat().st_size
@@ -86,7 +90,7 @@ class S3Storage:
                 Body=file,
                 ContentMD5=base64.b64encode(md5.digest()).decode(),
                 ContentType=content_type,
-                CacheControl=_FOREVER,
+                CacheControl=_NOT_AT_ALL if changes else _FOREVER,
                 Metadata={"sha256": sha256},
             )
         return StoredObject(key, size, sha256, datetime.now(UTC))

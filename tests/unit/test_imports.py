@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "report": {"analysis", "audio", "dsp", "mixing", "plots"},
     "doctor": {"db", "models", "queue", "storage", "worker"},
     "storage": set(),
+    "seed": {"audio", "models", "pipelines", "storage"},
     "db": set(),
     "queue": {"db"},
     "monitoring": {"db"},

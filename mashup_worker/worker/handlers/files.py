@@ -1,44 +1,19 @@
-"""What handlers share: files with their waveforms, and messages that name what users know."""
+"""What handlers share: how files read in outputs, and messages that name what users know."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.audio.decode import open_decoder
-from mashup_worker.audio.peaks import write_peaks
-from mashup_worker.audio.spool import Spool
 from mashup_worker.errors import MashupError
+from mashup_worker.pipelines.waveforms import waveform_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from mashup_worker.queue.contracts import AudioFormat
-    from mashup_worker.worker.work import StoredFile, Work
-
-
-def peaks_name(name: str) -> str:
-    """The name of a sound file's waveform."""
-    return f"{name.rpartition('.')[0]}.peaks.json"
-
-
-def with_peaks(work: Work, names: Mapping[str, Path]) -> dict[str, Path]:
-    """Sound files and the waveforms beside them, by name.
-
-    Raises:
-        StorageFailed: a waveform can't be written.
-    """
-    files = dict(names)
-    for done, (name, path) in enumerate(names.items()):
-        work.on_progress("peaks", done / len(names))
-        with open_decoder(path) as decoder, Spool(decoder.rate_hz, decoder.channels) as spool:
-            for block in decoder.blocks():
-                spool.append(block)
-            files[peaks_name(name)] = work.folder / peaks_name(name)
-            write_peaks(spool, files[peaks_name(name)])
-    work.on_progress("peaks", 1.0)
-    return files
+    from mashup_worker.worker.work import StoredFile
 
 
 def stored_audio(
@@ -49,7 +24,7 @@ def stored_audio(
     loudness_lufs: float | None,
 ) -> dict[str, Any]:
     """The fields of a `StoredAudio`."""
-    file, peaks = stored[name], stored[peaks_name(name)]
+    file, peaks = stored[name], stored[waveform_name(name)]
     return {
         "key": file.key,
         "url": file.url,

@@ -19,8 +19,9 @@ from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mix_songs import MIX, SongFiles, SongLoader
 from mashup_worker.pipelines.song_cache import SongCache
+from mashup_worker.pipelines.waveforms import write_waveforms
 from mashup_worker.queue.contracts import MashupInput, MashupOutput, StemUsed, StoredAudio
-from mashup_worker.worker.handlers.files import called, rounded, stored_audio, with_peaks
+from mashup_worker.worker.handlers.files import called, rounded, stored_audio
 from mashup_worker.worker.work import Product, Sources
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class MashupHandler:
                 on_progress=lambda stage, share: work.on_progress(_PARTS.get(stage, stage), share),
             )
             analysis = analyze_audio(done.master.played, device=work.models.device)
-        files = with_peaks(work, {name: done.master.path})
+        files = write_waveforms([done.master.path], work.on_progress)
         timings_s = {**clock.laps_s, **done.timings_s, "analysis": analysis.elapsed_s}
         addresses = {str(path): _address(work, name) for name, path in sources.paths.items()}
         finished = _Finished(name, tuple(used), _public(done.plan, addresses), done, analysis)

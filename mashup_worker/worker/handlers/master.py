@@ -9,8 +9,9 @@ from mashup_worker.audio.decode import decode
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.master import MasterRequest, write_master
+from mashup_worker.pipelines.waveforms import write_waveforms
 from mashup_worker.queue.contracts import MasterInput, MasterOutput, StoredAudio
-from mashup_worker.worker.handlers.files import called, rounded, stored_audio, with_peaks
+from mashup_worker.worker.handlers.files import called, rounded, stored_audio
 from mashup_worker.worker.work import Product, Sources
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class MasterHandler:
             done = write_master(
                 audio, work.folder / name, wanted, EncodeOptions(request.format), work.on_progress
             )
-        files = with_peaks(work, {name: done.path})
+        files = write_waveforms([done.path], work.on_progress)
 
         def output(stored: Mapping[str, StoredFile]) -> MasterOutput:
             facts = stored_audio(

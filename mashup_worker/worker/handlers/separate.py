@@ -7,33 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import InvalidInput
-from mashup_worker.pipelines.analyze import analyze_file, analyze_stem_files
-from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+from mashup_worker.pipelines.separate import SeparateRequest
+from mashup_worker.pipelines.song import DEVICE_STAGES, STAGES, split_song
+from mashup_worker.pipelines.waveforms import write_waveforms
 from mashup_worker.queue.contracts import ModelOutput, SeparateInput, SeparateOutput, StemOutput
-from mashup_worker.worker.handlers.files import called, rounded, stored_audio, with_peaks
+from mashup_worker.worker.handlers.files import called, rounded, stored_audio
 from mashup_worker.worker.work import Product, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-    from mashup_worker.analysis.result import AnalyzeResult
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.models.separator import Separator
-    from mashup_worker.pipelines.separate import SeparateResult
+    from mashup_worker.pipelines.song import SplitSong
     from mashup_worker.worker.work import StoredFile, Work
 
 _SONG = "input_data.audio"
-_STAGES = {
-    "decode": 0.03,
-    "separate": 0.75,
-    "encode": 0.08,
-    "listen": 0.04,
-    "harmony": 0.03,
-    "rhythm": 0.04,
-    "peaks": 0.03,
-}
-_LOSSLESS = ("flac", "wav")
 
 
 @dataclass(frozen=True)
@@ -49,7 +38,7 @@ class SeparateHandler:
     @property
     def stages(self) -> Mapping[str, float]:
         """Shares of the time, most of which the network takes."""
-        return _STAGES
+        return STAGES
 
     def gather(self, work: Work) -> Sources:
         """The song."""
@@ -73,43 +62,27 @@ class SeparateHandler:
         kinds = tuple(dict.fromkeys(request.stems or separator.stems))
         targets = {kind: work.folder / f"{kind}.{request.format}" for kind in kinds}
         with called(paths):
-            done = separate_file(
+            done = split_song(
                 separator,
                 SeparateRequest(paths[_SONG], targets, EncodeOptions(request.format), self.limits),
-                work.on_progress,
+                analyze=request.analyze,
+                device=work.models.device,
+                on_progress=work.on_progress,
             )
-            analysis = self._analysis(work, request, separator, targets, paths[_SONG])
-        files = with_peaks(work, {path.name: path for path in targets.values()})
+        files = write_waveforms(list(targets.values()), work.on_progress)
 
         def output(stored: Mapping[str, StoredFile]) -> SeparateOutput:
-            return _output(stored, request, separator, done, analysis)
+            return _output(stored, request, separator, done)
 
         return Product(files, output)
-
-    def _analysis(
-        self,
-        work: Work,
-        request: SeparateInput,
-        separator: Separator,
-        targets: Mapping[str, Path],
-        song: Path,
-    ) -> AnalyzeResult | None:
-        if not request.analyze:
-            return None
-        device, report = work.models.device, work.on_progress
-        if set(targets) == set(separator.stems) and request.format in _LOSSLESS:
-            return analyze_stem_files(targets, device=device, on_progress=report)
-        return analyze_file(song, limits=self.limits, device=device, on_progress=report)
 
 
 def _output(
     stored: Mapping[str, StoredFile],
     request: SeparateInput,
     separator: Separator,
-    done: SeparateResult,
-    analysis: AnalyzeResult | None,
+    done: SplitSong,
 ) -> SeparateOutput:
-    timings_s = {**done.timings_s, **(analysis.timings_s if analysis else {})}
     return SeparateOutput(
         stems=tuple(
             StemOutput(
@@ -118,13 +91,13 @@ def _output(
                     stored, stem.path.name, request.format, stem.duration_s, stem.loudness_lufs
                 ),
             )
-            for stem in done.stems
+            for stem in done.separated.stems
         ),
-        analysis=analysis.analysis.as_dict() if analysis else None,
+        analysis=done.analysis.analysis.as_dict() if done.analysis else None,
         model=ModelOutput(
             name=separator.name, device=separator.device, precision=separator.precision
         ),
-        timings_s=rounded(timings_s, ("separate", "harmony", "rhythm")),
+        timings_s=rounded(done.timings_s, DEVICE_STAGES),
     )
 
 

@@ -1,0 +1,116 @@
+"""`mashup reprocess`: seed tracks into stems, once each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mashup_worker.commands.failure import fail
+from mashup_worker.commands.reprocess_output import ReprocessPrinter
+from mashup_worker.commands.separate import Device, Format, FormatOption, Precision, Stems
+from mashup_worker.errors import EXIT_USAGE, DeviceUnavailable, InvalidInput
+
+if TYPE_CHECKING:
+    from mashup_worker.seed.record import SeedSettings
+
+
+def reprocess(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SRC...", help="Files, folders, globs, or s3://bucket/prefix."),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="DEST", help="Folder or s3://bucket/prefix for all results."),
+    ] = None,
+    enqueue: Annotated[
+        bool,
+        typer.Option(
+            "--enqueue", help="Put the songs into the queue as jobs of --user, and follow these."
+        ),
+    ] = False,
+    user: Annotated[
+        str | None, typer.Option(help="Whose mashups and stems they become; for --enqueue.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A model of `mashup models list`.", show_default=True)
+    ] = "htdemucs",
+    stems: Stems = None,
+    format_: FormatOption = Format.FLAC,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    max_duration: Annotated[
+        float, typer.Option(min=0.1, help="Longest song taken, in seconds.")
+    ] = 3_600.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Look at this many songs only.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be made, and write nothing.")
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one line of JSON a song and a last one with counts."),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Print tracebacks of unforeseen errors.")
+    ] = False,
+) -> None:
+    """Make stems, waveforms and analyses of many songs, and a catalogue of them; needs no server.
+
+    Songs are told by their content: what is in DEST already is not made again, wherever it lies
+    now, so a run that was stopped goes on where it was. A broken file stops nothing and is named
+    in the end.
+    """
+    from mashup_worker.commands.reprocess_sources import find_tracks
+
+    if (to is None) == (not enqueue):
+        fail("give either --to DEST or --enqueue", EXIT_USAGE)
+    if enqueue != (user is not None):
+        fail("--enqueue and --user belong together", EXIT_USAGE)
+    kinds = tuple(kind.strip() for kind in (stems or "").split(",") if kind.strip())
+    printer = ReprocessPrinter(as_json, quiet, verbose)
+    try:
+        settings = _settings(model, kinds, format_)
+        tracks = find_tracks(sources, to)[:limit]
+    except InvalidInput as error:
+        fail(error.message, EXIT_USAGE)
+    if user is not None:
+        from mashup_worker.commands.reprocess_enqueue import EnqueueRun
+        from mashup_worker.commands.services import uuid_of
+
+        EnqueueRun(tracks, uuid_of(user, "--user"), settings, dry_run, printer).all()
+        return
+    assert to is not None, "asked above"  # noqa: S101
+    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.commands.reprocess_run import ReprocessRun
+    from mashup_worker.commands.reprocess_sources import open_library
+    from mashup_worker.models.demucs_engine import EngineOptions
+    from mashup_worker.models.device import resolve_device, resolve_precision
+
+    try:
+        resolve_precision(precision, resolve_device(device))
+        request = ModelRequest(model, None, EngineOptions(device, precision))
+        library = open_library(to)
+    except DeviceUnavailable as error:
+        fail(error.message, error.exit_code)
+    except InvalidInput as error:
+        fail(error.message, EXIT_USAGE)
+    ReprocessRun(tracks, library, settings, request, max_duration, dry_run, printer).all()
+
+
+def _settings(model: str, kinds: tuple[str, ...], format_: Format) -> SeedSettings:
+    """How songs are made.
+
+    Raises:
+        InvalidInput: there is no such model, or it makes no such stem.
+    """
+    from mashup_worker.models.catalogue import find
+    from mashup_worker.pipelines.stems import recipes
+    from mashup_worker.seed.record import SeedSettings
+
+    if kinds:
+        recipes(find(model).stems, None, kinds)
+    else:
+        find(model)
+    return SeedSettings(model=model, stems=kinds, format=format_.value)

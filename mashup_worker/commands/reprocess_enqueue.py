@@ -1,0 +1,159 @@
+"""One call of `mashup reprocess --enqueue`: uploads, mashups and jobs, followed until they end."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mashup_worker.commands.failure import service_settings_or_fail
+from mashup_worker.commands.progress import share_progress
+from mashup_worker.commands.services import jobs_database
+from mashup_worker.db import jobs, seed
+from mashup_worker.db.database import OUTAGES, reason_of
+from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed
+from mashup_worker.storage.objects import file_sha256, media_type
+from mashup_worker.storage.open import open_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from mashup_worker.commands.reprocess_output import Outcome, ReprocessPrinter
+    from mashup_worker.commands.reprocess_sources import Track
+    from mashup_worker.db.database import Database
+    from mashup_worker.seed.record import SeedSettings
+    from mashup_worker.storage.objects import Storage
+
+_POLL_S = 1.0
+
+
+class JobFailed(MashupError):
+    """A job of the queue failed."""
+
+
+@dataclass
+class EnqueueRun:
+    """One call of the command.
+
+    Attributes:
+        tracks: what to put into the queue.
+        user: whose mashups and stems they become.
+        settings: how they are made.
+        dry_run: say what would be done, and write nothing.
+        printer: tells of it.
+    """
+
+    tracks: Sequence[Track]
+    user: UUID
+    settings: SeedSettings
+    dry_run: bool
+    printer: ReprocessPrinter
+    _names: dict[UUID, str] = field(default_factory=dict)
+    _seen: dict[str, str] = field(default_factory=dict)
+
+    def all(self) -> None:
+        """Put all songs into the queue and follow them. Ends the command."""
+        try:
+            storage = open_storage(service_settings_or_fail())
+        except InvalidInput as error:
+            raise InvalidInput(f"--enqueue: {error.message}") from error
+        with jobs_database() as database:
+            for track in self.tracks:
+                self._one(track, database, storage)
+            try:
+                self._follow(database)
+            except (KeyboardInterrupt, SystemExit):
+                self.printer.error("the jobs stay in the queue; the same command follows them")
+                raise
+        self.printer.summary(len(self.tracks))
+        if self.printer.failed:
+            raise typer.Exit(EXIT_FAILED)
+
+    def _one(self, track: Track, database: Database, storage: Storage) -> None:
+        name = track.source.name
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                file = track.bring(Path(folder))
+                sha256 = file_sha256(file)
+            except (InvalidInput, StorageFailed, OSError) as error:
+                known = error if isinstance(error, MashupError) else MashupError(f"{name}: {error}")
+                self.printer.failure_of(name, known)
+                return
+            if sha256 in self._seen:
+                self.printer.outcome(name, "same", same_as=self._seen[sha256], sha256=sha256)
+                return
+            self._seen[sha256] = name
+            key = f"uploads/{self.user}/reprocess/{sha256}{file.suffix}"
+            if not self.dry_run and storage.head(key) is None:
+                storage.put(key, file, content_type=media_type(file), sha256=sha256)
+        self._enqueue(name, sha256, key, database)
+
+    def _enqueue(self, name: str, sha256: str, key: str, database: Database) -> None:
+        import psycopg
+
+        word = f"reprocess:{sha256}:{self.settings.digest}"
+        with database.transaction() as connection:
+            job = seed.latest(connection, self.user, word)
+            if self.dry_run:
+                self.printer.outcome(name, "planned" if job is None else "followed", sha256=sha256)
+                return
+            old = job
+            if job is None:
+                try:
+                    title = PurePosixPath(name).stem
+                    job = seed.insert(connection, self.user, word, title, self._document(key))
+                except psycopg.errors.ForeignKeyViolation:
+                    raise InvalidInput(f"--user {self.user}: there is no such profile") from None
+            elif job.status in ("failed", "canceled"):
+                job = jobs.insert(
+                    connection, job.job_type, job.input_data, user_id=self.user, retry_of=job.id
+                )
+        self._names[job.id] = name
+        outcome: Outcome = "followed" if job is old else "queued"
+        self.printer.outcome(name, outcome, f", job {job.id}", sha256=sha256, job=str(job.id))
+
+    def _document(self, key: str) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "audio": key,
+            "model": self.settings.model,
+            "format": self.settings.format,
+        }
+        return {**document, "stems": list(self.settings.stems)} if self.settings.stems else document
+
+    def _follow(self, database: Database) -> None:
+        """Watch until all have ended, also through an outage."""
+        open_jobs = dict(self._names)
+        with share_progress(100.0 * len(open_jobs), not self.printer.quiet) as bar:
+            while open_jobs:
+                try:
+                    with database.transaction() as connection:
+                        rows = seed.states(connection, list(open_jobs))
+                except OUTAGES as error:
+                    bar.begin(reason_of(error), 0.0)
+                    time.sleep(_POLL_S)
+                    continue
+                for job_id in open_jobs.keys() - {row["id"] for row in rows}:
+                    self._tell_end(open_jobs.pop(job_id), None)
+                for row in rows:
+                    if row["status"] in jobs.TERMINAL:
+                        self._tell_end(open_jobs.pop(row["id"]), row)
+                done = len(self._names) - len(open_jobs)
+                under_way = sum(row["progress"] or 0 for row in rows if row["id"] in open_jobs)
+                bar.begin(f"{done} of {len(self._names)}", 100.0 * done + under_way)
+                if open_jobs:
+                    time.sleep(_POLL_S)
+
+    def _tell_end(self, name: str, row: dict[str, Any] | None) -> None:
+        if row is None:
+            self.printer.failure_of(name, JobFailed(f"{name}: its job was removed"))
+        elif row["status"] == "completed":
+            self.printer.outcome(name, "made", job=str(row["id"]))
+        else:
+            reason = row["error_message"] or row["status"]
+            code = row["error_code"] or row["status"]
+            self.printer.failure_of(name, JobFailed(f"{name}: {code}: {reason}"))

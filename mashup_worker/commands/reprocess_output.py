@@ -1,0 +1,75 @@
+"""What `mashup reprocess` prints: a line a song as it ends, and a summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from mashup_worker.commands.output import Output
+
+if TYPE_CHECKING:
+    from mashup_worker.errors import MashupError
+
+Outcome = Literal["made", "there", "same", "planned", "failed", "queued", "followed"]
+_WORDS: dict[Outcome, str] = {
+    "made": "made",
+    "there": "there already",
+    "same": "the same as another",
+    "planned": "to be made",
+    "failed": "failed",
+    "queued": "put into the queue",
+    "followed": "in the queue already",
+}
+
+
+@dataclass(frozen=True)
+class ReprocessPrinter(Output):
+    """Prints and counts outcomes."""
+
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    failed: dict[str, MashupError] = field(default_factory=dict)
+
+    def outcome(self, name: str, outcome: Outcome, text: str = "", **facts: Any) -> None:
+        """Tell what became of a song.
+
+        Args:
+            name: its source.
+            outcome: what became of it.
+            text: more for people.
+            facts: more for programs.
+        """
+        self.counts[outcome] += 1
+        self.json({"input": name, "outcome": outcome, **facts})
+        self.line(f"{name}: {_WORDS[outcome]}{text}")
+
+    def failure_of(self, name: str, error: MashupError) -> None:
+        """Tell that a song failed, and remember it for the end."""
+        self.counts["failed"] += 1
+        self.failed[name] = error
+        told = error.message if name in error.message else f"{name}: {error.message}"
+        self.error(told)
+        self.json(
+            {
+                "input": name,
+                "outcome": "failed",
+                "error": {"code": error.code, "message": error.message},
+            }
+        )
+
+    def summary(self, songs: int) -> None:
+        """Name the failed songs, and count the others."""
+        self.json({"songs": songs, **{name: self.counts[name] for name in _WORDS}})
+        parts = [f"{count} {_WORDS[name]}" for name, count in self.counts.items()]
+        self.line(f"{songs} song{'s' * (songs != 1)}: {', '.join(parts) or 'nothing to do'}")
+        if self.failed:
+            self.error(f"{len(self.failed)} of {songs} failed: {', '.join(self.failed)}")
+
+
+def duration_text(seconds: float) -> str:
+    """About how long, for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5_400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3_600:.1f} h"

@@ -1,0 +1,196 @@
+"""One call of `mashup reprocess --to`: songs one after the other, whatever happens to each."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mashup_worker.commands.failure import settings_or_fail
+from mashup_worker.commands.progress import share_progress
+from mashup_worker.commands.reprocess_output import duration_text
+from mashup_worker.errors import EXIT_FAILED, MashupError
+from mashup_worker.seed.pace import Pace
+from mashup_worker.storage.objects import file_sha256
+from mashup_worker.worker.scratch import remove_leftovers, scratch_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.commands.progress import ShareBar
+    from mashup_worker.commands.reprocess_output import ReprocessPrinter
+    from mashup_worker.commands.reprocess_sources import Track
+    from mashup_worker.models.separator import Separator
+    from mashup_worker.seed.library import Library
+    from mashup_worker.seed.make import MadeSong
+    from mashup_worker.seed.record import SeedRecord, SeedSettings
+
+_SAVE_EVERY_S = 30.0
+
+
+@dataclass
+class ReprocessRun:
+    """One call of the command, with the model loaded once and only when needed.
+
+    Attributes:
+        tracks: what to make.
+        library: where to.
+        settings: how.
+        model: the network to load.
+        max_duration_s: longest song taken.
+        dry_run: say what would be done, and write nothing.
+        printer: tells of it.
+    """
+
+    tracks: Sequence[Track]
+    library: Library
+    settings: SeedSettings
+    model: ModelRequest
+    max_duration_s: float
+    dry_run: bool
+    printer: ReprocessPrinter
+    _seen: dict[str, str] = field(default_factory=dict)
+    _saved_s: float = field(default_factory=time.monotonic)
+
+    def all(self) -> None:
+        """Do all songs; the catalogue is written however it ends. Ends the command."""
+        self.library.load()
+        remove_leftovers(None)
+        sizes = [track.source.bytes for track in self.tracks]
+        self._pace = Pace(sum(sizes))
+        shown = not (self.printer.quiet or self.dry_run)
+        with share_progress(float(sum(sizes)), shown) as bar:
+            try:
+                for number, track in enumerate(self.tracks):
+                    bar.begin(f"{number + 1} of {len(self.tracks)}", sum(sizes[:number]))
+                    self._one(track, bar)
+                    self._save_now_and_then()
+            finally:
+                if not self.dry_run:
+                    self.library.write_catalogue()
+        self.printer.summary(len(self.tracks))
+        if self.printer.failed:
+            raise typer.Exit(EXIT_FAILED)
+
+    def _one(self, track: Track, bar: ShareBar) -> None:
+        with tempfile.TemporaryDirectory(
+            prefix=scratch_prefix(os.getpid()), ignore_cleanup_errors=True
+        ) as name:
+            try:
+                brought = self._brought(track, Path(name))
+            except Exception as error:
+                self._fail(track, error)
+                return
+            file, sha256 = brought
+            known = self.library.find(sha256, self.settings)
+            if known is not None:
+                self._tell_known(track, known)
+            elif sha256 in self._seen:  # dry run, or it failed
+                self._tell_same(track, sha256)
+            elif self.dry_run:
+                self._pace.passed(track.source.bytes)
+                self.printer.outcome(
+                    track.source.name, "planned", sha256=sha256, bytes=track.source.bytes
+                )
+            else:
+                self._make(track, file, sha256, bar)
+            self._seen.setdefault(sha256, track.source.name)
+
+    def _brought(self, track: Track, folder: Path) -> tuple[Path, str]:
+        """The file and its digest; an object that is known by its place is not fetched."""
+        known = self.library.sha256_of(track.source)
+        if known is not None and self.library.find(known, self.settings) is not None:
+            return folder, known
+        file = track.bring(folder)
+        return file, file_sha256(file)
+
+    def _make(self, track: Track, file: Path, sha256: str, bar: ShareBar) -> None:
+        separator, started_s = self._separator, time.monotonic()
+        try:
+            made = self._made(track, file, sha256, separator, bar)
+        except Exception as error:
+            self._fail(track, error)
+            return
+        self.library.add(made.record, made.files)
+        elapsed_s = time.monotonic() - started_s
+        self._pace.worked(track.source.bytes, elapsed_s)
+        self._tell_made(made.record, elapsed_s)
+
+    def _made(
+        self, track: Track, file: Path, sha256: str, separator: Separator, bar: ShareBar
+    ) -> MadeSong:
+        from mashup_worker.pipelines.song import STAGES
+        from mashup_worker.seed.make import SeedSong, make_seed
+        from mashup_worker.worker.progress import Progress
+
+        progress, size = Progress(STAGES), track.source.bytes
+
+        def report(stage: str, share: float) -> None:
+            progress.advance(stage, share)
+            bar.at(stage, size * progress.now()[0] / 100)
+
+        song = SeedSong(file, sha256, track.source)
+        return make_seed(song, separator, self.settings, self.max_duration_s, report)
+
+    @cached_property
+    def _separator(self) -> Separator:
+        from mashup_worker.commands.model_choice import load_model
+
+        return load_model(self.model, settings_or_fail(), self.printer.quiet).separator
+
+    def _fail(self, track: Track, error: Exception) -> None:
+        if not isinstance(error, MashupError):
+            if self.printer.verbose:
+                sys.stderr.write(traceback.format_exc())
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            error = MashupError(f"{track.source.name}: {reason} (see --verbose)")
+        self._pace.passed(track.source.bytes)
+        self.printer.failure_of(track.source.name, error)
+
+    def _tell_known(self, track: Track, record: SeedRecord) -> None:
+        if not self.dry_run:
+            self.library.found_again(record, track.source)
+        self._pace.passed(track.source.bytes)
+        if record.sha256 in self._seen:
+            self._tell_same(track, record.sha256)
+        else:
+            self.printer.outcome(
+                track.source.name, "there", sha256=record.sha256, folder=record.folder
+            )
+
+    def _tell_same(self, track: Track, sha256: str) -> None:
+        first = self._seen[sha256]
+        if first in self.printer.failed:
+            self.printer.failure_of(track.source.name, self.printer.failed[first])
+        else:
+            self.printer.outcome(
+                track.source.name, "same", f", {first}", sha256=sha256, same_as=first
+            )
+
+    def _tell_made(self, record: SeedRecord, elapsed_s: float) -> None:
+        left_s = self._pace.left_s
+        left = f", about {duration_text(left_s)} left" if left_s else ""
+        self.printer.outcome(
+            record.sources[0].name,
+            "made",
+            f" in {elapsed_s:.1f} s ({record.duration_s / elapsed_s:.1f} times real time){left}",
+            sha256=record.sha256,
+            folder=record.folder,
+            duration_s=record.duration_s,
+            elapsed_s=round(elapsed_s, 3),
+            left_s=None if left_s is None else round(left_s, 1),
+        )
+
+    def _save_now_and_then(self) -> None:
+        if not self.dry_run and time.monotonic() - self._saved_s > _SAVE_EVERY_S:
+            self.library.write_catalogue()
+            self._saved_s = time.monotonic()

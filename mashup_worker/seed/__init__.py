@@ -1,0 +1,1 @@
+"""Seed tracks: songs made into stems once, and kept by their content for whoever mixes them."""

@@ -1,0 +1,120 @@
+"""Makes one seed track: stems, waveforms and analysis of a file that may hold anything."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from mashup_worker.audio.apart import ApartLimits, decode_apart
+from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.errors import MashupError
+from mashup_worker.pipelines.separate import SeparateRequest
+from mashup_worker.pipelines.song import split_song
+from mashup_worker.pipelines.waveforms import waveform_name, write_waveforms
+from mashup_worker.seed.record import SeedRecord, SeedStem, folder_of
+from mashup_worker.storage.objects import file_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.writing import StemFile
+    from mashup_worker.seed.record import SeedSettings, SeedSource
+
+_LARGEST_DECODED_BYTES = 4_000_000_000
+_DECODE_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class SeedSong:
+    """A song to make.
+
+    Attributes:
+        file: its bytes, here.
+        sha256: their digest.
+        source: where they come from.
+    """
+
+    file: Path
+    sha256: str
+    source: SeedSource
+
+
+@dataclass(frozen=True)
+class MadeSong:
+    """A song that was made: its record, and its files by key."""
+
+    record: SeedRecord
+    files: Mapping[str, Path]
+
+
+def make_seed(
+    song: SeedSong,
+    separator: Separator,
+    settings: SeedSettings,
+    max_duration_s: float,
+    on_progress: Callable[[str, float], None],
+) -> MadeSong:
+    """Make a song; files are written beside its own.
+
+    Raises:
+        MashupError: it can't be made; the message calls it by its source.
+    """
+    folder, sound = song.file.parent, song.file.with_name("sound.wav")
+    try:
+        limits = ApartLimits(max_duration_s, _LARGEST_DECODED_BYTES, _DECODE_TIMEOUT_S)
+        on_progress("decode", 0.0)
+        decode_apart(song.file, sound, limits)
+        kinds = settings.stems or separator.stems
+        targets = {kind: folder / f"{kind}.{settings.format}" for kind in kinds}
+        made = split_song(
+            separator,
+            SeparateRequest(sound, targets, EncodeOptions(settings.format)),
+            analyze=True,
+            device=separator.device,
+            on_progress=on_progress,
+        )
+        files = write_waveforms(list(targets.values()), on_progress)
+    except MashupError as error:
+        message = error.message.replace(str(sound), song.source.name)
+        raise type(error)(message.replace(str(song.file), song.source.name)) from error
+    assert made.analysis is not None, "it was asked for"  # noqa: S101
+    analysis = made.analysis.analysis.as_dict()
+    files["analysis.json"] = folder / "analysis.json"
+    files["analysis.json"].write_text(json.dumps(analysis) + "\n", encoding="utf-8")
+    place = folder_of(song.sha256, settings)
+    record = SeedRecord(
+        sha256=song.sha256,
+        title=PurePosixPath(song.source.name).stem,
+        sources=(song.source,),
+        settings=settings,
+        duration_s=round(made.separated.duration_s, 6),
+        stems=tuple(_stem(stem, place, settings) for stem in made.separated.stems),
+        analysis=analysis,
+        model={
+            "name": separator.name,
+            "device": separator.device,
+            "precision": separator.precision,
+        },
+        timings_s={stage: round(seconds, 3) for stage, seconds in made.timings_s.items()},
+        made_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )
+    return MadeSong(record, {f"{place}/{name}": path for name, path in files.items()})
+
+
+def _stem(stem: StemFile, place: str, settings: SeedSettings) -> SeedStem:
+    name = stem.path.name
+    return SeedStem(
+        kind=stem.kind,
+        key=f"{place}/{name}",
+        format=settings.format,
+        bytes=stem.path.stat().st_size,
+        sha256=file_sha256(stem.path),
+        duration_s=round(stem.duration_s, 6),
+        loudness_lufs=None if stem.loudness_lufs is None else round(stem.loudness_lufs, 2),
+        peaks_key=f"{place}/{waveform_name(name)}",
+    )

@@ -1,0 +1,144 @@
+"""Seed tracks are found by their content, and only where all of them is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mashup_worker.seed.library import CATALOGUE, Library
+from mashup_worker.seed.pace import Pace
+from mashup_worker.seed.record import SeedRecord, SeedSettings, SeedSource, SeedStem, folder_of
+from mashup_worker.storage.folder import FolderStorage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SETTINGS = SeedSettings(model="lite")
+HERE = SeedSource(name="a/one.wav", bytes=5)
+OBJECT = SeedSource(name="s3://b/one.wav", bytes=5, modified_at="2026-01-01T00:00:00+00:00")
+
+
+def record_of(sha256: str, made_at: str = "2026-01-01", **settings: str) -> SeedRecord:
+    chosen = SETTINGS.model_copy(update=settings)
+    place = folder_of(sha256, chosen)
+    stem = SeedStem(
+        kind="vocals",
+        key=f"{place}/vocals.flac",
+        format="flac",
+        bytes=3,
+        sha256="x",
+        duration_s=1.0,
+        loudness_lufs=None,
+        peaks_key=f"{place}/vocals.peaks.json",
+    )
+    return SeedRecord(
+        sha256=sha256,
+        title="Ön\u2028e",
+        sources=(HERE,),
+        settings=chosen,
+        duration_s=1.0,
+        stems=(stem,),
+        analysis={"tempo_bpm": None},
+        model={"name": "lite"},
+        timings_s={},
+        made_at=made_at,
+    )
+
+
+def add(library: Library, record: SeedRecord, folder: Path) -> None:
+    files = {}
+    for key in (record.stems[0].key, record.stems[0].peaks_key):
+        files[key] = folder / key.rpartition("/")[2]
+        files[key].write_text("abc")
+    library.add(record, files)
+
+
+@pytest.fixture(params=["", "seeds/"])
+def library(request: pytest.FixtureRequest, tmp_path: Path) -> Library:
+    storage = FolderStorage(tmp_path / "to", keeps_facts=False)
+    return Library(storage, request.param)
+
+
+def loaded(library: Library) -> Library:
+    again = Library(library.storage, library.prefix)
+    again.load()
+    return again
+
+
+def lines(library: Library, folder: Path) -> list[SeedRecord | None]:
+    library.write_catalogue()
+    library.storage.get(library.prefix + CATALOGUE, folder / CATALOGUE)
+    text = (folder / CATALOGUE).read_text(encoding="utf-8")
+    return [SeedRecord.of_line(line) for line in text.rstrip("\n").split("\n")]
+
+
+def test_what_was_added_is_found_again(library: Library, tmp_path: Path) -> None:
+    one, other = record_of("1" * 64), record_of("2" * 64)
+    for record in (one, other):
+        add(library, record, tmp_path)
+    again = loaded(library)
+    assert again.find(one.sha256, SETTINGS) == one
+    assert again.find("3" * 64, SETTINGS) is None
+    assert again.find(one.sha256, SeedSettings(model="htdemucs")) is None
+    assert lines(library, tmp_path) == [one, other]
+    assert not list((tmp_path / "to").rglob(".*"))
+
+
+@pytest.mark.parametrize("harm", ["stem gone", "stem cut", "waveform gone", "record cut", "moved"])
+def test_what_is_not_whole_is_not_there(library: Library, tmp_path: Path, harm: str) -> None:
+    record = record_of("1" * 64)
+    add(library, record, tmp_path)
+    home = tmp_path / "to" / library.prefix
+    if harm == "stem gone":
+        (home / record.stems[0].key).unlink()
+    elif harm == "stem cut":
+        (home / record.stems[0].key).write_text("ab")
+    elif harm == "waveform gone":
+        (home / record.stems[0].peaks_key).unlink()
+    elif harm == "record cut":
+        (home / record.folder / "song.json").write_text(record.line()[:50])
+    else:
+        (home / record.folder).rename(home / "songs" / record.sha256 / "elsewhere")
+    assert loaded(library).find(record.sha256, SETTINGS) is None
+
+
+def test_places_are_remembered_once(library: Library, tmp_path: Path) -> None:
+    record = record_of("1" * 64)
+    add(library, record, tmp_path)
+    for _ in range(2):
+        record = library.found_again(record, OBJECT)
+    changed = OBJECT.model_copy(update={"modified_at": "2026-02-02T00:00:00+00:00"})
+    assert [source.name for source in record.sources] == [HERE.name, OBJECT.name]
+    again = loaded(library)
+    assert again.sha256_of(OBJECT) == record.sha256
+    assert again.sha256_of(changed) is None
+    assert again.sha256_of(HERE) is None  # files are read: nothing tells when they changed
+    assert lines(library, tmp_path) == [record]
+
+
+def test_the_catalogue_has_the_newest_of_a_song(library: Library, tmp_path: Path) -> None:
+    old = record_of("1" * 64, "2026-01-01")
+    new = record_of("1" * 64, "2026-02-01", format="wav")
+    for record in (new, old):
+        add(library, record, tmp_path)
+    assert lines(library, tmp_path) == [new]
+
+
+def test_settings_are_told_apart() -> None:
+    others = [
+        SETTINGS,
+        SETTINGS.model_copy(update={"model": "htdemucs"}),
+        SETTINGS.model_copy(update={"stems": ("vocals",)}),
+        SETTINGS.model_copy(update={"format": "mp3"}),
+        SETTINGS.model_copy(update={"release": "9.9"}),
+    ]
+    assert len({one.digest for one in others}) == len(others)
+
+
+def test_pace_counts_only_what_was_made() -> None:
+    pace = Pace(100)
+    pace.passed(20)
+    assert pace.left_s is None
+    pace.worked(10, 5.0)
+    assert pace.left_s == pytest.approx(35.0)
