@@ -6,11 +6,15 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+from mashup_worker.db.jobs import Job
+from mashup_worker.errors import Canceled, InvalidInput, LeaseLost, StorageFailed
 from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
 from mashup_worker.monitoring.reports import (
     OUTCOMES,
@@ -21,7 +25,10 @@ from mashup_worker.monitoring.reports import (
     teller,
 )
 from mashup_worker.monitoring.server import parse_address
+from mashup_worker.monitoring.vitals import device_bytes, resident_bytes
 from mashup_worker.monitoring.worker_metrics import WorkerMetrics
+from mashup_worker.worker.account import Account
+from mashup_worker.worker.lease import HandBackError
 
 MONITORING = Path(__file__).parents[2] / "monitoring"
 SUFFIXES = ("_total", "_bucket", "_sum", "_count", "")
@@ -76,6 +83,60 @@ def test_a_silent_lane_and_a_dead_one_are_not_ready(monkeypatch: pytest.MonkeyPa
     metrics.ended(1, -9)
     assert metrics.not_ready() == "lane 0 is silent for 61 s; lane 1 is starting"
     assert metrics.not_alive() is None
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_memory_of_the_device_is_told() -> None:
+    held = torch.zeros(1 << 24, device="cuda")
+    told = device_bytes()
+    assert told["allocated"] >= held.nbytes
+    assert told["reserved"] >= told["allocated"]
+    assert told["total"] > told["free"] > 0
+
+
+def test_a_machine_without_a_device_tells_none() -> None:
+    assert torch.cuda.is_initialized() or device_bytes() == {}
+    assert resident_bytes() > 10_000_000
+
+
+def account(**columns: object) -> tuple[Account, Job]:
+    blank = {field.name: None for field in fields(Job)}
+    return Account("separate", "pro"), Job(**{**blank, **columns})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "outcome"),
+    [
+        ("completed", None, "completed"),
+        ("failed", InvalidInput("x"), "failed"),
+        ("canceled", Canceled(), "canceled"),
+        ("queued", StorageFailed("x"), "retried"),
+        ("queued", HandBackError("x"), "handed_back"),
+        (None, LeaseLost(), "lost"),
+    ],
+)
+def test_outcomes(status: str | None, error: Exception | None, outcome: str) -> None:
+    kept, job = account(status=status, error_code="storage_failed")
+    report = kept.report(job if status else None, error)
+    assert (report.outcome, report.tier) == (outcome, "pro")
+    assert report.code == ("storage_failed" if outcome in ("failed", "retried") else "")
+
+
+def test_a_reused_result_took_no_device_and_is_no_measure_of_speed() -> None:
+    output = {
+        "audio": {"duration_s": 30.0},
+        "timings_s": {"fetch": 0.5, "device": 0.0},
+        "reused_job_id": "x",
+    }
+    kept, job = account(status="completed", output_data=output)
+    report = kept.report(job, None)
+    assert (report.sound_s, report.device_s, dict(report.stages_s)) == (30.0, 0.0, {"fetch": 0.5})
+    metrics = WorkerMetrics(1)
+    metrics.said(0, line_of(report))
+    value = metrics.registry.get_sample_value
+    assert value("mashup_reused_results_total", {"job_type": "separate"}) == 1
+    assert not value("mashup_times_real_time_count", {"job_type": "separate"})
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mashup_worker.errors import OutOfMemory
 from mashup_worker.models.device import is_out_of_memory
 from mashup_worker.models.runner import NetworkRunner
+from mashup_worker.models.shortages import shortages
 
 CPU = torch.device("cpu")
 
@@ -45,11 +46,12 @@ class Gain(nn.Module):
 
 def test_running_out_of_memory_halves_the_batch_and_goes_on() -> None:
     network, windows = Doubling(holds=3), torch.randn(10, 2, 64)
-    runner = NetworkRunner(CPU, "fp32", batch=8)
+    runner, before = NetworkRunner(CPU, "fp32", batch=8), shortages()
     assert torch.equal(runner.run(network, windows), 2 * windows[:, None])
     assert runner.batch == 2
     runner.run(network, windows)
     assert set(network.seen) == {2}
+    assert shortages() - before == 2  # operators see them: 8 to 4, 4 to 2
 
 
 def test_one_window_too_much_is_an_error_that_says_so() -> None:
