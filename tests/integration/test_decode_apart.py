@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -236,6 +238,43 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     )
     what = what.replace("{", "{{").replace("}", "}}")  # its root is filled in
     monkeypatch.setattr(apart, "_COMMAND", program + what)
+
+
+CONFINED = """
+sys.path.insert(0, {root!r})
+import resource, socket
+from pathlib import Path
+from mashup_worker.audio.apart_child import confine
+confine(1_500_000_000, 10)
+told = {{}}
+def attempt(name, what):
+    try:
+        what()
+        told[name] = "done"
+    except BaseException as error:
+        told[name] = type(error).__name__
+attempt("network", lambda: socket.create_connection(("127.0.0.1", {port}), 2))
+attempt("memory", lambda: bytes(3_000_000_000))
+attempt("disk", lambda: Path("large").write_bytes(bytes(5_000_000)))
+attempt("more", lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (10_000, 10_000)))
+tell((json.dumps({{"error": "invalid_input", "message": json.dumps(told)}}) + "\\n").encode())
+"""
+
+
+def test_a_confined_process_can_do_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write(tmp_path / "song.wav", music(0.1))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        root, port = str(Path(apart.__file__).parents[2]), server.getsockname()[1]
+        stand_in(monkeypatch, CONFINED.format(root=root, port=port))
+        with pytest.raises(InvalidInput) as answer:
+            decode_apart(source, tmp_path / "clean.wav")
+    told = json.loads(answer.value.message.partition(": ")[2])
+    assert told.pop("memory") == "MemoryError"
+    assert told.pop("disk") == "OSError"
+    if os.geteuid() != 0:  # root may raise its own limits again
+        assert told.pop("more") == "ValueError"
+    if told["network"] == "done":
+        pytest.skip("this system lets nobody give up the network")
 
 
 def test_a_worker_keeps_its_environment_to_itself() -> None:
