@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -213,3 +214,19 @@ def test_rules_by_their_own_tool() -> None:
     ):
         done = subprocess.run(command, cwd=MONITORING, capture_output=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_the_dashboard_asks_well(tmp_path: Path) -> None:
+    dashboard = json.loads((MONITORING / "grafana-dashboard.json").read_text(encoding="utf-8"))
+    asked = [
+        target["expr"].replace("$__rate_interval", "5m")
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", ())
+    ]
+    assert len(asked) > 20
+    rules = [{"record": f"a:{number}", "expr": expr} for number, expr in enumerate(asked)]
+    path = tmp_path / "rules.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    done = subprocess.run(["promtool", "check", "rules", path], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
