@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.command import Mashup
+from tests.e2e.service import service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["service"]
 
 
 @pytest.fixture(scope="session")

@@ -15,13 +15,11 @@ import soundfile
 from psycopg.types.json import Jsonb
 
 from tests.e2e.command import excerpt
-from tests.e2e.service import Service, new_mashup, new_user, read, service
+from tests.e2e.service import Service, new_mashup, new_user, read
 from tests.fuzz.corpus import bombs, impostors
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-__all__ = ["service"]
 
 STEMS = {"vocals", "drums", "bass", "other"}
 

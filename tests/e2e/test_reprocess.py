@@ -13,15 +13,13 @@ import pytest
 import soundfile
 
 from tests.e2e.command import STEMS, documents, excerpt
-from tests.e2e.service import Service, new_user, read, service
+from tests.e2e.service import Service, new_user, read
 
 if TYPE_CHECKING:
     from pathlib import Path
     from subprocess import CompletedProcess
 
     from tests.e2e.command import Mashup
-
-__all__ = ["service"]
 
 BROKEN = ("seeds/deep/cut.flac", "seeds/empty.wav", "seeds/text.mp3")
 
