@@ -49,14 +49,8 @@ class BatchBar:
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Take the bar away while something else is printed."""
-        if self._bars is None:
+        with _stopped(self._bars):
             yield
-            return
-        with _interrupts_held():
-            self._bars.stop()
-        yield
-        with _interrupts_held():
-            self._bars.start()
 
     def _update(self, **changes: Any) -> None:
         if self._bars is not None and self._task is not None:
@@ -84,14 +78,20 @@ class ShareBar:
         self._task = bars.add_task("", total=total, label="") if bars else None
         self._start = 0.0
 
-    def begin(self, label: str, done: float) -> None:
-        """The next part begins where so much is done."""
+    def begin(self, label: str, done: float, total: float) -> None:
+        """The next part begins where so much is done of what there is to do."""
         self._start = done
-        self._update(label=label, description="", completed=done)
+        self._update(label=label, description="", completed=done, total=total)
 
     def at(self, stage: str, done: float) -> None:
         """So much of the part is done, and this is being done to it."""
         self._update(description=stage, completed=self._start + done)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while something else is printed."""
+        with _stopped(self._bars):
+            yield
 
     def _update(self, **changes: Any) -> None:
         if self._bars is not None and self._task is not None:
@@ -108,6 +108,18 @@ def share_progress(total: float, shown: bool) -> Iterator[ShareBar]:
 
     with _shown(_bars(TextColumn("{task.percentage:>3.0f} %"))) as bars:
         yield ShareBar(bars, total)
+
+
+@contextmanager
+def _stopped(bars: Progress | None) -> Iterator[None]:
+    if bars is None:
+        yield
+        return
+    with _interrupts_held():
+        bars.stop()
+    yield
+    with _interrupts_held():
+        bars.start()
 
 
 @contextmanager

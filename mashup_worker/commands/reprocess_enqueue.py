@@ -129,12 +129,13 @@ class EnqueueRun:
         """Watch until all have ended, also through an outage."""
         open_jobs = dict(self._names)
         with share_progress(100.0 * len(open_jobs), not self.printer.quiet) as bar:
+            self.printer.bars.append(bar)
             while open_jobs:
                 try:
                     with database.transaction() as connection:
                         rows = seed.states(connection, list(open_jobs))
                 except OUTAGES as error:
-                    bar.begin(reason_of(error), 0.0)
+                    bar.at(reason_of(error), 0.0)
                     time.sleep(_POLL_S)
                     continue
                 for job_id in open_jobs.keys() - {row["id"] for row in rows}:
@@ -144,7 +145,8 @@ class EnqueueRun:
                         self._tell_end(open_jobs.pop(row["id"]), row)
                 done = len(self._names) - len(open_jobs)
                 under_way = sum(row["progress"] or 0 for row in rows if row["id"] in open_jobs)
-                bar.begin(f"{done} of {len(self._names)}", 100.0 * done + under_way)
+                everything = 100.0 * len(self._names)
+                bar.begin(f"{done} of {len(self._names)}", 100.0 * done + under_way, everything)
                 if open_jobs:
                     time.sleep(_POLL_S)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mashup_worker.commands.output import Output
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mashup_worker.commands.progress import ShareBar
     from mashup_worker.errors import MashupError
 
 Outcome = Literal["made", "there", "same", "planned", "failed", "queued", "followed"]
@@ -25,10 +29,17 @@ _WORDS: dict[Outcome, str] = {
 
 @dataclass(frozen=True)
 class ReprocessPrinter(Output):
-    """Prints and counts outcomes."""
+    """Prints and counts outcomes.
+
+    Attributes:
+        counts: songs by what became of them.
+        failed: errors by source.
+        bars: what is taken away while a line is printed.
+    """
 
     counts: Counter[Outcome] = field(default_factory=Counter)
     failed: dict[str, MashupError] = field(default_factory=dict)
+    bars: list[ShareBar] = field(default_factory=list)
 
     def outcome(self, name: str, outcome: Outcome, text: str = "", **facts: Any) -> None:
         """Tell what became of a song.
@@ -40,22 +51,19 @@ class ReprocessPrinter(Output):
             facts: more for programs.
         """
         self.counts[outcome] += 1
-        self.json({"input": name, "outcome": outcome, **facts})
-        self.line(f"{name}: {_WORDS[outcome]}{text}")
+        with self._aside():
+            self.json({"input": name, "outcome": outcome, **facts})
+            self.line(f"{name}: {_WORDS[outcome]}{text}")
 
     def failure_of(self, name: str, error: MashupError) -> None:
         """Tell that a song failed, and remember it for the end."""
         self.counts["failed"] += 1
         self.failed[name] = error
         told = error.message if name in error.message else f"{name}: {error.message}"
-        self.error(told)
-        self.json(
-            {
-                "input": name,
-                "outcome": "failed",
-                "error": {"code": error.code, "message": error.message},
-            }
-        )
+        document = {"code": error.code, "message": error.message}
+        with self._aside():
+            self.error(told)
+            self.json({"input": name, "outcome": "failed", "error": document})
 
     def summary(self, songs: int) -> None:
         """Name the failed songs, and count the others."""
@@ -64,6 +72,13 @@ class ReprocessPrinter(Output):
         self.line(f"{songs} song{'s' * (songs != 1)}: {', '.join(parts) or 'nothing to do'}")
         if self.failed:
             self.error(f"{len(self.failed)} of {songs} failed: {', '.join(self.failed)}")
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for bar in self.bars:
+                stack.enter_context(bar.aside())
+            yield
 
 
 def duration_text(seconds: float) -> str:

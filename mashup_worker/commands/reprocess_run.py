@@ -9,7 +9,7 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import typer
@@ -65,16 +65,20 @@ class ReprocessRun:
         """Do all songs; the catalogue is written however it ends. Ends the command."""
         self.library.load()
         remove_leftovers(None)
-        sizes = [track.source.bytes for track in self.tracks]
-        self._pace = Pace(sum(sizes))
+        pace = self._pace = Pace(sum(track.source.bytes for track in self.tracks))
         shown = not (self.printer.quiet or self.dry_run)
-        with share_progress(float(sum(sizes)), shown) as bar:
+        with share_progress(pace.left_bytes, shown) as bar:
+            self.printer.bars.append(bar)
             try:
                 for number, track in enumerate(self.tracks):
-                    bar.begin(f"{number + 1} of {len(self.tracks)}", sum(sizes[:number]))
+                    name = PurePosixPath(track.source.name).name
+                    label = f"{number + 1} of {len(self.tracks)}, {name}"
+                    # Songs that need no work are no part of it, or the rest would seem quick.
+                    bar.begin(label, pace.worked_bytes, pace.worked_bytes + pace.left_bytes)
                     self._one(track, bar)
                     self._save_now_and_then()
             finally:
+                self.printer.bars.clear()
                 if not self.dry_run:
                     self.library.write_catalogue()
         self.printer.summary(len(self.tracks))
@@ -114,7 +118,9 @@ class ReprocessRun:
         return file, file_sha256(file)
 
     def _make(self, track: Track, file: Path, sha256: str, bar: ShareBar) -> None:
-        separator, started_s = self._separator, time.monotonic()
+        with bar.aside():  # fetching weights has a bar of its own
+            separator = self._separator
+        started_s = time.monotonic()
         try:
             made = self._made(track, file, sha256, separator, bar)
         except Exception as error:
