@@ -63,16 +63,28 @@ class EnqueueRun:
         except InvalidInput as error:
             raise InvalidInput(f"--enqueue: {error.message}") from error
         with jobs_database() as database:
-            for track in self.tracks:
-                self._one(track, database, storage)
+            self._check_user(database)
             try:
+                for track in self.tracks:
+                    self._one(track, database, storage)
                 self._follow(database)
             except (KeyboardInterrupt, SystemExit):
-                self.printer.error("the jobs stay in the queue; the same command follows them")
+                if self._names:
+                    self.printer.error("the jobs stay in the queue; the same command follows them")
                 raise
         self.printer.summary(len(self.tracks))
         if self.printer.failed:
             raise typer.Exit(EXIT_FAILED)
+
+    def _check_user(self, database: Database) -> None:
+        """Before anything is uploaded for nobody."""
+        import psycopg
+
+        try:
+            with database.transaction() as connection:
+                seed.check(connection, self.user)
+        except psycopg.errors.ForeignKeyViolation:
+            raise InvalidInput(f"--user {self.user}: there is no such profile") from None
 
     def _one(self, track: Track, database: Database, storage: Storage) -> None:
         name = track.source.name
@@ -94,22 +106,19 @@ class EnqueueRun:
         self._enqueue(name, sha256, key, database)
 
     def _enqueue(self, name: str, sha256: str, key: str, database: Database) -> None:
-        import psycopg
-
         word = f"reprocess:{sha256}:{self.settings.digest}"
         with database.transaction() as connection:
             job = seed.latest(connection, self.user, word)
+            ended_badly = job is not None and job.status in ("failed", "canceled")
             if self.dry_run:
-                self.printer.outcome(name, "planned" if job is None else "followed", sha256=sha256)
+                planned = job is None or ended_badly
+                self.printer.outcome(name, "planned" if planned else "followed", sha256=sha256)
                 return
             old = job
             if job is None:
-                try:
-                    title = PurePosixPath(name).stem
-                    job = seed.insert(connection, self.user, word, title, self._document(key))
-                except psycopg.errors.ForeignKeyViolation:
-                    raise InvalidInput(f"--user {self.user}: there is no such profile") from None
-            elif job.status in ("failed", "canceled"):
+                title = PurePosixPath(name).stem
+                job = seed.insert(connection, self.user, word, title, self._document(key))
+            elif ended_badly:
                 job = jobs.insert(
                     connection, job.job_type, job.input_data, user_id=self.user, retry_of=job.id
                 )
@@ -158,4 +167,4 @@ class EnqueueRun:
         else:
             reason = row["error_message"] or row["status"]
             code = row["error_code"] or row["status"]
-            self.printer.failure_of(name, JobFailed(f"{name}: {code}: {reason}"))
+            self.printer.failure_of(name, JobFailed(f"{name}: {code}: {reason}"), code)

@@ -35,11 +35,13 @@ class ReprocessPrinter(Output):
         counts: songs by what became of them.
         failed: errors by source.
         bars: what is taken away while a line is printed.
+        plans: bytes and claimed seconds of songs that a dry run would make.
     """
 
     counts: Counter[Outcome] = field(default_factory=Counter)
     failed: dict[str, MashupError] = field(default_factory=dict)
     bars: list[ShareBar] = field(default_factory=list)
+    plans: list[tuple[int, float]] = field(default_factory=list)
 
     def outcome(self, name: str, outcome: Outcome, text: str = "", **facts: Any) -> None:
         """Tell what became of a song.
@@ -55,21 +57,33 @@ class ReprocessPrinter(Output):
             self.json({"input": name, "outcome": outcome, **facts})
             self.line(f"{name}: {_WORDS[outcome]}{text}")
 
-    def failure_of(self, name: str, error: MashupError) -> None:
-        """Tell that a song failed, and remember it for the end."""
+    def planned(self, name: str, size_bytes: int, claimed_s: float | None, **facts: Any) -> None:
+        """Tell that a song would be made; None where it does not say how long it is."""
+        self.plans.append((size_bytes, claimed_s or 0.0))
+        duration_s = None if claimed_s is None else round(claimed_s, 3)
+        self.outcome(name, "planned", bytes=size_bytes, claimed_duration_s=duration_s, **facts)
+
+    def failure_of(self, name: str, error: MashupError, code: str | None = None) -> None:
+        """Tell that a song failed, and remember it for the end; `code` in place of the error's."""
         self.counts["failed"] += 1
         self.failed[name] = error
         told = error.message if name in error.message else f"{name}: {error.message}"
-        document = {"code": error.code, "message": error.message}
+        document = {"code": code or error.code, "message": error.message}
         with self._aside():
             self.error(told)
             self.json({"input": name, "outcome": "failed", "error": document})
 
     def summary(self, songs: int) -> None:
         """Name the failed songs, and count the others."""
-        self.json({"songs": songs, **{name: self.counts[name] for name in _WORDS}})
+        totals, text = {}, ""
+        if self.plans:
+            size_bytes, claimed_s = (sum(column) for column in zip(*self.plans, strict=True))
+            totals = {"planned_bytes": size_bytes, "planned_s": round(claimed_s, 3)}
+            text = f"; {duration_text(claimed_s)} of sound to be made, {size_bytes:,} bytes"
+        self.json({"songs": songs, **{name: self.counts[name] for name in _WORDS}, **totals})
         parts = [f"{count} {_WORDS[name]}" for name, count in self.counts.items()]
-        self.line(f"{songs} song{'s' * (songs != 1)}: {', '.join(parts) or 'nothing to do'}")
+        counted = ", ".join(parts) or "nothing to do"
+        self.line(f"{songs} song{'s' * (songs != 1)}: {counted}{text}")
         if self.failed:
             self.error(f"{len(self.failed)} of {songs} failed: {', '.join(self.failed)}")
 

@@ -17,7 +17,7 @@ import typer
 from mashup_worker.commands.failure import settings_or_fail
 from mashup_worker.commands.progress import share_progress
 from mashup_worker.commands.reprocess_output import duration_text
-from mashup_worker.errors import EXIT_FAILED, MashupError
+from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed
 from mashup_worker.seed.pace import Pace
 from mashup_worker.storage.objects import file_sha256
 from mashup_worker.worker.scratch import remove_leftovers, scratch_prefix
@@ -101,10 +101,7 @@ class ReprocessRun:
             elif sha256 in self._seen:  # dry run, or it failed
                 self._tell_same(track, sha256)
             elif self.dry_run:
-                self._pace.passed(track.source.bytes)
-                self.printer.outcome(
-                    track.source.name, "planned", sha256=sha256, bytes=track.source.bytes
-                )
+                self._plan(track, file, sha256)
             else:
                 self._make(track, file, sha256, bar)
             self._seen.setdefault(sha256, track.source.name)
@@ -117,12 +114,27 @@ class ReprocessRun:
         file = track.bring(folder)
         return file, file_sha256(file)
 
+    def _plan(self, track: Track, file: Path, sha256: str) -> None:
+        """Tell that a song would be made, as long as its header says that it is."""
+        from mashup_worker.audio.probe import probe
+
+        name, size_bytes = track.source.name, track.source.bytes
+        try:
+            claimed_s = probe(file).claimed_duration_s
+        except InvalidInput as error:
+            self._fail(track, type(error)(error.message.replace(str(file), name)))
+            return
+        self._pace.passed(size_bytes)
+        self.printer.planned(name, size_bytes, claimed_s, sha256=sha256)
+
     def _make(self, track: Track, file: Path, sha256: str, bar: ShareBar) -> None:
         with bar.aside():  # fetching weights has a bar of its own
             separator = self._separator
         started_s = time.monotonic()
         try:
             made = self._made(track, file, sha256, separator, bar)
+        except StorageFailed:  # a full disk, which the next song would meet as well
+            raise
         except Exception as error:
             self._fail(track, error)
             return

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from mashup_worker.audio.source import regular_file_size
 from mashup_worker.commands.batch import check_there
 from mashup_worker.commands.failure import service_settings_or_fail
 from mashup_worker.commands.inputs import SONG_SUFFIXES, find_songs
@@ -30,17 +32,22 @@ class FileTrack:
 
     @property
     def source(self) -> SeedSource:
-        """Its name and size."""
-        path = self.song.path
-        return SeedSource(name=str(path), bytes=path.stat().st_size if path.is_file() else 0)
+        """Its name, in letters that UTF-8 has, and its size; 0 where there is no file."""
+        try:
+            size_bytes = regular_file_size(self.song.path)
+        except InvalidInput:
+            size_bytes = 0
+        name = os.fsencode(self.song.path).decode(errors="backslashreplace")
+        return SeedSource(name=name, bytes=size_bytes)
 
     def bring(self, folder: Path) -> Path:
         """The file, linked into a folder under its own suffix.
 
         Raises:
-            InvalidInput: there is none.
+            InvalidInput: there is none, or one that can't be read twice, such as a pipe.
         """
         check_there(self.song)
+        regular_file_size(self.song.path)
         target = folder / f"song{self.song.path.suffix.lower()}"
         target.symlink_to(self.song.path.absolute())
         return target
@@ -112,7 +119,7 @@ def _objects(address: str, destination: str | None) -> Iterator[ObjectTrack]:
     found = 0
     for one in storage.list(prefix):
         name = f"{S3}{bucket}/{one.key}"
-        own = destination is not None and name.startswith(f"{destination.rstrip('/')}/")
+        own = destination is not None and name.startswith(f"{destination.rstrip('/')}/songs/")
         if own or PurePosixPath(one.key).suffix.lower() not in SONG_SUFFIXES:
             continue
         found += 1

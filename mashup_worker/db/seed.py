@@ -20,6 +20,20 @@ def latest(connection: Connection, user: UUID, key: str) -> jobs.Job | None:
     return jobs.Job.of_row(rows[0]) if rows else None
 
 
+def check(connection: Connection, user: UUID) -> None:
+    """Make sure that mashups of the user's can be made; none is.
+
+    Args:
+        connection: in a transaction.
+        user: whose they would be.
+
+    Raises:
+        psycopg.errors.ForeignKeyViolation: there is no such user.
+    """
+    with connection.transaction(force_rollback=True):
+        _rows(connection, "seed_mashup", user=user, title="")
+
+
 def insert(
     connection: Connection, user: UUID, key: str, title: str, document: Mapping[str, Any]
 ) -> jobs.Job:

@@ -40,6 +40,7 @@ class Library:
     _records: dict[str, SeedRecord] = field(default_factory=dict)
     _by_object: dict[SeedSource, str] = field(default_factory=dict)
     _is_written: bool = True
+    _cut_off: str | None = None
 
     def load(self) -> None:
         """Find out which songs are there, with all of their objects.
@@ -54,7 +55,7 @@ class Library:
         keys = [key for key in sizes if key.endswith(f"/{_RECORD}")]
         with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(_THREADS) as pool:
             targets = [Path(name) / f"{number}.json" for number in range(len(keys))]
-            for _ in pool.map(self._get, keys, targets):
+            for _ in pool.map(self._get, (self.prefix + key for key in keys), targets):
                 pass
             found = [SeedRecord.of_line(target.read_bytes()) for target in targets]
         for key, record in zip(keys, found, strict=True):
@@ -64,6 +65,8 @@ class Library:
                     stem.peaks_key in sizes for stem in stems
                 ):
                     self._keep(record)
+        # Whoever made these may have been killed before the catalogue named them.
+        self._is_written = not self._records
 
     def find(self, sha256: str, settings: SeedSettings) -> SeedRecord | None:
         """The song with these bytes, made in this way."""
@@ -103,6 +106,7 @@ class Library:
         Raises:
             StorageFailed: it can't be written.
         """
+        self._settle()
         if self._is_written:
             return
         newest: dict[str, SeedRecord] = {}
@@ -118,12 +122,28 @@ class Library:
             self._by_object[source] = record.sha256
 
     def _write_record(self, record: SeedRecord) -> None:
-        self._put_text(f"{record.folder}/{_RECORD}", [record.line()])
+        self._cut_off = key = f"{record.folder}/{_RECORD}"
+        self._put_text(key, [record.line()])
         self._keep(record)
-        self._is_written = False
+        self._is_written, self._cut_off = False, None
+
+    def _settle(self) -> None:
+        """Ask the store about a record whose write was cut off: it may have got through."""
+        if self._cut_off is None:
+            return
+        key = self.prefix + self._cut_off
+        if self.storage.head(key) is not None:
+            with tempfile.TemporaryDirectory() as name:
+                target = Path(name) / _RECORD
+                self._get(key, target)
+                record = SeedRecord.of_line(target.read_bytes())
+            if record is not None:
+                self._keep(record)
+                self._is_written = False
+        self._cut_off = None
 
     def _get(self, key: str, target: Path) -> None:
-        self.storage.get(self.prefix + key, target)
+        self.storage.get(key, target)
 
     def _put(self, key: str, path: Path, *, changes: bool = False) -> None:
         self.storage.put(

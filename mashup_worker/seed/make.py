@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.apart import ApartLimits, decode_apart
+from mashup_worker.audio.atomic import write_whole
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import MashupError
 from mashup_worker.pipelines.separate import SeparateRequest
@@ -85,7 +86,7 @@ def make_seed(
     assert made.analysis is not None, "it was asked for"  # noqa: S101
     analysis = made.analysis.analysis.as_dict()
     files["analysis.json"] = folder / "analysis.json"
-    files["analysis.json"].write_text(json.dumps(analysis) + "\n", encoding="utf-8")
+    write_whole(files["analysis.json"], (json.dumps(analysis) + "\n").encode())
     place = folder_of(song.sha256, settings)
     record = SeedRecord(
         sha256=song.sha256,

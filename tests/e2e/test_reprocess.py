@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import shutil
 import signal
 import time
@@ -16,11 +18,13 @@ from tests.e2e.command import STEMS, documents, excerpt
 from tests.e2e.service import Service, new_user, read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from subprocess import CompletedProcess
 
     from tests.e2e.command import Mashup
 
+NOBODY = "00000000-0000-0000-0000-000000000000"
 BROKEN = ("seeds/deep/cut.flac", "seeds/empty.wav", "seeds/text.mp3")
 
 
@@ -113,6 +117,36 @@ def test_lines_for_people(shelf: tuple[Mashup, CompletedProcess[str]]) -> None:
     assert first["analysis"]["duration_s"] == pytest.approx(1.0)
 
 
+def test_odd_names_and_what_is_no_file_stop_nothing(mashup: Mashup) -> None:
+    folder = mashup.folder / "odd"
+    mashup.song("odd/song.wav", excerpt(1.0, 10.0))
+    (folder / "song.wav").rename(os.fsdecode(bytes(folder) + b"/caf\xe9.wav"))
+    os.mkfifo(folder / "pipe.wav")
+    long = f"{'x' * 300}.wav"
+    done = mashup.run("reprocess", "odd", long, "--to", "kept", "--model", "lite", "--json")
+    assert done.returncode == 1, done.stderr
+    assert by_outcome(done.stdout) == {
+        "made": {r"odd/caf\xe9.wav"},
+        "failed": {"odd/pipe.wav", long},
+    }
+    (line,) = catalogue(mashup.folder / "kept")
+    assert line["title"] == r"caf\xe9"
+
+
+def test_a_full_disk_ends_the_run(mashup: Mashup) -> None:
+    mashup.song("full/one.wav", excerpt(1.0, 7.0))
+    mashup.song("full/two.wav", excerpt(1.0, 8.0))
+    arguments = ("reprocess", "full", "--to", "narrow", "--model", "lite", "--json")
+    with mashup.process(*arguments) as process:
+        # Less than a second of sound: like a full disk, for this process and its children alone.
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 3, stderr
+    assert stdout == ""
+    assert len(stderr.splitlines()) == 1
+    assert not list(mashup.folder.glob("narrow/**/song.json"))
+
+
 def test_dry_run_writes_nothing(shelf: tuple[Mashup, CompletedProcess[str]]) -> None:
     mashup, _ = shelf
     mashup.song("few-more/three.wav", excerpt(1.0, 9.0))
@@ -126,6 +160,9 @@ def test_dry_run_writes_nothing(shelf: tuple[Mashup, CompletedProcess[str]]) -> 
         "failed": {"nowhere.wav"},
     }
     assert done.returncode == 1
+    summary = documents(done.stdout)[-1]
+    assert summary["planned_s"] == 1.0
+    assert summary["planned_bytes"] == (mashup.folder / "few-more/three.wav").stat().st_size
     assert mashup.files("shelf") == before
     assert len(catalogue(mashup.folder / "shelf")) == 2
 
@@ -168,19 +205,30 @@ def test_what_can_not_be_done(
     assert "Traceback" not in done.stderr
 
 
-def test_stopping_keeps_what_was_made(mashup: Mashup) -> None:
-    for number in range(6):
-        mashup.song(f"stop/{number}.wav", excerpt(2.0, 6.0 + number))
-    place = mashup.folder / "stopped"
-    with mashup.process("reprocess", "stop", "--to", "stopped", "--model", "lite") as process:
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C reach the commands, even where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopping_keeps_what_was_made(mashup: Mashup, number: signal.Signals, code: int) -> None:
+    for song in range(6):
+        mashup.song(f"stop/{song}.wav", excerpt(2.0, 6.0 + song))
+    place = mashup.folder / f"stopped-{code}"
+    with mashup.process("reprocess", "stop", "--to", place.name, "--model", "lite") as process:
         until_s = time.monotonic() + 60
         while not list(place.rglob("song.json")):
             assert process.poll() is None
             assert time.monotonic() < until_s
             time.sleep(0.01)
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
-    assert process.returncode == 143
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Traceback" not in stderr
     assert len(catalogue(place)) == len(list(place.rglob("song.json")))
 
 
@@ -214,18 +262,20 @@ def test_through_the_queue(service: Service, tmp_path: Path) -> None:
     make_seeds(tmp_path, 2, duration_s=2.0)
     arguments = ("reprocess", str(tmp_path / "seeds"), "--enqueue", "--user", str(user))
     planned = service.run(*arguments, "--model", "lite", "--json", "--dry-run")
-    assert len(by_outcome(planned.stdout)["planned"]) == 5
+    assert len(by_outcome(planned.stdout)["planned"]) == 4  # the empty file is found out here
     assert service.sql("SELECT FROM ai_jobs WHERE user_id = %s", user) == []
     done = service.run(*arguments, "--model", "lite", "--json")
     assert done.returncode == 1, done.stderr
     outcomes = by_outcome(done.stdout)
-    assert len(outcomes["queued"]) == 5
+    assert len(outcomes["queued"]) == 4
     assert len(outcomes["made"]) == 2
     assert {name.rpartition("/")[2] for name in outcomes["failed"]} == {
         "cut.flac",
         "empty.wav",
         "text.mp3",
     }
+    failures = [line for line in documents(done.stdout) if line.get("outcome") == "failed"]
+    assert {line["error"]["code"] for line in failures} == {"invalid_input", "unsupported_audio"}
     made = service.sql(
         "SELECT title, stems_count FROM mashups WHERE user_id = %s AND has_stems ORDER BY 1", user
     )
@@ -237,13 +287,19 @@ def test_through_the_queue(service: Service, tmp_path: Path) -> None:
         "SELECT output_data FROM ai_jobs WHERE user_id = %s AND status = 'completed'", user
     )
     assert read(job["output_data"]["stems"][0]["url"])
+    planned = service.run(*arguments, "--model", "lite", "--json", "--dry-run")
     again = service.run(*arguments, "--model", "lite", "--json")
     assert again.returncode == 1
     outcomes = by_outcome(again.stdout)
     assert len(outcomes["followed"]) == 2
-    assert len(outcomes["queued"]) == 3  # what failed is tried again
+    assert len(outcomes["queued"]) == 2  # what failed is tried again
+    assert by_outcome(planned.stdout)["planned"] == outcomes["queued"]
     count = "SELECT count(*) AS rows FROM ai_jobs WHERE user_id = %s"
-    assert service.sql(count, user) == [{"rows": 8}]
-    nobody = service.run(*arguments[:-1], "00000000-0000-0000-0000-000000000000")
+    assert service.sql(count, user) == [{"rows": 6}]
+    mashups = "SELECT count(*) AS rows FROM mashups WHERE user_id = %s"
+    assert service.sql(mashups, user) == [{"rows": 4}]
+    nobody = service.run(*arguments[:-1], NOBODY)
     assert nobody.returncode == 1
     assert "there is no such profile" in nobody.stderr
+    left = service.s3().list_objects_v2(Bucket=service.facts["bucket"], Prefix=f"uploads/{NOBODY}/")
+    assert left["KeyCount"] == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,8 @@ from mashup_worker.storage.folder import FolderStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mashup_worker.storage.objects import StoredObject
 
 SETTINGS = SeedSettings(model="lite")
 HERE = SeedSource(name="a/one.wav", bytes=5)
@@ -123,6 +125,48 @@ def test_the_catalogue_has_the_newest_of_a_song(library: Library, tmp_path: Path
     for record in (new, old):
         add(library, record, tmp_path)
     assert lines(library, tmp_path) == [new]
+
+
+def test_a_catalogue_that_was_lost_is_written_again(library: Library, tmp_path: Path) -> None:
+    record = record_of("1" * 64)
+    add(library, record, tmp_path)  # and killed before it wrote the catalogue
+    assert lines(loaded(library), tmp_path) == [record]
+
+
+class Interrupted(FolderStorage):
+    """Is stopped by Ctrl-C at a record, before it is written or just after."""
+
+    after = True
+
+    def put(self, key: str, path: Path, **about: Any) -> StoredObject:
+        if key.endswith("song.json") and not self.after:
+            raise KeyboardInterrupt
+        stored = super().put(key, path, **about)
+        if key.endswith("song.json"):
+            raise KeyboardInterrupt
+        return stored
+
+
+@pytest.mark.parametrize("prefix", ["", "seeds/"])
+@pytest.mark.parametrize("after", [True, False])
+def test_the_catalogue_names_what_was_written_when_it_was_stopped(
+    tmp_path: Path, prefix: str, after: bool
+) -> None:
+    storage = Interrupted(tmp_path / "to", keeps_facts=False)
+    storage.after = after
+    library, record = Library(storage, prefix), record_of("1" * 64)
+    with pytest.raises(KeyboardInterrupt):
+        add(library, record, tmp_path)
+    if after:
+        assert lines(library, tmp_path) == [record]
+    else:
+        library.write_catalogue()
+        assert storage.head(prefix + CATALOGUE) is None
+
+
+def test_no_songs_make_no_catalogue(library: Library, tmp_path: Path) -> None:
+    loaded(library).write_catalogue()
+    assert not (tmp_path / "to").exists()
 
 
 def test_settings_are_told_apart() -> None:
