@@ -30,21 +30,12 @@ def song_progress(label: str, shown: bool) -> Iterator[OnShare | None]:
         yield lambda stage, share: bars.update(task, description=stage, completed=share)
 
 
-class BatchBar:
-    """A bar over the songs of a call; does nothing where nobody could see it."""
+class _Bar:
+    """A bar with one task; does nothing where nobody could see it."""
 
-    def __init__(self, bars: Progress | None, songs: int, label: str) -> None:
+    def __init__(self, bars: Progress | None, total: float, label: str) -> None:
         self._bars = bars
-        self._songs = songs
-        self._task = bars.add_task("", total=songs, label=label) if bars else None
-
-    def song_done(self) -> None:
-        """One more is done."""
-        self._update(description="", advance=0 if self._songs == 1 else 1)
-
-    def stage(self, stage: str, share: float) -> None:
-        """Say what is being done to a song, and how far that is where it is the only one."""
-        self._update(description=stage, completed=share if self._songs == 1 else None)
+        self._task = bars.add_task("", total=total, label=label) if bars else None
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -55,6 +46,22 @@ class BatchBar:
     def _update(self, **changes: Any) -> None:
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, **changes)
+
+
+class BatchBar(_Bar):
+    """A bar over the songs of a call."""
+
+    def __init__(self, bars: Progress | None, songs: int, label: str) -> None:
+        super().__init__(bars, songs, label)
+        self._songs = songs
+
+    def song_done(self) -> None:
+        """One more is done."""
+        self._update(description="", advance=0 if self._songs == 1 else 1)
+
+    def stage(self, stage: str, share: float) -> None:
+        """Say what is being done to a song, and how far that is where it is the only one."""
+        self._update(description=stage, completed=share if self._songs == 1 else None)
 
 
 @contextmanager
@@ -70,12 +77,11 @@ def batch_progress(songs: int, label: str, shown: bool) -> Iterator[BatchBar]:
         yield BatchBar(bars, songs, label)
 
 
-class ShareBar:
-    """A bar over work of known size; does nothing where nobody could see it."""
+class ShareBar(_Bar):
+    """A bar over work of known size."""
 
     def __init__(self, bars: Progress | None, total: float) -> None:
-        self._bars = bars
-        self._task = bars.add_task("", total=total, label="") if bars else None
+        super().__init__(bars, total, "")
         self._start = 0.0
 
     def begin(self, label: str, done: float, total: float) -> None:
@@ -86,16 +92,6 @@ class ShareBar:
     def at(self, stage: str, done: float) -> None:
         """So much of the part is done, and this is being done to it."""
         self._update(description=stage, completed=self._start + done)
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Take the bar away while something else is printed."""
-        with _stopped(self._bars):
-            yield
-
-    def _update(self, **changes: Any) -> None:
-        if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, **changes)
 
 
 @contextmanager
