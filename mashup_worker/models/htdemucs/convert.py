@@ -1,0 +1,280 @@
+"""From a network of the `demucs` package to the same network as it is laid out here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from demucs.hdemucs import HDecLayer, HEncLayer
+from demucs.htdemucs import HTDemucs
+from demucs.transformer import (
+    CrossTransformerEncoderLayer,
+    MyGroupNorm,
+    MyTransformerEncoderLayer,
+    create_2d_sin_embedding,
+    create_sin_embedding,
+)
+from torch import nn
+from torch.nn import functional as F
+
+from mashup_worker.models.htdemucs.core import Bottleneck, HybridCore
+from mashup_worker.models.htdemucs.layers import (
+    STRIDE,
+    Convolution,
+    Decoder,
+    Encoder,
+    Gate,
+    Linear,
+    ResidualBranch,
+    Transposed,
+)
+from mashup_worker.models.htdemucs.network import HybridNetwork
+from mashup_worker.models.htdemucs.spectrum import Spectrum
+from mashup_worker.models.htdemucs.transformer import (
+    Attention,
+    AttentionWeights,
+    CrossTransformer,
+    Layer,
+    LayerNorm,
+    SongNorm,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class UnlikeHybrid(Exception):
+    """A network has a part that is not laid out here; run it as it is."""
+
+
+def convert(network: nn.Module) -> HybridNetwork:
+    """The network with copies of its weights, on the CPU in float32.
+
+    Every published htdemucs converts. What does not are other classes, and options that no
+    published network has: sparse attention, Wiener filters, norms in the encoders, LSTMs.
+
+    Raises:
+        UnlikeHybrid: it does not convert.
+    """
+    if type(network) is not HTDemucs:
+        raise UnlikeHybrid(type(network).__name__)
+    with torch.no_grad():
+        # Converted from a copy of the numbers, whatever device and precision they are in.
+        weights = _Weights(network)
+        core = HybridCore(
+            [weights.encoder(layer) for layer in network.encoder],
+            [weights.encoder(layer) for layer in network.tencoder],
+            weights.embedding(),
+            weights.bottleneck(),
+            [weights.decoder(layer) for layer in network.decoder],
+            [weights.decoder(layer) for layer in network.tdecoder],
+        )
+        spectrum = Spectrum(network.nfft, weights.window_samples)
+        return HybridNetwork(core, spectrum, len(network.sources)).eval()
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise UnlikeHybrid(what)
+
+
+def _copy(tensor: Tensor | None) -> Tensor:
+    _require(tensor is not None, "a layer without bias")
+    assert tensor is not None  # noqa: S101 - for the type checker
+    return tensor.detach().to("cpu", torch.float32, copy=True)
+
+
+class _Weights:
+    """Takes a network apart, layer by layer."""
+
+    def __init__(self, network: HTDemucs) -> None:
+        _require(network.cac and network.use_train_segment, "Wiener filters, or any segment")
+        _require(network.depth == len(network.tencoder), "branches of different depth")
+        self._network = network
+        self.window_samples = int(network.segment * network.samplerate)
+
+    def embedding(self) -> Tensor:
+        """What is added for each frequency after the first encoder, `(rows, channels)`."""
+        network = self._network
+        if network.freq_emb is None:
+            return torch.zeros(network.nfft // 2 // STRIDE, network.encoder[0].conv.out_channels)
+        table = _copy(network.freq_emb.embedding.weight) * network.freq_emb.scale
+        return network.freq_emb_scale * table
+
+    def encoder(self, layer: nn.Module) -> Encoder:
+        _require(isinstance(layer, HEncLayer), "bands of frequencies")
+        assert isinstance(layer, HEncLayer)  # noqa: S101 - for the type checker
+        _require_plain(layer)
+        _require(layer.conv.padding in ((STRIDE // 2, 0), (STRIDE // 2,)), "another padding")
+        return Encoder(
+            Convolution(
+                _kernel(layer.conv),
+                _copy(layer.conv.bias),
+                stride=STRIDE,
+                padding=(0, STRIDE // 2),
+            ),
+            _branches(layer),
+            _gate(layer.rewrite),
+            along_rows=not layer.freq,
+        )
+
+    def decoder(self, layer: nn.Module) -> Decoder:
+        _require(isinstance(layer, HDecLayer), "bands of frequencies")
+        assert isinstance(layer, HDecLayer)  # noqa: S101 - for the type checker
+        _require_plain(layer)
+        weight = _copy(layer.conv_tr.weight).flatten(2)
+        return Decoder(
+            _gate(layer.rewrite),
+            _branches(layer),
+            Transposed(weight, _copy(layer.conv_tr.bias), int(layer.pad)),
+            along_rows=not layer.freq,
+            last=layer.last,
+        )
+
+    def bottleneck(self) -> Bottleneck | None:
+        network, transformer = self._network, self._network.crosstransformer
+        if transformer is None:
+            return None
+        _require(transformer.emb == "sin" and not transformer.sin_random_shift, "other positions")
+        widen = narrow = None
+        if network.bottom_channels:
+            widen = _pointwise(network.channel_upsampler), _pointwise(network.channel_upsampler_t)
+            narrow = (
+                _pointwise(network.channel_downsampler),
+                _pointwise(network.channel_downsampler_t),
+            )
+        pairs = zip(transformer.layers, transformer.layers_t, strict=True)
+        return Bottleneck(
+            CrossTransformer(
+                (_token_norm(transformer.norm_in), _token_norm(transformer.norm_in_t)),
+                [(_layer(frequency), _layer(time)) for frequency, time in pairs],
+                self._positions(transformer),
+            ),
+            widen,
+            narrow,
+        )
+
+    def _positions(self, transformer: Any) -> tuple[Tensor, Tensor]:
+        """Sines and cosines of the tokens' places, of both branches: `(1, tokens, channels)`."""
+        network = self._network
+        rows = network.nfft // 2 // STRIDE**network.depth
+        frames = -(-self.window_samples // network.hop_length)
+        samples = self.window_samples
+        for _ in range(network.depth):
+            samples = -(-samples // STRIDE)
+        channels = transformer.layers[0].linear1.in_features
+        place = create_2d_sin_embedding(channels, rows, frames, "cpu", transformer.max_period)
+        time = create_sin_embedding(samples, channels, max_period=transformer.max_period)
+        weight = transformer.weight_pos_embed
+        return (
+            weight * place.permute(0, 3, 2, 1).reshape(1, frames * rows, channels),
+            weight * time.transpose(0, 1),
+        )
+
+
+def _require_plain(layer: HEncLayer | HDecLayer) -> None:
+    _require(not layer.empty and not layer.norm, "empty layers, or norms in them")
+    _require(bool(layer.rewrite), "layers without a gate")
+    _require(layer.kernel_size == 2 * STRIDE and layer.stride == STRIDE, "other strides")
+    _require(layer.pad == STRIDE // 2, "layers without padding")
+
+
+def _kernel(conv: nn.Conv1d | nn.Conv2d) -> Tensor:
+    """Weights by `(out, in, frames, rows)`: Demucs has rows before frames, or no frames."""
+    weight = _copy(conv.weight)
+    return weight[:, :, None] if weight.ndim == 3 else weight.transpose(2, 3)
+
+
+def _gate(conv: nn.Conv1d | nn.Conv2d) -> Gate:
+    kernel = _kernel(conv)
+    frames, rows = kernel.shape[2:]
+    return Gate(kernel, _copy(conv.bias), (frames // 2, rows // 2))
+
+
+def _branches(layer: HEncLayer | HDecLayer) -> list[ResidualBranch]:
+    return [] if not layer.dconv else [_branch(one) for one in layer.dconv.layers]
+
+
+def _branch(layer: nn.Sequential) -> ResidualBranch:
+    kinds = [type(module).__name__ for module in layer]
+    _require(
+        kinds == ["Conv1d", "GroupNorm", "GELU", "Conv1d", "GroupNorm", "GLU", "LayerScale"],
+        "attention or LSTMs in the branches",
+    )
+    squeeze, squeeze_norm, _, expand, expand_norm, _, scale = layer
+    _require(squeeze_norm.num_groups == expand_norm.num_groups == 1, "norms by groups")
+    kernel = _copy(squeeze.weight)[..., None]
+    return ResidualBranch(
+        Convolution(
+            kernel,
+            _copy(squeeze.bias),
+            padding=(squeeze.padding[0], 0),
+            dilation=squeeze.dilation[0],
+        ),
+        _affine(squeeze_norm),
+        _copy(expand.weight)[..., 0],
+        _copy(expand.bias),
+        _affine(expand_norm),
+        _copy(scale.scale),
+    )
+
+
+def _affine(norm: nn.GroupNorm) -> Tensor:
+    return torch.stack([_copy(norm.weight), _copy(norm.bias)])
+
+
+def _pointwise(conv: nn.Conv1d) -> Linear:
+    return Linear(_copy(conv.weight)[..., 0], _copy(conv.bias))
+
+
+def _linear(linear: nn.Linear, scale: Tensor) -> Linear:
+    return Linear(scale[:, None] * _copy(linear.weight), scale * _copy(linear.bias))
+
+
+def _token_norm(norm: nn.Module) -> nn.Module:
+    if isinstance(norm, nn.Identity):
+        return norm
+    if isinstance(norm, nn.LayerNorm):
+        return LayerNorm(_copy(norm.weight), _copy(norm.bias), norm.eps)
+    return _song_norm(norm)
+
+
+def _song_norm(norm: nn.Module) -> SongNorm:
+    _require(isinstance(norm, MyGroupNorm) and norm.num_groups == 1, "norms by groups")
+    assert isinstance(norm, MyGroupNorm)  # noqa: S101 - for the type checker
+    return SongNorm(_copy(norm.weight), _copy(norm.bias), norm.eps)
+
+
+def _layer(layer: nn.Module) -> Layer:
+    _require(
+        isinstance(layer, MyTransformerEncoderLayer | CrossTransformerEncoderLayer)
+        and not layer.sparse
+        and layer.norm_first
+        and layer.activation is F.gelu,
+        "another kind of transformer",
+    )
+    crossed = isinstance(layer, CrossTransformerEncoderLayer)
+    attention: Any = layer.cross_attn if crossed else layer.self_attn
+    names = ("norm1", "norm2", "norm3") if crossed else ("norm1", "norm2")
+    norms = tuple(_token_norm(getattr(layer, name)) for name in names)
+    channels = attention.embed_dim
+    weights = AttentionWeights(
+        _copy(attention.in_proj_weight),
+        _copy(attention.in_proj_bias),
+        _copy(attention.out_proj.weight),
+        _copy(attention.out_proj.bias),
+        attention.num_heads,
+    )
+    return Layer(
+        norms,
+        Attention(weights, _layer_scale(layer.gamma_1, channels)),
+        (
+            _linear(layer.linear1, torch.ones(layer.linear1.out_features)),
+            _linear(layer.linear2, _layer_scale(layer.gamma_2, channels)),
+        ),
+        None if layer.norm_out is None else _song_norm(layer.norm_out),
+    )
+
+
+def _layer_scale(scale: nn.Module, channels: int) -> Tensor:
+    return torch.ones(channels) if isinstance(scale, nn.Identity) else _copy(scale.scale)

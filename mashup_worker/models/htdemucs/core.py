@@ -1,0 +1,117 @@
+"""The network between the transforms: normalised spectrogram and waveform in, both estimates out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mashup_worker.models.htdemucs.layers import Decoder, Encoder, Linear
+    from mashup_worker.models.htdemucs.transformer import CrossTransformer
+
+
+class Bottleneck(nn.Module):
+    """The transformer, with what widens and narrows the channels on both of its sides.
+
+    Args:
+        transformer: the layers.
+        widen: of frequency and time branch; None where the transformer is as wide as the encoders.
+        narrow: the same after the transformer.
+    """
+
+    def __init__(
+        self,
+        transformer: CrossTransformer,
+        widen: tuple[Linear, Linear] | None,
+        narrow: tuple[Linear, Linear] | None,
+    ) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.widen = nn.ModuleList(widen or (nn.Identity(), nn.Identity()))
+        self.narrow = nn.ModuleList(narrow or (nn.Identity(), nn.Identity()))
+
+    def forward(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
+        """Shape: `(batch, frames, rows, channels)` of both branches to the same."""
+        dtype = x.dtype
+        # Frames follow each other with all rows of one side by side: the transformer's order.
+        tokens, tokens_t = self.transformer(
+            self.widen[0](x).flatten(1, 2), self.widen[1](xt).flatten(1, 2)
+        )
+        made = self.narrow[0](tokens.to(dtype)).view(x.shape)
+        made_t = self.narrow[1](tokens_t.to(dtype)).view(xt.shape)
+        return made, made_t
+
+
+class HybridCore(nn.Module):
+    """Encoders, transformer and decoders of both branches.
+
+    Args:
+        encoders: of the frequency branch.
+        encoders_t: of the time branch, as many.
+        embedding: what is added for the frequency of each row after the first encoder, shape
+            `(rows, channels)`.
+        bottleneck: the transformer; None where there is none.
+        decoders: of the frequency branch, innermost first.
+        decoders_t: of the time branch.
+    """
+
+    def __init__(
+        self,
+        encoders: list[Encoder],
+        encoders_t: list[Encoder],
+        embedding: Tensor,
+        bottleneck: Bottleneck | None,
+        decoders: list[Decoder],
+        decoders_t: list[Decoder],
+    ) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList(encoders)
+        self.encoders_t = nn.ModuleList(encoders_t)
+        self.embedding = nn.Parameter(embedding.contiguous(), False)
+        self.bottleneck = bottleneck
+        self.decoders = nn.ModuleList(decoders)
+        self.decoders_t = nn.ModuleList(decoders_t)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the products are computed in."""
+        return self.embedding.dtype
+
+    def forward(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimates of both branches, in `dtype` as the input.
+
+        Args:
+            x: spectrogram, shape `(batch, frames, frequencies, 2 * channels)`.
+            xt: waveform, shape `(batch, 1, samples, channels)`.
+
+        Returns:
+            Shape `(batch, frames, frequencies, stems * 2 * channels)` and
+            `(batch, 1, samples, stems * channels)`.
+        """
+        skips: list[tuple[Tensor, Tensor]] = []
+        rows: list[tuple[int, int]] = []
+        for level, (encode, encode_t) in enumerate(
+            zip(self.encoders, self.encoders_t, strict=True)
+        ):
+            rows.append((x.shape[2], xt.shape[2]))
+            x, xt = encode(x), encode_t(xt)
+            if level == 0:
+                x = x + self.embedding
+            skips.append((x, xt))
+        if self.bottleneck is not None:
+            x, xt = self.bottleneck(x, xt)
+        for decode, decode_t in zip(self.decoders, self.decoders_t, strict=True):
+            (skip, skip_t), (length, length_t) = skips.pop(), rows.pop()
+            x, xt = decode(x, skip, length), decode_t(xt, skip_t, length_t)
+        return x, xt
+
+    def cast(self, dtype: torch.dtype) -> HybridCore:
+        """Compute products in `dtype`, in place; norms, embeddings and statistics stay float32."""
+        for parameter in self.parameters():
+            # `to` keeps the order in memory, which the convolutions rely on.
+            parameter.data = parameter.data.to(dtype)
+        return self

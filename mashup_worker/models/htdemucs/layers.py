@@ -1,0 +1,256 @@
+"""Convolutional layers of the encoders and decoders.
+
+Tensors are `(batch, frames, rows, channels)`, contiguous. Layers stride along the rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STRIDE = 4
+"""Rows of a layer's input to one of its output; kernels are twice as long."""
+
+_NORM_EPSILON = 1e-5
+
+
+class Convolution(nn.Module):
+    """A convolution over frames and rows.
+
+    Args:
+        weight: shape `(out, in, frames, rows)`.
+        bias: shape `(out,)`.
+        stride: along the rows.
+        padding: zeros on both sides, of frames and of rows.
+        dilation: of the kernel along the frames.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        *,
+        stride: int = 1,
+        padding: tuple[int, int] = (0, 0),
+        dilation: int = 1,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), False)
+        self.bias = nn.Parameter(bias.contiguous(), False)
+        self._stride = stride
+        self._padding = padding
+        self._dilation = dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: `(batch, frames, rows, in)` to `(batch, frames, rows', out)`."""
+        made = F.conv2d(
+            x.permute(0, 3, 1, 2),
+            self.weight,
+            self.bias,
+            (1, self._stride),
+            self._padding,
+            (self._dilation, 1),
+        )
+        return made.permute(0, 2, 3, 1)
+
+
+class Gate(nn.Module):
+    """A convolution and a gated linear unit: one half of its channels opens and shuts the other."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, padding: tuple[int, int]) -> None:
+        super().__init__()
+        # Two products whose results lie apart are quicker than one whose halves are interleaved.
+        (value, gate), (value_bias, gate_bias) = weight.chunk(2), bias.chunk(2)
+        self.value = Convolution(value, value_bias, padding=padding)
+        self.gate = Convolution(gate, gate_bias, padding=padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: `(batch, frames, rows, in)` to `(batch, frames, rows, out)`."""
+        return self.value(x).mul_(self.gate(x).sigmoid_())
+
+
+class ResidualBranch(nn.Module):
+    """A narrow convolution along the frames whose gated result is added to its input.
+
+    Both of its group norms span all frames and channels of a row. The second is of
+    `y = W h + b`, eight to sixteen times as wide as `h`, and needs no pass over `y`: the mean and
+    variance of `y` follow from those of `h`,
+
+        mean(y) = mean over c of v,                 v = W mean(h) + b
+        var(y) = sum(cov(h) * G) + var over c of v,  G = Wᵀ W / channels
+
+    and the norm is then part of the product itself, as two more inputs. So is the layer scale.
+
+    Args:
+        squeeze: convolution to few channels.
+        squeeze_norm: scale and offset of the norm after it, shape `(2, hidden)`.
+        expand: `W`, shape `(2 * channels, hidden)`.
+        expand_bias: `b`, shape `(2 * channels,)`.
+        expand_norm: scale and offset of the norm after it, shape `(2, 2 * channels)`.
+        scale: factor of each channel's result, shape `(channels,)`.
+    """
+
+    def __init__(
+        self,
+        squeeze: Convolution,
+        squeeze_norm: Tensor,
+        expand: Tensor,
+        expand_bias: Tensor,
+        expand_norm: Tensor,
+        scale: Tensor,
+    ) -> None:
+        super().__init__()
+        self.squeeze = squeeze
+        # Statistics stay in float32 whatever the products are in, so these are no parameters.
+        self.register_buffer("squeeze_norm", squeeze_norm.contiguous())
+        self.register_buffer("expand", expand.contiguous())
+        self.register_buffer("expand_bias", expand_bias.contiguous())
+        self.register_buffer("energy", expand.T @ expand / len(expand))
+        gain, offset = expand_norm
+        inputs = torch.cat([expand, expand_bias[:, None], -torch.ones(len(expand), 1)], 1)
+        weight, bias = gain[:, None] * inputs, offset.clone()
+        weight[: len(scale)] *= scale[:, None]
+        bias[: len(scale)] *= scale
+        (value, gate), (value_bias, gate_bias) = weight.chunk(2), bias.chunk(2)
+        self.value = Linear(value, value_bias)
+        self.gate = Linear(gate, gate_bias)
+
+    squeeze_norm: Tensor
+    expand: Tensor
+    expand_bias: Tensor
+    energy: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Adds to `x`, shape `(batch, frames, rows, channels)`, in place, and returns it."""
+        hidden = _normalise(self.squeeze(x).float(), self.squeeze_norm)
+        inputs = self._normalised_inputs(F.gelu(hidden)).to(x.dtype)
+        return x.addcmul_(self.value(inputs), self.gate(inputs).sigmoid_())
+
+    def _normalised_inputs(self, hidden: Tensor) -> Tensor:
+        """What the product that expands and normalises wants; `(..., hidden)` to `(..., + 2)`."""
+        frames = hidden.shape[1]
+        mean = hidden.sum(1, keepdim=True) / frames
+        centred = hidden - mean
+        covariance = centred.permute(0, 2, 3, 1) @ centred.permute(0, 2, 1, 3) / frames
+        means = F.linear(mean[:, 0], self.expand, self.expand_bias)
+        variance = (covariance * self.energy).sum((-2, -1)) + means.var(-1, correction=0)
+        rate = (variance + _NORM_EPSILON).rsqrt()[:, None, :, None]
+        shift = rate * means.mean(-1)[:, None, :, None]
+        constants = torch.cat([rate, shift], -1).expand(-1, frames, -1, -1)
+        return torch.cat([rate * hidden, constants], -1)
+
+
+class Linear(nn.Module):
+    """A product with a matrix, shape `(out, in)`."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight.contiguous(), False)
+        self.bias = nn.Parameter(bias.contiguous(), False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: `(..., in)` to `(..., out)`."""
+        return F.linear(x, self.weight, self.bias)
+
+
+class Encoder(nn.Module):
+    """One level of an encoder: a quarter of the rows, more channels."""
+
+    def __init__(
+        self, conv: Convolution, branches: list[ResidualBranch], rewrite: Gate, *, along_rows: bool
+    ) -> None:
+        super().__init__()
+        self.conv = conv
+        self.branches = Branches(branches, along_rows=along_rows)
+        self.rewrite = rewrite
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: `(batch, frames, rows, in)` to `(batch, frames, ceil(rows / 4), out)`."""
+        x = F.pad(x, (0, 0, 0, -x.shape[2] % STRIDE))
+        gated: Tensor = self.rewrite(self.branches(F.gelu(self.conv(x))))
+        return gated
+
+
+class Decoder(nn.Module):
+    """One level of a decoder: four times the rows, fewer channels."""
+
+    def __init__(
+        self,
+        rewrite: Gate,
+        branches: list[ResidualBranch],
+        conv: Transposed,
+        *,
+        along_rows: bool,
+        last: bool,
+    ) -> None:
+        super().__init__()
+        self.rewrite = rewrite
+        self.branches = Branches(branches, along_rows=along_rows)
+        self.conv = conv
+        self._last = last
+
+    def forward(self, x: Tensor, skip: Tensor, rows: int) -> Tensor:
+        """Shape: `(batch, frames, rows / 4, in)`, twice, to `(batch, frames, rows, out)`."""
+        made: Tensor = self.conv(self.branches(self.rewrite(x + skip)), rows)
+        return made if self._last else F.gelu(made)
+
+
+class Transposed(nn.Module):
+    """A transposed convolution along the rows, as a plain one that makes four rows at once.
+
+    Rows `4 k` to `4 k + 3` depend on the rows `k` and `k - 1` of the input, so a kernel of two
+    rows with four times the channels makes the same.
+
+    Args:
+        weight: shape `(in, out, 8)`.
+        bias: shape `(out,)`.
+        crop: rows to leave out at the start.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, crop: int) -> None:
+        super().__init__()
+        now, before = weight.permute(2, 1, 0).split(STRIDE)
+        pair = torch.stack([before, now], -1).flatten(0, 1)[:, :, None]
+        self.conv = Convolution(pair, bias.repeat(STRIDE), padding=(0, 1))
+        self._crop = crop
+
+    def forward(self, x: Tensor, rows: int) -> Tensor:
+        """Shape: `(batch, frames, n, in)` to `(batch, frames, rows, out)`."""
+        made: Tensor = self.conv(x).unflatten(-1, (STRIDE, -1)).flatten(2, 3)
+        return made[:, :, self._crop : self._crop + rows]
+
+
+class Branches(nn.Module):
+    """Residual branches, one after the other.
+
+    Args:
+        branches: those.
+        along_rows: whether they run along the rows, of one frame, instead of along the frames.
+    """
+
+    def __init__(self, branches: list[ResidualBranch], *, along_rows: bool) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(branches)
+        self._along_rows = along_rows
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Adds to `x`, shape `(batch, frames, rows, channels)`, in place, and returns it."""
+        turned = x.transpose(1, 2) if self._along_rows else x
+        for layer in self.layers:
+            layer(turned)
+        return x
+
+
+def _normalise(x: Tensor, norm: Tensor) -> Tensor:
+    """Group norm over frames and channels of each row, `(batch, frames, rows, channels)`."""
+    mean = x.mean((1, 3), keepdim=True)
+    centred = x - mean
+    variance = centred.square().mean((1, 3), keepdim=True)
+    gain, offset = norm
+    return torch.addcmul(offset, centred * (variance + _NORM_EPSILON).rsqrt(), gain)

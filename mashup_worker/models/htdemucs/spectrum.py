@@ -1,0 +1,87 @@
+"""The transforms around the core: short-time Fourier transform with all that it needs prepared.
+
+The same as Demucs has them (`demucs.spec`, and `_spec` and `_ispec` of its network), in another
+order of numbers: frames side by side become rows of one real Fourier transform.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_EDGE_FRAMES = 2
+"""Frames on both sides that are computed for their overlap only; the network does not see them."""
+
+
+class Spectrum(nn.Module):
+    """Spectrograms of windows of one length, and windows of spectrograms.
+
+    Args:
+        size: samples of a frame; frames start every quarter of it.
+        length: samples of a window.
+    """
+
+    def __init__(self, size: int, length: int) -> None:
+        super().__init__()
+        self._size, self._hop, self._length = size, size // 4, length
+        self.frames = -(-length // self._hop)
+        hann = torch.hann_window(size)
+        self.register_buffer("window", hann / size**0.5)
+        self.register_buffer("window_back", hann * size**0.5)
+        energy = self._overlap(hann.square().expand(self.frames + 2 * _EDGE_FRAMES, size))
+        self.register_buffer("energy", self._crop(energy))
+
+    window: Tensor
+    window_back: Tensor
+    energy: Tensor
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Spectrogram without the highest frequency.
+
+        Shape: `(batch, channels, length)` to complex `(batch, channels, frames, size / 2)`.
+        """
+        lead = self._hop // 2 * 3
+        missing = self.frames * self._hop - self._length
+        # Demucs pads by reflection for its own alignment, and its transform does so once more,
+        # for frames that it leaves out then.
+        padded = _reflect(windows, lead, lead + missing)
+        framed = padded.unfold(-1, self._size, self._hop)
+        return torch.fft.rfft(framed * self.window)[..., :-1]
+
+    def inverse(self, spectrogram: Tensor) -> Tensor:
+        """Windows whose spectrogram is nearest.
+
+        Shape: complex `(..., frames, size / 2)` to `(..., length)`.
+        """
+        framed = torch.fft.irfft(spectrogram, self._size) * self.window_back
+        framed = F.pad(framed, (0, 0, _EDGE_FRAMES, _EDGE_FRAMES))
+        return self._crop(self._overlap(framed)) / self.energy
+
+    def _overlap(self, framed: Tensor) -> Tensor:
+        """Frames, shape `(..., frames, size)`, added up where they are: `(..., samples)`."""
+        quarters = framed.unflatten(-1, (4, -1))
+        total = F.pad(quarters[..., 0, :], (0, 0, 0, 3))
+        for step in range(1, 4):
+            total[..., step : step + framed.shape[-2], :] += quarters[..., step, :]
+        return total.flatten(-2)
+
+    def _crop(self, samples: Tensor) -> Tensor:
+        lead = self._size // 2 + self._hop // 2 * 3
+        return samples[..., lead : lead + self._length]
+
+
+def _reflect(samples: Tensor, before: int, after: int) -> Tensor:
+    """Mirrored at both ends, as far as there is something to mirror, and zeros beyond that."""
+    longest = max(before, after)
+    if samples.shape[-1] > longest:
+        return F.pad(samples, (before, after), mode="reflect")
+    extra = longest - samples.shape[-1] + 1
+    right = min(after, extra)
+    samples = F.pad(samples, (extra - right, right))
+    return F.pad(samples, (before - extra + right, after - right), mode="reflect")

@@ -1,0 +1,169 @@
+"""The cross-domain transformer between encoders and decoders.
+
+Tokens are `(batch, tokens, channels)`. What is added up over the layers, the norms and their
+statistics are float32; the products are in whatever their weights are in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mashup_worker.models.htdemucs.layers import Linear
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class LayerNorm(nn.Module):
+    """A norm over the channels of each token, in float32."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, epsilon: float) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight.contiguous())
+        self.register_buffer("bias", bias.contiguous())
+        self._epsilon = epsilon
+
+    weight: Tensor
+    bias: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: `(batch, tokens, channels)` to the same."""
+        return F.layer_norm(x.float(), self.weight.shape, self.weight, self.bias, self._epsilon)
+
+
+class SongNorm(nn.Module):
+    """A norm over all tokens and channels of each item of the batch, in float32."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, epsilon: float) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight.contiguous())
+        self.register_buffer("bias", bias.contiguous())
+        self._epsilon = epsilon
+
+    weight: Tensor
+    bias: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape: `(batch, tokens, channels)` to the same."""
+        mean = x.mean((1, 2), keepdim=True)
+        centred = x - mean
+        rate = (centred.square().mean((1, 2), keepdim=True) + self._epsilon).rsqrt()
+        return torch.addcmul(self.bias, centred, rate * self.weight)
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionWeights:
+    """Weights of multi-head attention.
+
+    Attributes:
+        inputs: of queries, keys and values, one below the other, shape `(3 * channels, channels)`.
+        inputs_bias: shape `(3 * channels,)`.
+        output: shape `(channels, channels)`.
+        output_bias: shape `(channels,)`.
+        heads: number of heads.
+    """
+
+    inputs: Tensor
+    inputs_bias: Tensor
+    output: Tensor
+    output_bias: Tensor
+    heads: int
+
+
+class Attention(nn.Module):
+    """Multi-head attention of tokens to tokens of the same or of the other branch."""
+
+    def __init__(self, weights: AttentionWeights, scale: Tensor) -> None:
+        super().__init__()
+        channels = len(weights.output)
+        self.queries = Linear(weights.inputs[:channels], weights.inputs_bias[:channels])
+        self.keys_values = Linear(weights.inputs[channels:], weights.inputs_bias[channels:])
+        self.output = Linear(scale[:, None] * weights.output, scale * weights.output_bias)
+        self._heads = weights.heads
+
+    def forward(self, tokens: Tensor, others: Tensor) -> Tensor:
+        """Shape: `(batch, n, channels)` and `(batch, m, channels)` to the first."""
+        queries = self._by_head(self.queries(tokens))
+        keys, values = map(self._by_head, self.keys_values(others).chunk(2, -1))
+        attended = F.scaled_dot_product_attention(queries, keys, values)
+        made: Tensor = self.output(attended.transpose(1, 2).flatten(-2))
+        return made
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self._heads, -1)).transpose(1, 2)
+
+
+class Layer(nn.Module):
+    """Attention and a feed-forward network, each added to what goes in.
+
+    Attributes:
+        crossed: whether the tokens attend to those of the other branch.
+    """
+
+    def __init__(
+        self,
+        norms: tuple[LayerNorm, ...],
+        attention: Attention,
+        feed: tuple[Linear, Linear],
+        norm_out: SongNorm | None,
+    ) -> None:
+        super().__init__()
+        *attention_norms, self.norm_feed = norms
+        self.norm, *rest = attention_norms
+        self.norm_others = rest[0] if rest else None
+        self.attention = attention
+        self.widen, self.narrow = feed
+        self.norm_out = norm_out
+
+    @property
+    def crossed(self) -> bool:
+        return self.norm_others is not None
+
+    def forward(self, x: Tensor, others: Tensor) -> Tensor:
+        """Shape: float32 `(batch, n, channels)` and `(batch, m, channels)` to the first."""
+        dtype = self.widen.weight.dtype
+        tokens = self.norm(x).to(dtype)
+        attended = tokens if self.norm_others is None else self.norm_others(others).to(dtype)
+        x = x + self.attention(tokens, attended)
+        wide = F.gelu(self.widen(self.norm_feed(x).to(dtype)))
+        x = x + self.narrow(wide)
+        return x if self.norm_out is None else self.norm_out(x)
+
+
+class CrossTransformer(nn.Module):
+    """Layers in pairs, one for each branch; every other pair looks at the other branch.
+
+    Args:
+        norms: of the tokens that go in, of frequency and time branch.
+        layers: pairs of layers, of frequency and time branch.
+        positions: what is added to the tokens of each branch for their places, shape
+            `(1, tokens, channels)`.
+    """
+
+    def __init__(
+        self,
+        norms: tuple[nn.Module, nn.Module],
+        layers: list[tuple[Layer, Layer]],
+        positions: tuple[Tensor, Tensor],
+    ) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(norms)
+        self.layers = nn.ModuleList(nn.ModuleList(pair) for pair in layers)
+        self.register_buffer("positions", positions[0].contiguous())
+        self.register_buffer("positions_t", positions[1].contiguous())
+
+    positions: Tensor
+    positions_t: Tensor
+
+    def forward(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens of both branches, shape `(batch, tokens, channels)`, to the same in float32."""
+        x = self.norms[0](x) + self.positions
+        xt = self.norms[1](xt) + self.positions_t
+        for frequency, time in self.layers:  # type: ignore[misc]
+            x, xt = frequency(x, xt), time(xt, x)
+        return x, xt
