@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 from demucs.api import Separator as Reference
 
-from benchmarks.networks import random_htdemucs, save_repository
+from mashup_worker.bench.networks import random_htdemucs, save_repository
 from benchmarks.results import publish, table
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.metrics import snr_db

@@ -14,6 +14,7 @@ import typer
 from mashup_worker import __version__
 from mashup_worker.commands import jobs, models
 from mashup_worker.commands.analyze import analyze
+from mashup_worker.commands.bench import bench
 from mashup_worker.commands.check import check
 from mashup_worker.commands.doctor import doctor
 from mashup_worker.commands.enqueue import enqueue
@@ -44,6 +45,7 @@ app.command()(match)
 app.command()(mix)
 app.command()(master)
 app.command()(check)
+app.command()(bench)
 app.command()(reprocess)
 app.add_typer(models.app, name="models")
 app.command()(doctor)

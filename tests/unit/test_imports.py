@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "pipelines": {"analysis", "audio", "dsp", "mixing", "models"},
     "plots": {"analysis", "audio", "mixing"},
     "report": {"analysis", "audio", "dsp", "mixing", "plots"},
+    "bench": {"audio", "dsp", "mixing", "models", "pipelines", "plots"},
     "doctor": {"db", "models", "queue", "storage", "worker"},
     "storage": set(),
     "seed": {"audio", "models", "pipelines", "storage"},

@@ -1,0 +1,72 @@
+"""Which share of the time a device works."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from mashup_worker.bench.measure import timed_s
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import torch
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class ProcessorClock:
+    """Share of the cores' time that this process has used since the clock was made."""
+
+    def __init__(self) -> None:
+        self._wall_s = time.perf_counter()
+        self._used_s = time.process_time()
+
+    def share(self) -> float:
+        """The share so far, 0 to 1."""
+        wall_s = time.perf_counter() - self._wall_s
+        used_s = time.process_time() - self._used_s
+        return min(1.0, used_s / (wall_s * cores())) if wall_s else 0.0
+
+
+def kernel_share(work: Callable[[], object], device: torch.device, wall_s: float) -> float | None:
+    """Share of `wall_s` in which kernels run when the CUDA device does `work` once.
+
+    Kernels are taken from torch's profiler, copies left out. The wall time is given, from a round
+    without the profiler, since watching slows the host down and not the kernels.
+
+    Returns:
+        The share, 0 to 1; None where the profiler sees no kernel.
+    """
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CUDA], acc_events=True) as profiler:
+        timed_s(work, device)
+    busy_s = covered([(start / 1e6, stop / 1e6) for start, stop in _kernels_us(profiler)])
+    return min(1.0, busy_s / wall_s) if busy_s else None
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Length of the union of spans `(start, stop)`."""
+    total, reached = 0.0, float("-inf")
+    for start, stop in sorted(spans):
+        total += max(0.0, stop - max(start, reached))
+        reached = max(reached, stop)
+    return total
+
+
+def _kernels_us(profiler: Any) -> Iterable[tuple[float, float]]:
+    for event in profiler.events():
+        if not str(event.device_type).endswith("CUDA"):
+            continue
+        if event.name.startswith(("Memcpy", "Memset")) or getattr(
+            event, "is_user_annotation", False
+        ):
+            continue
+        yield event.time_range.start, event.time_range.end

@@ -1,0 +1,127 @@
+"""Operations and bytes of one segment, counted while the reference network runs it.
+
+Operations are those of convolutions, matrix products, attention and Fourier transforms; all others
+together are below a hundredth of them. Attention counts in full, whichever kernel computes it:
+torch's own table lacks the CPU's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode, flop_registry, sdpa_flop_count
+
+from mashup_worker.bench.results import Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+_ATEN = torch.ops.aten
+_KINDS = {
+    "convolution": "convolutions",
+    "_scaled_dot": "attention",
+    "_fft": "Fourier transforms",
+}
+
+
+def count(networks: Sequence[nn.Module], overlap: float = 0.25) -> Counts:
+    """Count what a segment asks of a device when `networks` all run it, one at a time, in fp32.
+
+    The networks are run once on the CPU.
+    """
+    operations: Counter[str] = Counter()
+    traffic = _Traffic()
+    first: Any = networks[0]
+    segment_s = float(first.segment)
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # it hides its products in one operator
+    try:
+        for network in networks:
+            counter = FlopCounterMode(display=False, custom_mapping=_MAPPING)
+            with torch.no_grad(), counter, traffic:
+                network(_segment(network))
+            for operator, made in counter.get_flop_counts()["Global"].items():
+                operations[_kind(operator)] += made
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+    return Counts(
+        segment_s=segment_s,
+        stride_s=segment_s * (1 - overlap),
+        operations={kind: float(made) for kind, made in operations.most_common()},
+        weight_bytes=sum(
+            tensor.nbytes for network in networks for tensor in network.state_dict().values()
+        ),
+        fused_bytes=traffic.fused_bytes,
+        eager_bytes=traffic.eager_bytes,
+    )
+
+
+def _segment(network: Any) -> torch.Tensor:
+    samples = int(network.samplerate * network.segment)
+    valid = getattr(network, "valid_length", int)(samples)
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(1, network.audio_channels, valid, generator=generator)
+
+
+def _kind(operator: object) -> str:
+    name = str(operator).removeprefix("aten.")
+    return next((kind for sign, kind in _KINDS.items() if name.startswith(sign)), "products")
+
+
+class _Traffic(TorchDispatchMode):
+    """Bytes that operators read and write; views move none.
+
+    Attributes:
+        eager_bytes: of all operators.
+        fused_bytes: of those that are counted as operations.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.eager_bytes = 0
+        self.fused_bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operator, and count what it touches."""
+        made = func(*args, **(kwargs or {}))
+        packet = func._overloadpacket
+        if not func.is_view and packet not in _MOVES_NOTHING:
+            tensors = [one for one in tree_leaves((args, kwargs, made)) if _is_tensor(one)]
+            moved = sum(one.numel() * one.element_size() for one in tensors)
+            self.eager_bytes += moved
+            if packet in flop_registry or packet in _MAPPING:
+                self.fused_bytes += moved
+        return made
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, torch.Tensor)
+
+
+_MOVES_NOTHING = {_ATEN.empty, _ATEN.empty_like, _ATEN.empty_strided, _ATEN._local_scalar_dense}
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return int(sdpa_flop_count(query, key, value))
+
+
+def _transform(
+    shape: Sequence[int], axes: Sequence[int], *_: Any, out_shape: Any = None, **__: Any
+) -> int:
+    """2.5 N log2 N for each real transform of N samples (Johnson and Frigo, 2007)."""
+    frame = max(int(shape[axes[0]]), int(out_shape[axes[0]]) if out_shape else 0)
+    return int(2.5 * frame * math.log2(frame) * math.prod(shape) / shape[axes[0]])
+
+
+_MAPPING = {
+    _ATEN._scaled_dot_product_flash_attention_for_cpu: _attention,
+    _ATEN._fft_r2c: _transform,
+    _ATEN._fft_c2r: _transform,
+}

@@ -1,0 +1,157 @@
+"""Engines that separate on the same weights: ours, and `demucs` as it comes."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import importlib.metadata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from demucs.apply import BagOfModels, apply_model
+
+from mashup_worker import __version__
+from mashup_worker.bench.networks import random_htdemucs
+from mashup_worker.errors import InvalidInput
+from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
+from mashup_worker.models.repository import load_bag
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from mashup_worker.audio.signal import Audio
+    from mashup_worker.models.store import WeightStore
+
+OURS = "mashup-worker"
+RANDOM = "random"
+"""Name of the model that has htdemucs's shape and has learnt nothing."""
+
+_PREFERRED = "htdemucs"
+
+
+class Engine(Protocol):
+    """Something that separates songs.
+
+    Attributes:
+        label: its name and version.
+        precision: arithmetic of its networks.
+        batch: segments run at once; None where it chooses.
+        compiled: whether `torch.compile` made its core.
+    """
+
+    label: str
+    precision: str
+    batch: int | None
+    compiled: bool
+
+    def separate(self, mix: Audio) -> Tensor:
+        """The stems on the CPU in fp32, shape `(stems, channels, samples)`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Networks to measure with.
+
+    Attributes:
+        model: whose shape they have.
+        bag: on the CPU; engines take copies, since they change what they are given.
+        random: whether the shape is all they have.
+    """
+
+    model: str
+    bag: BagOfModels
+    random: bool
+
+    def copied(self) -> BagOfModels:
+        """Networks of one's own."""
+        return copy.deepcopy(self.bag)
+
+
+def load_weights(name: str, store: WeightStore, repository: Path | None) -> Weights:
+    """The networks to measure with.
+
+    Args:
+        name: a model; `random` for random weights; `auto` for htdemucs where its weights are on
+            this machine, and for random ones where they are not: nothing is fetched for that.
+        store: where weights are kept.
+        repository: a folder of checkpoints to take the model from.
+
+    Raises:
+        UnknownModel, ModelUnavailable: as `load_bag`, and as `WeightStore.ensure`.
+        InvalidInput: a model that is no bag of Demucs networks.
+    """
+    if repository is not None:
+        if name in ("auto", RANDOM):
+            raise InvalidInput("name the --model to take from --model-repo")
+        return Weights(name, load_bag(name, repository), random=False)
+    if name == RANDOM or (name == "auto" and not store.has(_PREFERRED)):
+        return Weights(_PREFERRED, BagOfModels([random_htdemucs()]), random=True)
+    if name == "lite":
+        raise InvalidInput("lite is a preview: what is measured are Demucs networks")
+    wanted = _PREFERRED if name == "auto" else name
+    return Weights(wanted, load_bag(wanted, store.ensure(wanted)), random=False)
+
+
+class OurEngine:
+    """The engine of this package."""
+
+    def __init__(self, weights: Weights, options: EngineOptions) -> None:
+        """Make it ready. Raises as `DemucsSeparator`."""
+        self.label = f"{OURS} {__version__}"
+        self.separator = DemucsSeparator(weights.model, weights.copied(), options)
+        self.precision = str(self.separator.precision)
+        self.batch = options.batch
+        self.compiled = bool(getattr(options, "compile", False))
+
+    def separate(self, mix: Audio) -> Tensor:
+        """See `Engine`."""
+        return torch.cat([block.cpu() for block in self.separator.stream(mix)], dim=-1)
+
+
+class StockEngine:
+    """`demucs.apply.apply_model`, the way `demucs.api` calls it, without random shifts.
+
+    It runs one segment at a time, in the arithmetic that torch has by default.
+    """
+
+    precision = "fp32"
+    batch: int | None = 1
+    compiled = False
+
+    def __init__(self, weights: Weights, device: torch.device, overlap: float = 0.25) -> None:
+        self.label = f"demucs {importlib.metadata.version('demucs')}"
+        self._bag: Any = weights.copied()
+        self._apply: Any = apply_model
+        self._device, self._overlap = device, overlap
+
+    def separate(self, mix: Audio) -> Tensor:
+        """See `Engine`."""
+        loudness = mix.samples.mean(0)
+        mean, deviation = loudness.mean(), loudness.std() + 1e-8
+        made: Tensor = self._apply(
+            self._bag,
+            ((mix.samples - mean) / deviation)[None],
+            shifts=0,
+            split=True,
+            overlap=self._overlap,
+            device=self._device,
+        )[0]
+        return (made * deviation + mean).cpu()
+
+
+def options(**wanted: Any) -> EngineOptions:
+    """Options of our engine, of those that this version of it has.
+
+    Raises:
+        InvalidInput: `compile` is wanted, and it has no such option.
+    """
+    known = {one.name for one in dataclasses.fields(EngineOptions)}
+    if not wanted.get("compile"):
+        wanted.pop("compile", None)
+    if missing := wanted.keys() - known:
+        raise InvalidInput(f"the engine has no option {min(missing)}")
+    return EngineOptions(**wanted)

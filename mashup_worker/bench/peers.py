@@ -1,0 +1,133 @@
+"""Engines of others that may be installed: each an adapter that gives it the weights to run."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import torch
+from demucs.htdemucs import HTDemucs
+
+from mashup_worker.bench.engines import StockEngine
+from mashup_worker.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
+
+    from mashup_worker.audio.signal import Audio
+    from mashup_worker.bench.engines import Engine, Weights
+
+_REMEDIES = {
+    "demucs": "pip install demucs==4.1.*",
+    "demucs-infer": "pip install --no-deps demucs-infer",
+    "unblend": "pip install unblend==1.0.0 (it asks for torch 2.13 or later, and was seen to run "
+    "with 2.11 where it and httpx are installed with --no-deps)",
+}
+
+
+def open_peer(name: str, weights: Weights, device: torch.device) -> Engine:
+    """The engine `name`, ready on the device.
+
+    Raises:
+        EngineUnavailable: it is not installed, or can't run these networks here.
+    """
+    check_installed(name)
+    try:
+        return PEERS[name](weights, device)
+    except EngineUnavailable:
+        raise
+    except Exception as error:  # whatever a stranger's package raises
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise EngineUnavailable(f"{name} can't run here: {reason}") from error
+
+
+def check_installed(name: str) -> None:
+    """Make sure that a peer can be had before anything is measured.
+
+    Raises:
+        EngineUnavailable: it is not installed; says what to do.
+    """
+    if importlib.util.find_spec(name.replace("-", "_")) is None:
+        raise EngineUnavailable(f"{name} is not installed here: {_REMEDIES[name]}")
+
+
+class UnblendEngine:
+    """unblend (MIT): fp16 and compiled on CUDA, which is its fastest; fp32 on a CPU.
+
+    Its HTDemucs takes the arguments and the weights of the original unchanged.
+    """
+
+    batch: int | None = None
+
+    def __init__(self, weights: Weights, device: torch.device) -> None:
+        """Build its network from ours.
+
+        Raises:
+            EngineUnavailable: the model is no single HTDemucs.
+        """
+        unblend = importlib.import_module("unblend")
+        self.label = f"unblend {importlib.metadata.version('unblend')}"
+        if len(weights.bag.models) != 1:
+            raise EngineUnavailable("unblend is measured on single networks, not on bags")
+        self.compiled = device.type == "cuda"
+        self._separator = unblend.Separator(
+            _rebuilt(weights.bag.models[0], "unblend.htdemucs"),
+            device=str(device),
+            compile=self.compiled,
+        )
+        dtype = self._separator.dtype
+        names = {torch.float16: "fp16", torch.bfloat16: "bf16"}
+        # Where its arithmetic is fp32 it turns TF32 on for CUDA.
+        self.precision = names.get(dtype, "tf32" if device.type == "cuda" else "fp32")
+
+    def separate(self, mix: Audio) -> Tensor:
+        """See `Engine`."""
+        made = self._separator.separate((mix.samples, mix.rate_hz), shifts=0, split_overlap=0.25)
+        return torch.stack([sound.cpu().float() for sound in made.sources.values()])
+
+
+class DemucsInferEngine(StockEngine):
+    """demucs-infer (MIT): the networks and the schedule of demucs, packed for inference alone."""
+
+    def __init__(self, weights: Weights, device: torch.device) -> None:
+        """Build its networks from ours.
+
+        Raises:
+            EngineUnavailable: the model has networks other than HTDemucs.
+        """
+        super().__init__(weights, device)
+        self.label = f"demucs-infer {importlib.metadata.version('demucs-infer')}"
+        theirs = importlib.import_module("demucs_infer.apply")
+        networks = [_rebuilt(one, "demucs_infer.htdemucs") for one in weights.bag.models]
+        self._bag = theirs.BagOfModels(networks, weights.bag.weights)
+        self._apply = theirs.apply_model
+
+
+def _rebuilt(network: nn.Module, module: str) -> nn.Module:
+    """The network as another package's HTDemucs, with the same arguments and weights."""
+    if not isinstance(network, HTDemucs):
+        raise EngineUnavailable(f"a network {type(network).__name__} is not measured with others")
+    theirs_class: Any = importlib.import_module(module).HTDemucs
+    made: Any = network
+    args, kwargs = made._init_args_kwargs
+    given = inspect.signature(HTDemucs).bind(*args, **kwargs).arguments
+    known = inspect.signature(theirs_class).parameters
+    settings = {name: value for name, value in given.items() if name in known}
+    if "segment" in settings:
+        settings["segment"] = float(settings["segment"])
+    theirs: nn.Module = theirs_class(**settings)
+    theirs.load_state_dict(network.state_dict(), strict=True)
+    return theirs.eval()
+
+
+PEERS: dict[str, Callable[[Weights, torch.device], Engine]] = {
+    "demucs": StockEngine,
+    "unblend": UnblendEngine,
+    "demucs-infer": DemucsInferEngine,
+}
+"""How to open each."""

@@ -1,0 +1,209 @@
+"""How fast files become stems on disk, with several songs in flight in one process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mashup_worker.audio.encode import open_writer
+from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.bench import music
+from mashup_worker.bench.busy import ProcessorClock, kernel_share
+from mashup_worker.bench.engines import OurEngine
+from mashup_worker.bench.measure import timed_s
+from mashup_worker.bench.memory import PeakMemory
+from mashup_worker.bench.results import Lanes, Pipeline, Stage, Work
+from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import torch
+    from torch import Tensor
+
+    from mashup_worker.audio.signal import SampleSource
+    from mashup_worker.bench.engines import Weights
+    from mashup_worker.bench.results import Taken
+    from mashup_worker.models.demucs_engine import EngineOptions
+    from mashup_worker.models.separator import OnProgress, Separator
+    from mashup_worker.pipelines.separate import SeparateResult
+
+    OnStep = Callable[[str], None]
+    """Called with what is done next. An exception raised in it stops the work."""
+
+AIM_TIMES_REAL_TIME = 1000.0
+"""What one machine of the H200's class is to reach."""
+
+
+@dataclass(frozen=True)
+class PipelineRequest:
+    """What is measured.
+
+    Attributes:
+        weights: the networks.
+        options: how our engine runs them.
+        device: where.
+        work: songs in a round, and their length.
+        lanes: numbers of songs in flight, one after the other.
+        rounds: of each.
+    """
+
+    weights: Weights
+    options: EngineOptions
+    device: torch.device
+    work: Work
+    lanes: tuple[int, ...]
+    rounds: int
+
+
+def measure_pipeline(request: PipelineRequest, taken: Taken, on_step: OnStep) -> Pipeline:
+    """FLAC files in, four FLAC stems each out, in a temporary folder."""
+    on_step("pipeline: writing songs, warming up")
+    engine = OurEngine(request.weights, request.options)
+    with tempfile.TemporaryDirectory() as name:
+        songs = _write_songs(Path(name, "songs"), request.work)
+        flow = _Flow(engine.separator, songs, Path(name, "stems"), request.device)
+        flow.round(lanes=1, songs=1)
+        measured = [_measure(request, engine, flow, lanes, on_step) for lanes in request.lanes]
+    return Pipeline(taken, request.weights.model, request.weights.random, tuple(measured))
+
+
+def _measure(
+    request: PipelineRequest, engine: OurEngine, flow: _Flow, lanes: int, on_step: OnStep
+) -> Lanes:
+    rounds = []
+    with PeakMemory(request.device) as peak:
+        for number in range(request.rounds):
+            on_step(f"pipeline: {lanes} in flight, round {number + 1} of {request.rounds}")
+            rounds.append(flow.round(lanes))
+    middle = sorted(rounds, key=lambda one: one.wall_s)[len(rounds) // 2]
+    if request.device.type == "cuda":
+        busy = kernel_share(lambda: flow.round(lanes), request.device, middle.wall_s)
+    else:
+        busy = middle.processor_share
+    stages = middle.stages(lanes, request.work, busy if request.device.type == "cuda" else None)
+    run = request.work.run(
+        engine.label,
+        [one.wall_s for one in rounds],
+        host_bytes=peak.host_bytes,
+        precision=engine.precision,
+        batch=engine.batch,
+        compiled=engine.compiled,
+        device_bytes=peak.device_bytes,
+        busy_share=busy,
+    )
+    bottleneck = max(stages, key=lambda name: stages[name].busy_share)
+    return Lanes(lanes, run, stages, bottleneck)
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One round: wall time, the processor's share, and seconds of work by stage."""
+
+    wall_s: float
+    processor_share: float
+    work_s: dict[str, float]
+
+    def stages(self, lanes: int, work: Work, device_share: float | None) -> dict[str, Stage]:
+        """What each stage did, and could do alone with all of its workers."""
+        encoders = lanes * (os.cpu_count() or 1)
+        workers = {"decode": lanes, "device": 1, "encode": min(encoders, os.cpu_count() or 1)}
+        made = {}
+        for name, busy_s in self.work_s.items():
+            share = busy_s / (workers[name] * self.wall_s)
+            if name == "device" and device_share is not None:
+                share = device_share
+            made[name] = Stage(
+                busy_s=round(busy_s, 4),
+                busy_share=round(min(1.0, share), 3),
+                times_real_time=round(work.tracks * work.track_s * workers[name] / busy_s, 1),
+            )
+        return made
+
+
+class _Flow:
+    """Songs through decoder, device and encoders, so many of them at the same time."""
+
+    def __init__(
+        self, separator: Separator, songs: Sequence[Path], out: Path, device: torch.device
+    ) -> None:
+        self._separator, self._songs, self._out, self._device = separator, songs, out, device
+
+    def round(self, lanes: int, songs: int | None = None) -> _Round:
+        """All songs, or the first few of them."""
+        results: list[SeparateResult] = []
+        turns = _OneAtATime(self._separator)
+
+        def work() -> None:
+            with ThreadPoolExecutor(lanes) as pool:
+                jobs = [pool.submit(self._one, turns, path) for path in self._songs[:songs]]
+                results.extend(job.result() for job in jobs)
+
+        clock = ProcessorClock()
+        wall_s = timed_s(work, self._device)
+        share = clock.share()
+        shutil.rmtree(self._out)
+        work_s = {
+            "decode": sum(result.timings_s["decode"] for result in results),
+            "device": turns.held_s,
+            "encode": sum(result.timings_s["encode"] for result in results),
+        }
+        return _Round(wall_s, share, work_s)
+
+    def _one(self, turns: Separator, path: Path) -> SeparateResult:
+        folder = self._out / path.stem
+        targets = {kind: folder / f"{kind}.flac" for kind in turns.stems}
+        return separate_file(turns, SeparateRequest(path, targets))
+
+
+class _OneAtATime:
+    """A separator that songs take turns on.
+
+    Attributes:
+        held_s: seconds in which one of them had it.
+    """
+
+    def __init__(self, separator: Separator) -> None:
+        self._separator = separator
+        self._turn = threading.Lock()
+        self.held_s = 0.0
+        self.name, self.stems = separator.name, separator.stems
+        self.rate_hz, self.channels = separator.rate_hz, separator.channels
+        self.device, self.precision = separator.device, separator.precision
+        self.residual_stem = separator.residual_stem
+
+    def stream(
+        self,
+        mix: SampleSource,
+        stems: Sequence[str] | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        on_device: bool = False,
+    ) -> Iterator[Tensor]:
+        """See `Separator.stream`."""
+        with self._turn:
+            start = time.perf_counter()
+            try:
+                yield from self._separator.stream(
+                    mix, stems, on_progress=on_progress, on_device=on_device
+                )
+            finally:
+                self.held_s += time.perf_counter() - start
+
+
+def _write_songs(folder: Path, work: Work) -> list[Path]:
+    song = music.song(work.track_s)
+    first = folder / "0.flac"
+    with open_writer(first, song.rate_hz, song.channels, EncodeOptions("flac", 16)) as file:
+        file.write(song.samples)
+    others = [folder / f"{number}.flac" for number in range(1, work.tracks)]
+    for path in others:
+        shutil.copyfile(first, path)
+    return [first, *others]

@@ -1,0 +1,375 @@
+"""What was measured, as data: one document a device, section by section.
+
+A run of `mashup bench` replaces the sections that it measured and leaves the others as they were,
+so each section says by which command, when and with which versions it was taken.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from mashup_worker.audio.atomic import write_whole
+from mashup_worker.bench.machine import Machine  # noqa: TC001 - pydantic reads it
+from mashup_worker.bench.measure import percentile
+from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How a section came to be.
+
+    Attributes:
+        command: what was run, without paths.
+        date: the day, ISO 8601, in UTC.
+        versions: of Python and of the packages that matter.
+    """
+
+    command: str
+    date: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One way to do the work, measured over some rounds.
+
+    Attributes:
+        label: what did it.
+        precision: arithmetic of the networks; None where there are none.
+        batch: segments run at once; None where the engine chooses.
+        compiled: whether `torch.compile` made the core.
+        tracks: songs done in a round.
+        track_s: length of each song in seconds.
+        rounds_s: wall time of each round, the device synchronised on both sides.
+        p50_s: their median.
+        p95_s: their 95th percentile.
+        times_real_time: seconds of song a second, in the median round.
+        tracks_per_hour: songs an hour, at that pace.
+        cost_per_track: at the price that was given; None without one.
+        peak_host_bytes: resident memory of the whole process, whatever else it held.
+        peak_device_bytes: of tensors on the device, weights included; None on a CPU.
+        busy_share: share of the time in which the device worked; None where it can't be told.
+        snr_db: the result against the same engine in fp32; None where both are equal, or where
+            there is no such thing.
+        note: what a reader should know.
+    """
+
+    label: str
+    precision: str | None
+    batch: int | None
+    compiled: bool
+    tracks: int
+    track_s: float
+    rounds_s: tuple[float, ...]
+    p50_s: float
+    p95_s: float
+    times_real_time: float
+    tracks_per_hour: float
+    cost_per_track: float | None
+    peak_host_bytes: int
+    peak_device_bytes: int | None
+    busy_share: float | None
+    snr_db: float | None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a round does, and what an hour of the machine costs.
+
+    Attributes:
+        tracks: songs in a round.
+        track_s: length of each.
+        price_per_hour: money; None for unknown.
+    """
+
+    tracks: int
+    track_s: float
+    price_per_hour: float | None = None
+
+    def run(
+        self,
+        label: str,
+        rounds_s: Sequence[float],
+        *,
+        host_bytes: int,
+        precision: str | None = None,
+        batch: int | None = None,
+        compiled: bool = False,
+        device_bytes: int | None = None,
+        busy_share: float | None = None,
+        snr_db: float | None = None,
+        note: str | None = None,
+    ) -> Run:
+        """The run that these rounds make."""
+        p50_s = statistics.median(rounds_s)
+        per_hour = 3600 * self.tracks / p50_s
+        price = self.price_per_hour
+        return Run(
+            label=label,
+            precision=precision,
+            batch=batch,
+            compiled=compiled,
+            tracks=self.tracks,
+            track_s=self.track_s,
+            rounds_s=tuple(round(seconds, 4) for seconds in rounds_s),
+            p50_s=round(p50_s, 4),
+            p95_s=round(percentile(rounds_s, 95), 4),
+            times_real_time=round(self.tracks * self.track_s / p50_s, 3),
+            tracks_per_hour=round(per_hour, 1),
+            cost_per_track=None if price is None else price / per_hour,
+            peak_host_bytes=host_bytes,
+            peak_device_bytes=device_bytes,
+            busy_share=None if busy_share is None else round(busy_share, 3),
+            snr_db=None if snr_db is None else round(snr_db, 1),
+            note=note,
+        )
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How much faster one engine is than another.
+
+    Attributes:
+        label: the faster one, or so one hopes.
+        against: the other.
+        ratio: seconds of the other over seconds of this one, median of paired rounds.
+    """
+
+    label: str
+    against: str
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one segment asks of a device, counted on the reference network in fp32.
+
+    Attributes:
+        segment_s: seconds that the network sees.
+        stride_s: seconds of song that each further segment adds.
+        operations: floating-point operations by kind, a multiplication and an addition as two.
+        weight_bytes: of the networks.
+        fused_bytes: read and written if only products, convolutions and transforms touch memory.
+        eager_bytes: read and written if every operator does.
+    """
+
+    segment_s: float
+    stride_s: float
+    operations: dict[str, float]
+    weight_bytes: int
+    fused_bytes: int
+    eager_bytes: int
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the device can do, measured, beside what the work asks of it.
+
+    Attributes:
+        counts: what a segment asks.
+        product_rates: operations a second of large matrix products, by precision.
+        copy_bytes_per_s: bytes read plus bytes written by a copy within the device's memory.
+        to_device_bytes_per_s: from pinned host memory; None on a CPU.
+        from_device_bytes_per_s: to it.
+    """
+
+    counts: Counts
+    product_rates: dict[str, float]
+    copy_bytes_per_s: float
+    to_device_bytes_per_s: float | None = None
+    from_device_bytes_per_s: float | None = None
+
+    def times_real_time(self, precision: str) -> float:
+        """No schedule of this network is faster on this device, with this arithmetic.
+
+        The roofline of Williams, Waterman and Patterson (2009): the slower of products at the
+        measured rate and fused traffic at the measured bandwidth. Half precisions move half the
+        bytes.
+        """
+        counts = self.counts
+        bytes_ = counts.fused_bytes * (0.5 if precision in ("bf16", "fp16") else 1.0)
+        needed_s = max(
+            sum(counts.operations.values()) / self.product_rates[precision],
+            bytes_ / self.copy_bytes_per_s,
+        )
+        return counts.stride_s / needed_s
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Separating one song that is in memory.
+
+    Attributes:
+        model: whose shape the networks have.
+        random_weights: whether that is all they have of it.
+        runs: engines in turn, on the same weights and the same song.
+        ratios: ours against the others.
+        sweeps: by what was varied, the engine with each value of it.
+        not_run: by name, why an engine or a setting could not be run.
+    """
+
+    taken: Taken
+    model: str
+    random_weights: bool
+    limit: Limit
+    runs: tuple[Run, ...]
+    ratios: tuple[Ratio, ...] = ()
+    sweeps: dict[str, tuple[Run, ...]] = field(default_factory=dict)
+    not_run: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A job of several stages, such as an analysis or a mashup.
+
+    Attributes:
+        run: the whole of it.
+        stages_s: seconds of each stage, in the median of the rounds.
+    """
+
+    taken: Taken
+    run: Run
+    stages_s: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the stages that songs of a pipeline are in at the same time.
+
+    Attributes:
+        busy_s: seconds of work in it, all songs together.
+        busy_share: that, over the wall time and over the workers that can do it at once.
+        times_real_time: what it could do alone.
+    """
+
+    busy_s: float
+    busy_share: float
+    times_real_time: float
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """A pipeline with so many songs in flight.
+
+    Attributes:
+        lanes: songs in flight.
+        stages: decode, device and encode.
+        bottleneck: the stage that was busy for the largest share of the time.
+    """
+
+    lanes: int
+    run: Run
+    stages: dict[str, Stage]
+    bottleneck: str
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Files in, stems on disk out.
+
+    Attributes:
+        model: whose shape the networks have.
+        random_weights: whether that is all they have of it.
+        lanes: the pipeline with some numbers of songs in flight.
+    """
+
+    taken: Taken
+    model: str
+    random_weights: bool
+    lanes: tuple[Lanes, ...]
+
+    @property
+    def best(self) -> Lanes:
+        """The fastest."""
+        return max(self.lanes, key=lambda one: one.run.times_real_time)
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that is known of one device."""
+
+    machine: Machine
+    separation: Separation | None = None
+    analyze: Staged | None = None
+    mashup: Staged | None = None
+    pipeline: Pipeline | None = None
+    schema: int = SCHEMA
+
+    def over(self, before: Results | None) -> Results:
+        """These results, and from `before` the sections that they lack."""
+        if before is None or before.machine != self.machine:
+            return self
+        return replace(
+            self,
+            separation=self.separation or before.separation,
+            analyze=self.analyze or before.analyze,
+            mashup=self.mashup or before.mashup,
+            pipeline=self.pipeline or before.pipeline,
+        )
+
+
+_ADAPTER = TypeAdapter(Results)
+
+
+def to_json(results: Results) -> str:
+    """The document, indented."""
+    return _ADAPTER.dump_json(results, indent=1).decode() + "\n"
+
+
+def from_json(text: str | bytes) -> Results:
+    """Read a document.
+
+    Raises:
+        InvalidInput: it is none of ours, or of another schema.
+    """
+    try:
+        results = _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(f"not results of `mashup bench`: {place}: {first['msg']}") from error
+    if results.schema != SCHEMA:
+        raise InvalidInput(f"results of schema {results.schema}; this version reads {SCHEMA}")
+    return results
+
+
+def read(path: Path) -> Results | None:
+    """The document at `path`; None where there is none.
+
+    Raises:
+        InvalidInput: what is there can't be read.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror or error}") from error
+    try:
+        return from_json(text)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error.message}") from error
+
+
+def save(results: Results, folder: Path) -> tuple[Results, Path]:
+    """Write the device's document into `folder`, with the sections it had before and these lack.
+
+    Raises:
+        InvalidInput: what is there is no such document.
+        StorageFailed: it can't be written.
+    """
+    path = folder / f"{results.machine.slug}.json"
+    whole = results.over(read(path))
+    write_whole(path, to_json(whole).encode())
+    return whole, path

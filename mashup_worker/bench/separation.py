@@ -1,0 +1,287 @@
+"""How fast one song in memory is separated: ours beside others, on the same weights, in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mashup_worker.bench import ceilings, music
+from mashup_worker.bench.busy import ProcessorClock, kernel_share
+from mashup_worker.bench.counting import count
+from mashup_worker.bench.engines import OurEngine, options
+from mashup_worker.bench.measure import paired_ratio, timed_s
+from mashup_worker.bench.memory import PeakMemory, allocated_bytes
+from mashup_worker.bench.peers import open_peer
+from mashup_worker.bench.results import Limit, Ratio, Separation, Work
+from mashup_worker.dsp.metrics import snr_db
+from mashup_worker.errors import EngineUnavailable, InvalidInput, MashupError, OutOfMemory
+from mashup_worker.models.shortages import shortages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import torch
+    from torch import Tensor
+
+    from mashup_worker.audio.signal import Audio
+    from mashup_worker.bench.engines import Engine, Weights
+    from mashup_worker.bench.results import Counts, Run, Taken
+    from mashup_worker.models.demucs_engine import EngineOptions
+
+    OnStep = Callable[[str], None]
+    """Called with what is done next. An exception raised in it stops the work."""
+
+SWEEPS = ("batch", "precision", "compile")
+_WARM_UP_S = 12.0
+_CUDA_BATCHES, _CPU_BATCHES = (1, 2, 4, 8, 16, 32, 64), (1, 2, 4)
+
+
+@dataclass(frozen=True)
+class SeparationRequest:
+    """What is measured.
+
+    Attributes:
+        weights: the networks.
+        device: where they run.
+        song_s: length of the song.
+        rounds: how often each engine does it.
+        precision: of our engine, `auto` for its choice.
+        batch: of our engine; None for its choice.
+        compiled: whether our engine compiles its core.
+        against: names of other engines.
+        sweeps: what is varied, of `SWEEPS`.
+        price_per_hour: money that the machine costs.
+    """
+
+    weights: Weights
+    device: torch.device
+    song_s: float
+    rounds: int
+    precision: str = "auto"
+    batch: int | None = None
+    compiled: bool = False
+    against: tuple[str, ...] = ()
+    sweeps: tuple[str, ...] = ()
+    price_per_hour: float | None = None
+
+    def options(self, **changes: object) -> EngineOptions:
+        """Our engine's options, with changes.
+
+        Raises:
+            InvalidInput: a value that means nothing, or that this engine does not have.
+        """
+        wanted = {
+            "device": str(self.device),
+            "precision": self.precision,
+            "batch": self.batch,
+            "compile": self.compiled,
+        }
+        return options(**(wanted | changes))
+
+
+def measure_separation(
+    request: SeparationRequest, taken: Taken, on_step: OnStep = lambda _step: None
+) -> Separation:
+    """Measure it all.
+
+    Engines that can't be run, and settings that don't fit the device, are told of in the result.
+
+    Raises:
+        MashupError: as our engine raises with the options asked for.
+    """
+    on_step("counting operations, measuring ceilings")
+    limit = measure_limit(count([*request.weights.bag.models]), request.device)
+    song = music.song(request.song_s)
+    work = Work(1, request.song_s, request.price_per_hour)
+    bench = _Bench(request, song, work, on_step)
+    not_run: dict[str, str] = {}
+    contenders = [bench.ours(request.options())]
+    for name in request.against:
+        try:
+            on_step(f"warming {name} up")
+            contenders.append(bench.peer(name))
+        except EngineUnavailable as error:
+            not_run[name] = error.message
+    runs, rounds_s = bench.in_turn(contenders, not_run)
+    ratios = [
+        Ratio(runs[0].label, run.label, round(paired_ratio(taken_s, rounds_s[0]), 3))
+        for run, taken_s in zip(runs[1:], rounds_s[1:], strict=True)
+    ]
+    del contenders
+    sweeps = {name: tuple(bench.sweep(name, not_run)) for name in request.sweeps}
+    return Separation(
+        taken=taken,
+        model=request.weights.model,
+        random_weights=request.weights.random,
+        limit=limit,
+        runs=tuple(runs),
+        ratios=tuple(ratios),
+        sweeps=sweeps,
+        not_run=not_run,
+    )
+
+
+def measure_limit(counts: Counts, device: torch.device) -> Limit:
+    """The device's ceilings beside what a segment asks."""
+    rates: dict[str, float] = {
+        name: ceilings.product_rate(device, name) for name in ceilings.precisions(device)
+    }
+    bus = ceilings.bus_rates(device) if device.type == "cuda" else (None, None)
+    return Limit(counts, rates, ceilings.copy_rate(device), *bus)
+
+
+def _values(request: SeparationRequest, sweep: str) -> list[dict[str, object]]:
+    """The changes of options that a sweep goes through."""
+    if sweep == "batch":
+        sizes = _CUDA_BATCHES if request.device.type == "cuda" else _CPU_BATCHES
+        return [{"batch": size} for size in sizes]
+    if sweep == "precision":
+        return [{"precision": name} for name in ceilings.precisions(request.device)]
+    if sweep == "compile":
+        return [{"compile": False}, {"compile": True}]
+    raise InvalidInput(f"unknown sweep {sweep!r}: use {', '.join(SWEEPS)} or lanes")
+
+
+@dataclass(frozen=True, eq=False)
+class _Contender:
+    """An engine that is warm, and what it takes on the device while it rests."""
+
+    engine: Engine
+    resting_bytes: int
+
+
+class _Bench:
+    """Measures engines on one song, against what ours makes of it in fp32."""
+
+    def __init__(
+        self, request: SeparationRequest, song: Audio, work: Work, on_step: OnStep
+    ) -> None:
+        self._request, self._song, self._work, self._on_step = request, song, work, on_step
+        self._device = request.device
+        on_step("separating in fp32, to compare with")
+        self._exact = self._separate_exactly()
+
+    def _separate_exactly(self) -> Tensor:
+        made = self._request.options(precision="fp32", compile=False)
+        return OurEngine(self._request.weights, made).separate(self._song)
+
+    def ours(self, made: EngineOptions) -> _Contender:
+        """Our engine, warm."""
+        self._on_step("warming up")
+        return self._warm(lambda: OurEngine(self._request.weights, made))
+
+    def peer(self, name: str) -> _Contender:
+        """Another, warm."""
+        return self._warm(lambda: open_peer(name, self._request.weights, self._device))
+
+    def _warm(self, make: Callable[[], Engine]) -> _Contender:
+        """On CUDA by the whole song, so that every shape has been seen."""
+        before = allocated_bytes(self._device)
+        engine = make()
+        cuda = self._device.type == "cuda"
+        clip = self._song if cuda else _start(self._song, _WARM_UP_S)
+        for _ in range(2 if cuda else 1):
+            timed_s(lambda: engine.separate(clip), self._device)
+        return _Contender(engine, allocated_bytes(self._device) - before)
+
+    def in_turn(
+        self, contenders: Sequence[_Contender], not_run: dict[str, str]
+    ) -> tuple[list[Run], list[list[float]]]:
+        """Rounds of all, one after the other; those that fail are taken out."""
+        measured = [_Measured(one, self._device) for one in contenders]
+        for number in range(self._request.rounds):
+            for one in measured:
+                self._on_step(
+                    f"{one.label}, {one.precision}, round {number + 1} of {self._request.rounds}"
+                )
+                try:
+                    one.round(self._song)
+                except Exception as error:
+                    if one is measured[0]:
+                        raise
+                    not_run[one.label] = str(error).partition("\n")[0]
+                    one.failed = True
+            measured = [one for one in measured if not one.failed]
+        return (
+            [one.run(self._work, self._song, self._exact) for one in measured],
+            [one.rounds_s for one in measured],
+        )
+
+    def sweep(self, name: str, not_run: dict[str, str]) -> Iterator[Run]:
+        """Our engine with each value that fits the device."""
+        for changes in _values(self._request, name):
+            label = " ".join(f"{key} {value}" for key, value in changes.items())
+            self._on_step(f"sweep: {label}")
+            before = shortages()
+            try:
+                contender = self.ours(self._request.options(**changes))
+                runs, _ = self.in_turn([contender], {})
+            except (InvalidInput, OutOfMemory) as error:
+                not_run[label] = error.message
+                continue
+            if shortages() > before:
+                not_run[label] = "it does not fit into the device's memory"
+                return
+            yield from runs
+
+
+class _Measured:
+    """Rounds of one engine."""
+
+    def __init__(self, contender: _Contender, device: torch.device) -> None:
+        self._engine, self._resting = contender.engine, contender.resting_bytes
+        self._device = device
+        self.rounds_s: list[float] = []
+        self.failed = False
+        self._host_bytes = 0
+        self._device_bytes: int | None = None
+        self._shares: list[float] = []
+        self._made: Tensor | None = None
+
+    @property
+    def label(self) -> str:
+        return self._engine.label
+
+    @property
+    def precision(self) -> str:
+        return self._engine.precision
+
+    def round(self, song: Audio) -> None:
+        def work() -> None:
+            self._made = self._engine.separate(song)
+
+        self._made = None
+        with PeakMemory(self._device) as peak:
+            clock = ProcessorClock()
+            self.rounds_s.append(timed_s(work, self._device))
+            self._shares.append(clock.share())
+        self._host_bytes = max(self._host_bytes, peak.host_bytes)
+        if peak.device_bytes is not None:
+            self._device_bytes = max(self._device_bytes or 0, self._resting + peak.device_bytes)
+
+    def run(self, work: Work, song: Audio, exact: Tensor) -> Run:
+        if self._made is None:
+            raise MashupError("no round was measured")
+        engine = self._engine
+        ratio = snr_db(self._made, exact)
+        made = work.run(
+            engine.label,
+            self.rounds_s,
+            host_bytes=self._host_bytes,
+            precision=engine.precision,
+            batch=engine.batch,
+            compiled=engine.compiled,
+            device_bytes=self._device_bytes,
+            snr_db=None if ratio == float("inf") else ratio,
+        )
+        if self._device.type == "cuda":
+            busy = kernel_share(lambda: engine.separate(song), self._device, made.p50_s)
+        elif self._device.type == "cpu":
+            busy = sum(self._shares) / len(self._shares)
+        else:
+            busy = None
+        return replace(made, busy_share=None if busy is None else round(busy, 3))
+
+
+def _start(song: Audio, duration_s: float) -> Audio:
+    return replace(song, samples=song.samples[:, : round(duration_s * song.rate_hz)])

@@ -1,0 +1,137 @@
+"""How fast jobs of several stages are in a warm process: an analysis, and a mashup."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from mashup_worker.audio.encode import open_writer
+from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.bench import music
+from mashup_worker.bench.busy import ProcessorClock
+from mashup_worker.bench.measure import timed_s
+from mashup_worker.bench.memory import PeakMemory
+from mashup_worker.bench.results import Staged, Work
+from mashup_worker.mixing.planner import plan_layer
+from mashup_worker.mixing.request import MixRequest
+from mashup_worker.pipelines.analyze import analyze_audio
+from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
+from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
+from mashup_worker.pipelines.song_cache import SongCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import torch
+
+    from mashup_worker.bench.results import Taken
+
+    OnStep = Callable[[str], None]
+    """Called with what is done next. An exception raised in it stops the work."""
+
+_SINGER, _HOST = "singer", "host"
+_KINDS = {_SINGER: ("vocals",), _HOST: ("drums", "bass", "other")}
+_TEMPI_BPM = {_SINGER: 116.0, _HOST: 120.0}
+_SPARE = 1.2
+"""Stems are that much longer than the mashup, so that it is not cut short by the planner."""
+
+
+def measure_analysis(
+    work: Work, device: torch.device, rounds: int, taken: Taken, on_step: OnStep
+) -> Staged:
+    """Tempo, beats, bars, key, tuning and loudness of one song that is in memory."""
+    song = music.song(work.track_s)
+
+    def once() -> Mapping[str, float]:
+        return analyze_audio(song, device=str(device)).timings_s
+
+    return _staged("analysis", once, work, device, rounds, taken, on_step)
+
+
+def measure_mashup(
+    work: Work, device: torch.device, rounds: int, taken: Taken, on_step: OnStep
+) -> Staged:
+    """A voice over another song's drums, bass and other, from FLAC stems to a checked MP3.
+
+    Songs are analysed before the first round, as they are when they have been separated.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        on_step("writing stems")
+        songs = [
+            SongFiles(song, _write_stems(folder / song, song, _SPARE * work.track_s))
+            for song in _KINDS
+        ]
+
+        def once() -> Mapping[str, float]:
+            return _mashup_s(songs, folder, work.track_s, str(device))
+
+        return _staged("mashup", once, work, device, rounds, taken, on_step)
+
+
+def _staged(
+    label: str,
+    once: Callable[[], Mapping[str, float]],
+    work: Work,
+    device: torch.device,
+    rounds: int,
+    taken: Taken,
+    on_step: OnStep,
+) -> Staged:
+    on_step(f"{label}: warming up")
+    once()
+    rounds_s, shares = [], []
+    stages: defaultdict[str, list[float]] = defaultdict(list)
+
+    def work_once() -> None:
+        for stage, seconds in once().items():
+            stages[stage].append(seconds)
+
+    with PeakMemory(device) as peak:
+        for number in range(rounds):
+            on_step(f"{label}: round {number + 1} of {rounds}")
+            clock = ProcessorClock()
+            rounds_s.append(timed_s(work_once, device))
+            shares.append(clock.share())
+    run = work.run(
+        label,
+        rounds_s,
+        host_bytes=peak.host_bytes,
+        device_bytes=peak.device_bytes,
+        busy_share=statistics.mean(shares) if device.type == "cpu" else None,
+    )
+    medians = {stage: round(statistics.median(each), 4) for stage, each in stages.items()}
+    return Staged(taken, run, medians)
+
+
+def _write_stems(folder: Path, song: str, duration_s: float) -> dict[str, Path]:
+    played = music.stems(duration_s, _TEMPI_BPM[song])
+    paths = {kind: folder / f"{kind}.flac" for kind in _KINDS[song]}
+    for kind, path in paths.items():
+        sound = played[kind]
+        with open_writer(path, sound.rate_hz, sound.channels, EncodeOptions("flac", 24)) as file:
+            file.write(sound.samples)
+    return paths
+
+
+def _mashup_s(
+    songs: list[SongFiles], folder: Path, length_s: float, device: str
+) -> Mapping[str, float]:
+    started = perf_counter()
+    loader = SongLoader(SongCache(folder / "cache"), None, device=device)
+    singer, host = loader.load(songs).songs
+    read = perf_counter()
+    plan = plan_layer(singer, [host], MixRequest(length_s=length_s))
+    planned = perf_counter()
+    result = make_mashup(
+        plan,
+        sounds_of_songs([singer, host]),
+        folder / "mix.mp3",
+        EncodeOptions("mp3"),
+        device=device,
+    )
+    return {"read": read - started, "plan": planned - read, **result.timings_s}

@@ -1,0 +1,44 @@
+"""Figures as words, for the terminal and for the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mashup_worker.bench.results import Run
+
+
+def run_cells(run: Run) -> dict[str, str]:
+    """By column, what a table says of a run; empty for what was not measured or has no meaning."""
+    many = run.tracks > 1
+    return {
+        "engine": run.label,
+        "precision": (run.precision or "") + (" compiled" if run.compiled else ""),
+        "batch": "" if run.precision is None else str(run.batch or "auto"),
+        "p50 s": significant(run.p50_s),
+        "p95 s": significant(run.p95_s),
+        "x real time": significant(run.times_real_time),
+        "tracks/h": f"{run.tracks_per_hour:,.0f}",
+        "cost/track": "" if run.cost_per_track is None else f"{run.cost_per_track:.2g}",
+        "device GB": gigabytes(run.peak_device_bytes),
+        "host GB": gigabytes(run.peak_host_bytes),
+        "busy": "" if run.busy_share is None else f"{run.busy_share:.0%}",
+        "SNR to fp32": "" if run.precision is None or many else decibels(run.snr_db),
+    }
+
+
+def decibels(snr_db: float | None) -> str:
+    """A ratio, or that there is no difference."""
+    return "equal" if snr_db is None else f"{snr_db:.0f} dB"
+
+
+def gigabytes(bytes_: int | None) -> str:
+    """Billions of bytes."""
+    return "" if bytes_ is None else f"{bytes_ / 1e9:.2f}"
+
+
+def significant(value: float) -> str:
+    """Three significant digits, without exponents."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"

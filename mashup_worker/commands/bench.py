@@ -1,0 +1,164 @@
+"""`mashup bench`: how fast, in how much memory, how close to fp32, beside whom, for how much."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mashup_worker.commands.failure import fail, settings_or_fail
+from mashup_worker.errors import EXIT_USAGE, InvalidInput
+
+
+class What(StrEnum):
+    """What can be measured."""
+
+    SEPARATION = "separation"
+    ANALYZE = "analyze"
+    MASHUP = "mashup"
+    PIPELINE = "pipeline"
+    ALL = "all"
+
+
+class Peer(StrEnum):
+    """Engines to compare with."""
+
+    DEMUCS = "demucs"
+    UNBLEND = "unblend"
+    DEMUCS_INFER = "demucs-infer"
+
+
+WhatArgument = Annotated[
+    What,
+    typer.Argument(
+        help="separation: one song in memory. analyze: one song in memory. mashup: four stems of "
+        "three minutes. pipeline: FLAC files in, stems on disk out, several at a time. all: these."
+    ),
+]
+Against = Annotated[
+    list[Peer] | None,
+    typer.Option(help="Run this engine too, in turn, on the same weights; may be given again."),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="A model, or random for random weights of htdemucs's shape. auto is htdemucs where "
+        "its weights are on this machine, and random where they are not."
+    ),
+]
+ModelRepo = Annotated[
+    Path | None, typer.Option(help="Folder of Demucs checkpoints and bags to take --model from.")
+]
+Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, cpu or mps.")]
+Precision = Annotated[str, typer.Option(help="auto, fp32, tf32, bf16 or fp16.")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option("--batch", min=1, help="Segments run at once."),
+]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the network's core.")]
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        min=1.0, max=3600.0, help="Length of each song. 240 on a GPU; 30 to 180 on a CPU, by task."
+    ),
+]
+Rounds = Annotated[
+    int | None,
+    typer.Option(min=1, max=1000, help="Rounds each. 10 on a GPU, 3 on a CPU."),
+]
+Songs = Annotated[
+    int | None, typer.Option(min=1, help="Songs of the pipeline. 32 on a GPU, 4 on a CPU.")
+]
+LanesOption = Annotated[
+    int | None, typer.Option("--lanes", min=1, max=64, help="Songs of the pipeline in flight.")
+]
+Sweep = Annotated[
+    str | None,
+    typer.Option(help="What to vary, such as batch,precision,compile,lanes. Takes longer."),
+]
+GpuPrice = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="What the machine costs an hour: adds the cost of a track."),
+]
+OutputDir = Annotated[
+    Path, typer.Option("-o", "--output-dir", help="Folder of <device>.json, which is updated.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the document that is written, and nothing else.")
+]
+Plot = Annotated[
+    bool, typer.Option("--plot", help="Draw <device>.png beside it: throughput and memory.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
+
+
+def bench(
+    context: typer.Context,
+    what: WhatArgument = What.SEPARATION,
+    against: Against = None,
+    model: Model = "auto",
+    model_repo: ModelRepo = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    batch: BatchSize = None,
+    compile_: Compile = False,
+    seconds: Seconds = None,
+    rounds: Rounds = None,
+    songs: Songs = None,
+    lanes: LanesOption = None,
+    sweep: Sweep = None,
+    gpu_price: GpuPrice = None,
+    output_dir: OutputDir = Path("benchmarks/results"),
+    as_json: AsJson = False,
+    plot: Plot = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure this machine: speed, memory, cost, and quality beside every speed.
+
+    Songs are synthesised. What was measured is added to one document a device, in the folder given.
+    """
+    from mashup_worker.commands.bench_run import BenchRequest, BenchRun
+
+    try:
+        request = BenchRequest(
+            what=what.value,
+            against=tuple(dict.fromkeys(peer.value for peer in against or ())),
+            model=model,
+            model_repo=model_repo,
+            device=device,
+            precision=precision,
+            batch=batch,
+            compiled=compile_,
+            seconds=seconds,
+            rounds=rounds,
+            songs=songs,
+            lanes=lanes,
+            sweeps=tuple(name.strip() for name in (sweep or "").split(",") if name.strip()),
+            price_per_hour=gpu_price,
+            command=_command(context),
+        )
+    except InvalidInput as error:
+        fail(error.message, EXIT_USAGE)
+    BenchRun(request, settings_or_fail(), output_dir, as_json, plot, quiet).all()
+
+
+def _command(context: typer.Context) -> str:
+    """What was called, without what names places on this machine."""
+    words = ["mashup", context.info_name or "bench"]
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is None or source.name != "COMMANDLINE" or parameter.name is None:
+            continue
+        value = context.params[parameter.name]
+        option = parameter.opts[-1]
+        if not option.startswith("-"):
+            words.append(str(value))
+        elif isinstance(value, bool):
+            words.append(option)
+        elif isinstance(value, list | tuple):
+            words += [word for one in value for word in (option, str(one))]
+        else:
+            words += [option, "<folder>" if isinstance(value, Path) else str(value)]
+    return " ".join(words)

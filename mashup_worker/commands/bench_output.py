@@ -1,0 +1,133 @@
+"""What `mashup bench` prints: what it is doing, and tables of what it found."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from mashup_worker.bench.pipeline import AIM_TIMES_REAL_TIME
+from mashup_worker.bench.text import run_cells
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.status import Status
+
+    from mashup_worker.bench.results import Pipeline, Results, Run, Separation, Staged
+
+_PLAIN_WIDTH = 200
+"""Columns where nobody's terminal says how many there are."""
+
+
+class Steps:
+    """Lines about the work on stderr, and on a terminal what is being done now."""
+
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown
+        self._status: Status | None = None
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        if self._shown:
+            typer.echo(text, err=True)
+
+    def next(self, text: str) -> None:
+        """What is done next."""
+        if self._status is not None:
+            self._status.update(text)
+
+    @contextmanager
+    def running(self) -> Iterator[Steps]:
+        """Show steps while the block runs, where somebody can see them."""
+        if not self._shown or not sys.stderr.isatty():
+            yield self
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status("") as self._status:
+            yield self
+        self._status = None
+
+
+def show(results: Results) -> None:
+    """Tables of the sections that there are."""
+    if results.separation:
+        _show_separation(results.separation)
+    if results.pipeline:
+        _show_pipeline(results.pipeline)
+    for name, staged in (("analysis", results.analyze), ("mashup", results.mashup)):
+        if staged:
+            _show_staged(name, staged)
+
+
+def _show_separation(made: Separation) -> None:
+    song_s = made.runs[0].track_s
+    learnt = "random weights of its shape" if made.random_weights else "its weights"
+    _print(
+        f"separation of {song_s:g} s in memory: {made.model}, {learnt}",
+        _runs(made.runs),
+    )
+    for ratio in made.ratios:
+        typer.echo(f"{ratio.label} is {ratio.ratio:.2f} times as fast as {ratio.against}")
+    for name, runs in made.sweeps.items():
+        _print(f"sweep of {name}", _runs(runs))
+    for name, reason in made.not_run.items():
+        typer.echo(f"not run: {name}: {reason}")
+    limit = made.limit
+    reachable = ", ".join(
+        f"{name} {limit.times_real_time(name):.0f}" for name in limit.product_rates
+    )
+    typer.echo(f"physical limit of this network here, times real time: {reachable}")
+
+
+def _show_pipeline(made: Pipeline) -> None:
+    work = made.lanes[0].run
+    _print(
+        f"pipeline: {work.tracks} FLAC files of {work.track_s:g} s in, 4 FLAC stems each out",
+        _runs([one.run for one in made.lanes], [f"{one.lanes} in flight" for one in made.lanes]),
+    )
+    best = made.best
+    rows = [("stage", "work", "busy", "x real time alone")]
+    rows += [
+        (name, f"{one.busy_s:.1f} s", f"{one.busy_share:.0%}", f"{one.times_real_time:.0f}")
+        for name, one in best.stages.items()
+    ]
+    _print(f"stages with {best.lanes} in flight", rows)
+    share = best.run.times_real_time / AIM_TIMES_REAL_TIME
+    typer.echo(
+        f"bottleneck: {best.bottleneck}. {best.run.times_real_time:.1f} times real time, "
+        f"{share:.1%} of the aim for an H200 ({AIM_TIMES_REAL_TIME:g})"
+    )
+
+
+def _show_staged(name: str, made: Staged) -> None:
+    _print(f"{name} of {made.run.track_s:g} s, in a warm process", _runs([made.run]))
+    stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in made.stages_s.items())
+    typer.echo(f"stages: {stages}")
+
+
+def _runs(runs: Sequence[Run], labels: Sequence[str] | None = None) -> list[tuple[str, ...]]:
+    """A heading and a row a run; columns that say nothing are left out."""
+    cells = [run_cells(run) for run in runs]
+    for cell, label in zip(cells, labels or (), strict=False):
+        cell["engine"] = label
+    kept = [name for name in cells[0] if any(cell[name] for cell in cells)]
+    return [tuple(kept), *(tuple(cell[name] for name in kept) for cell in cells)]
+
+
+def _print(title: str, rows: Iterable[Sequence[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    heading, *others = rows
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    for index, name in enumerate(heading):
+        table.add_column(name, justify="left" if index == 0 else "right")
+    for row in others:
+        table.add_row(*row)
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, markup=False)
+    console.print(table)
