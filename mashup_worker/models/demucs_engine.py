@@ -1,10 +1,11 @@
 """The Demucs engine: runs the networks of a bag over a song, piece by piece.
 
 `demucs` brings the network classes and the bag; the schedule is this module's. For every network
-that the wanted stems need, a pass cuts the song into segments, runs them in batches and
-cross-fades the results. All passes advance together, and what all have finished is combined by
-the bag's weights and handed out. Nothing of song length is ever held: the accumulators stay on
-the device and are as long as one batch, and finished samples leave it at once.
+that the wanted stems need, a pass cuts the song into segments, has them run in batches, which it
+shares with all other songs in flight, and cross-fades the results. All passes advance together, and
+what all have finished is combined by the bag's weights and handed out. Nothing of song length is
+ever held: the accumulators stay on the device and are as long as a segment, and finished samples
+leave it at once.
 
 In fp32 with `shifts=0` the result equals `demucs.api.Separator` with `shifts=0`.
 """
@@ -19,24 +20,32 @@ import torch
 from torch.nn import functional as F
 
 from mashup_worker.errors import InvalidInput, OutOfMemory
+from mashup_worker.models.batcher import Batcher, Window
 from mashup_worker.models.device import is_out_of_memory, resolve_device, resolve_precision
-from mashup_worker.models.runner import NetworkRunner
-from mashup_worker.models.segments import CrossFade, Segmentation, batches
+from mashup_worker.models.runner import Arithmetic, NetworkRunner
+from mashup_worker.models.segments import CrossFade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from demucs.apply import BagOfModels
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from mashup_worker.audio.signal import SampleSource
-    from mashup_worker.models.segments import Segment
+    from mashup_worker.models.segments import Segment, Segmentation
     from mashup_worker.models.separator import OnProgress
 
 _MAX_SHIFT_S = 0.5
 """Greatest random shift, as Demucs has it."""
 
 _LEVEL_BLOCK_SAMPLES = 1 << 20
+
+_FP16_CREST = 20.0
+"""Peak over RMS from which a window runs in fp32 instead of fp16.
+
+Networks divide a window by its deviation. Bursts in silence keep peaks far above it, and such
+windows were seen to overflow fp16 or to land below 14 dB of the fp32 result.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class EngineOptions:
         seed: what the shifts are drawn from.
         overlap: share of a segment that the next one covers again, 0 up to but not 1.
         batch: segments run at once; chosen by the device's memory when None.
+        compile: have torch compile the networks at first use, which takes up to minutes; for
+            processes that stay.
     """
 
     device: str = "auto"
@@ -58,6 +69,7 @@ class EngineOptions:
     seed: int = 0
     overlap: float = 0.25
     batch: int | None = None
+    compile: bool = False
 
     def __post_init__(self) -> None:
         if self.shifts < 0:
@@ -92,7 +104,7 @@ class _Pass:
             all passes.
     """
 
-    network: nn.Module
+    network: NetworkRunner
     segmentation: Segmentation
     start: int
     weights: Tensor
@@ -117,24 +129,25 @@ class DemucsSeparator:
         self.residual_stem: str | None = None
         device = resolve_device(self.options.device)
         precision = resolve_precision(self.options.precision, device)
+        self._how = Arithmetic(device, precision, self.options.compile)
         try:
-            self._networks = [network.to(device).eval() for network in bag.models]
+            self._networks = [NetworkRunner(network, self._how) for network in bag.models]
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise OutOfMemory(f"{name} does not fit into the memory of {device}") from error
             raise
         self._weights = torch.tensor(bag.weights)
-        self._runner = NetworkRunner(device, precision, self.options.batch)
+        self._batcher = Batcher(self._how, self.options.batch)
 
     @property
     def device(self) -> str:
         """Where the networks run."""
-        return str(self._runner.device)
+        return str(self._how.device)
 
     @property
     def precision(self) -> str:
         """Arithmetic of the networks."""
-        return self._runner.precision
+        return self._how.precision
 
     def stream(
         self,
@@ -142,6 +155,7 @@ class DemucsSeparator:
         stems: Sequence[str] | None = None,
         *,
         on_progress: OnProgress | None = None,
+        on_device: bool = False,
     ) -> Iterator[Tensor]:
         """Separate `mix`; see `Separator.stream`."""
         rows = self._rows(self.stems if stems is None else stems)
@@ -152,16 +166,17 @@ class DemucsSeparator:
         total = sum(one.segmentation.count(one.start, mix.length_samples) for one in passes)
         done = 0
 
-        def advance(segments: int) -> None:
+        def advance() -> None:
             nonlocal done
-            done += segments
+            done += 1
             if on_progress is not None:
                 on_progress(done / total)
 
         streams = [self._run(one, rows, _Normalised(mix, level), advance) for one in passes]
         try:
             for block in _combine(streams, [one.weights for one in passes]):
-                yield level.restore(block).cpu()
+                finished = level.restore(block)
+                yield finished if on_device else finished.cpu()
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 raise OutOfMemory(f"{self.device} has too little memory for this model") from error
@@ -182,9 +197,9 @@ class DemucsSeparator:
         return [
             _Pass(
                 network=network,
-                segmentation=_segmentation(network, self.options.overlap),
+                segmentation=network.segmentation(self.options.overlap),
                 start=start,
-                weights=share[:, None, None].to(self._runner.device),
+                weights=share[:, None, None].to(self._how.device),
             )
             for network, share, starts in zip(self._networks, shares, self._starts(), strict=True)
             if share.any()
@@ -207,22 +222,28 @@ class DemucsSeparator:
         ]
 
     def _run(
-        self, one: _Pass, rows: list[int], mix: _Normalised, advance: Callable[[int], None]
+        self, one: _Pass, rows: list[int], mix: _Normalised, advance: Callable[[], None]
     ) -> Iterator[Tensor]:
         """Do one pass; yields `(stems, channels, samples)` that cover the song once."""
         cut, stop = one.segmentation, mix.length_samples
-        fade = CrossFade((len(rows), self.channels), cut.segment_samples, self._runner.device)
+        fade = CrossFade((len(rows), self.channels), cut.segment_samples, self._how.device)
         to_skip = -one.start
-        for batch in batches(cut.segments(one.start, stop), self._runner.batch):
-            windows = torch.stack([mix.window(segment) for segment in batch])
-            estimates = self._runner.run(one.network, windows)[:, rows]
-            next_start = batch[-1].start + cut.stride_samples
-            finished = fade.add(batch, estimates, next_start if next_start < stop else None)
-            advance(len(batch))
+        estimates = self._batcher.estimates(
+            self._window(one.network, rows, mix.window(segment))
+            for segment in cut.segments(one.start, stop)
+        )
+        for segment, estimate in zip(cut.segments(one.start, stop), estimates, strict=True):
+            next_start = segment.start + cut.stride_samples
+            finished = fade.add(segment, estimate, next_start if next_start < stop else None)
+            advance()
             skipped = min(to_skip, finished.shape[-1])
             to_skip -= skipped
             if skipped < finished.shape[-1]:
                 yield finished[..., skipped:]
+
+    def _window(self, network: NetworkRunner, rows: list[int], samples: Tensor) -> Window:
+        exact = self._how.precision == "fp16" and bool(_crest(samples) > _FP16_CREST)
+        return Window(network, tuple(rows), samples, exact)
 
 
 @dataclass(frozen=True)
@@ -243,10 +264,9 @@ class _Normalised:
         return F.pad(samples, (start - segment.window_start, window_stop - stop))
 
 
-def _segmentation(network: nn.Module, overlap: float) -> Segmentation:
-    """The cut that a network was made for."""
-    valid_length = getattr(network, "valid_length", int)
-    return Segmentation(int(network.samplerate * network.segment), overlap, valid_length)  # type: ignore[operator]
+def _crest(samples: Tensor) -> Tensor:
+    """Peak over RMS; 0 for silence."""
+    return samples.abs().amax() / samples.square().mean().sqrt().clamp(min=1e-12)
 
 
 def _combine(streams: list[Iterator[Tensor]], weights: list[Tensor]) -> Iterator[Tensor]:

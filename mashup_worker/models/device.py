@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
-_HALF: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+HALF: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""What the half precisions keep numbers in."""
 
 _AMPERE = (8, 0)
 """First compute capability with bf16 and TF32 tensor cores."""
@@ -90,11 +91,14 @@ def cpu_multiplies_bf16() -> bool:
 
 
 @contextmanager
-def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
+def arithmetic(
+    precision: Precision, device: torch.device, *, autocast: bool = True
+) -> Iterator[None]:
     """Run what is inside without gradients and with `precision`, then restore what was set.
 
-    Half precisions go through autocast, which leaves transforms and statistics in fp32. On CUDA
-    `fp32` also turns TF32 convolutions off, which are on by default.
+    Half precisions go through autocast, which leaves transforms and statistics in fp32, unless
+    `autocast` is off because the networks inside see to it themselves. What is fp32 is exact: on
+    CUDA that turns TF32 convolutions off, which are on by default.
     """
     knobs: tuple[Any, ...] = (
         torch.backends.cuda.matmul,
@@ -104,8 +108,8 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
     before = [knob.fp32_precision for knob in knobs]
     if device.type == "cuda":
         for knob in knobs:
-            knob.fp32_precision = "ieee" if precision == "fp32" else "tf32"
-    half = _HALF.get(precision)
+            knob.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+    half = HALF.get(precision) if autocast else None
     try:
         with (
             torch.no_grad(),

@@ -1,93 +1,108 @@
-"""Runs a network on batches of windows, within the device's memory and number range."""
+"""Runs one network on windows, on its device and in its arithmetic."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.errors import OutOfMemory
-from mashup_worker.models.device import arithmetic, is_out_of_memory, release_memory
-from mashup_worker.models.shortages import note_shortage
+from mashup_worker.models.device import HALF, arithmetic
+from mashup_worker.models.graphs import CapturedCore
+from mashup_worker.models.htdemucs.convert import UnlikeHybrid, convert
+from mashup_worker.models.htdemucs.network import HybridNetwork
+from mashup_worker.models.segments import Segmentation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from torch import Tensor, nn
 
     from mashup_worker.models.device import Precision
+    from mashup_worker.models.htdemucs.network import Core
 
-_FP16_CREST = 20.0
-"""Peak over RMS from which a window runs in fp32 instead of fp16.
 
-Networks divide a window by its deviation. Bursts in silence keep peaks far above it, and such
-windows were seen to overflow fp16 or to land below 14 dB of the fp32 result.
-"""
+@dataclass(frozen=True)
+class Arithmetic:
+    """Where and how networks run.
 
-_CUDA_BYTES_PER_WINDOW = 2 << 30
-_CUDA_MAX_BATCH = 16
+    Attributes:
+        device: where.
+        precision: arithmetic of the products; transforms and statistics are fp32.
+        compiled: whether torch compiles the networks, which takes up to minutes at first.
+    """
+
+    device: torch.device
+    precision: Precision
+    compiled: bool = False
+
+    @property
+    def captures(self) -> bool:
+        """Whether networks are recorded as CUDA graphs, one for each size of batch."""
+        return self.device.type == "cuda"
 
 
 class NetworkRunner:
-    """Runs windows through a network in batches that fit.
+    """A network, ready on its device.
+
+    Networks of the htdemucs kind are converted to this package's own layout; others run as they
+    are, in half precision by autocast.
 
     Attributes:
-        batch: windows run at once. Halved for good whenever the device runs out of memory.
+        rate_hz: sample rate of its windows.
+        segment_samples: length of the segments that it was made for.
+        valid_length: the window that it wants for a segment's length.
     """
 
-    def __init__(self, device: torch.device, precision: Precision, batch: int | None) -> None:
-        self.device = device
-        self.precision = precision
-        self.batch = batch or _default_batch(device)
+    def __init__(self, network: nn.Module, how: Arithmetic) -> None:
+        self._how = how
+        self.rate_hz = int(network.samplerate)  # type: ignore[arg-type]
+        self.segment_samples = int(network.samplerate * network.segment)  # type: ignore[operator]
+        self.valid_length: Callable[[int], int] = getattr(network, "valid_length", int)
+        self._exact: nn.Module | None = None
+        try:
+            converted = convert(network)
+        except UnlikeHybrid:
+            self.network = network.to(how.device).eval()
+            self._exact = self.network
+            return
+        if how.precision == "fp16":
+            self._exact = convert(network).to(how.device)
+        self.network = self._fast(converted)
 
-    def run(self, network: nn.Module, windows: Tensor) -> Tensor:
-        """Run `windows`, shape `(windows, channels, samples)`, on the CPU.
+    def segmentation(self, overlap: float) -> Segmentation:
+        """The cut that the network was made for."""
+        return Segmentation(self.segment_samples, overlap, self.valid_length)
+
+    def run(self, windows: Tensor, rows: Sequence[int], *, exact: bool = False) -> Tensor:
+        """Run `windows`, fp32 on the device, shape `(windows, channels, samples)`.
+
+        Args:
+            windows: as many as fit.
+            rows: which of the network's stems to make.
+            exact: in fp32, whatever the precision is.
 
         Returns:
-            fp32 on the device, shape `(windows, stems, channels, samples)`.
-
-        Raises:
-            OutOfMemory: one window alone does not fit.
+            fp32 on the device, shape `(windows, rows, channels, samples)`.
         """
-        while True:
-            try:
-                return torch.cat(
-                    [self._forward(network, w) for w in torch.split(windows, self.batch)]
-                )
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                if self.batch == 1:
-                    raise OutOfMemory(
-                        f"{self.device} has too little memory for one segment at a time"
-                    ) from error
-            note_shortage()
-            self.batch = max(1, min(self.batch, len(windows)) // 2)
-            release_memory(self.device)
+        network = self._exact if exact and self._exact is not None else self.network
+        hybrid = isinstance(network, HybridNetwork)
+        precision: Precision = "fp32" if exact else self._how.precision
+        with arithmetic(precision, self._how.device, autocast=not hybrid):
+            if hybrid:
+                made: Tensor = network(windows, rows)
+                return made
+            return network(windows)[:, list(rows)].float()  # type: ignore[no-any-return]
 
-    def _forward(self, network: nn.Module, windows: Tensor) -> Tensor:
-        if self.precision != "fp16":
-            return self._compute(network, windows, self.precision)
-        estimate = self._compute(network, windows, "fp16")
-        unsafe = (_crest(windows) > _FP16_CREST).to(self.device)
-        unsafe |= ~estimate.isfinite().flatten(1).all(1)
-        if unsafe.any():
-            estimate[unsafe] = self._compute(network, windows[unsafe.cpu()], "fp32")
-        return estimate
-
-    def _compute(self, network: nn.Module, windows: Tensor, precision: Precision) -> Tensor:
-        with arithmetic(precision, self.device):
-            estimate: Tensor = network(windows.to(self.device, non_blocking=True))
-            return estimate.float()
-
-
-def _crest(windows: Tensor) -> Tensor:
-    """Peak over RMS of each window, shape `(windows,)`; 0 for silence."""
-    flat = windows.flatten(1)
-    return flat.abs().amax(1) / flat.square().mean(1).sqrt().clamp(min=1e-12)
-
-
-def _default_batch(device: torch.device) -> int:
-    """One window at a time on a CPU, where more is slower; what memory holds on CUDA."""
-    if device.type != "cuda":
-        return 1
-    free_bytes, _ = torch.cuda.mem_get_info(device)
-    return max(1, min(_CUDA_MAX_BATCH, free_bytes // _CUDA_BYTES_PER_WINDOW))
+    def _fast(self, network: HybridNetwork) -> HybridNetwork:
+        """Moved to the device, cast, compiled and recorded as wanted."""
+        how = self._how
+        network.core.cast(HALF.get(how.precision, torch.float32))
+        network.to(how.device)
+        core: Core = network.core
+        if how.compiled:
+            core = torch.compile(core, fullgraph=True, dynamic=False)
+        if how.captures:
+            core = CapturedCore(core)
+        network.run_core_by(core)
+        return network

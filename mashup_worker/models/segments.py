@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,23 +73,11 @@ class Segmentation:
             yield Segment(position, length, position - (window - length) // 2, window)
 
 
-def batches(segments: Iterator[Segment], size: int) -> Iterator[list[Segment]]:
-    """Runs of up to `size` neighbouring segments whose windows have one length."""
-    batch: list[Segment] = []
-    for segment in segments:
-        if batch and (len(batch) == size or segment.window_length != batch[0].window_length):
-            yield batch
-            batch = []
-        batch.append(segment)
-    if batch:
-        yield batch
-
-
 class CrossFade:
     """Cross-fades the estimates of overlapping segments with triangular weights.
 
     Estimates come in order; whatever no later segment can touch is handed out at once, so the
-    memory held is that of one batch, not of the song.
+    memory held is that of one segment, not of the song.
     """
 
     def __init__(self, rows: tuple[int, int], segment_samples: int, device: torch.device) -> None:
@@ -101,30 +88,25 @@ class CrossFade:
         self._weight = weight / weight.max()
         self._sum = torch.zeros(*rows, 0, device=device)
         self._sum_weight = torch.zeros(0, device=device)
-        self._start: int | None = None
 
-    def add(self, segments: list[Segment], estimates: Tensor, next_start: int | None) -> Tensor:
-        """Add a batch and take what is finished.
+    def add(self, segment: Segment, estimate: Tensor, next_start: int | None) -> Tensor:
+        """Add a segment and take what is finished.
 
         Args:
-            segments: the batch, following the one before.
-            estimates: what the network made of their windows, shape
-                `(segments, stems, channels, window)`.
+            segment: it follows the one before.
+            estimate: what the network made of its window, shape `(stems, channels, window)`.
             next_start: where the next segment will start, or None if there is none.
 
         Returns:
             The next finished samples, shape `(stems, channels, samples)`.
         """
-        first = segments[0].start if self._start is None else self._start
-        stop = segments[-1].start + segments[-1].length
-        missing = (0, stop - first - self._sum.shape[-1])
-        total, total_weight = F.pad(self._sum, missing), F.pad(self._sum_weight, missing)
-        for segment, estimate in zip(segments, estimates, strict=True):
-            weight = self._weight[: segment.length]
-            here = slice(segment.start - first, segment.start - first + segment.length)
-            total[..., here] += weight * segment.trim(estimate)
-            total_weight[here] += weight
-        done = (stop if next_start is None else next_start) - first
-        self._sum, self._sum_weight = total[..., done:], total_weight[done:]
-        self._start = first + done
-        return total[..., :done] / total_weight[:done]
+        weight = self._weight[: segment.length]
+        weighted = weight * segment.trim(estimate)
+        shared = self._sum.shape[-1]
+        weighted[..., :shared] += self._sum
+        total_weight = weight.clone()
+        total_weight[:shared] += self._sum_weight
+        stop = segment.start + segment.length
+        done = (stop if next_start is None else next_start) - segment.start
+        self._sum, self._sum_weight = weighted[..., done:], total_weight[done:]
+        return weighted[..., :done] / total_weight[:done]

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Separator(Protocol):
     """Splits a mix into stems.
 
-    A separator holds its networks ready on their device and keeps no state between songs.
+    A separator holds its networks ready on their device and keeps no state between songs. Several
+    threads may separate songs with it at once.
     """
 
     @property
@@ -65,6 +66,7 @@ class Separator(Protocol):
         stems: Sequence[str] | None = None,
         *,
         on_progress: OnProgress | None = None,
+        on_device: bool = False,
     ) -> Iterator[Tensor]:
         """Separate `mix` and yield the stems piece by piece, from the start to the end.
 
@@ -72,10 +74,12 @@ class Separator(Protocol):
             mix: sound at this separator's `rate_hz` with this separator's `channels`.
             stems: kinds wanted, in the order wanted; all when None.
             on_progress: called between batches with the share done.
+            on_device: leave the stems where the networks run.
 
         Yields:
-            Tensors of shape `(stems, channels, samples)`, float32 on the CPU; their lengths vary
-            and add up to `mix.length_samples`. Nothing is yielded for an empty mix.
+            Tensors of shape `(stems, channels, samples)`, float32 on the CPU unless `on_device`;
+            their lengths vary and add up to `mix.length_samples`. Nothing is yielded for an empty
+            mix.
 
         Raises:
             InvalidInput: a stem that this model does not make.

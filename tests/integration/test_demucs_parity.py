@@ -65,8 +65,8 @@ def test_a_stem_of_a_one_hot_bag_costs_a_quarter_and_is_the_same(repository: Pat
     mix = music(23)
     separator = engine(repository, "htdemucs_ft")
     calls: list[int] = []
-    for network in separator._networks:
-        network.register_forward_hook(lambda *_: calls.append(1))
+    for runner in separator._networks:
+        runner.network.register_forward_hook(lambda *_: calls.append(1))
     whole = separate(separator, mix)
     calls_for_all = len(calls)
     vocals = separate(separator, mix, ["vocals"])

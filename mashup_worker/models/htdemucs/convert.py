@@ -56,21 +56,9 @@ def convert(network: nn.Module) -> HybridNetwork:
     Raises:
         UnlikeHybrid: it does not convert.
     """
-    if type(network) is not HTDemucs:
-        raise UnlikeHybrid(type(network).__name__)
+    _require(type(network) is HTDemucs, type(network).__name__)
     with torch.no_grad():
-        # Converted from a copy of the numbers, whatever device and precision they are in.
-        weights = _Weights(network)
-        core = HybridCore(
-            [weights.encoder(layer) for layer in network.encoder],
-            [weights.encoder(layer) for layer in network.tencoder],
-            weights.embedding(),
-            weights.bottleneck(),
-            [weights.decoder(layer) for layer in network.decoder],
-            [weights.decoder(layer) for layer in network.tdecoder],
-        )
-        spectrum = Spectrum(network.nfft, weights.window_samples)
-        return HybridNetwork(core, spectrum, len(network.sources)).eval()
+        return _Conversion(network).network().eval()
 
 
 def _require(holds: bool, what: str) -> None:
@@ -78,20 +66,34 @@ def _require(holds: bool, what: str) -> None:
         raise UnlikeHybrid(what)
 
 
-def _copy(tensor: Tensor | None) -> Tensor:
+def _copy(tensor: Any) -> Tensor:
+    """The numbers on the CPU in fp32, whatever they are in."""
     _require(tensor is not None, "a layer without bias")
-    assert tensor is not None  # noqa: S101 - for the type checker
-    return tensor.detach().to("cpu", torch.float32, copy=True)
+    copy: Tensor = tensor.detach().to("cpu", torch.float32, copy=True)
+    return copy
 
 
-class _Weights:
+class _Conversion:
     """Takes a network apart, layer by layer."""
 
-    def __init__(self, network: HTDemucs) -> None:
+    def __init__(self, network: Any) -> None:
         _require(network.cac and network.use_train_segment, "Wiener filters, or any segment")
         _require(network.depth == len(network.tencoder), "branches of different depth")
         self._network = network
-        self.window_samples = int(network.segment * network.samplerate)
+        self._window_samples = int(network.segment * network.samplerate)
+
+    def network(self) -> HybridNetwork:
+        network = self._network
+        core = HybridCore(
+            [_encoder(layer) for layer in network.encoder],
+            [_encoder(layer) for layer in network.tencoder],
+            self.embedding(),
+            self.bottleneck(),
+            [_decoder(layer) for layer in network.decoder],
+            [_decoder(layer) for layer in network.tdecoder],
+        )
+        spectrum = Spectrum(network.nfft, self._window_samples)
+        return HybridNetwork(core, spectrum, len(network.sources))
 
     def embedding(self) -> Tensor:
         """What is added for each frequency after the first encoder, `(rows, channels)`."""
@@ -99,37 +101,8 @@ class _Weights:
         if network.freq_emb is None:
             return torch.zeros(network.nfft // 2 // STRIDE, network.encoder[0].conv.out_channels)
         table = _copy(network.freq_emb.embedding.weight) * network.freq_emb.scale
-        return network.freq_emb_scale * table
-
-    def encoder(self, layer: nn.Module) -> Encoder:
-        _require(isinstance(layer, HEncLayer), "bands of frequencies")
-        assert isinstance(layer, HEncLayer)  # noqa: S101 - for the type checker
-        _require_plain(layer)
-        _require(layer.conv.padding in ((STRIDE // 2, 0), (STRIDE // 2,)), "another padding")
-        return Encoder(
-            Convolution(
-                _kernel(layer.conv),
-                _copy(layer.conv.bias),
-                stride=STRIDE,
-                padding=(0, STRIDE // 2),
-            ),
-            _branches(layer),
-            _gate(layer.rewrite),
-            along_rows=not layer.freq,
-        )
-
-    def decoder(self, layer: nn.Module) -> Decoder:
-        _require(isinstance(layer, HDecLayer), "bands of frequencies")
-        assert isinstance(layer, HDecLayer)  # noqa: S101 - for the type checker
-        _require_plain(layer)
-        weight = _copy(layer.conv_tr.weight).flatten(2)
-        return Decoder(
-            _gate(layer.rewrite),
-            _branches(layer),
-            Transposed(weight, _copy(layer.conv_tr.bias), int(layer.pad)),
-            along_rows=not layer.freq,
-            last=layer.last,
-        )
+        weighted: Tensor = network.freq_emb_scale * table
+        return weighted
 
     def bottleneck(self) -> Bottleneck | None:
         network, transformer = self._network, self._network.crosstransformer
@@ -158,12 +131,14 @@ class _Weights:
         """Sines and cosines of the tokens' places, of both branches: `(1, tokens, channels)`."""
         network = self._network
         rows = network.nfft // 2 // STRIDE**network.depth
-        frames = -(-self.window_samples // network.hop_length)
-        samples = self.window_samples
+        frames = -(-self._window_samples // network.hop_length)
+        samples = self._window_samples
         for _ in range(network.depth):
             samples = -(-samples // STRIDE)
         channels = transformer.layers[0].linear1.in_features
-        place = create_2d_sin_embedding(channels, rows, frames, "cpu", transformer.max_period)
+        place: Tensor = create_2d_sin_embedding(  # type: ignore[no-untyped-call]
+            channels, rows, frames, "cpu", transformer.max_period
+        )
         time = create_sin_embedding(samples, channels, max_period=transformer.max_period)
         weight = transformer.weight_pos_embed
         return (
@@ -172,30 +147,60 @@ class _Weights:
         )
 
 
-def _require_plain(layer: HEncLayer | HDecLayer) -> None:
+def _encoder(layer: Any) -> Encoder:
+    _require(isinstance(layer, HEncLayer), "bands of frequencies")
+    _require_plain(layer)
+    _require(layer.conv.padding in ((STRIDE // 2, 0), (STRIDE // 2,)), "another padding")
+    return Encoder(
+        Convolution(
+            _kernel(layer.conv),
+            _copy(layer.conv.bias),
+            stride=STRIDE,
+            padding=(0, STRIDE // 2),
+        ),
+        _branches(layer),
+        _gate(layer.rewrite),
+        along_rows=not layer.freq,
+    )
+
+
+def _decoder(layer: Any) -> Decoder:
+    _require(isinstance(layer, HDecLayer), "bands of frequencies")
+    _require_plain(layer)
+    weight = _copy(layer.conv_tr.weight).flatten(2)
+    return Decoder(
+        _gate(layer.rewrite),
+        _branches(layer),
+        Transposed(weight, _copy(layer.conv_tr.bias), int(layer.pad)),
+        along_rows=not layer.freq,
+        last=layer.last,
+    )
+
+
+def _require_plain(layer: Any) -> None:
     _require(not layer.empty and not layer.norm, "empty layers, or norms in them")
     _require(bool(layer.rewrite), "layers without a gate")
     _require(layer.kernel_size == 2 * STRIDE and layer.stride == STRIDE, "other strides")
     _require(layer.pad == STRIDE // 2, "layers without padding")
 
 
-def _kernel(conv: nn.Conv1d | nn.Conv2d) -> Tensor:
+def _kernel(conv: Any) -> Tensor:
     """Weights by `(out, in, frames, rows)`: Demucs has rows before frames, or no frames."""
     weight = _copy(conv.weight)
     return weight[:, :, None] if weight.ndim == 3 else weight.transpose(2, 3)
 
 
-def _gate(conv: nn.Conv1d | nn.Conv2d) -> Gate:
+def _gate(conv: Any) -> Gate:
     kernel = _kernel(conv)
     frames, rows = kernel.shape[2:]
     return Gate(kernel, _copy(conv.bias), (frames // 2, rows // 2))
 
 
-def _branches(layer: HEncLayer | HDecLayer) -> list[ResidualBranch]:
+def _branches(layer: Any) -> list[ResidualBranch]:
     return [] if not layer.dconv else [_branch(one) for one in layer.dconv.layers]
 
 
-def _branch(layer: nn.Sequential) -> ResidualBranch:
+def _branch(layer: Any) -> ResidualBranch:
     kinds = [type(module).__name__ for module in layer]
     _require(
         kinds == ["Conv1d", "GroupNorm", "GELU", "Conv1d", "GroupNorm", "GLU", "LayerScale"],
@@ -219,19 +224,19 @@ def _branch(layer: nn.Sequential) -> ResidualBranch:
     )
 
 
-def _affine(norm: nn.GroupNorm) -> Tensor:
+def _affine(norm: Any) -> Tensor:
     return torch.stack([_copy(norm.weight), _copy(norm.bias)])
 
 
-def _pointwise(conv: nn.Conv1d) -> Linear:
+def _pointwise(conv: Any) -> Linear:
     return Linear(_copy(conv.weight)[..., 0], _copy(conv.bias))
 
 
-def _linear(linear: nn.Linear, scale: Tensor) -> Linear:
+def _linear(linear: Any, scale: Tensor) -> Linear:
     return Linear(scale[:, None] * _copy(linear.weight), scale * _copy(linear.bias))
 
 
-def _token_norm(norm: nn.Module) -> nn.Module:
+def _token_norm(norm: Any) -> Any:
     if isinstance(norm, nn.Identity):
         return norm
     if isinstance(norm, nn.LayerNorm):
@@ -239,13 +244,12 @@ def _token_norm(norm: nn.Module) -> nn.Module:
     return _song_norm(norm)
 
 
-def _song_norm(norm: nn.Module) -> SongNorm:
+def _song_norm(norm: Any) -> SongNorm:
     _require(isinstance(norm, MyGroupNorm) and norm.num_groups == 1, "norms by groups")
-    assert isinstance(norm, MyGroupNorm)  # noqa: S101 - for the type checker
     return SongNorm(_copy(norm.weight), _copy(norm.bias), norm.eps)
 
 
-def _layer(layer: nn.Module) -> Layer:
+def _layer(layer: Any) -> Layer:
     _require(
         isinstance(layer, MyTransformerEncoderLayer | CrossTransformerEncoderLayer)
         and not layer.sparse
@@ -276,5 +280,5 @@ def _layer(layer: nn.Module) -> Layer:
     )
 
 
-def _layer_scale(scale: nn.Module, channels: int) -> Tensor:
+def _layer_scale(scale: Any, channels: int) -> Tensor:
     return torch.ones(channels) if isinstance(scale, nn.Identity) else _copy(scale.scale)

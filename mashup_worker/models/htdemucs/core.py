@@ -1,4 +1,4 @@
-"""The network between the transforms: normalised spectrogram and waveform in, both estimates out."""
+"""The network between the transforms: normalised spectrogram and waveform in, estimates out."""
 
 from __future__ import annotations
 

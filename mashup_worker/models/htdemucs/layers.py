@@ -19,6 +19,9 @@ STRIDE = 4
 
 _NORM_EPSILON = 1e-5
 
+_MATRIX_UNIT = 8
+"""Matrix units take half-precision numbers by so many."""
+
 
 class Convolution(nn.Module):
     """A convolution over frames and rows.
@@ -49,10 +52,18 @@ class Convolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: `(batch, frames, rows, in)` to `(batch, frames, rows', out)`."""
+        return self._convolve(x, self.weight, self.bias)
+
+    def halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The first and the second half of the channels made, each contiguous."""
+        first, second = zip(self.weight.chunk(2), self.bias.chunk(2), strict=True)
+        return self._convolve(x, *first), self._convolve(x, *second)
+
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         made = F.conv2d(
             x.permute(0, 3, 1, 2),
-            self.weight,
-            self.bias,
+            weight,
+            bias,
             (1, self._stride),
             self._padding,
             (self._dilation, 1),
@@ -63,16 +74,24 @@ class Convolution(nn.Module):
 class Gate(nn.Module):
     """A convolution and a gated linear unit: one half of its channels opens and shuts the other."""
 
-    def __init__(self, weight: Tensor, bias: Tensor, padding: tuple[int, int]) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, padding: tuple[int, int] = (0, 0)) -> None:
         super().__init__()
-        # Two products whose results lie apart are quicker than one whose halves are interleaved.
-        (value, gate), (value_bias, gate_bias) = weight.chunk(2), bias.chunk(2)
-        self.value = Convolution(value, value_bias, padding=padding)
-        self.gate = Convolution(gate, gate_bias, padding=padding)
+        self.conv = Convolution(weight, bias, padding=padding)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: `(batch, frames, rows, in)` to `(batch, frames, rows, out)`."""
-        return self.value(x).mul_(self.gate(x).sigmoid_())
+        if x.device.type != "cpu":
+            return F.glu(self.conv(x), -1)
+        # Here two products that lie apart are quicker than one whose halves are interleaved.
+        value, gate = self.conv.halves(x)
+        return value.mul_(gate.sigmoid_())
+
+    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
+        """`total`, shape `(batch, frames, rows, out)`, with that of `x` added in place."""
+        if x.device.type != "cpu":
+            return total.add_(self(x))
+        value, gate = self.conv.halves(x)
+        return total.addcmul_(value, gate.sigmoid_())
 
 
 class ResidualBranch(nn.Module):
@@ -114,12 +133,10 @@ class ResidualBranch(nn.Module):
         self.register_buffer("energy", expand.T @ expand / len(expand))
         gain, offset = expand_norm
         inputs = torch.cat([expand, expand_bias[:, None], -torch.ones(len(expand), 1)], 1)
-        weight, bias = gain[:, None] * inputs, offset.clone()
-        weight[: len(scale)] *= scale[:, None]
-        bias[: len(scale)] *= scale
-        (value, gate), (value_bias, gate_bias) = weight.chunk(2), bias.chunk(2)
-        self.value = Linear(value, value_bias)
-        self.gate = Linear(gate, gate_bias)
+        self._spare = -inputs.shape[1] % _MATRIX_UNIT
+        scales = torch.cat([scale, torch.ones(len(scale))])
+        weight = F.pad((scales * gain)[:, None] * inputs, (0, self._spare))
+        self.normalised = Gate(weight[:, :, None, None], scales * offset)
 
     squeeze_norm: Tensor
     expand: Tensor
@@ -130,10 +147,10 @@ class ResidualBranch(nn.Module):
         """Adds to `x`, shape `(batch, frames, rows, channels)`, in place, and returns it."""
         hidden = _normalise(self.squeeze(x).float(), self.squeeze_norm)
         inputs = self._normalised_inputs(F.gelu(hidden)).to(x.dtype)
-        return x.addcmul_(self.value(inputs), self.gate(inputs).sigmoid_())
+        return self.normalised.add_to(x, inputs)
 
     def _normalised_inputs(self, hidden: Tensor) -> Tensor:
-        """What the product that expands and normalises wants; `(..., hidden)` to `(..., + 2)`."""
+        """What the product that expands and normalises wants; `(..., hidden)` to `(..., in)`."""
         frames = hidden.shape[1]
         mean = hidden.sum(1, keepdim=True) / frames
         centred = hidden - mean
@@ -142,7 +159,8 @@ class ResidualBranch(nn.Module):
         variance = (covariance * self.energy).sum((-2, -1)) + means.var(-1, correction=0)
         rate = (variance + _NORM_EPSILON).rsqrt()[:, None, :, None]
         shift = rate * means.mean(-1)[:, None, :, None]
-        constants = torch.cat([rate, shift], -1).expand(-1, frames, -1, -1)
+        constants = F.pad(torch.cat([rate, shift], -1), (0, self._spare))
+        constants = constants.expand(-1, frames, -1, -1)
         return torch.cat([rate * hidden, constants], -1)
 
 

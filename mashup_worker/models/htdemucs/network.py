@@ -50,38 +50,50 @@ class HybridNetwork(nn.Module):
             The stems of these `rows` (all when None), float32 of shape
             `(batch, stems, channels, samples)`.
         """
-        dtype, wanted = self.core.dtype, list(range(self._stems) if rows is None else rows)
         # (batch, channels, frames, frequencies, 2) to (batch, frames, frequencies, 2 * channels).
         parts = torch.view_as_real(self.spectrum(windows)).permute(0, 2, 3, 1, 4).flatten(-2)
         level, level_t = _Level(parts, (1, 2, 3)), _Level(windows, (1, 2))
         waves = level_t.normalise(windows).transpose(1, 2)[:, None]
+        dtype = self.core.dtype
         made, made_t = self._run_core(
             level.normalise(parts).to(dtype), waves.to(dtype, memory_format=torch.contiguous_format)
         )
-        spectrograms = self._by_stem(made, wanted).unflatten(-1, (-1, 2)).permute(0, 3, 4, 1, 2, 5)
-        back = level.restore(spectrograms.float().contiguous(), 6)
-        estimate: Tensor = self.spectrum.inverse(torch.view_as_complex(back))
-        waveforms = self._by_stem(made_t[:, 0], wanted).permute(0, 2, 3, 1)
-        return estimate.add_(level_t.restore(waveforms.float(), 4))
+        spectrograms = _as_spectrograms(self._rows(made, rows))
+        level.restore(spectrograms[..., :-1, :])
+        estimate: Tensor = self.spectrum.inverse(spectrograms.flatten(1, 2))
+        waveforms = self._rows(made_t[:, 0], rows).permute(0, 2, 3, 1).float().contiguous()
+        return estimate.view_as(waveforms).add_(level_t.restore(waveforms))
 
-    def _by_stem(self, made: Tensor, wanted: list[int]) -> Tensor:
-        """Shape: `(..., stems * channels)` to `(..., wanted, channels)`."""
-        stems = made.unflatten(-1, (self._stems, -1))
-        return stems if wanted == list(range(self._stems)) else stems[..., wanted, :]
+    def _rows(self, made: Tensor, rows: Sequence[int] | None) -> Tensor:
+        """Shape: `(..., stems * channels)` to `(..., rows, channels)`."""
+        stems: Tensor = made.unflatten(-1, (self._stems, -1))
+        return stems if rows is None else stems[..., list(rows), :]
+
+
+def _as_spectrograms(made: Tensor) -> Tensor:
+    """With room for the highest frequency, of which the network knows nothing.
+
+    Shape: `(batch, frames, frequencies, stems, 2 * channels)` to float32
+    `(batch, stems, channels, frames, frequencies + 1, 2)`.
+    """
+    parts = made.unflatten(-1, (-1, 2)).permute(0, 3, 4, 1, 2, 5)
+    shape = [*parts.shape]
+    shape[4] += 1
+    spectrograms = torch.zeros(shape, device=made.device)
+    spectrograms[..., :-1, :] = parts
+    return spectrograms
 
 
 class _Level:
     """Mean and deviation of each item of a batch, over the axes `dims`."""
 
     def __init__(self, x: Tensor, dims: tuple[int, ...]) -> None:
-        deviation, self._mean = torch.std_mean(x, dims, keepdim=True)
-        self._deviation = deviation
-        self._rate = 1 / (_NORM_EPSILON + deviation)
+        self._deviation, self._mean = torch.std_mean(x, dims, keepdim=True)
 
     def normalise(self, x: Tensor) -> Tensor:
-        return (x - self._mean) * self._rate
+        return (x - self._mean) / (_NORM_EPSILON + self._deviation)
 
-    def restore(self, x: Tensor, axes: int) -> Tensor:
-        """Back to the level; `x` has `axes` axes, the first of them the batch's. In place."""
-        shape = (-1, *[1] * (axes - 1))
+    def restore(self, x: Tensor) -> Tensor:
+        """Back to the level, in place; `x` has any axes after the batch's."""
+        shape = (-1, *[1] * (x.ndim - 1))
         return x.mul_(self._deviation.view(shape)).add_(self._mean.view(shape))

@@ -15,9 +15,6 @@ from torch.nn import functional as F
 if TYPE_CHECKING:
     from torch import Tensor
 
-_EDGE_FRAMES = 2
-"""Frames on both sides that are computed for their overlap only; the network does not see them."""
-
 
 class Spectrum(nn.Module):
     """Spectrograms of windows of one length, and windows of spectrograms.
@@ -34,8 +31,9 @@ class Spectrum(nn.Module):
         hann = torch.hann_window(size)
         self.register_buffer("window", hann / size**0.5)
         self.register_buffer("window_back", hann * size**0.5)
-        energy = self._overlap(hann.square().expand(self.frames + 2 * _EDGE_FRAMES, size))
-        self.register_buffer("energy", self._crop(energy))
+        # Two frames more on both sides reach into the window, though the network sees none of them.
+        energy = _overlap(hann.square().expand(self.frames + 4, size))
+        self.register_buffer("energy", self._crop(energy[2 * self._hop :]))
 
     window: Tensor
     window_back: Tensor
@@ -52,28 +50,37 @@ class Spectrum(nn.Module):
         # for frames that it leaves out then.
         padded = _reflect(windows, lead, lead + missing)
         framed = padded.unfold(-1, self._size, self._hop)
-        return torch.fft.rfft(framed * self.window)[..., :-1]
+        spectrogram: Tensor = torch.fft.rfft(framed * self.window)[..., :-1]
+        return spectrogram
 
-    def inverse(self, spectrogram: Tensor) -> Tensor:
-        """Windows whose spectrogram is nearest.
+    def inverse(self, spectrograms: Tensor) -> Tensor:
+        """Windows whose spectrograms are nearest.
 
-        Shape: complex `(..., frames, size / 2)` to `(..., length)`.
+        Shape: `(batch, n, frames, size / 2 + 1, 2)`, real and imaginary parts last, to
+        `(batch, n, length)`.
         """
-        framed = torch.fft.irfft(spectrogram, self._size) * self.window_back
-        framed = F.pad(framed, (0, 0, _EDGE_FRAMES, _EDGE_FRAMES))
-        return self._crop(self._overlap(framed)) / self.energy
+        if spectrograms.device.type != "cpu":
+            return self._inverse(spectrograms)
+        # One by one they stay within memory that the system need not hand out anew each time.
+        return torch.stack([self._inverse(one) for one in spectrograms.unbind(1)], 1)
 
-    def _overlap(self, framed: Tensor) -> Tensor:
-        """Frames, shape `(..., frames, size)`, added up where they are: `(..., samples)`."""
-        quarters = framed.unflatten(-1, (4, -1))
-        total = F.pad(quarters[..., 0, :], (0, 0, 0, 3))
-        for step in range(1, 4):
-            total[..., step : step + framed.shape[-2], :] += quarters[..., step, :]
-        return total.flatten(-2)
+    def _inverse(self, spectrograms: Tensor) -> Tensor:
+        framed = torch.fft.irfft(torch.view_as_complex(spectrograms), self._size)
+        samples = self._crop(_overlap(framed.mul_(self.window_back)))
+        return samples.div_(self.energy)
 
     def _crop(self, samples: Tensor) -> Tensor:
-        lead = self._size // 2 + self._hop // 2 * 3
+        lead = self._hop // 2 * 3
         return samples[..., lead : lead + self._length]
+
+
+def _overlap(framed: Tensor) -> Tensor:
+    """Frames, shape `(..., frames, size)`, added up where they are: `(..., samples)`."""
+    quarters = framed.unflatten(-1, (4, -1))
+    total = F.pad(quarters[..., 0, :], (0, 0, 0, 3))
+    for step in range(1, 4):
+        total[..., step : step + framed.shape[-2], :] += quarters[..., step, :]
+    return total.flatten(-2)
 
 
 def _reflect(samples: Tensor, before: int, after: int) -> Tensor:

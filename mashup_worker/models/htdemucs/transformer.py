@@ -95,14 +95,19 @@ class Attention(nn.Module):
         return made
 
     def _by_head(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self._heads, -1)).transpose(1, 2)
+        heads: Tensor = x.unflatten(-1, (self._heads, -1)).transpose(1, 2)
+        return heads
 
 
 class Layer(nn.Module):
     """Attention and a feed-forward network, each added to what goes in.
 
-    Attributes:
-        crossed: whether the tokens attend to those of the other branch.
+    Args:
+        norms: of the tokens, of those of the other branch where they attend to these, and of what
+            the feed-forward network gets.
+        attention: of the tokens to themselves, or to those of the other branch.
+        feed: the feed-forward network.
+        norm_out: of what comes out; None for no norm.
     """
 
     def __init__(
@@ -119,10 +124,6 @@ class Layer(nn.Module):
         self.attention = attention
         self.widen, self.narrow = feed
         self.norm_out = norm_out
-
-    @property
-    def crossed(self) -> bool:
-        return self.norm_others is not None
 
     def forward(self, x: Tensor, others: Tensor) -> Tensor:
         """Shape: float32 `(batch, n, channels)` and `(batch, m, channels)` to the first."""
@@ -153,7 +154,8 @@ class CrossTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.norms = nn.ModuleList(norms)
-        self.layers = nn.ModuleList(nn.ModuleList(pair) for pair in layers)
+        self.layers = nn.ModuleList(layer for layer, _ in layers)
+        self.layers_t = nn.ModuleList(layer for _, layer in layers)
         self.register_buffer("positions", positions[0].contiguous())
         self.register_buffer("positions_t", positions[1].contiguous())
 
@@ -164,6 +166,6 @@ class CrossTransformer(nn.Module):
         """Tokens of both branches, shape `(batch, tokens, channels)`, to the same in float32."""
         x = self.norms[0](x) + self.positions
         xt = self.norms[1](xt) + self.positions_t
-        for frequency, time in self.layers:  # type: ignore[misc]
-            x, xt = frequency(x, xt), time(xt, x)
+        for layer, layer_t in zip(self.layers, self.layers_t, strict=True):
+            x, xt = layer(x, xt), layer_t(xt, x)
         return x, xt

@@ -74,6 +74,7 @@ class LiteSeparator:
         stems: Sequence[str] | None = None,
         *,
         on_progress: OnProgress | None = None,
+        on_device: bool = False,
     ) -> Iterator[Tensor]:
         """Separate `mix` as `Separator.stream` says; reads it once, from the start to the end.
 
@@ -84,7 +85,8 @@ class LiteSeparator:
         for stem in wanted:
             if stem not in STEMS:
                 raise InvalidInput(f"lite makes {', '.join(STEMS)}, not {stem}")
-        return self._blocks(mix, wanted, on_progress)
+        for block in self._blocks(mix, wanted, on_progress):
+            yield block if on_device else block.cpu()
 
     def _blocks(
         self, mix: SampleSource, wanted: tuple[str, ...], on_progress: OnProgress | None
@@ -97,7 +99,7 @@ class LiteSeparator:
                 samples = overlap_add.push(_stem_spectra(parts, wanted))
                 # Frame 0 begins before the song, and the last frame ends behind it.
                 begin = 0 if done else WINDOW_SAMPLES - HOP_SAMPLES
-                block = samples[..., begin:][..., : mix.length_samples - done].cpu()
+                block = samples[..., begin:][..., : mix.length_samples - done]
                 done += block.shape[-1]
                 if on_progress is not None:
                     on_progress(done / mix.length_samples)

@@ -1,0 +1,67 @@
+"""Kernels of a network recorded once and replayed: launching them costs the host nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mashup_worker.models.htdemucs.network import Core
+
+_WARM_UP_RUNS = 3
+"""Libraries choose algorithms and make room in the first runs, which can't be recorded."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Recording:
+    """One batch shape: where its input goes, and where its output comes."""
+
+    graph: torch.cuda.CUDAGraph
+    inputs: tuple[Tensor, Tensor]
+    outputs: tuple[Tensor, Tensor]
+
+
+class CapturedCore:
+    """A core as CUDA graphs, one for each batch size, recorded when a size is first seen.
+
+    What it returns is overwritten by the next call: use it on the same stream, before that. One
+    thread at a time may call it.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._recordings: dict[torch.Size, _Recording] = {}
+
+    def __call__(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
+        """See `HybridCore.forward`."""
+        recording = self._recordings.get(x.shape)
+        if recording is None:
+            recording = self._recordings[x.shape] = self._record(x, xt)
+        for kept, given in zip(recording.inputs, (x, xt), strict=True):
+            kept.copy_(given)
+        recording.graph.replay()
+        return recording.outputs
+
+    def _record(self, x: Tensor, xt: Tensor) -> _Recording:
+        inputs = x.clone(), xt.clone()
+        side = torch.cuda.Stream(x.device)
+        side.wait_stream(torch.cuda.current_stream(x.device))
+        with torch.cuda.stream(side):
+            for _ in range(_WARM_UP_RUNS):
+                self._core(*inputs)
+        torch.cuda.current_stream(x.device).wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads may move sound to the device meanwhile: only this one's mistakes count.
+        with torch.cuda.graph(graph, pool=self._pool(), capture_error_mode="thread_local"):
+            outputs = self._core(*inputs)
+        return _Recording(graph, inputs, outputs)
+
+    def _pool(self) -> torch.cuda._POOL_HANDLE | None:
+        """Memory that all recordings share, since no two of them run at once."""
+        for recording in self._recordings.values():
+            return recording.graph.pool()
+        return None
