@@ -121,6 +121,8 @@ class ServiceSettings(StorageSettings):
         orphan_grace_s: how old an object that no row names is before it is removed
             (`MASHUP_ORPHAN_GRACE_S`).
         model: the network that separates where a job names none (`MASHUP_MODEL`).
+        compile_networks: whether a worker compiles its networks on CUDA when it starts, which
+            takes up to a minute (`MASHUP_COMPILE_NETWORKS`).
         scratch: folder for files of running jobs; the system's own when None (`MASHUP_SCRATCH`).
         metrics_address: `HOST:PORT` where worker or mirror answers `/livez`, `/readyz` and
             `/metrics`; nowhere when None (`MASHUP_METRICS_ADDRESS`).
@@ -144,6 +146,7 @@ class ServiceSettings(StorageSettings):
     reuse_results: bool = True
     orphan_grace_s: Seconds = 86_400.0
     model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] = "htdemucs"
+    compile_networks: bool = True
     scratch: Path | None = None
     metrics_address: str | None = None
     log_format: LogFormat = "text"

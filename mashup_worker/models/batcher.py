@@ -220,13 +220,21 @@ class Batcher:
             for ticket in batch:
                 ticket.made = made if isinstance(made, BaseException) else made[ticket.place]
 
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes of batches that are run, where those are fixed: the largest first.
+
+        Each is recorded apart. Compiling takes so long that only one size is worth it.
+        """
+        if self._how.compiled or not self._how.captures:
+            return [self.size]
+        return [self.size >> halvings for halvings in range(self.size.bit_length())]
+
     def _padded(self, samples: Tensor) -> Tensor:
         """With windows of silence, where only batches of certain sizes are recorded."""
         if not self._how.captures:
             return samples
-        size = self.size
-        while not self._how.compiled and size >= 2 * len(samples):
-            size //= 2
+        size = min(size for size in self.sizes if size >= len(samples))
         return F.pad(samples, (0, 0, 0, 0, 0, size - len(samples)))
 
 

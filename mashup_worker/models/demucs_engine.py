@@ -149,6 +149,15 @@ class DemucsSeparator:
         """Arithmetic of the networks."""
         return self._how.precision
 
+    def warm_up(self) -> None:
+        """Run every network once in every size of batch, so that no song has to wait for it."""
+        for network in self._networks:
+            for size in self._batcher.sizes:
+                silence = torch.zeros(self.channels, network.valid_length(network.segment_samples))
+                window = Window(network, tuple(range(len(self.stems))), silence)
+                for _ in self._batcher.estimates([window] * size):
+                    pass
+
     def stream(
         self,
         mix: SampleSource,
@@ -290,11 +299,11 @@ def _combine(streams: list[Iterator[Tensor]], weights: list[Tensor]) -> Iterator
 def _measure_level(mix: SampleSource) -> _Level:
     """Mean and deviation of the mono mix, as `demucs.api` takes them, in double precision."""
     count = mix.length_samples
-    total = squares = 0.0
+    sums = []
     for start in range(0, count, _LEVEL_BLOCK_SAMPLES):
         block = mix.read(start, min(count, start + _LEVEL_BLOCK_SAMPLES)).mean(0).double()
-        total += float(block.sum())
-        squares += float(block.square().sum())
+        sums.append(torch.stack([block.sum(), block.square().sum()]))
+    total, squares = torch.stack(sums).sum(0).tolist()  # wherever it is, waited for once
     mean = total / count
     variance = max(0.0, squares - count * mean * mean) / max(1, count - 1)
     return _Level(mean, variance**0.5 + 1e-8)

@@ -106,9 +106,11 @@ def arithmetic(
         torch.backends.cudnn.rnn,
     )
     before = [knob.fp32_precision for knob in knobs]
+    searches = torch.backends.cudnn.benchmark
     if device.type == "cuda":
         for knob in knobs:
             knob.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+        torch.backends.cudnn.benchmark = True  # shapes come again and again
     half = HALF.get(precision) if autocast else None
     try:
         with (
@@ -118,6 +120,7 @@ def arithmetic(
             yield
     finally:
         if device.type == "cuda":
+            torch.backends.cudnn.benchmark = searches
             for knob, value in zip(knobs, before, strict=True):
                 knob.fp32_precision = value
 

@@ -1,7 +1,8 @@
-"""Kernels of a network recorded once and replayed: launching them costs the host nothing."""
+"""A core compiled, and its kernels recorded: launching them then costs the host nothing."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,37 @@ if TYPE_CHECKING:
 
     from mashup_worker.models.htdemucs.network import Core
 
+logger = logging.getLogger(__name__)
+
+_REASON_CHARACTERS = 200
+
 _WARM_UP_RUNS = 3
 """Libraries choose algorithms and make room in the first runs, which can't be recorded."""
+
+
+class CompiledCore:
+    """A core compiled by torch when it is first called, for the shapes that it is called with.
+
+    Where torch can't compile it, for want of a compiler or otherwise, it runs as it is.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._plain = core
+        self._core: Core = torch.compile(core, fullgraph=True, dynamic=False)
+
+    def __call__(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
+        """See `HybridCore.forward`."""
+        try:
+            return self._core(x, xt)
+        except RuntimeError as error:
+            from torch._dynamo.exc import TorchDynamoException  # takes a second to import
+
+            if not isinstance(error, TorchDynamoException):
+                raise
+            reason = " ".join(str(error).split())[:_REASON_CHARACTERS]
+            logger.warning("not compiled, and slower for it: %s", reason)
+            self._core = self._plain
+            return self._core(x, xt)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.models.device import HALF, arithmetic
-from mashup_worker.models.graphs import CapturedCore
+from mashup_worker.models.graphs import CapturedCore, CompiledCore
 from mashup_worker.models.htdemucs.convert import UnlikeHybrid, convert
 from mashup_worker.models.htdemucs.network import HybridNetwork
 from mashup_worker.models.segments import Segmentation
@@ -101,7 +101,7 @@ class NetworkRunner:
         network.to(how.device)
         core: Core = network.core
         if how.compiled:
-            core = torch.compile(core, fullgraph=True, dynamic=False)
+            core = CompiledCore(core)
         if how.captures:
             core = CapturedCore(core)
         network.run_core_by(core)

@@ -50,7 +50,9 @@ def _run(worker_class: str, device: str, precision: str) -> int:
     wanted = settings.classes[worker_class]
     everything = handlers(settings.max_duration_s)
     chosen: dict[str, Handler] = {kind: everything[kind] for kind in wanted}
-    models = ModelShelf(device, precision, settings.model, load_settings())
+    models = ModelShelf(
+        device, precision, settings.model, load_settings(), compiled=settings.compile_networks
+    )
     tell = teller(sys.stdout.fileno())
     lane = Lane(open_tools(settings, models, chosen, tell=tell), worker_class)
     if {"separate", "mashup"} & set(wanted):

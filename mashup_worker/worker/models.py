@@ -12,7 +12,7 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import MashupError, ModelUnavailable, StorageFailed
-from mashup_worker.models.demucs_engine import EngineOptions
+from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
 from mashup_worker.models.device import release_memory, resolve_device
 from mashup_worker.models.load import LITE, load_separator
 from mashup_worker.models.store import WeightStore
@@ -38,11 +38,22 @@ class ModelShelf:
         default: the network of jobs that name none; `auto` for htdemucs, or lite where its weights
             can't be had.
         settings: where weights are.
+        compiled: whether networks are compiled when they are loaded.
     """
 
-    def __init__(self, device: str, precision: str, default: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        device: str,
+        precision: str,
+        default: str,
+        settings: Settings,
+        *,
+        compiled: bool = False,
+    ) -> None:
         self._place = resolve_device(device)
-        self._options = EngineOptions(device=str(self._place), precision=precision)
+        # On a CPU it takes a minute and more, and the network is no faster for it.
+        compiled = compiled and self._place.type == "cuda"
+        self._options = EngineOptions(str(self._place), precision, compile=compiled)
         self._default, self._store = default, WeightStore(settings)
         self._kept: OrderedDict[str, Separator] = OrderedDict()
         self._lock = threading.Lock()
@@ -72,6 +83,8 @@ class ModelShelf:
         started_s = time.monotonic()
         try:
             separator = self.separator(None)
+            if isinstance(separator, DemucsSeparator):
+                separator.warm_up()
             samples = round(_WARM_UP_S * separator.rate_hz)
             noise = _WARM_UP_LEVEL * torch.randn(separator.channels, samples)
             separate_audio(separator, Audio(noise, separator.rate_hz))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from mashup_worker.errors import OutOfMemory
 from mashup_worker.models.batcher import Batcher, Window
+from mashup_worker.models.graphs import CompiledCore
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
 from mashup_worker.models.shortages import shortages
 
@@ -173,3 +175,26 @@ def test_fp16_that_overflows_is_done_again_in_fp32() -> None:
     made = run(batcher(2, "fp16"), runner(network, "fp16"), samples)
     assert network.dtypes == [torch.float16, torch.float32]
     assert torch.allclose(made[:, 0], 3e4 * samples, rtol=1e-2)
+
+
+def test_a_core_that_can_not_be_compiled_runs_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker whose machine has no compiler is slower, and works."""
+
+    def core(x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
+        return x + 1, xt - 1
+
+    def without_compiler(*_: object) -> Tensor:
+        raise RuntimeError("no compiler here")
+
+    monkeypatch.setattr(
+        torch, "compile", partial(torch.compile, backend=lambda *_: without_compiler())
+    )
+    compiled = CompiledCore(core)
+    for _ in range(2):
+        made, made_t = compiled(torch.zeros(2), torch.zeros(2))
+        assert (made - made_t).sum() == 4
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert "no compiler here" in told[0]
