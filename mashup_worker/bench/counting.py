@@ -44,10 +44,11 @@ def count(networks: Sequence[nn.Module], overlap: float = 0.25) -> Counts:
     torch.backends.mha.set_fastpath_enabled(False)  # it hides its products in one operator
     try:
         for network in networks:
+            sound = _segment(network)
             counter = FlopCounterMode(display=False, custom_mapping=_MAPPING)
             with torch.no_grad(), counter, traffic:
-                network(_segment(network))
-            for operator, made in counter.get_flop_counts()["Global"].items():
+                network(sound)
+            for operator, made in counter.get_flop_counts().get("Global", {}).items():
                 operations[_kind(operator)] += made
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)

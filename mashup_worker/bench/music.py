@@ -13,6 +13,9 @@ from mashup_worker.audio.signal import Audio
 RATE_HZ = 44_100
 KINDS = ("drums", "bass", "other", "vocals")
 
+_GAIN = 0.7
+"""Keeps the mix below full scale."""
+
 _BARS, _BEATS = 4, 4
 _ROOTS_HZ = (110.0, 87.31, 130.81, 98.0)
 _MINOR, _MAJOR = (1.0, 6 / 5, 3 / 2), (1.0, 5 / 4, 3 / 2)
@@ -43,7 +46,7 @@ def _stereo(loop: torch.Tensor, wanted: int, kind: str) -> torch.Tensor:
     times = -(-wanted // len(loop))
     left = {"drums": 1.0, "bass": 1.0, "other": 0.7, "vocals": 1.0}[kind]
     right = {"drums": 0.9, "bass": 1.0, "other": 1.0, "vocals": 1.0}[kind]
-    samples = loop.repeat(times)[:wanted]
+    samples = _GAIN * loop.repeat(times)[:wanted]
     return torch.stack([left * samples, right * samples]).contiguous()
 
 

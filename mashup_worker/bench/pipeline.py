@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,11 +13,12 @@ from typing import TYPE_CHECKING
 from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench import music
-from mashup_worker.bench.busy import ProcessorClock, kernel_share
+from mashup_worker.bench.busy import ProcessorClock, covered, kernel_share
 from mashup_worker.bench.engines import OurEngine
 from mashup_worker.bench.measure import timed_s
 from mashup_worker.bench.memory import PeakMemory
 from mashup_worker.bench.results import Lanes, Pipeline, Stage, Work
+from mashup_worker.errors import Canceled
 from mashup_worker.pipelines.separate import SeparateRequest, separate_file
 
 if TYPE_CHECKING:
@@ -84,11 +83,10 @@ def _measure(
             on_step(f"pipeline: {lanes} in flight, round {number + 1} of {request.rounds}")
             rounds.append(flow.round(lanes))
     middle = sorted(rounds, key=lambda one: one.wall_s)[len(rounds) // 2]
+    busy = middle.device_s / middle.wall_s
     if request.device.type == "cuda":
-        busy = kernel_share(lambda: flow.round(lanes), request.device, middle.wall_s)
-    else:
-        busy = middle.processor_share
-    stages = middle.stages(lanes, request.work, busy if request.device.type == "cuda" else None)
+        busy = kernel_share(lambda: flow.round(lanes), request.device, middle.wall_s) or busy
+    stages = middle.stages(lanes, request.work, busy, own_device=request.device.type != "cpu")
     run = request.work.run(
         engine.label,
         [one.wall_s for one in rounds],
@@ -97,7 +95,7 @@ def _measure(
         batch=engine.batch,
         compiled=engine.compiled,
         device_bytes=peak.device_bytes,
-        busy_share=busy,
+        busy_share=middle.processor_share if request.device.type == "cpu" else busy,
     )
     bottleneck = max(stages, key=lambda name: stages[name].busy_share)
     return Lanes(lanes, run, stages, bottleneck)
@@ -105,27 +103,42 @@ def _measure(
 
 @dataclass(frozen=True)
 class _Round:
-    """One round: wall time, the processor's share, and seconds of work by stage."""
+    """One round of all songs.
+
+    Attributes:
+        wall_s: how long it took.
+        processor_share: of all cores' time.
+        decode_s: seconds that songs were being decoded in, added up.
+        device_s: seconds in which at least one song was with the networks.
+        encode_s: seconds that songs were being encoded in, added up.
+    """
 
     wall_s: float
     processor_share: float
-    work_s: dict[str, float]
+    decode_s: float
+    device_s: float
+    encode_s: float
 
-    def stages(self, lanes: int, work: Work, device_share: float | None) -> dict[str, Stage]:
-        """What each stage did, and could do alone with all of its workers."""
-        encoders = lanes * (os.cpu_count() or 1)
-        workers = {"decode": lanes, "device": 1, "encode": min(encoders, os.cpu_count() or 1)}
-        made = {}
-        for name, busy_s in self.work_s.items():
-            share = busy_s / (workers[name] * self.wall_s)
-            if name == "device" and device_share is not None:
-                share = device_share
-            made[name] = Stage(
-                busy_s=round(busy_s, 4),
-                busy_share=round(min(1.0, share), 3),
-                times_real_time=round(work.tracks * work.track_s * workers[name] / busy_s, 1),
+    def stages(
+        self, lanes: int, work: Work, device_share: float, own_device: bool
+    ) -> dict[str, Stage]:
+        """What each stage did, and what it could do alone: in every lane, or on all cores."""
+        audio_s = work.tracks * work.track_s
+        shares = {
+            "decode": self.decode_s / (lanes * self.wall_s),
+            "device": device_share,
+            "encode": self.encode_s / (lanes * self.wall_s),
+        }
+        if own_device:
+            shares["processor"] = self.processor_share
+        return {
+            name: Stage(
+                busy_share=round(min(1.0, share), 4),
+                times_real_time=round(audio_s / (share * self.wall_s), 1),
             )
-        return made
+            for name, share in shares.items()
+            if share > 0
+        }
 
 
 class _Flow:
@@ -139,41 +152,48 @@ class _Flow:
     def round(self, lanes: int, songs: int | None = None) -> _Round:
         """All songs, or the first few of them."""
         results: list[SeparateResult] = []
-        turns = _OneAtATime(self._separator)
+        watched = _Watched(self._separator)
 
         def work() -> None:
             with ThreadPoolExecutor(lanes) as pool:
-                jobs = [pool.submit(self._one, turns, path) for path in self._songs[:songs]]
-                results.extend(job.result() for job in jobs)
+                jobs = [pool.submit(self._one, watched, path) for path in self._songs[:songs]]
+                try:
+                    results.extend(job.result() for job in jobs)
+                except BaseException:
+                    watched.stopped = True
+                    pool.shutdown(cancel_futures=True)
+                    raise
 
         clock = ProcessorClock()
         wall_s = timed_s(work, self._device)
         share = clock.share()
         shutil.rmtree(self._out)
-        work_s = {
-            "decode": sum(result.timings_s["decode"] for result in results),
-            "device": turns.held_s,
-            "encode": sum(result.timings_s["encode"] for result in results),
-        }
-        return _Round(wall_s, share, work_s)
+        return _Round(
+            wall_s=wall_s,
+            processor_share=share,
+            decode_s=sum(result.timings_s["decode"] for result in results),
+            device_s=covered(watched.spans_s),
+            encode_s=sum(result.timings_s["encode"] for result in results),
+        )
 
-    def _one(self, turns: Separator, path: Path) -> SeparateResult:
+    def _one(self, watched: _Watched, path: Path) -> SeparateResult:
         folder = self._out / path.stem
-        targets = {kind: folder / f"{kind}.flac" for kind in turns.stems}
-        return separate_file(turns, SeparateRequest(path, targets))
+        targets = {kind: folder / f"{kind}.flac" for kind in watched.stems}
+        return separate_file(watched, SeparateRequest(path, targets))
 
 
-class _OneAtATime:
-    """A separator that songs take turns on.
+class _Watched:
+    """A separator that notes when songs are with it, and lets go of them when it is told to.
 
     Attributes:
-        held_s: seconds in which one of them had it.
+        spans_s: from when to when, a pair a song.
+        stopped: whether nobody waits for the results any more.
     """
 
     def __init__(self, separator: Separator) -> None:
         self._separator = separator
-        self._turn = threading.Lock()
-        self.held_s = 0.0
+        self.spans_s: list[tuple[float, float]] = []
+        self.stopped = False
         self.name, self.stems = separator.name, separator.stems
         self.rate_hz, self.channels = separator.rate_hz, separator.channels
         self.device, self.precision = separator.device, separator.precision
@@ -188,14 +208,14 @@ class _OneAtATime:
         on_device: bool = False,
     ) -> Iterator[Tensor]:
         """See `Separator.stream`."""
-        with self._turn:
-            start = time.perf_counter()
-            try:
-                yield from self._separator.stream(
-                    mix, stems, on_progress=on_progress, on_device=on_device
-                )
-            finally:
-                self.held_s += time.perf_counter() - start
+        start = time.perf_counter()
+        for block in self._separator.stream(
+            mix, stems, on_progress=on_progress, on_device=on_device
+        ):
+            if self.stopped:
+                raise Canceled
+            yield block
+        self.spans_s.append((start, time.perf_counter()))
 
 
 def _write_songs(folder: Path, work: Work) -> list[Path]:

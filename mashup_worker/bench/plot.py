@@ -77,7 +77,7 @@ def _panels(results: Results) -> list[Panel]:
 
 def _draw_curve(axes: Axes, heading: str, runs: Sequence[Run]) -> None:
     style.prepare(axes, heading, "times real time")
-    style.aside(axes, f"{runs[0].precision}, median and 95th percentile of a round")
+    style.aside(axes, f"{runs[0].precision}, median to 95th percentile")
     sizes = [str(run.batch) for run in runs]
     _band(axes, sizes, runs)
     axes.set_xlabel("segments in a batch", fontsize=style.LABEL_PT, color=style.QUIET)
@@ -118,18 +118,21 @@ def _draw_engines(axes: Axes, made: Separation) -> None:
     style.prepare(axes, "Separation of one song", "")
     style.aside(axes, "times real time")
     runs = [*made.runs, *made.sweeps.get("precision", ()), *made.sweeps.get("compile", ())]
-    by_name = {
-        f"{run.label}\n{run.precision}{', compiled' if run.compiled else ''}": run for run in runs
-    }
-    names = list(by_name)[::-1]
+    by_name: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda run: run.times_real_time):
+        compiled = ", compiled" if run.compiled else ""
+        by_name.setdefault(f"{run.label}, {run.precision}{compiled}", run)
+    names = list(by_name)
     colours = [
         style.BLUE if by_name[name].label == made.runs[0].label else style.PALE_BLUE
         for name in names
     ]
     speeds = [by_name[name].times_real_time for name in names]
-    bars = axes.barh(names, speeds, color=colours, height=0.6)
+    bars = axes.barh(range(len(names)), speeds, color=colours, height=0.42)
     axes.bar_label(bars, fmt="%.3g", fontsize=style.LABEL_PT, color=style.INK, padding=4)
-    axes.set_xlim(0, 1.15 * max(speeds))
+    axes.set(xlim=(0, 1.15 * max(speeds)), ylim=(-0.4, len(names) - 0.2), yticks=[])
+    for place, name in enumerate(names):
+        axes.text(0, place + 0.27, name, fontsize=style.LABEL_PT, color=style.INK, va="bottom")
 
 
 def _draw_lanes(axes: Axes, lanes: Sequence[Lanes]) -> None:

@@ -248,12 +248,11 @@ class Stage:
     """One of the stages that songs of a pipeline are in at the same time.
 
     Attributes:
-        busy_s: seconds of work in it, all songs together.
-        busy_share: that, over the wall time and over the workers that can do it at once.
-        times_real_time: what it could do alone.
+        busy_share: of decoding and encoding, the share of all lanes' time; of the device, the
+            share of the time in which it worked; of the processor, that of all cores' time.
+        times_real_time: what it could do if it were busy all the time.
     """
 
-    busy_s: float
     busy_share: float
     times_real_time: float
 
@@ -264,7 +263,7 @@ class Lanes:
 
     Attributes:
         lanes: songs in flight.
-        stages: decode, device and encode.
+        stages: decode, device, encode, and the processor where the device is another.
         bottleneck: the stage that was busy for the largest share of the time.
     """
 

@@ -14,7 +14,7 @@ from mashup_worker.bench.memory import PeakMemory, allocated_bytes
 from mashup_worker.bench.peers import open_peer
 from mashup_worker.bench.results import Limit, Ratio, Separation, Work
 from mashup_worker.dsp.metrics import snr_db
-from mashup_worker.errors import EngineUnavailable, InvalidInput, MashupError, OutOfMemory
+from mashup_worker.errors import InvalidInput, MashupError, OutOfMemory
 from mashup_worker.models.shortages import shortages
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ def measure_separation(
     not_run: dict[str, str] = {}
     contenders = [bench.ours(request.options())]
     for name in request.against:
+        on_step(f"warming {name} up")
         try:
-            on_step(f"warming {name} up")
             contenders.append(bench.peer(name))
-        except EngineUnavailable as error:
-            not_run[name] = error.message
+        except Exception as error:  # whatever a stranger's package raises
+            not_run[name] = _reason(error)
     runs, rounds_s = bench.in_turn(contenders, not_run)
     ratios = [
         Ratio(runs[0].label, run.label, round(paired_ratio(taken_s, rounds_s[0]), 3))
@@ -144,8 +144,9 @@ def _values(request: SeparationRequest, sweep: str) -> list[dict[str, object]]:
 
 @dataclass(frozen=True, eq=False)
 class _Contender:
-    """An engine that is warm, and what it takes on the device while it rests."""
+    """An engine that is warm, what it was asked for by, and what it takes while it rests."""
 
+    name: str
     engine: Engine
     resting_bytes: int
 
@@ -168,13 +169,13 @@ class _Bench:
     def ours(self, made: EngineOptions) -> _Contender:
         """Our engine, warm."""
         self._on_step("warming up")
-        return self._warm(lambda: OurEngine(self._request.weights, made))
+        return self._warm("", lambda: OurEngine(self._request.weights, made))
 
     def peer(self, name: str) -> _Contender:
         """Another, warm."""
-        return self._warm(lambda: open_peer(name, self._request.weights, self._device))
+        return self._warm(name, lambda: open_peer(name, self._request.weights, self._device))
 
-    def _warm(self, make: Callable[[], Engine]) -> _Contender:
+    def _warm(self, name: str, make: Callable[[], Engine]) -> _Contender:
         """On CUDA by the whole song, so that every shape has been seen."""
         before = allocated_bytes(self._device)
         engine = make()
@@ -182,7 +183,7 @@ class _Bench:
         clip = self._song if cuda else _start(self._song, _WARM_UP_S)
         for _ in range(2 if cuda else 1):
             timed_s(lambda: engine.separate(clip), self._device)
-        return _Contender(engine, allocated_bytes(self._device) - before)
+        return _Contender(name, engine, allocated_bytes(self._device) - before)
 
     def in_turn(
         self, contenders: Sequence[_Contender], not_run: dict[str, str]
@@ -197,9 +198,9 @@ class _Bench:
                 try:
                     one.round(self._song)
                 except Exception as error:
-                    if one is measured[0]:
+                    if not one.name:
                         raise
-                    not_run[one.label] = str(error).partition("\n")[0]
+                    not_run[one.name] = _reason(error)
                     one.failed = True
             measured = [one for one in measured if not one.failed]
         return (
@@ -230,7 +231,7 @@ class _Measured:
 
     def __init__(self, contender: _Contender, device: torch.device) -> None:
         self._engine, self._resting = contender.engine, contender.resting_bytes
-        self._device = device
+        self._device, self.name = device, contender.name
         self.rounds_s: list[float] = []
         self.failed = False
         self._host_bytes = 0
@@ -281,6 +282,10 @@ class _Measured:
         else:
             busy = None
         return replace(made, busy_share=None if busy is None else round(busy, 3))
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _start(song: Audio, duration_s: float) -> Audio:

@@ -90,9 +90,9 @@ def _show_pipeline(made: Pipeline) -> None:
         _runs([one.run for one in made.lanes], [f"{one.lanes} in flight" for one in made.lanes]),
     )
     best = made.best
-    rows = [("stage", "work", "busy", "x real time alone")]
+    rows = [("stage", "busy", "x real time at most")]
     rows += [
-        (name, f"{one.busy_s:.1f} s", f"{one.busy_share:.0%}", f"{one.times_real_time:.0f}")
+        (name, f"{one.busy_share:.1%}", f"{one.times_real_time:,.0f}")
         for name, one in best.stages.items()
     ]
     _print(f"stages with {best.lanes} in flight", rows)

@@ -1,0 +1,278 @@
+"""Makes docs/performance.md of what `mashup bench` has left in benchmarks/results.
+
+python -m benchmarks.performance_page
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.results import FOLDER, table
+from mashup_worker.bench.pipeline import AIM_TIMES_REAL_TIME
+from mashup_worker.bench.results import read
+from mashup_worker.bench.text import decibels, run_cells, significant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mashup_worker.bench.results import Pipeline, Results, Run, Separation, Staged, Taken
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+
+HEAD = """\
+# Performance
+
+How fast separation is, beside the stock engine and the fastest port, and beside what the hardware
+could do at best. This page is made by `python -m benchmarks.performance_page` from the documents
+that `mashup bench` leaves in [benchmarks/results](../benchmarks/results): no figure is written by
+hand, and every section names the command that measured it.
+
+- Engines run in one process, on the same weights and the same song, in turn. A ratio is the median
+  of the ratios of rounds that followed each other.
+- The device is synchronised before the clock starts and before it stops; what is measured is warm.
+- SNR is the result against our engine's in fp32: quality stands beside every speed.
+- Weights are random where the table says so. Speed, memory and numerical agreement depend on a
+  network's shape and not on what it has learnt.
+- *Busy* is, on a CPU, the process's share of all cores' time; on CUDA, the share of the time in
+  which kernels run, from the profiler."""
+
+COUNTED = """\
+## What a segment asks
+
+Counted on the reference network while it runs one segment in fp32, batch 1
+(`mashup_worker/bench/counting.py`): a multiplication and an addition are two operations, and
+attention counts in full, whichever kernel computes it. *Eager* bytes are all that every operator
+reads and writes; *fused* bytes are those of products, convolutions and transforms alone, as if
+everything between them never touched memory."""
+
+LIMIT = """\
+The limit is the roofline's (Williams, Waterman and Patterson 2009): all operations at the rate of
+a large matrix product, or all fused bytes at the rate of a large copy, whichever takes longer,
+both measured on this machine in the same run. It leaves out launch costs, elementwise work, and
+that the convolutions of the outer layers are too narrow for matrix units, so no schedule will
+reach it."""
+
+NO_CUDA = """\
+## NVIDIA GPUs
+
+Not measured yet: no document of a CUDA device is in benchmarks/results. This would measure one:
+
+```sh
+pip install --no-deps unblend==1.0.0 && pip install httpx filelock
+mashup bench all --against demucs --against unblend --compile \\
+    --sweep batch,precision,compile,lanes --plot
+python -m benchmarks.performance_page
+```
+
+What is aimed at there: at least 8 times stock fp32 at batch 1 on a song of four minutes, at 40 dB
+or more to fp32, and at least 1.2 times unblend; the pipeline at 1,000 times real time on one GPU
+of the H200's class; a mashup of four ready stems in 3 s."""
+
+PEERS = """\
+## Who it is compared with
+
+| engine | run here | how |
+|---|---|---|
+| `demucs` 4.1.0 | yes | `apply_model(shifts=0)` on the whole bag, as `demucs.api` calls it |
+| `unblend` 1.0.0 | yes | its `Separator` on its own HTDemucs with our weights; fp16 and \
+compiled on CUDA, fp32 on a CPU, where it has nothing else. It asks for torch 2.13, and ran with \
+2.11 |
+| `demucs-infer` 4.4.0 | yes | a fork for inference alone: the networks and the schedule of demucs |
+| `audio-separator` 0.47.1 | no | it carries a copy of demucs' networks and of `apply_model`, and \
+takes weights by download only |
+| `torchaudio` HDEMUCS | no | another network, the generation before htdemucs; its weights are a \
+download, and its speed says nothing of this one |
+| hosted services | no | they can't be run here |"""
+
+LEFT = """\
+## What is left
+
+- The distance between fused and eager bytes is memory traffic that a compiler or a hand-written
+  kernel could remove: normalisations, activations and layer scales between the convolutions.
+- Half precisions keep transforms, statistics and sums in fp32, which bounds what they can gain.
+- The last segment of a song is computed though the one before covers it: dropping it would change
+  the output against the reference."""
+
+
+def page(results: Sequence[Results]) -> str:
+    """The page, from the documents of all devices."""
+    parts = [HEAD, *_summary(results), *_counts(results)]
+    for one in results:
+        parts += _device(one)
+    if not any(one.machine.kind == "cuda" for one in results):
+        parts.append(NO_CUDA)
+    return "\n\n".join([*parts, PEERS, LEFT]) + "\n"
+
+
+def documents(folder: Path = FOLDER) -> list[Results]:
+    """The documents of all devices, GPUs first."""
+    found = [read(path) for path in sorted(folder.glob("*.json"))]
+    return sorted((one for one in found if one), key=lambda one: one.machine.kind != "cuda")
+
+
+def _summary(results: Sequence[Results]) -> Iterator[str]:
+    rows = []
+    for one in results:
+        made = one.separation
+        if made is None:
+            continue
+        ours = made.runs[0]
+        ratios = {ratio.against.partition(" ")[0]: ratio.ratio for ratio in made.ratios}
+        rows.append(
+            (
+                f"{one.machine.device}, {one.machine.cores} cores",
+                f"{ours.precision}{' compiled' if ours.compiled else ''}",
+                significant(ours.times_real_time),
+                *(f"{ratios[name]:.2f}" if name in ratios else "-" for name in _PEER_NAMES),
+                decibels(ours.snr_db),
+                significant(one.pipeline.best.run.times_real_time) if one.pipeline else "-",
+                f"{significant(one.mashup.run.p50_s)} s" if one.mashup else "-",
+            )
+        )
+    headings = ("device", "precision", "x real time", *(f"x {name}" for name in _PEER_NAMES))
+    headings = (*headings, "SNR to fp32", "files to files, x real time", "mashup of 3 min")
+    if rows:
+        yield table(headings, rows)
+
+
+_PEER_NAMES = ("demucs", "unblend")
+
+
+def _counts(results: Sequence[Results]) -> Iterator[str]:
+    made = next((one.separation for one in results if one.separation), None)
+    if made is None:
+        return
+    counts = made.limit.counts
+    rows = [(kind, f"{number / 1e9:.1f}") for kind, number in counts.operations.items()]
+    rows.append(("together", f"{sum(counts.operations.values()) / 1e9:.1f}"))
+    yield COUNTED
+    yield (
+        f"One segment of {made.model} is {counts.segment_s:g} s of sound and adds "
+        f"{counts.stride_s:g} s to the song:"
+    )
+    yield table(("operations", "billions"), rows)
+    yield table(
+        ("bytes", "millions"),
+        [
+            ("weights", f"{counts.weight_bytes / 1e6:.0f}"),
+            ("read and written, fused", f"{counts.fused_bytes / 1e6:.0f}"),
+            ("read and written, eager", f"{counts.eager_bytes / 1e6:.0f}"),
+        ],
+    )
+
+
+def _device(one: Results) -> Iterator[str]:
+    machine = one.machine
+    yield f"## {machine.device}"
+    facts = [f"{machine.cores} cores"]
+    if machine.kind != "cpu":
+        facts.insert(0, f"with {machine.processor}")
+    if machine.device_memory_bytes:
+        facts.append(f"{machine.device_memory_bytes / 1e9:.0f} GB on the device")
+    if machine.memory_bytes:
+        facts.append(f"{machine.memory_bytes / 1e9:.0f} GB of memory")
+    if machine.driver:
+        facts.append(f"driver {machine.driver}")
+    yield ", ".join(facts) + "."
+    if one.separation:
+        yield from _separation(one.separation)
+    if one.pipeline:
+        yield from _pipeline(one.pipeline)
+    for name, staged in (("Analysis", one.analyze), ("Mashup", one.mashup)):
+        if staged:
+            yield from _staged(name, staged)
+
+
+def _separation(made: Separation) -> Iterator[str]:
+    learnt = "random weights of its shape" if made.random_weights else "its own weights"
+    yield "### Separation"
+    yield f"A song of {made.runs[0].track_s:g} s in memory; {made.model} with {learnt}."
+    yield _taken(made.taken)
+    yield _runs(made.runs)
+    if made.ratios:
+        told = [f"{one.ratio:.2f} times as fast as {one.against}" for one in made.ratios]
+        yield f"{made.ratios[0].label} is {' and '.join(told)}."
+    for name, reason in made.not_run.items():
+        yield f"Not run: {name}: {reason}."
+    for name, runs in made.sweeps.items():
+        yield f"With the {name} varied:" if name != "compile" else "With and without compiling:"
+        yield _runs(runs)
+    yield "### Against the limit"
+    yield LIMIT
+    yield _ceilings(made)
+
+
+def _ceilings(made: Separation) -> str:
+    limit = made.limit
+    every = [*made.runs, *(run for runs in made.sweeps.values() for run in runs)]
+    rows = []
+    for precision, rate in limit.product_rates.items():
+        best = limit.times_real_time(precision)
+        by_engine: dict[str, float] = {}
+        for run in every:
+            if run.precision == precision:
+                so_far = by_engine.get(run.label, 0.0)
+                by_engine[run.label] = max(so_far, run.times_real_time)
+        reached = [f"{label}: {speed / best:.0%}" for label, speed in by_engine.items()]
+        rows.append((precision, f"{rate / 1e12:.2f}", significant(best), ", ".join(reached) or "-"))
+    text = table(("precision", "products, Tflop/s", "limit, x real time", "reached"), rows)
+    text += f"\n\nA copy moves {limit.copy_bytes_per_s / 1e9:.0f} GB/s, read and written together."
+    if limit.to_device_bytes_per_s and limit.from_device_bytes_per_s:
+        text += (
+            f" The bus moves {limit.to_device_bytes_per_s / 1e9:.0f} GB/s to the device and "
+            f"{limit.from_device_bytes_per_s / 1e9:.0f} GB/s back, from and to pinned memory."
+        )
+    return text
+
+
+def _pipeline(made: Pipeline) -> Iterator[str]:
+    best = made.best
+    work = best.run
+    yield "### Files to files"
+    yield (
+        f"{work.tracks} FLAC files of {work.track_s:g} s in, four FLAC stems each on disk out, one "
+        f"process. With {best.lanes} in flight the bottleneck is **{best.bottleneck}**: "
+        f"{significant(work.times_real_time)} times real time. The aim for one GPU of the H200's "
+        f"class is {AIM_TIMES_REAL_TIME:,.0f}."
+    )
+    yield _taken(made.taken)
+    yield _runs([one.run for one in made.lanes], [f"{one.lanes} in flight" for one in made.lanes])
+    rows = [
+        (name, f"{one.busy_share:.1%}", significant(one.times_real_time))
+        for name, one in best.stages.items()
+    ]
+    yield table(("stage", "busy", "x real time at most"), rows)
+
+
+def _staged(name: str, made: Staged) -> Iterator[str]:
+    stages = ", ".join(f"{stage} {significant(s)} s" for stage, s in made.stages_s.items())
+    yield f"### {name}"
+    yield (
+        f"{made.run.track_s:g} s, in a warm process: {significant(made.run.p50_s)} s "
+        f"({significant(made.run.times_real_time)} times real time; 95th percentile "
+        f"{significant(made.run.p95_s)} s). Stages: {stages}."
+    )
+    yield _taken(made.taken)
+
+
+def _runs(runs: Sequence[Run], labels: Sequence[str] | None = None) -> str:
+    cells = [run_cells(run) for run in runs]
+    for cell, label in zip(cells, labels or (), strict=False):
+        cell["engine"] = label
+    kept = [name for name in cells[0] if any(cell[name] for cell in cells)]
+    return table(kept, [[cell[name] for name in kept] for cell in cells])
+
+
+def _taken(taken: Taken) -> str:
+    with_ = ", ".join(f"{name} {version}" for name, version in taken.versions.items())
+    return f"`{taken.command}`, {taken.date}, {with_}."
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(documents()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

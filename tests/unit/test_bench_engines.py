@@ -1,0 +1,182 @@
+"""Measuring engines: on the same weights, in turn, with the quality beside the speed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from mashup_worker.bench import music, peers
+from mashup_worker.bench.engines import OurEngine, StockEngine, load_weights, options
+from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
+from mashup_worker.bench.results import Taken, Work
+from mashup_worker.bench.separation import SeparationRequest, measure_separation
+from mashup_worker.errors import EngineUnavailable, InvalidInput
+from mashup_worker.models.store import WeightStore
+from mashup_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from mashup_worker.audio.signal import Audio
+    from mashup_worker.bench.engines import Weights
+
+CPU = torch.device("cpu")
+TAKEN = Taken("mashup bench", "2026-01-01", {})
+
+
+@pytest.fixture
+def weights(repository: Path) -> Weights:
+    return load_weights("htdemucs", _store(repository), repository)
+
+
+def _store(folder: Path) -> WeightStore:
+    return WeightStore(Settings(offline=True, model_cache=folder / "none"))
+
+
+def _nothing(_step: str) -> None:
+    pass
+
+
+def test_songs_are_always_the_same_and_never_clip() -> None:
+    song = music.song(3.3)
+    assert song.samples.shape == (2, round(3.3 * 44_100))
+    assert torch.equal(song.samples, music.song(3.3).samples)
+    assert 0.3 < float(song.samples.abs().max()) < 1
+    stems = music.stems(3.3)
+    total = torch.stack([stem.samples for stem in stems.values()]).sum(0)
+    torch.testing.assert_close(total, song.samples)
+    assert all(float(stem.samples.square().mean()) > 1e-5 for stem in stems.values())
+
+
+def test_both_engines_do_the_same(weights: Weights) -> None:
+    song = music.song(9)
+    ours = OurEngine(weights, options(device="cpu", precision="fp32")).separate(song)
+    stock = StockEngine(weights, CPU).separate(song)
+    assert ours.shape == (4, 2, 9 * 44_100)
+    torch.testing.assert_close(ours, stock, rtol=0, atol=1e-4 * float(stock.abs().max()))
+
+
+def test_weights_that_are_not_here_are_random_and_nothing_is_fetched(tmp_path: Path) -> None:
+    found = load_weights("auto", _store(tmp_path), None)
+    assert (found.model, found.random, len(found.bag.models)) == ("htdemucs", True, 1)
+    parameters = sum(one.numel() for one in found.bag.parameters())
+    assert 41e6 < parameters < 43e6
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(("name", "from_folder"), [("lite", False), ("auto", True)])
+def test_models_that_can_not_be_measured(name: str, from_folder: bool, repository: Path) -> None:
+    with pytest.raises(InvalidInput):
+        load_weights(name, _store(repository), repository if from_folder else None)
+
+
+def test_a_peer_that_is_not_installed(weights: Weights) -> None:
+    with pytest.raises(EngineUnavailable, match=r"not installed here: pip install"):
+        peers.open_peer("unblend", weights, CPU)
+
+
+def test_separation_measured(weights: Weights) -> None:
+    steps: list[str] = []
+    request = SeparationRequest(
+        weights,
+        CPU,
+        song_s=3,
+        rounds=2,
+        against=("demucs",),
+        sweeps=("batch", "precision"),
+        price_per_hour=2.0,
+    )
+    made = measure_separation(request, TAKEN, steps.append)
+    ours, stock = made.runs
+    assert stock.label.startswith("demucs 4")
+    assert (stock.precision, stock.batch) == ("fp32", 1)
+    assert [len(run.rounds_s) for run in made.runs] == [2, 2]
+    assert stock.snr_db is None or stock.snr_db > 60
+    assert ours.snr_db is None or ours.snr_db > 20
+    paired = [theirs / mine for mine, theirs in zip(ours.rounds_s, stock.rounds_s, strict=True)]
+    assert made.ratios[0].ratio == pytest.approx(sum(paired) / 2, rel=0.02)
+    assert [run.batch for run in made.sweeps["batch"]] == [1, 2, 4]
+    assert made.sweeps["precision"][0].snr_db is None
+    assert all(run.cost_per_track and run.busy_share for run in made.runs)
+    assert any("round 2 of 2" in step for step in steps)
+    assert made.limit.times_real_time("fp32") > 0
+    assert not made.not_run
+
+
+class Broken:
+    """An engine that is there and can't separate."""
+
+    label, precision, batch, compiled = "broken 1", "fp32", None, False
+
+    def __init__(self, _weights: Weights, _device: torch.device) -> None:
+        self.calls = 0
+
+    def separate(self, mix: Audio) -> Tensor:
+        self.calls += 1
+        if self.calls > 1:
+            raise RuntimeError("it broke\nat length")
+        return torch.zeros(4, 2, mix.length_samples)
+
+
+class NeverReady(Broken):
+    """An engine that does not even start."""
+
+    def separate(self, mix: Audio) -> Tensor:
+        raise ValueError(f"no such thing, nor {mix.length_samples} samples of it")
+
+
+@pytest.mark.parametrize(("engine", "reason"), [(Broken, "it broke"), (NeverReady, "no such")])
+def test_a_peer_that_fails_takes_nothing_with_it(
+    engine: type[Broken], reason: str, weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(peers.PEERS, "demucs", engine)
+    request = SeparationRequest(weights, CPU, song_s=2, rounds=2, against=("demucs",))
+    made = measure_separation(request, TAKEN)
+    assert [run.label.partition(" ")[0] for run in made.runs] == ["mashup-worker"]
+    assert not made.ratios
+    (told,) = made.not_run.items()
+    assert told[0] == "demucs"
+    assert reason in told[1]
+
+
+def test_what_only_happens_to_be_an_error_stops_everything(weights: Weights) -> None:
+    def stop(_step: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure_separation(SeparationRequest(weights, CPU, song_s=2, rounds=1), TAKEN, stop)
+
+
+def test_pipeline_measured(weights: Weights) -> None:
+    request = PipelineRequest(
+        weights, options(device="cpu"), CPU, Work(tracks=3, track_s=2), lanes=(1, 2), rounds=2
+    )
+    made = measure_pipeline(request, TAKEN, _nothing)
+    assert [one.lanes for one in made.lanes] == [1, 2]
+    for one in made.lanes:
+        assert set(one.stages) == {"decode", "device", "encode"}
+        assert one.bottleneck == max(one.stages, key=lambda name: one.stages[name].busy_share)
+        assert all(0 < stage.busy_share <= 1 for stage in one.stages.values())
+        assert one.run.times_real_time == pytest.approx(6 / one.run.p50_s, rel=1e-2)
+    assert made.best in made.lanes
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_separation_measured_on_a_gpu(weights: Weights) -> None:
+    device = torch.device("cuda", 0)
+    request = SeparationRequest(
+        weights, device, song_s=20, rounds=2, against=("demucs",), sweeps=("precision",)
+    )
+    made = measure_separation(request, TAKEN)
+    for run in made.runs:
+        assert run.busy_share is not None
+        assert 0 < run.busy_share <= 1
+        assert run.peak_device_bytes is not None
+        assert run.peak_device_bytes > 1e6
+    assert made.limit.to_device_bytes_per_s
+    assert {run.precision for run in made.sweeps["precision"]} == set(made.limit.product_rates)

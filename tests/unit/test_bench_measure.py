@@ -1,0 +1,108 @@
+"""Clocks, shares and memory of measurements."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from mashup_worker.bench import ceilings
+from mashup_worker.bench.busy import ProcessorClock, covered, kernel_share
+from mashup_worker.bench.measure import paired_ratio, percentile, timed_s
+from mashup_worker.bench.memory import PeakMemory, reset_host_peak
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+@pytest.mark.parametrize("percent", [0, 50, 95, 100])
+def test_percentiles_are_numpys(count: int, percent: int) -> None:
+    values = np.random.default_rng(count).random(count)
+    assert percentile(list(values), percent) == pytest.approx(np.percentile(values, percent))
+
+
+def test_no_values_have_no_percentile() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        percentile([], 50)
+
+
+def test_a_machine_that_slows_down_for_a_while_does_not_change_a_ratio() -> None:
+    slow = [3.0, 30.0, 3.0, 30.0, 3.0]
+    fast = [1.0, 10.0, 1.0, 10.0, 1.0]
+    assert paired_ratio(slow, fast) == 3.0
+    assert np.median([slow[1], *slow[2:]]) / np.median(fast) != 3.0
+
+
+def test_time_is_that_of_the_work() -> None:
+    assert 0.05 <= timed_s(partial(time.sleep, 0.05), CPU) < 5
+
+
+def test_covered_time_counts_what_overlaps_once() -> None:
+    generator = np.random.default_rng(1)
+    spans = [(start, start + generator.integers(0, 30)) for start in generator.integers(0, 500, 40)]
+    seconds = {second for start, stop in spans for second in range(start, stop)}
+    assert covered(spans) == len(seconds)
+    assert covered([]) == 0
+
+
+def test_the_processor_is_idle_in_sleep_and_busy_in_work() -> None:
+    idle = ProcessorClock()
+    time.sleep(0.2)
+    asleep = idle.share()
+    busy = ProcessorClock()
+    stop = time.perf_counter() + 0.2
+    while time.perf_counter() < stop:
+        sum(range(1000))
+    assert asleep < 0.1 < busy.share() <= 1
+
+
+@pytest.mark.skipif(not reset_host_peak(), reason="this system's peaks can't start anew")
+def test_the_peak_is_that_of_the_block_alone() -> None:
+    def peak_bytes(megabytes: int) -> int:
+        with PeakMemory(CPU) as peak:
+            torch.ones(megabytes << 18)
+        assert peak.device_bytes is None
+        return peak.host_bytes
+
+    peak_bytes(1)
+    large, small = peak_bytes(400), peak_bytes(1)
+    assert 350e6 < large - small < 500e6
+
+
+def test_ceilings_are_rates_of_machines() -> None:
+    assert 1e8 < ceilings.product_rate(CPU, "fp32", side=256) < 1e14
+    assert 1e8 < ceilings.copy_rate(CPU, size_bytes=16 << 20) < 1e13
+    assert ceilings.precisions(CPU)[0] == "fp32"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_ceilings_of_a_gpu() -> None:
+    device = torch.device("cuda", 0)
+    rates = {name: ceilings.product_rate(device, name, 4096) for name in ("fp32", "fp16")}
+    assert rates["fp16"] > rates["fp32"] > 1e11
+    to_device, back = ceilings.bus_rates(device, 64 << 20)
+    assert min(to_device, back) > 1e8
+    assert ceilings.copy_rate(device, 256 << 20) > max(to_device, back)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_kernels_that_run_all_the_time_take_all_of_it() -> None:
+    device = torch.device("cuda", 0)
+    square = torch.randn(4096, 4096, device=device)
+
+    def work() -> None:
+        for _ in range(50):
+            torch.mm(square, square)
+
+    work()
+    share = kernel_share(work, device, timed_s(work, device))
+    assert share is not None
+    assert share > 0.8
+    with PeakMemory(device) as peak:
+        torch.ones(1 << 28, device=device)
+    assert peak.device_bytes == 1 << 30

@@ -1,0 +1,37 @@
+"""docs/performance.md is what the committed documents say, and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+from benchmarks.performance_page import PAGE, documents, page
+from mashup_worker.bench.machine import Machine
+from mashup_worker.bench.results import Results
+from tests.unit.test_bench_results import full
+
+
+def test_the_page_is_made_of_the_committed_documents() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(documents())
+
+
+def test_documents_hold_no_names_of_places() -> None:
+    for path in PAGE.parents[1].glob("benchmarks/results/*.json"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"(?<![\w<])/\w|\\\\|@", text.replace("MB/s", "")), path.name
+
+
+def test_without_a_gpu_the_page_says_so_and_how_to_measure_one() -> None:
+    assert "Not measured yet" in page([full()])
+    assert "mashup bench all --against demucs" in page([full()])
+    gpu = Results(Machine("NVIDIA X", "cuda", "580", 8 << 30, "CPU", 8, None))
+    assert "Not measured yet" not in page([gpu])
+    assert "driver 580" in page([gpu])
+
+
+def test_a_page_of_everything_shows_every_section() -> None:
+    text = page([full()])
+    for heading in ("Separation", "Against the limit", "Files to files", "Analysis", "Mashup"):
+        assert f"### {heading}" in text
+    assert "ours is 2.00 times as fast as theirs" in text
+    assert "Not run: unblend: not here." in text
+    assert "times real time" in text

@@ -1,0 +1,153 @@
+"""Documents of measurements: what they hold, and how a new one joins an older."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mashup_worker.bench.machine import Machine
+from mashup_worker.bench.plot import results_png
+from mashup_worker.bench.results import (
+    Counts,
+    Lanes,
+    Limit,
+    Pipeline,
+    Ratio,
+    Results,
+    Separation,
+    Stage,
+    Staged,
+    Taken,
+    Work,
+    from_json,
+    read,
+    save,
+    to_json,
+)
+from mashup_worker.bench.text import run_cells, significant
+from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mashup_worker.bench.results import Run
+
+MACHINE = Machine("Some(R) CPU @ 2 GHz", "cpu", None, None, "Some(R) CPU @ 2 GHz", 2, 8 << 30)
+TAKEN = Taken("mashup bench", "2026-01-01", {"torch": "2"})
+
+
+def a_run(label: str, seconds: float, batch: int | None = None) -> Run:
+    work = Work(tracks=1, track_s=60, price_per_hour=2.0)
+    return work.run(
+        label,
+        [seconds, 2 * seconds, seconds],
+        host_bytes=2 << 30,
+        precision="bf16",
+        batch=batch,
+        snr_db=47.123,
+    )
+
+
+def full() -> Results:
+    counts = Counts(7.8, 5.85, {"products": 1e9}, 1000, 2000, 3000)
+    separation = Separation(
+        TAKEN,
+        "htdemucs",
+        random_weights=True,
+        limit=Limit(counts, {"fp32": 1e12}, 1e10),
+        runs=(a_run("ours", 10), a_run("theirs", 20)),
+        ratios=(Ratio("ours", "theirs", 2.0),),
+        sweeps={"batch": (a_run("ours", 10, 1), a_run("ours", 12, 2))},
+        not_run={"unblend": "not here"},
+    )
+    stage = Stage(0.5, 30.0)
+    lanes = [
+        Lanes(lanes, a_run("ours", 10 / lanes), {"decode": stage, "device": stage}, "device")
+        for lanes in (1, 2)
+    ]
+    staged = Staged(TAKEN, a_run("analysis", 1), {"listen": 0.5})
+    pipeline = Pipeline(TAKEN, "htdemucs", random_weights=True, lanes=tuple(lanes))
+    return Results(MACHINE, separation, staged, staged, pipeline)
+
+
+def test_a_run_in_figures() -> None:
+    run = a_run("ours", 10)
+    assert (run.p50_s, run.p95_s) == (10, 19)
+    assert (run.times_real_time, run.tracks_per_hour) == (6, 360)
+    assert run.cost_per_track == pytest.approx(2 / 360)
+    assert run.snr_db == 47.1
+
+
+def test_several_tracks_a_round() -> None:
+    run = Work(tracks=4, track_s=30).run("ours", [20.0], host_bytes=0)
+    assert (run.times_real_time, run.tracks_per_hour) == (6, 720)
+    assert run.cost_per_track is None
+
+
+def test_documents_come_back_as_they_were() -> None:
+    assert from_json(to_json(full())) == full()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda document: document.pop("machine"),
+        lambda document: document.update(schema=99),
+        lambda document: document["separation"]["runs"][0].update(p50_s="fast"),
+    ],
+)
+def test_other_documents_are_refused(damage: object) -> None:
+    document = json.loads(to_json(full()))
+    damage(document)  # type: ignore[operator]
+    with pytest.raises(InvalidInput):
+        from_json(json.dumps(document))
+
+
+def test_a_section_takes_the_place_of_its_older_self_and_of_nothing_else(tmp_path: Path) -> None:
+    save(full(), tmp_path)
+    newer = replace(full().pipeline, model="other")  # type: ignore[type-var]
+    whole, path = save(Results(MACHINE, pipeline=newer), tmp_path)
+    assert path.name == "some-cpu-2-ghz-2-cores.json"
+    assert whole.pipeline == newer
+    assert whole.separation == full().separation
+    assert read(path) == whole
+
+
+def test_another_machine_of_the_same_name_starts_anew(tmp_path: Path) -> None:
+    save(full(), tmp_path)
+    other = replace(MACHINE, memory_bytes=1)
+    whole, _ = save(Results(other, analyze=full().analyze), tmp_path)
+    assert whole.separation is None
+
+
+def test_a_file_that_is_no_document_is_named_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / f"{MACHINE.slug}.json"
+    path.write_text("{}")
+    with pytest.raises(InvalidInput, match=r"some-cpu-2-ghz-2-cores\.json"):
+        save(full(), tmp_path)
+    assert path.read_text() == "{}"
+
+
+def test_a_picture_of_everything_and_of_nothing() -> None:
+    for results in (full(), Results(MACHINE)):
+        picture = results_png(results)
+        assert picture.startswith(b"\x89PNG")
+        width = int.from_bytes(picture[16:20], "big")
+        assert width == 1300
+
+
+def test_tables_say_what_was_not_measured_by_saying_nothing() -> None:
+    cells = run_cells(a_run("ours", 10))
+    assert cells["device GB"] == cells["busy"] == ""
+    assert cells["SNR to fp32"] == "47 dB"
+    assert run_cells(replace(a_run("ours", 10), snr_db=None))["SNR to fp32"] == "equal"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1234.5, "1,234"), (12.34, "12.3"), (1.234, "1.23"), (0.01234, "0.0123")]
+)
+def test_three_digits(value: float, text: str) -> None:
+    assert significant(value) == text
