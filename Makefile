@@ -50,6 +50,8 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.stretching
 	$(BIN)/python -m benchmarks.mashups
 	$(BIN)/python -m benchmarks.mashup_speed
+	$(BIN)/mashup bench all --against demucs
+	$(BIN)/python -m benchmarks.performance_page
 
 clean:
 	rm -rf $(VENV) $(DEMO_OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.results import FOLDER, table
+from mashup_worker.bench.documents import read
 from mashup_worker.bench.pipeline import AIM_TIMES_REAL_TIME
-from mashup_worker.bench.results import read
 from mashup_worker.bench.text import decibels, run_cells, significant
 
 if TYPE_CHECKING:

@@ -46,10 +46,17 @@ def product_rate(device: torch.device, precision: Precision, side: int | None = 
 
 def copy_rate(device: torch.device, size_bytes: int | None = None) -> float:
     """Bytes read plus bytes written a second, by a copy too large for any cache."""
-    size = size_bytes or (_CUDA_COPY_BYTES if device.type == "cuda" else _CPU_COPY_BYTES)
+    size = size_bytes or _copy_bytes(device)
     source = torch.ones(size // 4, device=device)
     target = torch.empty_like(source)
     return 2 * size / _best_s(lambda: target.copy_(source), device)
+
+
+def _copy_bytes(device: torch.device) -> int:
+    if device.type != "cuda":
+        return _CPU_COPY_BYTES
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    return min(_CUDA_COPY_BYTES, free_bytes // 4 // 4 * 4)
 
 
 def bus_rates(device: torch.device, size_bytes: int = 256 << 20) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +21,17 @@ _RESET_PEAK = "5"
 
 @dataclass
 class PeakMemory:
-    """Watches the block that it is entered for.
+    """Watches the block that it is entered for. Give what is timed a round before it, afterwards.
+
+    On CUDA it counts what torch's allocator has reserved, and empties its cache first: tensors
+    alone would not show the memory that recorded graphs keep.
 
     Attributes:
         device: whose memory is watched beside the host's.
         host_bytes: after the block, the most that the process held while it ran; where the system
             can't start anew, since the process began.
-        device_bytes: after the block, the most that tensors took on the device beyond what they
-            took before it; None on a CPU, where it is the same memory, and where torch does not
-            count.
+        device_bytes: after the block, the most that was reserved on the device beyond what was
+            before it; None on a CPU, where it is the same memory, and where torch does not count.
     """
 
     device: torch.device
@@ -39,8 +42,8 @@ class PeakMemory:
     def __enter__(self) -> PeakMemory:
         reset_host_peak()
         if self.device.type == "cuda":
+            self._before = held_bytes(self.device)
             torch.cuda.reset_peak_memory_stats(self.device)
-            self._before = torch.cuda.memory_allocated(self.device)
         return self
 
     def __exit__(
@@ -51,12 +54,17 @@ class PeakMemory:
     ) -> None:
         self.host_bytes = host_peak_bytes()
         if self.device.type == "cuda":
-            self.device_bytes = torch.cuda.max_memory_allocated(self.device) - self._before
+            self.device_bytes = torch.cuda.max_memory_reserved(self.device) - self._before
 
 
-def allocated_bytes(device: torch.device) -> int:
-    """What tensors take on the device now; 0 where torch does not count it."""
-    return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
+def held_bytes(device: torch.device) -> int:
+    """What tensors and recorded graphs hold on a CUDA device; 0 where torch does not count it."""
+    if device.type != "cuda":
+        return 0
+    gc.collect()
+    torch.cuda.synchronize(device)
+    torch.cuda.empty_cache()
+    return torch.cuda.memory_reserved(device)
 
 
 def reset_host_peak() -> bool:

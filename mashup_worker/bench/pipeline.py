@@ -16,7 +16,7 @@ from mashup_worker.bench import music
 from mashup_worker.bench.busy import ProcessorClock, covered, kernel_share
 from mashup_worker.bench.engines import OurEngine
 from mashup_worker.bench.measure import timed_s
-from mashup_worker.bench.memory import PeakMemory
+from mashup_worker.bench.memory import PeakMemory, held_bytes, host_peak_bytes, reset_host_peak
 from mashup_worker.bench.results import Lanes, Pipeline, Stage, Work
 from mashup_worker.errors import Canceled
 from mashup_worker.pipelines.separate import SeparateRequest, separate_file
@@ -65,23 +65,38 @@ class PipelineRequest:
 def measure_pipeline(request: PipelineRequest, taken: Taken, on_step: OnStep) -> Pipeline:
     """FLAC files in, four FLAC stems each out, in a temporary folder."""
     on_step("pipeline: writing songs, warming up")
+    before = held_bytes(request.device)
     engine = OurEngine(request.weights, request.options)
     with tempfile.TemporaryDirectory() as name:
         songs = _write_songs(Path(name, "songs"), request.work)
         flow = _Flow(engine.separator, songs, Path(name, "stems"), request.device)
         flow.round(lanes=1, songs=1)
-        measured = [_measure(request, engine, flow, lanes, on_step) for lanes in request.lanes]
+        resting = held_bytes(request.device) - before
+        measured = [
+            _measure(request, engine, flow, lanes, resting, on_step) for lanes in request.lanes
+        ]
     return Pipeline(taken, request.weights.model, request.weights.random, tuple(measured))
 
 
 def _measure(
-    request: PipelineRequest, engine: OurEngine, flow: _Flow, lanes: int, on_step: OnStep
+    request: PipelineRequest,
+    engine: OurEngine,
+    flow: _Flow,
+    lanes: int,
+    resting_bytes: int,
+    on_step: OnStep,
 ) -> Lanes:
+    device_bytes = None
+    if request.device.type == "cuda":
+        with PeakMemory(request.device) as peak:
+            flow.round(lanes)
+        device_bytes = resting_bytes + (peak.device_bytes or 0)
+    reset_host_peak()
     rounds = []
-    with PeakMemory(request.device) as peak:
-        for number in range(request.rounds):
-            on_step(f"pipeline: {lanes} in flight, round {number + 1} of {request.rounds}")
-            rounds.append(flow.round(lanes))
+    for number in range(request.rounds):
+        on_step(f"pipeline: {lanes} in flight, round {number + 1} of {request.rounds}")
+        rounds.append(flow.round(lanes))
+    host_bytes = host_peak_bytes()
     middle = sorted(rounds, key=lambda one: one.wall_s)[len(rounds) // 2]
     busy = middle.device_s / middle.wall_s
     if request.device.type == "cuda":
@@ -90,11 +105,11 @@ def _measure(
     run = request.work.run(
         engine.label,
         [one.wall_s for one in rounds],
-        host_bytes=peak.host_bytes,
+        host_bytes=host_bytes,
         precision=engine.precision,
         batch=engine.batch,
         compiled=engine.compiled,
-        device_bytes=peak.device_bytes,
+        device_bytes=device_bytes,
         busy_share=middle.processor_share if request.device.type == "cpu" else busy,
     )
     bottleneck = max(stages, key=lambda name: stages[name].busy_share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mashup_worker.bench import ceilings, music
@@ -10,11 +11,11 @@ from mashup_worker.bench.busy import ProcessorClock, kernel_share
 from mashup_worker.bench.counting import count
 from mashup_worker.bench.engines import OurEngine, options
 from mashup_worker.bench.measure import paired_ratio, timed_s
-from mashup_worker.bench.memory import PeakMemory, allocated_bytes
+from mashup_worker.bench.memory import PeakMemory, held_bytes, host_peak_bytes, reset_host_peak
 from mashup_worker.bench.peers import open_peer
 from mashup_worker.bench.results import Limit, Ratio, Separation, Work
 from mashup_worker.dsp.metrics import snr_db
-from mashup_worker.errors import InvalidInput, MashupError, OutOfMemory
+from mashup_worker.errors import InvalidInput, MashupError
 from mashup_worker.models.shortages import shortages
 
 if TYPE_CHECKING:
@@ -144,11 +145,11 @@ def _values(request: SeparationRequest, sweep: str) -> list[dict[str, object]]:
 
 @dataclass(frozen=True, eq=False)
 class _Contender:
-    """An engine that is warm, what it was asked for by, and what it takes while it rests."""
+    """An engine that is warm, what it was asked for by, and what it takes on the device at most."""
 
     name: str
     engine: Engine
-    resting_bytes: int
+    device_bytes: int | None
 
 
 class _Bench:
@@ -176,20 +177,27 @@ class _Bench:
         return self._warm(name, lambda: open_peer(name, self._request.weights, self._device))
 
     def _warm(self, name: str, make: Callable[[], Engine]) -> _Contender:
-        """On CUDA by the whole song, so that every shape has been seen."""
-        before = allocated_bytes(self._device)
+        """On CUDA by the whole song, so that every shape has been seen and takes its memory."""
+        before = held_bytes(self._device)
         engine = make()
         cuda = self._device.type == "cuda"
         clip = self._song if cuda else _start(self._song, _WARM_UP_S)
-        for _ in range(2 if cuda else 1):
+        timed_s(lambda: engine.separate(clip), self._device)
+        if not cuda:
+            return _Contender(name, engine, None)
+        resting = held_bytes(self._device) - before
+        with PeakMemory(self._device) as peak:
             timed_s(lambda: engine.separate(clip), self._device)
-        return _Contender(name, engine, allocated_bytes(self._device) - before)
+        return _Contender(name, engine, resting + (peak.device_bytes or 0))
 
     def in_turn(
         self, contenders: Sequence[_Contender], not_run: dict[str, str]
     ) -> tuple[list[Run], list[list[float]]]:
         """Rounds of all, one after the other; those that fail are taken out."""
         measured = [_Measured(one, self._device) for one in contenders]
+        if self._device.type == "cuda":  # each has emptied the caches of the one before
+            for contender in contenders:
+                timed_s(partial(contender.engine.separate, self._song), self._device)
         for number in range(self._request.rounds):
             for one in measured:
                 self._on_step(
@@ -215,10 +223,9 @@ class _Bench:
             self._on_step(f"sweep: {label}")
             before = shortages()
             try:
-                contender = self.ours(self._request.options(**changes))
-                runs, _ = self.in_turn([contender], {})
-            except (InvalidInput, OutOfMemory) as error:
-                not_run[label] = error.message
+                runs, _ = self.in_turn([self.ours(self._request.options(**changes))], {})
+            except Exception as error:  # what compilers and drivers raise, too
+                not_run[label] = _reason(error)
                 continue
             if shortages() > before:
                 not_run[label] = "it does not fit into the device's memory"
@@ -230,12 +237,11 @@ class _Measured:
     """Rounds of one engine."""
 
     def __init__(self, contender: _Contender, device: torch.device) -> None:
-        self._engine, self._resting = contender.engine, contender.resting_bytes
+        self._engine, self._device_bytes = contender.engine, contender.device_bytes
         self._device, self.name = device, contender.name
         self.rounds_s: list[float] = []
         self.failed = False
         self._host_bytes = 0
-        self._device_bytes: int | None = None
         self._shares: list[float] = []
         self._made: Tensor | None = None
 
@@ -252,13 +258,11 @@ class _Measured:
             self._made = self._engine.separate(song)
 
         self._made = None
-        with PeakMemory(self._device) as peak:
-            clock = ProcessorClock()
-            self.rounds_s.append(timed_s(work, self._device))
-            self._shares.append(clock.share())
-        self._host_bytes = max(self._host_bytes, peak.host_bytes)
-        if peak.device_bytes is not None:
-            self._device_bytes = max(self._device_bytes or 0, self._resting + peak.device_bytes)
+        reset_host_peak()
+        clock = ProcessorClock()
+        self.rounds_s.append(timed_s(work, self._device))
+        self._shares.append(clock.share())
+        self._host_bytes = max(self._host_bytes, host_peak_bytes())
 
     def run(self, work: Work, song: Audio, exact: Tensor) -> Run:
         if self._made is None:

@@ -14,7 +14,7 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench import music
 from mashup_worker.bench.busy import ProcessorClock
 from mashup_worker.bench.measure import timed_s
-from mashup_worker.bench.memory import PeakMemory
+from mashup_worker.bench.memory import PeakMemory, host_peak_bytes, reset_host_peak
 from mashup_worker.bench.results import Staged, Work
 from mashup_worker.mixing.planner import plan_layer
 from mashup_worker.mixing.request import MixRequest
@@ -84,6 +84,12 @@ def _staged(
 ) -> Staged:
     on_step(f"{label}: warming up")
     once()
+    device_bytes = None
+    if device.type == "cuda":
+        with PeakMemory(device) as peak:
+            once()
+        device_bytes = peak.device_bytes
+    reset_host_peak()
     rounds_s, shares = [], []
     stages: defaultdict[str, list[float]] = defaultdict(list)
 
@@ -91,17 +97,16 @@ def _staged(
         for stage, seconds in once().items():
             stages[stage].append(seconds)
 
-    with PeakMemory(device) as peak:
-        for number in range(rounds):
-            on_step(f"{label}: round {number + 1} of {rounds}")
-            clock = ProcessorClock()
-            rounds_s.append(timed_s(work_once, device))
-            shares.append(clock.share())
+    for number in range(rounds):
+        on_step(f"{label}: round {number + 1} of {rounds}")
+        clock = ProcessorClock()
+        rounds_s.append(timed_s(work_once, device))
+        shares.append(clock.share())
     run = work.run(
         label,
         rounds_s,
-        host_bytes=peak.host_bytes,
-        device_bytes=peak.device_bytes,
+        host_bytes=host_peak_bytes(),
+        device_bytes=device_bytes,
         busy_share=statistics.mean(shares) if device.type == "cpu" else None,
     )
     medians = {stage: round(statistics.median(each), 4) for stage, each in stages.items()}

@@ -22,6 +22,10 @@ _PLAIN_WIDTH = 200
 """Columns where nobody's terminal says how many there are."""
 
 
+_WIDE = 6
+"""Letters of a heading from which it is broken into two lines: a terminal may have 80 columns."""
+
+
 class Steps:
     """Lines about the work on stderr, and on a terminal what is being done now."""
 
@@ -124,10 +128,25 @@ def _print(title: str, rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Table
 
     heading, *others = rows
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
-    for index, name in enumerate(heading):
-        table.add_column(name, justify="left" if index == 0 else "right")
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column(_broken(heading[0]), overflow="fold")
+    for name in heading[1:]:
+        table.add_column(_broken(name), justify="right", no_wrap=True)
     for row in others:
         table.add_row(*row)
     console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, markup=False)
     console.print(table)
+
+
+def _broken(heading: str) -> str:
+    """In two lines, where it is wide."""
+    if len(heading) <= _WIDE:
+        return heading
+    return "\n".join(heading.replace("/", "/\n").rsplit(" ", 1))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from mashup_worker.bench.ceilings import precisions
+from mashup_worker.bench.documents import save, to_json
 from mashup_worker.bench.engines import load_weights, options
 from mashup_worker.bench.machine import describe, versions
 from mashup_worker.bench.peers import check_installed
 from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
-from mashup_worker.bench.results import Results, Taken, Work, save, to_json
+from mashup_worker.bench.results import Results, Taken, Work
 from mashup_worker.bench.separation import SWEEPS, SeparationRequest, measure_separation
 from mashup_worker.bench.staged import measure_analysis, measure_mashup
 from mashup_worker.commands.bench_output import Steps, show

@@ -105,4 +105,5 @@ def test_kernels_that_run_all_the_time_take_all_of_it() -> None:
     assert share > 0.8
     with PeakMemory(device) as peak:
         torch.ones(1 << 28, device=device)
-    assert peak.device_bytes == 1 << 30
+    assert peak.device_bytes is not None
+    assert 1 << 30 <= peak.device_bytes < 1.1 * (1 << 30)

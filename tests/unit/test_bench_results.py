@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mashup_worker.bench.documents import from_json, read, save, to_json
 from mashup_worker.bench.machine import Machine
 from mashup_worker.bench.plot import results_png
 from mashup_worker.bench.results import (
@@ -22,10 +23,6 @@ from mashup_worker.bench.results import (
     Staged,
     Taken,
     Work,
-    from_json,
-    read,
-    save,
-    to_json,
 )
 from mashup_worker.bench.text import run_cells, significant
 from mashup_worker.errors import InvalidInput

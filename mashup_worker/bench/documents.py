@@ -1,0 +1,69 @@
+"""Documents of measurements: read, written, and joined with what was measured before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from mashup_worker.audio.atomic import write_whole
+from mashup_worker.bench.results import SCHEMA, Results
+from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ADAPTER = TypeAdapter(Results)
+
+
+def to_json(results: Results) -> str:
+    """The document, indented."""
+    return _ADAPTER.dump_json(results, indent=1).decode() + "\n"
+
+
+def from_json(text: str | bytes) -> Results:
+    """Read a document.
+
+    Raises:
+        InvalidInput: it is none of ours, or of another schema.
+    """
+    try:
+        results = _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(f"not results of `mashup bench`: {place}: {first['msg']}") from error
+    if results.schema != SCHEMA:
+        raise InvalidInput(f"results of schema {results.schema}; this version reads {SCHEMA}")
+    return results
+
+
+def read(path: Path) -> Results | None:
+    """The document at `path`; None where there is none.
+
+    Raises:
+        InvalidInput: what is there can't be read.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror or error}") from error
+    try:
+        return from_json(text)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error.message}") from error
+
+
+def save(results: Results, folder: Path) -> tuple[Results, Path]:
+    """Write the device's document into `folder`, with the sections it had before and these lack.
+
+    Raises:
+        InvalidInput: what is there is no such document.
+        StorageFailed: it can't be written.
+    """
+    path = folder / f"{results.machine.slug}.json"
+    whole = results.over(read(path))
+    write_whole(path, to_json(whole).encode())
+    return whole, path
