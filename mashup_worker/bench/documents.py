@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from mashup_worker.audio.atomic import write_whole
+from mashup_worker.audio.atomic import check_writable, write_whole
 from mashup_worker.bench.results import SCHEMA, Results
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mashup_worker.bench.machine import Machine
 
 _ADAPTER = TypeAdapter(Results)
 
@@ -46,7 +48,7 @@ def read(path: Path) -> Results | None:
     """
     try:
         text = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise InvalidInput(f"{path}: {error.strerror or error}") from error
@@ -56,6 +58,17 @@ def read(path: Path) -> Results | None:
         raise InvalidInput(f"{path}: {error.message}") from error
 
 
+def check_savable(machine: Machine, folder: Path) -> None:
+    """Find out before the work whether its results could be saved. Raises as `save`."""
+    path = _path(machine, folder)
+    read(path)
+    check_writable(path)
+
+
+def _path(machine: Machine, folder: Path) -> Path:
+    return folder / f"{machine.slug}.json"
+
+
 def save(results: Results, folder: Path) -> tuple[Results, Path]:
     """Write the device's document into `folder`, with the sections it had before and these lack.
 
@@ -63,7 +76,7 @@ def save(results: Results, folder: Path) -> tuple[Results, Path]:
         InvalidInput: what is there is no such document.
         StorageFailed: it can't be written.
     """
-    path = folder / f"{results.machine.slug}.json"
+    path = _path(results.machine, folder)
     whole = results.over(read(path))
     write_whole(path, to_json(whole).encode())
     return whole, path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import importlib.metadata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +13,7 @@ from demucs.apply import BagOfModels, apply_model
 from mashup_worker import __version__
 from mashup_worker.bench.networks import random_htdemucs
 from mashup_worker.errors import InvalidInput
-from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
+from mashup_worker.models.demucs_engine import DemucsSeparator
 from mashup_worker.models.repository import load_bag
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import Audio
+    from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.store import WeightStore
 
 OURS = "mashup-worker"
@@ -105,7 +105,7 @@ class OurEngine:
         self.separator = DemucsSeparator(weights.model, weights.copied(), options)
         self.precision = str(self.separator.precision)
         self.batch = options.batch
-        self.compiled = bool(getattr(options, "compile", False))
+        self.compiled = options.compile
 
     def separate(self, mix: Audio) -> Tensor:
         """See `Engine`."""
@@ -141,17 +141,3 @@ class StockEngine:
             device=self._device,
         )[0]
         return (made * deviation + mean).cpu()
-
-
-def options(**wanted: Any) -> EngineOptions:
-    """Options of our engine, of those that this version of it has.
-
-    Raises:
-        InvalidInput: `compile` is wanted, and it has no such option.
-    """
-    known = {one.name for one in dataclasses.fields(EngineOptions)}
-    if not wanted.get("compile"):
-        wanted.pop("compile", None)
-    if missing := wanted.keys() - known:
-        raise InvalidInput(f"the engine has no option {min(missing)}")
-    return EngineOptions(**wanted)

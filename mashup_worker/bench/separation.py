@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mashup_worker.bench import ceilings, music
 from mashup_worker.bench.busy import ProcessorClock, kernel_share
 from mashup_worker.bench.counting import count
-from mashup_worker.bench.engines import OurEngine, options
+from mashup_worker.bench.engines import OurEngine
 from mashup_worker.bench.measure import paired_ratio, timed_s
 from mashup_worker.bench.memory import PeakMemory, held_bytes, host_peak_bytes, reset_host_peak
 from mashup_worker.bench.peers import open_peer
 from mashup_worker.bench.results import Limit, Ratio, Separation, Work
 from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.errors import InvalidInput, MashupError
+from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.shortages import shortages
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import Audio
     from mashup_worker.bench.engines import Engine, Weights
     from mashup_worker.bench.results import Counts, Run, Taken
-    from mashup_worker.models.demucs_engine import EngineOptions
 
     OnStep = Callable[[str], None]
     """Called with what is done next. An exception raised in it stops the work."""
@@ -65,19 +65,16 @@ class SeparationRequest:
     sweeps: tuple[str, ...] = ()
     price_per_hour: float | None = None
 
-    def options(self, **changes: object) -> EngineOptions:
+    def options(self, **changes: Any) -> EngineOptions:
         """Our engine's options, with changes.
 
         Raises:
-            InvalidInput: a value that means nothing, or that this engine does not have.
+            InvalidInput: a value that means nothing.
         """
-        wanted = {
-            "device": str(self.device),
-            "precision": self.precision,
-            "batch": self.batch,
-            "compile": self.compiled,
-        }
-        return options(**(wanted | changes))
+        usual = EngineOptions(
+            str(self.device), self.precision, batch=self.batch, compile=self.compiled
+        )
+        return replace(usual, **changes)
 
 
 def measure_separation(
@@ -131,7 +128,7 @@ def measure_limit(counts: Counts, device: torch.device) -> Limit:
     return Limit(counts, rates, ceilings.copy_rate(device), *bus)
 
 
-def _values(request: SeparationRequest, sweep: str) -> list[dict[str, object]]:
+def _values(request: SeparationRequest, sweep: str) -> list[dict[str, Any]]:
     """The changes of options that a sweep goes through."""
     if sweep == "batch":
         sizes = _CUDA_BATCHES if request.device.type == "cuda" else _CPU_BATCHES

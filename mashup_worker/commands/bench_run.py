@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from mashup_worker.bench.ceilings import precisions
-from mashup_worker.bench.documents import save, to_json
-from mashup_worker.bench.engines import load_weights, options
+from mashup_worker.bench.documents import check_savable, save, to_json
+from mashup_worker.bench.engines import load_weights
 from mashup_worker.bench.machine import describe, versions
 from mashup_worker.bench.peers import check_installed
 from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
@@ -20,6 +20,7 @@ from mashup_worker.bench.staged import measure_analysis, measure_mashup
 from mashup_worker.commands.bench_output import Steps, show
 from mashup_worker.commands.failure import fail
 from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput, MashupError
+from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.device import resolve_device, resolve_precision
 
 if TYPE_CHECKING:
@@ -74,7 +75,6 @@ class BenchRequest:
             raise InvalidInput(f"--sweep {unknown[0]}: of {self.what}, one can sweep {use}")
         if self.against and self.what not in ("separation", "all"):
             raise InvalidInput("--against compares separation")
-        options(batch=self.batch, compile=self.compiled)
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -98,6 +98,7 @@ class BenchRun:
         device = self._device()
         for peer in self.request.against:
             check_installed(peer)
+        check_savable(describe(device), self.folder)
         steps = Steps(not (self.quiet or self.as_json))
         weights = self._weights() if {"separation", "pipeline"} & {*self.request.sections} else None
         if weights is not None and weights.random:
@@ -165,9 +166,9 @@ class BenchRun:
         if section == "pipeline":
             pipeline = PipelineRequest(
                 weights=weights,
-                options=options(
-                    device=str(device),
-                    precision=request.precision,
+                options=EngineOptions(
+                    str(device),
+                    request.precision,
                     batch=request.batch,
                     compile=request.compiled,
                 ),

@@ -87,6 +87,14 @@ def test_wrong_usage(mashup: Mashup, options: tuple[str, ...], reason: str) -> N
     assert not mashup.files("none")
 
 
+def test_results_that_could_not_be_saved_are_not_measured(mashup: Mashup) -> None:
+    (mashup.folder / "file").write_text("")
+    done = mashup.run("bench", "analyze", *SHORT, "-o", "file/results")
+    assert done.returncode == 3
+    assert "measuring on" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.fixture
 def _ctrl_c() -> Iterator[None]:
     """Let Ctrl-C reach the command, even where the tests run in the background."""

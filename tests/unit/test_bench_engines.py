@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from mashup_worker.bench import music, peers
-from mashup_worker.bench.engines import OurEngine, StockEngine, load_weights, options
+from mashup_worker.bench.engines import OurEngine, StockEngine, load_weights
 from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
 from mashup_worker.bench.results import Taken, Work
 from mashup_worker.bench.separation import SeparationRequest, measure_separation
 from mashup_worker.errors import EngineUnavailable, InvalidInput
+from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import Settings
 
@@ -54,7 +55,7 @@ def test_songs_are_always_the_same_and_never_clip() -> None:
 
 def test_both_engines_do_the_same(weights: Weights) -> None:
     song = music.song(9)
-    ours = OurEngine(weights, options(device="cpu", precision="fp32")).separate(song)
+    ours = OurEngine(weights, EngineOptions(device="cpu", precision="fp32")).separate(song)
     stock = StockEngine(weights, CPU).separate(song)
     assert ours.shape == (4, 2, 9 * 44_100)
     torch.testing.assert_close(ours, stock, rtol=0, atol=1e-4 * float(stock.abs().max()))
@@ -153,7 +154,7 @@ def test_what_only_happens_to_be_an_error_stops_everything(weights: Weights) -> 
 
 def test_pipeline_measured(weights: Weights) -> None:
     request = PipelineRequest(
-        weights, options(device="cpu"), CPU, Work(tracks=3, track_s=2), lanes=(1, 2), rounds=2
+        weights, EngineOptions(device="cpu"), CPU, Work(tracks=3, track_s=2), lanes=(1, 2), rounds=2
     )
     made = measure_pipeline(request, TAKEN, _nothing)
     assert [one.lanes for one in made.lanes] == [1, 2]
