@@ -58,30 +58,33 @@ class HybridNetwork(nn.Module):
         made, made_t = self._run_core(
             level.normalise(parts).to(dtype), waves.to(dtype, memory_format=torch.contiguous_format)
         )
-        spectrograms = _as_spectrograms(self._rows(made, rows))
-        level.restore(spectrograms[..., :-1, :])
-        estimate: Tensor = self.spectrum.inverse(spectrograms.flatten(1, 2))
-        waveforms = self._rows(made_t[:, 0], rows).permute(0, 2, 3, 1).float().contiguous()
-        return estimate.view_as(waveforms).add_(level_t.restore(waveforms))
+        # Stem by stem, which on a CPU stays within memory that it need not hand out anew each time.
+        estimates = []
+        for row in range(self._stems) if rows is None else rows:
+            spectrogram = _as_spectrogram(_row(made, row, self._stems))
+            level.restore(spectrogram[..., :-1, :])
+            estimate = self.spectrum.inverse(spectrogram)
+            waveform = _row(made_t[:, 0], row, self._stems).transpose(1, 2).float().contiguous()
+            estimates.append(estimate.add_(level_t.restore(waveform)))
+        return torch.stack(estimates, 1)
 
-    def _rows(self, made: Tensor, rows: Sequence[int] | None) -> Tensor:
-        """Shape: `(..., stems * channels)` to `(..., rows, channels)`."""
-        stems: Tensor = made.unflatten(-1, (self._stems, -1))
-        return stems if rows is None else stems[..., list(rows), :]
+
+def _row(made: Tensor, row: int, stems: int) -> Tensor:
+    """Shape: `(..., stems * channels)` to `(..., channels)`."""
+    return made.chunk(stems, -1)[row]
 
 
-def _as_spectrograms(made: Tensor) -> Tensor:
+def _as_spectrogram(made: Tensor) -> Tensor:
     """With room for the highest frequency, of which the network knows nothing.
 
-    Shape: `(batch, frames, frequencies, stems, 2 * channels)` to float32
-    `(batch, stems, channels, frames, frequencies + 1, 2)`.
+    Shape: `(batch, frames, frequencies, 2 * channels)` to float32
+    `(batch, channels, frames, frequencies + 1, 2)`.
     """
-    parts = made.unflatten(-1, (-1, 2)).permute(0, 3, 4, 1, 2, 5)
-    shape = [*parts.shape]
-    shape[4] += 1
-    spectrograms = torch.zeros(shape, device=made.device)
-    spectrograms[..., :-1, :] = parts
-    return spectrograms
+    parts = made.unflatten(-1, (-1, 2)).permute(0, 3, 1, 2, 4)
+    batch, channels, frames, frequencies, _ = parts.shape
+    spectrogram = torch.zeros(batch, channels, frames, frequencies + 1, 2, device=made.device)
+    spectrogram[..., :-1, :] = parts
+    return spectrogram
 
 
 class _Level:

@@ -53,19 +53,13 @@ class Spectrum(nn.Module):
         spectrogram: Tensor = torch.fft.rfft(framed * self.window)[..., :-1]
         return spectrogram
 
-    def inverse(self, spectrograms: Tensor) -> Tensor:
-        """Windows whose spectrograms are nearest.
+    def inverse(self, spectrogram: Tensor) -> Tensor:
+        """Windows whose spectrogram is nearest.
 
-        Shape: `(batch, n, frames, size / 2 + 1, 2)`, real and imaginary parts last, to
-        `(batch, n, length)`.
+        Shape: `(batch, channels, frames, size / 2 + 1, 2)`, real and imaginary parts last, to
+        `(batch, channels, length)`.
         """
-        if spectrograms.device.type != "cpu":
-            return self._inverse(spectrograms)
-        # One by one they stay within memory that the system need not hand out anew each time.
-        return torch.stack([self._inverse(one) for one in spectrograms.unbind(1)], 1)
-
-    def _inverse(self, spectrograms: Tensor) -> Tensor:
-        framed = torch.fft.irfft(torch.view_as_complex(spectrograms), self._size)
+        framed = torch.fft.irfft(torch.view_as_complex(spectrogram), self._size)
         samples = self._crop(_overlap(framed.mul_(self.window_back)))
         return samples.div_(self.energy)
 
