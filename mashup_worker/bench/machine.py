@@ -8,7 +8,7 @@ import platform
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -37,6 +37,11 @@ class Machine:
     processor: str
     cores: int
     memory_bytes: int | None
+
+    def is_like(self, other: Machine) -> bool:
+        """Whether figures of both can stand side by side; a virtual machine's memory varies."""
+        mine, theirs = (replace(one, memory_bytes=None) for one in (self, other))
+        return mine == theirs
 
     @property
     def slug(self) -> str:

@@ -301,8 +301,8 @@ class Results:
     schema: int = SCHEMA
 
     def over(self, before: Results | None) -> Results:
-        """These results, and from `before` the sections that they lack."""
-        if before is None or before.machine != self.machine:
+        """These results, and from `before`, of the same machine, the sections that they lack."""
+        if before is None or not before.machine.is_like(self.machine):
             return self
         return replace(
             self,

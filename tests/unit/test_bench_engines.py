@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mashup_worker.bench import music, peers
-from mashup_worker.bench.engines import OurEngine, StockEngine, load_weights
+from mashup_worker.bench.engines import OurEngine, load_weights
 from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
 from mashup_worker.bench.results import Taken, Work
 from mashup_worker.bench.separation import SeparationRequest, measure_separation
@@ -53,12 +53,17 @@ def test_songs_are_always_the_same_and_never_clip() -> None:
     assert all(float(stem.samples.square().mean()) > 1e-5 for stem in stems.values())
 
 
-def test_both_engines_do_the_same(weights: Weights) -> None:
+@pytest.mark.parametrize("name", peers.PEERS)
+def test_every_engine_does_the_same(name: str, weights: Weights) -> None:
+    try:
+        theirs = peers.open_peer(name, weights, CPU)
+    except EngineUnavailable:
+        pytest.skip(f"{name} is not installed")
     song = music.song(9)
     ours = OurEngine(weights, EngineOptions(device="cpu", precision="fp32")).separate(song)
-    stock = StockEngine(weights, CPU).separate(song)
+    made = theirs.separate(song)
     assert ours.shape == (4, 2, 9 * 44_100)
-    torch.testing.assert_close(ours, stock, rtol=0, atol=1e-4 * float(stock.abs().max()))
+    torch.testing.assert_close(ours, made, rtol=0, atol=1e-4 * float(made.abs().max()))
 
 
 def test_weights_that_are_not_here_are_random_and_nothing_is_fetched(tmp_path: Path) -> None:

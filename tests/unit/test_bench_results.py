@@ -113,11 +113,29 @@ def test_a_section_takes_the_place_of_its_older_self_and_of_nothing_else(tmp_pat
     assert read(path) == whole
 
 
-def test_another_machine_of_the_same_name_starts_anew(tmp_path: Path) -> None:
+def test_another_driver_starts_anew_and_other_memory_does_not(tmp_path: Path) -> None:
     save(full(), tmp_path)
     other = replace(MACHINE, memory_bytes=1)
     whole, _ = save(Results(other, analyze=full().analyze), tmp_path)
+    assert whole.separation == full().separation
+    other = replace(MACHINE, driver="581")
+    whole, _ = save(Results(other, analyze=full().analyze), tmp_path)
     assert whole.separation is None
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "slug"),
+    [
+        (
+            "Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz",
+            "cpu",
+            "intel-xeon-gold-6248-cpu-2-50ghz-2-cores",
+        ),
+        ("NVIDIA H200", "cuda", "nvidia-h200"),
+    ],
+)
+def test_names_of_files(device: str, kind: str, slug: str) -> None:
+    assert replace(MACHINE, device=device, kind=kind).slug == slug
 
 
 def test_a_file_that_is_no_document_is_named_and_kept(tmp_path: Path) -> None:

@@ -1,1 +1,0 @@
-from mashup_worker.bench.networks import *  # noqa
