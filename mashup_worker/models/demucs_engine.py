@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from mashup_worker.errors import InvalidInput, OutOfMemory
 from mashup_worker.models.batcher import Batcher, Window
+from mashup_worker.models.cores import use_physical_cores
 from mashup_worker.models.device import is_out_of_memory, resolve_device, resolve_precision
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
 from mashup_worker.models.segments import CrossFade
@@ -130,6 +131,8 @@ class DemucsSeparator:
         device = resolve_device(self.options.device)
         precision = resolve_precision(self.options.precision, device)
         self._how = Arithmetic(device, precision, self.options.compile)
+        if device.type == "cpu":
+            use_physical_cores()
         try:
             self._networks = [NetworkRunner(network, self._how) for network in bag.models]
         except RuntimeError as error:

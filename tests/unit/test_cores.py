@@ -1,0 +1,63 @@
+"""Networks take the cores that they may have, and no more."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mashup_worker.models.cores import usable_cores
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="no affinity of processes here"
+)
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine of four cores with two threads each, all of which may be used."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    for processor in range(8):
+        folder = tmp_path / f"devices/system/cpu/cpu{processor}/topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(f"{processor % 4},{processor % 4 + 4}\n")
+    (tmp_path / "fs/cgroup/cpu").mkdir(parents=True)
+    return tmp_path
+
+
+def test_two_threads_of_a_core_count_once(system: Path) -> None:
+    assert usable_cores(system) == 4
+
+
+def test_a_process_bound_to_two_cores_has_two(
+    system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 2, 5})
+    assert usable_cores(system) == 2
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("max 100000", 4), ("250000 100000", 2), ("50000 100000", 1), ("900000 100000", 4)],
+)
+def test_a_container_has_its_quota(system: Path, quota: str, cores: int) -> None:
+    (system / "fs/cgroup/cpu.max").write_text(f"{quota}\n")
+    assert usable_cores(system) == cores
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("-1", 4), ("300000", 3)])
+def test_so_it_does_on_older_kernels(system: Path, quota: str, cores: int) -> None:
+    (system / "fs/cgroup/cpu/cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (system / "fs/cgroup/cpu/cpu.cfs_period_us").write_text("100000\n")
+    assert usable_cores(system) == cores
+
+
+def test_where_the_system_tells_nothing_all_processors_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    assert usable_cores(tmp_path) == 3
