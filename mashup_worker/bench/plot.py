@@ -104,7 +104,7 @@ def _band(axes: Axes, names: Sequence[str], runs: Sequence[Run]) -> None:
 def _draw_memory(axes: Axes, runs: Sequence[Run]) -> None:
     on_device = all(run.peak_device_bytes is not None for run in runs)
     style.prepare(axes, "Memory against batch", "GB")
-    style.aside(axes, "tensors on the device" if on_device else "resident, the whole process")
+    style.aside(axes, "reserved on the device" if on_device else "resident, the whole process")
     peaks = [(run.peak_device_bytes if on_device else run.peak_host_bytes) or 0 for run in runs]
     heights = [peak / 1e9 for peak in peaks]
     bars = axes.bar([str(run.batch) for run in runs], heights, color=style.PALE_BLUE, width=0.6)
@@ -119,10 +119,10 @@ def _draw_engines(axes: Axes, made: Separation) -> None:
     style.aside(axes, "times real time")
     runs = [*made.runs, *made.sweeps.get("precision", ()), *made.sweeps.get("compile", ())]
     by_name: dict[str, Run] = {}
-    for run in sorted(runs, key=lambda run: run.times_real_time):
+    for run in runs:
         compiled = ", compiled" if run.compiled else ""
         by_name.setdefault(f"{run.label}, {run.precision}{compiled}", run)
-    names = list(by_name)
+    names = sorted(by_name, key=lambda name: by_name[name].times_real_time)
     colours = [
         style.BLUE if by_name[name].label == made.runs[0].label else style.PALE_BLUE
         for name in names

@@ -52,7 +52,8 @@ class Run:
         tracks_per_hour: songs an hour, at that pace.
         cost_per_track: at the price that was given; None without one.
         peak_host_bytes: resident memory of the whole process, whatever else it held.
-        peak_device_bytes: of tensors on the device, weights included; None on a CPU.
+        peak_device_bytes: reserved on the device, weights and recorded graphs included; None on a
+            CPU.
         busy_share: share of the time in which the device worked; None where it can't be told.
         snr_db: the result against the same engine in fp32; None where both are equal, or where
             there is no such thing.
