@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from mashup_worker.bench.networks import random_htdemucs, save_repository, small_demucs
 from benchmarks.results import publish, table
+from mashup_worker.bench.networks import random_htdemucs, save_repository, small_demucs
 from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.load import load_separator
 from mashup_worker.models.store import WeightStore

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import torch
 from demucs.api import Separator as Reference
 
-from mashup_worker.bench.networks import random_htdemucs, save_repository
 from benchmarks.results import publish, table
 from mashup_worker.audio.signal import Audio
+from mashup_worker.bench.networks import random_htdemucs, save_repository
 from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
 from mashup_worker.models.repository import load_bag
