@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,14 @@ from tests.engines import RATE_HZ, engine, music, separate
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+SONGS: list[tuple[float, list[str] | None]] = [
+    (9, None),
+    (0.3, None),
+    (14, ["vocals"]),
+    (9, ["bass", "drums"]),
+]
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +75,23 @@ def test_bf16_stays_within_40_db(repository: Path, name: str) -> None:
     exact = separate(engine(repository, name), mix)
     half = separate(engine(repository, name, precision="bf16"), mix)
     assert 40 < snr_db(half, exact) < 100
+
+
+@pytest.mark.parametrize("name", ["htdemucs", "td0"])
+def test_songs_at_once_are_what_each_is_alone(repository: Path, name: str) -> None:
+    """Whatever windows share a batch, and whatever is asked of them."""
+    separator = engine(repository, name, batch=3)
+    songs = [
+        (music(duration_s, seed=seed), stems) for seed, (duration_s, stems) in enumerate(SONGS)
+    ]
+    songs.append((Audio(torch.zeros(2, RATE_HZ), RATE_HZ), None))
+    alone = [separate(separator, mix, stems) for mix, stems in songs]
+    with ThreadPoolExecutor(len(songs)) as pool:
+        jobs = [pool.submit(separate, separator, mix, stems) for mix, stems in songs]
+        together = [job.result() for job in jobs]
+    for one, other in zip(together, alone, strict=True):
+        assert one.shape == other.shape
+        assert (one - other).abs().max() <= 1e-4 * other.abs().max() + 1e-9
 
 
 def test_stems_come_in_the_order_asked_for(separator: DemucsSeparator) -> None:
