@@ -77,6 +77,44 @@ def batch_progress(songs: int, label: str, shown: bool) -> Iterator[BatchBar]:
         yield BatchBar(bars, songs, label)
 
 
+class SongBars:
+    """A bar for each song in flight; does nothing where nobody could see it."""
+
+    def __init__(self, bars: Progress | None) -> None:
+        self._bars = bars
+
+    @contextmanager
+    def song(self, label: str) -> Iterator[OnShare]:
+        """A bar while the block runs, in whatever thread."""
+        if self._bars is None:
+            yield lambda _stage, _share: None
+            return
+        bars = self._bars
+        task = bars.add_task("", total=1, label=label)
+        try:
+            yield lambda stage, share: bars.update(task, description=stage, completed=share)
+        finally:
+            bars.remove_task(task)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bars away while something else is printed."""
+        with _stopped(self._bars):
+            yield
+
+
+@contextmanager
+def song_bars(shown: bool) -> Iterator[SongBars]:
+    """Bars while the block runs."""
+    if not shown or not sys.stderr.isatty():
+        yield SongBars(None)
+        return
+    from rich.progress import TextColumn
+
+    with _shown(_bars(TextColumn("{task.percentage:>3.0f} %"))) as bars:
+        yield SongBars(bars)
+
+
 class ShareBar(_Bar):
     """A bar over work of known size."""
 
@@ -84,10 +122,11 @@ class ShareBar(_Bar):
         super().__init__(bars, total, "")
         self._start = 0.0
 
-    def begin(self, label: str, done: float, total: float) -> None:
+    def begin(self, label: str | None, done: float, total: float) -> None:
         """The next part begins where so much is done of what there is to do."""
         self._start = done
-        self._update(label=label, description="", completed=done, total=total)
+        named = {} if label is None else {"label": label, "description": ""}
+        self._update(completed=done, total=total, **named)
 
     def at(self, stage: str, done: float) -> None:
         """So much of the part is done, and this is being done to it."""

@@ -8,7 +8,7 @@ import typer
 
 from mashup_worker.commands.failure import fail
 from mashup_worker.commands.reprocess_output import ReprocessPrinter
-from mashup_worker.commands.separate import Device, Format, FormatOption, Precision, Stems
+from mashup_worker.commands.separate import Device, Format, FormatOption, Jobs, Precision, Stems
 from mashup_worker.errors import EXIT_USAGE, DeviceUnavailable, InvalidInput
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def reprocess(
     max_duration: Annotated[
         float, typer.Option(min=0.1, help="Longest song taken, in seconds.")
     ] = 3_600.0,
+    jobs: Jobs = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Look at this many songs only.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be made, and write nothing.")
@@ -87,16 +88,19 @@ def reprocess(
     from mashup_worker.commands.reprocess_sources import open_library
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device, resolve_precision
+    from mashup_worker.pipelines.in_flight import songs_in_flight
 
     try:
-        resolve_precision(precision, resolve_device(device))
+        place = resolve_device(device)
+        resolve_precision(precision, place)
         request = ModelRequest(model, None, EngineOptions(device, precision))
         library = open_library(to)
     except DeviceUnavailable as error:
         fail(error.message, error.exit_code)
     except InvalidInput as error:
         fail(error.message, EXIT_USAGE)
-    ReprocessRun(tracks, library, settings, request, max_duration, dry_run, printer).all()
+    most = songs_in_flight(jobs, place.type, len(tracks))
+    ReprocessRun(tracks, library, settings, request, max_duration, dry_run, printer, most).all()
 
 
 def _settings(model: str, kinds: tuple[str, ...], format_: Format) -> SeedSettings:

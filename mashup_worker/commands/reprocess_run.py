@@ -1,4 +1,4 @@
-"""One call of `mashup reprocess --to`: songs one after the other, whatever happens to each."""
+"""One call of `mashup reprocess --to`: a few songs at once, whatever happens to each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -18,23 +19,43 @@ from mashup_worker.commands.failure import settings_or_fail
 from mashup_worker.commands.progress import share_progress
 from mashup_worker.commands.reprocess_output import duration_text
 from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed
+from mashup_worker.pipelines.in_flight import completed
 from mashup_worker.seed.pace import Pace
 from mashup_worker.storage.objects import file_sha256
 from mashup_worker.worker.scratch import remove_leftovers, scratch_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from mashup_worker.commands.model_choice import ModelRequest
-    from mashup_worker.commands.progress import ShareBar
     from mashup_worker.commands.reprocess_output import ReprocessPrinter
     from mashup_worker.commands.reprocess_sources import Track
     from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.in_flight import Stop
     from mashup_worker.seed.library import Library
     from mashup_worker.seed.make import MadeSong
     from mashup_worker.seed.record import SeedRecord, SeedSettings
 
 _SAVE_EVERY_S = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """A song to make: its file lies in a folder of its own, where its results come too."""
+
+    track: Track
+    file: Path
+    sha256: str
+    folder: tempfile.TemporaryDirectory[str]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A song that was made, and how long that took."""
+
+    song: MadeSong
+    elapsed_s: float
 
 
 @dataclass
@@ -49,6 +70,7 @@ class ReprocessRun:
         max_duration_s: longest song taken.
         dry_run: say what would be done, and write nothing.
         printer: tells of it.
+        jobs: songs in flight at most.
     """
 
     tracks: Sequence[Track]
@@ -58,8 +80,13 @@ class ReprocessRun:
     max_duration_s: float
     dry_run: bool
     printer: ReprocessPrinter
+    jobs: int
     _seen: dict[str, str] = field(default_factory=dict)
+    _in_flight: dict[str, float] = field(default_factory=dict)
+    _same: dict[str, list[Track]] = field(default_factory=dict)
+    _folders: set[tempfile.TemporaryDirectory[str]] = field(default_factory=set)
     _saved_s: float = field(default_factory=time.monotonic)
+    _ended_s: float = field(default_factory=time.monotonic)
 
     def all(self) -> None:
         """Do all songs; the catalogue is written however it ends. Ends the command."""
@@ -67,44 +94,62 @@ class ReprocessRun:
         remove_leftovers(None)
         pace = self._pace = Pace(sum(track.source.bytes for track in self.tracks))
         shown = not (self.printer.quiet or self.dry_run)
-        with share_progress(pace.left_bytes, shown) as bar:
-            self.printer.bars.append(bar)
+        with share_progress(pace.left_bytes, shown) as self._bar:
+            self.printer.bars.append(self._bar)
             try:
-                for number, track in enumerate(self.tracks):
-                    name = PurePosixPath(track.source.name).name
-                    label = f"{number + 1} of {len(self.tracks)}, {name}"
-                    # Songs that need no work are no part of it, or the rest would seem quick.
-                    bar.begin(label, pace.worked_bytes, pace.worked_bytes + pace.left_bytes)
-                    self._one(track, bar)
-                    self._save_now_and_then()
+                with closing(completed(self._todo(), self._make, self.jobs)) as songs:
+                    for work, result in songs:
+                        self._end(work, result)
             finally:
                 self.printer.bars.clear()
+                for folder in self._folders:
+                    folder.cleanup()
                 if not self.dry_run:
                     self.library.write_catalogue()
         self.printer.summary(len(self.tracks))
         if self.printer.failed:
             raise typer.Exit(EXIT_FAILED)
 
-    def _one(self, track: Track, bar: ShareBar) -> None:
-        with tempfile.TemporaryDirectory(
-            prefix=scratch_prefix(os.getpid()), ignore_cleanup_errors=True
-        ) as name:
-            try:
-                brought = self._brought(track, Path(name))
-            except Exception as error:
-                self._fail(track, error)
-                return
-            file, sha256 = brought
-            known = self.library.find(sha256, self.settings)
-            if known is not None:
-                self._tell_known(track, known)
-            elif sha256 in self._seen:  # dry run, or it failed
-                self._tell_same(track, sha256)
-            elif self.dry_run:
-                self._plan(track, file, sha256)
+    def _todo(self) -> Iterator[_Work]:
+        """The songs that are to be made, each in a folder of its own."""
+        for number, track in enumerate(self.tracks):
+            name = PurePosixPath(track.source.name).name
+            self._show(f"{number + 1} of {len(self.tracks)}, {name}")
+            folder = tempfile.TemporaryDirectory(
+                prefix=scratch_prefix(os.getpid()), ignore_cleanup_errors=True
+            )
+            self._folders.add(folder)
+            work = self._looked_at(track, folder)
+            if work is None:
+                self._drop(folder)
             else:
-                self._make(track, file, sha256, bar)
-            self._seen.setdefault(sha256, track.source.name)
+                yield work
+            self._save_now_and_then()
+
+    def _looked_at(self, track: Track, folder: tempfile.TemporaryDirectory[str]) -> _Work | None:
+        """What is to be made of a song; None where nothing is, and it is told, or will be."""
+        try:
+            file, sha256 = self._brought(track, Path(folder.name))
+        except Exception as error:
+            self._fail(track, error)
+            return None
+        work = None
+        known = self.library.find(sha256, self.settings)
+        if known is not None:
+            self._tell_known(track, known)
+        elif sha256 in self._in_flight:
+            self._same.setdefault(sha256, []).append(track)
+        elif sha256 in self._seen:  # dry run, or it failed
+            self._tell_same(track, sha256)
+        elif self.dry_run:
+            self._plan(track, file, sha256)
+        else:
+            with self._bar.aside():  # fetching weights has a bar of its own
+                _ = self._separator
+            self._in_flight[sha256] = 0.0
+            work = _Work(track, file, sha256, folder)
+        self._seen.setdefault(sha256, track.source.name)
+        return work
 
     def _brought(self, track: Track, folder: Path) -> tuple[Path, str]:
         """The file and its digest; an object that is known by its place is not fetched."""
@@ -127,37 +172,59 @@ class ReprocessRun:
         self._pace.passed(size_bytes)
         self.printer.planned(name, size_bytes, claimed_s, sha256=sha256)
 
-    def _make(self, track: Track, file: Path, sha256: str, bar: ShareBar) -> None:
-        with bar.aside():  # fetching weights has a bar of its own
-            separator = self._separator
-        started_s = time.monotonic()
-        try:
-            made = self._made(track, file, sha256, separator, bar)
-        except StorageFailed:  # a full disk, which the next song would meet as well
-            raise
-        except Exception as error:
-            self._fail(track, error)
-            return
-        self.library.add(made.record, made.files)
-        elapsed_s = time.monotonic() - started_s
-        self._pace.worked(track.source.bytes, elapsed_s)
-        self._tell_made(made.record, elapsed_s)
-
-    def _made(
-        self, track: Track, file: Path, sha256: str, separator: Separator, bar: ShareBar
-    ) -> MadeSong:
+    def _make(self, work: _Work, stop: Stop) -> _Made:
+        """Make a song, in a thread of its own."""
         from mashup_worker.pipelines.song import STAGES
         from mashup_worker.seed.make import SeedSong, make_seed
         from mashup_worker.worker.progress import Progress
 
-        progress, size = Progress(STAGES), track.source.bytes
+        progress, size = Progress(STAGES), work.track.source.bytes
 
         def report(stage: str, share: float) -> None:
+            stop.check()
             progress.advance(stage, share)
-            bar.at(stage, size * progress.now()[0] / 100)
+            self._in_flight[work.sha256] = size * progress.now()[0] / 100
+            self._bar.at(stage, sum(self._in_flight.copy().values()))
 
-        song = SeedSong(file, sha256, track.source)
-        return make_seed(song, separator, self.settings, self.max_duration_s, report)
+        started_s = time.monotonic()
+        song = SeedSong(work.file, work.sha256, work.track.source)
+        made = make_seed(song, self._separator, self.settings, self.max_duration_s, report)
+        return _Made(made, time.monotonic() - started_s)
+
+    def _end(self, work: _Work, result: Future[_Made]) -> None:
+        """Keep what was made, and tell of it and of what is the same."""
+        track, sha256 = work.track, work.sha256
+        try:
+            made = result.result()
+        except StorageFailed:  # a full disk, which the next song would meet as well
+            raise
+        except Exception as error:
+            self._fail(track, error)
+        else:
+            self.library.add(made.song.record, made.song.files)
+            # Songs overlap: what one took of the run's time is what has passed since the last.
+            since_s, self._ended_s = self._ended_s, time.monotonic()
+            self._pace.worked(track.source.bytes, self._ended_s - since_s)
+            self._tell_made(made.song.record, made.elapsed_s)
+        self._drop(work.folder)
+        del self._in_flight[sha256]
+        self._show()
+        for same in self._same.pop(sha256, ()):
+            known = self.library.find(sha256, self.settings)
+            if known is None:
+                self._tell_same(same, sha256)
+            else:
+                self._tell_known(same, known)
+        self._save_now_and_then()
+
+    def _drop(self, folder: tempfile.TemporaryDirectory[str]) -> None:
+        self._folders.discard(folder)
+        folder.cleanup()
+
+    def _show(self, label: str | None = None) -> None:
+        # Songs that need no work are no part of it, or the rest would seem quick.
+        done, left = self._pace.worked_bytes, self._pace.left_bytes
+        self._bar.begin(label, done, done + left)
 
     @cached_property
     def _separator(self) -> Separator:

@@ -70,6 +70,12 @@ SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave songs alone whose stems are all there.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and stop.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j", "--jobs", min=1, help="Songs in flight at once. Chosen by the device when not given."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON a song on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print every stem.")]
@@ -93,6 +99,7 @@ def separate(
     name_template: NameTemplate = DEFAULT_TEMPLATE,
     skip_existing: SkipExisting = False,
     dry_run: DryRun = False,
+    jobs: Jobs = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -116,6 +123,7 @@ def separate(
             skip_existing=skip_existing,
             dry_run=dry_run,
             printer=Printer(as_json, quiet, verbose),
+            jobs=jobs,
         )
     except InvalidInput as error:
         fail(error.message, EXIT_USAGE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mashup_worker.commands.output import Output
-from mashup_worker.commands.progress import song_progress
+from mashup_worker.commands.progress import song_bars
 from mashup_worker.models.load import LITE
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.commands.inputs import Song
     from mashup_worker.commands.model_choice import LoadedModel
-    from mashup_worker.commands.progress import OnShare
+    from mashup_worker.commands.progress import SongBars
     from mashup_worker.pipelines.separate import SeparateResult
 
 
@@ -28,9 +28,9 @@ class Printer(Output):
 
     _said: set[str] = field(default_factory=set)
 
-    def progress(self, song: Song) -> AbstractContextManager[OnShare | None]:
-        """A progress bar for a song."""
-        return song_progress(song.path.name, not self.quiet)
+    def progress(self) -> AbstractContextManager[SongBars]:
+        """Progress bars for songs."""
+        return song_bars(not self.quiet)
 
     def plan(self, song: Song, targets: Mapping[str, Path]) -> None:
         """Say what would be written."""

@@ -1,9 +1,11 @@
-"""One call of `mashup separate`: its songs one after the other, whatever happens to each."""
+"""One call of `mashup separate`: a few of its songs at once, whatever happens to each."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mashup_worker.commands.batch import Batch, check_there
@@ -11,16 +13,33 @@ from mashup_worker.commands.failure import fail, settings_or_fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.commands.inputs import Song
     from mashup_worker.commands.model_choice import LoadedModel, ModelRequest
     from mashup_worker.commands.separate_output import Printer
     from mashup_worker.commands.targets import Targets
+    from mashup_worker.pipelines.in_flight import Stop
+    from mashup_worker.pipelines.separate import SeparateResult
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A song to separate, and where its stems go."""
+
+    song: Song
+    targets: Mapping[str, Path]
 
 
 @dataclass
 class SeparateRun:
-    """One call of the command: all its songs, with the model loaded once and only when needed."""
+    """One call of the command: all its songs, with the model loaded once and only when needed.
+
+    Attributes:
+        jobs: songs in flight at most; chosen by the device when None.
+    """
 
     model: ModelRequest
     wanted: tuple[str, ...] | None
@@ -29,14 +48,50 @@ class SeparateRun:
     skip_existing: bool
     dry_run: bool
     printer: Printer
+    jobs: int | None = None
     _loaded: LoadedModel | MashupError | None = None
 
     def all(self) -> None:
         """Do all songs; one that fails does not stop the others. Ends the command."""
-        for song in self.targets.songs:
-            with self._batch.survive(song):
-                self._one(song)
+        from mashup_worker.pipelines.in_flight import completed
+
+        with self.printer.progress() as self._bars:
+            todo = self._todo()
+            first = next(todo, None)
+            if first is not None:
+                songs = completed(chain([first], todo), self._separate, self._in_flight())
+                with closing(songs):
+                    for task, result in songs:
+                        with self._bars.aside(), self._batch.survive(task.song):
+                            self.printer.done(task.song, self._model(), result.result())
         self._batch.finish()
+
+    def _todo(self) -> Iterator[_Task]:
+        """The songs that a network is to be run on, with where their stems go."""
+        for song in self.targets.songs:
+            task = None
+            with self._bars.aside(), self._batch.survive(song):
+                task = self._planned(song)
+            if task is not None:
+                yield task
+
+    def _in_flight(self) -> int:
+        from mashup_worker.pipelines.in_flight import songs_in_flight
+
+        device = self._model().separator.device.partition(":")[0]
+        return songs_in_flight(self.jobs, device, len(self.targets.songs))
+
+    def _separate(self, task: _Task, stop: Stop) -> SeparateResult:
+        from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+
+        request = SeparateRequest(task.song.path, task.targets, self.encode)
+        with self._bars.song(task.song.path.name) as show:
+
+            def report(stage: str, share: float) -> None:
+                stop.check()
+                show(stage, share)
+
+            return separate_file(self._model().separator, request, report)
 
     @cached_property
     def _batch(self) -> Batch:
@@ -53,9 +108,8 @@ class SeparateRun:
         except InvalidInput as error:
             fail(error.message, EXIT_USAGE)
 
-    def _one(self, song: Song) -> None:
-        from mashup_worker.pipelines.separate import SeparateRequest, separate_file
-
+    def _planned(self, song: Song) -> _Task | None:
+        """What to do with a song; None where nothing is, and it is told."""
         targets = self.targets.of(song, self._kinds())
         check_there(song)
         if self.dry_run:
@@ -63,12 +117,9 @@ class SeparateRun:
         elif self.skip_existing and all(path.is_file() for path in targets.values()):
             self.printer.skipped(song, targets)
         else:
-            loaded = self._model()
-            with self.printer.progress(song) as on_progress:
-                result = separate_file(
-                    loaded.separator, SeparateRequest(song.path, targets, self.encode), on_progress
-                )
-            self.printer.done(song, loaded, result)
+            self._model()
+            return _Task(song, targets)
+        return None
 
     def _model(self) -> LoadedModel:
         """The model, loaded at the first call; what went wrong then is raised at every call."""

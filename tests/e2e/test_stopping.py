@@ -105,7 +105,7 @@ def test_a_reader_that_has_seen_enough_is_no_reason_for_a_traceback(mashup: Mash
         first = process.stdout.readline()
         process.stdout.close()
         stderr = process.stderr.read()
-    assert documents(first)[0]["input"] == "many/0.wav"
+    assert documents(first)[0]["input"] in {f"many/{number}.wav" for number in range(3)}
     assert "Traceback" not in stderr
     assert "BrokenPipe" not in stderr
     assert [name for name in mashup.files("head") if name.startswith(".")] == []

@@ -1,0 +1,120 @@
+"""Songs in flight: a device that is never kept waiting, results as they come, and a prompt end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mashup_worker.errors import Canceled
+from mashup_worker.pipelines.in_flight import Stop, completed, songs_in_flight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def test_results_come_in_the_order_in_which_they_are_done() -> None:
+    slow_may_end = threading.Event()
+
+    def work(task: str, _stop: Stop) -> str:
+        if task == "slow":
+            slow_may_end.wait(60)
+        return task.upper()
+
+    seen = []
+    for task, result in completed(["slow", "quick", "quicker"], work, 2):
+        seen.append((task, result.result()))
+        if task == "quicker":
+            slow_may_end.set()
+    assert seen == [("quick", "QUICK"), ("quicker", "QUICKER"), ("slow", "SLOW")]
+
+
+def test_the_device_does_not_wait_for_codecs() -> None:
+    """Each song needs the device for a while, and a codec before and after it for as long."""
+    device, step_s = threading.Lock(), 0.05
+    busy_s: list[float] = []
+
+    def work(_task: int, _stop: Stop) -> None:
+        time.sleep(step_s)
+        with device:
+            started_s = time.monotonic()
+            time.sleep(step_s)
+            busy_s.append(time.monotonic() - started_s)
+        time.sleep(step_s)
+
+    def share_busy(most: int) -> float:
+        busy_s.clear()
+        started_s = time.monotonic()
+        for _, result in completed(range(12), work, most):
+            result.result()
+        return sum(busy_s) / (time.monotonic() - started_s)
+
+    assert share_busy(1) < 0.4
+    assert share_busy(4) > 0.7
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_no_more_than_so_many_at_once_and_no_task_before_there_is_room(most: int) -> None:
+    now, highest, taken, done = [0], [0], [0], [0]
+    lock = threading.Lock()
+
+    def tasks() -> Iterator[int]:
+        for number in range(10):
+            taken[0] += 1
+            assert taken[0] - done[0] <= most
+            yield number
+
+    def work(_task: int, _stop: Stop) -> None:
+        with lock:
+            now[0] += 1
+            highest[0] = max(highest[0], now[0])
+        time.sleep(0.002)
+        with lock:
+            now[0] -= 1
+
+    for _ in completed(tasks(), work, most):
+        done[0] += 1
+    assert (taken[0], highest[0]) == (10, most)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_what_goes_wrong_is_that_songs_result(most: int) -> None:
+    def work(task: int, _stop: Stop) -> int:
+        if task == 1:
+            raise ValueError(task)
+        return task
+
+    results = dict(completed(range(4), work, most))
+    assert isinstance(results.pop(1).exception(), ValueError)
+    assert {task: result.result() for task, result in results.items()} == {0: 0, 2: 2, 3: 3}
+
+
+def test_leaving_ends_all_work() -> None:
+    ended: list[type[BaseException]] = []
+    long_runs = threading.Barrier(2, timeout=60)
+
+    def work(task: int, stop: Stop) -> int:
+        long_runs.wait()
+        if task:
+            try:
+                while True:
+                    stop.check()
+                    time.sleep(0.001)
+            except Canceled as error:
+                ended.append(type(error))
+                raise
+        return task
+
+    with closing(completed(range(2), work, 2)) as songs:
+        assert next(songs)[0] == 0
+    assert ended == [Canceled]
+
+
+def test_how_many_suits_the_device() -> None:
+    assert songs_in_flight(None, "cpu", 100) < songs_in_flight(None, "cuda", 100)
+    assert songs_in_flight(None, "cuda", 2) == 2
+    assert songs_in_flight(5, "cpu", 100) == 5
+    assert songs_in_flight(None, "cpu", 0) == 1
