@@ -44,6 +44,8 @@ samples: $(VENV)/.installed
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.lite
 	$(BIN)/python -m benchmarks.parity
+	$(BIN)/python -m benchmarks.first_stem
+	$(BIN)/python -m benchmarks.bulk
 	$(BIN)/python -m benchmarks.memory --hour
 	$(BIN)/python -m benchmarks.analysis
 	$(BIN)/python -m benchmarks.analysis_speed
