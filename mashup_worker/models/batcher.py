@@ -59,6 +59,7 @@ class _Ticket:
         done: when the estimate is there.
         finite: in fp16, of the whole batch: whether all samples of a window are numbers.
         place: the window's place in the batch.
+        settled: whether nobody waits for it any more.
     """
 
     window: Window
@@ -68,6 +69,7 @@ class _Ticket:
     done: torch.cuda.Event | None = None
     finite: Tensor | None = None
     place: int = 0
+    settled: bool = False
 
 
 class Batcher:
@@ -85,7 +87,7 @@ class Batcher:
         self.size = size or _default_size(how.device)
         self._how = how
         self._waiting: deque[_Ticket] = deque()
-        self._untaken = 0
+        self._made: list[_Ticket] = []
         self._counting = Lock()
         self._running = Lock()
         self._stream = torch.cuda.Stream(how.device) if how.device.type == "cuda" else None
@@ -106,11 +108,15 @@ class Batcher:
             for window in windows:
                 tickets.append(self._submit(window))
                 if len(tickets) > (self.size - 1 if self._stream is None else 2 * self.size):
-                    yield self._result(tickets.popleft())
+                    yield self._result(tickets[0], more=True)
+                    tickets.popleft()
             while tickets:
-                yield self._result(tickets.popleft())
+                yield self._result(tickets[0], more=False)
+                tickets.popleft()
         finally:
-            self._withdraw(tickets)
+            # No lock: an abandoned generator may end wherever memory is tidied up.
+            for ticket in tickets:
+                ticket.settled = True
 
     def _submit(self, window: Window) -> _Ticket:
         ticket = _Ticket(window, window.samples)
@@ -124,39 +130,37 @@ class Batcher:
             self._waiting.append(ticket)
         return ticket
 
-    def _withdraw(self, tickets: Iterable[_Ticket]) -> None:
-        """Nobody wants the results of these any more."""
-        with self._counting:
-            for ticket in tickets:
-                if ticket in self._waiting:
-                    self._waiting.remove(ticket)
-                elif ticket.made is not None:
-                    self._untaken -= 1
-
-    def _result(self, ticket: _Ticket) -> Tensor:
-        while ticket.made is None or self._device_may_idle():
+    def _result(self, ticket: _Ticket, *, more: bool) -> Tensor:
+        while ticket.made is None or self._device_may_idle(more):
             with self._running:
-                if ticket.made is None or self._device_may_idle():
+                if ticket.made is None or self._device_may_idle(more):
                     self._run_next()
-        with self._counting:
-            self._untaken -= 1
-        if isinstance(ticket.made, BaseException):
-            raise ticket.made
+        ticket.settled = True
+        made, ticket.made = ticket.made, None  # or its whole batch would stay until the next
+        if isinstance(made, BaseException):
+            raise made
         if ticket.done is not None:
             stream = torch.cuda.current_stream(self._how.device)
             stream.wait_event(ticket.done)
-            ticket.made.record_stream(stream)
+            made.record_stream(stream)
         if ticket.finite is not None and not ticket.finite[ticket.place]:
             return self._again(ticket)
-        return ticket.made
+        return made
 
-    def _device_may_idle(self) -> bool:
-        """Whether the batch that runs is the last, though another is waiting."""
-        return (
-            self._stream is not None
-            and self._untaken <= self.size
-            and len(self._waiting) >= self.size
-        )
+    def _device_may_idle(self, more: bool) -> bool:
+        """Whether the batch that runs is the last, though another could follow.
+
+        Where `more` windows are to come, only a full one.
+        """
+        if self._stream is None:
+            return False
+        with self._counting:
+            self._tidy()
+            return len(self._made) <= self.size and len(self._waiting) >= (self.size if more else 1)
+
+    def _tidy(self) -> None:
+        self._made = [ticket for ticket in self._made if not ticket.settled]
+        self._waiting = deque(ticket for ticket in self._waiting if not ticket.settled)
 
     def _again(self, ticket: _Ticket) -> Tensor:
         """In fp32, what was no number in fp16."""
@@ -167,33 +171,39 @@ class Batcher:
     def _run_next(self) -> None:
         """Run the oldest window that waits, with others of its kind."""
         with self._counting:
+            self._tidy()
             kind = self._waiting[0].window.kind if self._waiting else None
             batch = [one for one in self._waiting if one.window.kind == kind][: self.size]
             for ticket in batch:
                 self._waiting.remove(ticket)
+        if not batch:
+            return
         try:
             self._run(batch)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 self._settle(batch, error)
-            elif self.size == 1:
-                shortage = OutOfMemory(
-                    f"{self._how.device} has too little memory for one segment at a time"
-                )
-                shortage.__cause__ = error
-                self._settle(batch, shortage)
-            else:
-                self._make_do(batch)
+                return
         except BaseException as error:
             # Others wait for their part of the batch, and must not wait for ever.
             self._settle(batch, error)
             raise
+        else:
+            return
+        # Only now is the error gone, and with it what its frames held on the device.
+        self._make_do(batch)
 
     def _make_do(self, batch: list[_Ticket]) -> None:
         """Put a batch back that did not fit, to be run in smaller ones."""
+        device = self._how.device
+        if self.size == 1:
+            error = OutOfMemory(f"{device} has too little memory for one segment at a time")
+            self._settle(batch, error)
+            return
         note_shortage()
         self.size = max(1, min(self.size, len(batch)) // 2)
-        release_memory(self._how.device)
+        batch[0].window.network.forget()
+        release_memory(device)
         with self._counting:
             self._waiting.extendleft(reversed(batch))
 
@@ -204,7 +214,9 @@ class Batcher:
                     self._stream.wait_event(ticket.ready)
                     ticket.samples.record_stream(self._stream)
             window = batch[0].window
-            samples = self._padded(torch.stack([ticket.samples for ticket in batch]))
+            samples = torch.stack([ticket.samples for ticket in batch])
+            if window.network.records(exact=window.exact):
+                samples = self._padded(samples)
             estimates = window.network.run(samples, window.rows, exact=window.exact)
             finite = None
             if self._how.precision == "fp16" and not window.exact:
@@ -216,7 +228,7 @@ class Batcher:
 
     def _settle(self, batch: list[_Ticket], made: Tensor | BaseException) -> None:
         with self._counting:
-            self._untaken += len(batch)
+            self._made += batch
             for ticket in batch:
                 ticket.made = made if isinstance(made, BaseException) else made[ticket.place]
 
@@ -231,9 +243,7 @@ class Batcher:
         return [self.size >> halvings for halvings in range(self.size.bit_length())]
 
     def _padded(self, samples: Tensor) -> Tensor:
-        """With windows of silence, where only batches of certain sizes are recorded."""
-        if not self._how.captures:
-            return samples
+        """With windows of silence, up to a size that is recorded."""
         size = min(size for size in self.sizes if size >= len(samples))
         return F.pad(samples, (0, 0, 0, 0, 0, size - len(samples)))
 

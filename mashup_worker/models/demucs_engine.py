@@ -13,7 +13,7 @@ In fp32 with `shifts=0` the result equals `demucs.api.Separator` with `shifts=0`
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -158,8 +158,9 @@ class DemucsSeparator:
             for size in self._batcher.sizes:
                 silence = torch.zeros(self.channels, network.valid_length(network.segment_samples))
                 window = Window(network, tuple(range(len(self.stems))), silence)
-                for _ in self._batcher.estimates([window] * size):
-                    pass
+                list(self._batcher.estimates([window] * size))
+            if self.precision == "fp16":
+                list(self._batcher.estimates([replace(window, exact=True)]))
 
     def stream(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
@@ -16,6 +17,10 @@ Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
 HALF: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """What the half precisions keep numbers in."""
+
+_CUDA = RLock()
+"""Held by whoever launches networks, records them, or gives memory back: settings of arithmetic are
+the process's, and nothing else may touch the allocator while kernels are recorded."""
 
 _AMPERE = (8, 0)
 """First compute capability with bf16 and TF32 tensor cores."""
@@ -105,24 +110,22 @@ def arithmetic(
         torch.backends.cudnn.conv,  # type: ignore[attr-defined]
         torch.backends.cudnn.rnn,
     )
-    before = [knob.fp32_precision for knob in knobs]
-    searches = torch.backends.cudnn.benchmark
-    if device.type == "cuda":
-        for knob in knobs:
-            knob.fp32_precision = "tf32" if precision == "tf32" else "ieee"
-        torch.backends.cudnn.benchmark = True  # shapes come again and again
     half = HALF.get(precision) if autocast else None
-    try:
-        with (
-            torch.no_grad(),
-            torch.autocast(device.type, dtype=half, enabled=half is not None),
-        ):
-            yield
-    finally:
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.autocast(device.type, dtype=half, enabled=half is not None))
         if device.type == "cuda":
-            torch.backends.cudnn.benchmark = searches
-            for knob, value in zip(knobs, before, strict=True):
-                knob.fp32_precision = value
+            stack.enter_context(_CUDA)
+            stack.callback(setattr, torch.backends.cudnn, "benchmark", _searches())
+            torch.backends.cudnn.benchmark = True  # shapes come again and again
+            for knob in knobs:
+                stack.callback(setattr, knob, "fp32_precision", knob.fp32_precision)
+                knob.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+        yield
+
+
+def _searches() -> bool:
+    return bool(torch.backends.cudnn.benchmark)
 
 
 _OUT_OF_MEMORY_SIGNS = (
@@ -138,14 +141,18 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that a device or the host ran out of memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(
+    if isinstance(error, RuntimeError) and any(
         sign in str(error).lower() for sign in _OUT_OF_MEMORY_SIGNS
-    )
+    ):
+        return True
+    # A recording that runs out of memory ends with an error of its own.
+    return error.__context__ is not None and is_out_of_memory(error.__context__)
 
 
 def release_memory(device: torch.device) -> None:
     """Give cached blocks back to the device, so that a smaller batch finds room."""
     if device.type == "cuda":
-        torch.cuda.empty_cache()
+        with _CUDA:
+            torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from mashup_worker.models.device import is_out_of_memory
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -38,7 +40,7 @@ class CompiledCore:
         except RuntimeError as error:
             from torch._dynamo.exc import TorchDynamoException  # takes a second to import
 
-            if not isinstance(error, TorchDynamoException):
+            if not isinstance(error, TorchDynamoException) or is_out_of_memory(error):
                 raise
             reason = " ".join(str(error).split())[:_REASON_CHARACTERS]
             logger.warning("not compiled, and slower for it: %s", reason)
@@ -59,12 +61,17 @@ class CapturedCore:
     """A core as CUDA graphs, one for each batch size, recorded when a size is first seen.
 
     What it returns is overwritten by the next call: use it on the same stream, before that. One
-    thread at a time may call it.
+    thread at a time may call any of them, since a process can make one recording at a time.
     """
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._recordings: dict[torch.Size, _Recording] = {}
+        self._stream: torch.cuda.Stream | None = None
+
+    def forget(self) -> None:
+        """Give the memory of all recordings back; what is needed is recorded again."""
+        self._recordings.clear()
 
     def __call__(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
         """See `HybridCore.forward`."""
@@ -78,16 +85,20 @@ class CapturedCore:
 
     def _record(self, x: Tensor, xt: Tensor) -> _Recording:
         inputs = x.clone(), xt.clone()
-        side = torch.cuda.Stream(x.device)
-        side.wait_stream(torch.cuda.current_stream(x.device))
-        with torch.cuda.stream(side):
+        caller = torch.cuda.current_stream(x.device)
+        # One of its own for each core: torch's is one for all devices, and so are workspaces on it.
+        stream = self._stream = self._stream or torch.cuda.Stream(x.device)
+        stream.wait_stream(caller)
+        with torch.cuda.stream(stream):
             for _ in range(_WARM_UP_RUNS):
                 self._core(*inputs)
-        torch.cuda.current_stream(x.device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         # Other threads may move sound to the device meanwhile: only this one's mistakes count.
-        with torch.cuda.graph(graph, pool=self._pool(), capture_error_mode="thread_local"):
+        with torch.cuda.graph(
+            graph, pool=self._pool(), stream=stream, capture_error_mode="thread_local"
+        ):
             outputs = self._core(*inputs)
+        caller.wait_stream(stream)
         return _Recording(graph, inputs, outputs)
 
     def _pool(self) -> torch.cuda._POOL_HANDLE | None:

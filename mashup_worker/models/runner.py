@@ -60,6 +60,7 @@ class NetworkRunner:
         self.segment_samples = int(network.samplerate * network.segment)  # type: ignore[operator]
         self.valid_length: Callable[[int], int] = getattr(network, "valid_length", int)
         self._exact: nn.Module | None = None
+        self._captured: CapturedCore | None = None
         try:
             converted = convert(network)
         except UnlikeHybrid:
@@ -73,6 +74,15 @@ class NetworkRunner:
     def segmentation(self, overlap: float) -> Segmentation:
         """The cut that the network was made for."""
         return Segmentation(self.segment_samples, overlap, self.valid_length)
+
+    def records(self, *, exact: bool) -> bool:
+        """Whether batches of each size are recorded, so that there should be few sizes."""
+        return self._captured is not None and not exact
+
+    def forget(self) -> None:
+        """Give the memory of recordings back."""
+        if self._captured is not None:
+            self._captured.forget()
 
     def run(self, windows: Tensor, rows: Sequence[int], *, exact: bool = False) -> Tensor:
         """Run `windows`, fp32 on the device, shape `(windows, channels, samples)`.
@@ -103,6 +113,6 @@ class NetworkRunner:
         if how.compiled:
             core = CompiledCore(core)
         if how.captures:
-            core = CapturedCore(core)
+            core = self._captured = CapturedCore(core)
         network.run_core_by(core)
         return network
