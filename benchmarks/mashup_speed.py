@@ -39,7 +39,7 @@ SINGER, HOST = "slow-it-down", "when-the-night-falls"
 KINDS = {SINGER: ("vocals",), HOST: ("drums", "bass", "other")}
 DURATION_S = 180.0
 ROUNDS = 3
-MOST_S = 20.0
+MOST_S = 15.0
 
 
 def long_stems(folder: Path) -> dict[str, dict[str, Path]]:

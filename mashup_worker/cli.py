@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mashup_worker import __version__
+from mashup_worker.allocator import keep_freed_memory
 from mashup_worker.commands import jobs, models
 from mashup_worker.commands.analyze import analyze
 from mashup_worker.commands.bench import bench
@@ -83,6 +84,7 @@ def main() -> NoReturn:
     # Threads that wait for each other spin for milliseconds by default, which makes two processes
     # on the same cores several times slower than one after the other. Read when torch is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    keep_freed_memory()
     signal.signal(signal.SIGTERM, _end_cleanly)
     # The pool tells of each try on its own; commands tell of the outcome.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)

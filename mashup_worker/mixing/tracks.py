@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _EDGE_S = 0.005
 """Over this, an edge without a fade comes in before its bar line, and goes out before the next."""
+
+_TRACKS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,17 +66,31 @@ def render_tracks(
     """
     _check_reach(plan, sounds)
     tracks = []
-    for done, (name, source) in enumerate(plan.sources.items()):
-        clips = [clip for clip in plan.clips if clip.source == name]
-        fitted = [fit(one, sounds[name], plan, choose) for one in stretches(clips)]
+    on_cpu = all(sound.samples.device.type == "cpu" for sound in sounds.values())
+    # A track's many small steps leave cores idle, which another one fills.
+    with ThreadPoolExecutor(_TRACKS_AT_ONCE if on_cpu else 1) as pool:
+        try:
+            made = [pool.submit(_track, name, sounds[name], plan, choose) for name in plan.sources]
+            for one in made:
+                tracks.append(one.result())
+                on_progress(len(tracks) / len(plan.sources))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return tracks
+
+
+def _track(name: str, sound: Audio, plan: Plan, choose: ChooseEngine) -> Track:
+    source = plan.sources[name]
+    clips = [clip for clip in plan.clips if clip.source == name]
+    with torch.inference_mode():  # a thread has its own
+        fitted = [fit(one, sound, plan, choose) for one in stretches(clips)]
         length = plan.grid.sample_at(plan.grid.bars, plan.rate_hz)
-        samples = sounds[name].samples.new_zeros(2, length)
+        samples = sound.samples.new_zeros(2, length)
         for clip in clips:
             _place(samples, clip, _holding(fitted, clip), plan)
-        engines = tuple(dict.fromkeys(one.engine for one in fitted))
-        tracks.append(Track(name, source.kind, source.song, Audio(samples, plan.rate_hz), engines))
-        on_progress((done + 1) / len(plan.sources))
-    return tracks
+    engines = tuple(dict.fromkeys(one.engine for one in fitted))
+    return Track(name, source.kind, source.song, Audio(samples, plan.rate_hz), engines)
 
 
 def _check_reach(plan: Plan, sounds: Mapping[str, Audio]) -> None:

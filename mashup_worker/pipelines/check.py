@@ -7,6 +7,7 @@ room.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,9 @@ __all__ = ["StemTrack", "Target", "check_mix"]
 _TEMPO_REACH = 1.25
 _MOST_TOLD_S = 1.0
 _HALF_TIME = 1.5
+
+_AT_ONCE = 2
+"""Measurements at once: each is many small steps, which leave cores idle."""
 
 
 @dataclass(frozen=True)
@@ -100,19 +104,28 @@ def check_mix(
     report = on_progress or (lambda _stage, _share: None)
     mix = _usable(mix)
     stems = [StemTrack(one.name, one.kind, one.song, _usable(one.audio)) for one in stems]
-    if analysis is None and second_opinion:
-        report("listen", 0.0)
-        analysis = analyze_audio(mix, _options(plan)).analysis
-    report("measure", 0.0)
-    check = _Check(mix, plan, stems, analysis, target, lossy)
-    found: list[Measurement] = []
-    parts = (check.rhythm, check.harmony, check.level, check.seams, check.image, check.room)
-    for done, part in enumerate(parts):
-        found += part()
-        report("measure", (done + 1) / len(parts))
+    report("listen", 0.0)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        opinion = None
+        if analysis is None and second_opinion:
+            opinion = pool.submit(analyze_audio, mix, _options(plan))
+        check = _Check(mix, plan, stems, target, lossy)
+        parts = (check.level, check.seams, check.image, check.room)
+        measured = [pool.submit(_taken, part) for part in parts]
+        if opinion is not None:
+            analysis = opinion.result().analysis
+        report("measure", 0.0)
+        found = [*check.rhythm(analysis), *check.harmony(analysis)]
+        for done, one in enumerate(measured):
+            found += one.result()
+            report("measure", (done + 1) / len(parts))
     return MixReport(
         tuple(found), check.meters.short_term, check.target.loudness_lufs, tuple(check.notes())
     )
+
+
+def _taken(part: Callable[[], Iterator[Measurement]]) -> list[Measurement]:
+    return list(part())
 
 
 class _Check:
@@ -123,37 +136,36 @@ class _Check:
         mix: Audio,
         plan: Plan | None,
         stems: Sequence[StemTrack],
-        analysis: Analysis | None,
         target: Target,
         lossy: bool,
     ) -> None:
-        self.mix, self.plan, self.stems, self.analysis = mix, plan, stems, analysis
+        self.mix, self.plan, self.stems = mix, plan, stems
         self.target = target.completed(plan)
         self.lossy = lossy
         self.meters = levels.measure_levels(mix)
         self.attacks = {track.name: find_attacks(track.audio) for track in stems}
         self.mix_attacks = Attacks.none() if stems else find_attacks(mix)
 
-    def rhythm(self) -> Iterator[Measurement]:
-        grid = self._grid()
+    def rhythm(self, analysis: Analysis | None) -> Iterator[Measurement]:
+        grid = self._grid(analysis)
         if grid is None:
-            yield timing.tempo(None, None, self.analysis)
+            yield timing.tempo(None, None, analysis)
             return
         stems = list(self._played(grid))
         for stem in stems:
             if self.plan or self.stems:
                 yield from timing.lags(stem)
         wanted_bpm = self.plan.grid.tempo_bpm if self.plan else None
-        yield timing.tempo(timing.fit_tempo(stems, grid), wanted_bpm, self.analysis)
-        if self.plan and self.analysis:
-            yield from timing.heard_beats(self.analysis, grid)
+        yield timing.tempo(timing.fit_tempo(stems, grid), wanted_bpm, analysis)
+        if self.plan and analysis:
+            yield from timing.heard_beats(analysis, grid)
 
-    def harmony(self) -> Iterator[Measurement]:
-        if self.analysis and self.analysis.key:
+    def harmony(self, analysis: Analysis | None) -> Iterator[Measurement]:
+        if analysis and analysis.key:
             wanted = f"{self.plan.key} by the plan" if self.plan and self.plan.key else ""
-            detail = f"confidence {self.analysis.key_confidence:.2f}"
+            detail = f"confidence {analysis.key_confidence:.2f}"
             detail = f"{detail}; {wanted}" if wanted else detail
-            yield Measurement("key", self.analysis.key, detail=detail)
+            yield Measurement("key", analysis.key, detail=detail)
         if self.stems:
             voices = together([track for track in self.stems if track.is_vocal])
             yield key_match(voices, together([track for track in self.stems if track.has_pitch]))
@@ -212,10 +224,10 @@ class _Check:
         if not self.stems:
             yield "without stems: lags, key match, and the room between parts were not measured"
 
-    def _grid(self) -> BeatGrid | None:
+    def _grid(self, analysis: Analysis | None) -> BeatGrid | None:
         if self.plan is not None:
             return BeatGrid.of_plan(self.plan)
-        grid = BeatGrid.of_analysis(self.analysis) if self.analysis else None
+        grid = BeatGrid.of_analysis(analysis) if analysis else None
         if grid is None or not self.stems:
             return grid
         leader = max(self.stems, key=lambda one: (one.kind == "drums", len(self.attacks[one.name])))

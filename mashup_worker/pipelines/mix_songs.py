@@ -19,7 +19,7 @@ from mashup_worker.pipelines.separate import SeparateRequest, separate_file
 from mashup_worker.pipelines.song_cache import file_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mashup_worker.analysis.result import Analysis
@@ -105,9 +105,8 @@ class SongLoader:
             ModelUnavailable: the model for whole songs can't be had.
         """
         songs, notes = [], []
-        for one in files:
-            stems = self._stems(one)
-            song, silent = self._song(one.name, stems, one.analysis)
+        for one, parts in zip(files, self._parts(files), strict=True):
+            song, silent = self._song(one.name, parts, one.analysis)
             songs.append(song)
             notes += [f"{one.name}/{kind} is silent: left out" for kind in silent]
             if song.analysis.tempo_confidence < _SURE:
@@ -115,14 +114,26 @@ class SongLoader:
                 notes.append(f"{one.name}: its beat at {song.grid.tempo_bpm:.2f} BPM is {sure}")
         return LoadedSongs(tuple(songs), tuple(notes))
 
-    def _song(
-        self, name: str, stems: Mapping[str, Path], known: Analysis | None
-    ) -> tuple[MixSong, list[str]]:
-        parts: dict[str, Part] = {}
+    def _parts(self, files: Sequence[SongFiles]) -> Iterator[dict[str, Part]]:
+        """What each song consists of; all of them are read at once."""
         with ThreadPoolExecutor(_READERS) as pool:
-            for part in pool.map(self._part, stems, stems.values()):
-                self.on_progress(f"read {name}", len(parts) / len(stems))
-                parts[part.kind] = part
+            reading = [
+                {kind: pool.submit(self._part, kind, path) for kind, path in stems.items()}
+                for stems in map(self._stems, files)
+            ]
+            try:
+                for one, song in zip(files, reading, strict=True):
+                    parts: dict[str, Part] = {}
+                    for kind, part in song.items():
+                        self.on_progress(f"read {one.name}", len(parts) / len(song))
+                        parts[kind] = part.result()
+                    yield parts
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _song(
+        self, name: str, parts: Mapping[str, Part], known: Analysis | None
+    ) -> tuple[MixSong, list[str]]:
         silent = [kind for kind, part in parts.items() if not part.levels.loud_power]
         heard = {kind: part for kind, part in parts.items() if kind not in silent}
         if not heard:

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from mashup_worker.allocator import keep_freed_memory
 from mashup_worker.errors import EXIT_FAILED, MashupError
 from mashup_worker.worker.orphaned import stop_with_parent
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Run one lane; the exit code."""
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # see `cli.main`
+    keep_freed_memory()
     parser = argparse.ArgumentParser(prog="python -m mashup_worker.worker")
     parser.add_argument("--class", dest="worker_class", required=True)
     parser.add_argument("--device", default="auto")
