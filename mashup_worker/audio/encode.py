@@ -31,9 +31,9 @@ class AudioWriter:
         self._channels = channels
 
     def write(self, samples: Tensor) -> None:
-        """Add float samples of shape `(channels, samples)` at the end.
+        """Add samples of shape `(channels, samples)` at the end, or integers of `quantized`.
 
-        Integers are rounded to the nearest, without dither, so that the same samples always give
+        Floats are rounded to the nearest, without dither, so that the same samples always give
         the same file and stems still add up to the mix within their rounding. What lies beyond
         `integer_peak_limit` is clamped there: give all stems a shared gain first.
 
@@ -43,7 +43,8 @@ class AudioWriter:
         """
         if samples.shape[0] != self._channels:
             raise ValueError(f"{samples.shape[0]} channels for a file of {self._channels}")
-        samples = samples.detach().to("cpu", torch.float32)
+        dtype = torch.float32 if samples.is_floating_point() else samples.dtype
+        samples = samples.detach().to("cpu", dtype)
         for start in range(0, samples.shape[1], _PIECE_SAMPLES):
             self._sink.write(samples[:, start : start + _PIECE_SAMPLES])
 

@@ -46,7 +46,7 @@ _LAME_QUALITY = 5
 
 
 class SampleSink(Protocol):
-    """Takes float samples and turns them into bytes of a file."""
+    """Takes samples and turns them into bytes of a file."""
 
     def write(self, samples: Tensor) -> None:
         """Add samples of shape `(channels, samples)`."""
@@ -162,7 +162,10 @@ class _SndfileSink:
     def write(self, samples: Tensor) -> None:
         self._written_values += samples.numel()
         check_size(self._file.target, self._written_values, self._options)
-        frames = samples.numpy().T if self._as_float else quantize(samples, self._options.bit_depth)
+        if self._as_float or not samples.is_floating_point():
+            frames = samples.numpy().T
+        else:
+            frames = quantize(samples, self._options.bit_depth)
         with self._file.checked():
             self._sound.write(frames)
 
@@ -245,6 +248,15 @@ def quantize(samples: Tensor, bit_depth: int) -> NDArray[np.int16] | NDArray[np.
     if bit_depth == 16:
         return integers.astype(np.int16)
     return integers.astype(np.int32) << 8
+
+
+def quantized(samples: Tensor, bit_depth: int) -> Tensor:
+    """As `quantize`, on the device of the samples: `(channels, samples)` to the same."""
+    full_scale = 2.0 ** (bit_depth - 1)
+    integers = (samples * full_scale).round_().clamp_(-full_scale, full_scale - 1)
+    if bit_depth == 16:
+        return integers.to(torch.int16)
+    return integers.to(torch.int32) << 8
 
 
 def _mp3_rate_hz(rate_hz: int) -> int:

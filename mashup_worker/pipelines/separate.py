@@ -21,6 +21,7 @@ from mashup_worker.audio.signal import Audio, spans
 from mashup_worker.audio.spool import Spool
 from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.clock import Clock
+from mashup_worker.pipelines.on_device import fits, separate_on_device
 from mashup_worker.pipelines.stems import Stem, computed_stems, recipes
 from mashup_worker.pipelines.writing import StemFile, shared_gain, write_stems
 
@@ -149,7 +150,9 @@ def separate_audio(
     with ExitStack() as stack:
         wanted = separator.stems if stems is None else tuple(stems)
         made = _separate(stack, separator, audio, wanted, on_progress)
-        return {stem.kind: Audio(stem.read(0, stem.length_samples), stem.rate_hz) for stem in made}
+        return {
+            stem.kind: Audio(stem.read(0, stem.length_samples).cpu(), stem.rate_hz) for stem in made
+        }
 
 
 def _separate(
@@ -161,6 +164,8 @@ def _separate(
 ) -> tuple[Stem, ...]:
     """Stems at the song's rate and channels. What they need stays open as long as `stack`."""
     made = recipes(separator.stems, separator.residual_stem, wanted)
+    if fits(separator, song, made):
+        return separate_on_device(separator, song, made, on_progress)
     computed = computed_stems(made)
     mix = _as_wanted(stack, song, separator)
     parts = {kind: stack.enter_context(Spool(song.rate_hz, song.channels)) for kind in computed}

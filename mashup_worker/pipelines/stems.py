@@ -101,11 +101,15 @@ class Stem:
         """Samples a channel."""
         return self.song.length_samples
 
+    @property
+    def is_on_host(self) -> bool:
+        """Whether its samples are in the host's memory, or on its disk."""
+        return self.song.read(0, 0).device.type == "cpu"
+
     def read(self, start: int, stop: int) -> Tensor:
         """Samples `start` up to `stop`, shape `(channels, stop - start)`."""
-        total = torch.zeros(self.channels, stop - start)
-        if self.recipe.mix:
-            total += self.recipe.mix * self.song.read(start, stop)
+        song = self.song.read(start, stop)
+        total = self.recipe.mix * song if self.recipe.mix else torch.zeros_like(song)
         for part, factor in self.recipe.parts.items():
             total += factor * self.parts[part].read(start, stop)
         return total

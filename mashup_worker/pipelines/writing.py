@@ -9,11 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 from mashup_worker.audio.atomic import atomic_path
 from mashup_worker.audio.encode import encode_into
 from mashup_worker.audio.signal import spans
 from mashup_worker.dsp.loudness import LoudnessMeter
 from mashup_worker.errors import Canceled
+from mashup_worker.pipelines.on_device import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,9 +44,8 @@ def shared_gain(stems: Sequence[Stem], limit: float | None) -> float:
     """The factor, 1 or less, that brings the highest peak of all stems down to `limit`."""
     if limit is None:
         return 1.0
-    peak = max(
-        float(stem.read(start, stop).abs().max()) for stem in stems for start, stop in spans(stem)
-    )
+    peaks = [stem.read(start, stop).abs().max() for stem in stems for start, stop in spans(stem)]
+    peak = float(torch.stack(peaks).max())  # waited for once, wherever they are
     return min(1.0, limit / peak) if peak else 1.0
 
 
@@ -62,14 +64,23 @@ def write_stems(
     """
     progress = _SharedProgress(on_progress, sum(stem.length_samples for stem in stems))
 
+    deliveries = {
+        stem.kind: Delivery.of(stem, gain, encode) for stem in stems if not stem.is_on_host
+    }
+
     def write(stem: Stem, temporary: Path) -> StemFile:
-        meter = LoudnessMeter(stem.rate_hz, stem.channels)
-        target = targets[stem.kind]
+        target, delivery = targets[stem.kind], deliveries.get(stem.kind)
+        meter = LoudnessMeter(stem.rate_hz, stem.channels) if delivery is None else delivery.meter
         with encode_into(temporary, target, stem.rate_hz, stem.channels, encode) as writer:
+            if delivery is not None:
+                delivery.wait()
             for start, stop in spans(stem):
-                block = gain * stem.read(start, stop)
-                meter.add(block)
-                writer.write(block)
+                if delivery is not None:
+                    writer.write(delivery.values[:, start:stop])
+                else:
+                    block = gain * stem.read(start, stop)
+                    meter.add(block)
+                    writer.write(block)
                 progress.advance(stop - start)
         duration_s = stem.length_samples / stem.rate_hz
         return StemFile(stem.kind, target, duration_s, meter.integrated_lufs())

@@ -49,6 +49,7 @@ class Splitter:
         stems: Sequence[str] | None = None,
         *,
         on_progress: OnProgress | None = None,
+        on_device: bool = False,  # noqa: ARG002 - its device is the CPU
     ) -> Iterator[Tensor]:
         assert mix.channels == self.channels
         assert mix.rate_hz == self.rate_hz

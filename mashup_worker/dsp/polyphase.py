@@ -1,0 +1,44 @@
+"""Sample rate conversion on tensors, wherever they are."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F
+from torchaudio.functional import resample
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_ZEROS, _ROLLOFF, _BETA = 64, 0.9475937167399596, 14.769656459379492
+"""Zero crossings of the sinc on either side, cutoff as a share of the lower Nyquist frequency, and
+the Kaiser window's shape: those of resampy's `kaiser_best` (McFee 2016)."""
+
+_MOST_PHASES = 640
+"""Each phase has a filter of its own: beyond this, filters would take more room than songs."""
+
+
+def has_few_phases(in_rate_hz: int, out_rate_hz: int) -> bool:
+    """Whether the rates have a ratio of numbers so small that `converted` can be used."""
+    return max(in_rate_hz, out_rate_hz) // gcd(in_rate_hz, out_rate_hz) <= _MOST_PHASES
+
+
+def converted(samples: Tensor, in_rate_hz: int, out_rate_hz: int, length_samples: int) -> Tensor:
+    """The same sound at another rate, without delay; silence is taken to be around it.
+
+    Shape: `(..., samples)` to `(..., length_samples)`.
+    """
+    if in_rate_hz == out_rate_hz:
+        made = samples
+    else:
+        made = resample(
+            samples,
+            in_rate_hz,
+            out_rate_hz,
+            lowpass_filter_width=_ZEROS,
+            rolloff=_ROLLOFF,
+            resampling_method="sinc_interp_kaiser",
+            beta=_BETA,
+        )
+    return F.pad(made, (0, max(0, length_samples - made.shape[-1])))[..., :length_samples]

@@ -1,0 +1,125 @@
+"""Songs that stay on the device: uploaded once, and what comes back is what is written.
+
+The host path (`separate.py`) moves float samples of every stem between device and host, and
+resamples, adds up and measures them there. Here all of that happens on the device, and a stem comes
+back once, in the integers of its file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from mashup_worker.audio.resample import resampled_length
+from mashup_worker.audio.signal import Audio
+from mashup_worker.audio.writers import quantized
+from mashup_worker.dsp.loudness import LoudnessMeter
+from mashup_worker.dsp.polyphase import converted, has_few_phases
+from mashup_worker.pipelines.stems import Stem, computed_stems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from mashup_worker.audio.formats import EncodeOptions
+    from mashup_worker.audio.signal import SampleSource
+    from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.stems import Recipe
+
+_SHARE_OF_MEMORY = 1 / 8
+"""Of what is free on the device, what one song may take: others are in flight, and networks run."""
+
+_COPIES = 3
+"""Of each stem at once: as computed, at the song's rate, and as it is written."""
+
+
+def fits(separator: Separator, song: SampleSource, made: Sequence[Recipe]) -> bool:
+    """Whether a song can stay on the separator's device."""
+    device = torch.device(separator.device)
+    if device.type != "cuda" or not has_few_phases(song.rate_hz, separator.rate_hz):
+        return False
+    seconds = song.length_samples / song.rate_hz
+    samples = seconds * max(song.rate_hz, separator.rate_hz) * separator.channels
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    return 4 * samples * (1 + _COPIES * len(made)) <= _SHARE_OF_MEMORY * free_bytes
+
+
+def separate_on_device(
+    separator: Separator,
+    song: SampleSource,
+    made: Sequence[Recipe],
+    on_progress: Callable[[float], None] | None,
+) -> tuple[Stem, ...]:
+    """Stems at the song's rate and channels, on the separator's device."""
+    device = torch.device(separator.device)
+    whole = Audio(_uploaded(song.read(0, song.length_samples), device), song.rate_hz)
+    length = max(1, resampled_length(song.length_samples, song.rate_hz, separator.rate_hz))
+    mix = converted(whole.samples, song.rate_hz, separator.rate_hz, length)
+    kinds = computed_stems(made)
+    parts = torch.empty(len(kinds), separator.channels, length, device=device)
+    done = 0
+    source = Audio(mix.expand(separator.channels, -1), separator.rate_hz)
+    for blocks in separator.stream(source, kinds, on_progress=on_progress, on_device=True):
+        parts[..., done : done + blocks.shape[-1]] = blocks
+        done += blocks.shape[-1]
+    if song.channels != separator.channels:
+        parts = parts.mean(1, keepdim=True)
+    back = converted(parts, separator.rate_hz, song.rate_hz, song.length_samples)
+    sounds = {kind: Audio(part, song.rate_hz) for kind, part in zip(kinds, back, strict=True)}
+    return tuple(Stem(recipe, whole, sounds) for recipe in made)
+
+
+@dataclass(frozen=True, eq=False)
+class Delivery:
+    """A stem on its way from the device to its file: scaled, measured and rounded there.
+
+    Attributes:
+        values: what is written, on the host, shape `(channels, samples)`: integers where the file
+            holds integers, else float32. They are there once `wait` returns.
+        meter: its loudness.
+        arrived: when the values are there; None where they are already.
+    """
+
+    values: Tensor
+    meter: LoudnessMeter
+    arrived: torch.cuda.Event | None
+
+    @classmethod
+    def of(cls, stem: Stem, gain: float, encode: EncodeOptions) -> Delivery:
+        """Send a stem on its way, without waiting for it."""
+        samples = gain * stem.read(0, stem.length_samples)
+        meter = LoudnessMeter(stem.rate_hz, stem.channels)
+        meter.add(samples)
+        if encode.format in ("flac", "wav") and not encode.is_float:
+            samples = quantized(samples, encode.bit_depth)
+        values, arrived = _downloaded(samples.T.contiguous())
+        return cls(values, meter, arrived)
+
+    def wait(self) -> None:
+        """Wait until the values are there."""
+        if self.arrived is not None:
+            self.arrived.synchronize()
+
+
+def _uploaded(samples: Tensor, device: torch.device) -> Tensor:
+    if device.type == "cuda":
+        return samples.pin_memory().to(device, non_blocking=True)
+    return samples.to(device)
+
+
+def _downloaded(frames: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+    """Frames, shape `(samples, channels)`, as `(channels, samples)` on the host, and when."""
+    if frames.device.type != "cuda":
+        return frames.cpu().T, None
+    # A stream of its own: what other songs compute need not wait for the bus.
+    stream = torch.cuda.Stream(frames.device)
+    stream.wait_stream(torch.cuda.current_stream(frames.device))
+    host = torch.empty(frames.shape, dtype=frames.dtype, pin_memory=True)
+    with torch.cuda.stream(stream):
+        host.copy_(frames, non_blocking=True)
+        arrived = stream.record_event()
+    frames.record_stream(stream)
+    return host.T, arrived
