@@ -11,29 +11,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from mashup_worker.analysis.result import (
     HIGHEST_TEMPO_BPM,
     LOWEST_TEMPO_BPM,
     Analysis,
     AnalysisOptions,
 )
-from mashup_worker.audio.channels import fold_to_stereo
-from mashup_worker.audio.decode import LOUDEST
-from mashup_worker.audio.signal import Audio
-from mashup_worker.mixing.material import Levels
 from mashup_worker.mixing.measures import arrangement, levels, splices, stereo, timing
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
-from mashup_worker.mixing.measures.tonality import key_match
-from mashup_worker.mixing.measures.tracks import StemTrack, by_song, check_tracks, together
+from mashup_worker.mixing.measures.tracks import StemTrack, by_song
 from mashup_worker.mixing.report import Measurement, MixReport
 from mashup_worker.pipelines.analyze import analyze_audio
+from mashup_worker.pipelines.check_stems import CheckedStems, check_stems, without_excess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from mashup_worker.audio.signal import Audio
     from mashup_worker.mixing.measures.beats import Feel
     from mashup_worker.mixing.plan import Clip, Plan
 
@@ -77,7 +72,7 @@ def check_mix(
     mix: Audio,
     *,
     plan: Plan | None = None,
-    stems: Sequence[StemTrack] = (),
+    stems: Sequence[StemTrack] | CheckedStems = (),
     analysis: Analysis | None = None,
     target: Target = Target(),
     lossy: bool = False,
@@ -89,7 +84,8 @@ def check_mix(
     Args:
         mix: the mashup as a listener gets it.
         plan: what it was rendered from.
-        stems: its parts as they were rendered, before the bus; of one sample rate.
+        stems: its parts as they were rendered, before the bus, of one sample rate; or what was
+            measured of them already.
         analysis: of the mix, where there is one already.
         target: loudness and true peak that were wanted.
         lossy: whether the mix went through a lossy codec, which changes loudness a little.
@@ -100,17 +96,16 @@ def check_mix(
     Raises:
         InvalidInput: stems differ in sample rate, or a name occurs twice.
     """
-    check_tracks(stems)
     report = on_progress or (lambda _stage, _share: None)
-    mix = _usable(mix)
-    stems = [StemTrack(one.name, one.kind, one.song, _usable(one.audio)) for one in stems]
+    mix = without_excess(mix)
     report("listen", 0.0)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         opinion = None
         if analysis is None and second_opinion:
             opinion = pool.submit(analyze_audio, mix, _options(plan))
-        check = _Check(mix, plan, stems, target, lossy)
-        parts = (check.level, check.seams, check.image, check.room)
+        checked = stems if isinstance(stems, CheckedStems) else check_stems(stems, plan)
+        check = _Check(mix, plan, checked, target, lossy)
+        parts = (check.level, check.seams, check.image)
         measured = [pool.submit(_taken, part) for part in parts]
         if opinion is not None:
             analysis = opinion.result().analysis
@@ -119,9 +114,9 @@ def check_mix(
         for done, one in enumerate(measured):
             found += one.result()
             report("measure", (done + 1) / len(parts))
-    return MixReport(
-        tuple(found), check.meters.short_term, check.target.loudness_lufs, tuple(check.notes())
-    )
+    measurements = (*found, *checked.room)
+    notes = tuple(check.notes())
+    return MixReport(measurements, check.meters.short_term, check.target.loudness_lufs, notes)
 
 
 def _taken(part: Callable[[], Iterator[Measurement]]) -> list[Measurement]:
@@ -135,16 +130,16 @@ class _Check:
         self,
         mix: Audio,
         plan: Plan | None,
-        stems: Sequence[StemTrack],
+        checked: CheckedStems,
         target: Target,
         lossy: bool,
     ) -> None:
-        self.mix, self.plan, self.stems = mix, plan, stems
+        self.mix, self.plan, self._checked = mix, plan, checked
+        self.stems, self.attacks = checked.stems, checked.attacks
         self.target = target.completed(plan)
         self.lossy = lossy
         self.meters = levels.measure_levels(mix)
-        self.attacks = {track.name: find_attacks(track.audio) for track in stems}
-        self.mix_attacks = Attacks.none() if stems else find_attacks(mix)
+        self.mix_attacks = Attacks.none() if self.stems else find_attacks(mix)
 
     def rhythm(self, analysis: Analysis | None) -> Iterator[Measurement]:
         grid = self._grid(analysis)
@@ -166,9 +161,7 @@ class _Check:
             detail = f"confidence {analysis.key_confidence:.2f}"
             detail = f"{detail}; {wanted}" if wanted else detail
             yield Measurement("key", analysis.key, detail=detail)
-        if self.stems:
-            voices = together([track for track in self.stems if track.is_vocal])
-            yield key_match(voices, together([track for track in self.stems if track.has_pitch]))
+        yield from self._checked.harmony
 
     def level(self) -> Iterator[Measurement]:
         yield levels.loudness(self.meters, self.target.loudness_lufs, self.lossy)
@@ -181,33 +174,12 @@ class _Check:
         if self.plan is None:
             return
         yield splices.level_step(self.meters.short_term, self.plan.splices_s)
-        yield splices.clicks(self._spliced(self.plan))
+        mix = splices.Spliced(self.mix, self.plan.splices_s, self.mix_attacks)
+        yield from self._checked.clicks or (splices.clicks({"mix": mix}),)
 
     def image(self) -> Iterator[Measurement]:
         yield stereo.correlation(self.mix)
         yield stereo.fold_loss(self.meters)
-
-    def room(self) -> Iterator[Measurement]:
-        if not self.stems:
-            return
-        songs = by_song(self.stems)
-        voices = {
-            song: together([track for track in tracks if track.is_vocal])
-            for song, tracks in songs.items()
-        }
-        sung = {song: Levels.of(voice) for song, voice in voices.items() if voice is not None}
-        all_voices = together([track for track in self.stems if track.is_vocal])
-        others = together([track for track in self.stems if not track.is_vocal])
-        yield arrangement.voice_lift(
-            Levels.of(all_voices) if all_voices else None,
-            Levels.of(others) if others else None,
-            judged=self.plan is not None,
-        )
-        yield arrangement.one_bass(songs)
-        yield arrangement.one_voice(sung, bool(self.plan and self.plan.allow_two_vocals))
-        if self.plan is not None:
-            for track in self.stems:
-                yield arrangement.outside_clips(track, self.plan)
 
     def notes(self) -> Iterator[str]:
         """What could not be measured, and why."""
@@ -253,17 +225,6 @@ class _Check:
     def _song_of(self, clip: Clip) -> str:
         return self.plan.sources[clip.source].song if self.plan else ""
 
-    def _spliced(self, plan: Plan) -> dict[str, splices.Spliced]:
-        """What to listen to for clicks: each stem at its own edges, or the mix at all of them."""
-        if not self.stems:
-            return {"mix": splices.Spliced(self.mix, plan.splices_s, self.mix_attacks)}
-        sounds = {}
-        for track in self.stems:
-            edges = {edge for span in arrangement.clip_spans_s(track, plan) for edge in span}
-            inside = tuple(edge for edge in sorted(edges) if 0 < edge < plan.grid.duration_s - 1e-6)
-            sounds[track.name] = splices.Spliced(track.audio, inside, self.attacks[track.name])
-        return sounds
-
 
 def _options(plan: Plan | None) -> AnalysisOptions:
     """What the plan says beforehand, so that the analysis counts at the same level."""
@@ -275,11 +236,3 @@ def _options(plan: Plan | None) -> AnalysisOptions:
         min(HIGHEST_TEMPO_BPM, tempo_bpm * _TEMPO_REACH),
     )
     return AnalysisOptions(around, tempo_bpm, plan.grid.beats_per_bar)
-
-
-def _usable(audio: Audio) -> Audio:
-    """In one or two channels, and without what is no number."""
-    samples = fold_to_stereo(audio.samples.detach().float())
-    if samples.numel() and not float(samples.abs().max()) <= LOUDEST:
-        samples = torch.where(samples.abs() <= LOUDEST, samples, 0.0)
-    return Audio(samples, audio.rate_hz)

@@ -1,0 +1,107 @@
+"""Measures the stems of a mashup, which needs no mix: it can be done while that is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from mashup_worker.audio.channels import fold_to_stereo
+from mashup_worker.audio.decode import LOUDEST
+from mashup_worker.audio.signal import Audio
+from mashup_worker.mixing.material import Levels
+from mashup_worker.mixing.measures import arrangement, splices
+from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
+from mashup_worker.mixing.measures.tonality import key_match
+from mashup_worker.mixing.measures.tracks import StemTrack, by_song, check_tracks, together
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mashup_worker.mixing.plan import Plan
+    from mashup_worker.mixing.report import Measurement
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedStems:
+    """Stems, and what was measured of them.
+
+    Attributes:
+        stems: those, in one or two channels and without what is no number.
+        attacks: of each stem, by name.
+        harmony: how voices and the rest fit together in key.
+        clicks: at the edges of clips; empty without a plan.
+        room: how stems share the room.
+    """
+
+    stems: tuple[StemTrack, ...]
+    attacks: dict[str, Attacks]
+    harmony: tuple[Measurement, ...]
+    clicks: tuple[Measurement, ...]
+    room: tuple[Measurement, ...]
+
+
+def check_stems(stems: Sequence[StemTrack], plan: Plan | None) -> CheckedStems:
+    """Measure stems as they were rendered, before the bus.
+
+    Raises:
+        InvalidInput: stems differ in sample rate, or a name occurs twice.
+    """
+    check_tracks(stems)
+    usable = tuple(
+        StemTrack(one.name, one.kind, one.song, without_excess(one.audio)) for one in stems
+    )
+    if not usable:
+        return CheckedStems((), {}, (), (), ())
+    attacks = {track.name: find_attacks(track.audio) for track in usable}
+    voices = together([track for track in usable if track.is_vocal])
+    with_pitch = together([track for track in usable if track.has_pitch])
+    return CheckedStems(
+        usable,
+        attacks,
+        (key_match(voices, with_pitch),),
+        () if plan is None else (splices.clicks(_spliced(usable, attacks, plan)),),
+        tuple(_room(usable, plan)),
+    )
+
+
+def _spliced(
+    stems: Sequence[StemTrack], attacks: dict[str, Attacks], plan: Plan
+) -> dict[str, splices.Spliced]:
+    """What to listen to for clicks: each stem at its own edges."""
+    sounds = {}
+    for track in stems:
+        edges = {edge for span in arrangement.clip_spans_s(track, plan) for edge in span}
+        inside = tuple(edge for edge in sorted(edges) if 0 < edge < plan.grid.duration_s - 1e-6)
+        sounds[track.name] = splices.Spliced(track.audio, inside, attacks[track.name])
+    return sounds
+
+
+def _room(stems: Sequence[StemTrack], plan: Plan | None) -> Iterator[Measurement]:
+    songs = by_song(stems)
+    voices = {
+        song: together([track for track in tracks if track.is_vocal])
+        for song, tracks in songs.items()
+    }
+    sung = {song: Levels.of(voice) for song, voice in voices.items() if voice is not None}
+    all_voices = together([track for track in stems if track.is_vocal])
+    others = together([track for track in stems if not track.is_vocal])
+    yield arrangement.voice_lift(
+        Levels.of(all_voices) if all_voices else None,
+        Levels.of(others) if others else None,
+        judged=plan is not None,
+    )
+    yield arrangement.one_bass(songs)
+    yield arrangement.one_voice(sung, bool(plan and plan.allow_two_vocals))
+    if plan is not None:
+        for track in stems:
+            yield arrangement.outside_clips(track, plan)
+
+
+def without_excess(audio: Audio) -> Audio:
+    """In one or two channels, and without what is no number."""
+    samples = fold_to_stereo(audio.samples.detach().float())
+    if samples.numel() and not float(samples.abs().max()) <= LOUDEST:
+        samples = torch.where(samples.abs() <= LOUDEST, samples, 0.0)
+    return Audio(samples, audio.rate_hz)
