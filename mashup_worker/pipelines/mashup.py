@@ -6,7 +6,7 @@ sound, and `mashup_worker.mixing` has the steps before and between.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from mashup_worker.mixing.mixdown import cleared, mixed_down, summed
 from mashup_worker.mixing.tracks import render_tracks
 from mashup_worker.models.device import resolve_device
 from mashup_worker.pipelines.check import StemTrack, check_mix
-from mashup_worker.pipelines.check_stems import check_stems
+from mashup_worker.pipelines.check_stems import CheckedStems, check_stems
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.master import MasterRequest, write_master
 from mashup_worker.pipelines.mix_songs import LIMITS, stereo_at
@@ -185,15 +185,20 @@ def make_mashup(
         for track in render.tracks
     ]
     with ThreadPoolExecutor(1) as beside:
-        # Encoders use one core.
-        checked = beside.submit(check_stems, stems, plan)
-        master = write_master(render.mix, target, request, encode, on_progress)
+        checked: list[Future[CheckedStems]] = []
+
+        def on_stage(stage: str, share: float) -> None:
+            if stage == "encode" and not checked:  # encoders use one core
+                checked.append(beside.submit(check_stems, stems, plan))
+            report(stage, share)
+
+        master = write_master(render.mix, target, request, encode, on_stage)
     clock = Clock()
     report("check", 0.0)
     measured = check_mix(
         master.played,
         plan=plan,
-        stems=checked.result(),
+        stems=checked[0].result(),
         lossy=encode.format in ("mp3", "ogg"),
         on_progress=on_progress,
     )

@@ -164,6 +164,7 @@ def write_master(
             report("master", (rounds - 1) / _FILE_ROUNDS)
             done = mix.brought_to(aim)
             clock.lap(f"master {rounds}")
+            report("encode", (rounds - 1) / _FILE_ROUNDS)
             played = _written(done.audio, temporary, target, request.seed, encode)
             clock.lap(f"encode {rounds}")
             loudness = measure(played)

@@ -58,7 +58,11 @@ class MasterHandler:
             audio = decode(paths[_SONG], self.limits)
             clock.lap("decode")
             done = write_master(
-                audio, work.folder / name, wanted, EncodeOptions(request.format), work.on_progress
+                audio,
+                work.folder / name,
+                wanted,
+                EncodeOptions(request.format),
+                lambda _stage, share: work.on_progress("master", share),
             )
         files = write_waveforms([done.path], work.on_progress)
 
