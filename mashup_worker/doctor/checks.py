@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mashup_worker.doctor import (
+    compiler,
     cuda,
     ffmpeg,
     memory,
@@ -27,6 +28,7 @@ CHECKS: Mapping[str, Callable[[Settings], Finding]] = {
     "packages": packages.check,
     "torch": torch.check,
     "cuda": cuda.check,
+    "compiler": compiler.check,
     "memory": memory.check,
     "ffmpeg": ffmpeg.check,
     "rubberband": rubberband.check,

@@ -7,13 +7,23 @@ import json
 import os
 import shutil
 from importlib import metadata
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from mashup_worker.doctor import checks, cuda, ffmpeg, memory, model_cache, packages, rubberband
+from mashup_worker.doctor import (
+    checks,
+    compiler,
+    cuda,
+    ffmpeg,
+    memory,
+    model_cache,
+    packages,
+    rubberband,
+)
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.errors import EXIT_ENVIRONMENT, EXIT_USAGE
 from mashup_worker.models.digests import MANIFEST
@@ -113,6 +123,30 @@ def test_a_driver_without_a_usable_gpu_is_a_warning(
     assert finding.severity == "warning"
     assert finding.details["driver"] == "470.1"
     assert finding.remedy
+
+
+def test_networks_cannot_be_compiled_without_a_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = compiler.check_compiling(tmp_path)
+    assert finding.severity == "warning"
+    assert "gcc" in str(finding.remedy)
+    make_program(tmp_path, "gcc", "exit 0")
+    assert compiler.check_compiling(tmp_path / "not" / "made").severity == "ok"
+
+
+def test_compiled_kernels_cannot_lie_on_a_noexec_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_program(tmp_path, "gcc", "exit 0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    # Mounting a file system takes rights that a test must not need.
+    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(f_flag=os.ST_NOEXEC))
+    finding = compiler.check_compiling(tmp_path / "not" / "made")
+    assert finding.severity == "warning"
+    assert "TORCHINDUCTOR_CACHE_DIR" in str(finding.remedy)
 
 
 @pytest.mark.gpu
