@@ -38,7 +38,7 @@ MAY_IMPORT = {
 """Room to the rooms it may know. `errors` and settings are open to all; `cli` and `commands`
 know everything, and nothing knows them."""
 
-OPEN_TO_ALL = {"allocator", "errors", "logs", "service_settings", "settings"}
+OPEN_TO_ALL = {"allocator", "errors", "logs", "service_settings", "settings", "vocabulary"}
 
 
 def imported_rooms(module: Path) -> set[str]:
