@@ -228,9 +228,9 @@ class ReprocessRun:
 
     @cached_property
     def _separator(self) -> Separator:
-        from mashup_worker.commands.model_choice import load_model
+        from mashup_worker.commands.model_choice import load_requested
 
-        return load_model(self.model, settings_or_fail(), self.printer.quiet).separator
+        return load_requested(self.model, settings_or_fail(), self.printer.quiet).separator
 
     def _fail(self, track: Track, error: Exception) -> None:
         if not isinstance(error, MashupError):

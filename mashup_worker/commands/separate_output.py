@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.commands.inputs import Song
-    from mashup_worker.commands.model_choice import LoadedModel
     from mashup_worker.commands.progress import SongBars
+    from mashup_worker.models.load import LoadedModel
     from mashup_worker.pipelines.separate import SeparateResult
 
 

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.commands.inputs import Song
-    from mashup_worker.commands.model_choice import LoadedModel, ModelRequest
+    from mashup_worker.commands.model_choice import ModelRequest
     from mashup_worker.commands.separate_output import Printer
     from mashup_worker.commands.targets import Targets
+    from mashup_worker.models.load import LoadedModel
     from mashup_worker.pipelines.in_flight import Stop
     from mashup_worker.pipelines.separate import SeparateResult
 
@@ -123,11 +124,11 @@ class SeparateRun:
 
     def _model(self) -> LoadedModel:
         """The model, loaded at the first call; what went wrong then is raised at every call."""
-        from mashup_worker.commands.model_choice import load_model
+        from mashup_worker.commands.model_choice import load_requested
 
         if self._loaded is None:
             try:
-                self._loaded = load_model(self.model, settings_or_fail(), self.printer.quiet)
+                self._loaded = load_requested(self.model, settings_or_fail(), self.printer.quiet)
             except MashupError as error:
                 self._loaded = self._batch.common_reason = error
         if isinstance(self._loaded, MashupError):

@@ -1,10 +1,11 @@
-"""From a model's name to a separator that is ready on its device."""
+"""Load a separator by the name of its model."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.errors import ModelUnavailable
+from mashup_worker.errors import ModelUnavailable, StorageFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,8 +14,56 @@ if TYPE_CHECKING:
     from mashup_worker.models.separator import Separator
     from mashup_worker.models.store import OnBytes, WeightStore
 
+AUTO = "auto"
+"""Name that stands for the preferred model, or for `lite` where its weights are unavailable."""
+
+PREFERRED = "htdemucs"
+"""Model that `auto` loads where it can."""
+
 LITE = "lite"
-"""Name of the offline preview model, whose weights come with a package."""
+"""Offline preview model, whose weights come with a package."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """Separator ready on its device.
+
+    Attributes:
+        separator: the model.
+        fallback_reason: why `auto` loaded `lite` instead of the preferred model; None otherwise.
+    """
+
+    separator: Separator
+    fallback_reason: str | None = None
+
+
+def load_model(
+    name: str,
+    options: EngineOptions,
+    store: WeightStore,
+    *,
+    repository: Path | None = None,
+    on_fetch: OnBytes | None = None,
+) -> LoadedModel:
+    """Load the model `name`; `auto` loads the preferred model, or `lite` without its weights.
+
+    Args:
+        name: a model of the catalogue, or of `repository` where one is given, or `auto`.
+        options: device, precision and schedule.
+        store: cache of weights; missing ones are fetched into it.
+        repository: folder of checkpoints that replaces the store.
+        on_fetch: called with the bytes fetched and the bytes of the model.
+
+    Raises:
+        MashupError: as `load_separator`.
+    """
+    wanted = PREFERRED if name == AUTO else name
+    try:
+        return LoadedModel(load_separator(wanted, options, store, repository, on_fetch))
+    except (ModelUnavailable, StorageFailed) as error:
+        if name != AUTO:
+            raise
+        return LoadedModel(load_separator(LITE, options, store), error.message)
 
 
 def load_separator(
@@ -24,20 +73,20 @@ def load_separator(
     repository: Path | None = None,
     on_fetch: OnBytes | None = None,
 ) -> Separator:
-    """Load the model `name`, and nothing else in its place.
+    """Load exactly the model `name`.
 
     Args:
         name: a model of the catalogue, or of `repository` where one is given.
         options: device, precision and schedule.
-        store: where weights are kept, and fetched into where they are missing.
-        repository: a folder of checkpoints to take instead of the store.
+        store: cache of weights; missing ones are fetched into it.
+        repository: folder of checkpoints that replaces the store.
         on_fetch: called with the bytes fetched and the bytes of the model.
 
     Raises:
         UnknownModel: neither the catalogue nor the repository has it.
-        ModelUnavailable: its weights are not to be had, or damaged.
-        DeviceUnavailable: the device is not in this machine.
-        InvalidInput: options that mean nothing.
+        ModelUnavailable: its weights are missing or damaged.
+        DeviceUnavailable: the machine lacks the device.
+        InvalidInput: an option is invalid.
     """
     if name == LITE and repository is None:
         from mashup_worker.models.device import resolve_device
@@ -53,7 +102,5 @@ def load_separator(
     try:
         bag = load_bag(name, folder)
     except ModelUnavailable as error:
-        raise ModelUnavailable(
-            f"{error.message}; get it again with `mashup models pull {name}`"
-        ) from error
+        raise ModelUnavailable(f"{error.message}; run `mashup models pull {name}`") from error
     return DemucsSeparator(name, bag, options)
