@@ -25,7 +25,7 @@ from benchmarks.corpus.scores import SongScore, Summary, score, summaries
 from benchmarks.corpus.song import Song, Truth
 from benchmarks.results import publish, table
 from mashup_worker.audio.decode import decode
-from mashup_worker.pipelines.analyze import analyze_audio, analyze_stems
+from mashup_worker.pipelines.analysis.analyze import analyze_audio, analyze_stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

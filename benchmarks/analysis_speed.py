@@ -26,7 +26,7 @@ import torch
 from benchmarks.results import publish, table
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.signal import Audio
-from mashup_worker.pipelines.analyze import analyze_audio
+from mashup_worker.pipelines.analysis.analyze import analyze_audio
 
 if TYPE_CHECKING:
     from collections.abc import Callable

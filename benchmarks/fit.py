@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.corpus.bandstand import generate
 from benchmarks.corpus.loops import loop
-from mashup_worker.analysis import keys, metre
+from mashup_worker.analysis import keys, meter
 from mashup_worker.analysis.chroma import chroma
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ, onsets
 from mashup_worker.analysis.pulse import find_pulse
@@ -30,8 +30,8 @@ from mashup_worker.analysis.result import NOTHING_KNOWN
 from mashup_worker.analysis.rhythm import weigh_metres
 from mashup_worker.analysis.tempogram import tempogram
 from mashup_worker.analysis.weights import HIGHEST_EVIDENCE
-from mashup_worker.pipelines.analyze import for_chroma
-from mashup_worker.pipelines.listening import Ear, Parts
+from mashup_worker.pipelines.analysis.analyze import for_chroma
+from mashup_worker.pipelines.analysis.inputs import Ear, Parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.arrays import Array
     from mashup_worker.analysis.chroma import Chroma
 
-WEIGHTS = Path(metre.__file__).with_name("weights.json")
+WEIGHTS = Path(meter.__file__).with_name("weights.json")
 FIRST_SEED = 1000
 """Seeds below are for measuring."""
 
@@ -105,13 +105,13 @@ def _example(parts: Parts, truth: Truth) -> Example:
     return Example(weighed.evidence, right, nothing.keys, nothing.key)
 
 
-def _is_right(pulse: Array, one: metre.Metre, truth: Truth) -> bool:
+def _is_right(pulse: Array, one: meter.Metre, truth: Truth) -> bool:
     if abs(one.beats.tempo_bpm / truth.tempo_bpm - 1) > 0.01:
         return False
     if one.beats_per_bar != truth.beats_per_bar:
         return False
     bar_s = one.beats_per_bar * 60 / truth.tempo_bpm
-    first = metre.instants(pulse, np.array([one.beats.offset + one.first * one.beats.level]))
+    first = meter.instants(pulse, np.array([one.beats.offset + one.first * one.beats.level]))
     away = np.array(truth.downbeats_s) - float(first[0]) / FRAME_RATE_HZ
     return abs(float(np.median((away + bar_s / 2) % bar_s - bar_s / 2))) < 0.05
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from mashup_worker.analysis.lines import (
+from mashup_worker.analysis.tempo_lines import (
     Line,
     best_phase,
     coherent_period,

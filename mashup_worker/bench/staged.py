@@ -18,7 +18,7 @@ from mashup_worker.bench.memory import PeakMemory, host_peak_bytes, reset_host_p
 from mashup_worker.bench.results import Staged, Work
 from mashup_worker.mixing.planner import plan_layer
 from mashup_worker.mixing.request import MixRequest
-from mashup_worker.pipelines.analyze import analyze_audio
+from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 from mashup_worker.pipelines.song_cache import SongCache

@@ -71,7 +71,7 @@ def analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None 
 
 
 def _analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None) -> Outcome:
-    from mashup_worker.pipelines.analyze import analyze_file, analyze_stem_files
+    from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
 
     song = task.song
     if song.stems:

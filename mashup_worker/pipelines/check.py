@@ -22,7 +22,7 @@ from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
 from mashup_worker.mixing.measures.tracks import StemTrack, by_song
 from mashup_worker.mixing.report import Measurement, MixReport
-from mashup_worker.pipelines.analyze import analyze_audio
+from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.check_stems import CheckedStems, check_stems, without_excess
 
 if TYPE_CHECKING:

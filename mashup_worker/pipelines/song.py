@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.pipelines.analyze import analyze_file, analyze_stem_files
+from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
 from mashup_worker.pipelines.separate import separate_file
 
 if TYPE_CHECKING:

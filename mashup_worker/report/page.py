@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from mashup_worker.audio.atomic import write_whole
-from mashup_worker.report import pictures
+from mashup_worker.report import images
 from mashup_worker.report.media import TrackMedia, read_track
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def render_report(report: Report) -> str:
         style=_static("page.css"),
         script=script,
         script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        wave_height=2 * pictures.WAVE_UNITS,
+        wave_height=2 * images.WAVE_UNITS,
     )
 
 
@@ -150,9 +150,9 @@ def _beats_view(analysis: Analysis | None, span_s: float, columns: int) -> Beats
     bars = frozenset(analysis.downbeats_s)
     within = [time_s for time_s in analysis.beats_s if time_s not in bars]
     return BeatsView(
-        beats=pictures.beat_path(within, span_s, columns, BEAT_UNITS),
-        downbeats=pictures.beat_path(analysis.downbeats_s, span_s, columns, DOWNBEAT_UNITS),
-        bar_lines=pictures.beat_path(analysis.downbeats_s, span_s, columns, pictures.WAVE_UNITS),
+        beats=images.beat_path(within, span_s, columns, BEAT_UNITS),
+        downbeats=images.beat_path(analysis.downbeats_s, span_s, columns, DOWNBEAT_UNITS),
+        bar_lines=images.beat_path(analysis.downbeats_s, span_s, columns, images.WAVE_UNITS),
     )
 
 
@@ -161,9 +161,9 @@ def _track_view(
 ) -> TrackView:
     """The mix has no hue and is drawn in grey."""
     hue, chroma = (hue_deg, STEM_CHROMA) if hue_deg is not None else (262.0, 0.02)
-    levels = pictures.spectrogram_levels(media.mel_power, loudest)
+    levels = images.spectrogram_levels(media.mel_power, loudest)
     on_light, on_dark = (
-        _data_uri("image/png", pictures.png(levels[::-1], pictures.ramp(hue, chroma, dark=dark)))
+        _data_uri("image/png", images.png(levels[::-1], images.ramp(hue, chroma, dark=dark)))
         for dark in (False, True)
     )
     return TrackView(
@@ -171,8 +171,8 @@ def _track_view(
         hue_deg=hue,
         chroma=chroma,
         columns=len(media.low),
-        outline=pictures.wave_path(media.low, media.high, full_scale),
-        body=pictures.wave_path(-media.rms, media.rms, full_scale),
+        outline=images.wave_path(media.low, media.high, full_scale),
+        body=images.wave_path(-media.rms, media.rms, full_scale),
         spectrogram_on_light=on_light,
         spectrogram_on_dark=on_dark,
         audio=_data_uri("audio/mpeg", media.mp3),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from mashup_worker.audio.apart import ApartLimits, decode_apart
+from mashup_worker.audio.sandbox import ApartLimits, decode_apart
 from mashup_worker.audio.atomic import write_whole
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import MashupError

@@ -120,7 +120,7 @@ class JobInputs:
 
     def _decoded(self, file: Path, name: str) -> Path:
         """The sound of a file, which is then gone; errors call it by its name."""
-        from mashup_worker.audio.apart import ApartLimits, decode_apart
+        from mashup_worker.audio.sandbox import ApartLimits, decode_apart
 
         limits = ApartLimits(
             max_duration_s=self.settings.max_duration_s,

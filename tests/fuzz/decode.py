@@ -17,7 +17,7 @@ from pathlib import Path
 
 import soundfile
 
-from mashup_worker.audio.apart import ApartLimits, decode_apart
+from mashup_worker.audio.sandbox import ApartLimits, decode_apart
 from mashup_worker.errors import InvalidInput
 from tests.fuzz.corpus import good_files, mutated
 

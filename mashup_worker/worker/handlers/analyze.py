@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.pipelines.analyze import analyze_file, analyze_stem_files
+from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
 from mashup_worker.queue.contracts import AnalyzeInput, AnalyzeOutput
 from mashup_worker.worker.handlers.files import called, rounded
 from mashup_worker.worker.work import Product, Sources

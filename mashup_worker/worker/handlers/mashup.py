@@ -14,7 +14,7 @@ from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.material import DRUMS
 from mashup_worker.mixing.planner import form_for, plan_layer, plan_sequence
 from mashup_worker.mixing.request import MixRequest
-from mashup_worker.pipelines.analyze import analyze_audio
+from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mix_songs import MIX, SongFiles, SongLoader

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mashup_worker.analysis import lines
-from mashup_worker.analysis.lines import (
+from mashup_worker.analysis.tempo_lines import (
     Line,
     best_phase,
     coherent_period,

@@ -14,7 +14,7 @@ import soundfile as sf
 
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.errors import StorageFailed, UnsupportedAudio
-from mashup_worker.report import media, pictures
+from mashup_worker.report import images, media
 from mashup_worker.report.content import Report, SongSection, Track
 from mashup_worker.report.page import clock, figure, render_report, write_report
 
@@ -270,14 +270,14 @@ def test_spectrogram_shows_a_tone_where_and_when_it_sounds(tmp_path: Path) -> No
 
 def test_ten_times_less_power_is_ten_decibels_darker() -> None:
     power = np.array([[1.0, 0.1, 1e-12, 0.0]], np.float32)
-    levels = pictures.spectrogram_levels(power, 1.0)[0] * pictures.RANGE_DB / (pictures.SHADES - 1)
-    np.testing.assert_allclose(levels, [pictures.RANGE_DB, pictures.RANGE_DB - 10, 0, 0], atol=0.7)
+    levels = images.spectrogram_levels(power, 1.0)[0] * images.RANGE_DB / (images.SHADES - 1)
+    np.testing.assert_allclose(levels, [images.RANGE_DB, images.RANGE_DB - 10, 0, 0], atol=0.7)
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_shades_rise_away_from_the_background(dark: bool) -> None:
     for hue_deg in range(0, 360, 20):
-        luma = pictures.ramp(hue_deg, 0.15, dark=dark) @ [0.2126, 0.7152, 0.0722]
+        luma = images.ramp(hue_deg, 0.15, dark=dark) @ [0.2126, 0.7152, 0.0722]
         steps = np.diff(luma) if dark else -np.diff(luma)
         assert steps.min() > -0.5
         assert abs(luma[-1] - luma[0]) > 150

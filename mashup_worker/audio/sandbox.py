@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _PACKAGES = Path(__file__).parents[2]
 _COMMAND = (
     "import sys; sys.path.insert(0, {root!r}); "
-    "from mashup_worker.audio.apart_child import main; sys.exit(main())"
+    "from mashup_worker.audio.sandbox_child import main; sys.exit(main())"
 )
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
 _TICK_S = 0.1

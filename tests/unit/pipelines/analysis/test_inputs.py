@@ -11,8 +11,8 @@ from mashup_worker.audio.resample import resample, resampled_length
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.loudness import measure
 from mashup_worker.errors import InvalidInput
-from mashup_worker.pipelines import listening
-from mashup_worker.pipelines.listening import (
+from mashup_worker.pipelines.analysis import inputs
+from mashup_worker.pipelines.analysis.inputs import (
     Ear,
     Meters,
     Parts,
@@ -93,7 +93,7 @@ def test_rhythm_comes_from_drums_and_harmony_from_what_has_pitch() -> None:
     stems = stems_of(drums=1.0, bass=0.5, other=0.7, vocals=1.0)
     parts = Parts.of_stems(stems)
     torch.testing.assert_close(parts.rhythm, stems["drums"])
-    expected = stems["bass"] + stems["other"] + listening._VOCAL_GAIN * stems["vocals"]
+    expected = stems["bass"] + stems["other"] + inputs._VOCAL_GAIN * stems["vocals"]
     torch.testing.assert_close(parts.harmony, expected)
     assert parts.sounding_s is not None
 
@@ -124,7 +124,7 @@ def test_silent_stems_are_silence() -> None:
 def test_stems_of_different_lengths_and_channels_are_summed(
     span: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "_SPAN_SAMPLES", span)
+    monkeypatch.setattr(inputs, "_SPAN_SAMPLES", span)
     bass, drums = noise(1, 30_000), noise(2, 50_001, seed=2)
     stems = {"bass": Audio(bass, RATE_HZ), "drums": Audio(drums, RATE_HZ)}
     ears = StemEars(stems, CPU)

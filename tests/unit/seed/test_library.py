@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mashup_worker.seed.library import CATALOGUE, Library
-from mashup_worker.seed.pace import Pace
+from mashup_worker.seed.time_left import Pace
 from mashup_worker.seed.record import SeedRecord, SeedSettings, SeedSource, SeedStem, folder_of
 from mashup_worker.storage.folder import FolderStorage
 

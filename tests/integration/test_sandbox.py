@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from mashup_worker.audio import apart
-from mashup_worker.audio.apart import ApartLimits, decode_apart
+from mashup_worker.audio import sandbox
+from mashup_worker.audio.sandbox import ApartLimits, decode_apart
 from mashup_worker.audio.decode import decode
 from mashup_worker.errors import (
     Canceled,
@@ -237,14 +237,14 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
         "def samples(data): os.write(1, data)\n"
     )
     what = what.replace("{", "{{").replace("}", "}}")  # its root is filled in
-    monkeypatch.setattr(apart, "_COMMAND", program + what)
+    monkeypatch.setattr(sandbox, "_COMMAND", program + what)
 
 
 CONFINED = """
 sys.path.insert(0, {root!r})
 import resource, socket
 from pathlib import Path
-from mashup_worker.audio.apart_child import confine
+from mashup_worker.audio.sandbox_child import confine
 confine(1_500_000_000, 10)
 told = {{}}
 def attempt(name, what):
@@ -264,7 +264,7 @@ tell((json.dumps({{"error": "invalid_input", "message": json.dumps(told)}}) + "\
 def test_a_confined_process_can_do_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "song.wav", music(0.1))
     with socket.create_server(("127.0.0.1", 0)) as server:
-        root, port = str(Path(apart.__file__).parents[2]), server.getsockname()[1]
+        root, port = str(Path(sandbox.__file__).parents[2]), server.getsockname()[1]
         stand_in(monkeypatch, CONFINED.format(root=root, port=port))
         with pytest.raises(InvalidInput) as answer:
             decode_apart(source, tmp_path / "clean.wav")

@@ -11,7 +11,7 @@ import torch
 
 from mashup_worker.analysis.result import AnalysisOptions
 from mashup_worker.audio.signal import Audio
-from mashup_worker.pipelines import analyze
+from mashup_worker.pipelines.analysis import analyze
 from tests.unit.music import RATE_HZ, beats_along, click, drums, even_beats, placed, song
 
 if TYPE_CHECKING:

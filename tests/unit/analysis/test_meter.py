@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from mashup_worker.analysis.chroma import Chroma, chroma
-from mashup_worker.analysis.metre import FEATURES, LEVELS, Weighed, instants, weigh
+from mashup_worker.analysis.meter import FEATURES, LEVELS, Weighed, instants, weigh
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ, Onsets, onsets
-from mashup_worker.analysis.streams import STROKES, standardised, streams
+from mashup_worker.analysis.feature_streams import STROKES, standardised, streams
 from mashup_worker.analysis.weights import metre_scores
-from mashup_worker.pipelines.analyze import for_chroma
+from mashup_worker.pipelines.analysis.analyze import for_chroma
 from tests.unit.music import even_beats, song
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput, TooLong
-from mashup_worker.pipelines import analyze
-from mashup_worker.pipelines.analyze import (
+from mashup_worker.pipelines.analysis import analyze
+from mashup_worker.pipelines.analysis.analyze import (
     analyze_audio,
     analyze_file,
     analyze_stem_files,
@@ -29,7 +29,7 @@ from tests.unit.music import RATE_HZ, even_beats
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mashup_worker.pipelines.analyze import OnProgress
+    from mashup_worker.pipelines.analysis.analyze import OnProgress
 
 TEMPO_BPM, DURATION_S = 118.0, 25.0
 BEATS_S = even_beats(TEMPO_BPM, DURATION_S)
