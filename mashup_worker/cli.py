@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mashup_worker import __version__
-from mashup_worker.allocator import keep_freed_memory
+from mashup_worker.system.allocator import keep_freed_memory
 from mashup_worker.commands import jobs, models
 from mashup_worker.commands.analyze import analyze
 from mashup_worker.commands.bench import bench

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.audio.atomic import atomic_path
+from mashup_worker.system.files import atomic_path
 from mashup_worker.audio.writers import check_form, check_size, open_sink
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from mashup_worker.audio.atomic import write_whole
+from mashup_worker.system.files import write_whole
 from mashup_worker.audio.signal import spans
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from mashup_worker.audio.atomic import atomic_path, cannot_write
+from mashup_worker.system.files import atomic_path, cannot_write
 from mashup_worker.audio.source import RATES_HZ, regular_file_size
 from mashup_worker.errors import (
     InvalidInput,

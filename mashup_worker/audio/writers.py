@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 import torch
 
-from mashup_worker.audio.atomic import cannot_write
+from mashup_worker.system.files import cannot_write
 from mashup_worker.audio.mpeg import FrameReader, info_frame
 from mashup_worker.audio.resample import StreamResampler
 from mashup_worker.audio.sndfile import ForwardOnly

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from mashup_worker.audio.atomic import check_writable, write_whole
+from mashup_worker.system.files import check_writable, write_whole
 from mashup_worker.bench.results import SCHEMA, Results
 from mashup_worker.errors import InvalidInput
 

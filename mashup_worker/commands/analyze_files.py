@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.analysis.result import Analysis
-from mashup_worker.audio.atomic import check_writable, write_whole
+from mashup_worker.system.files import check_writable, write_whole
 from mashup_worker.commands.inputs import real_path
 from mashup_worker.errors import InvalidInput
 

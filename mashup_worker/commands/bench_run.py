@@ -120,7 +120,7 @@ class BenchRun:
             typer.echo(to_json(whole), nl=False)
         steps.say(f"written to {path}")
         if self.plot:
-            from mashup_worker.audio.atomic import write_whole
+            from mashup_worker.system.files import write_whole
             from mashup_worker.bench.plot import results_png
 
             picture = path.with_suffix(".png")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.audio.atomic import check_writable, write_whole
+from mashup_worker.system.files import check_writable, write_whole
 from mashup_worker.commands.inputs import real_path
 from mashup_worker.commands.output import json_line
 from mashup_worker.errors import InvalidInput

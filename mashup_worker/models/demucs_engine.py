@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from mashup_worker.errors import InvalidInput, OutOfMemory
 from mashup_worker.models.batcher import Batcher, Window
-from mashup_worker.models.cores import use_physical_cores
+from mashup_worker.system.cores import use_physical_cores
 from mashup_worker.models.device import is_out_of_memory, resolve_device, resolve_precision
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
 from mashup_worker.models.segments import CrossFade

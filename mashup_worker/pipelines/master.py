@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mashup_worker.audio.atomic import atomic_path, check_writable
+from mashup_worker.system.files import atomic_path, check_writable
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.encode import check_fits, encode_into
 from mashup_worker.dsp.compressor import Compression, compress

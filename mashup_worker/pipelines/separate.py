@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from mashup_worker.audio.atomic import check_writable
+from mashup_worker.system.files import check_writable
 from mashup_worker.audio.decode import open_decoder
 from mashup_worker.audio.encode import check_fits
 from mashup_worker.audio.formats import EncodeOptions, integer_peak_limit

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from mashup_worker.analysis.result import Analysis
-from mashup_worker.audio.atomic import write_whole
+from mashup_worker.system.files import write_whole
 from mashup_worker.errors import InvalidInput, StorageFailed
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.audio.atomic import atomic_path
+from mashup_worker.system.files import atomic_path
 from mashup_worker.audio.encode import encode_into
 from mashup_worker.audio.signal import spans
 from mashup_worker.dsp.loudness import LoudnessMeter

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from mashup_worker.audio.atomic import write_whole
+from mashup_worker.system.files import write_whole
 from mashup_worker.plots.mix import mix_png
 from mashup_worker.report.media import Mp3Writer
 from mashup_worker.report.page import clock, figure

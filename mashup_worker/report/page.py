@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from mashup_worker.audio.atomic import write_whole
+from mashup_worker.system.files import write_whole
 from mashup_worker.report import images
 from mashup_worker.report.media import TrackMedia, read_track
 

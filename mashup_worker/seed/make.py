@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.sandbox import ApartLimits, decode_apart
-from mashup_worker.audio.atomic import write_whole
+from mashup_worker.system.files import write_whole
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import MashupError
 from mashup_worker.pipelines.separate import SeparateRequest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import ServiceUnavailable
-from mashup_worker.stack import leash
+from mashup_worker.system import child_guard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +118,7 @@ def _command(program: Program) -> list[str]:
     return [
         sys.executable,
         *("-I", "-S"),  # nothing of ours is imported: it is up in 20 ms
-        leash.__file__,
+        child_guard.__file__,
         *("--signal", str(int(program.stop_signal))),
         *("--grace", str(program.grace_s)),
         *("--orphan-grace", str(min(program.grace_s, ORPHAN_GRACE_S))),

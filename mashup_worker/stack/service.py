@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.stack.info import StackInfo
-from mashup_worker.stack.keeper import Keeper
+from mashup_worker.system.restarter import Keeper
 from mashup_worker.stack.processes import READY_TIMEOUT_S, Process
 from mashup_worker.stack.stack import PARTS, Part, Stack
 

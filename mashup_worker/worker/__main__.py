@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from mashup_worker.allocator import keep_freed_memory
+from mashup_worker.system.allocator import keep_freed_memory
 from mashup_worker.errors import EXIT_FAILED, MashupError
 from mashup_worker.worker.orphaned import stop_with_parent
 
@@ -43,7 +43,7 @@ def _run(worker_class: str, device: str, precision: str) -> int:
     from mashup_worker.worker.open_tools import open_tools
     from mashup_worker.worker.scratch import remove_leftovers
     from mashup_worker.worker.supervisor import READY
-    from mashup_worker.worker.undumpable import make_undumpable
+    from mashup_worker.system.undumpable import make_undumpable
 
     make_undumpable()
     settings = load_service_settings()

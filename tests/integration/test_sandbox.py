@@ -280,7 +280,7 @@ def test_a_confined_process_can_do_little(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_worker_keeps_its_environment_to_itself() -> None:
     program = (
         "import sys\n"
-        "from mashup_worker.worker.undumpable import make_undumpable\n"
+        "from mashup_worker.system.undumpable import make_undumpable\n"
         "make_undumpable()\n"
         "sys.stdout.write('ready\\n'); sys.stdout.flush(); sys.stdin.read()\n"
     )

@@ -14,6 +14,7 @@ import mashup_worker
 PACKAGE = Path(mashup_worker.__file__).parent
 
 MAY_IMPORT = {
+    "system": set[str](),
     "audio": set[str](),
     "dsp": {"audio"},
     "models": {"audio", "dsp"},
@@ -38,7 +39,7 @@ MAY_IMPORT = {
 """Room to the rooms it may know. `errors` and settings are open to all; `cli` and `commands`
 know everything, and nothing knows them."""
 
-OPEN_TO_ALL = {"allocator", "errors", "logs", "service_settings", "settings", "vocabulary"}
+OPEN_TO_ALL = {"errors", "logs", "service_settings", "settings", "system", "vocabulary"}
 
 
 def imported_rooms(module: Path) -> set[str]:

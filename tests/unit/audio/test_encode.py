@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from mashup_worker.audio.atomic import atomic_path
+from mashup_worker.system.files import atomic_path
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.encode import check_fits, open_writer
 from mashup_worker.audio.formats import EncodeOptions, Format, integer_peak_limit

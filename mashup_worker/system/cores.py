@@ -1,7 +1,7 @@
-"""How many threads a network should run on: one for each physical core that the process may use.
+"""Number of processor cores that this process may use, and threads of torch to match.
 
-Two threads on one core share its matrix units, and threads beyond a container's quota of processor
-time stop all others at each barrier until the quota is filled up again.
+Two threads on one core share its matrix units. Threads beyond a container's quota of processor time
+stall all others at each barrier until the quota is refilled.
 """
 
 from __future__ import annotations
@@ -11,29 +11,36 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-import torch
-
 _SYSTEM = Path("/sys")
 
 
 def use_physical_cores() -> None:
-    """Have torch use as many threads on the CPU, unless the environment says how many."""
+    """Limit torch to one CPU thread per usable core, unless `OMP_NUM_THREADS` is set."""
+    import torch
+
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
 
 
+def usable_processors() -> int:
+    """Return the number of logical processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS has no affinity
+
+
 def usable_cores(system: Path = _SYSTEM) -> int:
-    """Physical cores that this process may use, at least 1.
+    """Return the number of physical cores that this process may use, at least 1.
 
     Args:
-        system: what the kernel tells, laid out as Linux does.
+        system: root of the kernel's description of the machine, laid out as Linux does.
     """
     return int(min(_physical_cores(system), max(1, _quota(system))))
 
 
 def _physical_cores(system: Path) -> int:
     if not hasattr(os, "sched_getaffinity"):
-        return os.cpu_count() or 1
+        return usable_processors()
     processors = os.sched_getaffinity(0)
     siblings = set()
     for processor in processors:
@@ -46,7 +53,7 @@ def _physical_cores(system: Path) -> int:
 
 
 def _quota(system: Path) -> float:
-    """Processors' worth of time that the container gets, by either version of control groups."""
+    """Return the processor time of the container in processors, from control groups v2 or v1."""
     groups = system / "fs/cgroup"
     with suppress(OSError, ValueError):
         quota, period = (groups / "cpu.max").read_text().split()

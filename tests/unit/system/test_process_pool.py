@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from mashup_worker.commands.pool import Died, ProcessPool
+from mashup_worker.system.process_pool import Died, ProcessPool
 
 
 def work(task: int) -> tuple[int, str, bool]:

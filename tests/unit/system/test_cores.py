@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mashup_worker.models.cores import usable_cores
+from mashup_worker.system.cores import usable_cores
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,1 @@
+"""Operating system services without audio: files, digests, processor cores, child processes."""
