@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 from mashup_worker.analysis.feature_streams import STROKES, Streams, standardised
+from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

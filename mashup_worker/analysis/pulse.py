@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 from mashup_worker.analysis.tempo_lines import (
     Line,
     best_phase,
@@ -20,7 +21,6 @@ from mashup_worker.analysis.tempo_lines import (
     nearest_onsets,
     with_exact_period,
 )
-from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 
 if TYPE_CHECKING:
     from mashup_worker.analysis.arrays import Array, Indices

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from mashup_worker.analysis.tempo_lines import nearest_onsets
+from mashup_worker.analysis.feature_streams import streams
 from mashup_worker.analysis.meter import FEWEST_BEATS, Beats, Metre, Weighed, instants, weigh
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 from mashup_worker.analysis.pulse import Pulse, find_pulse
 from mashup_worker.analysis.result import AnalysisOptions, TempoCandidate
-from mashup_worker.analysis.feature_streams import streams
+from mashup_worker.analysis.tempo_lines import nearest_onsets
 from mashup_worker.analysis.weights import metre_scores
 
 if TYPE_CHECKING:

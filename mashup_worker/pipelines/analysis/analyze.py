@@ -39,8 +39,8 @@ from mashup_worker.audio.spool import Spool
 from mashup_worker.dsp.loudness import measure
 from mashup_worker.errors import OutOfMemory
 from mashup_worker.models.device import is_out_of_memory, resolve_device
-from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.analysis.inputs import Ear, Levels, Meters, Parts, StemEars
+from mashup_worker.pipelines.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

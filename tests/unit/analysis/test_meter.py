@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from mashup_worker.analysis.chroma import Chroma, chroma
+from mashup_worker.analysis.feature_streams import STROKES, standardised, streams
 from mashup_worker.analysis.meter import FEATURES, LEVELS, Weighed, instants, weigh
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ, Onsets, onsets
-from mashup_worker.analysis.feature_streams import STROKES, standardised, streams
 from mashup_worker.analysis.weights import metre_scores
 from mashup_worker.pipelines.analysis.analyze import for_chroma
 from tests.unit.music import even_beats, song

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mashup_worker.analysis import lines
+from mashup_worker.analysis import tempo_lines
 from mashup_worker.analysis.tempo_lines import (
     Line,
     best_phase,
@@ -51,7 +51,7 @@ def test_magnitudes_are_those_of_a_plain_sum(frames: int) -> None:
     cycles = torch.linspace(0.007, 0.4, 23, dtype=torch.float64)
     turns = torch.exp(-2j * torch.pi * cycles[:, None] * torch.arange(frames))
     expected = (signals.to(torch.complex128) @ turns.T).abs().float()
-    got = lines._magnitudes(signals, cycles)
+    got = tempo_lines._magnitudes(signals, cycles)
     torch.testing.assert_close(got, expected, atol=2e-4, rtol=1e-4)
 
 
@@ -62,7 +62,7 @@ def test_magnitudes_of_an_hour_stay_exact() -> None:
     signals = torch.cos(2 * torch.pi * cycles[:1] * time)[None].float()
     turns = torch.exp(-2j * torch.pi * cycles[:, None] * time)
     expected = (signals.to(torch.complex128) @ turns.T).abs()
-    got = lines._magnitudes(signals, cycles).double()
+    got = tempo_lines._magnitudes(signals, cycles).double()
     torch.testing.assert_close(got, expected, atol=2e-5 * frames, rtol=1e-4)
 
 
