@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mashup_worker.errors import InvalidInput
+from mashup_worker.vocabulary import FORMATS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Format = Literal["flac", "wav", "mp3", "ogg"]
 
@@ -61,6 +65,26 @@ class EncodeOptions:
     def is_float(self) -> bool:
         """Whether samples beyond full scale survive."""
         return self.bit_depth == 32
+
+
+def encode_options(
+    path: Path, bit_depth: int | None = None, bitrate_kbps: int | None = None
+) -> EncodeOptions:
+    """Return the options of the format that the extension of `path` names.
+
+    Args:
+        path: file to write.
+        bit_depth: as in `EncodeOptions`; the format's default when None.
+        bitrate_kbps: as in `EncodeOptions`.
+
+    Raises:
+        InvalidInput: the extension names no format, or the format lacks the depth or bitrate.
+    """
+    extension = path.suffix.lower().removeprefix(".")
+    for name, known in FORMATS.items():
+        if name == extension:
+            return EncodeOptions(name, bit_depth or known.bit_depths[0], bitrate_kbps)
+    raise InvalidInput(f"{path}: unknown format; use a name with .{', .'.join(FORMATS)}")
 
 
 def integer_peak_limit(options: EncodeOptions) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -70,6 +71,27 @@ class Audio:
     def read(self, start: int, stop: int) -> Tensor:
         """A view of samples `start` up to `stop`, shape `(channels, stop - start)`."""
         return self.samples[:, start:stop]
+
+    def save(
+        self, path: str | Path, *, bit_depth: int | None = None, bitrate_kbps: int | None = None
+    ) -> None:
+        """Write a file in the format that its extension names; samples beyond full scale clip.
+
+        Args:
+            path: file to write; missing folders are created.
+            bit_depth: 16 or 24, or 32 for floating-point WAV; 16 when None.
+            bitrate_kbps: of MP3 and Ogg Vorbis; 256 when None.
+
+        Raises:
+            InvalidInput: the extension names no format, or the format cannot hold the audio.
+            StorageFailed: the file cannot be written.
+        """
+        from mashup_worker.audio.encode import open_writer
+        from mashup_worker.audio.formats import encode_options
+
+        options = encode_options(Path(path), bit_depth, bitrate_kbps)
+        with open_writer(Path(path), self.rate_hz, self.channels, options) as writer:
+            writer.write(self.samples)
 
 
 _SPAN_SAMPLES = 1 << 18

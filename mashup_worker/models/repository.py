@@ -63,8 +63,8 @@ def load_bag(name: str, folder: Path) -> BagOfModels:
     """
     if not folder.is_dir():
         raise ModelUnavailable(f"model repository {folder} is not a folder")
-    if name not in _names(folder):
-        there = ", ".join(_names(folder)) or "none"
+    if name not in model_names(folder):
+        there = ", ".join(model_names(folder)) or "none"
         raise UnknownModel(f"no model {name!r} in {folder}; there are {there}")
     definition = _definition(name, folder)
     networks: list[Any] = [_load_network(signature, folder) for signature in definition["models"]]
@@ -79,8 +79,8 @@ def load_bag(name: str, folder: Path) -> BagOfModels:
     return bag
 
 
-def _names(folder: Path) -> list[str]:
-    """The bags in a repository, then its single networks."""
+def model_names(folder: Path) -> list[str]:
+    """Return the names of the bags in a repository, then of its single networks."""
     bags = sorted(path.stem for path in folder.glob("*.yaml"))
     return [*bags, *sorted({_signature(path) for path in _checkpoints(folder)})]
 

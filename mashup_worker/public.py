@@ -1,0 +1,368 @@
+"""Python interface of the package; its names are imported from `mashup_worker`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mashup_worker.audio.decode import decode
+from mashup_worker.audio.formats import encode_options
+from mashup_worker.audio.resample import resample
+from mashup_worker.audio.signal import Audio
+from mashup_worker.errors import InvalidInput
+from mashup_worker.models.load import LoadedModel
+from mashup_worker.models.load import load_model as load_catalogued
+from mashup_worker.pipelines.separate import SeparateRequest, separate_audio, separate_file
+from mashup_worker.settings import load_settings
+from mashup_worker.vocabulary import DEFAULT_LOUDNESS_LUFS, DEFAULT_TRUE_PEAK_DBTP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mashup_worker.analysis.result import Analysis
+    from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.mashup import MashupResult
+    from mashup_worker.pipelines.master import MasterResult
+    from mashup_worker.pipelines.mix_songs import SongFiles
+    from mashup_worker.pipelines.separate import SeparateResult
+    from mashup_worker.vocabulary import FormatName, TransitionName
+
+    AudioFile = str | Path
+    OnProgress = Callable[[str, float], None]
+    """Called with a stage and the share of it that is done. An exception raised in it cancels."""
+
+
+class Model:
+    """Separation model that is loaded on its device.
+
+    Several threads may use one model; on a GPU their songs share batches.
+
+    Attributes:
+        fallback_reason: why `auto` loaded `lite` instead of htdemucs; None otherwise.
+    """
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self.separator: Separator = loaded.separator
+        self.fallback_reason = loaded.fallback_reason
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.separator.name
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Kinds of stems that the model separates."""
+        return self.separator.stems
+
+    @property
+    def device(self) -> str:
+        """Device that runs the networks, such as `"cuda:0"`."""
+        return self.separator.device
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the networks: `"fp32"`, `"tf32"`, `"bf16"` or `"fp16"`."""
+        return self.separator.precision
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r}, device={self.device!r}, precision={self.precision!r})"
+
+    def separate(
+        self, song: AudioFile | Audio, *, stems: Sequence[str] | None = None
+    ) -> dict[str, Audio]:
+        """Separate a song in memory.
+
+        Args:
+            song: a file, or mono or stereo audio at any sample rate.
+            stems: kinds to return, all of the model's when None; `no_<kind>` is the song without
+                that stem.
+
+        Returns:
+            Stems by kind, with the sample rate, channels and length of the song.
+
+        Raises:
+            InvalidInput: the file cannot be decoded, or the model has no such stem.
+            OutOfMemory: one segment does not fit on the device.
+        """
+        audio = song if isinstance(song, Audio) else load_audio(song)
+        return separate_audio(self.separator, audio, stems)
+
+    def separate_file(
+        self,
+        song: AudioFile,
+        output_dir: AudioFile,
+        *,
+        format: FormatName = "flac",  # noqa: A002 - the word that users know
+        bit_depth: int | None = None,
+        bitrate_kbps: int | None = None,
+        stems: Sequence[str] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> SeparateResult:
+        """Separate a file of any length and write `<output_dir>/<kind>.<format>`.
+
+        All stems share one gain where one of them would clip. Either all files are written or none.
+
+        Args:
+            song: the file.
+            output_dir: folder of the stems; created where it is missing.
+            format: `"flac"`, `"wav"`, `"mp3"` or `"ogg"`.
+            bit_depth: 16 or 24, or 32 for floating-point WAV; 16 when None.
+            bitrate_kbps: of MP3 and Ogg Vorbis; 256 when None.
+            stems: kinds to write, as for `separate`.
+            on_progress: called with `"decode"`, `"separate"` or `"encode"` and the share done.
+
+        Raises:
+            InvalidInput: the file cannot be decoded, or a stem or option is invalid.
+            OutOfMemory: one segment does not fit on the device.
+            StorageFailed: a stem cannot be written.
+        """
+        kinds = self.stems if stems is None else tuple(stems)
+        targets = {kind: Path(output_dir, f"{kind}.{format}") for kind in kinds}
+        encode = encode_options(Path(f"stem.{format}"), bit_depth, bitrate_kbps)
+        return separate_file(
+            self.separator, SeparateRequest(Path(song), targets, encode), on_progress
+        )
+
+
+def load_model(
+    name: AudioFile = "auto",
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    **options: Any,
+) -> Model:
+    """Load a separation model onto its device.
+
+    Weights are fetched into the cache (`MASHUP_MODEL_CACHE`) where they are missing.
+
+    Args:
+        name: a model of `mashup models list`; `"auto"` for htdemucs, or `"lite"` where its weights
+            are unavailable; or a folder of checkpoints with one model, or `<folder>/<model>`.
+        device: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:N"` or `"mps"`.
+        precision: `"auto"`, `"fp32"`, `"tf32"`, `"bf16"` or `"fp16"`.
+        **options: further fields of `EngineOptions`: `shifts`, `seed`, `overlap`, `batch`,
+            `compile`.
+
+    Raises:
+        UnknownModel: no model has this name.
+        ModelUnavailable: the weights are missing or damaged.
+        DeviceUnavailable: the machine lacks the device.
+        InvalidInput: an option is invalid.
+    """
+    from mashup_worker.models.demucs_engine import EngineOptions
+    from mashup_worker.models.store import WeightStore
+
+    model, repository = _model_and_repository(name)
+    try:
+        engine_options = EngineOptions(device=device, precision=precision, **options)
+    except TypeError as error:
+        raise InvalidInput(f"load_model: {error}") from error
+    store = WeightStore(load_settings())
+    return Model(load_catalogued(model, engine_options, store, repository=repository))
+
+
+def load_audio(path: AudioFile, *, sample_rate: int | None = None) -> Audio:
+    """Decode a file as mono or stereo audio.
+
+    Args:
+        path: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF, or a format that ffmpeg decodes.
+        sample_rate: rate to convert to; the file's own when None.
+
+    Raises:
+        InvalidInput: the file is missing, empty or damaged, or no decoder reads it.
+    """
+    audio = decode(Path(path))
+    return audio if sample_rate is None else resample(audio, sample_rate)
+
+
+def analyze(
+    song: AudioFile | Audio | Mapping[str, Audio] | Mapping[str, AudioFile],
+    *,
+    device: str = "cpu",
+) -> Analysis:
+    """Find tempo, beats, bars, key and loudness of a song.
+
+    Args:
+        song: a file, audio, or stems by kind, in memory or as files. Stems give better results:
+            rhythm comes from the drums, the key from what has pitch.
+        device: where features are computed.
+
+    Raises:
+        InvalidInput: a file cannot be decoded, or stems differ in sample rate.
+        DeviceUnavailable: the machine lacks the device.
+    """
+    from mashup_worker.pipelines.analysis import analyze as analysis
+
+    if isinstance(song, Mapping):
+        stems = {
+            kind: stem if isinstance(stem, Audio) else load_audio(stem)
+            for kind, stem in song.items()
+        }
+        return analysis.analyze_stems(stems, device=device).analysis
+    if isinstance(song, Audio):
+        return analysis.analyze_audio(song, device=device).analysis
+    return analysis.analyze_file(Path(song), device=device).analysis
+
+
+def mashup(
+    *,
+    output: AudioFile,
+    vocals: AudioFile | Mapping[str, AudioFile] | None = None,
+    over: Sequence[AudioFile | Mapping[str, AudioFile]] = (),
+    songs: Sequence[AudioFile | Mapping[str, AudioFile]] = (),
+    model: Model | str = "auto",
+    vibe: str = "club",
+    intensity: float = 0.5,
+    transition: TransitionName | None = None,
+    tempo_bpm: float | None = None,
+    key: str | None = None,
+    length_s: float | None = None,
+    loudness_lufs: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+) -> MashupResult:
+    """Make a mashup, master it and write it.
+
+    Give `vocals` and `over` for one song's vocals over the instruments of others, or `songs` for
+    songs one after another. Songs are files, or stems by kind; whole songs are separated first.
+    Stems and analyses are cached (`MASHUP_SONG_CACHE`).
+
+    Args:
+        output: file to write; its extension is the format.
+        vocals: the song whose vocals are used.
+        over: the songs whose instruments are used; the first sets the tempo.
+        songs: songs to play one after another.
+        model: model that separates whole songs, loaded when the first one is met.
+        vibe: `"club"`, `"chill"`, `"lofi"`, `"hype"` or `"ambient"`.
+        intensity: 0 for calm to 1 for intense.
+        transition: way from one song to the next; the vibe's own when None.
+        tempo_bpm: tempo of the result; that of the first instruments when None.
+        key: key of the result, such as `"A minor"`; the one with the least shifting when None.
+        length_s: approximate length of the result.
+        loudness_lufs: integrated loudness of the result; the vibe's own when None.
+        seed: seed of every random choice; the same seed gives the same samples.
+        device: where stems are processed.
+        on_progress: called with the stage and the share of it that is done.
+
+    Raises:
+        InvalidInput: a file cannot be decoded, songs do not fit together, or a value is invalid.
+        StorageFailed: the result cannot be written.
+    """
+    from mashup_worker.mixing.planning.planner import plan_layer, plan_sequence
+    from mashup_worker.mixing.request import MixRequest
+    from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
+    from mashup_worker.pipelines.mix_songs import SongLoader
+    from mashup_worker.pipelines.song_cache import SongCache
+
+    if (vocals is None) == (not songs) or (vocals is None) != (not over):
+        raise InvalidInput("mashup: give vocals and over, or songs")
+    request = MixRequest(
+        vibe=vibe,
+        intensity=intensity,
+        transition=transition,
+        tempo_bpm=tempo_bpm,
+        key=key,
+        length_s=length_s,
+        loudness_lufs=loudness_lufs,
+        seed=seed,
+    )
+    encode = encode_options(Path(output))
+    loader = SongLoader(
+        SongCache(load_settings().song_cache),
+        _Separating(model, device).separator,
+        device=device,
+        on_progress=on_progress or (lambda _stage, _share: None),
+    )
+    given = songs if vocals is None else (vocals, *over)
+    loaded = loader.load([_song_files(song) for song in given]).songs
+    plan = (
+        plan_sequence(loaded, request)
+        if vocals is None
+        else plan_layer(loaded[0], loaded[1:], request)
+    )
+    return make_mashup(
+        plan,
+        sounds_of_songs(loaded),
+        Path(output),
+        encode,
+        device=device,
+        on_progress=on_progress,
+    )
+
+
+def master(
+    song: AudioFile | Audio,
+    output: AudioFile,
+    *,
+    loudness_lufs: float = DEFAULT_LOUDNESS_LUFS,
+    true_peak_dbtp: float = DEFAULT_TRUE_PEAK_DBTP,
+    bit_depth: int | None = None,
+    bitrate_kbps: int | None = None,
+) -> MasterResult:
+    """Bring a song to a loudness, limit its true peaks, and write it.
+
+    The decoded file is measured and corrected until it meets both targets.
+
+    Args:
+        song: a file, or audio.
+        output: file to write; its extension is the format.
+        loudness_lufs: integrated loudness of the result, -36 to -5.
+        true_peak_dbtp: highest true peak of the decoded result, -9 to 0.
+        bit_depth: as for `Model.separate_file`.
+        bitrate_kbps: as for `Model.separate_file`.
+
+    Raises:
+        InvalidInput: the file cannot be decoded, or a value is invalid.
+        StorageFailed: the result cannot be written.
+    """
+    from mashup_worker.pipelines.master import MasterRequest, write_master
+
+    request = MasterRequest(loudness_lufs, true_peak_dbtp)
+    encode = encode_options(Path(output), bit_depth, bitrate_kbps)
+    audio = song if isinstance(song, Audio) else load_audio(song)
+    return write_master(audio, Path(output), request, encode)
+
+
+class _Separating:
+    """Model that is loaded when the first whole song needs it."""
+
+    def __init__(self, model: Model | str, device: str) -> None:
+        self._given, self._device = model, device
+
+    @cached_property
+    def _model(self) -> Model:
+        given = self._given
+        return given if isinstance(given, Model) else load_model(given, device=self._device)
+
+    def separator(self) -> Separator:
+        return self._model.separator
+
+
+def _model_and_repository(name: AudioFile) -> tuple[str, Path | None]:
+    """Return a model's name, and the folder of checkpoints that holds it."""
+    from mashup_worker.models.repository import model_names
+
+    path = Path(name)
+    if path.is_dir():
+        names = model_names(path)
+        if len(names) != 1:
+            raise InvalidInput(
+                f"{path}: {len(names)} models in this folder; name one of "
+                + ", ".join(str(path / one) for one in names)
+            )
+        return names[0], path
+    return (path.name, path.parent) if len(path.parts) > 1 else (str(name), None)
+
+
+def _song_files(song: AudioFile | Mapping[str, AudioFile]) -> SongFiles:
+    from mashup_worker.pipelines.mix_songs import SongFiles
+
+    if isinstance(song, Mapping):
+        stems = {kind: Path(path) for kind, path in song.items()}
+        folders = {path.absolute().parent.name for path in stems.values()}
+        return SongFiles(" and ".join(sorted(folders)), stems)
+    return SongFiles(Path(song).stem, {}, Path(song))

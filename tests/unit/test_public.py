@@ -1,0 +1,120 @@
+"""The Python interface, as its users import it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+import mashup_worker as mw
+from mashup_worker.bench import music
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PUBLIC_NAMES = {
+    *("Analysis", "Audio", "MashupResult", "MasterResult", "Model", "SeparateResult"),
+    *("Canceled", "DeviceUnavailable", "InvalidInput", "MashupError", "ModelUnavailable"),
+    *("OutOfMemory", "StorageFailed", "UnknownModel", "UnsupportedAudio"),
+    *("analyze", "load_audio", "load_model", "mashup", "master", "__version__"),
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> mw.Model:
+    return mw.load_model("lite", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("songs") / "song.wav"
+    music.song(8.0, tempo_bpm=120.0).save(path)
+    return path
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(mw.__all__) == PUBLIC_NAMES
+    assert all(getattr(mw, name) is not None for name in mw.__all__)
+    with pytest.raises(AttributeError, match="separate_everything"):
+        _ = mw.separate_everything
+
+
+def test_importing_the_package_imports_no_torch() -> None:
+    code = "import sys, mashup_worker; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_stems_of_a_file_and_of_audio_are_the_same(model: mw.Model, song: Path) -> None:
+    from_file = model.separate(song)
+    from_audio = model.separate(mw.load_audio(song))
+    assert set(from_file) == set(model.stems)
+    for kind, stem in from_file.items():
+        assert torch.equal(stem.samples, from_audio[kind].samples)
+
+
+def test_stems_written_to_files_are_those_in_memory(
+    model: mw.Model, song: Path, tmp_path: Path
+) -> None:
+    result = model.separate_file(song, tmp_path, format="wav", bit_depth=32, stems=["vocals"])
+    (stem,) = result.stems
+    assert stem.path == tmp_path / "vocals.wav"
+    expected = model.separate(song, stems=["vocals"])["vocals"]
+    assert torch.allclose(mw.load_audio(stem.path).samples, expected.samples, atol=1e-6)
+
+
+def test_a_folder_of_checkpoints_is_a_model(tmp_path: Path) -> None:
+    with pytest.raises(mw.InvalidInput, match="0 models"):
+        mw.load_model(tmp_path)
+
+
+@pytest.mark.parametrize("options", [{"overlap": 2.0}, {"nonsense": 1}])
+def test_wrong_options_are_invalid_input(options: dict[str, float]) -> None:
+    with pytest.raises(mw.InvalidInput):
+        mw.load_model("lite", **options)
+
+
+def test_analysis_of_a_file_of_audio_and_of_stems(model: mw.Model, song: Path) -> None:
+    of_file = mw.analyze(song)
+    assert of_file.tempo_bpm == pytest.approx(120.0, abs=0.1)
+    assert mw.analyze(mw.load_audio(song)).tempo_bpm == of_file.tempo_bpm
+    assert mw.analyze(model.separate(song)).duration_s == pytest.approx(8.0)
+
+
+def test_audio_is_converted_and_saved(song: Path, tmp_path: Path) -> None:
+    audio = mw.load_audio(song, sample_rate=22_050)
+    assert audio.duration_s == pytest.approx(8.0)
+    audio.save(tmp_path / "copy.flac", bit_depth=24)
+    assert torch.allclose(mw.load_audio(tmp_path / "copy.flac").samples, audio.samples, atol=1e-6)
+    with pytest.raises(mw.InvalidInput, match=r"copy\.xyz"):
+        audio.save(tmp_path / "copy.xyz")
+
+
+def test_a_master_has_the_loudness_asked_for(song: Path, tmp_path: Path) -> None:
+    result = mw.master(song, tmp_path / "loud.flac", loudness_lufs=-16.0)
+    assert result.loudness.integrated_lufs == pytest.approx(-16.0, abs=0.1)
+
+
+def test_a_mashup_from_stems(
+    model: mw.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASHUP_SONG_CACHE", str(tmp_path / "cache"))
+    stems = music.stems(20.0, tempo_bpm=120.0)
+    for kind, stem in stems.items():
+        stem.save(tmp_path / "a" / f"{kind}.wav")
+        if kind != "vocals":
+            stem.save(tmp_path / "b" / f"{kind}.wav")
+    result = mw.mashup(
+        vocals={"vocals": tmp_path / "a" / "vocals.wav"},
+        over=[{kind: tmp_path / "b" / f"{kind}.wav" for kind in stems if kind != "vocals"}],
+        output=tmp_path / "night.wav",
+        length_s=12.0,
+        model=model,
+        device="cpu",
+    )
+    assert (tmp_path / "night.wav").is_file()
+    assert result.plan.form == "layer"
+    with pytest.raises(mw.InvalidInput, match="songs"):
+        mw.mashup(output=tmp_path / "nothing.wav")
