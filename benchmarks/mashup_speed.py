@@ -25,7 +25,7 @@ from benchmarks.results import publish, table
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
-from mashup_worker.mixing.planner import plan_layer
+from mashup_worker.mixing.planning.planner import plan_layer
 from mashup_worker.mixing.request import MixRequest
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader

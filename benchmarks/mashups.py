@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.results import publish, table
 from mashup_worker.audio.formats import EncodeOptions
-from mashup_worker.mixing.planner import plan_layer, plan_sequence
+from mashup_worker.mixing.planning.planner import plan_layer, plan_sequence
 from mashup_worker.mixing.request import Form, MixRequest
 from mashup_worker.mixing.vibes import TRANSITIONS, VIBES, Transition
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
@@ -31,8 +31,8 @@ from mashup_worker.pipelines.song_cache import SongCache
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mashup_worker.mixing.material import MixSong
-    from mashup_worker.mixing.report import MixReport
+    from mashup_worker.mixing.measures.report import MixReport
+    from mashup_worker.mixing.song import MixSong
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 SONGS = "hold-on-to-the-light", "slow-it-down", "when-the-night-falls"

@@ -16,7 +16,7 @@ from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput, MashupEr
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mashup_worker.mixing.report import Measurement, MixReport
+    from mashup_worker.mixing.measures.report import Measurement, MixReport
     from mashup_worker.pipelines.check import StemTrack
 
 Mix = Annotated[Path, typer.Argument(help="The mashup's file.", show_default=False)]

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import Audio
     from mashup_worker.commands.mix_files import MixOutputs
     from mashup_worker.commands.model_choice import ModelRequest
-    from mashup_worker.mixing.material import MixSong
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.request import Form, MixRequest
+    from mashup_worker.mixing.song import MixSong
     from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 
     OnProgress = Callable[[str, float], None]
@@ -153,8 +153,8 @@ class MixRun:
         return singer, players
 
     def _plan(self, songs: Sequence[MixSong], *, has_singer: bool) -> Plan:
-        from mashup_worker.mixing.material import DRUMS
-        from mashup_worker.mixing.planner import form_for, plan_layer, plan_sequence
+        from mashup_worker.mixing.planning.planner import form_for, plan_layer, plan_sequence
+        from mashup_worker.mixing.song import DRUMS
 
         if has_singer and self.form != "sequence":
             return plan_layer(songs[0], songs[1:], self.request)

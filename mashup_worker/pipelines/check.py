@@ -20,8 +20,8 @@ from mashup_worker.analysis.result import (
 from mashup_worker.mixing.measures import arrangement, levels, splices, stereo, timing
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
+from mashup_worker.mixing.measures.report import Measurement, MixReport
 from mashup_worker.mixing.measures.tracks import StemTrack, by_song
-from mashup_worker.mixing.report import Measurement, MixReport
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.check_stems import CheckedStems, check_stems, without_excess
 

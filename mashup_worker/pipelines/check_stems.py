@@ -10,17 +10,17 @@ import torch
 from mashup_worker.audio.channels import fold_to_stereo
 from mashup_worker.audio.decode import LOUDEST
 from mashup_worker.audio.signal import Audio
-from mashup_worker.mixing.material import Levels
 from mashup_worker.mixing.measures import arrangement, splices
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.tonality import key_match
 from mashup_worker.mixing.measures.tracks import StemTrack, by_song, check_tracks, together
+from mashup_worker.mixing.song import Levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mashup_worker.mixing.measures.report import Measurement
     from mashup_worker.mixing.plan import Plan
-    from mashup_worker.mixing.report import Measurement
 
 
 @dataclass(frozen=True, eq=False)

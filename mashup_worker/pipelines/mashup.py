@@ -17,9 +17,9 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.compressor import Compression
 from mashup_worker.dsp.stretch.choose import choose_engine
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.fitting import AS_IT_WAS
-from mashup_worker.mixing.mixdown import cleared, mixed_down, summed
-from mashup_worker.mixing.tracks import render_tracks
+from mashup_worker.mixing.render.mixdown import cleared, mixed_down, summed
+from mashup_worker.mixing.render.time_stretch import AS_IT_WAS
+from mashup_worker.mixing.render.tracks import render_tracks
 from mashup_worker.models.device import resolve_device
 from mashup_worker.pipelines.check import StemTrack, check_mix
 from mashup_worker.pipelines.check_stems import CheckedStems, check_stems
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
-    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.measures.report import MixReport
     from mashup_worker.mixing.plan import Plan
-    from mashup_worker.mixing.report import MixReport
-    from mashup_worker.mixing.tracks import Track
+    from mashup_worker.mixing.render.tracks import Track
+    from mashup_worker.mixing.song import MixSong
     from mashup_worker.pipelines.master import MasterResult
 
     OnProgress = Callable[[str, float], None]

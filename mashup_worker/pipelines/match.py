@@ -7,13 +7,13 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.compatibility import Match, Profile, compare
+from mashup_worker.mixing.planning.compatibility import Match, Profile, compare
 from mashup_worker.pipelines.mix_songs import MIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.song import MixSong
 
 
 @dataclass(frozen=True)

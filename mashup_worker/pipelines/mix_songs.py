@@ -11,9 +11,9 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import resample
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.exact import exact
 from mashup_worker.mixing.grid import grid_of
-from mashup_worker.mixing.material import Levels, MixSong, Part
+from mashup_worker.mixing.planning.grid_refinement import exact
+from mashup_worker.mixing.song import Levels, MixSong, Part
 from mashup_worker.pipelines.analysis.analyze import analyze_stems
 from mashup_worker.pipelines.separate import SeparateRequest, separate_file
 from mashup_worker.pipelines.song_cache import file_digest

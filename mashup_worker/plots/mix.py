@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mashup_worker.audio.signal import Audio
+    from mashup_worker.mixing.measures.report import MixReport
     from mashup_worker.mixing.plan import Plan
-    from mashup_worker.mixing.report import MixReport
 
 WIDTH_PIXELS, DPI = 1600, 100
 _COLUMNS = 1400

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.audio.signal import Audio
+    from mashup_worker.mixing.measures.report import Measurement, MixReport
     from mashup_worker.mixing.plan import Plan
-    from mashup_worker.mixing.report import Measurement, MixReport
 
 _MARKS = {True: ("passed", "✓", "as wanted"), False: ("failed", "✗", "not as wanted")}
 _TOLD = ("told", "–", "only told")  # noqa: RUF001 - neither yes nor no

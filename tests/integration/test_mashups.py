@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mashup_worker.audio.formats import EncodeOptions
-from mashup_worker.mixing.planner import plan_layer, plan_sequence
+from mashup_worker.mixing.planning.planner import plan_layer, plan_sequence
 from mashup_worker.mixing.request import Form, MixRequest
 from mashup_worker.mixing.vibes import TRANSITIONS, VIBES, Transition
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
@@ -18,7 +18,7 @@ from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 from mashup_worker.pipelines.song_cache import SongCache
 
 if TYPE_CHECKING:
-    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.song import MixSong
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 HOUSE, HIPHOP, DNB = "hold-on-to-the-light", "slow-it-down", "when-the-night-falls"

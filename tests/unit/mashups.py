@@ -10,8 +10,8 @@ import torch
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.audio.signal import Audio
 from mashup_worker.mixing.grid import SteadyGrid
-from mashup_worker.mixing.material import Levels, MixSong, Part
 from mashup_worker.mixing.plan import plan_of
+from mashup_worker.mixing.song import Levels, MixSong, Part
 
 if TYPE_CHECKING:
     from mashup_worker.mixing.plan import Plan

@@ -24,8 +24,8 @@ from tests.unit.music import cadence, drums, even_beats, placed, tone
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mashup_worker.mixing.measures.report import Measurement, MixReport
     from mashup_worker.mixing.plan import Plan
-    from mashup_worker.mixing.report import Measurement, MixReport
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 RATE_HZ = 22_050

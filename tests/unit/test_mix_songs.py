@@ -13,15 +13,15 @@ import torch
 from mashup_worker.audio.decode import decode
 from mashup_worker.commands.mix_inputs import songs_of_stems, stem_argument
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.compatibility import WEIGHTS
 from mashup_worker.mixing.grid import SteadyGrid
+from mashup_worker.mixing.planning.compatibility import WEIGHTS
 from mashup_worker.models.lite import load_lite
 from mashup_worker.pipelines.match import match_songs
 from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 from mashup_worker.pipelines.song_cache import SongCache
 
 if TYPE_CHECKING:
-    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.song import MixSong
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 NAMES = ("hold-on-to-the-light", "slow-it-down", "when-the-night-falls")

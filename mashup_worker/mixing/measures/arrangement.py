@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from mashup_worker.mixing.material import lufs
+from mashup_worker.mixing.measures.report import Measurement
 from mashup_worker.mixing.measures.tracks import together
-from mashup_worker.mixing.report import Measurement
+from mashup_worker.mixing.song import lufs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import Audio
-    from mashup_worker.mixing.material import Levels
     from mashup_worker.mixing.measures.tracks import StemTrack
     from mashup_worker.mixing.plan import Plan
+    from mashup_worker.mixing.song import Levels
 
 SILENT_DBFS = -90.0
 LEAST_LIFT_LU, MOST_LIFT_LU = -1.0, 5.0

@@ -11,7 +11,7 @@ import torch
 from mashup_worker.dsp.kweighting import pieces
 from mashup_worker.dsp.loudness import LoudnessMeter
 from mashup_worker.dsp.true_peak import TruePeakMeter
-from mashup_worker.mixing.report import Measurement
+from mashup_worker.mixing.measures.report import Measurement
 
 if TYPE_CHECKING:
     from torch import Tensor

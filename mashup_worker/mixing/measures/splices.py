@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from mashup_worker.mixing.report import Measurement
+from mashup_worker.mixing.measures.report import Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.dsp.kweighting import pieces
-from mashup_worker.mixing.report import Measurement
+from mashup_worker.mixing.measures.report import Measurement
 
 if TYPE_CHECKING:
     from torch import Tensor

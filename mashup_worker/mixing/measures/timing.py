@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mashup_worker.mixing.measures.beats import STRAIGHT, Feel, feel_of
-from mashup_worker.mixing.report import Measurement
+from mashup_worker.mixing.measures.report import Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import torch
 from mashup_worker.analysis.chroma import FRAME_RATE_HZ, RATE_HZ, chroma
 from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
-from mashup_worker.mixing.report import Measurement
+from mashup_worker.mixing.measures.report import Measurement
 
 if TYPE_CHECKING:
     from torch import Tensor

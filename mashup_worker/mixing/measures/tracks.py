@@ -9,7 +9,7 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.material import is_vocal
+from mashup_worker.mixing.song import is_vocal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

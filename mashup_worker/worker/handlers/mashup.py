@@ -11,9 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.material import DRUMS
-from mashup_worker.mixing.planner import form_for, plan_layer, plan_sequence
+from mashup_worker.mixing.planning.planner import form_for, plan_layer, plan_sequence
 from mashup_worker.mixing.request import MixRequest
+from mashup_worker.mixing.song import DRUMS
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from mashup_worker.analysis.result import AnalyzeResult
     from mashup_worker.audio.limits import DecodeLimits
-    from mashup_worker.mixing.material import MixSong
     from mashup_worker.mixing.plan import Plan
+    from mashup_worker.mixing.song import MixSong
     from mashup_worker.pipelines.mashup import MashupResult
     from mashup_worker.worker.work import StoredFile, Work
 

@@ -13,19 +13,19 @@ from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.stft import stft
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.harmony import MOST_EACH, Agreement, agreement
 from mashup_worker.mixing.keys import moved, steps_between
-from mashup_worker.mixing.material import DRUMS
-from mashup_worker.mixing.pace import common_pace, sharing_bars
 from mashup_worker.mixing.plan import MOST_STRETCH, stretch
-from mashup_worker.mixing.transposition import tonal
+from mashup_worker.mixing.planning.harmony import MOST_EACH, Agreement, agreement
+from mashup_worker.mixing.planning.tempo import common_pace, sharing_bars
+from mashup_worker.mixing.planning.transposition import tonal
+from mashup_worker.mixing.song import DRUMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torch import Tensor
 
-    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.song import MixSong
 
 WEIGHTS = {"tempo": 0.35, "key": 0.35, "rhythm": 0.15, "room": 0.15}
 """Exponents of the geometric mean that the total is: what is impossible makes the whole 0."""

@@ -12,7 +12,7 @@ from mashup_worker.mixing.plan import MOST_STRETCH, stretch, within_limit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.song import MixSong
 
 NOTED_STRETCH = 0.08
 """Beyond this, people hear that a sound was stretched."""

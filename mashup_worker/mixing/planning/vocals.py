@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mashup_worker.mixing.material import source_name
 from mashup_worker.mixing.plan import Clip
+from mashup_worker.mixing.song import source_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mashup_worker.mixing.material import MixSong
-    from mashup_worker.mixing.phrases import Phrase
+    from mashup_worker.mixing.planning.phrases import Phrase
+    from mashup_worker.mixing.song import MixSong
 
 _PICKUP_BARS, _TAIL_BARS = 1.0, 0.5
 _CUT_FADE_BARS = 0.125

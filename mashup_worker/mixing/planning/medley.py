@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.arrangement import Arrangement, closed, length_note
-from mashup_worker.mixing.phrases import PHRASE_BARS, Phrase, fullest_run, phrases
 from mashup_worker.mixing.plan import Section
-from mashup_worker.mixing.transitions import Stay, Turn, play
+from mashup_worker.mixing.planning.arrangement import Arrangement, closed, length_note
+from mashup_worker.mixing.planning.phrases import PHRASE_BARS, Phrase, fullest_run, phrases
+from mashup_worker.mixing.planning.transitions import Stay, Turn, play
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mashup_worker.mixing.material import MixSong
-    from mashup_worker.mixing.pace import Pace
+    from mashup_worker.mixing.planning.tempo import Pace
     from mashup_worker.mixing.request import MixRequest
+    from mashup_worker.mixing.song import MixSong
 
 _PHRASES_UNASKED = 8
 

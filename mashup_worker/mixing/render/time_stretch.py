@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.stretch.engine import Change
 from mashup_worker.dsp.stretch.time_map import TimeMap
-from mashup_worker.mixing.material import is_vocal
+from mashup_worker.mixing.song import is_vocal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -11,16 +11,16 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.automation import automated
-from mashup_worker.mixing.fitting import Treatment, fit, stretches
+from mashup_worker.mixing.render.automation import automated
+from mashup_worker.mixing.render.time_stretch import Treatment, fit, stretches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
-    from mashup_worker.mixing.fitting import ChooseEngine, Fitted
     from mashup_worker.mixing.plan import Clip, Plan
+    from mashup_worker.mixing.render.time_stretch import ChooseEngine, Fitted
 
 _EDGE_S = 0.005
 """Over this, an edge without a fade comes in before its bar line, and goes out before the next."""

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mashup_worker.mixing.grid import SteadyGrid
-from mashup_worker.mixing.material import DRUMS
 from mashup_worker.mixing.measures.attacks import find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
 from mashup_worker.mixing.measures.timing import FEWEST_ATTACKS, fit_tempo, played, song_feel
+from mashup_worker.mixing.song import DRUMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mashup_worker.mixing.grid import SongGrid
-    from mashup_worker.mixing.material import Part
+    from mashup_worker.mixing.song import Part
 
 _MOST_CHANGE = 0.002
 """Of the tempo. An analysis is never further off, unless it is wrong, which nothing here mends."""

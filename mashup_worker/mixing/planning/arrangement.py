@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.mixing.material import DRUMS
 from mashup_worker.mixing.plan import Automation, Clip, Section
+from mashup_worker.mixing.song import DRUMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mashup_worker.mixing.material import MixSong
     from mashup_worker.mixing.plan import Source
+    from mashup_worker.mixing.song import MixSong
 
 OPEN_HZ = 20_000.0
 """A low-pass filter there takes nothing away."""

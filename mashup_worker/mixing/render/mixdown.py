@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.envelope import activity, at_samples, step_samples
 from mashup_worker.dsp.filters import bell, filtered, high_pass, low_pass
-from mashup_worker.mixing.material import BASS, DRUMS, is_vocal
+from mashup_worker.mixing.song import BASS, DRUMS, is_vocal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.dsp.filters import Response
     from mashup_worker.mixing.plan import Mix, Plan
-    from mashup_worker.mixing.tracks import Track
+    from mashup_worker.mixing.render.tracks import Track
 
 POCKET_HZ = (2_000.0, 5_000.0)
 """Where consonants lie."""

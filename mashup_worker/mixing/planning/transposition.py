@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.harmony import MOST_EACH, Agreement, agreement, pitch_classes
 from mashup_worker.mixing.keys import find_key, moved, semitones_between, steps_between
-from mashup_worker.mixing.material import DRUMS, is_vocal
+from mashup_worker.mixing.planning.harmony import MOST_EACH, Agreement, agreement, pitch_classes
+from mashup_worker.mixing.song import DRUMS, is_vocal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from torch import Tensor
 
-    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.song import MixSong
 
 _MOST_ASKED = 6
 _COST_EACH = 0.01

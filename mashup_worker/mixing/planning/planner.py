@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.arrangement import stretched
-from mashup_worker.mixing.layer import arrange_layer
-from mashup_worker.mixing.levels import balanced, split
-from mashup_worker.mixing.pace import common_pace, sharing_bars
 from mashup_worker.mixing.plan import Grid, Master, Mix, Plan
-from mashup_worker.mixing.riding import ridden
-from mashup_worker.mixing.sequence import arrange_sequence
-from mashup_worker.mixing.transposition import for_layer, for_sequence
+from mashup_worker.mixing.planning.arrangement import stretched
+from mashup_worker.mixing.planning.gain_automation import ridden
+from mashup_worker.mixing.planning.layer import arrange_layer
+from mashup_worker.mixing.planning.levels import balanced, split
+from mashup_worker.mixing.planning.medley import arrange_sequence
+from mashup_worker.mixing.planning.tempo import common_pace, sharing_bars
+from mashup_worker.mixing.planning.transposition import for_layer, for_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mashup_worker.mixing.arrangement import Arrangement
-    from mashup_worker.mixing.material import MixSong
-    from mashup_worker.mixing.pace import Pace
+    from mashup_worker.mixing.planning.arrangement import Arrangement
+    from mashup_worker.mixing.planning.tempo import Pace
     from mashup_worker.mixing.request import Form, MixRequest
+    from mashup_worker.mixing.song import MixSong
 
 _NOTHING_SOFTENED_HZ = 20_000.0
 

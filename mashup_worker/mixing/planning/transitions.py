@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.mixing.material import BASS, DRUMS, is_vocal, source_name
 from mashup_worker.mixing.plan import Automation, Clip
+from mashup_worker.mixing.song import BASS, DRUMS, is_vocal, source_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.song import MixSong
     from mashup_worker.mixing.vibes import Transition
 
 _NO_BASS_DB = -36.0

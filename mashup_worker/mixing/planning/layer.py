@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.arrangement import Arrangement, bands, closed, length_note, opened
-from mashup_worker.mixing.phrases import PHRASE_BARS, Phrase, carrying, phrases, sung
 from mashup_worker.mixing.plan import Section
-from mashup_worker.mixing.singing import singing
-from mashup_worker.mixing.transitions import Stay, Turn, play
+from mashup_worker.mixing.planning.arrangement import (
+    Arrangement,
+    bands,
+    closed,
+    length_note,
+    opened,
+)
+from mashup_worker.mixing.planning.phrases import PHRASE_BARS, Phrase, carrying, phrases, sung
+from mashup_worker.mixing.planning.transitions import Stay, Turn, play
+from mashup_worker.mixing.planning.vocals import singing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mashup_worker.mixing.material import MixSong
-    from mashup_worker.mixing.pace import Pace
+    from mashup_worker.mixing.planning.tempo import Pace
     from mashup_worker.mixing.request import MixRequest
+    from mashup_worker.mixing.song import MixSong
 
 _LONGEST_UNASKED_S = 240.0
 _LEAST_POWER_SHARE = 0.16

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from mashup_worker.mixing.levels import decibels, power_between
 from mashup_worker.mixing.plan import Automation
+from mashup_worker.mixing.planning.levels import decibels, power_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mashup_worker.mixing.material import MixSong
     from mashup_worker.mixing.plan import Clip
+    from mashup_worker.mixing.song import MixSong
 
 MOST_STEP_LU = 1.0
 """Of loudness from one stretch of the mashup to the next."""

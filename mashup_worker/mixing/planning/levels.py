@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.mixing.material import BASS, DRUMS, is_vocal
+from mashup_worker.mixing.song import BASS, DRUMS, is_vocal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mashup_worker.mixing.arrangement import Arrangement
-    from mashup_worker.mixing.material import Levels, MixSong
     from mashup_worker.mixing.plan import Clip
+    from mashup_worker.mixing.planning.arrangement import Arrangement
+    from mashup_worker.mixing.song import Levels, MixSong
 
 BACKING_LUFS = -20.0
 """Instruments are brought there, so that no sum of parts goes far beyond full scale."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.mixing.material import BASS, DRUMS
+from mashup_worker.mixing.song import BASS, DRUMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mashup_worker.mixing.material import MixSong
+    from mashup_worker.mixing.song import MixSong
 
 PHRASE_BARS = 4
 """Bars of the mashup that stay together; two make an eight, four a sixteen."""

@@ -1,0 +1,1 @@
+"""Rendering: from a plan and its source audio to tracks and their sum."""
