@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 import torch
@@ -14,11 +15,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-_LEAST_S = 0.4
-"""How long each ceiling is looked for, once warm."""
 
-_CUDA_SIDE, _CPU_SIDE = 8192, 2048
-_CUDA_COPY_BYTES, _CPU_COPY_BYTES = 2 << 30, 512 << 20
+
+@dataclass(frozen=True)
+class ProbeSizes:
+    """How large the probes are, and how long each is repeated.
+
+    Attributes:
+        matrix_side: of the square matrices that are multiplied.
+        copy_bytes: copied within the device's memory, and no more than a quarter of what is free.
+        bus_bytes: copied between host and device.
+        seconds: for which a warm probe is repeated; the best run counts.
+    """
+
+    matrix_side: int
+    copy_bytes: int
+    bus_bytes: int = 256 << 20
+    seconds: float = 0.4
+
+
+CUDA_PROBES = ProbeSizes(matrix_side=8192, copy_bytes=2 << 30)
+CPU_PROBES = ProbeSizes(matrix_side=2048, copy_bytes=512 << 20)
+
+
+def probe_sizes(device: torch.device) -> ProbeSizes:
+    """Sizes that no cache of the device holds."""
+    return CUDA_PROBES if device.type == "cuda" else CPU_PROBES
 
 
 def precisions(device: torch.device) -> tuple[Precision, ...]:
@@ -32,45 +54,46 @@ def precisions(device: torch.device) -> tuple[Precision, ...]:
     return "fp32", "fp16"
 
 
-def product_rate(device: torch.device, precision: Precision, side: int | None = None) -> float:
+def product_rate(
+    device: torch.device, precision: Precision, sizes: ProbeSizes | None = None
+) -> float:
     """Operations a second of the product of two square matrices, the best of several."""
-    side = side or (_CUDA_SIDE if device.type == "cuda" else _CPU_SIDE)
-    dtype = _DTYPES.get(precision, torch.float32)
+    sizes = sizes or probe_sizes(device)
+    side, dtype = sizes.matrix_side, _DTYPES.get(precision, torch.float32)
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     made = torch.empty(side, side, device=device, dtype=dtype)
     # Half precisions are those of the tensors here: autocast would copy them first.
     exact: Precision = "fp32" if precision == "fp32" else "tf32"
     with arithmetic(exact if device.type == "cuda" else "fp32", device):
-        return 2 * side**3 / _best_s(lambda: torch.mm(left, right, out=made), device)
+        best_s = _best_s(lambda: torch.mm(left, right, out=made), device, sizes.seconds)
+    return 2 * side**3 / best_s
 
 
-def copy_rate(device: torch.device, size_bytes: int | None = None) -> float:
+def copy_rate(device: torch.device, sizes: ProbeSizes | None = None) -> float:
     """Bytes read plus bytes written a second, by a copy too large for any cache."""
-    size = size_bytes or _copy_bytes(device)
+    sizes = sizes or probe_sizes(device)
+    size = sizes.copy_bytes
+    if device.type == "cuda":
+        free_bytes, _ = torch.cuda.mem_get_info(device)
+        size = min(size, free_bytes // 4)
     source = torch.ones(size // 4, device=device)
     target = torch.empty_like(source)
-    return 2 * size / _best_s(lambda: target.copy_(source), device)
+    return 2 * source.nbytes / _best_s(lambda: target.copy_(source), device, sizes.seconds)
 
 
-def _copy_bytes(device: torch.device) -> int:
-    if device.type != "cuda":
-        return _CPU_COPY_BYTES
-    free_bytes, _ = torch.cuda.mem_get_info(device)
-    return min(_CUDA_COPY_BYTES, free_bytes // 4 // 4 * 4)
-
-
-def bus_rates(device: torch.device, size_bytes: int = 256 << 20) -> tuple[float, float]:
+def bus_rates(device: torch.device, sizes: ProbeSizes | None = None) -> tuple[float, float]:
     """Bytes a second to a CUDA device from pinned memory, and back."""
-    host = torch.ones(size_bytes // 4).pin_memory()
+    sizes = sizes or probe_sizes(device)
+    host = torch.ones(sizes.bus_bytes // 4).pin_memory()
     there = torch.empty_like(host, device=device)
-    to_s = _best_s(lambda: there.copy_(host, non_blocking=True), device)
-    from_s = _best_s(lambda: host.copy_(there, non_blocking=True), device)
-    return size_bytes / to_s, size_bytes / from_s
+    to_s = _best_s(lambda: there.copy_(host, non_blocking=True), device, sizes.seconds)
+    from_s = _best_s(lambda: host.copy_(there, non_blocking=True), device, sizes.seconds)
+    return host.nbytes / to_s, host.nbytes / from_s
 
 
-def _best_s(work: Callable[[], object], device: torch.device) -> float:
+def _best_s(work: Callable[[], object], device: torch.device, seconds: float) -> float:
     timed_s(work, device)
-    best_s, stop = timed_s(work, device), time.perf_counter() + _LEAST_S
+    best_s, stop = timed_s(work, device), time.perf_counter() + seconds
     while time.perf_counter() < stop:
         best_s = min(best_s, timed_s(work, device))
     synchronise(device)

@@ -85,10 +85,10 @@ class UnblendEngine:
         # Where its arithmetic is fp32 it turns TF32 on for CUDA.
         self.precision = names.get(dtype, "tf32" if device.type == "cuda" else "fp32")
 
-    def separate(self, mix: Audio) -> Tensor:
-        """See `Engine`."""
+    def separate(self, mix: Audio) -> tuple[Tensor, ...]:
+        """See `Engine`. It downloads the stems itself, through pinned memory."""
         made = self._separator.separate((mix.samples, mix.rate_hz), shifts=0, split_overlap=0.25)
-        return torch.stack([sound.cpu().float() for sound in made.sources.values()])
+        return tuple(sound.float() for sound in made.sources.values())
 
 
 class DemucsInferEngine(StockEngine):

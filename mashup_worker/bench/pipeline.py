@@ -62,8 +62,12 @@ class PipelineRequest:
     rounds: int
 
 
-def measure_pipeline(request: PipelineRequest, taken: Taken, on_step: OnStep) -> Pipeline:
-    """FLAC files in, four FLAC stems each out, in a temporary folder."""
+def measure_pipeline(request: PipelineRequest, taken: Taken, on_step: OnStep) -> Iterator[Pipeline]:
+    """FLAC files in, four FLAC stems each out, in a temporary folder.
+
+    Yields:
+        Everything measured so far, after each number of songs in flight. The last is complete.
+    """
     on_step("pipeline: writing songs, warming up")
     before = held_bytes(request.device)
     engine = OurEngine(request.weights, request.options)
@@ -72,10 +76,11 @@ def measure_pipeline(request: PipelineRequest, taken: Taken, on_step: OnStep) ->
         flow = _Flow(engine.separator, songs, Path(name, "stems"), request.device)
         flow.round(lanes=1, songs=1)
         resting = held_bytes(request.device) - before
-        measured = [
-            _measure(request, engine, flow, lanes, resting, on_step) for lanes in request.lanes
-        ]
-    return Pipeline(taken, request.weights.model, request.weights.random, tuple(measured))
+        measured: list[Lanes] = []
+        for lanes in request.lanes:
+            measured.append(_measure(request, engine, flow, lanes, resting, on_step))
+            weights = request.weights
+            yield Pipeline(taken, weights.model, weights.random, tuple(measured))
 
 
 def _measure(

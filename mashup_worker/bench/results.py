@@ -137,14 +137,25 @@ class Ratio:
     """How much faster one engine is than another.
 
     Attributes:
-        label: the faster one, or so one hopes.
+        label: the first engine.
         against: the other.
-        ratio: seconds of the other over seconds of this one, median of paired rounds.
+        ratio: seconds of the other over seconds of the first, median of paired rounds.
+        precision: arithmetic of the first engine.
+        compiled: whether `torch.compile` made its core.
+        snr_db: as its run's; None where the result equals that in fp32.
     """
 
     label: str
     against: str
     ratio: float
+    precision: str | None = None
+    compiled: bool = False
+    snr_db: float | None = None
+
+    @classmethod
+    def of(cls, first: Run, other: Run, ratio: float) -> Ratio:
+        """The ratio of two runs whose rounds were paired."""
+        return cls(first.label, other.label, ratio, first.precision, first.compiled, first.snr_db)
 
 
 @dataclass(frozen=True)
@@ -209,6 +220,7 @@ class Separation:
     Attributes:
         model: whose shape the networks have.
         random_weights: whether that is all they have of it.
+        limit: what the device could do at best; None where it was not measured.
         runs: engines in turn, on the same weights and the same song.
         ratios: ours against the others.
         sweeps: by what was varied, the engine with each value of it.
@@ -218,7 +230,7 @@ class Separation:
     taken: Taken
     model: str
     random_weights: bool
-    limit: Limit
+    limit: Limit | None
     runs: tuple[Run, ...]
     ratios: tuple[Ratio, ...] = ()
     sweeps: dict[str, tuple[Run, ...]] = field(default_factory=dict)
@@ -305,9 +317,12 @@ class Results:
         """These results, and from `before`, of the same machine, the sections that they lack."""
         if before is None or not before.machine.is_like(self.machine):
             return self
+        separation = self.separation or before.separation
+        if separation and before.separation and separation.model == before.separation.model:
+            separation = replace(separation, limit=separation.limit or before.separation.limit)
         return replace(
             self,
-            separation=self.separation or before.separation,
+            separation=separation,
             analyze=self.analyze or before.analyze,
             mashup=self.mashup or before.mashup,
             pipeline=self.pipeline or before.pipeline,

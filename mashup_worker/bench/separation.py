@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from mashup_worker.bench import ceilings, music
 from mashup_worker.bench.busy import ProcessorClock, kernel_share
 from mashup_worker.bench.counting import count
@@ -22,7 +24,6 @@ from mashup_worker.models.shortages import shortages
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import torch
     from torch import Tensor
 
     from mashup_worker.audio.signal import Audio
@@ -52,6 +53,7 @@ class SeparationRequest:
         against: names of other engines.
         sweeps: what is varied, of `SWEEPS`.
         price_per_hour: money that the machine costs.
+        limit: whether the network's operations are counted and the device's ceilings measured.
     """
 
     weights: Weights
@@ -64,6 +66,7 @@ class SeparationRequest:
     against: tuple[str, ...] = ()
     sweeps: tuple[str, ...] = ()
     price_per_hour: float | None = None
+    limit: bool = True
 
     def options(self, **changes: Any) -> EngineOptions:
         """Our engine's options, with changes.
@@ -79,19 +82,24 @@ class SeparationRequest:
 
 def measure_separation(
     request: SeparationRequest, taken: Taken, on_step: OnStep = lambda _step: None
-) -> Separation:
+) -> Iterator[Separation]:
     """Measure it all.
 
-    Engines that can't be run, and settings that don't fit the device, are told of in the result.
+    Engines that can't be run, and settings that don't fit the device, are named in the result with
+    the reason.
+
+    Yields:
+        Everything measured so far: once the engines have had their rounds, and again after each
+        value of a sweep. The last is complete.
 
     Raises:
         MashupError: as our engine raises with the options asked for.
     """
-    on_step("counting operations, measuring ceilings")
-    limit = measure_limit(count([*request.weights.bag.models]), request.device)
-    song = music.song(request.song_s)
-    work = Work(1, request.song_s, request.price_per_hour)
-    bench = _Bench(request, song, work, on_step)
+    limit = None
+    if request.limit:
+        on_step("counting operations, measuring ceilings")
+        limit = measure_limit(count([*request.weights.bag.models]), request.device)
+    bench = _Bench(request, on_step)
     not_run: dict[str, str] = {}
     contenders = [bench.ours(request.options())]
     for name in request.against:
@@ -101,22 +109,27 @@ def measure_separation(
         except Exception as error:  # whatever a stranger's package raises
             not_run[name] = _reason(error)
     runs, rounds_s = bench.in_turn(contenders, not_run)
-    ratios = [
-        Ratio(runs[0].label, run.label, round(paired_ratio(taken_s, rounds_s[0]), 3))
-        for run, taken_s in zip(runs[1:], rounds_s[1:], strict=True)
-    ]
-    del contenders
-    sweeps = {name: tuple(bench.sweep(name, not_run)) for name in request.sweeps}
-    return Separation(
+    made = Separation(
         taken=taken,
         model=request.weights.model,
         random_weights=request.weights.random,
         limit=limit,
         runs=tuple(runs),
-        ratios=tuple(ratios),
-        sweeps=sweeps,
+        ratios=tuple(
+            Ratio.of(runs[0], run, round(paired_ratio(taken_s, rounds_s[0]), 3))
+            for run, taken_s in zip(runs[1:], rounds_s[1:], strict=True)
+        ),
+        sweeps=dict.fromkeys(request.sweeps, ()),
         not_run=not_run,
     )
+    yield made
+    del contenders
+    for name in request.sweeps:
+        for run in bench.sweep(name, not_run):
+            made = replace(made, sweeps={**made.sweeps, name: (*made.sweeps[name], run)})
+            yield made
+    if request.sweeps:
+        yield made  # with the reasons of settings that were not run
 
 
 def measure_limit(counts: Counts, device: torch.device) -> Limit:
@@ -128,13 +141,13 @@ def measure_limit(counts: Counts, device: torch.device) -> Limit:
     return Limit(counts, rates, ceilings.copy_rate(device), *bus)
 
 
-def _values(request: SeparationRequest, sweep: str) -> list[dict[str, Any]]:
+def sweep_values(device: torch.device, sweep: str) -> list[dict[str, Any]]:
     """The changes of options that a sweep goes through."""
     if sweep == "batch":
-        sizes = _CUDA_BATCHES if request.device.type == "cuda" else _CPU_BATCHES
+        sizes = _CUDA_BATCHES if device.type == "cuda" else _CPU_BATCHES
         return [{"batch": size} for size in sizes]
     if sweep == "precision":
-        return [{"precision": name} for name in ceilings.precisions(request.device)]
+        return [{"precision": name} for name in ceilings.precisions(device)]
     if sweep == "compile":
         return [{"compile": False}, {"compile": True}]
     raise InvalidInput(f"unknown sweep {sweep!r}: use {', '.join(SWEEPS)} or lanes")
@@ -152,17 +165,14 @@ class _Contender:
 class _Bench:
     """Measures engines on one song, against what ours makes of it in fp32."""
 
-    def __init__(
-        self, request: SeparationRequest, song: Audio, work: Work, on_step: OnStep
-    ) -> None:
-        self._request, self._song, self._work, self._on_step = request, song, work, on_step
+    def __init__(self, request: SeparationRequest, on_step: OnStep) -> None:
+        self._request, self._on_step = request, on_step
+        self._song = music.song(request.song_s)
+        self._work = Work(1, request.song_s, request.price_per_hour)
         self._device = request.device
         on_step("separating in fp32, to compare with")
-        self._exact = self._separate_exactly()
-
-    def _separate_exactly(self) -> Tensor:
-        made = self._request.options(precision="fp32", compile=False)
-        return OurEngine(self._request.weights, made).separate(self._song)
+        exact = request.options(precision="fp32", compile=False)
+        self._exact = OurEngine(request.weights, exact).separate(self._song)
 
     def ours(self, made: EngineOptions) -> _Contender:
         """Our engine, warm."""
@@ -215,7 +225,7 @@ class _Bench:
 
     def sweep(self, name: str, not_run: dict[str, str]) -> Iterator[Run]:
         """Our engine with each value that fits the device."""
-        for changes in _values(self._request, name):
+        for changes in sweep_values(self._device, name):
             label = " ".join(f"{key} {value}" for key, value in changes.items())
             self._on_step(f"sweep: {label}")
             before = shortages()
@@ -240,7 +250,7 @@ class _Measured:
         self.failed = False
         self._host_bytes = 0
         self._shares: list[float] = []
-        self._made: Tensor | None = None
+        self._made: tuple[Tensor, ...] | None = None
 
     @property
     def label(self) -> str:
@@ -261,11 +271,11 @@ class _Measured:
         self._shares.append(clock.share())
         self._host_bytes = max(self._host_bytes, host_peak_bytes())
 
-    def run(self, work: Work, song: Audio, exact: Tensor) -> Run:
+    def run(self, work: Work, song: Audio, exact: tuple[Tensor, ...]) -> Run:
         if self._made is None:
             raise MashupError("no round was measured")
         engine = self._engine
-        ratio = snr_db(self._made, exact)
+        ratio = snr_db(torch.stack(self._made), torch.stack(exact))
         made = work.run(
             engine.label,
             self.rounds_s,

@@ -16,7 +16,7 @@ from mashup_worker.bench.busy import ProcessorClock
 from mashup_worker.bench.measure import timed_s
 from mashup_worker.bench.memory import PeakMemory, host_peak_bytes, reset_host_peak
 from mashup_worker.bench.results import Staged, Work
-from mashup_worker.mixing.planning.planner import plan_layer
+from mashup_worker.mixing.planner import plan_layer
 from mashup_worker.mixing.request import MixRequest
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
@@ -53,9 +53,14 @@ def measure_analysis(
 
 
 def measure_mashup(
-    work: Work, device: torch.device, rounds: int, taken: Taken, on_step: OnStep
+    work: Work,
+    device: torch.device,
+    rounds: int,
+    taken: Taken,
+    on_step: OnStep,
+    encode: EncodeOptions,
 ) -> Staged:
-    """A voice over another song's drums, bass and other, from FLAC stems to a checked MP3.
+    """A voice over another song's drums, bass and other, from FLAC stems to a checked file.
 
     Songs are analysed before the first round, as they are when they have been separated.
     """
@@ -68,9 +73,10 @@ def measure_mashup(
         ]
 
         def once() -> Mapping[str, float]:
-            return _mashup_s(songs, folder, work.track_s, str(device))
+            return _mashup_s(songs, folder, work.track_s, str(device), encode)
 
-        return _staged("mashup", once, work, device, rounds, taken, on_step)
+        label = f"mashup to {encode.format.upper()}"
+        return _staged(label, once, work, device, rounds, taken, on_step)
 
 
 def _staged(
@@ -124,7 +130,7 @@ def _write_stems(folder: Path, song: str, duration_s: float) -> dict[str, Path]:
 
 
 def _mashup_s(
-    songs: list[SongFiles], folder: Path, length_s: float, device: str
+    songs: list[SongFiles], folder: Path, length_s: float, device: str, encode: EncodeOptions
 ) -> Mapping[str, float]:
     started = perf_counter()
     loader = SongLoader(SongCache(folder / "cache"), None, device=device)
@@ -135,8 +141,8 @@ def _mashup_s(
     result = make_mashup(
         plan,
         sounds_of_songs([singer, host]),
-        folder / "mix.mp3",
-        EncodeOptions("mp3"),
+        folder / f"mix.{encode.format}",
+        encode,
         device=device,
     )
     return {"read": read - started, "plan": planned - read, **result.timings_s}

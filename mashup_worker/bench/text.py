@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mashup_worker.bench.results import Run
+    from mashup_worker.bench.results import Ratio, Run
 
 
 def run_cells(run: Run) -> dict[str, str]:
@@ -25,6 +25,12 @@ def run_cells(run: Run) -> dict[str, str]:
         "busy": "" if run.busy_share is None else f"{run.busy_share:.0%}",
         "SNR to fp32": "" if run.precision is None or many else decibels(run.snr_db),
     }
+
+
+def first_engine(ratio: Ratio) -> str:
+    """Name the engine that a ratio is of, with its arithmetic."""
+    compiled = ", compiled" if ratio.compiled else ""
+    return ratio.label + (f" in {ratio.precision}" if ratio.precision else "") + compiled
 
 
 def decibels(snr_db: float | None) -> str:

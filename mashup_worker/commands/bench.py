@@ -22,6 +22,13 @@ class What(StrEnum):
     ALL = "all"
 
 
+class MashupFormat(StrEnum):
+    """Formats of the mashup."""
+
+    MP3 = "mp3"
+    FLAC = "flac"
+
+
 class Peer(StrEnum):
     """Engines to compare with."""
 
@@ -82,6 +89,14 @@ GpuPrice = Annotated[
     float | None,
     typer.Option(min=0.0, help="What the machine costs an hour: adds the cost of a track."),
 ]
+Limit = Annotated[
+    bool,
+    typer.Option(
+        "--limit/--no-limit",
+        help="Count the network's operations and measure what the device could do at best.",
+    ),
+]
+Format = Annotated[MashupFormat, typer.Option("--format", help="Format of the mashup.")]
 OutputDir = Annotated[
     Path, typer.Option("-o", "--output-dir", help="Folder of <device>.json, which is updated.")
 ]
@@ -109,6 +124,8 @@ def bench(
     songs: Songs = None,
     lanes: LanesOption = None,
     sweep: Sweep = None,
+    limit: Limit = True,
+    mashup_format: Format = MashupFormat.MP3,
     gpu_price: GpuPrice = None,
     output_dir: OutputDir = Path("benchmarks/results"),
     as_json: AsJson = False,
@@ -119,7 +136,8 @@ def bench(
 
     Songs are synthesised. What was measured is added to one document a device, in the folder given.
     """
-    from mashup_worker.commands.bench_run import BenchRequest, BenchRun
+    from mashup_worker.commands.bench_plan import BenchRequest
+    from mashup_worker.commands.bench_run import BenchRun
 
     try:
         request = BenchRequest(
@@ -136,6 +154,8 @@ def bench(
             songs=songs,
             lanes=lanes,
             sweeps=tuple(name.strip() for name in (sweep or "").split(",") if name.strip()),
+            limit=limit,
+            mashup_format="flac" if mashup_format is MashupFormat.FLAC else "mp3",
             price_per_hour=gpu_price,
             command=_command(context),
         )
@@ -156,7 +176,7 @@ def _command(context: typer.Context) -> str:
         if not option.startswith("-"):
             words.append(str(value))
         elif isinstance(value, bool):
-            words.append(option)
+            words.append(option if value else parameter.secondary_opts[-1])
         elif isinstance(value, list | tuple):
             words += [word for one in value for word in (option, str(one))]
         else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mashup_worker.bench.pipeline import AIM_TIMES_REAL_TIME
-from mashup_worker.bench.text import run_cells
+from mashup_worker.bench.text import first_engine, run_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -75,12 +75,14 @@ def _show_separation(made: Separation) -> None:
         _runs(made.runs),
     )
     for ratio in made.ratios:
-        typer.echo(f"{ratio.label} is {ratio.ratio:.2f} times as fast as {ratio.against}")
+        typer.echo(f"{first_engine(ratio)} is {ratio.ratio:.2f} times as fast as {ratio.against}")
     for name, runs in made.sweeps.items():
         _print(f"sweep of {name}", _runs(runs))
     for name, reason in made.not_run.items():
         typer.echo(f"not run: {name}: {reason}")
     limit = made.limit
+    if limit is None:
+        return
     reachable = ", ".join(
         f"{name} {limit.times_real_time(name):.0f}" for name in limit.product_rates
     )

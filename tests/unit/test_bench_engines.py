@@ -60,8 +60,9 @@ def test_every_engine_does_the_same(name: str, weights: Weights) -> None:
     except EngineUnavailable:
         pytest.skip(f"{name} is not installed")
     song = music.song(9)
-    ours = OurEngine(weights, EngineOptions(device="cpu", precision="fp32")).separate(song)
-    made = theirs.separate(song)
+    options = EngineOptions(device="cpu", precision="fp32")
+    ours = torch.stack(OurEngine(weights, options).separate(song))
+    made = torch.stack(theirs.separate(song))
     assert ours.shape == (4, 2, 9 * 44_100)
     torch.testing.assert_close(ours, made, rtol=0, atol=1e-4 * float(made.abs().max()))
 
@@ -96,7 +97,8 @@ def test_separation_measured(weights: Weights) -> None:
         sweeps=("batch", "precision"),
         price_per_hour=2.0,
     )
-    made = measure_separation(request, TAKEN, steps.append)
+    *grown, made = measure_separation(request, TAKEN, steps.append)
+    assert [sum(map(len, one.sweeps.values())) for one in grown][:4] == [0, 1, 2, 3]
     ours, stock = made.runs
     assert stock.label.startswith("demucs 4")
     assert (stock.precision, stock.batch) == ("fp32", 1)
@@ -109,6 +111,7 @@ def test_separation_measured(weights: Weights) -> None:
     assert made.sweeps["precision"][0].snr_db is None
     assert all(run.cost_per_track and run.busy_share for run in made.runs)
     assert any("round 2 of 2" in step for step in steps)
+    assert made.limit is not None
     assert made.limit.times_real_time("fp32") > 0
     assert not made.not_run
 
@@ -121,17 +124,17 @@ class Broken:
     def __init__(self, _weights: Weights, _device: torch.device) -> None:
         self.calls = 0
 
-    def separate(self, mix: Audio) -> Tensor:
+    def separate(self, mix: Audio) -> tuple[Tensor, ...]:
         self.calls += 1
         if self.calls > 1:
             raise RuntimeError("it broke\nat length")
-        return torch.zeros(4, 2, mix.length_samples)
+        return torch.zeros(4, 2, mix.length_samples).unbind()
 
 
 class NeverReady(Broken):
     """An engine that does not even start."""
 
-    def separate(self, mix: Audio) -> Tensor:
+    def separate(self, mix: Audio) -> tuple[Tensor, ...]:
         raise ValueError(f"no such thing, nor {mix.length_samples} samples of it")
 
 
@@ -141,7 +144,7 @@ def test_a_peer_that_fails_takes_nothing_with_it(
 ) -> None:
     monkeypatch.setitem(peers.PEERS, "demucs", engine)
     request = SeparationRequest(weights, CPU, song_s=2, rounds=2, against=("demucs",))
-    made = measure_separation(request, TAKEN)
+    *_, made = measure_separation(request, TAKEN)
     assert [run.label.partition(" ")[0] for run in made.runs] == ["mashup-worker"]
     assert not made.ratios
     (told,) = made.not_run.items()
@@ -154,14 +157,15 @@ def test_what_only_happens_to_be_an_error_stops_everything(weights: Weights) -> 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measure_separation(SeparationRequest(weights, CPU, song_s=2, rounds=1), TAKEN, stop)
+        next(measure_separation(SeparationRequest(weights, CPU, song_s=2, rounds=1), TAKEN, stop))
 
 
 def test_pipeline_measured(weights: Weights) -> None:
     request = PipelineRequest(
         weights, EngineOptions(device="cpu"), CPU, Work(tracks=3, track_s=2), lanes=(1, 2), rounds=2
     )
-    made = measure_pipeline(request, TAKEN, _nothing)
+    first, made = measure_pipeline(request, TAKEN, _nothing)
+    assert first.lanes == made.lanes[:1]
     assert [one.lanes for one in made.lanes] == [1, 2]
     for one in made.lanes:
         assert set(one.stages) == {"decode", "device", "encode"}
@@ -178,11 +182,12 @@ def test_separation_measured_on_a_gpu(weights: Weights) -> None:
     request = SeparationRequest(
         weights, device, song_s=20, rounds=2, against=("demucs",), sweeps=("precision",)
     )
-    made = measure_separation(request, TAKEN)
+    *_, made = measure_separation(request, TAKEN)
     for run in made.runs:
         assert run.busy_share is not None
         assert 0 < run.busy_share <= 1
         assert run.peak_device_bytes is not None
         assert run.peak_device_bytes > 1e6
+    assert made.limit is not None
     assert made.limit.to_device_bytes_per_s
     assert {run.precision for run in made.sweeps["precision"]} == set(made.limit.product_rates)

@@ -73,8 +73,9 @@ def test_the_peak_is_that_of_the_block_alone() -> None:
 
 
 def test_ceilings_are_rates_of_machines() -> None:
-    assert 1e8 < ceilings.product_rate(CPU, "fp32", side=256) < 1e14
-    assert 1e8 < ceilings.copy_rate(CPU, size_bytes=16 << 20) < 1e13
+    sizes = ceilings.ProbeSizes(matrix_side=256, copy_bytes=16 << 20, seconds=0.05)
+    assert 1e8 < ceilings.product_rate(CPU, "fp32", sizes) < 1e14
+    assert 1e8 < ceilings.copy_rate(CPU, sizes) < 1e13
     assert ceilings.precisions(CPU)[0] == "fp32"
 
 
@@ -82,11 +83,12 @@ def test_ceilings_are_rates_of_machines() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_ceilings_of_a_gpu() -> None:
     device = torch.device("cuda", 0)
-    rates = {name: ceilings.product_rate(device, name, 4096) for name in ("fp32", "fp16")}
+    sizes = ceilings.ProbeSizes(4096, copy_bytes=256 << 20, bus_bytes=64 << 20)
+    rates = {name: ceilings.product_rate(device, name, sizes) for name in ("fp32", "fp16")}
     assert rates["fp16"] > rates["fp32"] > 1e11
-    to_device, back = ceilings.bus_rates(device, 64 << 20)
+    to_device, back = ceilings.bus_rates(device, sizes)
     assert min(to_device, back) > 1e8
-    assert ceilings.copy_rate(device, 256 << 20) > max(to_device, back)
+    assert ceilings.copy_rate(device, sizes) > max(to_device, back)
 
 
 @pytest.mark.gpu

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench.results import Taken, Work
 from mashup_worker.bench.staged import measure_analysis, measure_mashup
 
@@ -21,6 +22,8 @@ def test_an_analysis_in_stages() -> None:
 
 
 def test_a_mashup_in_stages_after_its_songs_were_analysed() -> None:
-    made = measure_mashup(Work(1, 12), CPU, 1, TAKEN, lambda _step: None)
+    encode = EncodeOptions("flac")
+    made = measure_mashup(Work(1, 12), CPU, 1, TAKEN, lambda _step: None, encode)
+    assert made.run.label == "mashup to FLAC"
     assert {"read", "plan", "stretch", "master", "check"} <= set(made.stages_s)
     assert sum(made.stages_s.values()) <= 1.1 * made.run.p50_s

@@ -1,0 +1,181 @@
+"""What one call of `mashup bench` measures, with its defaults for a device, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mashup_worker.bench.pipeline import PipelineRequest
+from mashup_worker.bench.results import Work
+from mashup_worker.bench.separation import SWEEPS, SeparationRequest, sweep_values
+from mashup_worker.errors import InvalidInput
+from mashup_worker.models.demucs_engine import EngineOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+    from mashup_worker.bench.engines import Weights
+
+_SECTIONS = ("separation", "pipeline", "analyze", "mashup")
+_CPU_SECONDS = {"separation": 60.0, "pipeline": 30.0, "analyze": 180.0, "mashup": 180.0}
+_GPU_SECONDS = {"separation": 240.0, "pipeline": 240.0, "analyze": 240.0, "mashup": 180.0}
+_CPU_LANES, _GPU_LANES = (2, (1, 2, 4)), (8, (1, 2, 4, 8, 16))
+"""Songs in flight, and those of a sweep."""
+
+_PACE = {
+    "separation": {"cpu": 3.0, "mps": 10.0, "cuda": 150.0},
+    "peer": {"cpu": 2.5, "mps": 4.0, "cuda": 50.0},
+    "pipeline": {"cpu": 3.0, "mps": 10.0, "cuda": 300.0},
+    "analyze": {"cpu": 150.0, "mps": 150.0, "cuda": 500.0},
+    "mashup": {"cpu": 10.0, "mps": 10.0, "cuda": 40.0},
+}
+"""Times real time, about, from which the time that measuring takes is estimated."""
+
+_PREPARATION_S = {"separation": 10.0, "pipeline": 5.0, "analyze": 3.0, "mashup": 10.0}
+"""Loading, counting, measuring ceilings, writing songs and stems."""
+
+_COMPILE_S = {"cpu": 90.0, "mps": 60.0, "cuda": 60.0}
+_UNTIMED_ROUNDS = {"cpu": 1, "mps": 1, "cuda": 4}
+"""Of each engine besides those that count: for warmth and memory, and for the profiler."""
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """What the command line asks for.
+
+    Raises:
+        InvalidInput: at once, for what can't be swept, or is asked of a section that it is not of.
+    """
+
+    what: str
+    against: tuple[str, ...]
+    model: str
+    model_repo: Path | None
+    device: str
+    precision: str
+    batch: int | None
+    compiled: bool
+    seconds: float | None
+    rounds: int | None
+    songs: int | None
+    lanes: int | None
+    sweeps: tuple[str, ...]
+    limit: bool
+    mashup_format: Literal["mp3", "flac"]
+    price_per_hour: float | None
+    command: str
+
+    def __post_init__(self) -> None:
+        known = {"separation": SWEEPS, "pipeline": ("lanes",), "all": (*SWEEPS, "lanes")}
+        allowed = known.get(self.what, ())
+        if unknown := [name for name in self.sweeps if name not in allowed]:
+            use = ", ".join(allowed) or "none"
+            raise InvalidInput(f"--sweep {unknown[0]}: of {self.what}, one can sweep {use}")
+        if self.against and self.what not in ("separation", "all"):
+            raise InvalidInput("--against compares separation")
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """What is measured, in order."""
+        return _SECTIONS if self.what == "all" else (self.what,)
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """A request on a device: what was not asked for has the device's defaults."""
+
+    request: BenchRequest
+    device: torch.device
+
+    def work(self, section: str) -> Work:
+        """Songs of a round, their length, and the machine's price."""
+        default_songs = 4 if self.device.type == "cpu" else 32
+        songs = (self.request.songs or default_songs) if section == "pipeline" else 1
+        return Work(songs, self._seconds(section), self.request.price_per_hour)
+
+    def rounds(self, section: str) -> int:
+        """Rounds that count, of everything in a section."""
+        on_cpu = self.device.type == "cpu"
+        if section == "pipeline":
+            return self.request.rounds or (1 if on_cpu else 3)
+        return self.request.rounds or (3 if on_cpu else 10)
+
+    def separation(self, weights: Weights) -> SeparationRequest:
+        """The separation to measure."""
+        request = self.request
+        return SeparationRequest(
+            weights=weights,
+            device=self.device,
+            song_s=self._seconds("separation"),
+            rounds=self.rounds("separation"),
+            precision=request.precision,
+            batch=request.batch,
+            compiled=request.compiled,
+            against=request.against,
+            sweeps=tuple(name for name in request.sweeps if name in SWEEPS),
+            price_per_hour=request.price_per_hour,
+            limit=request.limit,
+        )
+
+    def pipeline(self, weights: Weights) -> PipelineRequest:
+        """The pipeline to measure."""
+        request = self.request
+        return PipelineRequest(
+            weights=weights,
+            options=EngineOptions(
+                str(self.device), request.precision, batch=request.batch, compile=request.compiled
+            ),
+            device=self.device,
+            work=self.work("pipeline"),
+            lanes=self._lanes(),
+            rounds=self.rounds("pipeline"),
+        )
+
+    def expected_s(self) -> float:
+        """About how long it all takes."""
+        return sum(
+            _PREPARATION_S[section]
+            + (self._separation_s() if section == "separation" else self._rounds_s(section))
+            for section in self.request.sections
+        )
+
+    def _seconds(self, section: str) -> float:
+        by_section = _CPU_SECONDS if self.device.type == "cpu" else _GPU_SECONDS
+        return self.request.seconds or by_section[section]
+
+    def _lanes(self) -> tuple[int, ...]:
+        usual, swept = _CPU_LANES if self.device.type == "cpu" else _GPU_LANES
+        if "lanes" in self.request.sweeps:
+            return swept
+        return (self.request.lanes or usual,)
+
+    def _separation_s(self) -> float:
+        kind, request = self.device.type, self.request
+        changes = [
+            {"compile": request.compiled} | one
+            for sweep in request.sweeps
+            if sweep in SWEEPS
+            for one in sweep_values(self.device, sweep)
+        ]
+        ours = 1 + len(changes)
+        compiled = sum(bool(one["compile"]) for one in [{"compile": request.compiled}, *changes])
+        compiled += kind == "cuda" and "unblend" in request.against
+        rounds = self.rounds("separation") + _UNTIMED_ROUNDS[kind]
+        exact = 2  # fp32 takes about twice as long, and runs once
+        paces = [
+            (_PACE["separation"][kind], ours * rounds + exact),
+            (_PACE["peer"][kind], len(request.against) * rounds),
+        ]
+        songs_s = sum(times * self._seconds("separation") / pace for pace, times in paces)
+        return songs_s + compiled * _COMPILE_S[kind]
+
+    def _rounds_s(self, section: str) -> float:
+        kind, work, rounds = self.device.type, self.work(section), self.rounds(section)
+        times: float = rounds + (2 if kind == "cuda" else 1)  # one for warmth, one for memory
+        compile_s = 0.0
+        if section == "pipeline":
+            times = (times - 1) * len(self._lanes()) + 1 / work.tracks
+            compile_s = self.request.compiled * _COMPILE_S[kind]
+        return times * work.tracks * work.track_s / _PACE[section][kind] + compile_s
