@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.checkpoints import make_repository
+from tests.fake_cuda.budget import DeviceBudget, is_fake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of random-weight checkpoints; see `make_repository`."""
     return make_repository(tmp_path_factory.mktemp("repository"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests whose device is not here."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("no CUDA device; tests/integration/test_gpu_paths.py runs it on a fake one")
+    hardware = item.get_closest_marker("hardware")
+    if hardware and is_fake():
+        pytest.skip(f"needs a real GPU: {hardware.args[0]}")
+
+
+@pytest.fixture
+def device_budget() -> DeviceBudget:
+    """Limits of what the test costs the device, and of the defects it may cause there."""
+    return DeviceBudget()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,0 +1,41 @@
+"""The pytest plugin: tests see the fake device, and fail by what it finds."""
+
+from __future__ import annotations
+
+import gc
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fake_cuda.budget import DeviceBudget
+from tests.fake_cuda.device import pretend
+from tests.fake_cuda.findings import FOUND
+from tests.fake_cuda.streams import POOL
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_DEVICE = ExitStack()
+
+
+def pytest_configure() -> None:
+    _DEVICE.enter_context(pretend())
+
+
+def pytest_unconfigure() -> None:
+    _DEVICE.close()
+
+
+def pytest_runtest_setup() -> None:
+    POOL.renew()
+    FOUND.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    result = yield
+    gc.collect()  # memory is checked when it is freed
+    budget = getattr(item, "funcargs", {}).get("device_budget") or DeviceBudget()
+    budget.check()
+    return result
