@@ -16,7 +16,7 @@ from mashup_worker.bench.busy import ProcessorClock
 from mashup_worker.bench.measure import timed_s
 from mashup_worker.bench.memory import PeakMemory, host_peak_bytes, reset_host_peak
 from mashup_worker.bench.results import Staged, Work
-from mashup_worker.mixing.planner import plan_layer
+from mashup_worker.mixing.planning.planner import plan_layer
 from mashup_worker.mixing.request import MixRequest
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
