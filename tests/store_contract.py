@@ -10,12 +10,14 @@ from urllib.request import urlopen
 import pytest
 
 from mashup_worker.errors import InvalidInput, StorageFailed, TooLarge
-from mashup_worker.storage.objects import Storage, StoredObject, file_sha256
 from mashup_worker.storage.orphans import sweep
+from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from mashup_worker.storage.objects import Storage, StoredObject
 
 BODY = b"the very bytes" * 1000
 ODD_KEY = "a b/ü+%41&=?#/ö:1.flac"
@@ -74,7 +76,7 @@ class StoreContract:
         write(store, tmp_path, "large")
         assert read(store, tmp_path, "large", len(BODY)) == BODY
         folder = tmp_path / "into"
-        with pytest.raises(TooLarge, match=r"large: more than 0\.014 MB"):
+        with pytest.raises(TooLarge, match=r"large: larger than the limit of 0\.014 MB"):
             store.get("large", folder / "read", len(BODY) - 1)
         assert not folder.exists() or not list(folder.iterdir())
 

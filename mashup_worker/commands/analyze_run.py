@@ -14,7 +14,7 @@ from mashup_worker.commands.analyze_work import (
     analyze_in_process,
 )
 from mashup_worker.commands.batch import Batch, as_song_error, check_there
-from mashup_worker.system.process_pool import Died, ProcessPool
+from mashup_worker.system.process_pool import Crashed, ProcessPool
 from mashup_worker.commands.progress import batch_progress
 from mashup_worker.errors import MashupError
 
@@ -96,7 +96,7 @@ class AnalyzeRun:
             return
         with ProcessPool(analyze_in_process, tasks, jobs) as pool:
             for index, result in pool.results():
-                yield index, _crash(tasks[index], result) if isinstance(result, Died) else result
+                yield index, _crash(tasks[index], result) if isinstance(result, Crashed) else result
 
     def _tell(self, batch: Batch, song: Song, outcome: Outcome) -> None:
         if outcome.error is None:
@@ -137,7 +137,7 @@ def _written(planned: _Planned, outcome: Outcome) -> Outcome:
     return Outcome(outcome.document, error=outcome.error, trace=outcome.trace)
 
 
-def _crash(task: AnalyzeTask, died: Died) -> Outcome:
+def _crash(task: AnalyzeTask, died: Crashed) -> Outcome:
     code = died.exit_code
     how = f"was ended by signal {-code}" if code and code < 0 else f"ended with exit code {code}"
     return Outcome(error=MashupError(f"{task.song.path}: the process that analysed it {how}"))

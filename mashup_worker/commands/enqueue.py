@@ -125,13 +125,14 @@ def _with_uploads(document: dict[str, Any], user_id: UUID | None) -> dict[str, A
 
 
 def _uploaded(address: Any, user_id: UUID | None) -> Any:
-    from mashup_worker.storage.objects import file_sha256, media_type
+    from mashup_worker.storage.objects import media_type
     from mashup_worker.storage.open import open_storage
+    from mashup_worker.system.digests import file_sha256
 
     if not isinstance(address, str) or "://" in address or not _is_file(address):
         return address
     path = Path(address)
-    storage = open_storage(service_settings_or_fail())
+    storage = open_storage(service_settings_or_fail().storage)
     sha256 = file_sha256(path)
     key = f"inputs/{user_id or _OPERATOR}/{sha256}{path.suffix.lower()}"
     if storage.head(key) is None:

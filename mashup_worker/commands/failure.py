@@ -10,7 +10,7 @@ from mashup_worker.errors import EXIT_USAGE, InvalidInput
 from mashup_worker.settings import load_settings
 
 if TYPE_CHECKING:
-    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.settings import ServiceSettings
     from mashup_worker.settings import Settings
 
 
@@ -30,7 +30,7 @@ def settings_or_fail() -> Settings:
 
 def service_settings_or_fail() -> ServiceSettings:
     """The services' settings, in the same way."""
-    from mashup_worker.service_settings import load_service_settings
+    from mashup_worker.settings import load_service_settings
 
     try:
         return load_service_settings()

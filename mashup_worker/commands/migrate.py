@@ -23,7 +23,7 @@ def migrate(
     from mashup_worker.db.migrate import migrate as apply
     from mashup_worker.db.schema_check import faults
 
-    publishing = service_settings_or_fail().publish == "all"
+    publishing = service_settings_or_fail().results.writes_all_tables
     with jobs_database() as database:
         if not check:
             for name in apply(database.url):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mashup_worker.db.database import Database
     from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
     from mashup_worker.queue.mirror import Mirror
-    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.settings import ServiceSettings
 
 _ORPHANS_EVERY_S = 3_600.0
 _LOOK_EVERY_S = 5.0
@@ -40,21 +40,21 @@ def mirror(
     from mashup_worker.monitoring.server import serving
     from mashup_worker.queue.hints import PostgresHints, RedisHints
     from mashup_worker.queue.mirror import Chore, Mirror
+    from mashup_worker.system.child_guard import stop_with_parent as follow_parent
     from mashup_worker.worker.open_tools import (
         check_redis,
         check_schema,
         open_database,
         open_redis,
     )
-    from mashup_worker.worker.orphaned import stop_with_parent as follow_parent
 
     settings = service_settings_or_fail()
-    log_to_stderr(settings.log_format)
+    log_to_stderr(settings.monitoring.log_format)
     with open_database(settings) as database, open_redis(settings) as client:
         check_schema(database, settings)
         check_redis(client, settings)
-        counted = MirrorMetrics(settings.sweep_s)
-        address = metrics or settings.metrics_address
+        counted = MirrorMetrics(settings.queue.poll_s)
+        address = metrics or settings.monitoring.metrics_address
         chores = [
             Chore(
                 "orphan sweep",
@@ -69,8 +69,10 @@ def mirror(
         _stop_on_signals(running)
         if stop_with_parent:
             follow_parent()
-        if settings.listen != "off":
-            PostgresHints(database.url, running.wake, insist=settings.listen == "on").start()
+        if settings.connections.listen != "off":
+            PostgresHints(
+                database.url, running.wake, insist=settings.connections.listen == "on"
+            ).start()
         RedisHints(client, running.wake).start()
         with serving(address, counted):
             running.run(_say_ready)
@@ -90,7 +92,9 @@ def _sweep(database: Database, settings: ServiceSettings) -> int:
     """Remove what no row names; how many objects that were."""
     from mashup_worker.worker.orphans import sweep_results
 
-    if settings.publish != "all" or not (settings.storage_url or settings.s3_bucket):
+    if not settings.results.writes_all_tables or not (
+        settings.storage.storage_url or settings.storage.s3_bucket
+    ):
         return 0
     return len(sweep_results(database, settings, dry_run=False).removed)
 
@@ -105,7 +109,7 @@ def _look_at_queue(
 
     with database.transaction() as connection:
         jobs = open_by_tier(connection)
-    queues = {name: queue_of(name, client) for name in settings.classes}
+    queues = {name: queue_of(name, client) for name in settings.queue.queues}
     counted.see_queue(
         jobs,
         {name: len(rung(queue)) for name, queue in queues.items()},

@@ -55,8 +55,8 @@ def purge(
 
     target = _target(song, user)
     settings = service_settings_or_fail()
-    storage = open_storage(settings)
-    client = open_redis(settings) if settings.redis_url else nullcontext()
+    storage = open_storage(settings.storage)
+    client = open_redis(settings) if settings.connections.redis_url else nullcontext()
     with jobs_database() as database, client as connection:
         tool = Purge(database, storage, connection, settings)
         if not (dry_run or yes):
@@ -71,13 +71,17 @@ def purge(
         try:
             done = tool.run(target, dry_run=dry_run)
         except redis.RedisError as error:
-            url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+            url = (
+                settings.connections.redis_url.get_secret_value()
+                if settings.connections.redis_url
+                else ""
+            )
             raise ServiceUnavailable(f"Redis at {place(url)}: {error}") from error
     _print(done, dry_run=dry_run, as_json=as_json)
 
 
 def _target(song: str | None, user: str | None) -> SongTarget | UserTarget:
-    from mashup_worker.storage.objects import file_sha256
+    from mashup_worker.system.digests import file_sha256
     from mashup_worker.worker.purge import SongTarget, UserTarget
 
     if (song is None) == (user is None):

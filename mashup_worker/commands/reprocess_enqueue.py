@@ -16,8 +16,9 @@ from mashup_worker.commands.services import jobs_database
 from mashup_worker.db import jobs, seed
 from mashup_worker.db.database import OUTAGES, reason_of
 from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed
-from mashup_worker.storage.objects import file_sha256, media_type
+from mashup_worker.storage.objects import media_type
 from mashup_worker.storage.open import open_storage
+from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ class EnqueueRun:
     def all(self) -> None:
         """Put all songs into the queue and follow them. Ends the command."""
         try:
-            storage = open_storage(service_settings_or_fail())
+            storage = open_storage(service_settings_or_fail().storage)
         except InvalidInput as error:
             raise InvalidInput(f"--enqueue: {error.message}") from error
         with jobs_database() as database:

@@ -21,7 +21,7 @@ from mashup_worker.commands.reprocess_output import duration_text
 from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed
 from mashup_worker.pipelines.in_flight import completed
 from mashup_worker.seed.time_left import Pace
-from mashup_worker.storage.objects import file_sha256
+from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.scratch import remove_leftovers, scratch_prefix
 
 if TYPE_CHECKING:

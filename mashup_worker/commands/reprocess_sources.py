@@ -141,4 +141,4 @@ def _address(address: str) -> tuple[str, str]:
 def _bucket(name: str) -> Storage:
     from mashup_worker.storage.s3 import S3Storage
 
-    return S3Storage(service_settings_or_fail().model_copy(update={"s3_bucket": name}))
+    return S3Storage(service_settings_or_fail().storage.model_copy(update={"s3_bucket": name}))

@@ -87,10 +87,10 @@ def _default_folder() -> Path:
 
 def _workers(lanes: int, device: str) -> dict[str, tuple[str, ...]]:
     """A worker for each class; arguments by name."""
-    from mashup_worker.service_settings import load_service_settings
+    from mashup_worker.settings import load_service_settings
 
     options = ("--lanes", str(lanes), "--device", device)
-    classes = load_service_settings().classes
+    classes = load_service_settings().queue.queues
     if len(classes) == 1:
         return {"worker": ("worker", *options)}
     return {f"worker-{name}": ("worker", "--class", name, *options) for name in classes}

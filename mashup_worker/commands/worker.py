@@ -24,9 +24,7 @@ def worker(
     ] = 1,
     worker_class: Annotated[
         str | None,
-        typer.Option(
-            "--class", help="Which class of jobs to do, where MASHUP_CLASSES has several."
-        ),
+        typer.Option("--class", help="Which class of jobs to do, where MASHUP_QUEUES has several."),
     ] = None,
     precision: Annotated[
         str, typer.Option(help="Arithmetic of the networks: auto, fp32, tf32, bf16 or fp16.")
@@ -44,12 +42,12 @@ def worker(
     from mashup_worker.logs import log_to_stderr
     from mashup_worker.monitoring.server import serving
     from mashup_worker.monitoring.worker_metrics import WorkerMetrics
-    from mashup_worker.worker.orphaned import stop_with_parent as follow_parent
+    from mashup_worker.system.child_guard import stop_with_parent as follow_parent
     from mashup_worker.worker.supervisor import READY, Supervisor
 
     settings = service_settings_or_fail()
-    log_to_stderr(settings.log_format)
-    classes = settings.classes
+    log_to_stderr(settings.monitoring.log_format)
+    classes = settings.queue.queues
     chosen = worker_class or next(iter(classes))
     if chosen not in classes or (worker_class is None and len(classes) > 1):
         fail(f"--class: name one of {', '.join(classes)}", EXIT_USAGE)
@@ -70,5 +68,5 @@ def worker(
 
     counted = WorkerMetrics(lanes)
     commands = [lane(number) for number in range(lanes)]
-    with serving(metrics or settings.metrics_address, counted):
+    with serving(metrics or settings.monitoring.metrics_address, counted):
         Supervisor(commands, counted, ready).run()

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.errors import MashupError
-from mashup_worker.service_settings import load_service_settings
+from mashup_worker.settings import load_service_settings
 
 if TYPE_CHECKING:
     from mashup_worker.settings import Settings
@@ -25,11 +25,11 @@ def check_database(_settings: Settings) -> Finding:
     from mashup_worker.worker.open_tools import open_database
 
     settings = load_service_settings()
-    if settings.database_url is None:
+    if settings.connections.database_url is None:
         return Finding("database", "note", f"DATABASE_URL is {_NOT_SET}", _REMEDY)
     try:
         with open_database(settings) as database:
-            found = faults(database, publishing=settings.publish == "all")
+            found = faults(database, publishing=settings.results.writes_all_tables)
             where = place(database.url)
     except MashupError as error:
         return Finding("database", "error", error.message, "see DATABASE_URL")
@@ -45,7 +45,7 @@ def check_redis(_settings: Settings) -> Finding:
     from mashup_worker.worker import open_tools
 
     settings = load_service_settings()
-    if settings.redis_url is None:
+    if settings.connections.redis_url is None:
         return Finding("redis", "note", f"REDIS_URL is {_NOT_SET}", _REMEDY)
     try:
         with open_tools.open_redis(settings) as client:
@@ -53,7 +53,7 @@ def check_redis(_settings: Settings) -> Finding:
             version = client.info("server").get("redis_version", "?")
     except MashupError as error:
         return Finding("redis", "error", error.message, "see REDIS_URL")
-    where = place(settings.redis_url.get_secret_value())
+    where = place(settings.connections.redis_url.get_secret_value())
     return Finding("redis", "ok", f"{where}, version {version}")
 
 
@@ -63,13 +63,13 @@ def check_storage(_settings: Settings) -> Finding:
     from mashup_worker.storage.open import open_storage
 
     settings = load_service_settings()
-    if settings.storage_url is None and settings.s3_bucket is None:
+    if settings.storage.storage_url is None and settings.storage.s3_bucket is None:
         return Finding("storage", "note", f"S3_BUCKET or STORAGE_URL is {_NOT_SET}", _REMEDY)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            check_store(open_storage(settings), Path(folder) / "probe", uuid4().hex)
+            check_store(open_storage(settings.storage), Path(folder) / "probe", uuid4().hex)
     except MashupError as error:
         remedy = "see S3_ENDPOINT_URL, S3_BUCKET, S3_REGION and the credentials"
         return Finding("storage", "error", error.message, remedy)
-    where = settings.storage_url or f"bucket {settings.s3_bucket}"
+    where = settings.storage.storage_url or f"bucket {settings.storage.s3_bucket}"
     return Finding("storage", "ok", f"{where} can be written and read")

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import ModelUnavailable
+from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,19 +18,6 @@ MANIFEST = "SHA256SUMS"
 
 SHOWN_DIGITS = 12
 """Digits of a digest that a message shows."""
-
-
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 as 64 lower-case hexadecimal digits.
-
-    Raises:
-        ModelUnavailable: the file can't be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnavailable(f"{path}: {error.strerror or error}") from error
 
 
 def check_sha256(path: Path, expected: str) -> None:
@@ -43,7 +30,7 @@ def check_sha256(path: Path, expected: str) -> None:
     Raises:
         ModelUnavailable: it is another file, or it can't be read.
     """
-    found = sha256_of(path)
+    found = file_sha256(path, ModelUnavailable)
     if not expected or not found.startswith(expected.lower()):
         raise ModelUnavailable(
             f"{path}: SHA-256 is {found[:SHOWN_DIGITS]}…, expected {expected[:SHOWN_DIGITS]}…"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import queue
-import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from mashup_worker.system.deadline import call_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,34 +64,21 @@ def read_blocks(address: str | Path, size_bytes: int) -> Iterator[bytes]:
 def _open(address: str) -> http.client.HTTPResponse:
     """The server's answer, ready to be read."""
     request = urllib.request.Request(address, headers={"User-Agent": USER_AGENT})  # noqa: S310
-    answers: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
-    given_up = threading.Event()
 
-    def ask() -> None:
-        try:
-            response = urllib.request.urlopen(request, timeout=STALL_S)  # noqa: S310
-        except Exception as error:
-            answers.put(error)
-        else:
-            if given_up.is_set():
-                response.close()
-            answers.put(response)
+    def ask() -> http.client.HTTPResponse:
+        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=STALL_S)  # noqa: S310
+        return response
 
-    # A thread, because no timeout of the socket module covers the name's resolution or the sum
-    # over a host's addresses; a daemon, because it may outlive the run.
-    threading.Thread(target=ask, daemon=True).start()
     try:
-        answer = answers.get(timeout=ANSWER_S)
-    except queue.Empty:
-        given_up.set()
+        return call_within(ANSWER_S, ask, discard=lambda response: response.close())
+    except TimeoutError:
         raise FetchError(f"{_place(address)}: no answer within {ANSWER_S:g} s") from None
-    if isinstance(answer, urllib.error.HTTPError):
-        answer.close()
-        refusal = NotThereError if answer.code < 500 else FetchError
-        raise refusal(f"{address}: {answer.code} {answer.reason}")
-    if isinstance(answer, Exception):
-        raise FetchError(f"{_place(address)}: {_reason(answer)}") from answer
-    return answer
+    except urllib.error.HTTPError as error:
+        error.close()
+        refusal = NotThereError if error.code < 500 else FetchError
+        raise refusal(f"{address}: {error.code} {error.reason}") from error
+    except Exception as error:
+        raise FetchError(f"{_place(address)}: {_reason(error)}") from error
 
 
 def _place(address: str | Path) -> str:

@@ -16,7 +16,7 @@ import fcntl
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from mashup_worker.errors import ModelUnavailable, StorageFailed
 from mashup_worker.models.catalogue import catalogue, find
@@ -26,9 +26,10 @@ from mashup_worker.models.digests import (
     check_sha256,
     expected_digests,
     manifest_text,
-    sha256_of,
 )
 from mashup_worker.models.fetch import FetchError, NotThereError, read_blocks
+from mashup_worker.system.digests import file_sha256
+from mashup_worker.system.files import atomic_file, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -159,6 +160,8 @@ class WeightStore:
         return True
 
     def _pull(self, model: Model, folder: Path, on_progress: OnBytes | None) -> None:
+        for partial in folder.glob(".*.part"):  # of a process that was killed
+            partial.unlink()
         failures = []
         for offer in self._offers(model):
             try:
@@ -167,11 +170,9 @@ class WeightStore:
                 failures.append(f"{offer.label}: {error}")
                 continue
             bag = folder / f"{model.name}.yaml"
-            with _replacing(bag) as out:
-                out.write(model.bag.encode())
-            digests[bag.name] = sha256_of(bag)
-            with _replacing(folder / MANIFEST) as out:
-                out.write(manifest_text(digests).encode())
+            write_whole(bag, model.bag.encode())
+            digests[bag.name] = file_sha256(bag)
+            write_whole(folder / MANIFEST, manifest_text(digests).encode())
             return
         raise ModelUnavailable(f"{model.name}: {self._why(failures)}")
 
@@ -256,7 +257,7 @@ def _fetch(
     """Put the file at `target` once all of it is there and verified."""
     digest = hashlib.sha256()
     fetched_bytes = 0
-    with _replacing(target) as out:
+    with atomic_file(target, durable=False) as out:
         for block in read_blocks(address, file.size_bytes):
             out.write(block)
             digest.update(block)
@@ -268,19 +269,6 @@ def _fetch(
                 f"{address}: SHA-256 is {found[:SHOWN_DIGITS]}…, "
                 f"expected {file.sha256[:SHOWN_DIGITS]}…"
             )
-
-
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `target` when the block ends well, and goes otherwise."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        with temporary.open("wb") as out:
-            yield out
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Gauge, Histogram
 
 from mashup_worker.monitoring.process import process_registry
-from mashup_worker.service_settings import JOB_TYPES
+from mashup_worker.vocabulary import JOB_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

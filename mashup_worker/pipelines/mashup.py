@@ -26,7 +26,7 @@ from mashup_worker.pipelines.check_stems import CheckedStems, check_stems
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.master import MasterRequest, write_master
 from mashup_worker.pipelines.mix_songs import LIMITS, stereo_at
-from mashup_worker.pipelines.song_cache import file_digest
+from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -112,7 +112,7 @@ def sounds_of_plan(
     for name, source in plan.sources.items():
         report("read", len(sounds) / len(plan.sources))
         path = folder / source.path
-        if source.sha256 is not None and file_digest(path) != source.sha256:
+        if source.sha256 is not None and file_sha256(path, InvalidInput) != source.sha256:
             raise InvalidInput(
                 f"sources.{name}.sha256: {path} is not the file that the plan was made of; "
                 "remove sha256 from the plan to take it all the same"

@@ -16,7 +16,7 @@ from mashup_worker.mixing.planning.grid_refinement import exact
 from mashup_worker.mixing.song import Levels, MixSong, Part
 from mashup_worker.pipelines.analysis.analyze import analyze_stems
 from mashup_worker.pipelines.separate import SeparateRequest, separate_file
-from mashup_worker.pipelines.song_cache import file_digest
+from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,7 +144,7 @@ class SongLoader:
 
     def _part(self, kind: str, path: Path) -> Part:
         audio = stereo_at(decode(path, self.limits), self.rate_hz)
-        return Part(kind, path, file_digest(path), audio, Levels.of(audio))
+        return Part(kind, path, file_sha256(path, InvalidInput), audio, Levels.of(audio))
 
     def _analysis(self, name: str, parts: Mapping[str, Part]) -> Analysis:
         digests = {kind: part.sha256 for kind, part in parts.items()}
@@ -165,7 +165,7 @@ class SongLoader:
 
     def _separated(self, song: Path, separator: Separator) -> dict[str, Path]:
         """A whole song's stems, from the cache or put into it."""
-        digest = file_digest(song)
+        digest = file_sha256(song, InvalidInput)
         paths = self.cache.stem_paths(digest, separator.name, tuple(separator.stems))
         if not all(path.is_file() for path in paths.values()):
             request = SeparateRequest(song, paths, EncodeOptions("flac", 24), self.limits)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from mashup_worker.analysis.result import Analysis
+from mashup_worker.errors import StorageFailed
 from mashup_worker.system.files import write_whole
-from mashup_worker.errors import InvalidInput, StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,19 +57,6 @@ class SongCache:
         text = "\n".join(f"{kind} {digests[kind]}" for kind in sorted(digests))
         digest = hashlib.sha256(f"{ANALYSER}\n{text}".encode()).hexdigest()
         return self.folder / "analyses" / digest[:2] / f"{digest[2:]}.json"
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal digits.
-
-    Raises:
-        InvalidInput: it can't be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InvalidInput(f"{path}: {error.strerror or error}") from error
 
 
 def _safe(name: str) -> str:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from mashup_worker.db.database import UnreadableJson
 from mashup_worker.errors import InvalidInput
-from mashup_worker.service_settings import JobType  # noqa: TC001
+from mashup_worker.vocabulary import JobType  # noqa: TC001
 
 StemKind = Annotated[
     str,

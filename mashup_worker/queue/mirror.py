@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rq import Queue
 
     from mashup_worker.db.database import Connection, Database
-    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.settings import ServiceSettings
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class Mirror:
                     on_ready()
             except Exception as error:  # whatever it is, the queue must not stand still for it
                 self.observer.turned(None)
-                pause_s = min(2 * pause_s or 0.5, self.settings.sweep_s)
+                pause_s = min(2 * pause_s or 0.5, self.settings.queue.poll_s)
                 if isinstance(error, (*OUTAGES, redis.RedisError)):
                     logger.warning("%s; again in %.1f s", reason_of(error), pause_s)
                 else:
@@ -162,15 +162,15 @@ class Mirror:
             self._expire(connection)
         self._reject_over_quota()
         self._reconcile()
-        for worker_class, job_types in self.settings.classes.items():
+        for worker_class, job_types in self.settings.queue.queues.items():
             self._top_up(queue_of(worker_class, self.redis), job_types)
         with self.database.transaction() as connection:
             due_s = jobs.select(connection, "next_due_s")[0]["seconds"]
-        sweep_s = self.settings.sweep_s
+        sweep_s = self.settings.queue.poll_s
         return sweep_s if due_s is None else min(sweep_s, max(0.0, due_s))
 
     def _reject_unknown(self, connection: Connection) -> None:
-        known = sorted(kind for types in self.settings.classes.values() for kind in types)
+        known = sorted(kind for types in self.settings.queue.queues.values() for kind in types)
         for row in jobs.select(connection, "of_no_class", job_types=known):
             message = f"job_type {row['job_type']!r}: one of {', '.join(known)}"
             self._move(connection, "reject", row["id"], code=InvalidInput.code, message=message)
@@ -191,9 +191,9 @@ class Mirror:
     def _reject_over_quota(self) -> None:
         """Once a sweep, tell users early; workers ask again before they start a job."""
         now_s = time.monotonic()
-        if not self.settings.enforce_quotas or now_s < self._quotas_s:
+        if not self.settings.queue.enforce_quotas or now_s < self._quotas_s:
             return
-        self._quotas_s = now_s + self.settings.sweep_s
+        self._quotas_s = now_s + self.settings.queue.poll_s
         with self.database.transaction() as connection:
             found = likely_over_quota(connection)
         for job_id in found:
@@ -235,7 +235,7 @@ class Mirror:
                 since = now - _REMEMBERED
                 self._everything_s = now_s + _EVERYTHING_EVERY_S
             else:
-                late = _VERY_LATE if now_s >= self._swept_s + self.settings.sweep_s else _LATE
+                late = _VERY_LATE if now_s >= self._swept_s + self.settings.queue.poll_s else _LATE
                 since = min(self._seen, kept) - late
                 self._swept_s = now_s if late is _VERY_LATE else self._swept_s
             for page in self._pages(connection, "changed_since", since):
@@ -262,7 +262,7 @@ class Mirror:
         """Ring for the next few jobs, so that workers never wait and order is decided late."""
         waiting = rung(queue)
         worker_registration.clean_worker_registry(queue)  # of workers that died without a word
-        depth = max(self.settings.queue_depth, 2 * Worker.count(queue=queue))
+        depth = max(self.settings.queue.queue_depth, 2 * Worker.count(queue=queue))
         if len(waiting) >= depth:
             return
         with self.database.transaction() as connection:
@@ -270,7 +270,7 @@ class Mirror:
                 connection,
                 "next_waiting",
                 job_types=list(job_types),
-                ageing_s=self.settings.ageing_s,
+                ageing_s=self.settings.queue.aging_s,
                 rung=list(waiting),
                 limit=depth - len(waiting),
             )

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mashup_worker.seed.record import SeedRecord
-from mashup_worker.storage.objects import file_sha256, media_type
+from mashup_worker.storage.objects import media_type
+from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

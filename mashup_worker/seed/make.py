@@ -16,7 +16,7 @@ from mashup_worker.pipelines.separate import SeparateRequest
 from mashup_worker.pipelines.song import split_song
 from mashup_worker.pipelines.waveforms import waveform_name, write_waveforms
 from mashup_worker.seed.record import SeedRecord, SeedStem, folder_of
-from mashup_worker.storage.objects import file_sha256
+from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""One program on a leash: it ends when we say so, and when we die."""
+"""Child processes that end on request, and together with this process."""
 
 from __future__ import annotations
 
@@ -6,37 +6,33 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import ServiceUnavailable
-from mashup_worker.system import child_guard
+from mashup_worker.system.child_guard import child_guard_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-ORPHAN_GRACE_S = 4.0
-"""How long a program may take to stop when the process that wanted it is gone."""
-
-_LOG_MOST_BYTES = 10_000_000
-_LINE_MOST_BYTES = 20_000
+_MAX_LOG_BYTES = 10_000_000
+_MAX_TAIL_BYTES = 20_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to run, and how.
+    """Command line and conditions of a child process.
 
     Attributes:
-        name: what messages call it.
+        name: name in messages.
         arguments: the program and its arguments.
-        folder: where it runs.
-        log: file that gets its standard output and standard error.
-        environment: all of its environment.
-        stop_signal: what asks it to stop.
-        grace_s: how long it may take to stop before it is killed.
-        user: whose rights it gets; ours when None.
+        folder: working folder.
+        log: file for standard output and standard error.
+        environment: the complete environment.
+        stop_signal: signal that asks the program to stop.
+        grace_s: seconds until a program that was asked to stop is killed.
+        user: user whose rights the program gets; None for the current user.
     """
 
     name: str
@@ -50,89 +46,85 @@ class Program:
 
 
 class Child:
-    """A program that runs, or ran."""
+    """A running or exited program under a child guard.
+
+    Attributes:
+        program: its command line.
+        pid: process id of the program itself.
+    """
 
     def __init__(self, program: Program) -> None:
-        """Run it.
+        """Start the program.
 
         Raises:
-            ServiceUnavailable: it can't be run; the message says why.
+            ServiceUnavailable: the program does not start; the message has the reason.
         """
         self.program = program
-        self._log_start = _shorten(program.log)
+        self._log_start = _rotate(program.log)
+        command = child_guard_command(
+            program.arguments,
+            stop_signal=program.stop_signal,
+            grace_s=program.grace_s,
+            user=program.user,
+        )
         with program.log.open("ab") as log:
-            self._leash = subprocess.Popen(
-                _command(program),
+            self._guard = subprocess.Popen(
+                command,
                 cwd=program.folder,
                 env=dict(program.environment),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for us: we stop things in order
+                start_new_session=True,  # Ctrl-C must reach this process only
             )
-        assert self._leash.stdout is not None  # noqa: S101 - a pipe was asked for
-        with self._leash.stdout as first_line:
-            number = first_line.readline()
-        if not number:
-            self._end()
-            raise ServiceUnavailable(f"{program.name} can't be run: {self.last_line()}")
-        self.pid = int(number)
+        assert self._guard.stdout is not None  # noqa: S101 - a pipe was requested
+        with self._guard.stdout as output:
+            line = output.readline()
+        if not line:
+            self._wait()
+            raise ServiceUnavailable(f"{program.name}: does not start: {self.last_line()}")
+        self.pid = int(line)
 
     def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self._leash.poll() is None
+        """Return whether the program has not exited."""
+        return self._guard.poll() is None
 
     def stop(self) -> None:
-        """Ask it to stop, and wait until it has; it is killed when it takes too long."""
+        """Ask the program to stop, kill it after its grace, and wait for its exit."""
         if self.is_running():
-            self._leash.send_signal(signal.SIGTERM)
-        self._end()
+            self._guard.send_signal(signal.SIGTERM)
+        self._wait()
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """Kill the program, as a crash would, and wait for its exit."""
         if self.is_running():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-        self._end()
+        self._wait()
 
     def log_lines(self) -> list[str]:
-        """What it wrote since it was started, the last 20 kB of it."""
+        """Return the last 20 kB of the log since the start, as lines."""
         with self.program.log.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
-            log.seek(max(self._log_start, size - _LINE_MOST_BYTES))
+            log.seek(max(self._log_start, size - _MAX_TAIL_BYTES))
             return log.read().decode(errors="replace").splitlines()
 
     def last_line(self) -> str:
-        """The last that it wrote, for messages."""
+        """Return the last line of the log, for messages."""
         lines = [line.strip() for line in self.log_lines() if line.strip()]
-        return lines[-1] if lines else f"nothing in {self.program.log}"
+        return lines[-1] if lines else f"no output in {self.program.log}"
 
-    def _end(self) -> None:
-        self._leash.wait()
-        if self._leash.stdin is not None:
-            self._leash.stdin.close()
-
-
-def _command(program: Program) -> list[str]:
-    user = ["--user", program.user] if program.user else []
-    return [
-        sys.executable,
-        *("-I", "-S"),  # nothing of ours is imported: it is up in 20 ms
-        child_guard.__file__,
-        *("--signal", str(int(program.stop_signal))),
-        *("--grace", str(program.grace_s)),
-        *("--orphan-grace", str(min(program.grace_s, ORPHAN_GRACE_S))),
-        *user,
-        "--",
-        *program.arguments,
-    ]
+    def _wait(self) -> None:
+        self._guard.wait()
+        if self._guard.stdin is not None:
+            self._guard.stdin.close()
 
 
-def _shorten(log: Path) -> int:
-    """Put a long log aside; the log's size in bytes."""
+def _rotate(log: Path) -> int:
+    """Rename a long log to `.old.log`; return the size of the log in bytes."""
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     size = log.stat().st_size if log.exists() else 0
-    if size > _LOG_MOST_BYTES:
+    if size > _MAX_LOG_BYTES:
         log.replace(log.with_suffix(".old.log"))
         return 0
     return size

@@ -12,6 +12,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.errors import ServiceUnavailable
+from mashup_worker.system.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,15 +64,8 @@ class FolderLock:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a file that nobody else may read, whole or not at all."""
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    """Write a text file atomically, readable by its owner only."""
+    write_whole(path, text.encode(), private=True)
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -78,12 +78,12 @@ class Server:
         """
         self._unwanted.clear()
         try:
-            self.revive(timeout_s)
+            self.restart(timeout_s)
         except BaseException:
             self.stop()
             raise
 
-    def revive(self, timeout_s: float = START_TIMEOUT_S) -> None:
+    def restart(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Start it again where it ended by itself, never where it was stopped.
 
         Raises:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.stack.info import StackInfo
-from mashup_worker.system.restarter import Keeper
 from mashup_worker.stack.processes import READY_TIMEOUT_S, Process
 from mashup_worker.stack.stack import PARTS, Part, Stack
+from mashup_worker.system.restarter import Restarter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,7 +87,7 @@ class LocalService:
         self._workers = workers
         self._on_step = on_step
         self._processes: dict[str, Process] = {}
-        self._keepers: list[Keeper] = []
+        self._restarters: list[Restarter] = []
 
     def __enter__(self) -> StackInfo:
         """Start everything.
@@ -122,8 +122,8 @@ class LocalService:
             self._start_processes(info, self._workers)
         self._announce()
         servers = self._stack.servers.values()
-        self._keepers = [
-            Keeper([*servers, *self._processes.values()], READY_TIMEOUT_S, self._announce)
+        self._restarters = [
+            Restarter([*servers, *self._processes.values()], READY_TIMEOUT_S, self._announce)
         ]
         return self._stack.info
 
@@ -155,8 +155,8 @@ class LocalService:
         self._stack.announce({name: pid for name, pid in pids.items() if pid is not None})
 
     def _stop(self) -> None:
-        for keeper in self._keepers:
-            keeper.stop()
+        for restarter in self._restarters:
+            restarter.stop()
         self._stop_processes()
         self._on_step("stopping servers")
         self._stack.stop()

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from mashup_worker.errors import InvalidInput, StorageFailed
-from mashup_worker.storage.objects import Link, StoredObject, check_key, file_sha256, probe
+from mashup_worker.storage.objects import Link, StoredObject, check_key, probe
 from mashup_worker.storage.urls import key_below, url_below
 from mashup_worker.storage.writing import too_large, write_capped
+from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

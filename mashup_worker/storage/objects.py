@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import unicodedata
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 from mashup_worker.errors import InvalidInput, StorageFailed
+from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -202,9 +202,3 @@ def check_key(key: str) -> str:
 def media_type(path: Path) -> str:
     """Content type by the ending of a name."""
     return _MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from mashup_worker.service_settings import StorageSettings
+    from mashup_worker.settings import StorageSettings
     from mashup_worker.storage.objects import Storage
 
 

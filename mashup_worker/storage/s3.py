@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from mashup_worker.service_settings import StorageSettings
+    from mashup_worker.settings import StorageSettings
 
 _FOREVER = "public, max-age=31536000, immutable"
 """Most objects are never changed, so players and caches may keep them."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
-import queue
 import socket
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.errors import FetchFailed, FetchRefused
 from mashup_worker.storage.addresses import is_public
+from mashup_worker.system.deadline import call_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,24 +64,17 @@ def look_up(port: int, deadline: Deadline, *, allow_private: bool) -> list[Place
         FetchRefused: one of them is not public.
         FetchFailed: the name can't be looked up.
     """
-    answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
-    def ask() -> None:
-        try:
-            answers.put(socket.getaddrinfo(deadline.host, port, type=socket.SOCK_STREAM))
-        except Exception as error:
-            answers.put(error)
+    def look_up_name() -> list[Any]:
+        return socket.getaddrinfo(deadline.host, port, type=socket.SOCK_STREAM)
 
-    # A thread, because nothing else bounds the time of a look-up; a daemon, because it may outlive
-    # the run.
-    threading.Thread(target=ask, daemon=True).start()
     try:
-        found = answers.get(timeout=deadline.left_s())
-    except queue.Empty:
+        found = call_within(deadline.left_s(), look_up_name)
+    except TimeoutError:
         raise deadline.missed() from None
-    if isinstance(found, Exception):
-        reason = getattr(found, "strerror", None) or "not a name"
-        raise FetchFailed(f"{deadline.host}: {reason}") from found
+    except (OSError, ValueError) as error:  # the latter for names that IDNA forbids
+        reason = getattr(error, "strerror", None) or "not a name"
+        raise FetchFailed(f"{deadline.host}: {reason}") from error
     places = [Place(entry[0], entry[4]) for entry in found]
     if not allow_private and not all(is_public(str(place.address[0])) for place in places):
         raise FetchRefused(f"{deadline.host}: its address is not public")

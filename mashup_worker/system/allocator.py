@@ -1,8 +1,8 @@
 """Settings of the C library's memory allocator.
 
 A mashup allocates and frees tensors of tens of megabytes many times a second. By default glibc maps
-each from the kernel and unmaps it when it is freed, and the kernel zeroes every new page: a third of
-the processor time of a mashup went there.
+each from the kernel and unmaps it when it is freed, and the kernel zeroes every new page. That took
+a third of the processor time of a mashup.
 """
 
 from __future__ import annotations
@@ -31,5 +31,5 @@ def keep_freed_memory() -> None:
     mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
     mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
     mallopt(_M_TOP_PAD, _STEP_BYTES)
-    # With an arena per thread, each arena would keep its own freed memory, out of reach of the rest.
+    # With an arena per thread, each would keep freed memory that other threads cannot use.
     mallopt(_M_ARENA_MAX, 1)

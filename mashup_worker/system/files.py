@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writes: a file appears with all of its content, or not at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from mashup_worker.errors import StorageFailed
 
@@ -15,21 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_TRIES = 10
+
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """A temporary name beside `target` that becomes `target` when the block ends well.
+    """Yield a temporary path beside `target`, which replaces `target` when the block succeeds.
 
-    The folder is made if it isn't there. When the block raises, Ctrl-C included, the temporary
-    file and folders made for it are removed, and a file already at `target` stays as it was.
+    The parent folder is created if needed. If the block raises (Ctrl-C included), the temporary
+    file and the created folders are removed, and an existing `target` stays unchanged.
 
     Yields:
-        A path at which nothing exists yet; the block must write a file there.
+        A path at which no file exists; the block must write a file there.
 
     Raises:
-        StorageFailed: the folder can't be made, or the file can't be renamed.
+        StorageFailed: the folder cannot be created, or the file cannot be renamed.
     """
-    # Few characters of the name, since the whole may have 255 bytes.
+    # A few characters of the name, since file names are limited to 255 bytes.
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
     missing = [folder for folder in target.parents if not _exists(folder)]
     try:
@@ -43,33 +45,56 @@ def atomic_path(target: Path) -> Iterator[Path]:
         except OSError as error:
             raise cannot_write(target, error) from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         for folder in missing:
             with suppress(OSError):
                 folder.rmdir()
         raise
 
 
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file that holds what it held before or all of `content`, and nothing between.
+@contextmanager
+def atomic_file(target: Path, *, durable: bool = True, private: bool = False) -> Iterator[BinaryIO]:
+    """Yield a new binary file that replaces `target` when the block succeeds.
+
+    Several threads may write the same target, and another thread may remove its empty folder.
+
+    Args:
+        target: the file.
+        durable: flush the content to the disk before the file appears.
+        private: give read and write permission to the owner only.
 
     Raises:
-        StorageFailed: the file can't be written.
+        StorageFailed: the file cannot be written; also for an OSError that the block raises.
     """
     with atomic_path(target) as temporary:
         try:
-            temporary.write_bytes(content)
+            with _open_new(temporary, 0o600 if private else 0o666) as file:
+                yield file
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
         except OSError as error:
             raise cannot_write(target, error) from error
 
 
-def check_writable(target: Path) -> None:
-    """Make sure, before the work that fills it, that `target` could be written.
+def write_whole(target: Path, content: bytes, *, private: bool = False) -> None:
+    """Write a file atomically; with `private`, readable by its owner only and durable.
 
     Raises:
-        StorageFailed: a folder can't be written or made, or a folder is in the way.
+        StorageFailed: the file cannot be written.
     """
-    there = next(folder for folder in target.absolute().parents if _exists(folder))
+    with atomic_file(target, durable=private, private=private) as file:
+        file.write(content)
+
+
+def check_writable(target: Path) -> None:
+    """Check before the work that `target` can be written.
+
+    Raises:
+        StorageFailed: a folder cannot be written or created, or `target` is a folder.
+    """
+    folder = next(folder for folder in target.absolute().parents if _exists(folder))
     try:
         is_folder = stat.S_ISDIR(target.stat().st_mode)
     except OSError as error:
@@ -78,20 +103,31 @@ def check_writable(target: Path) -> None:
         is_folder = False
     if is_folder:
         reason = errno.EISDIR
-    elif not there.is_dir():
+    elif not folder.is_dir():
         reason = errno.ENOTDIR
-    elif not os.access(there, os.W_OK | os.X_OK):
+    elif not os.access(folder, os.W_OK | os.X_OK):
         reason = errno.EACCES
     else:
         return
     raise cannot_write(target, OSError(reason, os.strerror(reason)))
 
 
-def _exists(folder: Path) -> bool:
-    """Unlike `Path.exists`, says no of names that are too long."""
-    return os.path.exists(folder)  # noqa: PTH110
-
-
 def cannot_write(target: Path, error: OSError) -> StorageFailed:
-    """The error for a file that could not be written, naming it and the reason."""
+    """Return the error for a file that could not be written, with its name and the reason."""
     return StorageFailed(f"can't write {target}: {error.strerror or error}")
+
+
+def _open_new(path: Path, mode: int) -> BinaryIO:
+    """Create a file, and its folder again where another thread removed the empty folder."""
+    for _ in range(_TRIES):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+        except FileNotFoundError as error:
+            lost = error
+    raise lost
+
+
+def _exists(folder: Path) -> bool:
+    """Return whether a path exists; False for names that are too long, unlike `Path.exists`."""
+    return os.path.exists(folder)  # noqa: PTH110

@@ -1,7 +1,7 @@
-"""Work spread over processes, so that a crash costs one piece of it and Ctrl-C stops it at once.
+"""Pool of processes in which a crash fails one task and Ctrl-C ends all work at once.
 
-`ProcessPoolExecutor` gives up all that is left when one process dies, and the standard pool waits
-for ever for what the dead one had; here only the song that killed its process fails.
+`ProcessPoolExecutor` fails all remaining tasks when one process dies, and `multiprocessing.Pool`
+waits forever for the task of a dead process.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from mashup_worker.system.child_guard import exit_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,12 +26,12 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-"""What libraries read, once, when they are imported."""
+"""Variables that libraries read once, when they are imported."""
 
 
 @dataclass(frozen=True)
-class Died:
-    """What comes of a task whose process ended: its exit code, negative for a signal."""
+class Crashed:
+    """Outcome of a task whose process died: its exit code, negative for a signal."""
 
     exit_code: int | None
 
@@ -42,14 +43,14 @@ class _Worker:
 
 
 class ProcessPool(Generic[Task, Result]):
-    """Runs one function on many tasks, each in one of a few processes of one thread each.
+    """Context manager that runs one function on many tasks in single-threaded processes.
 
-    Use it as a context manager: leaving it ends the processes, whatever they are at.
+    Leaving the block kills the processes.
 
     Args:
-        work: called in the processes; what it is given and what it returns must pickle, and it
-            must not raise.
-        tasks: what it is called with.
+        work: function that runs in the processes. Its argument and result must pickle, and it must
+            not raise.
+        tasks: arguments of the function.
         jobs: number of processes.
     """
 
@@ -60,30 +61,30 @@ class ProcessPool(Generic[Task, Result]):
         self._busy: dict[Any, tuple[_Worker, int]] = {}
         self._workers: list[_Worker] = []
 
-    def results(self) -> Iterator[tuple[int, Result | Died]]:
-        """Each task's place and result, as they come."""
-        with _deaf_to_interrupts():
+    def results(self) -> Iterator[tuple[int, Result | Crashed]]:
+        """Yield the index and the result of each task in the order of completion."""
+        with _interrupts_ignored():
             for _ in range(min(self._jobs, len(self._waiting))):
                 self._start()
         while self._busy:
             for connection in wait(list(self._busy)):
                 worker, index = self._busy.pop(connection)
                 try:
-                    result: Result | Died = worker.connection.recv()
+                    result: Result | Crashed = worker.connection.recv()
                 except (EOFError, OSError):
                     worker.process.join()
-                    result = Died(worker.process.exitcode)
-                    with _deaf_to_interrupts():
+                    result = Crashed(worker.process.exitcode)
+                    with _interrupts_ignored():
                         self._start()
                 else:
-                    self._hand_out(worker)
+                    self._assign(worker)
                 yield index, result
 
     def __enter__(self) -> ProcessPool[Task, Result]:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # They write nothing, so nothing is lost; and native code would not hear a politer request.
+        # The processes write no files, so nothing is lost, and native code would ignore SIGTERM.
         for worker in self._workers:
             worker.process.kill()
             worker.connection.close()
@@ -100,38 +101,30 @@ class ProcessPool(Generic[Task, Result]):
         theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
-        self._hand_out(worker)
+        self._assign(worker)
 
-    def _hand_out(self, worker: _Worker) -> None:
+    def _assign(self, worker: _Worker) -> None:
         if not self._waiting:
             return
         index, task = self._waiting.popleft()
         self._busy[worker.connection] = worker, index
-        with suppress(OSError):  # it died while idle, which the next `recv` finds out
+        with suppress(OSError):  # a process that died while idle; the next `recv` fails too
             worker.connection.send(task)
 
 
 def _serve(connection: Connection[Any, Any], work: Callable[[Any], Any]) -> None:
-    """What a process does until nobody is at the other end."""
+    """Run tasks in a child process until the pool closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(dict.fromkeys(_THREADS, "1"))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    exit_with_parent()
     with suppress(EOFError, OSError):
         while True:
             connection.send(work(connection.recv()))
 
 
-def _end_with_parent() -> None:
-    """End this process, whatever it is at, once the one that started it is gone."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes started inside never hear Ctrl-C, not even while they import: we end them."""
+def _interrupts_ignored() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C from their first instruction; the pool ends them."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

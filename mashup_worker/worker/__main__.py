@@ -7,9 +7,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from mashup_worker.system.allocator import keep_freed_memory
 from mashup_worker.errors import EXIT_FAILED, MashupError
-from mashup_worker.worker.orphaned import stop_with_parent
+from mashup_worker.system.allocator import keep_freed_memory
+from mashup_worker.system.child_guard import stop_with_parent
 
 if TYPE_CHECKING:
     from mashup_worker.worker.work import Handler
@@ -35,25 +35,28 @@ def main() -> int:
 def _run(worker_class: str, device: str, precision: str) -> int:
     from mashup_worker.logs import log_to_stderr
     from mashup_worker.monitoring.reports import teller
-    from mashup_worker.service_settings import load_service_settings
-    from mashup_worker.settings import load_settings
+    from mashup_worker.settings import load_service_settings, load_settings
+    from mashup_worker.system.undumpable import make_undumpable
     from mashup_worker.worker.handlers import handlers
     from mashup_worker.worker.lane import Lane
     from mashup_worker.worker.models import ModelShelf
     from mashup_worker.worker.open_tools import open_tools
     from mashup_worker.worker.scratch import remove_leftovers
     from mashup_worker.worker.supervisor import READY
-    from mashup_worker.system.undumpable import make_undumpable
 
     make_undumpable()
     settings = load_service_settings()
-    log_to_stderr(settings.log_format)
-    remove_leftovers(settings.scratch)
-    wanted = settings.classes[worker_class]
-    everything = handlers(settings.max_duration_s)
+    log_to_stderr(settings.monitoring.log_format)
+    remove_leftovers(settings.worker.scratch)
+    wanted = settings.queue.queues[worker_class]
+    everything = handlers(settings.inputs.max_duration_s)
     chosen: dict[str, Handler] = {kind: everything[kind] for kind in wanted}
     models = ModelShelf(
-        device, precision, settings.model, load_settings(), compiled=settings.compile_networks
+        device,
+        precision,
+        settings.worker.model,
+        load_settings(),
+        compiled=settings.worker.compile_networks,
     )
     tell = teller(sys.stdout.fileno())
     lane = Lane(open_tools(settings, models, chosen, tell=tell), worker_class)

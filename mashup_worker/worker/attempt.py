@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mashup_worker.db.database import Database
     from mashup_worker.monitoring.reports import AttemptReport
     from mashup_worker.queue.contracts import JobInput
-    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
     from mashup_worker.worker.work import Handler, Models, Sources
 
@@ -152,7 +152,7 @@ class Attempt:
         uploads = Uploads(tools.storage, f"{RESULTS}{job.id}/{job.attempt}/", report, tools.at)
         with tempfile.TemporaryDirectory(
             prefix=scratch_prefix(os.getpid()),
-            dir=tools.settings.scratch,
+            dir=tools.settings.worker.scratch,
             ignore_cleanup_errors=True,
         ) as name:
             folder = Path(name)
@@ -188,7 +188,7 @@ class Attempt:
 
     def _check_mashup(self, request: JobInput) -> None:
         mashup_id = getattr(request, "mashup_id", None)
-        if mashup_id is None or self.tools.settings.publish != "all":
+        if mashup_id is None or not self.tools.settings.results.writes_all_tables:
             return
         with self.tools.database.transaction() as connection:
             if not owns_mashup(connection, mashup_id, self.job.user_id):
@@ -211,7 +211,7 @@ class Attempt:
 
     def _known(self, digest: str, uploads: Uploads) -> dict[str, Any] | None:
         """The output of a job that did the same work, as this job's own."""
-        if not self.tools.settings.reuse_results:
+        if not self.tools.settings.results.reuse_results:
             return None
         with self.tools.database.transaction() as connection:
             rows = jobs.select(
@@ -259,13 +259,13 @@ def claim(tools: Tools, job_id: UUID, worker_id: str) -> jobs.Job | None:
         ServiceUnavailable, psycopg.OperationalError: Postgres is away.
     """
     with tools.database.transaction() as connection:
-        if tools.settings.enforce_quotas and reject_over_quota(connection, job_id):
+        if tools.settings.queue.enforce_quotas and reject_over_quota(connection, job_id):
             return None
         return jobs.move(
             connection,
             "claim",
             id=job_id,
             worker_id=worker_id,
-            lease_s=tools.settings.lease_s,
+            lease_s=tools.settings.attempts.lease_s,
             job_types=sorted(tools.handlers),
         )

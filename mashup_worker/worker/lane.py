@@ -46,7 +46,7 @@ class Lane:
 
     def __init__(self, tools: Tools, worker_class: str) -> None:
         self._tools, self._class = tools, worker_class
-        self._url = tools.settings.redis_url
+        self._url = tools.settings.connections.redis_url
         self.worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._stopping = threading.Event()
         self._attempt: Attempt | None = None
@@ -85,7 +85,7 @@ class Lane:
                 connection,
                 f"{self.worker_id}-{self._rounds}",
                 self._answer,
-                self._tools.settings.job_timeout_s,
+                self._tools.settings.attempts.job_timeout_s,
                 lambda: self._stopping.is_set() or self._is_broken,
             )
             self._worker.work(logging_level=None)
@@ -149,7 +149,7 @@ class Lane:
         self._stopping.set()
         logger.info("stopping (%s)", signal.Signals(number).name)
         if attempt is not None:
-            grace = threading.Timer(self._tools.settings.stop_grace_s, attempt.hand_back)
+            grace = threading.Timer(self._tools.settings.attempts.stop_grace_s, attempt.hand_back)
             grace.daemon = True
             grace.start()
         if self._worker is not None:

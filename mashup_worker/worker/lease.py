@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.db.database import Database
     from mashup_worker.queue.status import StatusMirror
-    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.settings import ServiceSettings
     from mashup_worker.worker.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -71,12 +71,12 @@ class LeaseKeeper:
     ) -> None:
         self._database, self._status, self._claim = database, status, claim
         self._progress, self._settle = progress, settle
-        self._lease_s = settings.lease_s
-        self._patience_s = min(20.0, settings.lease_s / 3)
+        self._lease_s = settings.attempts.lease_s
+        self._patience_s = min(20.0, settings.attempts.lease_s / 3)
         started_s = time.monotonic()
-        self._ends_s = started_s + settings.job_timeout_s
-        self._timeout_s = settings.job_timeout_s
-        self._lease_until_s = started_s + settings.lease_s
+        self._ends_s = started_s + settings.attempts.job_timeout_s
+        self._timeout_s = settings.attempts.job_timeout_s
+        self._lease_until_s = started_s + settings.attempts.lease_s
         self._reason: Exception | None = None
         self._reason_since_s = 0.0
         self._stopped = threading.Event()
@@ -84,7 +84,7 @@ class LeaseKeeper:
         self._told_redis: tuple[int, str | None] = (-1, None)
         self._told_postgres: tuple[int, str | None] = (0, None)
         self._redis_from_s = 0.0
-        self._postgres_from_s = started_s + settings.lease_s / _HEARTBEATS_A_LEASE
+        self._postgres_from_s = started_s + settings.attempts.lease_s / _HEARTBEATS_A_LEASE
 
     def __enter__(self) -> LeaseKeeper:
         self._arm()

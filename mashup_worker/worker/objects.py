@@ -12,7 +12,8 @@ from uuid import UUID
 from mashup_worker.db import jobs
 from mashup_worker.db.publishing import readable_stem
 from mashup_worker.errors import InvalidInput, MashupError, StorageFailed
-from mashup_worker.storage.objects import check_key, file_sha256, media_type
+from mashup_worker.storage.objects import check_key, media_type
+from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.progress import FETCH, UPLOAD
 from mashup_worker.worker.work import Stem, StoredFile
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.db.database import Database
-    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
     from mashup_worker.worker.work import OnProgress
 
@@ -82,7 +83,7 @@ class JobInputs:
         else:
             key = address if own_key is None else own_key
             self._check_readable(key)
-            self.storage.get(key, target, max_bytes=self.settings.max_fetch_bytes)
+            self.storage.get(key, target, max_bytes=self.settings.inputs.max_fetch_bytes)
             self._remember(key)
         return self._decoded(target, name)
 
@@ -97,7 +98,7 @@ class JobInputs:
         if found is None:
             raise InvalidInput(f"stem_id {stem_id}: there is no such stem that this user may read")
         target = self._target(found.key)
-        self.storage.get(found.key, target, max_bytes=self.settings.max_fetch_bytes)
+        self.storage.get(found.key, target, max_bytes=self.settings.inputs.max_fetch_bytes)
         self._remember(found.key)
         return Stem(self._decoded(target, name), found.kind, found.song, found.analysis)
 
@@ -123,9 +124,9 @@ class JobInputs:
         from mashup_worker.audio.sandbox import ApartLimits, decode_apart
 
         limits = ApartLimits(
-            max_duration_s=self.settings.max_duration_s,
-            max_decoded_bytes=self.settings.max_decoded_bytes,
-            timeout_s=self.settings.decode_timeout_s,
+            max_duration_s=self.settings.inputs.max_duration_s,
+            max_decoded_bytes=self.settings.inputs.max_decoded_bytes,
+            timeout_s=self.settings.inputs.decode_timeout_s,
         )
         sound = file.with_name(f"{file.stem}.sound.wav")
         sha256 = file_sha256(file)
@@ -141,24 +142,24 @@ class JobInputs:
     def _fetch_elsewhere(self, address: str, target: Path) -> None:
         parts = urlsplit(address)
         if parts.scheme == "s3":
-            if parts.netloc not in self.settings.input_buckets:
+            if parts.netloc not in self.settings.inputs.input_buckets:
                 bucket = parts.netloc.rpartition("@")[2][:_TOLD_LETTERS]
                 raise InvalidInput(f"bucket {bucket!r}: jobs may not read it")
             from mashup_worker.storage.s3 import S3Storage
 
             key = parts.path.lstrip("/")
             self._check_readable(key)
-            other = self.settings.model_copy(update={"s3_bucket": parts.netloc})
-            S3Storage(other).get(key, target, max_bytes=self.settings.max_fetch_bytes)
+            other = self.settings.storage.model_copy(update={"s3_bucket": parts.netloc})
+            S3Storage(other).get(key, target, max_bytes=self.settings.inputs.max_fetch_bytes)
         elif parts.scheme in ("http", "https"):
             from mashup_worker.storage.fetch import fetch
 
             fetch(
                 address,
                 target,
-                max_bytes=self.settings.max_fetch_bytes,
-                timeout_s=self.settings.fetch_timeout_s,
-                allow_private=self.settings.fetch_private,
+                max_bytes=self.settings.inputs.max_fetch_bytes,
+                timeout_s=self.settings.inputs.fetch_timeout_s,
+                allow_private=self.settings.inputs.fetch_private,
             )
         else:
             scheme = parts.scheme[:_TOLD_LETTERS]
@@ -178,7 +179,7 @@ class JobInputs:
         check_key(key)
         if self.user_id is None:
             return
-        prefixes = [one.format(user_id=self.user_id) for one in self.settings.input_prefixes]
+        prefixes = [one.format(user_id=self.user_id) for one in self.settings.inputs.input_prefixes]
         if key.startswith(tuple(prefixes)):
             return
         result = _RESULT_KEY.match(key)

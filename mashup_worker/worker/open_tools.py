@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mashup_worker.monitoring.reports import Report
-    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.settings import ServiceSettings
     from mashup_worker.worker.work import Handler, Models
 
 
@@ -37,16 +37,16 @@ def open_database(settings: ServiceSettings) -> Database:
     Raises:
         InvalidInput: there is none.
     """
-    if settings.database_url is None:
+    if settings.connections.database_url is None:
         raise InvalidInput("DATABASE_URL is not set")
-    url = settings.database_url.get_secret_value()
+    url = settings.connections.database_url.get_secret_value()
     try:
         psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         # Its own words would quote the password.
         raise InvalidInput("DATABASE_URL is not of the form postgresql://…") from None
     # An outage must be noticed several times within a lease, and not hold up whoever notices it.
-    patience_s = min(5.0, max(1.0, settings.lease_s / 12))
+    patience_s = min(5.0, max(1.0, settings.attempts.lease_s / 12))
     return Database(url, patience_s=patience_s)
 
 
@@ -56,10 +56,10 @@ def open_redis(settings: ServiceSettings) -> redis.Redis:
     Raises:
         InvalidInput: there is none.
     """
-    if settings.redis_url is None:
+    if settings.connections.redis_url is None:
         raise InvalidInput("REDIS_URL is not set")
     # Short, because heartbeats wait for it.
-    return connect(settings.redis_url.get_secret_value(), timeout_s=_REDIS_TIMEOUT_S)
+    return connect(settings.connections.redis_url.get_secret_value(), timeout_s=_REDIS_TIMEOUT_S)
 
 
 def check_schema(database: Database, settings: ServiceSettings) -> None:
@@ -68,7 +68,7 @@ def check_schema(database: Database, settings: ServiceSettings) -> None:
     Raises:
         ServiceUnavailable: they can't; the message says why.
     """
-    found = faults(database, publishing=settings.publish == "all")
+    found = faults(database, publishing=settings.results.writes_all_tables)
     if found:
         raise ServiceUnavailable("; ".join(found))
 
@@ -82,7 +82,11 @@ def check_redis(client: redis.Redis, settings: ServiceSettings) -> None:
     try:
         client.ping()
     except redis.RedisError as error:
-        url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+        url = (
+            settings.connections.redis_url.get_secret_value()
+            if settings.connections.redis_url
+            else ""
+        )
         raise ServiceUnavailable(f"Redis at {place(url)}: {error}") from error
 
 
@@ -100,10 +104,10 @@ def open_tools(
         ServiceUnavailable, StorageFailed: a service can't be used.
     """
     database, client = open_database(settings), open_redis(settings)
-    storage = open_storage(settings)
+    storage = open_storage(settings.storage)
     check_schema(database, settings)
     check_redis(client, settings)
-    with tempfile.TemporaryDirectory(dir=settings.scratch) as folder:
+    with tempfile.TemporaryDirectory(dir=settings.worker.scratch) as folder:
         check_store(storage, Path(folder) / "probe", uuid4().hex)
     watch_vitals(tell, {"Postgres": partial(_ask, database), "Redis": client.ping})
     return Tools(settings, database, client, storage, models, handlers, at, tell)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mashup_worker.db.database import Database
-    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.settings import ServiceSettings
     from mashup_worker.storage.orphans import SweepResult
 
 logger = logging.getLogger(__name__)
@@ -33,10 +33,10 @@ def sweep_results(database: Database, settings: ServiceSettings, *, dry_run: boo
             return named_keys(connection, keys)
 
     result = sweep(
-        open_storage(settings),
+        open_storage(settings.storage),
         RESULTS,
         is_named,
-        older_than_s=settings.orphan_grace_s,
+        older_than_s=settings.results.orphan_grace_s,
         now=datetime.now(UTC),
         dry_run=dry_run,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mashup_worker.db import jobs, takedown
 from mashup_worker.errors import InvalidInput, ServiceUnavailable, TooLarge
 from mashup_worker.queue.status import key_of
-from mashup_worker.storage.objects import file_sha256
+from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.objects import RESULTS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import redis
 
     from mashup_worker.db.database import Connection, Database
-    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class Purge:
     def _end(self, found: Sequence[jobs.Job]) -> None:
         """Cancel what has not ended, and wait until it has."""
         left = {job.id for job in found if not job.is_terminal}
-        until_s = time.monotonic() + self.settings.lease_s + 2 * self.settings.sweep_s
+        until_s = time.monotonic() + self.settings.attempts.lease_s + 2 * self.settings.queue.poll_s
         for job_id in left:
             with self.database.transaction() as connection:
                 jobs.select(connection, "request_cancel", id=job_id)
@@ -157,13 +157,13 @@ class Purge:
                 continue
 
     def _sha256(self, key: str) -> str:
-        with tempfile.TemporaryDirectory(dir=self.settings.scratch) as folder:
+        with tempfile.TemporaryDirectory(dir=self.settings.worker.scratch) as folder:
             path = Path(folder) / "input"
-            self.storage.get(key, path, max_bytes=self.settings.max_fetch_bytes)
+            self.storage.get(key, path, max_bytes=self.settings.inputs.max_fetch_bytes)
             return file_sha256(path)
 
     def _uploads(self, user_id: UUID) -> Iterator[str]:
-        for prefix in self.settings.input_prefixes:
+        for prefix in self.settings.inputs.input_prefixes:
             if _USER in prefix:  # what has no user in its name is everybody's
                 for there in self.storage.list(prefix.format(user_id=user_id)):
                     yield there.key

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mashup_worker.db.database import Connection, Database
-    from mashup_worker.service_settings import ServiceSettings
+    from mashup_worker.settings import ServiceSettings
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Settlement:
                 source_sha256=list(result.source_sha256),
                 source_jobs=list(result.source_jobs),
             )
-            if done is not None and self.settings.publish == "all":
+            if done is not None and self.settings.results.writes_all_tables:
                 publish(connection, done.job_type, done.id)
             self.at("publishing")
             return done
@@ -124,8 +124,8 @@ class Settlement:
         return self._move("fail", **told)
 
     def _delay_s(self) -> float:
-        doubled = self.settings.retry_base_s * 2.0 ** min(self.job.failures, 20)
-        return min(self.settings.retry_most_s, doubled)
+        doubled = self.settings.attempts.retry_base_s * 2.0 ** min(self.job.failures, 20)
+        return min(self.settings.attempts.retry_max_s, doubled)
 
     def _move(self, kind: jobs.Move, **parameters: Any) -> jobs.Job | None:
         return self._committed(

@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from mashup_worker.db.migrate import migrate
-from mashup_worker.service_settings import ServiceSettings
+from mashup_worker.settings import StorageSettings
 from mashup_worker.stack.stack import Stack
 from mashup_worker.storage.s3 import S3Storage
 from tests.chaos.proxy import Proxy
@@ -200,8 +200,10 @@ class Arena:
 
     def storage(self) -> S3Storage:
         """The store, not through the proxy."""
-        values = {"s3_endpoint_url": self.info.s3_endpoint_url, "s3_bucket": self.info.bucket}
-        return S3Storage(ServiceSettings(**values))  # type: ignore[arg-type]
+        settings = StorageSettings(
+            s3_endpoint_url=self.info.s3_endpoint_url, s3_bucket=self.info.bucket
+        )
+        return S3Storage(settings)
 
 
 @contextmanager
@@ -227,7 +229,7 @@ def arena(folder: Path, **settings: str) -> Iterator[Arena]:
             "HOME": str(folder),
             "OMP_NUM_THREADS": "1",
             "MASHUP_LEASE_S": "2",
-            "MASHUP_SWEEP_S": "0.5",
+            "MASHUP_POLL_S": "0.5",
             "MASHUP_RETRY_BASE_S": "0.1",
             "MASHUP_STOP_GRACE_S": "5",
             "MASHUP_REUSE_RESULTS": "false",

@@ -21,10 +21,10 @@ from mashup_worker.errors import FetchFailed, InvalidInput
 from mashup_worker.logs import log_to_stderr
 from mashup_worker.monitoring.reports import teller
 from mashup_worker.queue.contracts import ModelOutput, SeparateInput, SeparateOutput, StemOutput
-from mashup_worker.service_settings import load_service_settings
+from mashup_worker.settings import load_service_settings
+from mashup_worker.system.child_guard import stop_with_parent
 from mashup_worker.worker.lane import Lane
 from mashup_worker.worker.open_tools import open_tools
-from mashup_worker.worker.orphaned import stop_with_parent
 from mashup_worker.worker.work import Product, Sources
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def main() -> int:
     """Run the lane; arguments are the folder of faults, and seconds a job."""
     faults, duration_s = Path(sys.argv[1]), float(sys.argv[2])
     settings = load_service_settings()
-    log_to_stderr(settings.log_format)
+    log_to_stderr(settings.monitoring.log_format)
     stop_with_parent()
 
     def at(point: str) -> None:

@@ -200,7 +200,7 @@ ANSWERS = (
         for name, slow in _SLOW.items()
     ),
     *(
-        Case(name, SONG, TooLarge, "song.example: more than 0.01 MB", {"*": large}, 1)
+        Case(name, SONG, TooLarge, "song.example: larger than the limit of 0.01 MB", {"*": large}, 1)
         for name, large in _LARGE.items()
     ),
     *(

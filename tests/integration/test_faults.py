@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from mashup_worker.db.database import Database
-from mashup_worker.service_settings import ServiceSettings
+from mashup_worker.settings import ResultSettings, ServiceSettings, StorageSettings
 from mashup_worker.worker.orphans import sweep_results
 from tests.chaos.arena import started, until
 
@@ -236,11 +236,10 @@ def test_what_a_dead_attempt_left_is_swept_and_nothing_else(place: Arena) -> Non
     lane.wait(20)
     restarted(place)
     row = place.ended(job)
-    settings = ServiceSettings(
-        s3_endpoint_url=place.info.s3_endpoint_url,
-        s3_bucket=place.info.bucket,
-        orphan_grace_s=0.001,
+    storage = StorageSettings(
+        s3_endpoint_url=place.info.s3_endpoint_url, s3_bucket=place.info.bucket
     )
+    settings = ServiceSettings(storage=storage, results=ResultSettings(orphan_grace_s=0.001))
     named = {stem["key"] for stem in row["output_data"]["stems"]}
     with Database(place.info.worker_database_url) as database:
         tried = sweep_results(database, settings, dry_run=True)

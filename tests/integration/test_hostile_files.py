@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.service_settings import ServiceSettings
+from mashup_worker.settings import InputSettings, ServiceSettings
 from mashup_worker.storage.folder import FolderStorage
-from mashup_worker.storage.objects import file_sha256
+from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.objects import JobInputs
 from tests.fuzz.corpus import bombs, corpus, impostors
 from tests.fuzz.decode import verdict
@@ -78,7 +78,7 @@ def test_a_job_is_told_by_the_name_it_knows(tmp_path: Path) -> None:
     inputs = JobInputs(
         store,
         None,  # type: ignore[arg-type]  # a job of no user asks nobody what it may read
-        ServiceSettings(max_duration_s=5.0),
+        ServiceSettings(inputs=InputSettings(max_duration_s=5.0)),
         None,
         folder,
         lambda _stage, _share: None,

@@ -12,12 +12,12 @@ import trustme
 from mashup_worker.db import jobs
 from mashup_worker.db.database import Database
 from mashup_worker.errors import FetchFailed, InvalidInput, MashupError, UnsupportedAudio
-from mashup_worker.service_settings import ServiceSettings
+from mashup_worker.settings import ServiceSettings, StorageSettings
 from mashup_worker.storage import wire
 from mashup_worker.storage.fetch import fetch
 from mashup_worker.storage.folder import FolderStorage
-from mashup_worker.storage.objects import file_sha256
 from mashup_worker.storage.s3 import S3Storage
+from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.objects import JobInputs
 from tests.hostile.answers import ANSWERS
 from tests.hostile.cases import SECRET, SIGNED, SONG, Case, redirect, whole
@@ -232,10 +232,9 @@ def door(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", services.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", services.secret_key)
     endpoint = services.s3_endpoint_url
-    settings = ServiceSettings(
-        s3_endpoint_url=endpoint, s3_bucket=bucket, s3_region=services.region
-    )
-    store, song = S3Storage(settings), write(tmp_path / "song.wav", music(0.2))
+    storage = StorageSettings(s3_endpoint_url=endpoint, s3_bucket=bucket, s3_region=services.region)
+    settings = ServiceSettings(storage=storage)
+    store, song = S3Storage(storage), write(tmp_path / "song.wav", music(0.2))
     with Database(migrated_url) as database:
         with database.transaction() as connection:
             rows = connection.execute(

@@ -26,7 +26,7 @@ from psycopg.types.json import Jsonb
 from mashup_worker.db import jobs
 from mashup_worker.db.database import Database
 from mashup_worker.errors import InvalidInput, LeaseLost, StorageFailed
-from mashup_worker.service_settings import ServiceSettings
+from mashup_worker.settings import AttemptSettings, ServiceSettings
 from mashup_worker.worker.settle import Settlement
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ def test_a_word_for_a_job_is_taken_once(migrated_url: str) -> None:
 
 
 def test_pauses_between_attempts_double_up_to_a_limit(migrated_url: str) -> None:
-    config = ServiceSettings(retry_base_s=10, retry_most_s=60)
+    config = ServiceSettings(attempts=AttemptSettings(retry_base_s=10, retry_max_s=60))
     with Database(migrated_url) as database:
         with database.transaction() as connection:
             job = jobs.insert(connection, "separate", {})

@@ -21,7 +21,7 @@ from mashup_worker.queue.contracts import read_input
 from mashup_worker.queue.doorbell import queue_of, rung
 from mashup_worker.queue.mirror import Mirror
 from mashup_worker.queue.status import StatusMirror, StatusView
-from mashup_worker.service_settings import ServiceSettings
+from mashup_worker.settings import QueueSettings, ServiceSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,9 @@ def owner(migrated_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
 def mirror(migrated_url: str, worker_database_url: str, client: redis.Redis) -> Iterator[Mirror]:
     assert migrated_url
     with Database(worker_database_url, patience_s=1.0) as database:
-        yield Mirror(database, client, ServiceSettings(sweep_s=600, queue_depth=4))
+        yield Mirror(
+            database, client, ServiceSettings(queue=QueueSettings(poll_s=600, queue_depth=4))
+        )
 
 
 def status_in(client: redis.Redis, job: UUID) -> str | None:

@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from mashup_worker.storage.objects import file_sha256
+from mashup_worker.system.digests import file_sha256
 from tests.chaos.arena import Arena, until, with_port
 from tests.e2e.command import excerpt
 

@@ -16,7 +16,7 @@ from mashup_worker.db import jobs
 from mashup_worker.db.database import Database
 from mashup_worker.queue.doorbell import job_of, queue_of
 from mashup_worker.queue.mirror import Mirror
-from mashup_worker.service_settings import ServiceSettings
+from mashup_worker.settings import QueueSettings, ServiceSettings
 from tests.chaos.arena import started, until
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 JOBS, USERS = 1_000, 12
 TIERS = {"free": 0, "pro": 8, "studio": 16}
-AGEING_S = 600.0
+AGING_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def naive_next(waiting: list[Waiting], running: Counter[UUID], now: datetime) ->
             queued[job.user] += 1
 
     def rank(job: Waiting) -> tuple[float, int, datetime, str]:
-        steps = (now - job.created_at).total_seconds() // AGEING_S
+        steps = (now - job.created_at).total_seconds() // AGING_S
         ahead = before.get(job.id, 0)
         level = job.priority + TIERS.get(job.tier or "", 0) + max(0, steps - ahead)
         return (-level, ahead, job.created_at, str(job.id))
@@ -62,7 +62,7 @@ def thousand_jobs(connection: psycopg.Connection[Any]) -> list[Waiting]:
     tiers = {user: dice.choice(list(TIERS)) for user in users}
     now = datetime.now(UTC)
     # No two share a moment, and none crosses a step of ageing while the test runs.
-    ages_s = [AGEING_S * dice.randrange(6) + 60 + number * 0.2 for number in range(JOBS)]
+    ages_s = [AGING_S * dice.randrange(6) + 60 + number * 0.2 for number in range(JOBS)]
     made = []
     for age_s in ages_s:
         user = dice.choice([*users, users[0], users[0], None])
@@ -83,7 +83,9 @@ def thousand_jobs(connection: psycopg.Connection[Any]) -> list[Waiting]:
 
 def test_a_thousand_rows_start_in_the_promised_order(migrated_url: str, redis_url: str) -> None:
     # One doorbell at a time, so that each choice is made with all that went before known.
-    settings = ServiceSettings(queue_depth=1, ageing_s=AGEING_S, enforce_quotas=False)
+    settings = ServiceSettings(
+        queue=QueueSettings(queue_depth=1, aging_s=AGING_S, enforce_quotas=False)
+    )
     with (
         psycopg.connect(migrated_url, autocommit=True) as connection,
         Database(migrated_url) as database,
@@ -121,20 +123,20 @@ def latencies_s(place: Arena, count: int) -> list[float]:
 
 
 def test_an_idle_worker_starts_at_once(place: Arena) -> None:
-    started(place, duration_s=0.05, MASHUP_SWEEP_S="30", MASHUP_LISTEN="on")
+    started(place, duration_s=0.05, MASHUP_POLL_S="30", MASHUP_LISTEN="on")
     found = latencies_s(place, 40)
     assert found[round(0.95 * len(found)) - 1] < 1.0
 
 
 def test_without_notifications_a_sweep_is_enough(place: Arena) -> None:
-    started(place, duration_s=0.05, MASHUP_SWEEP_S="1", MASHUP_LISTEN="off")
+    started(place, duration_s=0.05, MASHUP_POLL_S="1", MASHUP_LISTEN="off")
     found = latencies_s(place, 10)
     assert found[-1] < 1.0 + 0.5
 
 
 def test_jobs_flow_without_a_sweep_between_them(place: Arena) -> None:
     """More jobs than doorbells: each that ends makes room for the next at once."""
-    started(place, duration_s=0.05, MASHUP_SWEEP_S="30")
+    started(place, duration_s=0.05, MASHUP_POLL_S="30")
     made = [place.insert() for _ in range(30)]
     until(
         lambda: all(place.job(job)["status"] == "completed" for job in made), 20, "all to complete"

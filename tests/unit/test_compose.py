@@ -16,12 +16,11 @@ import typer
 import yaml
 
 from mashup_worker.cli import app
-from mashup_worker.service_settings import ServiceSettings
-from mashup_worker.settings import Settings
+from mashup_worker.settings import AttemptSettings, ServiceSettings, Settings
 from tests.dockerfile import ROOT, Dockerfile, read_dockerfile
 
 OURS = {"bucket", "migrate", "mirror", "worker"}
-COMPOSE_ALONE = {"MASHUP_IMAGE", "MASHUP_LANES"}
+COMPOSE_ALONE = {"MASHUP_IMAGE", "MASHUP_PROCESSES"}
 KNOWN_ELSEWHERE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
@@ -46,13 +45,7 @@ def gpu() -> dict[str, dict[str, Any]]:
 
 def variables() -> set[str]:
     """Everything that our commands read from the environment."""
-    names = set()
-    for settings in (Settings, ServiceSettings):
-        for name, field in settings.model_fields.items():
-            alias = field.validation_alias
-            choices = getattr(alias, "choices", None)
-            names.add(str(choices[0]) if choices else f"MASHUP_{name.upper()}")
-    return names | KNOWN_ELSEWHERE
+    return {*Settings.variables(), *ServiceSettings.variables(), *KNOWN_ELSEWHERE}
 
 
 def test_the_image_runs_unprivileged_and_without_build_tools(dockerfile: Dockerfile) -> None:
@@ -187,7 +180,7 @@ def test_parts_fit_together(services: dict[str, dict[str, Any]], dockerfile: Doc
         (where,) = job["dns_sd_configs"]
         assert str(where["port"]) == port
         assert all(port in services[name]["expose"] for name in where["names"])
-    grace_s = ServiceSettings.model_fields["stop_grace_s"].default
+    grace_s = AttemptSettings.model_fields["stop_grace_s"].default
     assert int(services["worker"]["stop_grace_period"].removesuffix("s")) > grace_s + 15
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mashup_worker.errors import InvalidInput, StorageFailed
-from mashup_worker.service_settings import StorageSettings
+from mashup_worker.settings import StorageSettings
 from mashup_worker.storage.folder import FolderStorage
-from mashup_worker.storage.objects import file_sha256
 from mashup_worker.storage.open import open_storage
+from mashup_worker.system.digests import file_sha256
 from tests.store_contract import BODY, ODD_KEY, StoreContract, read, write
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ PACKAGE = Path(mashup_worker.__file__).parent
 
 MAY_IMPORT = {
     "system": set[str](),
+    "settings": set(),
     "audio": set[str](),
     "dsp": {"audio"},
     "models": {"audio", "dsp"},
@@ -39,7 +40,7 @@ MAY_IMPORT = {
 """Room to the rooms it may know. `errors` and settings are open to all; `cli` and `commands`
 know everything, and nothing knows them."""
 
-OPEN_TO_ALL = {"errors", "logs", "service_settings", "settings", "system", "vocabulary"}
+OPEN_TO_ALL = {"errors", "logs", "settings", "system", "vocabulary"}
 
 
 def imported_rooms(module: Path) -> set[str]:

@@ -15,10 +15,11 @@ from demucs.hdemucs import HDemucs
 from mashup_worker.errors import ModelUnavailable, StorageFailed, UnknownModel
 from mashup_worker.models import fetch
 from mashup_worker.models.catalogue import FOUR_STEMS, Model, Source, WeightFile
-from mashup_worker.models.digests import MANIFEST, check_sha256, expected_digests, sha256_of
+from mashup_worker.models.digests import MANIFEST, check_sha256, expected_digests
 from mashup_worker.models.repository import load_bag
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import Settings
+from mashup_worker.system.digests import file_sha256
 from tests.checkpoints import HDEMUCS, random_network, save_safetensors, save_th
 from tests.weights import BAG, HUB, LEGACY, made_up_model, weight_server
 
@@ -73,7 +74,7 @@ def test_pull_fills_the_cache_from_the_hub(server: WeightServer, cache: Path) ->
     assert seen[-1] == (total, total)
     report = store.verify("tiny")
     assert set(report.digests) == {*HUB, "tiny.yaml"}
-    assert report.digests == {name: sha256_of(folder / name) for name in report.digests}
+    assert report.digests == {name: file_sha256(folder / name) for name in report.digests}
 
 
 def test_cached_models_need_no_source(server: WeightServer, cache: Path) -> None:
@@ -210,7 +211,7 @@ def test_verify_tells_a_damaged_file_and_pull_repairs_it(server: WeightServer, c
     with pytest.raises(ModelUnavailable) as caught:
         store.verify("tiny")
     assert str(damaged) in caught.value.message
-    assert sha256_of(damaged)[:8] in caught.value.message
+    assert file_sha256(damaged)[:8] in caught.value.message
     server.requests.clear()
     store.pull("tiny")
     assert server.requests == ["/hub/bbbb2222.safetensors"]
@@ -223,10 +224,10 @@ def test_a_manifest_that_agrees_with_altered_weights_is_not_believed(
     store = store_of(server, cache)
     folder = store.pull("tiny")
     altered = folder / "bbbb2222.safetensors"
-    before = sha256_of(altered)
+    before = file_sha256(altered)
     altered.write_bytes(b"something else")
     manifest = folder / MANIFEST
-    manifest.write_text(manifest.read_text().replace(before, sha256_of(altered)))
+    manifest.write_text(manifest.read_text().replace(before, file_sha256(altered)))
     with pytest.raises(ModelUnavailable, match=r"bbbb2222\.safetensors: SHA-256 is"):
         store.verify("tiny")
 
@@ -293,7 +294,8 @@ def test_what_is_pulled_can_be_loaded(cache: Path, tmp_path: Path) -> None:
         save_th(mirror, "bbbb2222", random_network(HDemucs, HDEMUCS, seed=2)),
     ]
     files = tuple(
-        WeightFile(name, sha256_of(mirror / name), (mirror / name).stat().st_size) for name in names
+        WeightFile(name, file_sha256(mirror / name), (mirror / name).stat().st_size)
+        for name in names
     )
     model = Model("tiny", FOUR_STEMS, "", "", 1, 1, None, BAG, (Source("hub", "", files),))
     settings = Settings(model_cache=cache, model_mirror=str(mirror), offline=True)

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from mashup_worker.system.process_pool import Died, ProcessPool
+from mashup_worker.system.process_pool import Crashed, ProcessPool
 
 
 def work(task: int) -> tuple[int, str, bool]:
@@ -35,7 +35,7 @@ def test_a_process_that_dies_costs_only_its_task() -> None:
     tasks = [1, -1, 2, -2, 3]
     with ProcessPool(work, tasks, 2) as pool:
         results = dict(pool.results())
-    assert [results[place] for place in (1, 3)] == [Died(-signal.SIGKILL)] * 2
+    assert [results[place] for place in (1, 3)] == [Crashed(-signal.SIGKILL)] * 2
     assert [results[place] for place in (0, 2, 4)] == [(n * n, "1", True) for n in (1, 2, 3)]
 
 

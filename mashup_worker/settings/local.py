@@ -1,4 +1,4 @@
-"""Settings of a run, read once from the environment by the command line and passed down."""
+"""Settings of the caches on this machine."""
 
 from __future__ import annotations
 
@@ -6,44 +6,35 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationInfo, field_validator
 
-from mashup_worker.errors import InvalidInput
+from mashup_worker.settings.environment import EnvironmentSettings, from_environment, variable_of
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def default_model_cache() -> Path:
-    """`mashup-worker/models` in the user's cache folder, by the XDG base directory rules."""
+    """Return `mashup-worker/models` in the user's cache folder, by the XDG base directory rules."""
     caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(caches) / "mashup-worker" / "models"
 
 
 def default_song_cache() -> Path:
-    """`mashup-worker/songs` there."""
+    """Return `mashup-worker/songs` in the same folder."""
     return default_model_cache().with_name("songs")
 
 
-class Settings(BaseSettings):
-    """What the environment says; frozen.
+class Settings(EnvironmentSettings):
+    """Settings of the model cache and the song cache.
 
     Attributes:
-        model_cache: folder that holds one folder of weights a model (`MASHUP_MODEL_CACHE`).
+        model_cache: folder with one folder of weights per model (`MASHUP_MODEL_CACHE`).
         model_mirror: folder or https address that replaces the public sources of weights
-            (`MASHUP_MODEL_MIRROR`); plain http is taken from the machine itself only.
+            (`MASHUP_MODEL_MIRROR`); plain http is allowed for this machine only.
         song_cache: folder of stems and analyses of songs that were mixed (`MASHUP_SONG_CACHE`); may
-            be removed at any time.
-        offline: never touch the network (`MASHUP_OFFLINE=1`).
+            be deleted at any time.
+        offline: forbid network access (`MASHUP_OFFLINE=1`).
     """
-
-    model_config = SettingsConfigDict(
-        env_prefix="MASHUP_",
-        env_ignore_empty=True,
-        frozen=True,
-        validate_default=True,
-        protected_namespaces=(),
-    )
 
     model_cache: Path = Field(default_factory=default_model_cache)
     model_mirror: str | None = None
@@ -56,7 +47,7 @@ class Settings(BaseSettings):
         try:
             return folder.expanduser().absolute()
         except RuntimeError as error:
-            variable = f"MASHUP_{info.field_name}".upper()
+            variable = variable_of(info.field_name or "")
             raise ValueError(f"{error}; set {variable} to a folder") from error
 
     @field_validator("model_mirror")
@@ -69,19 +60,13 @@ class Settings(BaseSettings):
             address.scheme == "http" and address.hostname in LOOPBACK_HOSTS
         ):
             return mirror
-        raise ValueError(f"{mirror} is neither a folder nor an https address")
+        raise ValueError(f"{mirror}: not allowed; use a folder or an https address")
 
 
 def load_settings() -> Settings:
-    """The settings of this run.
+    """Return the settings in the environment.
 
     Raises:
-        InvalidInput: a variable's value can't be used; the message names the variable.
+        InvalidInput: a variable has an invalid value; the message names the variable.
     """
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "MASHUP_" + str(first["loc"][0]).upper()
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InvalidInput(f"{name}: {reason}") from error
+    return from_environment(Settings)

@@ -1,0 +1,34 @@
+"""Settings from environment variables, read once by a command and passed down.
+
+`Settings` holds the caches of models and songs. `ServiceSettings` holds the settings of worker and
+mirror in groups.
+"""
+
+from mashup_worker.settings.local import Settings, load_settings
+from mashup_worker.settings.service import (
+    AttemptSettings,
+    ConnectionSettings,
+    InputSettings,
+    MonitoringSettings,
+    QueueSettings,
+    ResultSettings,
+    ServiceSettings,
+    StorageSettings,
+    WorkerSettings,
+    load_service_settings,
+)
+
+__all__ = [
+    "AttemptSettings",
+    "ConnectionSettings",
+    "InputSettings",
+    "MonitoringSettings",
+    "QueueSettings",
+    "ResultSettings",
+    "ServiceSettings",
+    "Settings",
+    "StorageSettings",
+    "WorkerSettings",
+    "load_service_settings",
+    "load_settings",
+]

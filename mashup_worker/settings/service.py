@@ -1,0 +1,236 @@
+"""Settings of worker and mirror, in groups.
+
+Variables without the prefix `MASHUP_` are shared with other programs: `DATABASE_URL`, `REDIS_URL`,
+`S3_BUCKET`, and `AWS_ACCESS_KEY_ID` and the like, which boto3 reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path  # noqa: TC003  (pydantic reads annotations at runtime)
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from mashup_worker.logs import LogFormat  # noqa: TC001  (pydantic reads annotations at runtime)
+from mashup_worker.settings.environment import (
+    EnvironmentSettings,
+    from_environment,
+    shared_variable,
+)
+from mashup_worker.vocabulary import JOB_TYPES, JobType
+
+Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
+
+
+class ConnectionSettings(EnvironmentSettings):
+    """Addresses of Postgres and Redis.
+
+    Attributes:
+        database_url: the Postgres database (`DATABASE_URL`).
+        redis_url: the Redis or Valkey server (`REDIS_URL`).
+        listen: whether to LISTEN for new rows; `auto` tests whether notifications arrive
+            (`MASHUP_LISTEN`).
+    """
+
+    database_url: SecretStr | None = Field(
+        default=None, validation_alias=shared_variable("DATABASE_URL")
+    )
+    redis_url: SecretStr | None = Field(default=None, validation_alias=shared_variable("REDIS_URL"))
+    listen: Literal["auto", "on", "off"] = "auto"
+
+
+class StorageSettings(EnvironmentSettings):
+    """Location of the object store, and the links to its objects.
+
+    Attributes:
+        storage_url: a folder as `file:///…`, used in place of a bucket (`STORAGE_URL`).
+        s3_endpoint_url: address of the store; None for Amazon S3 (`S3_ENDPOINT_URL`).
+        s3_bucket: bucket of all results (`S3_BUCKET`).
+        s3_region: region of the bucket, `auto` for R2 (`S3_REGION`).
+        public_base_url: address before the key in public links; None for presigned links
+            (`MASHUP_PUBLIC_BASE_URL`).
+        url_expiry_s: lifetime of presigned links (`MASHUP_URL_EXPIRY_S`).
+    """
+
+    storage_url: str | None = Field(default=None, validation_alias=shared_variable("STORAGE_URL"))
+    s3_endpoint_url: str | None = Field(
+        default=None, validation_alias=shared_variable("S3_ENDPOINT_URL")
+    )
+    s3_bucket: str | None = Field(default=None, validation_alias=shared_variable("S3_BUCKET"))
+    s3_region: str = Field(default="us-east-1", validation_alias=shared_variable("S3_REGION"))
+    public_base_url: str | None = None
+    url_expiry_s: Seconds = 86_400.0
+
+    @field_validator("storage_url")
+    @classmethod
+    def _file_url(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith("file:///"):
+            raise ValueError(f"{url}: not a folder; use file:///…")
+        return url
+
+
+class InputSettings(EnvironmentSettings):
+    """Permissions and limits of untrusted input.
+
+    Attributes:
+        input_prefixes: prefixes of the keys that jobs of users may read; `{user_id}` stands for the
+            job's user (`MASHUP_INPUT_PREFIXES`, a JSON list).
+        input_buckets: other buckets that `s3://` inputs may name (`MASHUP_INPUT_BUCKETS`, a JSON
+            list).
+        fetch_private: allow plain http and private addresses, for development
+            (`MASHUP_FETCH_PRIVATE`).
+        max_fetch_bytes: largest input file (`MASHUP_MAX_FETCH_BYTES`).
+        fetch_timeout_s: longest fetch of an input (`MASHUP_FETCH_TIMEOUT_S`).
+        max_duration_s: longest audio (`MASHUP_MAX_DURATION_S`).
+        max_decoded_bytes: largest decoded audio, as float32 (`MASHUP_MAX_DECODED_BYTES`).
+        decode_timeout_s: longest decoding of an input (`MASHUP_DECODE_TIMEOUT_S`).
+    """
+
+    input_prefixes: tuple[str, ...] = ("inputs/{user_id}/", "uploads/{user_id}/", "public/")
+    input_buckets: tuple[str, ...] = ()
+    fetch_private: bool = False
+    max_fetch_bytes: Annotated[int, Field(gt=0)] = 50_000_000
+    fetch_timeout_s: Seconds = 60.0
+    max_duration_s: Seconds = 600.0
+    max_decoded_bytes: Annotated[int, Field(gt=0, le=4_000_000_000)] = 1_000_000_000
+    decode_timeout_s: Seconds = 120.0
+
+    @field_validator("input_prefixes")
+    @classmethod
+    def _only_user_id(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+        for prefix in prefixes:
+            try:
+                prefix.format(user_id="")
+            except (LookupError, ValueError) as error:
+                raise ValueError(f"{prefix!r}: the only placeholder is {{user_id}}") from error
+        return prefixes
+
+
+class QueueSettings(EnvironmentSettings):
+    """Queues, and the order in which their jobs start.
+
+    Attributes:
+        queues: job types of each queue (`MASHUP_QUEUES`, a JSON object).
+        poll_s: how often the mirror polls Postgres for changes that no notification announced
+            (`MASHUP_POLL_S`).
+        queue_depth: number of wake-ups that wait in Redis for each queue (`MASHUP_QUEUE_DEPTH`).
+        aging_s: waiting time that raises the priority of a job by one (`MASHUP_AGING_S`).
+        enforce_quotas: whether jobs beyond the limit of their user's tier fail; false where the
+            backend enforces limits (`MASHUP_ENFORCE_QUOTAS`).
+    """
+
+    queues: dict[str, tuple[JobType, ...]] = Field(default_factory=lambda: {"gpu": JOB_TYPES})
+    poll_s: Annotated[float, Field(ge=0.1, le=600)] = 10.0
+    queue_depth: Annotated[int, Field(ge=1, le=1_000)] = 4
+    aging_s: Seconds = 900.0
+    enforce_quotas: bool = True
+
+    @field_validator("queues")
+    @classmethod
+    def _each_type_once(
+        cls, queues: dict[str, tuple[JobType, ...]]
+    ) -> dict[str, tuple[JobType, ...]]:
+        named = [job_type for job_types in queues.values() for job_type in job_types]
+        if sorted(named) != sorted(JOB_TYPES):
+            raise ValueError(f"name each of {', '.join(JOB_TYPES)} in exactly one queue")
+        return queues
+
+
+class AttemptSettings(EnvironmentSettings):
+    """Time limits and retries of attempts at jobs.
+
+    Attributes:
+        lease_s: how long a job belongs to its worker after a heartbeat (`MASHUP_LEASE_S`).
+        job_timeout_s: longest attempt (`MASHUP_JOB_TIMEOUT_S`).
+        stop_grace_s: how long a stopping worker continues its job before it releases the job
+            (`MASHUP_STOP_GRACE_S`).
+        retry_base_s: pause before the second attempt; doubles with each failure
+            (`MASHUP_RETRY_BASE_S`).
+        retry_max_s: longest pause between attempts (`MASHUP_RETRY_MAX_S`).
+    """
+
+    lease_s: Annotated[float, Field(ge=1, le=3_600)] = 60.0
+    job_timeout_s: Seconds = 1_800.0
+    stop_grace_s: Seconds = 25.0
+    retry_base_s: Annotated[float, Field(ge=0, le=3_600)] = 5.0
+    retry_max_s: Annotated[float, Field(ge=0, le=86_400)] = 300.0
+
+
+class ResultSettings(EnvironmentSettings):
+    """Publication, reuse and removal of results.
+
+    Attributes:
+        publish: `all`, or `jobs` to write no table except `ai_jobs` (`MASHUP_PUBLISH`).
+        reuse_results: whether a job that repeats an earlier one takes copies of its results
+            (`MASHUP_REUSE_RESULTS`).
+        orphan_grace_s: age at which an object that no row names is removed
+            (`MASHUP_ORPHAN_GRACE_S`).
+    """
+
+    publish: Literal["all", "jobs"] = "all"
+    reuse_results: bool = True
+    orphan_grace_s: Seconds = 86_400.0
+
+    @property
+    def writes_all_tables(self) -> bool:
+        """Whether finished jobs write the backend's tables."""
+        return self.publish == "all"
+
+
+class WorkerSettings(EnvironmentSettings):
+    """Settings of worker processes.
+
+    Attributes:
+        model: model that separates where a job names none (`MASHUP_MODEL`).
+        compile_networks: whether a worker compiles its networks on CUDA when it starts, which takes
+            up to a minute (`MASHUP_COMPILE_NETWORKS`).
+        scratch: folder for files of running jobs; None for the system's temporary folder
+            (`MASHUP_SCRATCH`).
+    """
+
+    model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] = "htdemucs"
+    compile_networks: bool = True
+    scratch: Path | None = None
+
+
+class MonitoringSettings(EnvironmentSettings):
+    """Metrics and log lines.
+
+    Attributes:
+        metrics_address: `HOST:PORT` at which worker or mirror serves `/livez`, `/readyz` and
+            `/metrics`; None for no server (`MASHUP_METRICS_ADDRESS`).
+        log_format: `text`, or `json` for one object per line (`MASHUP_LOG_FORMAT`).
+    """
+
+    metrics_address: str | None = None
+    log_format: LogFormat = "text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """All settings of worker and mirror; each group reads its own environment variables."""
+
+    connections: ConnectionSettings = field(default_factory=ConnectionSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    inputs: InputSettings = field(default_factory=InputSettings)
+    queue: QueueSettings = field(default_factory=QueueSettings)
+    attempts: AttemptSettings = field(default_factory=AttemptSettings)
+    results: ResultSettings = field(default_factory=ResultSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
+
+    @classmethod
+    def variables(cls) -> frozenset[str]:
+        """Return the names of all environment variables that the groups read."""
+        groups = (group.default_factory for group in fields(cls))
+        return frozenset[str]().union(*(group.variables() for group in groups))  # type: ignore[union-attr]
+
+
+def load_service_settings() -> ServiceSettings:
+    """Return the service settings in the environment.
+
+    Raises:
+        InvalidInput: a variable has an invalid value; the message names the variable.
+    """
+    return from_environment(ServiceSettings)
