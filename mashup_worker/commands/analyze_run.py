@@ -14,9 +14,9 @@ from mashup_worker.commands.analyze_work import (
     analyze_in_process,
 )
 from mashup_worker.commands.batch import Batch, as_song_error, check_there
-from mashup_worker.system.process_pool import Crashed, ProcessPool
 from mashup_worker.commands.progress import batch_progress
 from mashup_worker.errors import MashupError
+from mashup_worker.system.process_pool import Crashed, ProcessPool
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence

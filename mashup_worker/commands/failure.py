@@ -10,8 +10,7 @@ from mashup_worker.errors import EXIT_USAGE, InvalidInput
 from mashup_worker.settings import load_settings
 
 if TYPE_CHECKING:
-    from mashup_worker.settings import ServiceSettings
-    from mashup_worker.settings import Settings
+    from mashup_worker.settings import ServiceSettings, Settings
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
