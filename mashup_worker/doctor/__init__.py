@@ -1,1 +1,1 @@
-"""Checks of the machine, one file each: what is there, how bad, and what to do."""
+"""Checks of the environment, each with a severity, a message and a remedy."""

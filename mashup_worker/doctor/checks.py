@@ -1,22 +1,16 @@
-"""All checks, in the order they are shown."""
+"""Run all checks, in the order in which they are printed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mashup_worker.doctor import (
-    compiler,
-    cuda,
-    ffmpeg,
-    memory,
-    model_cache,
-    packages,
-    python,
-    rubberband,
-    services,
-    torch,
-)
 from mashup_worker.doctor.finding import Finding
+from mashup_worker.doctor.memory import check_memory
+from mashup_worker.doctor.model_cache import check_model_cache
+from mashup_worker.doctor.programs import check_ffmpeg, check_rubberband
+from mashup_worker.doctor.python import check_packages, check_python
+from mashup_worker.doctor.services import check_database, check_redis, check_storage
+from mashup_worker.doctor.torch import check_compiler, check_cuda, check_torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,23 +18,23 @@ if TYPE_CHECKING:
     from mashup_worker.settings import Settings
 
 CHECKS: Mapping[str, Callable[[Settings], Finding]] = {
-    "python": python.check,
-    "packages": packages.check,
-    "torch": torch.check,
-    "cuda": cuda.check,
-    "compiler": compiler.check,
-    "memory": memory.check,
-    "ffmpeg": ffmpeg.check,
-    "rubberband": rubberband.check,
-    "model cache": model_cache.check,
-    "database": services.check_database,
-    "redis": services.check_redis,
-    "storage": services.check_storage,
+    "python": check_python,
+    "packages": check_packages,
+    "torch": check_torch,
+    "cuda": check_cuda,
+    "compiler": check_compiler,
+    "memory": check_memory,
+    "ffmpeg": check_ffmpeg,
+    "rubberband": check_rubberband,
+    "model cache": check_model_cache,
+    "database": check_database,
+    "redis": check_redis,
+    "storage": check_storage,
 }
 
 
 def run_checks(settings: Settings) -> list[Finding]:
-    """Look at everything; a check that fails in a way nobody foresaw is a finding too."""
+    """Run every check; a check that raises becomes an `error` finding."""
     return [_run(name, check, settings) for name, check in CHECKS.items()]
 
 

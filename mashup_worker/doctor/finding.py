@@ -1,4 +1,4 @@
-"""What a check says."""
+"""Result of one check of the environment."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Severity = Literal["ok", "note", "warning", "error"]
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check.
+    """Outcome of one check.
 
     Attributes:
-        check: what was looked at.
-        severity: `ok`; `note`, something optional is not there; `warning`, work goes on but worse
-            than it could; `error`, songs can't be separated here.
+        check: name of the check.
+        severity: `ok`; `note`, an optional part is missing; `warning`, work is possible but slower
+            or limited; `error`, songs cannot be separated on this machine.
         message: one line.
-        remedy: what to do, where there is something to do.
+        remedy: command or change that resolves it, where one exists.
         details: facts for programs.
     """
 

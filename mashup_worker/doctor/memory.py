@@ -1,4 +1,4 @@
-"""Memory of the machine and of its GPUs."""
+"""Check of the memory of the machine and of its GPUs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 
 LOW_RAM_BYTES = 4 * GIB
-"""A ten-minute song stays below this on the CPU."""
+"""Memory that a ten-minute song needs at most on the CPU."""
 
 LOW_GPU_BYTES = 3 * GIB
-"""Least that Demucs asks of a GPU, by its README."""
+"""GPU memory that the README of Demucs names as the minimum."""
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
@@ -25,8 +25,8 @@ CGROUP_STAT = Path("/sys/fs/cgroup/memory.stat")
 MEMINFO = Path("/proc/meminfo")
 
 
-def check(_settings: Settings) -> Finding:
-    """How much there is, and how much of it is free."""
+def check_memory(_settings: Settings) -> Finding:
+    """Report total and free memory of the machine and of each GPU."""
     total_bytes, free_bytes = ram_bytes()
     gpus = _gpus()
     details = {"ram_bytes": total_bytes, "ram_free_bytes": free_bytes, "gpus": gpus}
@@ -41,21 +41,21 @@ def check(_settings: Settings) -> Finding:
         )
     if any(gpu["free_bytes"] < LOW_GPU_BYTES for gpu in gpus):
         return Finding(
-            "memory", "warning", message, "free GPU memory: Demucs wants 3 GiB or more", details
+            "memory", "warning", message, "free GPU memory: Demucs needs 3 GiB or more", details
         )
     return Finding("memory", "ok", message, details=details)
 
 
 def _amount(what: str, total_bytes: int, free_bytes: int | None) -> str:
-    free = "unknown how much is" if free_bytes is None else f"{free_bytes / GIB:.1f} GiB"
-    return f"{what} {total_bytes / GIB:.1f} GiB, {free} free"
+    free = "unknown" if free_bytes is None else f"{free_bytes / GIB:.1f} GiB"
+    return f"{what} {total_bytes / GIB:.1f} GiB, free: {free}"
 
 
 def ram_bytes() -> tuple[int, int | None]:
-    """Bytes of RAM that this process may use, and how many of them are free.
+    """Return the bytes of RAM that this process may use, and how many of them are free.
 
-    The second is None where the system doesn't say. A container's limit counts where it is below
-    what the machine has; its inactive page cache counts as free, since that gives way.
+    The second is None where the system does not report it. A container's limit replaces the
+    machine's RAM where it is lower; its inactive page cache counts as free.
     """
     page = os.sysconf("SC_PAGE_SIZE")
     total = page * os.sysconf("SC_PHYS_PAGES")
@@ -71,7 +71,7 @@ def ram_bytes() -> tuple[int, int | None]:
 
 
 def _named(path: Path, name: str) -> int | None:
-    """The number behind a name in one of the kernel's lists; None where it isn't there."""
+    """Return the number after `name` in a list of the kernel; None where the list lacks it."""
     try:
         rows = [line.split() for line in path.read_text().splitlines()]
     except OSError:
@@ -88,5 +88,5 @@ def _gpus() -> list[dict[str, Any]]:
             free_bytes, memory_bytes = torch.cuda.mem_get_info(index)
             found.append({"index": index, "memory_bytes": memory_bytes, "free_bytes": free_bytes})
     except (ImportError, OSError, RuntimeError):
-        return []  # the checks of torch and of the device say why
+        return []  # reported by the checks of torch and of the GPU
     return found

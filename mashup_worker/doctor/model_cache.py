@@ -1,4 +1,4 @@
-"""The cache of weights."""
+"""Check of the weight cache."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.models.catalogue import catalogue
+from mashup_worker.models.load import PREFERRED
 from mashup_worker.models.store import WeightStore
 
 if TYPE_CHECKING:
     from mashup_worker.settings import Settings
 
-DEFAULT_MODEL = "htdemucs"
 
-
-def check(settings: Settings) -> Finding:
-    """Whether weights are there, or could be put there."""
+def check_model_cache(settings: Settings) -> Finding:
+    """Report the cached models, and whether the folder is writable and has space."""
     folder = settings.model_cache
     store = WeightStore(settings)
     cached = [name for name in store.names() if store.has(name)]
@@ -38,8 +37,8 @@ def check(settings: Settings) -> Finding:
         return Finding(
             "model cache",
             "note" if cached else "warning",
-            f"{holds}; {place} can't be written",
-            "make it writable, or set MASHUP_MODEL_CACHE to a folder that is",
+            f"{holds}; {place} is not writable",
+            "make it writable, or set MASHUP_MODEL_CACHE to a writable folder",
             details,
         )
     mirror = settings.model_mirror
@@ -51,27 +50,27 @@ def check(settings: Settings) -> Finding:
             "correct or unset MASHUP_MODEL_MIRROR",
             details,
         )
-    if DEFAULT_MODEL not in cached:
-        if free_bytes < catalogue()[DEFAULT_MODEL].size_bytes:
+    if PREFERRED not in cached:
+        if free_bytes < catalogue()[PREFERRED].size_bytes:
             return Finding(
                 "model cache",
                 "warning",
-                f"{holds}; {place} has no space for one",
-                "free some space, or set MASHUP_MODEL_CACHE to another disk",
+                f"{holds}; {place} is too full for one",
+                "free space, or set MASHUP_MODEL_CACHE to another disk",
                 details,
             )
         return Finding(
             "model cache",
             "note",
             holds,
-            f"fetch the default model with `mashup models pull {DEFAULT_MODEL}`",
+            f"fetch the default model with `mashup models pull {PREFERRED}`",
             details,
         )
     return Finding("model cache", "ok", f"{holds}; {free_bytes / 1e9:.0f} GB free", details=details)
 
 
 def _is_writable(folder: Path) -> bool:
-    """Whether a file can be made; asking for permission bits misses read-only disks and root."""
+    """Return whether a file can be created; permission bits miss read-only disks and root."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             return True

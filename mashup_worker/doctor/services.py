@@ -1,4 +1,4 @@
-"""The services of the queue: database, Redis, object storage; each only where settings name it."""
+"""Checks of the database, Redis and object storage, where settings name them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from mashup_worker.settings import Settings
 
 _NOT_SET = "not set; only the job queue needs it"
-_REMEDY = "set it, or let `mashup up` run everything on this machine, to use the queue"
+_REMEDY = "set it to use the job queue, or run all services on this machine with `mashup up`"
 
 
 def check_database(_settings: Settings) -> Finding:
-    """Whether a job can be claimed, finished and published."""
+    """Report whether a job can be claimed, completed and published."""
     from mashup_worker.db.database import place
     from mashup_worker.db.schema_check import faults
     from mashup_worker.worker.open_tools import open_database
@@ -32,15 +32,15 @@ def check_database(_settings: Settings) -> Finding:
             found = faults(database, publishing=settings.results.writes_all_tables)
             where = place(database.url)
     except MashupError as error:
-        return Finding("database", "error", error.message, "see DATABASE_URL")
+        return Finding("database", "error", error.message, "check DATABASE_URL")
     if found:
-        remedy = "run `mashup migrate` as the tables' owner; docs/queue.md tells of other schemas"
+        remedy = "run `mashup migrate` as the tables' owner; docs/queue.md describes other schemas"
         return Finding("database", "error", "; ".join(found), remedy, {"faults": found})
-    return Finding("database", "ok", f"{where}: jobs can be claimed, finished and published")
+    return Finding("database", "ok", f"{where}: jobs can be claimed, completed and published")
 
 
 def check_redis(_settings: Settings) -> Finding:
-    """Whether Redis answers."""
+    """Report whether Redis answers."""
     from mashup_worker.queue.redis_client import place
     from mashup_worker.worker import open_tools
 
@@ -52,13 +52,13 @@ def check_redis(_settings: Settings) -> Finding:
             open_tools.check_redis(client, settings)
             version = client.info("server").get("redis_version", "?")
     except MashupError as error:
-        return Finding("redis", "error", error.message, "see REDIS_URL")
+        return Finding("redis", "error", error.message, "check REDIS_URL")
     where = place(settings.connections.redis_url.get_secret_value())
     return Finding("redis", "ok", f"{where}, version {version}")
 
 
 def check_storage(_settings: Settings) -> Finding:
-    """Whether objects can be written and read."""
+    """Report whether objects can be written and read."""
     from mashup_worker.storage.objects import check_store
     from mashup_worker.storage.open import open_storage
 
@@ -69,7 +69,7 @@ def check_storage(_settings: Settings) -> Finding:
         with tempfile.TemporaryDirectory() as folder:
             check_store(open_storage(settings.storage), Path(folder) / "probe", uuid4().hex)
     except MashupError as error:
-        remedy = "see S3_ENDPOINT_URL, S3_BUCKET, S3_REGION and the credentials"
+        remedy = "check S3_ENDPOINT_URL, S3_BUCKET, S3_REGION and the credentials"
         return Finding("storage", "error", error.message, remedy)
     where = settings.storage.storage_url or f"bucket {settings.storage.s3_bucket}"
     return Finding("storage", "ok", f"{where} can be written and read")
