@@ -1,4 +1,4 @@
-"""Many loudspeakers folded to two; see `layouts` for how."""
+"""Downmix of surround sound to stereo; `layouts` has the coefficients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def fold_to_stereo(samples: Tensor, *, vorbis_order: bool = False) -> Tensor:
-    """Fold more than two channels to stereo; mono and stereo pass as they are.
+    """Fold more than two channels to stereo; return mono and stereo unchanged.
 
     Shape: `(channels, samples)` to `(min(channels, 2), samples)`.
     """

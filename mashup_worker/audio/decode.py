@@ -1,4 +1,4 @@
-"""Sound files into samples."""
+"""Decoding of audio files into samples."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LOUDEST = 1e6
-"""120 dB above full scale: nothing recorded is there, and squares of it still fit float32."""
+"""120 dB above full scale: no recording reaches it, and its square still fits float32."""
 
 _NO_LIMITS = DecodeLimits()
 
 
 class Decoder:
-    """An open sound file whose samples come block by block, as mono or stereo.
+    """Open audio file that is decoded block by block, as mono or stereo.
 
     Use it as a context manager; `blocks` runs once.
 
     Attributes:
-        info: what the file says of itself.
-        non_finite_samples: values replaced by 0 so far, because they were NaN, infinite or more
-            than 120 dB above full scale.
+        info: contents of the header.
+        non_finite_samples: number of values replaced by 0 so far, because they were NaN, infinite
+            or more than 120 dB above full scale.
     """
 
     def __init__(self, path: Path, limits: DecodeLimits = _NO_LIMITS) -> None:
@@ -57,7 +57,7 @@ class Decoder:
 
     @property
     def channels(self) -> int:
-        """Channels that come out: 1 for mono, 2 for everything else."""
+        """Channels of the decoded blocks: 1 for mono files, 2 for all others."""
         return min(self.info.channels, 2)
 
     def blocks(self) -> Iterator[Tensor]:
@@ -67,9 +67,9 @@ class Decoder:
             Float32 tensors of shape `(channels, samples)`.
 
         Raises:
-            TooLong, TooLarge: a limit is passed.
-            UnsupportedAudio: the file is damaged, or ends before its header says.
-            InvalidInput: the file holds no sound at all.
+            TooLong, TooLarge: the audio exceeds a limit.
+            UnsupportedAudio: the file is damaged, or shorter than its header declares.
+            InvalidInput: the file contains no audio.
         """
         count = 0
         for block in self._source.blocks():
@@ -82,7 +82,7 @@ class Decoder:
             samples = torch.from_numpy(np.ascontiguousarray(block.T))
             yield fold_to_stereo(samples, vorbis_order=self._source.vorbis_order)
         if not count:
-            raise InvalidInput(f"{self.info.path} has no audio")
+            raise InvalidInput(f"{self.info.path}: no audio in this file")
 
     def close(self) -> None:
         """Close the file."""
@@ -96,19 +96,19 @@ class Decoder:
 
 
 def open_decoder(path: Path, limits: DecodeLimits = _NO_LIMITS) -> Decoder:
-    """Open a sound file: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF, or what ffmpeg decodes.
+    """Open an audio file: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF, or a format of ffmpeg.
 
     More than two channels are folded to stereo (see `channels`).
 
     Raises:
-        InvalidInput: no file there, or an empty one.
-        UnsupportedAudio: not audio, or in a form that nothing here decodes.
-        TooLarge: more bytes than the limit.
+        InvalidInput: the file is missing or empty.
+        UnsupportedAudio: no decoder reads the file.
+        TooLarge: the file exceeds the limit in bytes.
     """
     return Decoder(path, limits)
 
 
 def decode(path: Path, limits: DecodeLimits = _NO_LIMITS) -> Audio:
-    """Decode a whole file into memory; raises what `open_decoder` and `Decoder.blocks` raise."""
+    """Decode a whole file into memory. Raises as `open_decoder` and `Decoder.blocks`."""
     with open_decoder(path, limits) as decoder:
         return Audio(torch.cat(list(decoder.blocks()), dim=1), decoder.rate_hz)

@@ -1,4 +1,4 @@
-"""Samples into sound files."""
+"""Encoding of samples into audio files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.system.files import atomic_path
 from mashup_worker.audio.writers import check_form, check_size, open_sink
+from mashup_worker.system.files import atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,29 +17,30 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.formats import EncodeOptions
+    from mashup_worker.audio.signal import SampleSource
     from mashup_worker.audio.writers import SampleSink
 
 _PIECE_SAMPLES = 1 << 16
-"""libvorbis takes its input on the stack: one long write crashes the process."""
+"""libvorbis copies its input to the stack: one long write crashes the process."""
 
 
 class AudioWriter:
-    """An open sound file that grows at the end."""
+    """Open audio file that samples are appended to."""
 
     def __init__(self, sink: SampleSink, channels: int) -> None:
         self._sink = sink
         self._channels = channels
 
     def write(self, samples: Tensor) -> None:
-        """Add samples of shape `(channels, samples)` at the end, or integers of `quantized`.
+        """Append samples of shape `(channels, samples)`: floats, or integers of `quantized`.
 
-        Floats are rounded to the nearest, without dither, so that the same samples always give
-        the same file and stems still add up to the mix within their rounding. What lies beyond
-        `integer_peak_limit` is clamped there: give all stems a shared gain first.
+        Floats are rounded to the nearest without dither. The same samples therefore always give
+        the same file, and stems add up to the mix within their rounding. Samples beyond
+        `EncodeOptions.max_peak` clip.
 
         Raises:
-            StorageFailed: the disk is full, or the file can't be written.
-            InvalidInput: the format can't hold so much.
+            StorageFailed: the file cannot be written, for example because the disk is full.
+            InvalidInput: the file exceeds the size that its format can hold.
         """
         if samples.shape[0] != self._channels:
             raise ValueError(f"{samples.shape[0]} channels for a file of {self._channels}")
@@ -51,51 +52,47 @@ class AudioWriter:
 
 @contextmanager
 def open_writer(
-    path: Path, rate_hz: int, channels: int, options: EncodeOptions
+    path: Path, options: EncodeOptions, *, rate_hz: int, channels: int
 ) -> Iterator[AudioWriter]:
-    """Write a sound file that appears at `path` once the block ends, and never half-written.
+    """Write an audio file that appears at `path` when the block ends without an exception.
 
-    The folder is made if need be. Raises as `encode_into`.
+    Missing folders are created. Raises as `encode_into`.
     """
     with (
         atomic_path(path) as temporary,
-        encode_into(temporary, path, rate_hz, channels, options) as writer,
+        encode_into(temporary, path, options, rate_hz=rate_hz, channels=channels) as writer,
     ):
         yield writer
 
 
 @contextmanager
 def encode_into(
-    temporary: Path, target: Path, rate_hz: int, channels: int, options: EncodeOptions
+    temporary: Path, target: Path, options: EncodeOptions, *, rate_hz: int, channels: int
 ) -> Iterator[AudioWriter]:
-    """Write a new sound file at `temporary`, which the caller will rename to `target`.
+    """Write a new audio file at `temporary`, which the caller renames to `target`.
 
-    MP3 exists only at 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 and 48 kHz: other rates are
-    converted, those above to 44.1 kHz where that divides them and to 48 kHz otherwise, the rest
-    to the next one up.
+    MP3 supports 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 and 48 kHz. Lower rates are converted to
+    the next of these, higher rates to 44.1 kHz if it divides them and to 48 kHz otherwise.
 
     Raises:
-        StorageFailed: the folder can't be written, or the disk is full; names `target`.
-        InvalidInput: the format can't hold this rate or number of channels.
+        StorageFailed: the file cannot be written; the message names `target`.
+        InvalidInput: the format does not support the sample rate or channel count.
     """
-    with open_sink(temporary, target, rate_hz, channels, options) as sink:
+    with open_sink(temporary, target, options, rate_hz=rate_hz, channels=channels) as sink:
         yield AudioWriter(sink, channels)
 
 
-def check_fits(
-    target: Path, length_samples: int, rate_hz: int, channels: int, options: EncodeOptions
-) -> None:
-    """Make sure, before the work that fills it, that the format can hold a sound of this form.
+def check_fits(target: Path, sound: SampleSource, options: EncodeOptions) -> None:
+    """Check that a format can hold a sound, before any work is spent on it.
 
     Args:
-        target: the file, which only errors name.
-        length_samples: samples a channel.
-        rate_hz: samples a second.
-        channels: number of channels.
-        options: how the sound would be written.
+        target: file that errors name.
+        sound: sound of the same sample rate, channel count and length.
+        options: format of the file.
 
     Raises:
-        InvalidInput: too many channels, a rate the format doesn't know, or too long for it.
+        InvalidInput: the format does not support the sample rate or channel count, or the sound
+            is too long for it.
     """
-    check_form(target, rate_hz, channels, options)
-    check_size(target, length_samples * channels, options)
+    check_form(target, options, rate_hz=sound.rate_hz, channels=sound.channels)
+    check_size(target, sound.length_samples * sound.channels, options)

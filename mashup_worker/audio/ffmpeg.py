@@ -1,9 +1,9 @@
-"""Decoding through ffmpeg what libsndfile doesn't know: AAC, M4A, WebM, WMA and more.
+"""Decoder of ffmpeg for formats that libsndfile lacks: AAC, M4A, WebM, WMA and more.
 
-ffmpeg and ffprobe are told the one demuxer that the file's first bytes call for and may open files
-and pipes only, so a playlist that names other files or addresses is never followed. `pydub` finds
-the programs; they are run from here, since `pydub` would let ffprobe guess the demuxer, and hold
-the whole song in memory as 16-bit integers.
+ffmpeg and ffprobe are restricted to the demuxer that the first bytes of the file select, and to
+files and pipes, so they never follow a playlist that names other files or addresses. `pydub` only
+finds the programs: it would let ffprobe guess the demuxer, and would hold the whole song in memory
+as 16-bit integers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _DEMUXERS = (
     (0, b"\x7f\xfe\x80\x01", "dts"),
     (0, b"\x00\x00\x01\xba", "mpeg"),
 )
-"""Offset, bytes found there, demuxer."""
+"""Offset, bytes at that offset, demuxer."""
 
 _CHUNKED = {
     (b"RIFF", b"WAVE"): "wav",
@@ -60,30 +60,30 @@ _CHUNKED = {
     (b"RIFF", b"AVI "): "avi",
     (b"FORM", b"AIFC"): "aiff",
 }
-"""Bytes found at 0 and at 8, with a size between them."""
+"""Bytes at offsets 0 and 8, with a size between them, and their demuxer."""
 
 _HEAD_BYTES = 189
-"""A packet of an MPEG transport stream and the byte with which the next one starts."""
+"""Size of a packet of an MPEG transport stream and of the first byte of the next one."""
 
 _LAYOUTS = {3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-"""Names of the WAV channel orders that the fold expects."""
+"""Names of the WAV channel orders that the downmix expects."""
 
 
 _ONE_DEMUXER = ("-v", "error", "-protocol_whitelist", "file,pipe", "-f")
 
-_PROBE_PATIENCE_S = 30.0
+_PROBE_TIMEOUT_S = 30.0
 
-_SILENCE_PATIENCE_S = 60.0
-"""How long ffmpeg may give nothing before it counts as stuck."""
+_OUTPUT_TIMEOUT_S = 60.0
+"""Longest time that ffmpeg may write no output."""
 
 
 def demuxer_of(path: Path) -> str | None:
-    """The ffmpeg demuxer that the first bytes of a file call for; None for files of no known kind.
+    """Return the demuxer of ffmpeg that the first bytes of a file select; None if unknown.
 
-    AAC and MP3 frames may stand behind an ID3 tag.
+    AAC and MP3 frames may follow an ID3 tag.
 
     Raises:
-        InvalidInput: the file can't be opened or read.
+        InvalidInput: the file cannot be opened or read.
     """
     try:
         with path.open("rb") as file:
@@ -106,12 +106,12 @@ def demuxer_of(path: Path) -> str | None:
 
 
 def ffmpeg_found() -> bool:
-    """Whether ffmpeg, with its ffprobe, is on PATH."""
+    """Return whether ffmpeg and ffprobe are on PATH."""
     return "PATH" in os.environ and all(map(shutil.which, ("ffmpeg", "ffprobe")))
 
 
 class FfmpegSource:
-    """The first audio stream of a file, through the demuxer named.
+    """First audio stream of a file, decoded by ffmpeg with the given demuxer. A `PcmSource`.
 
     Raises:
         UnsupportedAudio: ffmpeg finds no audio in the file.
@@ -127,9 +127,9 @@ class FfmpegSource:
         streams = media["streams"]
         audio = [stream for stream in streams if stream.get("codec_type") == "audio"]
         if not audio or "sample_rate" not in audio[0]:
-            raise UnsupportedAudio(f"{path} holds no audio that ffmpeg decodes")
+            raise UnsupportedAudio(f"{path}: cannot decode: ffmpeg finds no audio stream")
         self._index = int(audio[0]["index"])
-        # Matroska tells one length for all of its streams.
+        # Matroska has one length for all of its streams.
         timed = audio[0] if len(streams) > 1 else {**media["format"], **audio[0]}
         self.info = AudioInfo(
             path=path,
@@ -148,15 +148,15 @@ class FfmpegSource:
         with tempfile.TemporaryFile() as log:
             process = self._start(log)
             while data := self._read(process, size):
-                # ffmpeg may be killed inside a frame.
+                # ffmpeg may have been killed inside a frame.
                 whole = data[: len(data) - len(data) % (4 * channels)]
                 block = np.frombuffer(whole, "<f4").reshape(-1, channels)
                 count += len(block)
                 yield block
-            if self._ended(process):
+            if self._exit_code(process):
                 log.seek(0)
                 raise UnsupportedAudio(
-                    f"{self.info.path} can't be decoded: ffmpeg says {_first_line(log.read())}"
+                    f"{self.info.path}: cannot decode: ffmpeg: {_first_line(log.read())}"
                 )
         check_complete(self.info, count, self._declared_frames())
 
@@ -181,7 +181,7 @@ class FfmpegSource:
         return self._process
 
     def _read(self, process: subprocess.Popen[bytes], size: int) -> bytearray:
-        """The next `size` bytes, fewer only at the end."""
+        """Return the next `size` bytes, or fewer at the end."""
         data = bytearray()
         if process.stdout is None:
             return data
@@ -189,28 +189,28 @@ class FfmpegSource:
         waiting = select.poll()
         waiting.register(output, select.POLLIN)
         while len(data) < size:
-            if not waiting.poll(1000 * _SILENCE_PATIENCE_S):
-                raise self._stuck()
+            if not waiting.poll(1000 * _OUTPUT_TIMEOUT_S):
+                raise self._timed_out()
             piece = os.read(output, size - len(data))
             if not piece:
                 break
             data += piece
         return data
 
-    def _ended(self, process: subprocess.Popen[bytes]) -> int:
+    def _exit_code(self, process: subprocess.Popen[bytes]) -> int:
         try:
-            return process.wait(_SILENCE_PATIENCE_S)
+            return process.wait(_OUTPUT_TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
-            raise self._stuck() from error
+            raise self._timed_out() from error
 
-    def _stuck(self) -> UnsupportedAudio:
+    def _timed_out(self) -> UnsupportedAudio:
         self.close()
         return UnsupportedAudio(
-            f"{self.info.path} can't be decoded: ffmpeg gave nothing for {_SILENCE_PATIENCE_S:g} s"
+            f"{self.info.path}: cannot decode: no output from ffmpeg for {_OUTPUT_TIMEOUT_S:g} s"
         )
 
     def _declared_frames(self) -> int | None:
-        # Elsewhere the duration is a guess from the bitrate.
+        # In other formats the duration is estimated from the bitrate.
         if self._demuxer not in ("mov", "matroska", "caf") or self.info.claimed_duration_s is None:
             return None
         return int(self.info.claimed_duration_s * self.info.rate_hz)
@@ -226,37 +226,37 @@ class FfmpegSource:
 
 
 def _media(absolute: Path, path: Path, demuxer: str) -> dict[str, Any]:
-    """What ffprobe says of a file."""
+    """Return the report of ffprobe on a file."""
     command = [_pydub().get_prober_name(), *_ONE_DEMUXER, demuxer, "-of", "json"]
     command += ["-show_format", "-show_streams", f"file:{absolute}"]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_PATIENCE_S
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_TIMEOUT_S
         )
         media: dict[str, Any] = json.loads(done.stdout.decode(errors="replace"))
     except subprocess.TimeoutExpired as error:
         raise UnsupportedAudio(
-            f"{path} can't be decoded: ffprobe did not end within {_PROBE_PATIENCE_S:g} s"
+            f"{path}: cannot decode: ffprobe did not finish within {_PROBE_TIMEOUT_S:g} s"
         ) from error
     except OSError as error:
         raise _cannot_run(path, "ffprobe", error) from error
     except ValueError:
         media = {}
     if not media.get("streams"):
-        raise UnsupportedAudio(f"{path} can't be decoded: ffprobe makes no sense of it")
+        raise UnsupportedAudio(f"{path}: cannot decode: ffprobe finds no streams")
     return media
 
 
 def _pydub() -> ModuleType:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydub warns of the Python it was written for.
+        warnings.simplefilter("ignore")  # pydub's regular expressions warn on newer Pythons
         from pydub import utils
     return cast("ModuleType", utils)
 
 
 def _cannot_run(path: Path, program: str, error: OSError) -> UnsupportedAudio:
-    return UnsupportedAudio(f"{path} needs {program}: {error.strerror or error}")
+    return UnsupportedAudio(f"{path}: cannot run {program}: {error.strerror or error}")
 
 
 def _first_line(log: bytes) -> str:
-    return next(iter(log.decode(errors="replace").splitlines()), "nothing")
+    return next(iter(log.decode(errors="replace").splitlines()), "no message")

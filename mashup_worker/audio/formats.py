@@ -1,76 +1,80 @@
-"""The formats that sound is written in, and what each can hold."""
+"""Options of encoding, checked against the table of formats in `vocabulary`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, cast
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.vocabulary import FORMATS
+from mashup_worker.vocabulary import FORMATS, FormatName
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-Format = Literal["flac", "wav", "mp3", "ogg"]
-
-_BIT_DEPTHS = {"flac": (16, 24), "wav": (16, 24, 32), "mp3": (16,), "ogg": (16,)}
-
-MP3_BITRATES_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-
-VORBIS_BITRATES_KBPS = range(64, 501)
+DEFAULT_BITRATE_KBPS = 256
 
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How sound is written.
+    """Format, bit depth and bitrate of a file to write.
 
     Attributes:
-        format: `"flac"`, `"wav"`, `"mp3"` or `"ogg"` (Vorbis).
-        bit_depth: 16 or 24, integer; 32, float, for WAV only. MP3 and Vorbis have no bit depth
-            and take the default.
-        bitrate_kbps: for MP3 constant, for Vorbis the nominal rate of a stereo stream at
-            44.1 kHz; 256 when None. MP3 below 32 kHz takes at most 160, below 16 kHz at most 64.
+        format: name of a format in `vocabulary.FORMATS`.
+        bit_depth: 16 or 24 for integers, 32 for float (WAV only). Lossy formats accept only the
+            default.
+        bitrate_kbps: constant bitrate of MP3, or nominal bitrate of Vorbis for stereo at 44.1 kHz;
+            `DEFAULT_BITRATE_KBPS` when None. LAME limits MP3 below 32 kHz to 160 and below 16 kHz
+            to 64.
 
     Raises:
-        InvalidInput: a format, depth or bitrate that doesn't exist, or not together.
+        InvalidInput: a value is unknown, or the format does not support it.
     """
 
-    format: Format = "flac"
+    format: FormatName = "flac"
     bit_depth: int = 16
     bitrate_kbps: int | None = None
 
     def __post_init__(self) -> None:
-        if self.format not in _BIT_DEPTHS:
-            raise InvalidInput(f"format {self.format!r}: choose {_or(_BIT_DEPTHS)}")
-        depths = _BIT_DEPTHS[self.format]
-        if self.bit_depth not in depths:
-            if len(depths) == 1:
-                raise InvalidInput(f"{self.format} has no bit depth to choose")
+        if self.format not in FORMATS:
+            raise InvalidInput(f"format {self.format!r}: unknown; choose {_any_of(FORMATS)}")
+        rules = FORMATS[self.format]
+        if self.bit_depth not in rules.bit_depths:
+            remedy = f"choose {_any_of(rules.bit_depths)}" if rules.lossless else "leave it out"
+            raise InvalidInput(f"bit depth {self.bit_depth}: unsupported by {self.format}; {remedy}")
+        if self.bitrate_kbps is not None and self.bitrate_kbps not in rules.bitrates_kbps:
+            remedy = "leave it out" if rules.lossless else f"choose {_any_of(rules.bitrates_kbps)}"
             raise InvalidInput(
-                f"bit depth {self.bit_depth} for {self.format}: choose {_or(depths)}"
+                f"bitrate {self.bitrate_kbps} kbit/s: unsupported by {self.format}; {remedy}"
             )
-        if self.bitrate_kbps is None:
-            return
-        if self.format not in ("mp3", "ogg"):
-            raise InvalidInput(f"{self.format} has no bitrate to choose; mp3 and ogg have")
-        if self.format == "mp3" and self.bitrate_kbps not in MP3_BITRATES_KBPS:
-            raise InvalidInput(
-                f"bitrate {self.bitrate_kbps} for mp3: choose {_or(MP3_BITRATES_KBPS)}"
-            )
-        if self.format == "ogg" and self.bitrate_kbps not in VORBIS_BITRATES_KBPS:
-            first, last = VORBIS_BITRATES_KBPS[0], VORBIS_BITRATES_KBPS[-1]
-            raise InvalidInput(f"bitrate {self.bitrate_kbps} for ogg: choose {first} to {last}")
+
+    @property
+    def lossless(self) -> bool:
+        """Whether decoding returns the samples that were written."""
+        return FORMATS[self.format].lossless
 
     @property
     def is_float(self) -> bool:
-        """Whether samples beyond full scale survive."""
+        """Whether the file stores samples beyond full scale."""
         return self.bit_depth == 32
+
+    @property
+    def encodes_integers(self) -> bool:
+        """Whether the encoder receives integers of `bit_depth` bits instead of float samples."""
+        return not self.is_float and FORMATS[self.format].max_peak is None
+
+    @property
+    def max_peak(self) -> float | None:
+        """Greatest absolute sample that is written without clipping; None for float files."""
+        if self.is_float:
+            return None
+        return FORMATS[self.format].max_peak or 1.0 - 2.0 ** (1 - self.bit_depth)
 
 
 def encode_options(
     path: Path, bit_depth: int | None = None, bitrate_kbps: int | None = None
 ) -> EncodeOptions:
-    """Return the options of the format that the extension of `path` names.
+    """Return the options for a file whose extension names its format.
 
     Args:
         path: file to write.
@@ -78,27 +82,19 @@ def encode_options(
         bitrate_kbps: as in `EncodeOptions`.
 
     Raises:
-        InvalidInput: the extension names no format, or the format lacks the depth or bitrate.
+        InvalidInput: the extension names no format, or the format does not support a value.
     """
-    extension = path.suffix.lower().removeprefix(".")
-    for name, known in FORMATS.items():
-        if name == extension:
-            return EncodeOptions(name, bit_depth or known.bit_depths[0], bitrate_kbps)
-    raise InvalidInput(f"{path}: unknown format; use a name with .{', .'.join(FORMATS)}")
+    name = path.suffix.lower().removeprefix(".")
+    if name not in FORMATS:
+        endings = _any_of(f".{known}" for known in FORMATS)
+        raise InvalidInput(f"{path}: unknown audio format; choose a name that ends in {endings}")
+    format_ = cast("FormatName", name)
+    depth = FORMATS[format_].bit_depths[0] if bit_depth is None else bit_depth
+    return EncodeOptions(format_, depth, bitrate_kbps)
 
 
-def integer_peak_limit(options: EncodeOptions) -> float | None:
-    """The greatest absolute sample that is written without clipping; None where any is.
-
-    MP3 is encoded from 16-bit samples. Vorbis holds more than 1, but its decoders clip there.
-    """
-    if options.is_float:
-        return None
-    if options.format == "ogg":
-        return 1.0
-    return 1.0 - 2.0 ** (1 - options.bit_depth)
-
-
-def _or(choices: object) -> str:
-    *most, last = map(str, choices)  # type: ignore[call-overload]
-    return f"{', '.join(most)} or {last}"
+def _any_of(choices: Iterable[object]) -> str:
+    if isinstance(choices, range):
+        return f"{choices[0]} to {choices[-1]}"
+    *most, last = map(str, choices)
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,12 +1,12 @@
-"""Which loudspeaker each channel is for, and how many are folded to two.
+"""Loudspeaker of each channel, and the coefficients of the downmix to stereo.
 
 Coefficients are those of ITU-R BS.775-3, annex 4, for stereo from 3/2, 2/2, 3/1 and fewer: front
-left and right at 1, the centre and each surround at 0.7071, a single surround at 0.5, the
-low-frequency channel left out. 6.1 and 7.1, which the recommendation doesn't name, take the same
-coefficients. The sum is not attenuated, so a fold may exceed full scale (by 7.7 dB at the very
-most for 5.1); float samples hold that, and writers are given a gain.
+left and right 1, center and each surround 0.7071, a single surround 0.5, low-frequency channel 0.
+6.1 and 7.1, which the recommendation does not cover, use the same coefficients. The sum is not
+attenuated, so the downmix may exceed full scale (by at most 7.7 dB for 5.1). Float samples hold
+that; a gain is applied before integers are written.
 
-Nothing here needs torch, because processes that only decode do without.
+This module does not import torch, because the sandbox decodes without it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WAVE_LAYOUTS: dict[int, tuple[str, ...]] = {
     7: ("L", "R", "C", "LFE", "Cb", "Ls", "Rs"),
     8: ("L", "R", "C", "LFE", "Lb", "Rb", "Ls", "Rs"),
 }
-"""Channel order by count in WAV, FLAC, AIFF, CAF and what ffmpeg writes."""
+"""Channel order by count in WAV, FLAC, AIFF, CAF and the output of ffmpeg."""
 
 VORBIS_LAYOUTS: dict[int, tuple[str, ...]] = {
     3: ("L", "C", "R"),
@@ -52,15 +52,15 @@ VORBIS_LAYOUTS: dict[int, tuple[str, ...]] = {
     7: ("L", "C", "R", "Ls", "Rs", "Cb", "LFE"),
     8: ("L", "C", "R", "Ls", "Rs", "Lb", "Rb", "LFE"),
 }
-"""Channel order by count in Vorbis and Opus, which libsndfile hands on as it finds it."""
+"""Channel order by count in Vorbis and Opus, which libsndfile does not change."""
 
 
 @cache
 def fold_weights(channels: int, *, vorbis_order: bool = False) -> NDArray[np.float32]:
-    """The matrix that folds `channels` to stereo, shape `(2, channels)`.
+    """Return the matrix that folds `channels` to stereo, shape `(2, channels)`.
 
-    Above 8 channels nothing is known of the loudspeakers: odd ones go left and even ones right,
-    at equal power.
+    More than 8 channels have no defined loudspeakers: odd channels go left and even ones right, at
+    equal power.
     """
     layout = (VORBIS_LAYOUTS if vorbis_order else WAVE_LAYOUTS).get(channels)
     if layout is not None:

@@ -1,4 +1,4 @@
-"""How much a file may hold before decoding stops."""
+"""Limits on the audio that is decoded."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _BYTES_PER_SAMPLE = 4
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """Limits that hold while decoding, whatever the header claims. None switches one off.
+    """Limits that are enforced while decoding, independent of the header; None means no limit.
 
     Attributes:
         max_bytes: size of the file.
-        max_duration_s: seconds of decoded sound.
-        max_decoded_bytes: size of the decoded sound as float32 in all of the file's channels.
+        max_duration_s: duration of the decoded audio.
+        max_decoded_bytes: size of the decoded audio as float32 in all channels of the file.
     """
 
     max_bytes: int | None = None
@@ -28,16 +28,16 @@ class DecodeLimits:
     max_decoded_bytes: int | None = None
 
     def check_file(self, path: Path, size_bytes: int) -> None:
-        """Raise `TooLarge` for a file of too many bytes."""
+        """Raise `TooLarge` if a file has too many bytes."""
         if self.max_bytes is not None and size_bytes > self.max_bytes:
-            raise TooLarge(f"{path} has {size_bytes:,} bytes; the limit is {self.max_bytes:,}")
+            raise TooLarge(f"{path}: {size_bytes:,} bytes; the limit is {self.max_bytes:,}")
 
     def check_decoded(self, path: Path, frames: int, channels: int, rate_hz: int) -> None:
-        """Raise `TooLong` or `TooLarge` once `frames` decoded so far are too many."""
+        """Raise `TooLong` or `TooLarge` if the `frames` decoded so far exceed a limit."""
         if self.max_duration_s is not None and frames > self.max_duration_s * rate_hz:
-            raise TooLong(f"{path} lasts longer than the limit of {self.max_duration_s:g} s")
+            raise TooLong(f"{path}: longer than the limit of {self.max_duration_s:g} s")
         decoded_bytes = frames * channels * _BYTES_PER_SAMPLE
         if self.max_decoded_bytes is not None and decoded_bytes > self.max_decoded_bytes:
             raise TooLarge(
-                f"{path} decodes to more than the limit of {self.max_decoded_bytes:,} bytes"
+                f"{path}: decodes to more than the limit of {self.max_decoded_bytes:,} bytes"
             )

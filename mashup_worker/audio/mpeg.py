@@ -1,8 +1,8 @@
-"""MPEG audio frames: found in a file, and the tag frame that encoders put first.
+"""Frames of MPEG audio, and the tag frame that encoders put first.
 
-libsndfile guesses the length of an MP3 that has no Xing tag from its first frames and stops
-there, which loses half of a song at variable bitrate. So frames are found here and handed to it
-one after the other, without tags and junk between them.
+libsndfile estimates the length of an MP3 without a Xing tag from its first frames and stops there,
+which loses half of a song with variable bitrate. This module finds the frames and passes them to
+libsndfile one by one, without the tags and junk between them.
 
 Sources: ISO/IEC 11172-3 and 13818-3 for the header; the LAME project's "Mp3 Info Tag rev 1" for
 the tag.
@@ -39,17 +39,17 @@ _SEARCH_BYTES = 1 << 16
 _GIVE_UP_BYTES = 1 << 20
 
 LAME_ENCODER_DELAY = 576
-"""Samples of silence that LAME puts before the first one."""
+"""Samples of silence that LAME inserts before the audio."""
 
 
 @dataclass(frozen=True)
 class FrameHeader:
-    """The header of one frame.
+    """Header of a frame.
 
     Attributes:
         family: version, layer and sample rate, which all frames of a file share.
-        length_bytes: bytes in the frame, header included.
-        length_samples: samples a channel in the frame.
+        length_bytes: size of the frame with its header.
+        length_samples: samples per channel in the frame.
         side_info_bytes: bytes between the header and the tag in a tag frame.
     """
 
@@ -60,9 +60,9 @@ class FrameHeader:
 
 
 def parse_header(head: bytes) -> FrameHeader | None:
-    """The frame header in the first 4 bytes; None where there is none.
+    """Parse the first 4 bytes as a frame header; return None if they are not one.
 
-    Frames of free format, whose length the header doesn't tell, count as none.
+    Frames of free format are rejected, because their header does not contain their length.
     """
     if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:
         return None
@@ -86,10 +86,10 @@ def parse_header(head: bytes) -> FrameHeader | None:
 
 
 class FrameReader:
-    """The frames of an MPEG audio file, in order.
+    """Iterator over the frames of an MPEG audio file.
 
     Attributes:
-        ends_inside_frame: whether the file broke off in its last frame; known once iterated.
+        ends_inside_frame: whether the last frame is incomplete; valid after the iteration.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -99,7 +99,7 @@ class FrameReader:
 
     @property
     def found(self) -> bool:
-        """Whether the file is MPEG audio: frames where its tags end, give or take some junk."""
+        """Whether the file is MPEG audio: frames follow its tags, perhaps after some junk."""
         head = os.pread(self._descriptor, 4, 0)
         looks_so = head[:3] == b"ID3" or parse_header(head) is not None
         return looks_so and self._find(self._after_tags(), None)[1] is not None
@@ -129,7 +129,7 @@ class FrameReader:
     def _find(
         self, start: int, family: tuple[int, int, int] | None
     ) -> tuple[int, FrameHeader | None]:
-        """The next frame at or after `start` that another of its family, or the end, follows."""
+        """Return the next frame from `start` on that is followed by its family or by the end."""
         for window in range(start, min(self._size, start + _GIVE_UP_BYTES), _SEARCH_BYTES):
             chunk = os.pread(self._descriptor, _SEARCH_BYTES + 3, window)
             offset = chunk.find(b"\xff")
@@ -144,16 +144,16 @@ class FrameReader:
         return self._size, None
 
 
-def info_frame(first: bytes, frames: int, audio_bytes: int, length_samples: int) -> bytes:
-    """A silent first frame that tells decoders where the sound begins and ends.
+def info_frame(first: bytes, *, frames: int, audio_bytes: int, length_samples: int) -> bytes:
+    """Build the silent first frame from which decoders learn where the audio begins and ends.
 
     Args:
-        first: the first frame of sound, whose form the tag frame takes.
-        frames: frames of sound.
-        audio_bytes: bytes of these frames.
-        length_samples: samples a channel that went into the encoder.
+        first: first frame of the audio; the tag frame has the same format.
+        frames: number of audio frames.
+        audio_bytes: size of these frames.
+        length_samples: samples per channel that the encoder received.
     """
-    # Some bitrate whose frame has room for the tag; a decoder doesn't mind which.
+    # Any bitrate whose frame has room for the tag is valid.
     for bitrate_index in range(1, 15):
         head = bytes([first[0], first[1] | 1, bitrate_index << 4 | first[2] & 0x0C, first[3]])
         header = parse_header(head)

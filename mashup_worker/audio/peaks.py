@@ -1,4 +1,4 @@
-"""Waveforms for players, in the JSON of the BBC's audiowaveform (version 2)."""
+"""Waveforms for players, in version 2 of the JSON format of the BBC's audiowaveform."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from mashup_worker.system.files import write_whole
 from mashup_worker.audio.signal import spans
+from mashup_worker.system.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,32 +27,31 @@ def peaks_of(
     *,
     split_channels: bool = False,
 ) -> Tensor:
-    """Lowest and highest sample of every pixel, read span by span.
+    """Return the lowest and highest sample of every pixel; the source is read span by span.
 
     Args:
-        source: the sound.
-        samples_per_pixel: how many samples a pixel stands for, 2 or more; the last may stand for
-            fewer.
-        split_channels: keep channels apart, in place of averaging them.
+        source: sound to draw.
+        samples_per_pixel: samples that a pixel covers, 2 or more; the last may cover fewer.
+        split_channels: keep the channels separate instead of averaging them.
 
     Returns:
-        Samples as 16-bit integers, rounded down; those beyond full scale count as full scale.
-        Shape `(pixels, channels, 2)`, int16, with one channel where they are averaged.
+        16-bit integers, rounded down and clamped to full scale, of shape `(pixels, channels, 2)`;
+        one channel if the channels are averaged.
     """
     channels = source.channels if split_channels else 1
     found = [torch.zeros(0, channels, 2, dtype=torch.int16)]
     rest = torch.zeros(channels, 0)
     for start, stop in spans(source):
-        block = source.read(start, stop).cpu()
+        block = source.read(start, stop)
         if not split_channels:
             block = block.mean(dim=0, keepdim=True)
-        block = torch.cat([rest, block], dim=1)
+        block = torch.cat([rest.to(block.device), block], dim=1)
         whole = block.shape[1] // samples_per_pixel * samples_per_pixel
         found.append(_extremes(block[:, :whole].unflatten(1, (-1, samples_per_pixel))))
         rest = block[:, whole:]
     if rest.shape[1]:
         found.append(_extremes(rest[:, None]))
-    return torch.cat(found)
+    return torch.cat([one.cpu() for one in found])
 
 
 def write_peaks(
@@ -63,19 +62,19 @@ def write_peaks(
     bits: Literal[8, 16] = 8,
     split_channels: bool = False,
 ) -> None:
-    """Write the waveform of a sound.
+    """Write the waveform of a sound as JSON.
 
     Args:
-        source: the sound.
-        target: the file, whose data is the lowest and the highest sample of each channel of each
-            pixel in turn.
-        samples_per_pixel: how many samples a pixel stands for, 2 or more.
-        bits: of the integers. The 8 bits are the upper ones of 16, so they are rounded down;
-            audiowaveform itself rounds towards zero, one step apart at most.
-        split_channels: keep channels apart, in place of averaging them.
+        source: sound to draw.
+        target: file to write. Its data holds the lowest and the highest sample of each channel of
+            each pixel.
+        samples_per_pixel: samples that a pixel covers, 2 or more.
+        bits: size of the integers. 8 bits are the upper half of 16 and so are rounded down;
+            audiowaveform rounds towards zero, which differs by one step at most.
+        split_channels: keep the channels separate instead of averaging them.
 
     Raises:
-        StorageFailed: the file can't be written.
+        StorageFailed: the file cannot be written.
     """
     peaks = peaks_of(source, samples_per_pixel, split_channels=split_channels)
     document = {
@@ -93,8 +92,8 @@ def write_peaks(
 def _extremes(pixels: Tensor) -> Tensor:
     """Shape `(channels, pixels, samples)` to `(pixels, channels, 2)`."""
     if not pixels.shape[1]:
-        return torch.zeros(0, pixels.shape[0], 2, dtype=torch.int16)
+        return pixels.new_zeros(0, pixels.shape[0], 2, dtype=torch.int16)
     both = torch.stack([pixels.amin(dim=2), pixels.amax(dim=2)], dim=2).transpose(0, 1)
-    # A sample that is no number would otherwise become any number.
+    # NaN would convert to an arbitrary integer.
     steps = (both * (1 << 15)).floor().nan_to_num(0.0, _HIGHEST, _LOWEST)
     return steps.clamp(_LOWEST, _HIGHEST).to(torch.int16)

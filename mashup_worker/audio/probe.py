@@ -1,4 +1,4 @@
-"""What is in a file, without decoding it."""
+"""Opening of audio files with the decoder that fits, and reading of their headers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def probe(path: Path) -> AudioInfo:
     """Read the header of an audio file.
 
     Raises:
-        InvalidInput: no file, an empty one, or one that can't be decoded here.
+        InvalidInput: the file is missing or empty, or no decoder reads it.
     """
     regular_file_size(path)
     with closing(open_source(path)) as source:
@@ -28,10 +28,10 @@ def probe(path: Path) -> AudioInfo:
 
 
 def open_source(path: Path) -> PcmSource:
-    """Open a file with libsndfile or, where that can't, with ffmpeg.
+    """Open a file with libsndfile, or with ffmpeg if libsndfile does not read it.
 
     Raises:
-        UnsupportedAudio: neither decodes the file.
+        UnsupportedAudio: no decoder reads the file.
     """
     source = _open(path)
     try:
@@ -51,6 +51,7 @@ def _open(path: Path) -> PcmSource:
             raise
         if not ffmpeg_found():
             raise UnsupportedAudio(
-                f"{path} needs ffmpeg to be decoded ({demuxer} format), and ffmpeg is not on PATH"
+                f"{path}: only ffmpeg decodes this format ({demuxer}), and it is not on PATH; "
+                "install ffmpeg"
             ) from error
     return FfmpegSource(path, demuxer)

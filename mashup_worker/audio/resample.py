@@ -1,4 +1,4 @@
-"""Sample rate conversion with libsoxr."""
+"""Conversion of sample rates with libsoxr."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from mashup_worker.audio.signal import Audio
 
 
 def resampled_length(length_samples: int, in_rate_hz: int, out_rate_hz: int) -> int:
-    """Samples that `length_samples` become at another rate, rounded half up."""
+    """Return the length after conversion, rounded half up."""
     return (2 * length_samples * out_rate_hz + in_rate_hz) // (2 * in_rate_hz)
 
 
 class StreamResampler:
-    """Converts a stream piece by piece, without delay: sample 0 stays at time 0.
+    """Converter of a stream without delay: sample 0 stays at time 0.
 
-    The pieces add up to what one conversion of the whole would give.
+    The blocks joined equal one conversion of the whole.
 
     Args:
-        in_rate_hz: samples a second of what comes in.
-        out_rate_hz: samples a second of what goes out.
+        in_rate_hz: sample rate of the input.
+        out_rate_hz: sample rate of the output.
         channels: channels of both.
-        length_samples: samples a channel to put out in all; `resampled_length` of the input when
-            None. A round trip gets its exact length back by naming it here: from a lower rate
-            alone it can't be told, since several lengths map to one.
+        length_samples: samples per channel of the whole output; `resampled_length` of the input
+            when None. A round trip must give its original length here, because several lengths
+            map to the same one at a lower rate.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class StreamResampler:
             )
 
     def process(self, block: Tensor, *, last: bool = False) -> Tensor:
-        """Take the next samples in and give those that are ready.
+        """Convert the next samples and return those that are complete.
 
         Args:
             block: float32 tensor of shape `(channels, samples)`; may be empty.
-            last: whether this is the end of the stream; nothing may follow.
+            last: whether the stream ends with this block; no further call is allowed then.
 
         Returns:
-            Tensor of shape `(channels, n)`; `n` varies, and may be 0 at first. At equal rates it
-            is `block` itself, unless a length was asked for.
+            Tensor of shape `(channels, n)`; `n` varies and may be 0 at first. At equal rates and
+            without `length_samples` it is `block` itself.
         """
         self._taken += block.shape[1]
         converted = block if self._stream is None else self._convert(self._stream, block)
@@ -73,7 +73,7 @@ class StreamResampler:
         return converted
 
     def _with_tail(self, converted: Tensor, wanted: int) -> Tensor:
-        # Silence goes in until the length wanted is sure to come out with the filter's tail.
+        # Silence is appended until the wanted length comes out together with the filter's tail.
         in_rate_hz, out_rate_hz = self._rates_hz
         missing = ceil(wanted * in_rate_hz / out_rate_hz) - self._taken
         if self._stream is None:
@@ -90,9 +90,9 @@ class StreamResampler:
 
 
 def resample(audio: Audio, rate_hz: int, *, length_samples: int | None = None) -> Audio:
-    """Convert sound in memory; `length_samples` as for `StreamResampler`.
+    """Convert sound in memory; `length_samples` is that of `StreamResampler`.
 
-    At the rate it already has, the same sound comes back.
+    At equal rates the samples are returned unchanged.
     """
     stream = StreamResampler(audio.rate_hz, rate_hz, audio.channels, length_samples=length_samples)
     return Audio(stream.process(audio.samples, last=True), rate_hz)

@@ -1,4 +1,4 @@
-"""The chunks of a WAV file, as far as libsndfile says nothing about them.
+"""Detection of audio behind the chunks of a WAV file, which libsndfile does not report.
 
 Source: Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0", 1991.
 """
@@ -15,9 +15,9 @@ _CHUNK_HEADER_BYTES = 8
 
 
 def bytes_behind_chunks(descriptor: int) -> int:
-    """Bytes at the end of the file that follow its sound and belong to no chunk.
+    """Return the number of bytes after the audio that belong to no chunk.
 
-    0 where the file is not RIFF, or where a chunk reaches to the end of the file or beyond it.
+    The result is 0 if the file is not RIFF, or if a chunk reaches or passes the end of the file.
     """
     file_bytes = os.fstat(descriptor).st_size
     if os.pread(descriptor, 4, 0) != b"RIFF":

@@ -1,8 +1,8 @@
-"""The process that decodes a file for another one, and can do nothing else.
+"""Subprocess of `sandbox`: decodes one file with minimal rights.
 
-Its arguments are a JSON object; samples go to standard output, interleaved as float32, and what it
-has to say goes, a JSON object a line, to a pipe of its own. Limits are set before anything is
-imported that reads the file.
+Its argument is a JSON object. It writes interleaved float32 samples to standard output, and
+messages, one JSON object per line, to a separate pipe. It limits itself before it imports anything
+that reads the file, and never imports torch or scipy.
 """
 
 from __future__ import annotations
@@ -14,73 +14,79 @@ import resource
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Send = Callable[..., None]
+    """Called with the fields of a message."""
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
-_MOST_FILES = 64
-_LOG_BYTES = 1 << 20
-"""What ffmpeg may write about a file."""
+_MAX_OPEN_FILES = 64
+_MAX_FILE_BYTES = 1 << 20
+"""Limit of ffmpeg's log."""
 
-_LAST_SECONDS = 5
-"""Between the signal that says that its time is over and the one that ends it."""
+_GRACE_S = 5
+"""Time between the signal for used-up processor time and the end of the process."""
 
 
 def main() -> int:
-    """Decode; 0 where all samples were written."""
-    given = json.loads(sys.argv[1])
-    with os.fdopen(given["tell"], "w", encoding="utf-8") as pipe:
-        confine(given["memory_bytes"], given["cpu_s"])
+    """Decode the file named in the arguments; return 0 if all samples were written."""
+    arguments = json.loads(sys.argv[1])
+    with os.fdopen(arguments["messages_fd"], "w", encoding="utf-8") as pipe:
+        confine(arguments["memory_bytes"], arguments["cpu_s"])
 
-        def tell(**what: Any) -> None:
-            pipe.write(json.dumps(what) + "\n")
+        def send(**message: Any) -> None:
+            pipe.write(json.dumps(message) + "\n")
             pipe.flush()
 
         try:
-            _decode(Path(given["source"]), tell)
+            _decode(Path(arguments["source"]), send)
         except MemoryError:
-            tell(error="too_large", message="it needs too much memory to be decoded")
-        except BrokenPipeError:  # nobody wants any more
+            send(error="too_large", message="needs too much memory to decode")
+        except BrokenPipeError:  # the reader has gone
             return 1
         except Exception as error:
-            tell(error=getattr(error, "code", "unsupported_audio"), message=str(error)[:500])
+            send(error=getattr(error, "code", "unsupported_audio"), message=str(error)[:500])
         else:
-            tell(done=True)
+            send(done=True)
             return 0
     return 1
 
 
 def confine(memory_bytes: int, cpu_s: int) -> None:
-    """Give up what decoding does not need: memory, time, files, other processes' help, the network.
+    """Give up rights that decoding does not need: memory, time, files, privileges, network.
 
     Args:
-        memory_bytes: of address space.
-        cpu_s: seconds of the processor.
+        memory_bytes: limit of the address space.
+        cpu_s: limit of the processor time in seconds.
     """
     limits = {
         resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_CPU: cpu_s,
-        resource.RLIMIT_FSIZE: _LOG_BYTES,
-        resource.RLIMIT_NOFILE: _MOST_FILES,
+        resource.RLIMIT_FSIZE: _MAX_FILE_BYTES,
+        resource.RLIMIT_NOFILE: _MAX_OPEN_FILES,
         resource.RLIMIT_CORE: 0,
     }
     for limit, most in limits.items():
         _, hard = resource.getrlimit(limit)
-        grace = _LAST_SECONDS if limit == resource.RLIMIT_CPU else 0
+        grace = _GRACE_S if limit == resource.RLIMIT_CPU else 0
         allowed = most + grace if hard == resource.RLIM_INFINITY else min(most + grace, hard)
         resource.setrlimit(limit, (min(most, allowed), allowed))
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)
-    # Where the system lets ordinary users do so; else there is a network, and no credentials.
+    # Systems that deny new network namespaces to users leave the network reachable.
     if libc.unshare(_CLONE_NEWNET) != 0:
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _decode(source: Path, tell: Any) -> None:
+def _decode(source: Path, send: Send) -> None:
     import numpy as np
 
     from mashup_worker.audio.layouts import fold_weights
@@ -90,7 +96,7 @@ def _decode(source: Path, tell: Any) -> None:
     regular_file_size(source)
     opened = open_source(source)
     channels = opened.info.channels
-    tell(rate_hz=opened.info.rate_hz, channels=min(channels, 2))
+    send(rate_hz=opened.info.rate_hz, channels=min(channels, 2))
     output = sys.stdout.buffer
     for block in opened.blocks():
         if channels > 2:

@@ -1,4 +1,4 @@
-"""Sound in memory, and the view of sound that the engines read."""
+"""Sound in memory, and the interface through which engines read sound."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class SampleSource(Protocol):
-    """Anything whose samples can be read by position: a tensor, or a file on disk.
+    """Sound whose samples are read by position, in memory or on disk.
 
-    Engines read songs through this, so that an hour of sound need not be in memory.
+    Engines read songs through this interface, so that an hour of sound does not fill the memory.
     """
 
     @property
     def rate_hz(self) -> int:
-        """Samples a second."""
+        """Sample rate in Hz."""
         ...
 
     @property
@@ -30,13 +30,14 @@ class SampleSource(Protocol):
 
     @property
     def length_samples(self) -> int:
-        """Samples a channel."""
+        """Samples per channel."""
         ...
 
     def read(self, start: int, stop: int) -> Tensor:
-        """Samples `start` up to `stop`, which lie inside the signal.
+        """Return samples `start` to `stop` (exclusive), which lie inside the sound.
 
-        Shape: `(channels, stop - start)`, float32, on the CPU unless the source says otherwise.
+        Shape: `(channels, stop - start)`, float32, on the CPU unless the source documents another
+        device.
         """
         ...
 
@@ -47,7 +48,7 @@ class Audio:
 
     Attributes:
         samples: float32 tensor of shape `(channels, samples)`; full scale is ±1.0.
-        rate_hz: samples a second.
+        rate_hz: sample rate in Hz.
     """
 
     samples: Tensor
@@ -60,16 +61,16 @@ class Audio:
 
     @property
     def length_samples(self) -> int:
-        """Samples a channel."""
+        """Samples per channel."""
         return int(self.samples.shape[1])
 
     @property
     def duration_s(self) -> float:
-        """Seconds of sound."""
+        """Duration in seconds."""
         return self.length_samples / self.rate_hz
 
     def read(self, start: int, stop: int) -> Tensor:
-        """A view of samples `start` up to `stop`, shape `(channels, stop - start)`."""
+        """Return a view of samples `start` to `stop`, shape `(channels, stop - start)`."""
         return self.samples[:, start:stop]
 
     def save(
@@ -90,15 +91,43 @@ class Audio:
         from mashup_worker.audio.formats import encode_options
 
         options = encode_options(Path(path), bit_depth, bitrate_kbps)
-        with open_writer(Path(path), self.rate_hz, self.channels, options) as writer:
+        form = {"rate_hz": self.rate_hz, "channels": self.channels}
+        with open_writer(Path(path), options, **form) as writer:
             writer.write(self.samples)
+
+
+@dataclass(frozen=True, eq=False)
+class ScaledSource:
+    """Source whose samples are multiplied by a gain when they are read. A `SampleSource`."""
+
+    source: SampleSource
+    gain: float
+
+    @property
+    def rate_hz(self) -> int:
+        """Sample rate in Hz."""
+        return self.source.rate_hz
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.source.channels
+
+    @property
+    def length_samples(self) -> int:
+        """Samples per channel."""
+        return self.source.length_samples
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Return scaled samples `start` to `stop`, shape `(channels, stop - start)`."""
+        return self.gain * self.source.read(start, stop)
 
 
 _SPAN_SAMPLES = 1 << 18
 
 
 def spans(source: SampleSource) -> Iterator[tuple[int, int]]:
-    """Start and stop of pieces, some seconds long, that cover `source` in order."""
+    """Yield start and stop of consecutive pieces of a few seconds that cover `source`."""
     length = source.length_samples
     for start in range(0, length, _SPAN_SAMPLES):
         yield start, min(length, start + _SPAN_SAMPLES)

@@ -1,4 +1,4 @@
-"""Decoding in the process through libsndfile."""
+"""Decoder of libsndfile."""
 
 from __future__ import annotations
 
@@ -28,41 +28,41 @@ if TYPE_CHECKING:
     from mashup_worker.audio.source import Block
 
 _CONTAINERS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3", "AIFF", "CAF", "AU"}
-"""What libsndfile recognises by content alone; its other formats match by accident."""
+"""Formats that libsndfile recognizes by content; its other formats match by accident."""
 
 _UNKNOWN_FRAMES = 1 << 48
-"""libsndfile's stand-ins for an unknown length lie above."""
+"""Lengths above this are placeholders of libsndfile for an unknown length."""
 
 _UNKNOWN_SIZES = (range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100000000))
-"""Chunk sizes written by programs that couldn't seek back to fill in the real one."""
+"""Chunk sizes of programs that could not seek back to write the real size."""
 
-_FORGOTTEN_S = 0.5
-"""How much may follow the sound, were it sound: tags are shorter."""
+_MAX_UNDECLARED_S = 0.5
+"""Bytes after the audio that would play longer than this are audio; tags are shorter."""
 
 _SIZE_IN_LOG = re.compile(r"^\s*(?:data|SSND|riff) : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _FRAMES_IN_LOG = re.compile(r"does not match value from 'ds64' chunk of (\d+)")
 
 
 class ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
-    """Without the seeks that `soundfile` adds to every call: they garble Opus and cost time."""
+    """File without the seeks that `soundfile` adds to each call; they corrupt Opus and are slow."""
 
     def seekable(self) -> bool:
-        """Keep `soundfile` from seeking."""
+        """Return False, so that `soundfile` does not seek."""
         return False
 
 
 class SndfileSource:
-    """WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF and their kin.
+    """Open file in WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF or a related format. A `PcmSource`.
 
     Raises:
-        UnsupportedAudio: libsndfile doesn't decode this file.
-        InvalidInput: the file can't be opened.
-        StorageFailed: the disk can't be read.
+        UnsupportedAudio: libsndfile does not decode this file.
+        InvalidInput: the file cannot be opened.
+        StorageFailed: the disk cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         self._frames: FrameReader | None = None
-        self._pipe: _Pipe | None = None
+        self._pipe: _FeederPipe | None = None
         try:
             self._descriptor = os.open(path, os.O_RDONLY)
         except OSError as error:
@@ -73,8 +73,8 @@ class SndfileSource:
             self.info = self._describe(path)
         except soundfile.LibsndfileError as error:
             self.close()
-            self._check_fed(path)
-            raise UnsupportedAudio(f"{path} can't be decoded: {_reason(error)}") from error
+            self._check_feeder(path)
+            raise UnsupportedAudio(f"{path}: cannot decode: {_reason(error)}") from error
         except OSError as error:
             self.close()
             raise cannot_read(path, error) from error
@@ -84,7 +84,7 @@ class SndfileSource:
 
     @property
     def vorbis_order(self) -> bool:
-        """Whether channels come in the order of Vorbis instead of WAV."""
+        """Whether channels are in the order of Vorbis instead of WAV."""
         return self._file.subtype in ("VORBIS", "OPUS")
 
     def blocks(self) -> Iterator[Block]:
@@ -95,26 +95,26 @@ class SndfileSource:
             try:
                 block = self._file.read(size, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
-                self._check_fed(self.info.path)
+                self._check_feeder(self.info.path)
                 raise UnsupportedAudio(
-                    f"{self.info.path} is truncated or damaged after about "
+                    f"{self.info.path}: truncated or damaged after about "
                     f"{count / self.info.rate_hz:.1f} s: {_reason(error)}"
                 ) from error
             if not len(block):
                 break
             count += len(block)
             yield block
-        self._check_fed(self.info.path)
+        self._check_feeder(self.info.path)
         check_complete(self.info, count, self._declared_frames)
         if self._frames is not None and self._frames.ends_inside_frame:
             raise truncated(self.info, count)
         try:
-            self._check_nothing_follows(count)
+            self._check_undeclared(count)
         except OSError as error:
             raise cannot_read(self.info.path, error) from error
 
     def close(self) -> None:
-        """Give back files and the thread that feeds them."""
+        """Close the file and end the thread that feeds it."""
         if hasattr(self, "_file"):
             self._file.close()
         if self._pipe is not None:
@@ -131,45 +131,45 @@ class SndfileSource:
         file = ForwardOnly(os.dup(self._descriptor))
         if file.format not in _CONTAINERS:
             file.close()
-            raise UnsupportedAudio(f"{path} can't be decoded: it is not audio")
+            raise UnsupportedAudio(f"{path}: cannot decode: not an audio file")
         if file.format in ("WAV", "WAVEX") and file.frames == 0:
-            chunks = _sized_wave(self._descriptor)
+            chunks = _wave_with_size(self._descriptor)
             if chunks is not None:
                 file.close()
                 return self._open_pipe(chunks)
         return file
 
-    def _check_fed(self, path: Path) -> None:
-        """Raise what the thread that feeds libsndfile met, which looks like an end from here."""
+    def _check_feeder(self, path: Path) -> None:
+        """Raise the error of the thread that feeds libsndfile, which sees only an early end."""
         if self._pipe is not None and self._pipe.error is not None:
             raise cannot_read(path, self._pipe.error) from self._pipe.error
 
-    def _check_nothing_follows(self, frames: int) -> None:
-        """Tags may follow the sound; what would be seconds of it is sound the header forgot."""
+    def _check_undeclared(self, frames: int) -> None:
+        """Raise `UnsupportedAudio` if audio follows that the header does not declare."""
         if self._pipe is not None:
             return
         extra_bytes = 0
         if self._file.format in ("WAV", "WAVEX"):
             extra_bytes = bytes_behind_chunks(self._descriptor)
         elif self._file.format == "FLAC":
-            # libFLAC stops at the declared length, and has read as far as it decoded.
+            # libFLAC stops at the declared length and has read no further than it decoded.
             extra_bytes = self._size_bytes - os.lseek(self._descriptor, 0, os.SEEK_CUR)
         claimed_s = frames / self.info.rate_hz
         extra_s = extra_bytes / (self._size_bytes - extra_bytes) * claimed_s
-        if extra_s > _FORGOTTEN_S:
+        if extra_s > _MAX_UNDECLARED_S:
             raise UnsupportedAudio(
-                f"{self.info.path} is damaged: its header claims {claimed_s:.2f} s, and about "
+                f"{self.info.path}: damaged: its header declares {claimed_s:.2f} s, but about "
                 f"{extra_s:.2f} s more follow"
             )
 
     def _open_pipe(self, chunks: Iterable[bytes]) -> ForwardOnly:
-        self._pipe = _Pipe(chunks)
+        self._pipe = _FeederPipe(chunks)
         return ForwardOnly(self._pipe.read_end)
 
     def _describe(self, path: Path) -> AudioInfo:
         file = self._file
-        sized_by_us = self._pipe is not None and self._frames is None
-        self._declared_frames = None if sized_by_us else _declared_frames(file)
+        size_is_ours = self._pipe is not None and self._frames is None
+        self._declared_frames = None if size_is_ours else _declared_frames(file)
         frames = self._declared_frames
         if frames is None and file.format == "OGG":
             frames = file.frames
@@ -183,11 +183,11 @@ class SndfileSource:
         )
 
 
-class _Pipe:
-    """Bytes that a thread feeds to whoever reads `read_end`, until that is closed.
+class _FeederPipe:
+    """Pipe that a thread fills with chunks until its reader closes `read_end`.
 
     Attributes:
-        error: why the chunks ended early, known before the reader sees their end.
+        error: error that ended the chunks early; set before the reader sees the end.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -205,15 +205,16 @@ class _Pipe:
                 for chunk in chunks:
                     pipe.write(chunk)
             except BrokenPipeError:
-                pass  # The reader has closed its end, having seen enough.
+                pass  # the reader has closed its end
             except OSError as error:
                 self.error = error
 
 
-def _sized_wave(descriptor: int) -> Iterator[bytes] | None:
-    """The bytes of a WAV whose writer left 0 as size of the data, with a size that covers it all.
+def _wave_with_size(descriptor: int) -> Iterator[bytes] | None:
+    """Return the bytes of a WAV with data size 0, with a size that covers all of its data.
 
-    None where the file really holds no data.
+    Returns:
+        Chunks of the file; None if it contains no data.
     """
     head = os.pread(descriptor, 4096, 0)
     size_at = head.find(b"data\0\0\0\0") + 4
@@ -231,10 +232,10 @@ def _sized_wave(descriptor: int) -> Iterator[bytes] | None:
 
 
 def _declared_frames(file: soundfile.SoundFile) -> int | None:
-    """Samples a channel that the header promises; None where it promises nothing.
+    """Return the samples per channel that the header declares; None if it declares none.
 
-    libsndfile cuts the length of WAV and AIFF to what the file holds; the header's own size
-    is only in its log.
+    libsndfile reduces the length of WAV and AIFF to the size of the file; only its log contains
+    the size in the header.
     """
     if file.format == "OGG" or file.frames >= _UNKNOWN_FRAMES:
         return None

@@ -1,4 +1,4 @@
-"""What every decoder hands on, whichever library is behind it."""
+"""Interface of the decoders, and the checks that they share."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ if TYPE_CHECKING:
     Block = NDArray[np.float32]
 
 _MAX_BLOCK_VALUES = 1 << 21
-"""Bounds a block whose header claims hundreds of channels or a rate of many megahertz."""
+"""Limit of a block, for headers that claim hundreds of channels or a rate of many megahertz."""
 
 _MISSING_TOLERANCE_S = 0.05
-"""Sloppy headers are off by this much; a truncated song lacks more."""
+"""Error of sloppy headers; a truncated song lacks more."""
 
 RATES_HZ = range(1_000, 768_001)
+"""Sample rates that are accepted."""
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file says of itself.
+    """Header of an audio file.
 
     Attributes:
         path: the file.
         container: file format, such as `"WAV"`, `"FLAC"` or `"matroska"`.
-        codec: how samples are coded, such as `"PCM_16"`, `"VORBIS"` or `"aac"`.
-        rate_hz: samples a second.
-        channels: channels in the file, before any folding.
-        claimed_duration_s: seconds by the header, which may lie; None where it doesn't say.
+        codec: coding of the samples, such as `"PCM_16"`, `"VORBIS"` or `"aac"`.
+        rate_hz: sample rate in Hz.
+        channels: channels in the file, before the downmix.
+        claimed_duration_s: duration that the header declares, which may be wrong; None where it
+            declares none.
     """
 
     path: Path
@@ -49,78 +51,78 @@ class AudioInfo:
 
 
 class PcmSource(Protocol):
-    """An open file that yields its samples once, from the start to the end."""
+    """Open audio file that yields its samples once, from the start to the end."""
 
     @property
     def info(self) -> AudioInfo:
-        """What the file says of itself."""
+        """Header of the file."""
         ...
 
     @property
     def vorbis_order(self) -> bool:
-        """Whether channels come in the order of Vorbis instead of WAV."""
+        """Whether channels are in the order of Vorbis instead of WAV."""
         ...
 
     def blocks(self) -> Iterator[Block]:
         """Yield float32 arrays of shape `(samples, channels)`, about a second each.
 
         Raises:
-            UnsupportedAudio: the file is damaged, or ends before its header says.
-            StorageFailed: the disk can't be read.
+            UnsupportedAudio: the file is damaged, or shorter than its header declares.
+            StorageFailed: the disk cannot be read.
         """
         ...
 
     def close(self) -> None:
-        """Give back files and processes."""
+        """Close files and end processes."""
         ...
 
 
 def regular_file_size(path: Path) -> int:
-    """Bytes in the file at `path`.
+    """Return the size of a file in bytes.
 
     Raises:
-        InvalidInput: nothing is there, it isn't a file, it is empty, or it can't be read.
+        InvalidInput: the path is missing, not a regular file, empty or unreadable.
     """
     try:
         status = path.stat()
     except OSError as error:
         raise cannot_open(path, error) from error
     if stat.S_ISDIR(status.st_mode):
-        raise InvalidInput(f"{path} is a folder")
+        raise InvalidInput(f"{path}: a folder instead of a file")
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidInput(f"{path} is not a regular file")
+        raise InvalidInput(f"{path}: not a regular file")
     if not status.st_size:
-        raise InvalidInput(f"{path} is empty")
+        raise InvalidInput(f"{path}: empty file")
     if not os.access(path, os.R_OK):
-        raise InvalidInput(f"{path} can't be read: permission denied")
+        raise InvalidInput(f"{path}: permission denied")
     return status.st_size
 
 
 def cannot_open(path: Path, error: OSError) -> InvalidInput:
-    """The error for a file that could not be opened, naming it and the reason."""
+    """Return the error for a file that could not be opened."""
     return InvalidInput(f"{path}: {error.strerror or error}")
 
 
 def cannot_read(path: Path, error: OSError) -> StorageFailed:
-    """The error for a file whose bytes could not be read, naming it and the reason."""
-    return StorageFailed(f"can't read {path}: {error.strerror or error}")
+    """Return the error for a file whose bytes could not be read."""
+    return StorageFailed(f"{path}: cannot read: {error.strerror or error}")
 
 
 def block_samples(rate_hz: int, channels: int) -> int:
-    """Samples a channel in one block: about a second, fewer where that would be very large."""
+    """Return the samples per channel of a block: one second, or fewer if that is very large."""
     return max(1, min(rate_hz, _MAX_BLOCK_VALUES // channels))
 
 
 def check_form(info: AudioInfo) -> None:
-    """Raise `UnsupportedAudio` for rates and channel counts that no recording has."""
+    """Raise `UnsupportedAudio` for sample rates and channel counts that no recording has."""
     if info.rate_hz not in RATES_HZ:
-        raise UnsupportedAudio(f"{info.path} has a sample rate of {info.rate_hz} Hz")
+        raise UnsupportedAudio(f"{info.path}: unsupported sample rate of {info.rate_hz} Hz")
     if info.channels < 1:
-        raise UnsupportedAudio(f"{info.path} has no audio channels")
+        raise UnsupportedAudio(f"{info.path}: no audio channels")
 
 
 def check_complete(info: AudioInfo, frames: int, declared_frames: int | None) -> None:
-    """Raise `UnsupportedAudio` where `frames` decoded fall short of those declared."""
+    """Raise `UnsupportedAudio` if fewer frames were decoded than the header declares."""
     if declared_frames is None:
         return
     if frames + _MISSING_TOLERANCE_S * info.rate_hz < declared_frames:
@@ -128,8 +130,8 @@ def check_complete(info: AudioInfo, frames: int, declared_frames: int | None) ->
 
 
 def truncated(info: AudioInfo, frames: int, of_s: float | None = None) -> UnsupportedAudio:
-    """The error for a file that ends too early, naming it and the time."""
+    """Return the error for a file that ends too early."""
     whole = "" if of_s is None else f" of {of_s:.2f} s"
     return UnsupportedAudio(
-        f"{info.path} is truncated: it ends after {frames / info.rate_hz:.2f} s{whole}"
+        f"{info.path}: truncated after {frames / info.rate_hz:.2f} s{whole}"
     )

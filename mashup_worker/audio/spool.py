@@ -1,4 +1,4 @@
-"""Samples that don't fit memory."""
+"""Storage of sound that may exceed the memory."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _BYTES_PER_SAMPLE = 4
 
 
 class Spool:
-    """Sound that grows at the end and can be read anywhere, in memory while small, then on disk.
+    """Sound that is appended to and read at any position, in memory while small, then on disk.
 
-    The file on disk has no name: it vanishes with the process, however that ends. Use the spool
-    as a context manager. Threads may read it at the same time.
+    The file on disk has no name, so it disappears with the process. Use the spool as a context
+    manager. Several threads may read it at the same time.
 
     Args:
-        rate_hz: samples a second.
-        channels: channels of everything appended.
-        memory_bytes: how much stays in memory.
-        folder: where the file on disk lives; the system's temporary folder when None.
+        rate_hz: sample rate in Hz.
+        channels: number of channels.
+        memory_bytes: size up to which the samples stay in memory.
+        folder: folder of the file on disk; the system's temporary folder when None.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Spool:
 
     @property
     def rate_hz(self) -> int:
-        """Samples a second."""
+        """Sample rate in Hz."""
         return self._rate_hz
 
     @property
@@ -64,11 +64,11 @@ class Spool:
 
     @property
     def length_samples(self) -> int:
-        """Samples a channel so far."""
+        """Samples per channel so far."""
         return self._length_samples
 
     def append(self, samples: Tensor) -> None:
-        """Add `samples` of shape `(channels, samples)` at the end.
+        """Append samples of shape `(channels, samples)`.
 
         Raises:
             StorageFailed: the disk is full.
@@ -81,7 +81,7 @@ class Spool:
         self._length_samples += samples.shape[1]
 
     def read(self, start: int, stop: int) -> Tensor:
-        """Samples `start` up to `stop`, shape `(channels, stop - start)`."""
+        """Return samples `start` to `stop`, shape `(channels, stop - start)`."""
         if not 0 <= start <= stop <= self._length_samples:
             raise IndexError(f"samples {start} to {stop} of {self._length_samples}")
         data = bytearray((stop - start) * self._frame_bytes)
@@ -92,7 +92,7 @@ class Spool:
         return torch.frombuffer(data, dtype=torch.float32).view(-1, self._channels).T.contiguous()
 
     def close(self) -> None:
-        """Give the memory or the disk space back."""
+        """Free the memory or the disk space."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -107,7 +107,7 @@ class Spool:
 
     @contextmanager
     def _position(self, sample: int) -> Iterator[None]:
-        """The file at `sample`, for one thread."""
+        """Seek to `sample` and hold the file for this thread."""
         try:
             with self._lock:
                 self._file.seek(sample * self._frame_bytes)
@@ -116,7 +116,7 @@ class Spool:
             raise self._cannot_store(error) from error
 
     def _cannot_store(self, error: OSError) -> StorageFailed:
-        # Not `gettempdir`, which raises where there is no folder to name.
-        folder = self._folder or tempfile.tempdir or "the temporary folder"
-        remedy = "" if self._folder else "; set TMPDIR to a folder with more space"
-        return StorageFailed(f"can't store samples in {folder}: {error.strerror or error}{remedy}")
+        # `gettempdir` would raise if no temporary folder is usable.
+        folder = self._folder or tempfile.tempdir or "temporary folder"
+        remedy = "free some space" if self._folder else "set TMPDIR to a folder with more space"
+        return StorageFailed(f"{folder}: cannot store samples: {error.strerror or error}; {remedy}")

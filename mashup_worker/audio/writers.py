@@ -1,4 +1,4 @@
-"""The encoders behind `encode`: libsndfile for FLAC, WAV and Vorbis, LAME for MP3."""
+"""Encoders behind `encode`: libsndfile for FLAC, WAV and Vorbis, LAME for MP3."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import numpy as np
 import soundfile
 import torch
 
-from mashup_worker.system.files import cannot_write
+from mashup_worker.audio.formats import DEFAULT_BITRATE_KBPS
 from mashup_worker.audio.mpeg import FrameReader, info_frame
 from mashup_worker.audio.resample import StreamResampler
 from mashup_worker.audio.sndfile import ForwardOnly
 from mashup_worker.errors import InvalidInput
+from mashup_worker.system.files import cannot_write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -26,15 +27,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.formats import EncodeOptions
+    from mashup_worker.vocabulary import FormatName
 
 _SUBTYPES = {16: "PCM_16", 24: "PCM_24", 32: "FLOAT"}
 
 _WAV_LIMIT_BYTES = (1 << 32) - (1 << 12)
 
-_VORBIS_LIMITS = {"channels": 255, "rate_hz": 200_000}
+_VORBIS_MAX_CHANNELS, _VORBIS_MAX_RATE_HZ = 255, 200_000
 """Beyond these, libvorbis crashes the process."""
-
-_DEFAULT_BITRATE_KBPS = 256
 
 _VORBIS_KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 500)
 """Nominal bitrates of libvorbis's qualities 0 to 10, for stereo at 44.1 kHz."""
@@ -42,37 +42,37 @@ _VORBIS_KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 500)
 _MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 _LAME_QUALITY = 5
-"""LAME's own default between 2, careful, and 7, fast."""
+"""LAME's default, between 2 (careful) and 7 (fast)."""
 
 
 class SampleSink(Protocol):
-    """Takes samples and turns them into bytes of a file."""
+    """Encoder that writes samples to an open file."""
 
     def write(self, samples: Tensor) -> None:
-        """Add samples of shape `(channels, samples)`."""
+        """Encode samples of shape `(channels, samples)`."""
         ...
 
     def finish(self) -> None:
-        """Write what is left once all samples are in."""
+        """Write what the encoder holds back; no samples follow."""
         ...
 
     def abandon(self) -> None:
-        """Give back what the encoder holds, in place of `finish`."""
+        """Release the encoder without finishing the file."""
         ...
 
 
 @contextmanager
 def open_sink(
-    temporary: Path, target: Path, rate_hz: int, channels: int, options: EncodeOptions
+    temporary: Path, target: Path, options: EncodeOptions, *, rate_hz: int, channels: int
 ) -> Iterator[SampleSink]:
-    """Encode into `temporary`, a new file; errors name `target`."""
+    """Encode into the new file `temporary`; errors name `target`."""
     try:
-        # Unbuffered, since a buffer would meet a full disk only when closed.
+        # Unbuffered, because a buffer would detect a full disk only when it is closed.
         raw = temporary.open("x+b", buffering=0)
     except OSError as error:
         raise cannot_write(target, error) from error
     with raw:
-        sink = _sink(_WatchedFile(raw, target), rate_hz, channels, options)
+        sink = _sink(_CheckedFile(raw, target), rate_hz, channels, options)
         try:
             yield sink
         except BaseException:
@@ -81,24 +81,19 @@ def open_sink(
         sink.finish()
 
 
-def check_form(target: Path, rate_hz: int, channels: int, options: EncodeOptions) -> None:
-    """Raise `InvalidInput` where the format can't hold this rate or number of channels."""
-    _sink(_WatchedFile(io.BytesIO(), target), rate_hz, channels, options).abandon()
+def check_form(target: Path, options: EncodeOptions, *, rate_hz: int, channels: int) -> None:
+    """Raise `InvalidInput` if the format does not support the sample rate or channel count."""
+    _sink(_CheckedFile(io.BytesIO(), target), rate_hz, channels, options).abandon()
 
 
 def check_size(target: Path, values: int, options: EncodeOptions) -> None:
-    """Raise `InvalidInput` where the format can't hold so many samples of all channels."""
+    """Raise `InvalidInput` if the format cannot hold this number of samples over all channels."""
     if options.format == "wav" and values * options.bit_depth // 8 > _WAV_LIMIT_BYTES:
-        raise InvalidInput(f"{target}: wav holds 4 GiB at most; choose flac")
+        raise InvalidInput(f"{target}: more than the 4 GiB that wav can hold; choose flac")
 
 
-def _sink(file: _WatchedFile, rate_hz: int, channels: int, options: EncodeOptions) -> SampleSink:
-    kind = _Mp3Sink if options.format == "mp3" else _SndfileSink
-    return kind(file, rate_hz, channels, options)
-
-
-class _WatchedFile:
-    """A file that remembers why a write failed, since libsndfile only tells that it did."""
+class _CheckedFile:
+    """File that keeps the error of a failed write, because libsndfile reports only the failure."""
 
     def __init__(self, raw: BinaryIO, target: Path) -> None:
         self._raw = raw
@@ -119,7 +114,7 @@ class _WatchedFile:
 
     @contextmanager
     def checked(self) -> Iterator[None]:
-        """Raise `StorageFailed` if a write in the block failed, whatever the block made of it."""
+        """Raise `StorageFailed` if a write in the block failed, in place of the block's error."""
         try:
             yield
         finally:
@@ -128,23 +123,15 @@ class _WatchedFile:
 
 
 class _SndfileSink:
+    """Encoder of libsndfile for FLAC and WAV."""
+
     def __init__(
-        self, file: _WatchedFile, rate_hz: int, channels: int, options: EncodeOptions
+        self, file: _CheckedFile, rate_hz: int, channels: int, options: EncodeOptions
     ) -> None:
         self._file = file
         self._options = options
-        self._as_float = options.is_float or options.format == "ogg"
         self._written_values = 0
-        subtype, level = _SUBTYPES[options.bit_depth], None
-        unfit = InvalidInput(
-            f"{file.target}: {options.format} can't hold {channels} channels at {rate_hz} Hz"
-        )
-        if options.format == "ogg":
-            if channels > _VORBIS_LIMITS["channels"] or rate_hz > _VORBIS_LIMITS["rate_hz"]:
-                raise unfit
-            bitrate = options.bitrate_kbps or _DEFAULT_BITRATE_KBPS
-            quality = np.interp(bitrate, _VORBIS_KBPS, np.linspace(0, 1, len(_VORBIS_KBPS)))
-            subtype, level = "VORBIS", 1 - float(quality)
+        subtype, compression_level = self._coding(rate_hz, channels)
         try:
             with file.checked():
                 self._sound = ForwardOnly(
@@ -154,18 +141,22 @@ class _SndfileSink:
                     channels,
                     subtype=subtype,
                     format=options.format.upper(),
-                    compression_level=level,
+                    compression_level=compression_level,
                 )
         except soundfile.LibsndfileError as error:
-            raise unfit from error
+            raise _unsupported(file.target, rate_hz, channels, options) from error
+
+    def _coding(self, rate_hz: int, channels: int) -> tuple[str, float | None]:
+        """Return libsndfile's subtype and compression level."""
+        return _SUBTYPES[self._options.bit_depth], None
 
     def write(self, samples: Tensor) -> None:
         self._written_values += samples.numel()
         check_size(self._file.target, self._written_values, self._options)
-        if self._as_float or not samples.is_floating_point():
-            frames = samples.numpy().T
-        else:
+        if self._options.encodes_integers and samples.is_floating_point():
             frames = quantize(samples, self._options.bit_depth)
+        else:
+            frames = samples.numpy().T
         with self._file.checked():
             self._sound.write(frames)
 
@@ -177,16 +168,29 @@ class _SndfileSink:
         self._sound.close()
 
 
+class _VorbisSink(_SndfileSink):
+    """Encoder of libvorbis, behind libsndfile."""
+
+    def _coding(self, rate_hz: int, channels: int) -> tuple[str, float | None]:
+        if channels > _VORBIS_MAX_CHANNELS or rate_hz > _VORBIS_MAX_RATE_HZ:
+            raise _unsupported(self._file.target, rate_hz, channels, self._options)
+        bitrate = self._options.bitrate_kbps or DEFAULT_BITRATE_KBPS
+        quality = np.interp(bitrate, _VORBIS_KBPS, np.linspace(0, 1, len(_VORBIS_KBPS)))
+        return "VORBIS", 1 - float(quality)
+
+
 class _Mp3Sink:
+    """Encoder of LAME."""
+
     def __init__(
-        self, file: _WatchedFile, rate_hz: int, channels: int, options: EncodeOptions
+        self, file: _CheckedFile, rate_hz: int, channels: int, options: EncodeOptions
     ) -> None:
         if channels > 2:
-            raise InvalidInput(f"{file.target}: mp3 can't hold {channels} channels")
+            raise _unsupported(file.target, rate_hz, channels, options)
         out_rate_hz = _mp3_rate_hz(rate_hz)
         self._file = file
+        self._channels = channels
         self._resampler = StreamResampler(rate_hz, out_rate_hz, channels)
-        self._nothing = torch.zeros(channels, 0)
         self._length_samples = 0
         self._tag_bytes = 0
         self._first_frame = b""
@@ -195,22 +199,26 @@ class _Mp3Sink:
         self._lame.set_channels(channels)
         self._lame.set_in_sample_rate(out_rate_hz)
         self._lame.set_out_sample_rate(out_rate_hz)
-        self._lame.set_bit_rate(options.bitrate_kbps or _DEFAULT_BITRATE_KBPS)
+        self._lame.set_bit_rate(options.bitrate_kbps or DEFAULT_BITRATE_KBPS)
         self._lame.set_quality(_LAME_QUALITY)
 
     def write(self, samples: Tensor) -> None:
         self._encode(self._resampler.process(samples))
 
     def finish(self) -> None:
-        self._encode(self._resampler.process(self._nothing, last=True))
+        self._encode(self._resampler.process(torch.zeros(self._channels, 0), last=True))
         if not self._length_samples:
-            # There is no MP3 of nothing.
-            self._encode(torch.zeros(len(self._nothing), 1))
+            self._encode(torch.zeros(self._channels, 1))  # an MP3 holds at least one frame
         self._put(bytes(self._lame.flush()))
-        # How much sound there is can only be told now, in the frame kept free for it.
+        # The length is known only now; the tag frame at the start of the file takes it.
         audio_bytes = self._file.tell() - self._tag_bytes
         frames = sum(1 for _ in FrameReader(self._file.fileno())) - 1
-        tag = info_frame(self._first_frame, frames, audio_bytes, self._length_samples)
+        tag = info_frame(
+            self._first_frame,
+            frames=frames,
+            audio_bytes=audio_bytes,
+            length_samples=self._length_samples,
+        )
         self._file.seek(0)
         with self._file.checked():
             self._file.write(tag)
@@ -226,23 +234,44 @@ class _Mp3Sink:
     def _put(self, data: bytes) -> None:
         if not self._first_frame and data:
             self._first_frame = data[:4]
-            tag = info_frame(self._first_frame, 0, 0, 0)
+            tag = info_frame(self._first_frame, frames=0, audio_bytes=0, length_samples=0)
             self._tag_bytes = len(tag)
             data = tag + data
         with self._file.checked():
             self._file.write(data)
 
 
+_SINKS: Mapping[FormatName, type[_SndfileSink | _Mp3Sink]] = {
+    "flac": _SndfileSink,
+    "wav": _SndfileSink,
+    "ogg": _VorbisSink,
+    "mp3": _Mp3Sink,
+}
+
+
+def _sink(file: _CheckedFile, rate_hz: int, channels: int, options: EncodeOptions) -> SampleSink:
+    return _SINKS[options.format](file, rate_hz, channels, options)
+
+
+def _unsupported(
+    target: Path, rate_hz: int, channels: int, options: EncodeOptions
+) -> InvalidInput:
+    return InvalidInput(
+        f"{target}: {options.format} cannot hold {channels} channels at {rate_hz} Hz; "
+        "choose another format"
+    )
+
+
 def quantize(samples: Tensor, bit_depth: int) -> NDArray[np.int16] | NDArray[np.int32]:
-    """Float samples as integers: rounded to the nearest, clamped at full scale.
+    """Round float samples to integers and clamp them to full scale.
 
     Shape: `(channels, samples)` to `(samples, channels)`.
 
     Returns:
-        int16 for 16 bits; int32 for 24, in its upper 24 bits.
+        int16 for 16 bits; int32 for 24 bits, in the upper 24 bits.
     """
     full_scale = 2.0 ** (bit_depth - 1)
-    # Both bounds are exact in float32, up to 24 bits.
+    # Both bounds are exact in float32 up to 24 bits.
     integers = np.ascontiguousarray(samples.numpy().T) * np.float32(full_scale)
     np.clip(np.rint(integers, out=integers), -full_scale, full_scale - 1, out=integers)
     if bit_depth == 16:
@@ -251,7 +280,7 @@ def quantize(samples: Tensor, bit_depth: int) -> NDArray[np.int16] | NDArray[np.
 
 
 def quantized(samples: Tensor, bit_depth: int) -> Tensor:
-    """As `quantize`, on the device of the samples: `(channels, samples)` to the same."""
+    """Do as `quantize` on the device of the samples; the shape stays `(channels, samples)`."""
     full_scale = 2.0 ** (bit_depth - 1)
     integers = (samples * full_scale).round_().clamp_(-full_scale, full_scale - 1)
     if bit_depth == 16:

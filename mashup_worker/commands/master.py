@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Song = Annotated[Path, typer.Argument(help="The song's file.", show_default=False)]
 Output = Annotated[
-    Path, typer.Option("-o", "--output", help="The result: a name with .mp3, .wav, .flac or .ogg.")
+    Path, typer.Option("-o", "--output", help="The result: a name that ends in the format, such as .mp3 or .flac.")
 ]
 Loudness = Annotated[float, typer.Option(metavar="LUFS", help="Integrated loudness.")]
 TruePeak = Annotated[
@@ -50,7 +50,7 @@ def master(
 ) -> None:
     """Bring a song to a loudness, with its true peaks limited."""
     from mashup_worker.commands.inputs import real_path
-    from mashup_worker.commands.mix import encode_options
+    from mashup_worker.audio.formats import encode_options
     from mashup_worker.commands.output import Output as Printer
     from mashup_worker.dsp.compressor import Compression
     from mashup_worker.pipelines.master import MasterRequest

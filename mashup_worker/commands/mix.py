@@ -13,7 +13,6 @@ from mashup_worker.commands.failure import fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
 
 if TYPE_CHECKING:
-    from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.commands.mix_run import MixRun
 
 
@@ -54,7 +53,7 @@ PlanFile = Annotated[
     typer.Option("--plan", metavar="PLAN.json", help="A plan to render, edited or not."),
 ]
 Output = Annotated[
-    Path, typer.Option("-o", "--output", help="The mashup: a name with .mp3, .wav, .flac or .ogg.")
+    Path, typer.Option("-o", "--output", help="The mashup: a name that ends in the format, such as .mp3 or .flac.")
 ]
 FormOption = Annotated[
     Form | None,
@@ -162,6 +161,7 @@ def mix(
 ) -> None:
     """Make a mashup of songs, of stems, or from a plan."""
     from mashup_worker.commands.mix_files import MixOutputs
+    from mashup_worker.audio.formats import encode_options
     from mashup_worker.commands.mix_output import MixPrinter
     from mashup_worker.commands.mix_run import MixRun, MixSources
     from mashup_worker.commands.model_choice import ModelRequest
@@ -217,20 +217,6 @@ def _check_undecided(context: typer.Context) -> None:
         if given is not None and given.name == "COMMANDLINE":
             option = f"--{name.replace('_', '-')}"
             raise InvalidInput(f"{option} has no effect on --plan: edit the plan instead")
-
-
-def encode_options(output: Path, bit_depth: int | None, bitrate: int | None) -> EncodeOptions:
-    """How a file is written, by its ending.
-
-    Raises:
-        InvalidInput: an ending that is not written, or options that don't go with it.
-    """
-    from mashup_worker.audio.formats import EncodeOptions
-
-    ending = output.suffix.lower().removeprefix(".")
-    if ending not in ("mp3", "wav", "flac", "ogg"):
-        raise InvalidInput(f"-o {output}: its name must end in .mp3, .wav, .flac or .ogg")
-    return EncodeOptions(ending, 16 if bit_depth is None else bit_depth, bitrate)  # type: ignore[arg-type]
 
 
 def _made(run: MixRun) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def _write_stems(folder: Path, result: MashupResult, on_progress: OnProgress) ->
     for done, track in enumerate(result.render.tracks):
         on_progress("stems", done / len(result.render.tracks))
         path, options = _stem_path(folder, track.song, track.kind), EncodeOptions("wav", 32)
-        with open_writer(path, track.audio.rate_hz, track.audio.channels, options) as writer:
+        with open_writer(path, options, rate_hz=track.audio.rate_hz, channels=track.audio.channels) as writer:
             writer.write(track.audio.samples)
 
 

@@ -8,11 +8,12 @@ import typer
 
 from mashup_worker.commands.failure import fail
 from mashup_worker.commands.reprocess_output import ReprocessPrinter
-from mashup_worker.commands.separate import Device, Format, FormatOption, Jobs, Precision, Stems
+from mashup_worker.commands.separate import Device, FormatOption, Jobs, Precision, Stems
 from mashup_worker.errors import EXIT_USAGE, DeviceUnavailable, InvalidInput
 
 if TYPE_CHECKING:
     from mashup_worker.seed.record import SeedSettings
+    from mashup_worker.vocabulary import FormatName
 
 
 def reprocess(
@@ -37,7 +38,7 @@ def reprocess(
         str, typer.Option(help="A model of `mashup models list`.", show_default=True)
     ] = "htdemucs",
     stems: Stems = None,
-    format_: FormatOption = Format.FLAC,
+    format_: FormatOption = "flac",
     device: Device = "auto",
     precision: Precision = "auto",
     max_duration: Annotated[
@@ -103,7 +104,7 @@ def reprocess(
     ReprocessRun(tracks, library, settings, request, max_duration, dry_run, printer, most).all()
 
 
-def _settings(model: str, kinds: tuple[str, ...], format_: Format) -> SeedSettings:
+def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSettings:
     """How songs are made.
 
     Raises:
@@ -117,4 +118,4 @@ def _settings(model: str, kinds: tuple[str, ...], format_: Format) -> SeedSettin
         recipes(find(model).stems, None, kinds)
     else:
         find(model)
-    return SeedSettings(model=model, stems=kinds, format=format_.value)
+    return SeedSettings(model=model, stems=kinds, format=format_)

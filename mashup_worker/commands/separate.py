@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,15 +16,7 @@ from mashup_worker.errors import (
     DeviceUnavailable,
     InvalidInput,
 )
-
-
-class Format(StrEnum):
-    """Formats of stems."""
-
-    FLAC = "flac"
-    WAV = "wav"
-    MP3 = "mp3"
-    OGG = "ogg"
+from mashup_worker.vocabulary import FormatName  # noqa: TC001 - typer reads annotations
 
 
 Songs = Annotated[list[str], typer.Argument(help="Files, folders, or globs in quotes.")]
@@ -59,7 +50,7 @@ Seed = Annotated[int, typer.Option(help="What the random shifts are drawn from."
 Overlap = Annotated[
     float, typer.Option(help="Share of a segment that the next covers again. Not for lite.")
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="Format of the stems.")]
+FormatOption = Annotated[FormatName, typer.Option("--format", help="Format of the stems.")]
 BitDepth = Annotated[int, typer.Option(help="16 or 24 for FLAC and WAV, 32 (float) for WAV.")]
 Bitrate = Annotated[int | None, typer.Option(help="Kilobits a second, for MP3 and OGG.")]
 NameTemplate = Annotated[
@@ -88,7 +79,7 @@ def separate(
     model_repo: ModelRepo = None,
     stems: Stems = None,
     two_stems: TwoStems = None,
-    format_: FormatOption = Format.FLAC,
+    format_: FormatOption = "flac",
     bit_depth: BitDepth = 16,
     bitrate: Bitrate = None,
     device: Device = "auto",
@@ -118,8 +109,8 @@ def separate(
         run = SeparateRun(
             model=ModelRequest(model, model_repo, options),
             wanted=_wanted(stems, two_stems),
-            targets=Targets(output_dir, name_template, format_.value, model, found),
-            encode=EncodeOptions(format_.value, bit_depth, bitrate),
+            targets=Targets(output_dir, name_template, format_, model, found),
+            encode=EncodeOptions(format_, bit_depth, bitrate),
             skip_existing=skip_existing,
             dry_run=dry_run,
             printer=Printer(as_json, quiet, verbose),

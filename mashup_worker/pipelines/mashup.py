@@ -199,7 +199,7 @@ def make_mashup(
         master.played,
         plan=plan,
         stems=checked[0].result(),
-        lossy=encode.format in ("mp3", "ogg"),
+        lossy=not encode.lossless,
         on_progress=on_progress,
     )
     clock.lap("check")

@@ -15,6 +15,7 @@ from mashup_worker.dsp.limiter import PeakLimiter, limit
 from mashup_worker.dsp.loudness import integrated_lufs, measure
 from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.clock import Clock
+from mashup_worker.vocabulary import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,8 +38,6 @@ _NEAR_LU = 0.03
 _ROUNDS = 8
 _SHALLOWEST_SLOPE = 0.2
 _FILE_ROUNDS = 6
-_TOLERANCES_LU = {"mp3": 0.3, "ogg": 0.3}
-_EXACT_TOLERANCE_LU = 0.08
 _STEP_LU = 1.0
 """How far the aim is moved at once: what an encoder takes away grows with what it is given."""
 
@@ -153,11 +152,11 @@ def write_master(
     """
     report, clock = on_progress or (lambda _stage, _share: None), Clock()
     check_writable(target)
-    check_fits(target, audio.length_samples, audio.rate_hz, audio.channels, encode)
+    check_fits(target, audio, encode)
     if not audio.length_samples:
         raise InvalidInput(f"{target}: there is no sound to write")
-    tolerance = _TOLERANCES_LU.get(encode.format, _EXACT_TOLERANCE_LU)
-    margin_db = _LOSSY_MARGIN_DB if encode.format in _TOLERANCES_LU else _EXACT_MARGIN_DB
+    tolerance = FORMATS[encode.format].loudness_tolerance_lu
+    margin_db = _EXACT_MARGIN_DB if encode.lossless else _LOSSY_MARGIN_DB
     mix, aim = _Mix(audio, request.compression), _Aim.below(request, margin_db)
     with atomic_path(target) as temporary:
         for rounds in range(1, _FILE_ROUNDS + 1):
@@ -281,10 +280,10 @@ def _written(
 ) -> Audio:
     """Write the sound at the temporary name, and what is heard when that is played."""
     samples = audio.samples
-    if encode.bit_depth == 16 and encode.format != "ogg":
+    if encode.bit_depth == 16 and encode.encodes_integers:
         samples = dithered(samples, 16, seed)
     temporary.unlink(missing_ok=True)
-    with encode_into(temporary, target, audio.rate_hz, audio.channels, encode) as writer:
+    with encode_into(temporary, target, encode, rate_hz=audio.rate_hz, channels=audio.channels) as writer:
         writer.write(samples)
     return decode(temporary)
 

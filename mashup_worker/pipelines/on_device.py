@@ -93,7 +93,7 @@ class Delivery:
         samples = gain * stem.read(0, stem.length_samples)
         meter = LoudnessMeter(stem.rate_hz, stem.channels)
         meter.add(samples)
-        if encode.format in ("flac", "wav") and not encode.is_float:
+        if encode.lossless and not encode.is_float:
             samples = quantized(samples, encode.bit_depth)
         values, arrived = _downloaded(samples.T.contiguous())
         return cls(values, meter, arrived)

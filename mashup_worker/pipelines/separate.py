@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from mashup_worker.system.files import check_writable
 from mashup_worker.audio.decode import open_decoder
 from mashup_worker.audio.encode import check_fits
-from mashup_worker.audio.formats import EncodeOptions, integer_peak_limit
+from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import StreamResampler, resampled_length
 from mashup_worker.audio.signal import Audio, spans
@@ -103,13 +103,13 @@ def separate_file(
             song.append(block)
             report("decode", min(1.0, song.length_samples / claimed_samples))
         for target in request.targets.values():
-            check_fits(target, song.length_samples, song.rate_hz, song.channels, request.encode)
+            check_fits(target, song, request.encode)
         clock.lap("decode")
         stems = _separate(
             stack, separator, song, tuple(request.targets), lambda share: report("separate", share)
         )
         clock.lap("separate")
-        gain = shared_gain(stems, integer_peak_limit(request.encode))
+        gain = shared_gain(stems, request.encode.max_peak)
         files = write_stems(
             stems, request.targets, request.encode, gain, lambda share: report("encode", share)
         )

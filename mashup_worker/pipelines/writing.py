@@ -71,7 +71,7 @@ def write_stems(
     def write(stem: Stem, temporary: Path) -> StemFile:
         target, delivery = targets[stem.kind], deliveries.get(stem.kind)
         meter = LoudnessMeter(stem.rate_hz, stem.channels) if delivery is None else delivery.meter
-        with encode_into(temporary, target, stem.rate_hz, stem.channels, encode) as writer:
+        with encode_into(temporary, target, encode, rate_hz=stem.rate_hz, channels=stem.channels) as writer:
             if delivery is not None:
                 delivery.wait()
             for start, stop in spans(stem):

@@ -16,13 +16,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from mashup_worker.db.database import UnreadableJson
 from mashup_worker.errors import InvalidInput
-from mashup_worker.vocabulary import JobType  # noqa: TC001
+from mashup_worker.vocabulary import FormatName, JobType  # noqa: TC001
 
 StemKind = Annotated[
     str,
     Field(pattern=r"^(no_)?(vocals|drums|bass|other|guitar|piano|mix)$"),
 ]
-AudioFormat = Literal["flac", "wav", "mp3", "ogg"]
 Address = Annotated[str, Field(min_length=1, max_length=4_096)]
 """Where sound lies: an https URL, `s3://bucket/key`, or a key of our own storage."""
 
@@ -70,7 +69,7 @@ class SeparateInput(_Given):
     mashup_id: Id | None = None
     model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] | None = None
     stems: Annotated[tuple[StemKind, ...], Field(min_length=1, max_length=12)] | None = None
-    format: AudioFormat = "flac"
+    format: FormatName = "flac"
     analyze: bool = True
 
 
@@ -151,7 +150,7 @@ class MashupInput(_Given):
 
     stems: Annotated[tuple[StemInput, ...], Field(min_length=1, max_length=32)]
     config: MashupConfig = MashupConfig()
-    format: AudioFormat = "mp3"
+    format: FormatName = "mp3"
     mashup_id: Id | None = None
 
 
@@ -168,7 +167,7 @@ class MasterInput(_Given):
     audio: Address
     loudness_lufs: Annotated[float, Field(ge=-36, le=-5)] = -14.0
     true_peak_dbtp: Annotated[float, Field(ge=-9, le=0)] = -1.0
-    format: AudioFormat = "mp3"
+    format: FormatName = "mp3"
 
 
 JobInput = SeparateInput | AnalyzeInput | MashupInput | MasterInput
@@ -187,7 +186,7 @@ class StoredAudio(_Made):
     key: str
     url: str
     url_expires_at: datetime | None
-    format: AudioFormat
+    format: FormatName
     bytes: int
     sha256: str
     duration_s: float

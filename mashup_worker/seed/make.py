@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from mashup_worker.audio.sandbox import ApartLimits, decode_apart
+from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 from mashup_worker.system.files import write_whole
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import MashupError
@@ -67,9 +67,9 @@ def make_seed(
     """
     folder, sound = song.file.parent, song.file.with_name("sound.wav")
     try:
-        limits = ApartLimits(max_duration_s, _LARGEST_DECODED_BYTES, _DECODE_TIMEOUT_S)
+        limits = SandboxLimits(max_duration_s, _LARGEST_DECODED_BYTES, _DECODE_TIMEOUT_S)
         on_progress("decode", 0.0)
-        decode_apart(song.file, sound, limits)
+        decode_sandboxed(song.file, sound, limits)
         kinds = settings.stems or separator.stems
         targets = {kind: folder / f"{kind}.{settings.format}" for kind in kinds}
         made = split_song(

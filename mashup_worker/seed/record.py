@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mashup_worker import __version__
-from mashup_worker.audio.formats import Format  # noqa: TC001  (pydantic reads annotations)
+from mashup_worker.vocabulary import FormatName  # noqa: TC001  (pydantic reads annotations)
 
 
 class _Kept(BaseModel):
@@ -28,7 +28,7 @@ class SeedSettings(_Kept):
 
     model: str
     stems: tuple[str, ...] = ()
-    format: Format = "flac"
+    format: FormatName = "flac"
     release: str = ".".join(__version__.split(".")[:2])
 
     @property
@@ -57,7 +57,7 @@ class SeedStem(_Kept):
 
     kind: str
     key: str
-    format: Format
+    format: FormatName
     bytes: int
     sha256: str
     duration_s: float

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from mashup_worker.errors import InvalidInput, StorageFailed
 from mashup_worker.system.digests import file_sha256
+from mashup_worker.vocabulary import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,10 +25,7 @@ _NO_LETTERS = ("Cc", "Cs")
 """Unicode's names for control characters, and for halves of characters."""
 
 _MEDIA_TYPES = {
-    ".flac": "audio/flac",
-    ".wav": "audio/wav",
-    ".mp3": "audio/mpeg",
-    ".ogg": "audio/ogg",
+    **{f".{name}": format_.media_type for name, format_ in FORMATS.items()},
     ".json": "application/json",
     ".jsonl": "application/jsonl",
     ".html": "text/html",

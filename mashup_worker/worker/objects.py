@@ -121,9 +121,9 @@ class JobInputs:
 
     def _decoded(self, file: Path, name: str) -> Path:
         """The sound of a file, which is then gone; errors call it by its name."""
-        from mashup_worker.audio.sandbox import ApartLimits, decode_apart
+        from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 
-        limits = ApartLimits(
+        limits = SandboxLimits(
             max_duration_s=self.settings.inputs.max_duration_s,
             max_decoded_bytes=self.settings.inputs.max_decoded_bytes,
             timeout_s=self.settings.inputs.decode_timeout_s,
@@ -131,7 +131,7 @@ class JobInputs:
         sound = file.with_name(f"{file.stem}.sound.wav")
         sha256 = file_sha256(file)
         try:
-            decode_apart(file, sound, limits, lambda: self.on_progress(FETCH, 1.0))
+            decode_sandboxed(file, sound, limits, lambda: self.on_progress(FETCH, 1.0))
         except MashupError as error:
             raise type(error)(error.message.replace(str(file), name)) from error
         file.unlink()

@@ -33,9 +33,9 @@ class Bad(NamedTuple):
 
 FILES = {
     "missing": Bad("missing.wav", 1, ("missing.wav", "no such file")),
-    "empty": Bad("empty.wav", 1, ("empty.wav is empty",)),
+    "empty": Bad("empty.wav", 1, ("empty.wav", "empty")),
     "no sound": Bad("header.wav", 1, ("header.wav", "no audio")),
-    "text": Bad("text.mp3", 1, ("text.mp3", "can't be decoded")),
+    "text": Bad("text.mp3", 1, ("text.mp3", "cannot decode")),
     "truncated flac": Bad("cut.flac", 1, ("cut.flac", "truncated")),
     "truncated mp3": Bad("cut.mp3", 1, ("cut.mp3", "truncated")),
     "header claims more": Bad("more.wav", 1, ("more.wav", "truncated")),

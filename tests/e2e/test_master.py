@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FAILURES = {
     "no file": (("nothing.flac", "-o", "out/nothing.wav"), 1, "nothing.flac: No such file"),
-    "ending": (("song.flac", "-o", "out/song.aiff"), 2, "-o out/song.aiff: its name must end in"),
+    "ending": (("song.flac", "-o", "out/song.aiff"), 2, "out/song.aiff: unknown audio format"),
     "itself": (("song.flac", "-o", "link.flac"), 2, "-o link.flac: it would overwrite the song"),
     "loudness": (("song.flac", "-o", "out/a.wav", "--loudness", "3"), 2, "loudness 3 LUFS"),
     "compress": (("song.flac", "-o", "out/c.wav", "--compress", "99"), 2, "--compress 99"),

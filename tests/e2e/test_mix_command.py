@@ -61,7 +61,7 @@ FAILURES: dict[str, tuple[tuple[str, ...], int, str]] = {
 """Calls that must fail, their exit codes, and how their line begins."""
 
 OUTPUTS: dict[str, tuple[tuple[str, ...], int, str]] = {
-    "ending": ((*STEMS, "-o", "out/a.txt"), USAGE, "-o out/a.txt: its name must end in"),
+    "ending": ((*STEMS, "-o", "out/a.txt"), USAGE, "out/a.txt: unknown audio format"),
     "itself": (("--stem", "tone.wav:drums", "-o", "tone.wav"), INPUT, "-o tone.wav: it would over"),
     "tracks": (
         (

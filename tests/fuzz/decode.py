@@ -1,8 +1,8 @@
-"""Changes good files at random and has them decoded apart, for as long as one likes.
+"""Fuzz the sandboxed decoder with randomly changed files.
 
     python -m tests.fuzz.decode --seconds 600 --seed 1 --keep offenders/
 
-Anything but a result or a clear error is an offence: its file is kept, with what was done to it.
+A file that gives neither a result nor a clear error is kept; its name lists the changes.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from pathlib import Path
 
 import soundfile
 
-from mashup_worker.audio.sandbox import ApartLimits, decode_apart
+from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 from mashup_worker.errors import InvalidInput
 from tests.fuzz.corpus import good_files, mutated
 
-LIMITS = ApartLimits(max_duration_s=60.0, max_decoded_bytes=100_000_000, timeout_s=20.0)
+LIMITS = SandboxLimits(max_duration_s=60.0, max_decoded_bytes=100_000_000, timeout_s=20.0)
 MARGIN_S = 5.0
 
 
-def verdict(path: Path, target: Path, limits: ApartLimits = LIMITS) -> str:
-    """What became of a file: `decoded`, or the code of its error.
+def verdict(path: Path, target: Path, limits: SandboxLimits = LIMITS) -> str:
+    """Return `"decoded"`, or the code of the error of a file.
 
     Raises:
-        AssertionError: neither a sound result nor a clear error, or it took too long.
+        AssertionError: the result or the error is wrong, or the decoding took too long.
     """
     started_s = time.monotonic()
     try:
-        decode_apart(path, target, limits)
+        decode_sandboxed(path, target, limits)
     except InvalidInput as error:
         refusal: InvalidInput | None = error
     else:
@@ -53,14 +53,14 @@ def verdict(path: Path, target: Path, limits: ApartLimits = LIMITS) -> str:
 
 
 def main() -> int:
-    """Fuzz; 1 where something was found."""
+    """Fuzz and return 1 if a file was kept."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, default=Path("offenders"))
     given = parser.parse_args()
     dice = random.Random(given.seed)
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "good").mkdir()
@@ -76,15 +76,15 @@ def main() -> int:
             changed = folder / f"changed-{path.name}"
             changed.write_bytes(data)
             try:
-                told[verdict(changed, folder / "out.wav")] += 1
+                counts[verdict(changed, folder / "out.wav")] += 1
             except Exception as error:
-                told["offence"] += 1
+                counts["offence"] += 1
                 given.keep.mkdir(parents=True, exist_ok=True)
-                kept = given.keep / f"{told.total()}-{'-'.join(ways)}-{path.name}"
+                kept = given.keep / f"{counts.total()}-{'-'.join(ways)}-{path.name}"
                 kept.write_bytes(data)
                 sys.stderr.write(f"{kept}: {type(error).__name__}: {error}\n")
-    sys.stdout.write(f"{told.total()} files, seed {given.seed}: {dict(told)}\n")
-    return 1 if told["offence"] else 0
+    sys.stdout.write(f"{counts.total()} files, seed {given.seed}: {dict(counts)}\n")
+    return 1 if counts["offence"] else 0
 
 
 if __name__ == "__main__":

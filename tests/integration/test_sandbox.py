@@ -1,4 +1,4 @@
-"""Decoding in a process apart: what comes out of it, what it may do, and how it ends."""
+"""Sandboxed decoding: its results, the rights of its process, and its end."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 import soundfile
 
 from mashup_worker.audio import sandbox
-from mashup_worker.audio.sandbox import ApartLimits, decode_apart
 from mashup_worker.audio.decode import decode
+from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 from mashup_worker.errors import (
     Canceled,
     InvalidInput,
@@ -54,7 +54,7 @@ NAMES = [*FORMATS, "mp3", "surround.wav", "mono.flac", *(FFMPEG if ffmpeg_found 
 @pytest.mark.parametrize("name", NAMES)
 def test_equals_decoding_in_process(good: dict[str, Path], name: str, tmp_path: Path) -> None:
     target = tmp_path / "clean.wav"
-    decode_apart(good[name], target)
+    decode_sandboxed(good[name], target)
     samples, rate_hz = soundfile.read(target, dtype="float32", always_2d=True)
     wanted, wanted_hz = decoded(good[name])
     assert rate_hz == wanted_hz
@@ -63,7 +63,7 @@ def test_equals_decoding_in_process(good: dict[str, Path], name: str, tmp_path: 
 
 
 @pytest.mark.parametrize("wrong", ["no such file", "folder", "pipe", "text", "empty", "cut"])
-def test_what_is_no_sound_is_told_as_in_process(
+def test_files_without_audio_raise_the_errors_of_decoding_in_process(
     wrong: str, good: dict[str, Path], tmp_path: Path
 ) -> None:
     source = tmp_path / "song.flac"
@@ -78,7 +78,7 @@ def test_what_is_no_sound_is_told_as_in_process(
     with pytest.raises(InvalidInput) as here:
         decoded(source)
     with pytest.raises(InvalidInput) as there:
-        decode_apart(source, tmp_path / "clean.wav")
+        decode_sandboxed(source, tmp_path / "clean.wav")
     assert (there.value.code, there.value.message) == (here.value.code, here.value.message)
     assert not (tmp_path / "clean.wav").exists()
 
@@ -106,7 +106,7 @@ def test_a_decoder_has_no_credentials_and_no_files_of_ours(
             except OSError:
                 continue
 
-    decode_apart(source, tmp_path / "clean.wav", on_wait=look)
+    decode_sandboxed(source, tmp_path / "clean.wav", on_wait=look)
     secret.close()
     assert seen
     assert all(b"a-secret" not in environment for environment in seen)
@@ -137,25 +137,25 @@ def descendants(pid: int) -> set[int]:
 @pytest.mark.parametrize(
     ("limits", "error", "words"),
     [
-        (ApartLimits(max_duration_s=2.0), TooLong, "longer than the limit of 2 s"),
-        (ApartLimits(max_decoded_bytes=500_000), TooLarge, "more than the limit of 500,000 bytes"),
-        (ApartLimits(timeout_s=0.05), UnsupportedAudio, "takes longer than 0.05 s"),
-        (ApartLimits(memory_bytes=80_000_000), MashupError, "song.wav"),
+        (SandboxLimits(max_duration_s=2.0), TooLong, "longer than the limit of 2 s"),
+        (SandboxLimits(max_decoded_bytes=500_000), TooLarge, "more than the limit of 500,000 bytes"),
+        (SandboxLimits(timeout_s=0.05), UnsupportedAudio, "0.05 s"),
+        (SandboxLimits(memory_bytes=80_000_000), MashupError, "song.wav"),
     ],
 )
 def test_limits_hold(
-    limits: ApartLimits, error: type[MashupError], words: str, tmp_path: Path
+    limits: SandboxLimits, error: type[MashupError], words: str, tmp_path: Path
 ) -> None:
     source = write(tmp_path / "song.wav", music(3.0))
-    with pytest.raises(error, match=words) as told:
-        decode_apart(source, tmp_path / "clean.wav", limits)
-    assert "\n" not in told.value.message
-    assert not told.value.retryable
+    with pytest.raises(error, match=words) as raised:
+        decode_sandboxed(source, tmp_path / "clean.wav", limits)
+    assert "\n" not in raised.value.message
+    assert not raised.value.retryable
     assert list(tmp_path.iterdir()) == [source]
 
 
 @needs_ffmpeg
-def test_stopped_it_leaves_no_process(tmp_path: Path) -> None:
+def test_an_exception_while_waiting_ends_all_processes(tmp_path: Path) -> None:
     source = ffmpeg(music(120.0), tmp_path / "song.m4a", "-c:a", "aac")
     groups: set[int] = set()
     most = 0
@@ -170,7 +170,7 @@ def test_stopped_it_leaves_no_process(tmp_path: Path) -> None:
         time.sleep(0.02)
 
     with pytest.raises(Canceled):
-        decode_apart(source, tmp_path / "clean.wav", on_wait=stop)
+        decode_sandboxed(source, tmp_path / "clean.wav", on_wait=stop)
     assert groups
     until_s = time.monotonic() + 5.0
     while any(descendants(pid) for pid in groups):
@@ -179,65 +179,65 @@ def test_stopped_it_leaves_no_process(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_a_target_that_can_not_be_written_is_not_the_files_fault(tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     source = write(tmp_path / "song.wav", music(1.0))
     with pytest.raises(StorageFailed):
-        decode_apart(source, source / "clean.wav")
+        decode_sandboxed(source, source / "clean.wav")
 
 
-LIES = {
-    "says nothing": "",
-    "nonsense": "tell(b'%%%\\n')",
-    "a huge rate": 'tell(b\'{"rate_hz": 1e12, "channels": 2}\\n\')',
-    "many channels": 'tell(b\'{"rate_hz": 44100, "channels": 4096}\\n\')',
-    "no end of words": "tell(b'x' * 100_000)",
-    "an error of ours": 'tell(b\'{"error": "lease_lost", "message": "x"}\\n\')',
-    "samples before words": "samples(bytes(80))",
-    "done without samples": "tell(HEAD + b'{\"done\": true}\\n')",
-    "half a frame": "tell(HEAD); samples(bytes(81)); tell(b'{\"done\": true}\\n')",
-    "samples and no end": "tell(HEAD); samples(bytes(80))",
-    "endless samples": "tell(HEAD)\nwhile True: samples(bytes(65536))",
-    "an exit code": "tell(HEAD); samples(bytes(80)); sys.exit(3)",
-    "a segmentation fault": "tell(HEAD); samples(bytes(80)); os.kill(os.getpid(), 11)",
-    "deep nonsense": "tell(b'[' * 9000 + b'\\n')",
+MISBEHAVIOR = {
+    "silent": "",
+    "nonsense": "send(b'%%%\\n')",
+    "a huge rate": 'send(b\'{"rate_hz": 1e12, "channels": 2}\\n\')',
+    "many channels": 'send(b\'{"rate_hz": 44100, "channels": 4096}\\n\')',
+    "an endless message": "send(b'x' * 100_000)",
+    "an error of ours": 'send(b\'{"error": "lease_lost", "message": "x"}\\n\')',
+    "samples before their rate": "samples(bytes(80))",
+    "done without samples": "send(HEAD + b'{\"done\": true}\\n')",
+    "half a frame": "send(HEAD); samples(bytes(81)); send(b'{\"done\": true}\\n')",
+    "samples and no end": "send(HEAD); samples(bytes(80))",
+    "endless samples": "send(HEAD)\nwhile True: samples(bytes(65536))",
+    "an exit code": "send(HEAD); samples(bytes(80)); sys.exit(3)",
+    "a segmentation fault": "send(HEAD); samples(bytes(80)); os.kill(os.getpid(), 11)",
+    "deeply nested": "send(b'[' * 9000 + b'\\n')",
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_who_takes_over_a_decoder_can_say_little(
-    lie: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", MISBEHAVIOR)
+def test_a_decoder_that_misbehaves_is_an_error_of_the_file(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write(tmp_path / "song.wav", music(0.1))
-    stand_in(monkeypatch, LIES[lie])
-    with pytest.raises(InvalidInput) as told:
-        decode_apart(source, tmp_path / "clean.wav", ApartLimits(max_duration_s=5.0))
-    assert told.value.code in {"invalid_input", "unsupported_audio", "too_long"}
-    assert str(source) in told.value.message
-    assert "\n" not in told.value.message
+    replace_decoder(monkeypatch, MISBEHAVIOR[way])
+    with pytest.raises(InvalidInput) as raised:
+        decode_sandboxed(source, tmp_path / "clean.wav", SandboxLimits(max_duration_s=5.0))
+    assert raised.value.code in {"invalid_input", "unsupported_audio", "too_long"}
+    assert str(source) in raised.value.message
+    assert "\n" not in raised.value.message
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_killed_by_the_system_it_is_worth_another_attempt(
+def test_a_decoder_killed_by_the_system_is_retryable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write(tmp_path / "song.wav", music(0.1))
-    stand_in(monkeypatch, "tell(HEAD); os.kill(os.getpid(), 9)")
-    with pytest.raises(OutOfMemory) as told:
-        decode_apart(source, tmp_path / "clean.wav")
-    assert told.value.retryable
+    replace_decoder(monkeypatch, "send(HEAD); os.kill(os.getpid(), 9)")
+    with pytest.raises(OutOfMemory) as raised:
+        decode_sandboxed(source, tmp_path / "clean.wav")
+    assert raised.value.retryable
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+def replace_decoder(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Another program in place of the decoder."""
     program = (
         "import json, os, sys\n"
-        "pipe = json.loads(sys.argv[1])['tell']\n"
+        "pipe = json.loads(sys.argv[1])['messages_fd']\n"
         'HEAD = b\'{{"rate_hz": 44100, "channels": 2}}\\n\'\n'
-        "def tell(data): os.write(pipe, data)\n"
+        "def send(data): os.write(pipe, data)\n"
         "def samples(data): os.write(1, data)\n"
     )
-    what = what.replace("{", "{{").replace("}", "}}")  # its root is filled in
-    monkeypatch.setattr(sandbox, "_COMMAND", program + what)
+    code = code.replace("{", "{{").replace("}", "}}")  # `_COMMAND` is a format string
+    monkeypatch.setattr(sandbox, "_COMMAND", program + code)
 
 
 CONFINED = """
@@ -246,38 +246,38 @@ import resource, socket
 from pathlib import Path
 from mashup_worker.audio.sandbox_child import confine
 confine(1_500_000_000, 10)
-told = {{}}
-def attempt(name, what):
+seen = {{}}
+def attempt(name, action):
     try:
-        what()
-        told[name] = "done"
+        action()
+        seen[name] = "done"
     except BaseException as error:
-        told[name] = type(error).__name__
+        seen[name] = type(error).__name__
 attempt("network", lambda: socket.create_connection(("127.0.0.1", {port}), 2))
 attempt("memory", lambda: bytes(3_000_000_000))
 attempt("disk", lambda: Path("large").write_bytes(bytes(5_000_000)))
 attempt("more", lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (10_000, 10_000)))
-tell((json.dumps({{"error": "invalid_input", "message": json.dumps(told)}}) + "\\n").encode())
+send((json.dumps({{"error": "invalid_input", "message": json.dumps(seen)}}) + "\\n").encode())
 """
 
 
-def test_a_confined_process_can_do_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_confined_process_has_no_network_memory_or_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "song.wav", music(0.1))
     with socket.create_server(("127.0.0.1", 0)) as server:
         root, port = str(Path(sandbox.__file__).parents[2]), server.getsockname()[1]
-        stand_in(monkeypatch, CONFINED.format(root=root, port=port))
+        replace_decoder(monkeypatch, CONFINED.format(root=root, port=port))
         with pytest.raises(InvalidInput) as answer:
-            decode_apart(source, tmp_path / "clean.wav")
-    told = json.loads(answer.value.message.partition(": ")[2])
-    assert told.pop("memory") == "MemoryError"
-    assert told.pop("disk") == "OSError"
+            decode_sandboxed(source, tmp_path / "clean.wav")
+    seen = json.loads(answer.value.message.partition(": ")[2])
+    assert seen.pop("memory") == "MemoryError"
+    assert seen.pop("disk") == "OSError"
     if os.geteuid() != 0:  # root may raise its own limits again
-        assert told.pop("more") == "ValueError"
-    if told["network"] == "done":
-        pytest.skip("this system lets nobody give up the network")
+        assert seen.pop("more") == "ValueError"
+    if seen["network"] == "done":
+        pytest.skip("this system denies new network namespaces")
 
 
-def test_a_worker_keeps_its_environment_to_itself() -> None:
+def test_other_users_cannot_read_the_environment_of_a_worker() -> None:
     program = (
         "import sys\n"
         "from mashup_worker.system.undumpable import make_undumpable\n"
@@ -311,13 +311,13 @@ def test_a_worker_keeps_its_environment_to_itself() -> None:
         process.stdin.close()
 
 
-def test_many_at_once(good: dict[str, Path], tmp_path: Path) -> None:
-    """Pipes of one are not kept open by another."""
+def test_decoders_run_side_by_side(good: dict[str, Path], tmp_path: Path) -> None:
+    """No process keeps the pipes of another open."""
     failed: list[BaseException] = []
 
     def one(number: int) -> None:
         try:
-            decode_apart(good["flac"], tmp_path / f"{number}.wav", ApartLimits(timeout_s=30.0))
+            decode_sandboxed(good["flac"], tmp_path / f"{number}.wav", SandboxLimits(timeout_s=30.0))
         except BaseException as error:
             failed.append(error)
 

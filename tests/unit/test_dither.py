@@ -10,12 +10,14 @@ import torch
 
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.encode import open_writer
-from mashup_worker.audio.formats import EncodeOptions, Format
+from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.dsp.dither import dithered
 from tests.unit.mashups import seeded
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mashup_worker.vocabulary import FormatName
 
 STEP = 2.0**-15
 
@@ -30,10 +32,10 @@ def test_the_error_has_no_mean_and_the_same_power_whatever_sounds(offset: float)
 
 
 @pytest.mark.parametrize("format_", ["wav", "flac"])
-def test_writers_round_it_and_change_nothing_else(tmp_path: Path, format_: Format) -> None:
+def test_writers_round_it_and_change_nothing_else(tmp_path: Path, format_: FormatName) -> None:
     sound = dithered(0.2 * torch.randn(2, 30_000, generator=seeded(1)), 16, seed=2)
     path = tmp_path / f"sound.{format_}"
-    with open_writer(path, 44_100, 2, EncodeOptions(format_)) as writer:
+    with open_writer(path, EncodeOptions(format_), rate_hz=44_100, channels=2) as writer:
         writer.write(sound)
     rounded = torch.round(sound / STEP).clamp(-(2**15), 2**15 - 1) * STEP
     assert torch.equal(decode(path).samples, rounded)

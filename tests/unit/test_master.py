@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mashup_worker.audio.decode import decode
-from mashup_worker.audio.formats import EncodeOptions, Format
+from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.compressor import Compression
 from mashup_worker.dsp.loudness import integrated_lufs, measure
@@ -20,6 +20,8 @@ from tests.unit.mashups import seeded
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mashup_worker.vocabulary import FormatName
 
 RATE_HZ = 44_100
 
@@ -67,7 +69,7 @@ def test_silence_and_what_is_too_short_for_a_loudness_stay(length: int) -> None:
 )
 @pytest.mark.parametrize("wanted_lufs", [-14.0, -9.0])
 def test_the_file_has_them_when_it_is_played(
-    tmp_path: Path, format_: Format, tolerance: float, wanted_lufs: float
+    tmp_path: Path, format_: FormatName, tolerance: float, wanted_lufs: float
 ) -> None:
     target = tmp_path / f"song.{format_}"
     result = write_master(music(), target, MasterRequest(wanted_lufs), EncodeOptions(format_))
@@ -119,7 +121,7 @@ def test_a_file_that_can_not_be_written_is_said_before_the_work(tmp_path: Path) 
 
 @pytest.mark.parametrize("format_", ["mp3", "ogg"])
 def test_the_lowest_ceiling_is_kept_by_encoders_that_move_peaks(
-    tmp_path: Path, format_: Format
+    tmp_path: Path, format_: FormatName
 ) -> None:
     request = MasterRequest(-20.0, true_peak_dbtp=-9.0)
     result = write_master(music(0.9), tmp_path / "song", request, EncodeOptions(format_))
@@ -174,7 +176,7 @@ def test_a_note_names_the_wanted_loudness_and_that_of_the_file(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("format_", ["wav", "mp3", "ogg"])
-def test_no_sound_is_no_file(tmp_path: Path, format_: Format) -> None:
+def test_no_sound_is_no_file(tmp_path: Path, format_: FormatName) -> None:
     target = tmp_path / "song"
     with pytest.raises(InvalidInput, match=f"{target}: there is no sound"):
         write_master(

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from mashup_worker.queue.contracts import AudioFormat
+    from mashup_worker.vocabulary import FormatName
     from mashup_worker.worker.work import StoredFile
 
 
 def stored_audio(
     stored: Mapping[str, StoredFile],
     name: str,
-    audio_format: AudioFormat,
+    audio_format: FormatName,
     duration_s: float,
     loudness_lufs: float | None,
 ) -> dict[str, Any]:

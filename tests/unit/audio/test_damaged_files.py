@@ -1,4 +1,4 @@
-"""Headers that lie, files that end early, limits: a result or one clear error."""
+"""Damaged files, wrong headers and limits: decoding gives the whole audio or one error."""
 
 from __future__ import annotations
 
@@ -47,24 +47,22 @@ def test_a_wav_written_to_a_pipe_is_decoded_to_its_end(size: int, tmp_path: Path
 
 
 @pytest.mark.parametrize("seconds", [2.0, 20.0])
-def test_a_header_that_claims_less_than_there_is_is_an_error(
-    tmp_path: Path, seconds: float
-) -> None:
+def test_a_header_that_declares_too_little_is_an_error(tmp_path: Path, seconds: float) -> None:
     half = round(seconds * 44100) // 2
     wav = patched(write(tmp_path / "a.wav", music(seconds)), b"data", 4 * half)
-    with pytest.raises(UnsupportedAudio, match=r"a\.wav is damaged: .* more follow"):
+    with pytest.raises(UnsupportedAudio, match=r"a\.wav: .*declares"):
         decode(wav)
     flac = write(tmp_path / "a.flac", music(seconds))
     content = bytearray(flac.read_bytes())
     # The low 32 of 36 bits with the number of samples, in the block that opens the file.
     content[22:26] = half.to_bytes(4, "big")
     flac.write_bytes(content)
-    with pytest.raises(UnsupportedAudio, match=r"a\.flac is damaged: .* more follow"):
+    with pytest.raises(UnsupportedAudio, match=r"a\.flac: .*declares"):
         decode(flac)
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac"])
-def test_tags_behind_the_sound_are_no_damage(tmp_path: Path, name: str) -> None:
+def test_tags_after_the_audio_are_accepted(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, music(3.0))
     whole = decode(path).samples
     with path.open("ab") as file:
@@ -72,7 +70,7 @@ def test_tags_behind_the_sound_are_no_damage(tmp_path: Path, name: str) -> None:
     assert torch.equal(decode(path).samples, whole)
 
 
-def test_chunks_behind_the_sound_are_no_damage(tmp_path: Path) -> None:
+def test_chunks_after_the_audio_are_accepted(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", music(1.0))
     whole = decode(path).samples
     with path.open("ab") as file:
@@ -80,9 +78,9 @@ def test_chunks_behind_the_sound_are_no_damage(tmp_path: Path) -> None:
     assert torch.equal(decode(path).samples, whole)
 
 
-def test_a_header_that_claims_more_means_a_truncated_file(tmp_path: Path) -> None:
+def test_a_header_that_declares_too_much_is_a_truncated_file(tmp_path: Path) -> None:
     path = patched(write(tmp_path / "a.wav", music(1.0)), b"data", 4 * 44100 * 2)
-    with pytest.raises(UnsupportedAudio, match=r"a\.wav is truncated: .* 1\.00 s of 2\.00 s"):
+    with pytest.raises(UnsupportedAudio, match=r"a\.wav: .* 1\.00 s of 2\.00 s"):
         decode(path)
 
 
@@ -98,7 +96,7 @@ def test_a_header_that_claims_more_means_a_truncated_file(tmp_path: Path) -> Non
         ("a.aiff", "PCM_16", "AIFF"),
     ],
 )
-def test_a_truncated_file_is_not_taken_for_whole(
+def test_a_truncated_file_is_an_error(
     name: str, subtype: str, container: str, share: float, tmp_path: Path
 ) -> None:
     path = truncate(write(tmp_path / name, music(3.0), subtype, container), share)
@@ -120,37 +118,38 @@ def test_damage_inside_a_flac_is_an_error(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
     path.write_bytes(data)
-    with pytest.raises(UnsupportedAudio, match="damaged after about"):
+    with pytest.raises(UnsupportedAudio, match=r"after about 1\.\d s"):
         decode(path)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "reason"),
+    ("name", "content", "code"),
     [
-        ("empty.wav", b"", "is empty"),
-        ("text.mp3", b"Not a song, just some words. " * 500, "can't be decoded"),
-        ("text.ts", b"Good words, none of them a song. " * 500, "can't be decoded: format"),
-        ("noise.flac", np.random.default_rng(1).bytes(50_000), "can't be decoded"),
-        ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n", "can't be decoded"),
-        ("list.m4a", b"ffconcat version 1.0\nfile /etc/hostname\n", "can't be decoded"),
-        ("fake.m4a", b"\0\0\0\x20ftypM4A " + bytes(3000), "can't be decoded|needs ffmpeg"),
+        ("empty.wav", b"", "invalid_input"),
+        ("text.mp3", b"Not a song, just some words. " * 500, "unsupported_audio"),
+        ("text.ts", b"Good words, none of them a song. " * 500, "unsupported_audio"),
+        ("noise.flac", np.random.default_rng(1).bytes(50_000), "unsupported_audio"),
+        ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n", "unsupported_audio"),
+        ("list.m4a", b"ffconcat version 1.0\nfile /etc/hostname\n", "unsupported_audio"),
+        ("fake.m4a", b"\0\0\0\x20ftypM4A " + bytes(3000), "unsupported_audio"),
     ],
 )
-def test_what_is_not_audio_is_refused_by_name(
-    name: str, content: bytes, reason: str, tmp_path: Path
+def test_a_file_without_audio_is_an_error_that_names_it(
+    name: str, content: bytes, code: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(InvalidInput, match=reason) as caught:
+    with pytest.raises(InvalidInput) as caught:
         decode(path)
+    assert caught.value.code == code
     assert str(path) in caught.value.message
     assert "\n" not in caught.value.message
 
 
-def test_no_file_a_folder_and_a_pipe(tmp_path: Path) -> None:
+def test_missing_files_folders_and_pipes_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="No such file"):
         decode(tmp_path / "nothing.wav")
-    with pytest.raises(InvalidInput, match="is a folder"):
+    with pytest.raises(InvalidInput, match="folder"):
         decode(tmp_path)
     os.mkfifo(tmp_path / "pipe.wav")
     with pytest.raises(InvalidInput, match="not a regular file"):
@@ -158,14 +157,14 @@ def test_no_file_a_folder_and_a_pipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("open_", [SndfileSource, demuxer_of])
-def test_a_file_that_goes_away_is_named(open_: Callable[[Path], object], tmp_path: Path) -> None:
+def test_a_file_that_disappears_is_named(open_: Callable[[Path], object], tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"gone\.wav: No such file"):
         open_(tmp_path / "gone.wav")
 
 
 @pytest.mark.parametrize("readable_bytes", [0, 20_000])
 @pytest.mark.parametrize("name", ["a.mp3", "a.wav"])
-def test_a_disk_that_fails_is_not_the_end_of_a_song(
+def test_a_read_error_of_the_disk_is_not_the_end_of_a_song(
     name: str, readable_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / name
@@ -181,7 +180,7 @@ def test_a_disk_that_fails_is_not_the_end_of_a_song(
         return pread(descriptor, count, offset)
 
     monkeypatch.setattr(os, "pread", failing)
-    with pytest.raises(StorageFailed, match=rf"can't read .*{name}: Input/output error"):
+    with pytest.raises(StorageFailed, match=rf"{name}: .*Input/output error"):
         decode(path)
     assert open_files() == before
 
@@ -189,17 +188,17 @@ def test_a_disk_that_fails_is_not_the_end_of_a_song(
 @pytest.mark.parametrize("name", ["none.wav", "none.ogg"])
 def test_a_header_without_sound(name: str, tmp_path: Path) -> None:
     soundfile.write(tmp_path / name, np.zeros((0, 2)), 44100)
-    with pytest.raises(InvalidInput, match="has no audio"):
+    with pytest.raises(InvalidInput, match="no audio"):
         decode(tmp_path / name)
 
 
-def test_absurd_rates_are_refused(tmp_path: Path) -> None:
+def test_absurd_sample_rates_are_an_error(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros((10, 1)), 20)
     with pytest.raises(UnsupportedAudio, match="20 Hz"):
         probe(tmp_path / "a.wav")
 
 
-def test_limits_let_pass_what_they_allow(tmp_path: Path) -> None:
+def test_files_within_the_limits_are_decoded(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", music(2.0))
     limits = DecodeLimits(path.stat().st_size, 2.0, 2 * 44100 * 2 * 4)
     assert decode(path, limits).duration_s == 2.0
@@ -213,7 +212,7 @@ def test_limits_let_pass_what_they_allow(tmp_path: Path) -> None:
         (DecodeLimits(max_decoded_bytes=2 * 44100 * 2 * 4 - 1), TooLarge),
     ],
 )
-def test_limits_stop_what_passes_them(
+def test_files_beyond_a_limit_are_an_error(
     limits: DecodeLimits, error: type[Exception], tmp_path: Path
 ) -> None:
     path = write(tmp_path / "a.flac", music(2.0))
@@ -228,7 +227,7 @@ def test_limits_stop_what_passes_them(
         (DecodeLimits(max_decoded_bytes=20_000_000), TooLarge),
     ],
 )
-def test_a_bomb_is_stopped_before_it_grows(
+def test_a_decompression_bomb_is_stopped_in_little_memory(
     limits: DecodeLimits, error: type[Exception], tmp_path: Path
 ) -> None:
     path = tmp_path / "bomb.flac"
@@ -236,7 +235,7 @@ def test_a_bomb_is_stopped_before_it_grows(
         for _ in range(120):
             file.write(np.zeros((44100, 8), np.int16))
     assert path.stat().st_size < 200_000  # 169 MB once decoded
-    # The header doesn't tell the length.
+    # The header declares no length.
     data = bytearray(path.read_bytes())
     data[21] &= 0xF0
     data[22:26] = bytes(4)

@@ -1,4 +1,4 @@
-"""What ffmpeg decodes, and that it opens nothing else."""
+"""Decoding through ffmpeg, which opens no other file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @needs_ffmpeg
 @pytest.mark.parametrize("name", ["a.m4a", "a.aac", "a.webm", "a.mkv", "a.wma", "a.mp4", "a.ts"])
-def test_what_ffmpeg_knows(name: str, tmp_path: Path) -> None:
+def test_formats_of_ffmpeg_are_decoded(name: str, tmp_path: Path) -> None:
     audio = music(2.5, 48000)
     got = decode(ffmpeg(audio, tmp_path / name))
     assert (got.rate_hz, got.channels) == (48000, 2)
@@ -79,7 +79,7 @@ def test_files_that_a_playlist_names_stay_unread(demuxer: str | None, tmp_path: 
         path.write_text(
             "#EXTM3U\nWAVE\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npipe.ts\n#EXT-X-ENDLIST\n"
         )
-        with pytest.raises(UnsupportedAudio, match=r"list\.m3u8 can't be decoded"):
+        with pytest.raises(UnsupportedAudio, match=r"list\.m3u8"):
             decode(path) if demuxer is None else FfmpegSource(path, demuxer)
         assert os.read(pipe, 1 << 16) == secret
     finally:
@@ -88,7 +88,7 @@ def test_files_that_a_playlist_names_stay_unread(demuxer: str | None, tmp_path: 
 
 @needs_ffmpeg
 @pytest.mark.parametrize("head", [b"\xff\xfb\x90\0", b"\xff\xf1\x50\x80", b"\x0b\x77", b"OggS"])
-def test_noise_behind_a_header_is_refused(head: bytes, tmp_path: Path) -> None:
+def test_noise_after_a_header_is_an_error(head: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(head + np.random.default_rng(3).bytes(100_000))
     with pytest.raises(UnsupportedAudio, match=r"a\.bin"):
@@ -97,21 +97,19 @@ def test_noise_behind_a_header_is_refused(head: bytes, tmp_path: Path) -> None:
 
 @needs_ffmpeg
 @pytest.mark.parametrize(
-    ("stuck", "reason"), [("ffprobe", "did not end within"), ("ffmpeg", "gave nothing for")]
+    ("stuck", "timeout"), [("ffprobe", "_PROBE_TIMEOUT_S"), ("ffmpeg", "_OUTPUT_TIMEOUT_S")]
 )
-def test_a_program_that_is_stuck_is_stopped(
-    stuck: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_program_that_hangs_is_killed(
+    stuck: str, timeout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = ffmpeg(music(0.5), tmp_path / "a.m4a")
     script = '#!/bin/sh\necho $$ > "$0.pid"\nprintf 12345\nexec sleep 60\n'
     (tmp_path / stuck).write_text(script)
     (tmp_path / stuck).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(ffmpeg_module, "_PROBE_PATIENCE_S", 0.5)
-    monkeypatch.setattr(ffmpeg_module, "_SILENCE_PATIENCE_S", 0.5)
-    with pytest.raises(
-        UnsupportedAudio, match=rf"a\.m4a can't be decoded: {stuck} {reason} 0\.5 s"
-    ):
+    # The other program keeps its timeout, so that load cannot make it the one that hangs.
+    monkeypatch.setattr(ffmpeg_module, timeout, 0.5)
+    with pytest.raises(UnsupportedAudio, match=rf"a\.m4a: .*{stuck} .*0\.5 s"):
         decode(path)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / f"{stuck}.pid").read_text()), 0)
@@ -121,5 +119,5 @@ def test_a_program_that_is_stuck_is_stopped(
 def test_without_ffmpeg_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = ffmpeg(music(0.5), tmp_path / "a.m4a")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UnsupportedAudio, match=r"a\.m4a needs ffmpeg"):
+    with pytest.raises(UnsupportedAudio, match=r"a\.m4a: .*install ffmpeg"):
         decode(path)
