@@ -12,10 +12,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from mashup_worker import __version__
-from mashup_worker.system.allocator import keep_freed_memory
 from mashup_worker.commands import jobs, models
-from mashup_worker.commands.analyze import analyze
-from mashup_worker.commands.bench import bench
+from mashup_worker.commands.analyze.command import analyze
+from mashup_worker.commands.bench.command import bench
 from mashup_worker.commands.check import check
 from mashup_worker.commands.doctor import doctor
 from mashup_worker.commands.enqueue import enqueue
@@ -23,15 +22,16 @@ from mashup_worker.commands.master import master
 from mashup_worker.commands.match import match
 from mashup_worker.commands.migrate import migrate
 from mashup_worker.commands.mirror import mirror
-from mashup_worker.commands.mix import mix
+from mashup_worker.commands.mix.command import mix
 from mashup_worker.commands.purge import purge
-from mashup_worker.commands.reprocess import reprocess
+from mashup_worker.commands.reprocess.command import reprocess
 from mashup_worker.commands.schema import schema
-from mashup_worker.commands.separate import separate
+from mashup_worker.commands.separate.command import separate
 from mashup_worker.commands.sweep import sweep
 from mashup_worker.commands.up import up
 from mashup_worker.commands.worker import worker
 from mashup_worker.errors import EXIT_FAILED, MashupError
+from mashup_worker.system.allocator import keep_freed_memory
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mashup_worker.commands.failure import fail
-from mashup_worker.commands.inputs import SONG_SUFFIXES, real_path, stem_files
+from mashup_worker.commands.shared.failure import fail
+from mashup_worker.commands.shared.inputs import SONG_SUFFIXES, real_path, stem_files
 from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput, MashupError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def check(
     except MashupError as error:
         fail(error.message, error.exit_code)
     if as_json:
-        from mashup_worker.commands.output import json_line
+        from mashup_worker.commands.shared.output import json_line
 
         elapsed_s = round(time.perf_counter() - started_s, 3)
         document = {"input": str(mix), "elapsed_s": elapsed_s, **report.as_dict()}
@@ -131,7 +131,7 @@ def _measure(
 ) -> MixReport:
     from mashup_worker.audio.decode import decode
     from mashup_worker.audio.limits import DecodeLimits
-    from mashup_worker.commands.progress import song_progress
+    from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.mixing.plan import load_plan
     from mashup_worker.pipelines.check import StemTrack, Target, check_mix
 

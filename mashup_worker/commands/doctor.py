@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mashup_worker.commands.failure import settings_or_fail
+from mashup_worker.commands.shared.failure import settings_or_fail
 from mashup_worker.errors import EXIT_ENVIRONMENT
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.failure import service_settings_or_fail
 from mashup_worker.commands.services import jobs_database, uuid_of
+from mashup_worker.commands.shared.failure import service_settings_or_fail
 from mashup_worker.errors import EXIT_FAILED, InvalidInput
 
 if TYPE_CHECKING:

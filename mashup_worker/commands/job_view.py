@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mashup_worker.commands.progress import song_progress
+from mashup_worker.commands.shared.progress import song_progress
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:

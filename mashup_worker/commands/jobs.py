@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mashup_worker.commands.failure import fail
 from mashup_worker.commands.services import jobs_database, uuid_of
+from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.failure import fail
+from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
 
 if TYPE_CHECKING:
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 Song = Annotated[Path, typer.Argument(help="The song's file.", show_default=False)]
 Output = Annotated[
-    Path, typer.Option("-o", "--output", help="The result: a name that ends in the format, such as .mp3 or .flac.")
+    Path,
+    typer.Option(
+        "-o", "--output", help="The result: a name that ends in the format, such as .mp3 or .flac."
+    ),
 ]
 Loudness = Annotated[float, typer.Option(metavar="LUFS", help="Integrated loudness.")]
 TruePeak = Annotated[
@@ -49,9 +52,9 @@ def master(
     quiet: Quiet = False,
 ) -> None:
     """Bring a song to a loudness, with its true peaks limited."""
-    from mashup_worker.commands.inputs import real_path
     from mashup_worker.audio.formats import encode_options
-    from mashup_worker.commands.output import Output as Printer
+    from mashup_worker.commands.shared.inputs import real_path
+    from mashup_worker.commands.shared.output import Output as Printer
     from mashup_worker.dsp.compressor import Compression
     from mashup_worker.pipelines.master import MasterRequest
 
@@ -81,7 +84,7 @@ def _mastered(
     song: Path, output: Path, request: MasterRequest, encode: Any, *, quiet: bool
 ) -> MasterResult:
     from mashup_worker.audio.decode import decode
-    from mashup_worker.commands.progress import song_progress
+    from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.pipelines.master import write_master
     from mashup_worker.pipelines.mix_songs import LIMITS
 

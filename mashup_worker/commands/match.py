@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.failure import fail
-from mashup_worker.commands.output import Output
+from mashup_worker.commands.shared.failure import fail
+from mashup_worker.commands.shared.output import Output
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
 
 if TYPE_CHECKING:
-    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.pipelines.match import MatchResult
 
 Songs = Annotated[
@@ -41,7 +41,7 @@ def match(
     quiet: Quiet = False,
 ) -> None:
     """Say how well each song's voice would go over each other's instruments."""
-    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device
 
@@ -65,8 +65,8 @@ def match(
 def _matched(
     songs: list[str], request: ModelRequest | None, device: str, *, shown: bool
 ) -> MatchResult:
-    from mashup_worker.commands.mix_inputs import song_loader, songs_of_arguments
-    from mashup_worker.commands.progress import song_progress
+    from mashup_worker.commands.mix.inputs import song_loader, songs_of_arguments
+    from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.pipelines.match import match_songs
 
     found = songs_of_arguments(songs)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mashup_worker.commands.failure import service_settings_or_fail
-from mashup_worker.commands.metrics_option import MetricsAddress  # noqa: TC001  (typer reads it)
+from mashup_worker.commands.shared.failure import service_settings_or_fail
+from mashup_worker.commands.shared.metrics_option import MetricsAddress  # noqa: TC001  (typer reads it)
 
 if TYPE_CHECKING:
     import redis

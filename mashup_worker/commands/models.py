@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.failure import fail, settings_or_fail
+from mashup_worker.commands.shared.failure import fail, settings_or_fail
 from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, MashupError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mashup_worker.commands.failure import fail, service_settings_or_fail
 from mashup_worker.commands.services import jobs_database, uuid_of
+from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
 from mashup_worker.errors import EXIT_USAGE
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.commands.failure import fail
+from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_USAGE
 
 

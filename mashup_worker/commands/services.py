@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from mashup_worker.commands.failure import fail, service_settings_or_fail
+from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def jobs_database() -> Iterator[Database]:
     """
     import psycopg
 
-    from mashup_worker.db.database import place, reason_of
+    from mashup_worker.db.database import location, reason_of
     from mashup_worker.worker.open_tools import open_database
 
     try:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.commands.failure import service_settings_or_fail
 from mashup_worker.commands.services import jobs_database
+from mashup_worker.commands.shared.failure import service_settings_or_fail
 
 
 def sweep(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.failure import fail
+from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.commands.failure import fail, service_settings_or_fail
-from mashup_worker.commands.metrics_option import MetricsAddress  # noqa: TC001  (typer reads it)
+from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
+from mashup_worker.commands.shared.metrics_option import MetricsAddress  # noqa: TC001  (typer reads it)
 from mashup_worker.errors import EXIT_USAGE
 
 

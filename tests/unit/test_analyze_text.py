@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mashup_worker.analysis.result import Analysis, KeyCandidate, TempoCandidate
-from mashup_worker.commands.analyze_text import ROW_WIDTH, block, line, row
+from mashup_worker.commands.analyze.text import ROW_WIDTH, block, line, row
 
 SONG = Analysis(
     187.2,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from mashup_worker.commands.bench_plan import BenchPlan, BenchRequest
+from mashup_worker.commands.bench.plan import BenchPlan, BenchRequest
 
 REQUEST = BenchRequest(
     what="separation",

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from mashup_worker.commands.mix_inputs import KINDS
+from mashup_worker.commands.mix.inputs import KINDS
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.vibes import TRANSITIONS, VIBES
 from mashup_worker.queue.contracts import (

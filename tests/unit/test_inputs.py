@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mashup_worker.commands.inputs import Song, find_songs
-from mashup_worker.commands.targets import DEFAULT_TEMPLATE, Targets
+from mashup_worker.commands.separate.targets import DEFAULT_TEMPLATE, Targets
+from mashup_worker.commands.shared.inputs import Song, find_songs
 from mashup_worker.errors import InvalidInput
 
 KINDS = ("vocals", "drums")

@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from mashup_worker.audio.decode import decode
-from mashup_worker.commands.mix_inputs import songs_of_stems, stem_argument
+from mashup_worker.commands.mix.inputs import songs_of_stems, stem_argument
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import SteadyGrid
 from mashup_worker.mixing.planning.compatibility import WEIGHTS

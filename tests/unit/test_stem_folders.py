@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mashup_worker.commands.inputs import Song, find_songs
+from mashup_worker.commands.shared.inputs import Song, find_songs
 
 if TYPE_CHECKING:
     from pathlib import Path

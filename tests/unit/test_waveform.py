@@ -9,8 +9,8 @@ import pytest
 import soundfile
 import torch
 
-from mashup_worker.commands.inputs import Song
-from mashup_worker.commands.waveform import song_waveform
+from mashup_worker.commands.analyze.waveform import song_waveform
+from mashup_worker.commands.shared.inputs import Song
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.system.files import check_writable, write_whole
-from mashup_worker.commands.inputs import real_path
-from mashup_worker.commands.output import json_line
+from mashup_worker.commands.shared.inputs import real_path
+from mashup_worker.commands.shared.output import json_line
 from mashup_worker.errors import InvalidInput
+from mashup_worker.system.files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,7 +105,9 @@ def _write_stems(folder: Path, result: MashupResult, on_progress: OnProgress) ->
     for done, track in enumerate(result.render.tracks):
         on_progress("stems", done / len(result.render.tracks))
         path, options = _stem_path(folder, track.song, track.kind), EncodeOptions("wav", 32)
-        with open_writer(path, options, rate_hz=track.audio.rate_hz, channels=track.audio.channels) as writer:
+        with open_writer(
+            path, options, rate_hz=track.audio.rate_hz, channels=track.audio.channels
+        ) as writer:
             writer.write(track.audio.samples)
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mashup_worker.commands.inputs import STEM_KINDS, find_songs, real_path
+from mashup_worker.commands.shared.inputs import STEM_KINDS, find_songs, real_path
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mashup_worker.commands.inputs import Song
-    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.commands.shared.inputs import Song
+    from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 
@@ -123,8 +123,8 @@ def song_loader(
         device: where analyses are computed.
         on_progress: called with the stage and its share done.
     """
-    from mashup_worker.commands.failure import settings_or_fail
-    from mashup_worker.commands.model_choice import load_model
+    from mashup_worker.commands.shared.failure import settings_or_fail
+    from mashup_worker.commands.shared.model_choice import load_requested
     from mashup_worker.pipelines.mix_songs import SongLoader
     from mashup_worker.pipelines.song_cache import SongCache
 
@@ -133,7 +133,7 @@ def song_loader(
 
     def separator() -> Separator:
         if model is not None and not made:
-            made.append(load_model(model, settings, quiet=True).separator)
+            made.append(load_requested(model, settings, quiet=True).separator)
         return made[0]
 
     return SongLoader(

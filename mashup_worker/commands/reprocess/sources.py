@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.source import regular_file_size
-from mashup_worker.commands.batch import check_there
-from mashup_worker.commands.failure import service_settings_or_fail
-from mashup_worker.commands.inputs import SONG_SUFFIXES, find_songs
+from mashup_worker.commands.shared.batch import check_there
+from mashup_worker.commands.shared.failure import service_settings_or_fail
+from mashup_worker.commands.shared.inputs import SONG_SUFFIXES, find_songs
 from mashup_worker.errors import InvalidInput
 from mashup_worker.seed.library import Library
 from mashup_worker.seed.record import SeedSource
@@ -18,7 +18,7 @@ from mashup_worker.seed.record import SeedSource
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mashup_worker.commands.inputs import Song
+    from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.storage.objects import Storage
 
 S3 = "s3://"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mashup_worker.commands.output import Output
-from mashup_worker.commands.progress import song_bars
+from mashup_worker.commands.shared.output import Output
+from mashup_worker.commands.shared.progress import song_bars
 from mashup_worker.models.load import LITE
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from mashup_worker.commands.inputs import Song
-    from mashup_worker.commands.progress import SongBars
+    from mashup_worker.commands.shared.inputs import Song
+    from mashup_worker.commands.shared.progress import SongBars
     from mashup_worker.models.load import LoadedModel
     from mashup_worker.pipelines.separate import SeparateResult
 

@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from mashup_worker.commands.output import Output
+from mashup_worker.commands.shared.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mashup_worker.commands.progress import ShareBar
+    from mashup_worker.commands.shared.progress import ShareBar
     from mashup_worker.errors import MashupError
 
 Outcome = Literal["made", "there", "same", "planned", "failed", "queued", "followed"]

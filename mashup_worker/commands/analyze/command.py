@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.commands.failure import fail
-from mashup_worker.commands.inputs import find_songs
+from mashup_worker.commands.shared.failure import fail
+from mashup_worker.commands.shared.inputs import find_songs
 from mashup_worker.errors import EXIT_USAGE, DeviceUnavailable, InvalidInput
 
 Songs = Annotated[
@@ -89,9 +89,9 @@ def analyze(
 ) -> None:
     """Find tempo, beats, bars, key and loudness of songs."""
     from mashup_worker.analysis.result import AnalysisOptions
-    from mashup_worker.commands.analyze_files import ResultFiles
-    from mashup_worker.commands.analyze_output import AnalysisPrinter
-    from mashup_worker.commands.analyze_run import AnalyzeRun
+    from mashup_worker.commands.analyze.files import ResultFiles
+    from mashup_worker.commands.analyze.output import AnalysisPrinter
+    from mashup_worker.commands.analyze.run import AnalyzeRun
 
     try:
         if as_json and as_csv:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mashup_worker.analysis.result import Analysis
-from mashup_worker.commands.output import Output
+from mashup_worker.commands.shared.output import Output
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from mashup_worker.commands.analyze_work import Outcome
-    from mashup_worker.commands.inputs import Song
+    from mashup_worker.commands.analyze.work import Outcome
+    from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.errors import MashupError
 
 SCALARS = tuple(
@@ -66,7 +66,7 @@ class AnalysisPrinter(Output):
             self._row((song.path, *[""] * (len(COLUMNS) - 2), error.code))
 
     def _people(self, song: Song, document: dict[str, Any], skipped: bool) -> None:
-        from mashup_worker.commands import analyze_text as words
+        from mashup_worker.commands.analyze import text as words
 
         analysis, name = document["analysis"], str(song.path)
         note = "already there" if skipped else ""
@@ -92,7 +92,7 @@ class AnalysisPrinter(Output):
     @cached_property
     def _name_width(self) -> int | None:
         """Room for names in a row a song; None where blocks read better."""
-        from mashup_worker.commands.analyze_text import LEAST_NAME_WIDTH, ROW_WIDTH
+        from mashup_worker.commands.analyze.text import LEAST_NAME_WIDTH, ROW_WIDTH
 
         longest = max(len(str(song.path)) for song in self.songs)
         room = self._console.width - ROW_WIDTH

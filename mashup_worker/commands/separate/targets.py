@@ -8,13 +8,13 @@ from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from mashup_worker.commands.inputs import real_path
+from mashup_worker.commands.shared.inputs import real_path
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mashup_worker.commands.inputs import Song
+    from mashup_worker.commands.shared.inputs import Song
 
 FIELDS = ("track", "stem", "ext", "model")
 DEFAULT_TEMPLATE = "{track}/{stem}.{ext}"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mashup_worker.commands.failure import service_settings_or_fail
-from mashup_worker.commands.progress import share_progress
 from mashup_worker.commands.services import jobs_database
+from mashup_worker.commands.shared.failure import service_settings_or_fail
+from mashup_worker.commands.shared.progress import share_progress
 from mashup_worker.db import jobs, seed
 from mashup_worker.db.database import OUTAGES, reason_of
 from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from mashup_worker.commands.reprocess_output import Outcome, ReprocessPrinter
-    from mashup_worker.commands.reprocess_sources import Track
+    from mashup_worker.commands.reprocess.output import Outcome, ReprocessPrinter
+    from mashup_worker.commands.reprocess.sources import Track
     from mashup_worker.db.database import Database
     from mashup_worker.seed.record import SeedSettings
     from mashup_worker.storage.objects import Storage
@@ -118,7 +118,9 @@ class EnqueueRun:
             old = job
             if job is None:
                 title = PurePosixPath(name).stem
-                job = seed.insert(connection, self.user, word, title, self._document(key))
+                job = seed.insert(
+                    connection, user=self.user, key=word, title=title, document=self._document(key)
+                )
             elif ended_badly:
                 job = jobs.insert(
                     connection, job.job_type, job.input_data, user_id=self.user, retry_of=job.id

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mashup_worker.commands.failure import settings_or_fail
-from mashup_worker.commands.progress import share_progress
-from mashup_worker.commands.reprocess_output import duration_text
+from mashup_worker.commands.reprocess.output import duration_text
+from mashup_worker.commands.shared.failure import settings_or_fail
+from mashup_worker.commands.shared.progress import share_progress
 from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed
 from mashup_worker.pipelines.in_flight import completed
 from mashup_worker.seed.time_left import Pace
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
-    from mashup_worker.commands.model_choice import ModelRequest
-    from mashup_worker.commands.reprocess_output import ReprocessPrinter
-    from mashup_worker.commands.reprocess_sources import Track
+    from mashup_worker.commands.reprocess.output import ReprocessPrinter
+    from mashup_worker.commands.reprocess.sources import Track
+    from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.in_flight import Stop
     from mashup_worker.seed.library import Library
@@ -228,7 +228,7 @@ class ReprocessRun:
 
     @cached_property
     def _separator(self) -> Separator:
-        from mashup_worker.commands.model_choice import load_requested
+        from mashup_worker.commands.shared.model_choice import load_requested
 
         return load_requested(self.model, settings_or_fail(), self.printer.quiet).separator
 

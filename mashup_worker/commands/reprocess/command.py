@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mashup_worker.commands.failure import fail
-from mashup_worker.commands.reprocess_output import ReprocessPrinter
-from mashup_worker.commands.separate import Device, FormatOption, Jobs, Precision, Stems
+from mashup_worker.commands.reprocess.output import ReprocessPrinter
+from mashup_worker.commands.separate.command import (  # noqa: TC001 - typer reads annotations
+    Device,
+    FormatOption,
+    Jobs,
+    Precision,
+    Stems,
+)
+from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_USAGE, DeviceUnavailable, InvalidInput
 
 if TYPE_CHECKING:
@@ -64,7 +70,7 @@ def reprocess(
     now, so a run that was stopped goes on where it was. A broken file stops nothing and is named
     in the end.
     """
-    from mashup_worker.commands.reprocess_sources import find_tracks
+    from mashup_worker.commands.reprocess.sources import find_tracks
 
     if (to is None) == (not enqueue):
         fail("give either --to DEST or --enqueue", EXIT_USAGE)
@@ -78,15 +84,15 @@ def reprocess(
     except InvalidInput as error:
         fail(error.message, EXIT_USAGE)
     if user is not None:
-        from mashup_worker.commands.reprocess_enqueue import EnqueueRun
+        from mashup_worker.commands.reprocess.enqueue import EnqueueRun
         from mashup_worker.commands.services import uuid_of
 
         EnqueueRun(tracks, uuid_of(user, "--user"), settings, dry_run, printer).all()
         return
     assert to is not None, "asked above"  # noqa: S101
-    from mashup_worker.commands.model_choice import ModelRequest
-    from mashup_worker.commands.reprocess_run import ReprocessRun
-    from mashup_worker.commands.reprocess_sources import open_library
+    from mashup_worker.commands.reprocess.run import ReprocessRun
+    from mashup_worker.commands.reprocess.sources import open_library
+    from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device, resolve_precision
     from mashup_worker.pipelines.in_flight import songs_in_flight

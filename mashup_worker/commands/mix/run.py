@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.commands.mix_inputs import song_loader, songs_of_arguments, songs_of_stems
+from mashup_worker.commands.mix.inputs import song_loader, songs_of_arguments, songs_of_stems
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import Audio
-    from mashup_worker.commands.mix_files import MixOutputs
-    from mashup_worker.commands.model_choice import ModelRequest
+    from mashup_worker.commands.mix.files import MixOutputs
+    from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.request import Form, MixRequest
     from mashup_worker.mixing.song import MixSong

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.commands.progress import song_progress
+from mashup_worker.commands.shared.progress import song_progress
 from mashup_worker.models.load import AUTO, PREFERRED, LoadedModel, load_model
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from mashup_worker.commands.inputs import Song
+    from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.errors import MashupError
 
 

@@ -7,14 +7,14 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.commands.batch import as_song_error
+from mashup_worker.commands.shared.batch import as_song_error
 from mashup_worker.errors import MashupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mashup_worker.analysis.result import AnalysisOptions, AnalyzeResult
-    from mashup_worker.commands.inputs import Song
+    from mashup_worker.commands.shared.inputs import Song
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None
 
 
 def _picture(song: Song, result: AnalyzeResult) -> bytes:
-    from mashup_worker.commands.waveform import song_waveform
+    from mashup_worker.commands.analyze.waveform import song_waveform
     from mashup_worker.plots.analysis import analysis_png
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of caches and of fonts

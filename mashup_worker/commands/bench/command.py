@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.commands.failure import fail, settings_or_fail
+from mashup_worker.commands.shared.failure import fail, settings_or_fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput
 
 
@@ -136,8 +136,8 @@ def bench(
 
     Songs are synthesised. What was measured is added to one document a device, in the folder given.
     """
-    from mashup_worker.commands.bench_plan import BenchRequest
-    from mashup_worker.commands.bench_run import BenchRun
+    from mashup_worker.commands.bench.plan import BenchRequest
+    from mashup_worker.commands.bench.run import BenchRun
 
     try:
         request = BenchRequest(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import SampleSource
-    from mashup_worker.commands.inputs import Song
+    from mashup_worker.commands.shared.inputs import Song
 
 
 @contextmanager

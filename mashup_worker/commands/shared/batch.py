@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from mashup_worker.commands.inputs import Song
-    from mashup_worker.commands.output import Output
+    from mashup_worker.commands.shared.inputs import Song
+    from mashup_worker.commands.shared.output import Output
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mashup_worker.commands.output import Output
+from mashup_worker.commands.shared.output import Output
 
 
 @dataclass(frozen=True)

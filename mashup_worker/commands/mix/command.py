@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.failure import fail
+from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
 
 if TYPE_CHECKING:
-    from mashup_worker.commands.mix_run import MixRun
+    from mashup_worker.commands.mix.run import MixRun
 
 
 class Form(StrEnum):
@@ -53,7 +53,10 @@ PlanFile = Annotated[
     typer.Option("--plan", metavar="PLAN.json", help="A plan to render, edited or not."),
 ]
 Output = Annotated[
-    Path, typer.Option("-o", "--output", help="The mashup: a name that ends in the format, such as .mp3 or .flac.")
+    Path,
+    typer.Option(
+        "-o", "--output", help="The mashup: a name that ends in the format, such as .mp3 or .flac."
+    ),
 ]
 FormOption = Annotated[
     Form | None,
@@ -160,12 +163,12 @@ def mix(
     quiet: Quiet = False,
 ) -> None:
     """Make a mashup of songs, of stems, or from a plan."""
-    from mashup_worker.commands.mix_files import MixOutputs
     from mashup_worker.audio.formats import encode_options
-    from mashup_worker.commands.mix_output import MixPrinter
-    from mashup_worker.commands.mix_run import MixRun, MixSources
-    from mashup_worker.commands.model_choice import ModelRequest
-    from mashup_worker.commands.progress import song_progress
+    from mashup_worker.commands.mix.files import MixOutputs
+    from mashup_worker.commands.mix.output import MixPrinter
+    from mashup_worker.commands.mix.run import MixRun, MixSources
+    from mashup_worker.commands.shared.model_choice import ModelRequest
+    from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.mixing.keys import find_key
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.models.demucs_engine import EngineOptions

@@ -17,9 +17,9 @@ from mashup_worker.bench.pipeline import measure_pipeline
 from mashup_worker.bench.results import Results, Taken
 from mashup_worker.bench.separation import measure_separation
 from mashup_worker.bench.staged import measure_analysis, measure_mashup
-from mashup_worker.commands.bench_output import Steps, show
-from mashup_worker.commands.bench_plan import BenchPlan
-from mashup_worker.commands.failure import fail
+from mashup_worker.commands.bench.output import Steps, show
+from mashup_worker.commands.bench.plan import BenchPlan
+from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput, MashupError
 from mashup_worker.models.device import resolve_device, resolve_precision
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from mashup_worker.bench.engines import Weights
-    from mashup_worker.commands.bench_plan import BenchRequest
+    from mashup_worker.commands.bench.plan import BenchRequest
     from mashup_worker.settings import Settings
 
     OnStep = Callable[[str], None]

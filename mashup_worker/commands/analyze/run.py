@@ -7,14 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.commands.analyze_work import (
+from mashup_worker.commands.analyze.work import (
     AnalyzeTask,
     Outcome,
     analyze,
     analyze_in_process,
 )
-from mashup_worker.commands.batch import Batch, as_song_error, check_there
-from mashup_worker.commands.progress import batch_progress
+from mashup_worker.commands.shared.batch import Batch, as_song_error, check_there
+from mashup_worker.commands.shared.progress import batch_progress
 from mashup_worker.errors import MashupError
 from mashup_worker.system.process_pool import Crashed, ProcessPool
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from mashup_worker.analysis.result import AnalysisOptions
-    from mashup_worker.commands.analyze_files import ResultFiles, SongFiles
-    from mashup_worker.commands.analyze_output import AnalysisPrinter
-    from mashup_worker.commands.inputs import Song
-    from mashup_worker.commands.progress import BatchBar
+    from mashup_worker.commands.analyze.files import ResultFiles, SongFiles
+    from mashup_worker.commands.analyze.output import AnalysisPrinter
+    from mashup_worker.commands.shared.inputs import Song
+    from mashup_worker.commands.shared.progress import BatchBar
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from mashup_worker.commands.batch import Batch, check_there
-from mashup_worker.commands.failure import fail, settings_or_fail
+from mashup_worker.commands.shared.batch import Batch, check_there
+from mashup_worker.commands.shared.failure import fail, settings_or_fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
-    from mashup_worker.commands.inputs import Song
-    from mashup_worker.commands.model_choice import ModelRequest
-    from mashup_worker.commands.separate_output import Printer
-    from mashup_worker.commands.targets import Targets
+    from mashup_worker.commands.separate.output import Printer
+    from mashup_worker.commands.separate.targets import Targets
+    from mashup_worker.commands.shared.inputs import Song
+    from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.load import LoadedModel
     from mashup_worker.pipelines.in_flight import Stop
     from mashup_worker.pipelines.separate import SeparateResult
@@ -124,7 +124,7 @@ class SeparateRun:
 
     def _model(self) -> LoadedModel:
         """The model, loaded at the first call; what went wrong then is raised at every call."""
-        from mashup_worker.commands.model_choice import load_requested
+        from mashup_worker.commands.shared.model_choice import load_requested
 
         if self._loaded is None:
             try:

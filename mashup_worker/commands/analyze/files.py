@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.analysis.result import Analysis
-from mashup_worker.system.files import check_writable, write_whole
-from mashup_worker.commands.inputs import real_path
+from mashup_worker.commands.shared.inputs import real_path
 from mashup_worker.errors import InvalidInput
+from mashup_worker.system.files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mashup_worker.analysis.result import AnalysisOptions
-    from mashup_worker.commands.analyze_work import Outcome
-    from mashup_worker.commands.inputs import Song
+    from mashup_worker.commands.analyze.work import Outcome
+    from mashup_worker.commands.shared.inputs import Song
 
 PICTURE_SUFFIX = ".png"
 

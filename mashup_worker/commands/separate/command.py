@@ -7,17 +7,16 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.commands.failure import fail
-from mashup_worker.commands.inputs import find_songs
-from mashup_worker.commands.separate_output import Printer
-from mashup_worker.commands.targets import DEFAULT_TEMPLATE, Targets
+from mashup_worker.commands.separate.output import Printer
+from mashup_worker.commands.separate.targets import DEFAULT_TEMPLATE, Targets
+from mashup_worker.commands.shared.failure import fail
+from mashup_worker.commands.shared.inputs import find_songs
 from mashup_worker.errors import (
     EXIT_USAGE,
     DeviceUnavailable,
     InvalidInput,
 )
-from mashup_worker.vocabulary import FormatName  # noqa: TC001 - typer reads annotations
-
+from mashup_worker.vocabulary import FormatName
 
 Songs = Annotated[list[str], typer.Argument(help="Files, folders, or globs in quotes.")]
 OutputDir = Annotated[Path, typer.Option("-o", "--output-dir", help="Folder for the stems.")]
@@ -97,8 +96,8 @@ def separate(
 ) -> None:
     """Separate songs into stems."""
     from mashup_worker.audio.formats import EncodeOptions
-    from mashup_worker.commands.model_choice import ModelRequest
-    from mashup_worker.commands.separate_run import SeparateRun
+    from mashup_worker.commands.separate.run import SeparateRun
+    from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device, resolve_precision
 
