@@ -68,7 +68,9 @@ def make_songs(folder: Path, count: int) -> list[Path]:
         mix = resample(play(DURATION_S, tempo_bpm=100 + number % 40, seed=number), rate_hz)
         samples = mix.samples if channels == 2 else mix.samples.mean(0, keepdim=True)
         paths.append(folder / f"{number:03}.{ext}")
-        with open_writer(paths[-1], EncodeOptions(ext), rate_hz=rate_hz, channels=channels) as writer:
+        with open_writer(
+            paths[-1], EncodeOptions(ext), rate_hz=rate_hz, channels=channels
+        ) as writer:
             writer.write(Audio(samples.clamp(-1, 1), rate_hz).samples)
     return paths
 

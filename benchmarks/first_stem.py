@@ -64,7 +64,9 @@ def rounds_s(duration_s: int, repository: Path, folder: Path) -> list[dict[str, 
     """Seconds to the first stem, by command, of each round."""
     mix = play(duration_s)
     song = folder / f"song-{duration_s}.wav"
-    with open_writer(song, EncodeOptions("wav", 16), rate_hz=mix.rate_hz, channels=mix.channels) as writer:
+    with open_writer(
+        song, EncodeOptions("wav", 16), rate_hz=mix.rate_hz, channels=mix.channels
+    ) as writer:
         writer.write(mix.samples)
     made = []
     for number in range(ROUNDS):

@@ -57,7 +57,9 @@ def _long_stem(folder: Path, song: str, kind: str) -> Path:
     bars = stem.samples[:, start:stop]
     times = 1 + int(1.2 * DURATION_S * stem.rate_hz / bars.shape[1])
     path = folder / song / f"{kind}.flac"
-    with open_writer(path, EncodeOptions("flac", 24), rate_hz=stem.rate_hz, channels=stem.channels) as writer:
+    with open_writer(
+        path, EncodeOptions("flac", 24), rate_hz=stem.rate_hz, channels=stem.channels
+    ) as writer:
         writer.write(torch.cat([bars] * times, dim=1))
     return path
 

@@ -41,7 +41,9 @@ class EncodeOptions:
         rules = FORMATS[self.format]
         if self.bit_depth not in rules.bit_depths:
             remedy = f"choose {_any_of(rules.bit_depths)}" if rules.lossless else "leave it out"
-            raise InvalidInput(f"bit depth {self.bit_depth}: unsupported by {self.format}; {remedy}")
+            raise InvalidInput(
+                f"bit depth {self.bit_depth}: unsupported by {self.format}; {remedy}"
+            )
         if self.bitrate_kbps is not None and self.bitrate_kbps not in rules.bitrates_kbps:
             remedy = "leave it out" if rules.lossless else f"choose {_any_of(rules.bitrates_kbps)}"
             raise InvalidInput(

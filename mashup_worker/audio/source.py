@@ -132,6 +132,4 @@ def check_complete(info: AudioInfo, frames: int, declared_frames: int | None) ->
 def truncated(info: AudioInfo, frames: int, of_s: float | None = None) -> UnsupportedAudio:
     """Return the error for a file that ends too early."""
     whole = "" if of_s is None else f" of {of_s:.2f} s"
-    return UnsupportedAudio(
-        f"{info.path}: truncated after {frames / info.rate_hz:.2f} s{whole}"
-    )
+    return UnsupportedAudio(f"{info.path}: truncated after {frames / info.rate_hz:.2f} s{whole}")

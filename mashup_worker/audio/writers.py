@@ -131,7 +131,8 @@ class _SndfileSink:
         self._file = file
         self._options = options
         self._written_values = 0
-        subtype, compression_level = self._coding(rate_hz, channels)
+        self._rate_hz, self._channels = rate_hz, channels
+        subtype, compression_level = self._coding()
         try:
             with file.checked():
                 self._sound = ForwardOnly(
@@ -146,7 +147,7 @@ class _SndfileSink:
         except soundfile.LibsndfileError as error:
             raise _unsupported(file.target, rate_hz, channels, options) from error
 
-    def _coding(self, rate_hz: int, channels: int) -> tuple[str, float | None]:
+    def _coding(self) -> tuple[str, float | None]:
         """Return libsndfile's subtype and compression level."""
         return _SUBTYPES[self._options.bit_depth], None
 
@@ -171,9 +172,9 @@ class _SndfileSink:
 class _VorbisSink(_SndfileSink):
     """Encoder of libvorbis, behind libsndfile."""
 
-    def _coding(self, rate_hz: int, channels: int) -> tuple[str, float | None]:
-        if channels > _VORBIS_MAX_CHANNELS or rate_hz > _VORBIS_MAX_RATE_HZ:
-            raise _unsupported(self._file.target, rate_hz, channels, self._options)
+    def _coding(self) -> tuple[str, float | None]:
+        if self._channels > _VORBIS_MAX_CHANNELS or self._rate_hz > _VORBIS_MAX_RATE_HZ:
+            raise _unsupported(self._file.target, self._rate_hz, self._channels, self._options)
         bitrate = self._options.bitrate_kbps or DEFAULT_BITRATE_KBPS
         quality = np.interp(bitrate, _VORBIS_KBPS, np.linspace(0, 1, len(_VORBIS_KBPS)))
         return "VORBIS", 1 - float(quality)
@@ -253,9 +254,7 @@ def _sink(file: _CheckedFile, rate_hz: int, channels: int, options: EncodeOption
     return _SINKS[options.format](file, rate_hz, channels, options)
 
 
-def _unsupported(
-    target: Path, rate_hz: int, channels: int, options: EncodeOptions
-) -> InvalidInput:
+def _unsupported(target: Path, rate_hz: int, channels: int, options: EncodeOptions) -> InvalidInput:
     return InvalidInput(
         f"{target}: {options.format} cannot hold {channels} channels at {rate_hz} Hz; "
         "choose another format"

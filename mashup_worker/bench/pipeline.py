@@ -241,7 +241,9 @@ class _Watched:
 def _write_songs(folder: Path, work: Work) -> list[Path]:
     song = music.song(work.track_s)
     first = folder / "0.flac"
-    with open_writer(first, EncodeOptions("flac", 16), rate_hz=song.rate_hz, channels=song.channels) as file:
+    with open_writer(
+        first, EncodeOptions("flac", 16), rate_hz=song.rate_hz, channels=song.channels
+    ) as file:
         file.write(song.samples)
     others = [folder / f"{number}.flac" for number in range(1, work.tracks)]
     for path in others:

@@ -124,7 +124,9 @@ def _write_stems(folder: Path, song: str, duration_s: float) -> dict[str, Path]:
     paths = {kind: folder / f"{kind}.flac" for kind in _KINDS[song]}
     for kind, path in paths.items():
         sound = played[kind]
-        with open_writer(path, EncodeOptions("flac", 24), rate_hz=sound.rate_hz, channels=sound.channels) as file:
+        with open_writer(
+            path, EncodeOptions("flac", 24), rate_hz=sound.rate_hz, channels=sound.channels
+        ) as file:
             file.write(sound.samples)
     return paths
 

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mashup_worker.system.files import atomic_path, check_writable
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.encode import check_fits, encode_into
 from mashup_worker.dsp.compressor import Compression, compress
@@ -15,6 +14,7 @@ from mashup_worker.dsp.limiter import PeakLimiter, limit
 from mashup_worker.dsp.loudness import integrated_lufs, measure
 from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.clock import Clock
+from mashup_worker.system.files import atomic_path, check_writable
 from mashup_worker.vocabulary import FORMATS
 
 if TYPE_CHECKING:
@@ -283,7 +283,9 @@ def _written(
     if encode.bit_depth == 16 and encode.encodes_integers:
         samples = dithered(samples, 16, seed)
     temporary.unlink(missing_ok=True)
-    with encode_into(temporary, target, encode, rate_hz=audio.rate_hz, channels=audio.channels) as writer:
+    with encode_into(
+        temporary, target, encode, rate_hz=audio.rate_hz, channels=audio.channels
+    ) as writer:
         writer.write(samples)
     return decode(temporary)
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.system.files import atomic_path
 from mashup_worker.audio.encode import encode_into
 from mashup_worker.audio.signal import spans
 from mashup_worker.dsp.loudness import LoudnessMeter
 from mashup_worker.errors import Canceled
 from mashup_worker.pipelines.on_device import Delivery
+from mashup_worker.system.files import atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +71,9 @@ def write_stems(
     def write(stem: Stem, temporary: Path) -> StemFile:
         target, delivery = targets[stem.kind], deliveries.get(stem.kind)
         meter = LoudnessMeter(stem.rate_hz, stem.channels) if delivery is None else delivery.meter
-        with encode_into(temporary, target, encode, rate_hz=stem.rate_hz, channels=stem.channels) as writer:
+        with encode_into(
+            temporary, target, encode, rate_hz=stem.rate_hz, channels=stem.channels
+        ) as writer:
             if delivery is not None:
                 delivery.wait()
             for start, stop in spans(stem):

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
-from mashup_worker.system.files import write_whole
 from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 from mashup_worker.errors import MashupError
 from mashup_worker.pipelines.separate import SeparateRequest
 from mashup_worker.pipelines.song import split_song
 from mashup_worker.pipelines.waveforms import waveform_name, write_waveforms
 from mashup_worker.seed.record import SeedRecord, SeedStem, folder_of
 from mashup_worker.system.digests import file_sha256
+from mashup_worker.system.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +67,11 @@ def make_seed(
     """
     folder, sound = song.file.parent, song.file.with_name("sound.wav")
     try:
-        limits = SandboxLimits(max_duration_s, _LARGEST_DECODED_BYTES, _DECODE_TIMEOUT_S)
+        limits = SandboxLimits(
+            max_duration_s=max_duration_s,
+            max_decoded_bytes=_LARGEST_DECODED_BYTES,
+            timeout_s=_DECODE_TIMEOUT_S,
+        )
         on_progress("decode", 0.0)
         decode_sandboxed(song.file, sound, limits)
         kinds = settings.stems or separator.stems

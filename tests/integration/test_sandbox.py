@@ -58,7 +58,9 @@ def test_equals_decoding_in_process(good: dict[str, Path], name: str, tmp_path: 
     samples, rate_hz = soundfile.read(target, dtype="float32", always_2d=True)
     wanted, wanted_hz = decoded(good[name])
     assert rate_hz == wanted_hz
-    assert np.array_equal(samples, wanted)
+    # NumPy and torch may round the downmix differently in the last bit.
+    tolerance = 1e-6 if name == "surround.wav" else 0.0
+    np.testing.assert_allclose(samples, wanted, rtol=0, atol=tolerance)
     assert list(tmp_path.iterdir()) == [target]
 
 
@@ -138,7 +140,11 @@ def descendants(pid: int) -> set[int]:
     ("limits", "error", "words"),
     [
         (SandboxLimits(max_duration_s=2.0), TooLong, "longer than the limit of 2 s"),
-        (SandboxLimits(max_decoded_bytes=500_000), TooLarge, "more than the limit of 500,000 bytes"),
+        (
+            SandboxLimits(max_decoded_bytes=500_000),
+            TooLarge,
+            "more than the limit of 500,000 bytes",
+        ),
         (SandboxLimits(timeout_s=0.05), UnsupportedAudio, "0.05 s"),
         (SandboxLimits(memory_bytes=80_000_000), MashupError, "song.wav"),
     ],
@@ -261,7 +267,9 @@ send((json.dumps({{"error": "invalid_input", "message": json.dumps(seen)}}) + "\
 """
 
 
-def test_a_confined_process_has_no_network_memory_or_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_confined_process_has_no_network_memory_or_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = write(tmp_path / "song.wav", music(0.1))
     with socket.create_server(("127.0.0.1", 0)) as server:
         root, port = str(Path(sandbox.__file__).parents[2]), server.getsockname()[1]
@@ -317,7 +325,9 @@ def test_decoders_run_side_by_side(good: dict[str, Path], tmp_path: Path) -> Non
 
     def one(number: int) -> None:
         try:
-            decode_sandboxed(good["flac"], tmp_path / f"{number}.wav", SandboxLimits(timeout_s=30.0))
+            decode_sandboxed(
+                good["flac"], tmp_path / f"{number}.wav", SandboxLimits(timeout_s=30.0)
+            )
         except BaseException as error:
             failed.append(error)
 

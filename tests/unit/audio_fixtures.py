@@ -1,4 +1,4 @@
-"""Sounds and files that the audio tests share."""
+"""Sounds and files shared by the audio tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAYOUTS = {3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 def music(duration_s: float = 1.0, rate_hz: int = 44100, channels: int = 2) -> Audio:
-    """Tones and a little noise, different in each channel, peak below 0.8."""
+    """Return tones and a little noise, different in each channel, with a peak below 0.8."""
     times = torch.arange(round(duration_s * rate_hz)) / rate_hz
     noise = torch.Generator().manual_seed(7)
     rows = [
@@ -37,7 +37,7 @@ def music(duration_s: float = 1.0, rate_hz: int = 44100, channels: int = 2) -> A
 
 
 def write(path: Path, audio: Audio, subtype: str = "PCM_16", container: str | None = None) -> Path:
-    """A file made by libsndfile, second by second."""
+    """Write a file with libsndfile, second by second."""
     container = container or path.suffix[1:].upper()
     form = {"subtype": subtype, "format": container}
     with soundfile.SoundFile(path, "w", audio.rate_hz, audio.channels, **form) as file:
@@ -47,7 +47,7 @@ def write(path: Path, audio: Audio, subtype: str = "PCM_16", container: str | No
 
 
 def ffmpeg(audio: Audio, path: Path, *options: str) -> Path:
-    """A file made by ffmpeg."""
+    """Write a file with ffmpeg."""
     layout = LAYOUTS.get(audio.channels)
     form = ["-f", "f32le", "-ar", str(audio.rate_hz), "-ac", str(audio.channels)]
     form += ["-channel_layout", layout] if layout else []
@@ -58,20 +58,20 @@ def ffmpeg(audio: Audio, path: Path, *options: str) -> Path:
 
 
 def truncate(path: Path, share: float) -> Path:
-    """The same file without its end."""
+    """Cut the end off a file."""
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     return path
 
 
 def snr_db(wanted: torch.Tensor, got: torch.Tensor) -> float:
-    """Signal to noise ratio of two tensors of the same shape."""
+    """Return the signal-to-noise ratio of two tensors of the same shape."""
     noise = (wanted.double() - got.double()).square().sum().item()
     return float(10 * np.log10(wanted.double().square().sum().item() / max(noise, 1e-30)))
 
 
 def mp3(path: Path, audio: Audio, *, vbr: bool = False) -> Path:
-    """An MP3 without the tag that tells its length."""
+    """Write an MP3 without the tag that holds its length."""
     lame = lameenc.Encoder()
     lame.silence()
     lame.set_channels(audio.channels)
@@ -87,7 +87,7 @@ def mp3(path: Path, audio: Audio, *, vbr: bool = False) -> Path:
 
 
 def patched(path: Path, chunk: bytes, size: int) -> Path:
-    """The file with another size in the header of a chunk."""
+    """Change the size in the header of a chunk."""
     data = bytearray(path.read_bytes())
     at = data.index(chunk) + len(chunk)
     data[at : at + 4] = struct.pack("<I", size)

@@ -46,9 +46,7 @@ def gains(folded: Audio, speaker: int) -> list[float]:
 
 
 @pytest.mark.parametrize("channels", sorted(WAVE_LAYOUTS))
-def test_every_speaker_of_a_wav_lands_where_the_standard_says(
-    channels: int, tmp_path: Path
-) -> None:
+def test_every_speaker_of_a_wav_is_placed_by_the_standard(channels: int, tmp_path: Path) -> None:
     folded = decode(write(tmp_path / "speakers.wav", speakers(channels), "PCM_24"))
     assert folded.channels == 2
     for index, speaker in enumerate(WAVE_LAYOUTS[channels]):
@@ -68,13 +66,13 @@ def test_codecs_with_their_own_channel_order_fold_alike(
         assert gains(folded, index) == pytest.approx(STANDARD[speaker], abs=0.05), speaker
 
 
-def test_mono_and_stereo_stay_as_they_are() -> None:
+def test_mono_and_stereo_stay_unchanged() -> None:
     for channels in (1, 2):
         samples = torch.randn(channels, 50)
         assert torch.equal(fold_to_stereo(samples), samples)
 
 
-def test_unknown_layouts_keep_the_power_and_both_sides_apart() -> None:
+def test_unknown_layouts_keep_the_power_and_separate_both_sides() -> None:
     matrix = torch.from_numpy(fold_weights(9))
     assert torch.allclose(matrix.square().sum(1), torch.ones(2))
     assert not (matrix[0] * matrix[1]).any()

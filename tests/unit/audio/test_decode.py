@@ -1,4 +1,4 @@
-"""Sound files come back as they went in, whatever the form, rate and channels."""
+"""Decoding of every format, rate and channel count."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_ten_milliseconds_silence_and_an_offset(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
-def test_samples_that_are_no_numbers_become_silence(subtype: str, tmp_path: Path) -> None:
+def test_values_that_are_not_finite_become_silence(subtype: str, tmp_path: Path) -> None:
     audio = music(2.0)
     broken = audio.samples.double().T.numpy().copy()
     broken[5, 0] = np.nan
@@ -123,9 +123,7 @@ def test_samples_beyond_full_scale_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("vbr", [False, True])
-def test_an_mp3_that_does_not_tell_its_length_is_decoded_to_its_end(
-    vbr: bool, tmp_path: Path
-) -> None:
+def test_an_mp3_without_its_length_is_decoded_to_its_end(vbr: bool, tmp_path: Path) -> None:
     # The quiet start makes the file's length look different from what it is.
     audio = Audio(torch.cat([torch.zeros(2, 44100), music(5.0).samples], 1), 44100)
     got = decode(mp3(tmp_path / "a.mp3", audio, vbr=vbr))
@@ -153,7 +151,7 @@ def test_tags_and_junk_around_an_mp3_are_skipped(tmp_path: Path) -> None:
             assert torch.equal(got, clean), name
 
 
-def test_nothing_stays_open(tmp_path: Path) -> None:
+def test_all_files_are_closed(tmp_path: Path) -> None:
     paths = [
         write(tmp_path / "a.mp3", music(4.0), "MPEG_LAYER_III", "MP3"),
         mp3(tmp_path / "b.mp3", music(4.0)),

@@ -115,7 +115,9 @@ def test_the_peak_limit_is_what_fits(options: EncodeOptions, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_a_failure_leaves_no_new_file_and_keeps_the_old_one(format_: FormatName, tmp_path: Path) -> None:
+def test_a_failure_leaves_no_new_file_and_keeps_the_old_one(
+    format_: FormatName, tmp_path: Path
+) -> None:
     target = tmp_path / f"a.{format_}"
     target.write_bytes(b"old")
 

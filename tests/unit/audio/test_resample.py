@@ -79,13 +79,13 @@ def test_round_trip_keeps_what_lies_below_both_limits() -> None:
     assert snr_db(audio.samples, back.samples) > 90
 
 
-def test_equal_rates_change_and_copy_nothing() -> None:
+def test_equal_rates_return_the_same_memory() -> None:
     audio = music()
     assert resample(audio, 44100).samples.data_ptr() == audio.samples.data_ptr()
     assert torch.equal(in_pieces(audio, 44100, [1000]), audio.samples)
 
 
-def test_a_length_asked_for_is_given_at_equal_rates_too() -> None:
+def test_equal_rates_respect_the_wanted_length() -> None:
     audio = music(0.1)
     assert resample(audio, 44100, length_samples=100).length_samples == 100
     longer = resample(audio, 44100, length_samples=5000).samples
