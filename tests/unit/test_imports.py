@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "storage": set(),
     "seed": {"audio", "models", "pipelines", "storage"},
     "db": set(),
-    "queue": {"db"},
+    "queue": {"db", "mixing"},  # the names of vibes
     "monitoring": {"db"},
     "worker": {
         *("analysis", "audio", "db", "dsp", "mixing", "models", "monitoring", "pipelines"),
