@@ -1,4 +1,4 @@
-"""The command `mashup`: what it offers, and how it ends."""
+"""Entry point of the command `mashup`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import logging
 import os
 import signal
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from mashup_worker import __version__
 from mashup_worker.commands import jobs, models
@@ -30,35 +31,43 @@ from mashup_worker.commands.separate.command import separate
 from mashup_worker.commands.sweep import sweep
 from mashup_worker.commands.up import up
 from mashup_worker.commands.worker import worker
-from mashup_worker.errors import EXIT_FAILED, MashupError
+from mashup_worker.errors import EXIT_ENVIRONMENT, EXIT_FAILED, MashupError
 from mashup_worker.system.allocator import keep_freed_memory
 
+_EXTRAS = {"psutil": "local"}
+"""Extra of the package that installs a module which commands import when they run."""
+
+
+class SectionedGroup(TyperGroup):
+    """Command group whose plain help lists commands under the same headings as its rich help."""
+
+    def format_commands(self, _context: Any, formatter: Any) -> None:
+        """Write one section for each heading."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, command in self.commands.items():
+            heading = str(getattr(command, "rich_help_panel", None) or "Commands")
+            limit = formatter.width - 6 - max(map(len, self.commands))
+            sections.setdefault(heading, []).append((name, command.get_short_help_str(limit)))
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
 app = typer.Typer(
+    cls=SectionedGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Separate songs into stems, find their tempo, beats and key, and make mashups of them.",
+    help="Separate songs into stems, analyze them, and make and master mashups.",
 )
-app.command()(separate)
-app.command()(analyze)
-app.command()(match)
-app.command()(mix)
-app.command()(master)
-app.command()(check)
-app.command()(bench)
-app.command()(reprocess)
-app.add_typer(models.app, name="models")
-app.command()(doctor)
-app.command()(up)
-app.command()(migrate)
-app.command()(worker)
-app.command()(mirror)
-app.command()(enqueue)
-app.add_typer(jobs.app, name="jobs")
-app.command()(schema)
-app.command()(sweep)
-app.command()(purge)
+for command in (separate, analyze, match, mix, master, check):
+    app.command(rich_help_panel="Songs")(command)
+for command in (up, worker, mirror, enqueue):
+    app.command(rich_help_panel="Service")(command)
+app.add_typer(jobs.app, name="jobs", rich_help_panel="Service")
+for command in (migrate, schema, sweep, purge, reprocess, bench, doctor):
+    app.command(rich_help_panel="Maintenance")(command)
+app.add_typer(models.app, name="models", rich_help_panel="Maintenance")
 
 
 def _print_version(asked: bool) -> None:
@@ -81,27 +90,36 @@ def root(
 
 def main() -> NoReturn:
     """Run the command line and exit with the code that `errors` documents."""
-    # Threads that wait for each other spin for milliseconds by default, which makes two processes
-    # on the same cores several times slower than one after the other. Read when torch is loaded.
+    # OpenMP threads spin for milliseconds while they wait, which makes two processes on the same
+    # cores several times slower than one after the other. Read when torch is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     keep_freed_memory()
     signal.signal(signal.SIGTERM, _end_cleanly)
-    # The pool tells of each try on its own; commands tell of the outcome.
+    # The pool logs each attempt to connect; commands report the outcome.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # file names may hold what no encoding has
+        if isinstance(stream, io.TextIOWrapper):  # file names may hold bytes of no encoding
             stream.reconfigure(errors="backslashreplace")
+    if sys.stdout.isatty():
+        app.rich_markup_mode = "rich"
     try:
         app()
     except MashupError as error:
         typer.echo(f"mashup: {error.message}", err=True)
         sys.exit(error.exit_code)
-    except OSError as error:  # standard output is full; a closed pipe has been seen to
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(error.name or "")
+        if extra is None:
+            raise
+        message = f"the package {error.name} is missing; pip install 'mashup-worker[{extra}]'"
+        typer.echo(f"mashup: {message}", err=True)
+        sys.exit(EXIT_ENVIRONMENT)
+    except OSError as error:  # standard output is full; Typer handles a closed pipe
         typer.echo(f"mashup: {error.strerror or error}", err=True)
         sys.exit(EXIT_FAILED)
     sys.exit()
 
 
 def _end_cleanly(number: int, _frame: object) -> NoReturn:
-    """End as by an exception, so that half-written files are removed on the way out."""
+    """Exit by an exception, so that incomplete files are removed."""
     sys.exit(128 + number)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,9 +12,11 @@ from typer.main import get_command
 
 from mashup_worker import __version__
 from mashup_worker.cli import app
+from mashup_worker.errors import EXIT_ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.e2e.command import Mashup
 
@@ -60,6 +64,27 @@ def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
         for option in options.split():
             name = option if option.startswith("-") else f"--{option}"
             assert re.search(rf"^ +(-\w, )?{name}\b.*\n? +\w", done.stdout, re.MULTILINE), name
+
+
+def test_commands_are_listed_under_three_headings(mashup: Mashup) -> None:
+    text = mashup.run("--help").stdout
+    songs, service, maintenance = map(text.index, ("Songs:", "Service:", "Maintenance:"))
+    assert songs < text.index("  separate ") < service < text.index("  worker ") < maintenance
+    assert maintenance < text.index("  doctor ")
+
+
+def test_a_missing_extra_is_one_line_with_the_command_that_installs_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['psutil'] = None\n"
+        f"sys.argv = ['mashup', 'up', '--data', {str(tmp_path)!r}]\n"
+        "from mashup_worker.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == EXIT_ENVIRONMENT
+    assert len(done.stderr.splitlines()) == 1
+    assert "pip install 'mashup-worker[local]'" in done.stderr
 
 
 def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
