@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 from benchmarks.results import publish, table
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.mixing.planning.planner import plan_layer, plan_sequence
-from mashup_worker.mixing.request import Form, MixRequest
-from mashup_worker.mixing.vibes import TRANSITIONS, VIBES, Transition
+from mashup_worker.mixing.request import MixRequest
+from mashup_worker.mixing.vibes import VIBES
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 from mashup_worker.pipelines.song_cache import SongCache
+from mashup_worker.vocabulary import TRANSITIONS, FormName, TransitionName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parents[1] / "samples"
 SONGS = "hold-on-to-the-light", "slow-it-down", "when-the-night-falls"
 KINDS = ("vocals", "drums", "bass", "other")
-FORMS: tuple[Form, ...] = ("layer", "sequence")
+FORMS: tuple[FormName, ...] = ("layer", "sequence")
 INTENSITIES = (0.0, 0.5, 1.0)
 
 
@@ -46,9 +47,9 @@ class Case:
     """One mashup: its songs, of which the first sings where one does, and how it should be."""
 
     songs: tuple[str, ...]
-    form: Form
+    form: FormName
     vibe: str
-    transition: Transition
+    transition: TransitionName
     intensity: float
 
     def __str__(self) -> str:
@@ -57,7 +58,7 @@ class Case:
 
     def made(self, songs: Mapping[str, MixSong], target: Path) -> MixReport:
         """Make the mashup and measure it."""
-        request = MixRequest(self.vibe, self.intensity, self.transition)
+        request = MixRequest(vibe=self.vibe, intensity=self.intensity, transition=self.transition)
         first, *others = (songs[name] for name in self.songs)
         if self.form == "layer":
             plan = plan_layer(first, others, request)

@@ -237,7 +237,7 @@ def mashup(
         over: the songs whose instruments are used; the first sets the tempo.
         songs: songs to play one after another.
         model: model that separates whole songs, loaded when the first one is met.
-        vibe: `"club"`, `"chill"`, `"lofi"`, `"hype"` or `"ambient"`.
+        vibe: a `VibeName`, such as `"club"`.
         intensity: 0 for calm to 1 for intense.
         transition: way from one song to the next; the vibe's own when None.
         tempo_bpm: tempo of the result; that of the first instruments when None.
@@ -252,7 +252,7 @@ def mashup(
         InvalidInput: a file cannot be decoded, songs do not fit together, or a value is invalid.
         StorageFailed: the result cannot be written.
     """
-    from mashup_worker.mixing.planning.planner import plan_layer, plan_sequence
+    from mashup_worker.mixing.planning.planner import plan_mashup
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
     from mashup_worker.pipelines.mix_songs import SongLoader
@@ -279,10 +279,11 @@ def mashup(
     )
     given = songs if vocals is None else (vocals, *over)
     loaded = loader.load([_song_files(song) for song in given]).songs
-    plan = (
-        plan_sequence(loaded, request)
-        if vocals is None
-        else plan_layer(loaded[0], loaded[1:], request)
+    plan = plan_mashup(
+        loaded,
+        request,
+        form="sequence" if vocals is None else "layer",
+        vocals_first=vocals is not None,
     )
     return make_mashup(
         plan,

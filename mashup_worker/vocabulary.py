@@ -72,6 +72,9 @@ TransitionName = Literal["crossfade", "bass_swap", "filter_sweep", "cut"]
 TRANSITIONS: tuple[TransitionName, ...] = get_args(TransitionName)
 """Ways from one song to the next."""
 
+FormName = Literal["layer", "sequence"]
+"""Forms of a mashup: vocals over other songs' instruments, or songs one after another."""
+
 JobType = Literal["separate", "analyze", "mashup", "master"]
 JOB_TYPES: tuple[JobType, ...] = get_args(JobType)
 """Values of `ai_jobs.job_type`."""
@@ -102,3 +105,6 @@ DEFAULT_TRUE_PEAK_DBTP = -1.0
 
 TEMPO_BPM = Range(30.0, 300.0)
 """Tempo that a song may be analyzed at, or a mashup may be asked for."""
+
+MASHUP_LENGTH_S = Range(4.0, 1_200.0)
+"""Duration that a mashup may be asked for."""

@@ -132,7 +132,7 @@ def _measure(
     from mashup_worker.audio.decode import decode
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.commands.shared.progress import song_progress
-    from mashup_worker.mixing.plan import load_plan
+    from mashup_worker.mixing.plan_document import load_plan
     from mashup_worker.pipelines.check import StemTrack, Target, check_mix
 
     plan = load_plan(plan_file) if plan_file else None

@@ -82,7 +82,8 @@ def told(document: dict[str, Any], *, with_reasons: bool) -> list[str]:
     lines = []
     for one in document["matches"]:
         scores = ", ".join(f"{name} {one['scores'][name]['value']:.2f}" for name in one["scores"])
-        lines.append(f"{one['total']:.2f}  {one['singer']} over {one['host']}: {scores}")
+        pair = f"{one['vocal_song']} over {one['backing_song']}"
+        lines.append(f"{one['total']:.2f}  {pair}: {scores}")
         lines.append(f"      {_suggested(one)}")
         if with_reasons:
             lines += [f"      {name}: {score['reason']}" for name, score in one["scores"].items()]
@@ -95,7 +96,7 @@ def _suggested(one: dict[str, Any]) -> str:
     if advice["tempo_bpm"] is None:
         return "no tempo brings them together"
     parts = [f"meet at {advice['tempo_bpm']:.2f} BPM"]
-    for side in ("singer", "host"):
+    for side in ("vocal", "backing"):
         changes = []
         if advice[f"{side}_semitones"]:
             changes.append(f"{advice[f'{side}_semitones']:+d} st")
@@ -103,5 +104,5 @@ def _suggested(one: dict[str, Any]) -> str:
         if abs(faster) >= 0.05:
             changes.append(f"{faster:+.1f} %")
         if changes:
-            parts.append(f"{one[side]} {', '.join(changes)}")
+            parts.append(f"{one[f'{side}_song']} {', '.join(changes)}")
     return "; ".join(parts)

@@ -1,1 +1,1 @@
-"""From songs and their analyses to a mashup: its plan, its bars, its phrases and transitions."""
+"""Mashups: planning, rendering and measuring."""

@@ -1,4 +1,4 @@
-"""Bars and beats as positions in time: those of a song, and those of a mashup."""
+"""Bars and beats of a song as times, at a fixed or a variable tempo."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from mashup_worker.errors import InvalidInput
 if TYPE_CHECKING:
     from mashup_worker.analysis.result import Analysis
 
+MIN_TEMPO_CONFIDENCE = 0.02
+"""Lowest confidence of a usable tempo: a held tone has 0, speech 0.06."""
+
 
 @dataclass(frozen=True)
-class SteadyGrid:
-    """Bars of one length.
+class FixedTempoGrid:
+    """Bars of equal length.
 
     Attributes:
         tempo_bpm: beats a minute.
         beats_per_bar: beats a bar.
-        first_downbeat_s: where bar 0 begins.
+        first_downbeat_s: time of bar 0.
     """
 
     tempo_bpm: float
@@ -28,28 +31,28 @@ class SteadyGrid:
 
     @property
     def bar_s(self) -> float:
-        """Length of a bar."""
+        """Duration of a bar."""
         return 60.0 * self.beats_per_bar / self.tempo_bpm
 
     def time_at(self, bar: float) -> float:
-        """When a bar begins; fractions and bars before the first are allowed."""
+        """Return the time of a bar, which may be fractional or negative."""
         return self.first_downbeat_s + bar * self.bar_s
 
     def bar_at(self, time_s: float) -> float:
-        """Where in its bars a moment lies."""
+        """Return the position of a time in bars."""
         return (time_s - self.first_downbeat_s) / self.bar_s
 
     def anchors(self, first_bar: float, last_bar: float) -> tuple[float, ...]:
-        """Bars between which time runs evenly: the two ends."""
+        """Return the bars between which time is linear: both ends."""
         return first_bar, last_bar
 
 
 @dataclass(frozen=True)
-class FreeGrid:
-    """Beats that follow the music.
+class VariableTempoGrid:
+    """Bars given by the time of every beat.
 
     Attributes:
-        beats_s: times of beats, rising, the first of them a downbeat.
+        beats_s: times of beats in ascending order; the first is a downbeat.
         beats_per_bar: beats a bar.
     """
 
@@ -58,61 +61,62 @@ class FreeGrid:
 
     @property
     def tempo_bpm(self) -> float:
-        """The mean tempo."""
+        """Mean tempo."""
         return 60.0 * (len(self.beats_s) - 1) / (self.beats_s[-1] - self.beats_s[0])
 
     @property
     def bar_s(self) -> float:
-        """Mean length of a bar."""
+        """Mean duration of a bar."""
         return 60.0 * self.beats_per_bar / self.tempo_bpm
 
     @property
     def first_downbeat_s(self) -> float:
-        """Where bar 0 begins."""
+        """Time of bar 0."""
         return self.beats_s[0]
 
     def time_at(self, bar: float) -> float:
-        """When a bar begins; beyond the ends the outermost beats go on."""
+        """Return the time of a bar; beyond the ends the outermost beats are extrapolated."""
         beat = bar * self.beats_per_bar
         left = min(max(int(beat // 1), 0), len(self.beats_s) - 2)
         start, stop = self.beats_s[left], self.beats_s[left + 1]
         return start + (beat - left) * (stop - start)
 
     def bar_at(self, time_s: float) -> float:
-        """Where in its bars a moment lies."""
+        """Return the position of a time in bars."""
         left = min(max(bisect_left(self.beats_s, time_s) - 1, 0), len(self.beats_s) - 2)
         start, stop = self.beats_s[left], self.beats_s[left + 1]
         return (left + (time_s - start) / (stop - start)) / self.beats_per_bar
 
     def anchors(self, first_bar: float, last_bar: float) -> tuple[float, ...]:
-        """Bars between which time runs evenly: the two ends, and the beats between them."""
+        """Return the bars between which time is linear: both ends and the beats between them."""
         per_bar = self.beats_per_bar
         beats = range(int(first_bar * per_bar) + 1, int(-(-last_bar * per_bar // 1)))
-        # A piece of less than a tenth of a beat at an end would be a leap.
+        # A segment shorter than a tenth of a beat would get an extreme stretch ratio.
         inner = [b / per_bar for b in beats if first_bar + 0.1 < b / per_bar < last_bar - 0.1]
         return (first_bar, *inner, last_bar)
 
 
-LEAST_CONFIDENCE = 0.02
-"""Below this confidence a tempo is made up: a held tone has one of 0, speech of 0.06."""
-
-SongGrid = SteadyGrid | FreeGrid
+SongGrid = FixedTempoGrid | VariableTempoGrid
 
 
-def grid_of(analysis: Analysis, name: str) -> SongGrid:
-    """The bars of a song.
+def song_grid(analysis: Analysis, name: str) -> SongGrid:
+    """Return the bars that an analysis found.
+
+    Args:
+        analysis: of the song.
+        name: name of the song, for the error message.
 
     Raises:
-        InvalidInput: no beat was found in it; the message names it.
+        InvalidInput: the analysis found no beats.
     """
-    sure = analysis.tempo_confidence >= LEAST_CONFIDENCE and len(analysis.beats_s) > 1
+    sure = analysis.tempo_confidence >= MIN_TEMPO_CONFIDENCE and len(analysis.beats_s) > 1
     if analysis.tempo_bpm is None or analysis.beats_per_bar is None or not sure:
         raise InvalidInput(
-            f"{name}: no beat was found in it; name the song that it belongs to "
-            "(FILE:KIND:SONG), so that the other stems of that song give the beat"
+            f"{name}: no beat was found; name the song of this stem (FILE:KIND:SONG) and add "
+            "other stems of it, which provide the beat"
         )
     downbeats = analysis.downbeats_s or analysis.beats_s[:1]
     first = bisect_left(analysis.beats_s, downbeats[0] - 1e-3)
     if analysis.tempo_stable or len(analysis.beats_s) - first < 2:
-        return SteadyGrid(analysis.tempo_bpm, analysis.beats_per_bar, downbeats[0])
-    return FreeGrid(analysis.beats_s[first:], analysis.beats_per_bar)
+        return FixedTempoGrid(analysis.tempo_bpm, analysis.beats_per_bar, downbeats[0])
+    return VariableTempoGrid(analysis.beats_s[first:], analysis.beats_per_bar)

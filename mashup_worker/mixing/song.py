@@ -1,4 +1,4 @@
-"""What a mashup is made of: songs, their parts, and how loud each part is at every moment."""
+"""Songs of a mashup: their stems, bars, and loudness over time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.dsp.kweighting import LOWEST_RATE_HZ, KWeighting, pieces
-from mashup_worker.mixing.plan import Source
+from mashup_worker.mixing.plan import PlanSource
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX, STEM_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,24 +25,27 @@ if TYPE_CHECKING:
 
 VOCALS, DRUMS, BASS = "vocals", "drums", "bass"
 
-_WITHOUT_DRUMS = frozenset((VOCALS, BASS, "other", "guitar", "piano", "no_drums"))
+_KINDS_WITHOUT_DRUMS = frozenset(STEM_KINDS) - {DRUMS} | {COMPLEMENT_PREFIX + DRUMS}
 _STEPS_PER_SECOND = 20
-_OFFSET_DB = -0.691
-_SOUNDING_BELOW_LOUDEST_DB = -30.0
+_LUFS_OFFSET_DB = -0.691
+_REST_BELOW_LOUD_DB = -30.0
 _SILENCE_LUFS = -60.0
 
 
 @dataclass(frozen=True, eq=False)
-class Levels:
-    """K-weighted mean squares of a sound, 20 a second; shape `(steps,)`, float64, on the CPU."""
+class LoudnessEnvelope:
+    """K-weighted power of audio over time.
+
+    Attributes:
+        powers: mean squares, 20 a second; shape `(steps,)`, float64, on the CPU.
+    """
 
     powers: Tensor
 
     @classmethod
-    def of(cls, audio: Audio) -> Levels:
-        """Measure a sound; one below 3,364 samples a second is taken as it is."""
-        known = audio.rate_hz >= LOWEST_RATE_HZ
-        weighting = KWeighting(audio.rate_hz) if known else None
+    def of(cls, audio: Audio) -> LoudnessEnvelope:
+        """Measure audio; below 3,364 samples a second, K-weighting is omitted."""
+        weighting = KWeighting(audio.rate_hz) if audio.rate_hz >= LOWEST_RATE_HZ else None
         sums = [torch.zeros(1, dtype=torch.float64)]
         for piece in pieces(audio.samples):
             weighted = weighting.push(piece) if weighting else piece
@@ -54,136 +58,138 @@ class Levels:
         return cls(energies * _STEPS_PER_SECOND / audio.rate_hz)
 
     def power(self, start_s: float, stop_s: float) -> float:
-        """Mean square between two moments; 0 outside the sound."""
+        """Return the mean square between two times; 0 outside the audio."""
         first = self.step_at(start_s)
         last = max(first, self.step_at(stop_s))
         return float(self.powers[first:last].sum()) / max(1, last - first)
 
     @staticmethod
     def step_at(time_s: float) -> int:
-        """The step that begins next to a moment; 0 for moments before the sound."""
+        """Return the step that begins nearest to a time; 0 for times before the audio."""
         return max(0, round(time_s * _STEPS_PER_SECOND))
 
     @cached_property
     def loud_power(self) -> float:
-        """What the loud moments have: the 90th percentile of what is not silent."""
-        sounding = self.powers[self.powers > 10 ** (_SILENCE_LUFS / 10)]
-        return float(sounding.quantile(0.9)) if len(sounding) else 0.0
+        """The 90th percentile of the steps above -60 LUFS; 0 for silence."""
+        audible = self.powers[self.powers > 10 ** (_SILENCE_LUFS / 10)]
+        return float(audible.quantile(0.9)) if len(audible) else 0.0
 
     @cached_property
-    def floor_power(self) -> float:
-        """What is not more than this is a rest beside the loud moments."""
-        return max(
-            self.loud_power * 10 ** (_SOUNDING_BELOW_LOUDEST_DB / 10), 10 ** (_SILENCE_LUFS / 10)
-        )
+    def rest_power(self) -> float:
+        """The highest power that counts as a rest: 30 dB below `loud_power`, -60 LUFS or more."""
+        return max(self.loud_power * 10 ** (_REST_BELOW_LOUD_DB / 10), 10 ** (_SILENCE_LUFS / 10))
 
     @property
-    def sounding(self) -> Tensor:
-        """The steps that are no rest, bool `(steps,)`."""
-        return self.powers > self.floor_power
+    def playing(self) -> Tensor:
+        """Mask of the steps that are no rest, bool `(steps,)`."""
+        return self.powers > self.rest_power
 
-    def sounds(self, start_s: float, stop_s: float) -> bool:
-        """Whether a stretch of the sound is no rest."""
-        return self.power(start_s, stop_s) > self.floor_power
-
-
-def lufs(power: float) -> float:
-    """A K-weighted mean square as loudness; -inf for silence."""
-    return _OFFSET_DB + 10 * math.log10(power) if power > 0 else -math.inf
+    def is_playing(self, start_s: float, stop_s: float) -> bool:
+        """Return whether the mean power between two times is above that of a rest."""
+        return self.power(start_s, stop_s) > self.rest_power
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """A stem of a song.
+def power_to_lufs(power: float) -> float:
+    """Convert a K-weighted mean square to loudness; -inf for silence."""
+    return _LUFS_OFFSET_DB + 10 * math.log10(power) if power > 0 else -math.inf
+
+
+def lufs_to_power_db(lufs: float) -> float:
+    """Convert loudness to a K-weighted mean square in dB."""
+    return lufs - _LUFS_OFFSET_DB
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SongStem:
+    """Stem of a song, in memory.
 
     Attributes:
         kind: vocals, drums, bass, other, ...
         path: its file.
         sha256: digest of the file.
-        audio: its sound.
-        levels: how loud it is.
+        audio: its samples.
+        envelope: its loudness over time.
     """
 
     kind: str
     path: Path
     sha256: str
     audio: Audio
-    levels: Levels
+    envelope: LoudnessEnvelope
 
 
 @dataclass(frozen=True, eq=False)
 class MixSong:
-    """A song, or what there is of it.
+    """Song of a mashup, with one stem or more.
 
     Attributes:
-        name: what people call it; no two songs of a mashup share one.
-        analysis: what is known of it.
+        name: its name; unique in a mashup.
+        analysis: its tempo, beats, key and loudness.
         grid: its bars.
-        parts: its stems by kind.
+        stems: its stems by kind.
     """
 
     name: str
     analysis: Analysis
     grid: SongGrid
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    stems: Mapping[str, SongStem] = field(default_factory=dict)
 
     @property
-    def instruments(self) -> Mapping[str, Part]:
-        """All parts but the voices."""
-        return {kind: part for kind, part in self.parts.items() if not is_vocal(kind)}
+    def instruments(self) -> Mapping[str, SongStem]:
+        """All stems but the vocals, by kind."""
+        return {kind: stem for kind, stem in self.stems.items() if not is_vocal(kind)}
 
     @property
-    def vocals(self) -> Part | None:
-        """The voice."""
-        return next((part for kind, part in self.parts.items() if is_vocal(kind)), None)
+    def vocals(self) -> SongStem | None:
+        """The vocal stem, if any."""
+        return next((stem for kind, stem in self.stems.items() if is_vocal(kind)), None)
 
     @property
     def has_drums(self) -> bool:
-        """Whether drums are in any of its parts."""
-        return any(kind not in _WITHOUT_DRUMS for kind in self.parts)
+        """Whether any of its stems contains drums."""
+        return any(kind not in _KINDS_WITHOUT_DRUMS for kind in self.stems)
 
     @property
     def duration_s(self) -> float:
-        """Length of its longest part."""
-        return max(part.audio.duration_s for part in self.parts.values())
+        """Duration of its longest stem."""
+        return max(stem.audio.duration_s for stem in self.stems.values())
 
     @property
     def bars(self) -> int:
-        """Whole bars from its first downbeat on; the last may lack a twentieth of its length."""
+        """Number of whole bars from the first downbeat; up to 5 % of the last may be missing."""
         return max(0, math.floor(self.grid.bar_at(self.duration_s) + 0.05))
 
-    def source(self, kind: str) -> Source:
-        """A part as a plan names it."""
-        part, grid = self.parts[kind], self.grid
-        beats_s = getattr(grid, "beats_s", ())
-        return Source(
-            path=str(part.path),
-            sha256=part.sha256,
+    def source(self, kind: str) -> PlanSource:
+        """Return a stem as an entry of a plan."""
+        stem, grid = self.stems[kind], self.grid
+        return PlanSource(
+            path=str(stem.path),
+            sha256=stem.sha256,
             kind=kind,
             song=self.name,
             tempo_bpm=round(grid.tempo_bpm, 6),
             beats_per_bar=3 if grid.beats_per_bar == 3 else 4,
             first_downbeat_s=grid.first_downbeat_s,
-            beats_s=beats_s,
+            beats_s=getattr(grid, "beats_s", ()),
         )
 
     def power(self, kinds: tuple[str, ...], first_bar: float, last_bar: float) -> float:
-        """Mean square of some parts together between two bars."""
+        """Return the sum of some stems' mean squares between two bars."""
         start_s, stop_s = self.grid.time_at(first_bar), self.grid.time_at(last_bar)
-        return sum(self.parts[kind].levels.power(start_s, stop_s) for kind in kinds)
+        return sum(self.stems[kind].envelope.power(start_s, stop_s) for kind in kinds)
 
-    def sounds(self, kind: str, first_bar: float, last_bar: float) -> bool:
-        """Whether a part plays between two bars."""
-        return self.parts[kind].levels.sounds(
+    def is_playing(self, kind: str, first_bar: float, last_bar: float) -> bool:
+        """Return whether a stem plays between two bars."""
+        return self.stems[kind].envelope.is_playing(
             self.grid.time_at(first_bar), self.grid.time_at(last_bar)
         )
 
 
 def is_vocal(kind: str) -> bool:
-    """Whether a part is a lead voice."""
+    """Return whether a kind of stem is a lead vocal."""
     return kind.startswith(VOCALS)
 
 
 def source_name(song: MixSong, kind: str) -> str:
-    """What a plan calls a part of a song."""
+    """Return the name of a stem in plans: `<song>/<kind>`."""
     return f"{song.name}/{kind}"

@@ -1,4 +1,4 @@
-"""What the vibes sound like: one table, from calm (intensity 0) to full on (intensity 1)."""
+"""Vibes: one table of how each arranges, mixes and masters, from calm to intense."""
 
 from __future__ import annotations
 
@@ -10,44 +10,52 @@ from mashup_worker.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Transition = Literal["crossfade", "bass_swap", "filter_sweep", "cut"]
-TRANSITIONS: tuple[Transition, ...] = ("crossfade", "bass_swap", "filter_sweep", "cut")
+    from mashup_worker.vocabulary import TransitionName
+
+VibeName = Literal["club", "chill", "lofi", "hype", "ambient"]
+"""Names of the vibes; a new one gets a name here and a row in `VIBES`."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A figure that grows or falls with the intensity."""
+    """Value that depends on the intensity, linearly.
+
+    Attributes:
+        calm: value at intensity 0.
+        intense: value at intensity 1.
+    """
 
     calm: float
     intense: float
 
     def at(self, intensity: float) -> float:
-        """The figure at an intensity of 0 to 1."""
+        """Return the value at an intensity from 0 to 1."""
         return self.calm + (self.intense - self.calm) * intensity
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Vibe:
-    """How a mashup is arranged, mixed and mastered.
+    """Settings of a vibe for arrangement, mix and master.
 
     Attributes:
-        transition: how one song gives way to the next, unless asked otherwise.
-        transition_bars: bars that two songs share.
-        intro_bars: bars before the voice.
-        break_every_phrases: after so many sung phrases the voice rests for one; 0 for never.
-        density: share of the other instruments' phrases that play in the intro and the breaks.
-        thin_order: which instruments stay where only a share plays, first to last.
-        opening_low_pass_hz: where the filter that opens over the intro begins; 20 kHz for none.
-        tone_low_pass_hz: what lies above is softened all through; 20 kHz for nothing.
-        vocal_lift_lu: how far the voice lies above what accompanies it.
-        pocket_db: how far instruments make room at 2 to 5 kHz while the voice sings.
-        duck_db: how far the kick pushes the bass down.
-        bus_ratio: ratio of the compressor on the sum.
-        bus_reduction_db: how much that compressor takes off the loud parts.
+        transition: default transition between songs.
+        transition_bars: bars that two songs share in a transition.
+        intro_bars: bars before the vocals enter.
+        break_every_phrases: sung phrases between two breaks of one phrase; 0 for no breaks.
+        density: share of the instruments that play in the intro and in breaks.
+        thin_order: order in which instruments are chosen where only a share plays.
+        opening_low_pass_hz: initial cutoff of the low-pass filter that opens during the intro;
+            20 kHz for no filter.
+        tone_low_pass_hz: cutoff of the low-pass filter on the sum; 20 kHz for no filter.
+        vocal_lift_lu: loudness of vocals above their accompaniment.
+        vocal_dip_db: attenuation of instruments at 2 to 5 kHz while vocals sing.
+        duck_db: attenuation of the bass while a kick sounds.
+        bus_ratio: ratio of the bus compressor.
+        bus_reduction_db: gain reduction of the bus compressor in loud passages.
         loudness_lufs: integrated loudness of the result.
     """
 
-    transition: Transition
+    transition: TransitionName
     transition_bars: int
     intro_bars: Span
     break_every_phrases: Span
@@ -56,7 +64,7 @@ class Vibe:
     opening_low_pass_hz: Span
     tone_low_pass_hz: Span
     vocal_lift_lu: Span
-    pocket_db: Span
+    vocal_dip_db: Span
     duck_db: Span
     bus_ratio: float
     bus_reduction_db: Span
@@ -74,7 +82,7 @@ VIBES: Mapping[str, Vibe] = {
         opening_low_pass_hz=Span(600, 250),
         tone_low_pass_hz=Span(20_000, 20_000),
         vocal_lift_lu=Span(1.5, 1.0),
-        pocket_db=Span(2.0, 3.5),
+        vocal_dip_db=Span(2.0, 3.5),
         duck_db=Span(1.5, 3.0),
         bus_ratio=2.0,
         bus_reduction_db=Span(1.5, 3.0),
@@ -90,7 +98,7 @@ VIBES: Mapping[str, Vibe] = {
         opening_low_pass_hz=Span(2_000, 800),
         tone_low_pass_hz=Span(14_000, 18_000),
         vocal_lift_lu=Span(2.5, 2.0),
-        pocket_db=Span(2.0, 2.5),
+        vocal_dip_db=Span(2.0, 2.5),
         duck_db=Span(1.0, 1.5),
         bus_ratio=1.5,
         bus_reduction_db=Span(1.0, 2.0),
@@ -106,7 +114,7 @@ VIBES: Mapping[str, Vibe] = {
         opening_low_pass_hz=Span(1_500, 800),
         tone_low_pass_hz=Span(6_000, 9_000),
         vocal_lift_lu=Span(1.5, 1.0),
-        pocket_db=Span(2.0, 2.5),
+        vocal_dip_db=Span(2.0, 2.5),
         duck_db=Span(1.5, 2.5),
         bus_ratio=2.0,
         bus_reduction_db=Span(2.0, 3.0),
@@ -122,7 +130,7 @@ VIBES: Mapping[str, Vibe] = {
         opening_low_pass_hz=Span(500, 200),
         tone_low_pass_hz=Span(20_000, 20_000),
         vocal_lift_lu=Span(1.5, 1.5),
-        pocket_db=Span(3.0, 4.0),
+        vocal_dip_db=Span(3.0, 4.0),
         duck_db=Span(2.0, 3.0),
         bus_ratio=2.0,
         bus_reduction_db=Span(2.0, 3.0),
@@ -138,23 +146,23 @@ VIBES: Mapping[str, Vibe] = {
         opening_low_pass_hz=Span(1_200, 1_000),
         tone_low_pass_hz=Span(10_000, 14_000),
         vocal_lift_lu=Span(3.0, 2.5),
-        pocket_db=Span(2.0, 2.0),
+        vocal_dip_db=Span(2.0, 2.0),
         duck_db=Span(1.0, 1.0),
         bus_ratio=1.5,
         bus_reduction_db=Span(0.5, 1.5),
         loudness_lufs=Span(-18.0, -15.0),
     ),
 }
-"""Every vibe by name."""
+"""Settings of every vibe by its `VibeName`."""
 
 
 def find_vibe(name: str) -> Vibe:
-    """The vibe of this name.
+    """Return the settings of a vibe.
 
     Raises:
-        InvalidInput: there is none.
+        InvalidInput: the name is unknown.
     """
     vibe = VIBES.get(name)
     if vibe is None:
-        raise InvalidInput(f"unknown vibe {name!r}: one of {', '.join(VIBES)}")
+        raise InvalidInput(f"vibe {name!r}: unknown; use one of {', '.join(VIBES)}")
     return vibe

@@ -21,15 +21,16 @@ from mashup_worker.mixing.measures import arrangement, levels, splices, stereo, 
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
 from mashup_worker.mixing.measures.report import Measurement, MixReport
-from mashup_worker.mixing.measures.tracks import StemTrack, by_song
+from mashup_worker.mixing.measures.tracks import StemTrack, group_by_song
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.check_stems import CheckedStems, check_stems, without_excess
+from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mashup_worker.audio.signal import Audio
-    from mashup_worker.mixing.measures.beats import Feel
+    from mashup_worker.mixing.measures.beats import Subdivision
     from mashup_worker.mixing.plan import Clip, Plan
 
     OnProgress = Callable[[str, float], None]
@@ -59,7 +60,7 @@ class Target:
 
     def completed(self, plan: Plan | None) -> Target:
         """The same with what the plan says."""
-        usual = Target(None, levels.MOST_TRUE_PEAK_DBTP)
+        usual = Target(None, DEFAULT_TRUE_PEAK_DBTP)
         if plan is not None:
             usual = Target(plan.master.loudness_lufs, plan.master.true_peak_dbtp)
         return Target(
@@ -144,16 +145,16 @@ class _Check:
     def rhythm(self, analysis: Analysis | None) -> Iterator[Measurement]:
         grid = self._grid(analysis)
         if grid is None:
-            yield timing.tempo(None, None, analysis)
+            yield timing.measure_tempo(None, None, analysis)
             return
         stems = list(self._played(grid))
         for stem in stems:
             if self.plan or self.stems:
-                yield from timing.lags(stem)
+                yield from timing.measure_lags(stem)
         wanted_bpm = self.plan.grid.tempo_bpm if self.plan else None
-        yield timing.tempo(timing.fit_tempo(stems, grid), wanted_bpm, analysis)
+        yield timing.measure_tempo(timing.fit_tempo(stems, grid), wanted_bpm, analysis)
         if self.plan and analysis:
-            yield from timing.heard_beats(analysis, grid)
+            yield from timing.measure_beats(analysis, grid)
 
     def harmony(self, analysis: Analysis | None) -> Iterator[Measurement]:
         if analysis and analysis.key:
@@ -164,22 +165,22 @@ class _Check:
         yield from self._checked.harmony
 
     def level(self) -> Iterator[Measurement]:
-        yield levels.loudness(self.meters, self.target.loudness_lufs, self.lossy)
+        yield levels.integrated_loudness(self.meters, self.target.loudness_lufs, lossy=self.lossy)
         yield levels.loudness_range(self.meters)
         yield levels.true_peak(self.meters, self.target.true_peak_dbtp)
         yield levels.clipped_run(self.mix)
-        yield levels.gap(self.mix, self.meters.integrated_lufs)
+        yield levels.longest_silence(self.mix, self.meters.integrated_lufs)
 
     def seams(self) -> Iterator[Measurement]:
         if self.plan is None:
             return
         yield splices.level_step(self.meters.short_term, self.plan.splices_s)
-        mix = splices.Spliced(self.mix, self.plan.splices_s, self.mix_attacks)
-        yield from self._checked.clicks or (splices.clicks({"mix": mix}),)
+        mix = splices.SplicedAudio(self.mix, self.plan.splices_s, self.mix_attacks)
+        yield from self._checked.clicks or (splices.count_clicks({"mix": mix}),)
 
     def image(self) -> Iterator[Measurement]:
-        yield stereo.correlation(self.mix)
-        yield stereo.fold_loss(self.meters)
+        yield stereo.lowest_correlation(self.mix)
+        yield stereo.mono_loss(self.meters)
 
     def notes(self) -> Iterator[str]:
         """What could not be measured, and why."""
@@ -203,24 +204,28 @@ class _Check:
         if grid is None or not self.stems:
             return grid
         leader = max(self.stems, key=lambda one: (one.kind == "drums", len(self.attacks[one.name])))
-        return timing.anchored(grid, self.attacks[leader.name])
+        return timing.align_to_attacks(grid, self.attacks[leader.name])
 
-    def _played(self, grid: BeatGrid) -> Iterator[timing.Played]:
+    def _played(self, grid: BeatGrid) -> Iterator[timing.StemTiming]:
         if not self.stems:
-            feel = timing.song_feel([self.mix_attacks], grid)
-            yield timing.played("mix", timing.MIX, self.mix_attacks, grid, feel)
-        for song, tracks in by_song(self.stems).items():
-            feel = self._feel(song, [self.attacks[track.name] for track in tracks], grid)
+            subdivision = timing.song_subdivision([self.mix_attacks], grid)
+            yield timing.stem_timing("mix", timing.MIX, self.mix_attacks, grid, subdivision)
+        for song, tracks in group_by_song(self.stems).items():
+            subdivision = self._subdivision(
+                song, [self.attacks[track.name] for track in tracks], grid
+            )
             for track in tracks:
-                yield timing.played(track.name, track.kind, self.attacks[track.name], grid, feel)
+                yield timing.stem_timing(
+                    track.name, track.kind, self.attacks[track.name], grid, subdivision
+                )
 
-    def _feel(self, song: str, attacks: Sequence[Attacks], grid: BeatGrid) -> Feel:
+    def _subdivision(self, song: str, attacks: Sequence[Attacks], grid: BeatGrid) -> Subdivision:
         """How a song divides the beats; one in half time has two of its own in each."""
         clips = self.plan.clips if self.plan else ()
         factors = (clip.tempo_factor for clip in clips if self._song_of(clip) == song)
         if max(factors, default=1.0) < _HALF_TIME:
-            return timing.song_feel(attacks, grid)
-        return timing.song_feel(attacks, grid.at_twice_the_tempo()).at_half_the_tempo()
+            return timing.song_subdivision(attacks, grid)
+        return timing.song_subdivision(attacks, grid.double_time()).half_time()
 
     def _song_of(self, clip: Clip) -> str:
         return self.plan.sources[clip.source].song if self.plan else ""

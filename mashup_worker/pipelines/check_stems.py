@@ -12,9 +12,9 @@ from mashup_worker.audio.decode import LOUDEST
 from mashup_worker.audio.signal import Audio
 from mashup_worker.mixing.measures import arrangement, splices
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
-from mashup_worker.mixing.measures.tonality import key_match
-from mashup_worker.mixing.measures.tracks import StemTrack, by_song, check_tracks, together
-from mashup_worker.mixing.song import Levels
+from mashup_worker.mixing.measures.tonality import key_fit
+from mashup_worker.mixing.measures.tracks import StemTrack, check_tracks, group_by_song, sum_stems
+from mashup_worker.mixing.song import LoudnessEnvelope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,45 +55,45 @@ def check_stems(stems: Sequence[StemTrack], plan: Plan | None) -> CheckedStems:
     if not usable:
         return CheckedStems((), {}, (), (), ())
     attacks = {track.name: find_attacks(track.audio) for track in usable}
-    voices = together([track for track in usable if track.is_vocal])
-    with_pitch = together([track for track in usable if track.has_pitch])
+    voices = sum_stems([track for track in usable if track.is_vocal])
+    with_pitch = sum_stems([track for track in usable if track.is_pitched_instrument])
     return CheckedStems(
         usable,
         attacks,
-        (key_match(voices, with_pitch),),
-        () if plan is None else (splices.clicks(_spliced(usable, attacks, plan)),),
+        (key_fit(voices, with_pitch),),
+        () if plan is None else (splices.count_clicks(_spliced(usable, attacks, plan)),),
         tuple(_room(usable, plan)),
     )
 
 
 def _spliced(
     stems: Sequence[StemTrack], attacks: dict[str, Attacks], plan: Plan
-) -> dict[str, splices.Spliced]:
+) -> dict[str, splices.SplicedAudio]:
     """What to listen to for clicks: each stem at its own edges."""
     sounds = {}
     for track in stems:
         edges = {edge for span in arrangement.clip_spans_s(track, plan) for edge in span}
         inside = tuple(edge for edge in sorted(edges) if 0 < edge < plan.grid.duration_s - 1e-6)
-        sounds[track.name] = splices.Spliced(track.audio, inside, attacks[track.name])
+        sounds[track.name] = splices.SplicedAudio(track.audio, inside, attacks[track.name])
     return sounds
 
 
 def _room(stems: Sequence[StemTrack], plan: Plan | None) -> Iterator[Measurement]:
-    songs = by_song(stems)
+    songs = group_by_song(stems)
     voices = {
-        song: together([track for track in tracks if track.is_vocal])
+        song: sum_stems([track for track in tracks if track.is_vocal])
         for song, tracks in songs.items()
     }
-    sung = {song: Levels.of(voice) for song, voice in voices.items() if voice is not None}
-    all_voices = together([track for track in stems if track.is_vocal])
-    others = together([track for track in stems if not track.is_vocal])
-    yield arrangement.voice_lift(
-        Levels.of(all_voices) if all_voices else None,
-        Levels.of(others) if others else None,
+    sung = {song: LoudnessEnvelope.of(voice) for song, voice in voices.items() if voice is not None}
+    all_voices = sum_stems([track for track in stems if track.is_vocal])
+    others = sum_stems([track for track in stems if not track.is_vocal])
+    yield arrangement.vocal_lift(
+        LoudnessEnvelope.of(all_voices) if all_voices else None,
+        LoudnessEnvelope.of(others) if others else None,
         judged=plan is not None,
     )
-    yield arrangement.one_bass(songs)
-    yield arrangement.one_voice(sung, bool(plan and plan.allow_two_vocals))
+    yield arrangement.bass_overlap(songs)
+    yield arrangement.vocal_overlap(sung, allowed=bool(plan and plan.allow_two_vocals))
     if plan is not None:
         for track in stems:
             yield arrangement.outside_clips(track, plan)

@@ -17,8 +17,8 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.compressor import Compression
 from mashup_worker.dsp.stretch.choose import choose_engine
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.render.mixdown import cleared, mixed_down, summed
-from mashup_worker.mixing.render.time_stretch import AS_IT_WAS
+from mashup_worker.mixing.render.mixdown import duck_tracks, high_pass_vocals, sum_tracks
+from mashup_worker.mixing.render.time_stretch import UNCHANGED
 from mashup_worker.mixing.render.tracks import render_tracks
 from mashup_worker.models.device import resolve_device
 from mashup_worker.pipelines.check import StemTrack, check_mix
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.mixing.measures.report import MixReport
     from mashup_worker.mixing.plan import Plan
-    from mashup_worker.mixing.render.tracks import Track
+    from mashup_worker.mixing.render.tracks import RenderedTrack
     from mashup_worker.mixing.song import MixSong
     from mashup_worker.pipelines.master import MasterResult
 
@@ -54,7 +54,7 @@ class MixRender:
     """
 
     mix: Audio = field(repr=False)
-    tracks: tuple[Track, ...] = field(repr=False)
+    tracks: tuple[RenderedTrack, ...] = field(repr=False)
     timings_s: Mapping[str, float]
 
     @property
@@ -90,7 +90,7 @@ class MashupResult:
 def sounds_of_songs(songs: Iterable[MixSong]) -> dict[str, Audio]:
     """The sounds that a plan of these songs names."""
     return {
-        f"{song.name}/{kind}": part.audio for song in songs for kind, part in song.parts.items()
+        f"{song.name}/{kind}": stem.audio for song in songs for kind, stem in song.stems.items()
     }
 
 
@@ -117,7 +117,7 @@ def sounds_of_plan(
                 f"sources.{name}.sha256: {path} is not the file that the plan was made of; "
                 "remove sha256 from the plan to take it all the same"
             )
-        sounds[name] = stereo_at(decode(path, LIMITS), plan.rate_hz)
+        sounds[name] = stereo_at(decode(path, LIMITS), plan.sample_rate)
     return sounds
 
 
@@ -144,16 +144,16 @@ def render_mix(
     place = resolve_device(device)
     with torch.inference_mode():
         there = {
-            name: cleared(_on(sounds[name], place), source.kind, plan.mix)
+            name: high_pass_vocals(_on(sounds[name], place), source.kind, plan.mix)
             for name, source in plan.sources.items()
         }
         tracks = render_tracks(plan, there, choose_engine, lambda share: report("stretch", share))
         clock.lap("stretch")
         report("mix", 0.0)
-        seated = mixed_down(tracks, plan)
-        mix = summed(seated, plan)
+        tracks = duck_tracks(tracks, plan)
+        mix = sum_tracks(tracks, plan)
     clock.lap("mix")
-    return MixRender(mix, tuple(seated), clock.laps_s)
+    return MixRender(mix, tuple(tracks), clock.laps_s)
 
 
 def make_mashup(
@@ -217,7 +217,7 @@ def _engine_notes(render: MixRender) -> tuple[str, ...]:
         for engine in engines:
             users.setdefault(engine, []).append(name)
     return tuple(
-        f"{' and '.join(names)}: {engine if engine == AS_IT_WAS else f'stretched by {engine}'}"
+        f"{' and '.join(names)}: {engine if engine == UNCHANGED else f'stretched by {engine}'}"
         for engine, names in users.items()
     )
 

@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.planning.compatibility import Match, Profile, compare
+from mashup_worker.mixing.planning.compatibility import Match, SongProfile, compare_songs
 from mashup_worker.pipelines.mix_songs import MIX
 
 if TYPE_CHECKING:
@@ -43,15 +43,15 @@ def match_songs(songs: Sequence[MixSong]) -> MatchResult:
     """
     if len(songs) < 2:
         raise InvalidInput("two songs or more are needed to match")
-    profiles = [Profile.of(song) for song in songs]
+    profiles = [SongProfile.of(song) for song in songs]
     pairs = [
-        (singer, host)
-        for singer, host in permutations(profiles, 2)
-        if can_sing(singer.song) and host.song.instruments
+        (vocals, backing)
+        for vocals, backing in permutations(profiles, 2)
+        if can_sing(vocals.song) and backing.song.instruments
     ]
     if not pairs:
         raise InvalidInput("no song has vocals to lay over another's instruments")
-    matches = [compare(singer, host) for singer, host in pairs]
+    matches = [compare_songs(vocals, backing) for vocals, backing in pairs]
     notes = [
         f"{song.name} is not separated: its mix stands for voice and instruments"
         for song in songs
@@ -62,7 +62,7 @@ def match_songs(songs: Sequence[MixSong]) -> MatchResult:
 
 def is_whole(song: MixSong) -> bool:
     """Whether only a song's mix is there."""
-    return tuple(song.parts) == (MIX,)
+    return tuple(song.stems) == (MIX,)
 
 
 def can_sing(song: MixSong) -> bool:

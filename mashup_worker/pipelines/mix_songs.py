@@ -11,9 +11,9 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import resample
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.grid import grid_of
-from mashup_worker.mixing.planning.grid_refinement import exact
-from mashup_worker.mixing.song import Levels, MixSong, Part
+from mashup_worker.mixing.grid import song_grid
+from mashup_worker.mixing.planning.grid_refinement import refine_grid
+from mashup_worker.mixing.song import LoudnessEnvelope, MixSong, SongStem
 from mashup_worker.pipelines.analysis.analyze import analyze_stems
 from mashup_worker.pipelines.separate import SeparateRequest, separate_file
 from mashup_worker.system.digests import file_sha256
@@ -114,7 +114,7 @@ class SongLoader:
                 notes.append(f"{one.name}: its beat at {song.grid.tempo_bpm:.2f} BPM is {sure}")
         return LoadedSongs(tuple(songs), tuple(notes))
 
-    def _parts(self, files: Sequence[SongFiles]) -> Iterator[dict[str, Part]]:
+    def _parts(self, files: Sequence[SongFiles]) -> Iterator[dict[str, SongStem]]:
         """What each song consists of; all of them are read at once."""
         with ThreadPoolExecutor(_READERS) as pool:
             reading = [
@@ -123,7 +123,7 @@ class SongLoader:
             ]
             try:
                 for one, song in zip(files, reading, strict=True):
-                    parts: dict[str, Part] = {}
+                    parts: dict[str, SongStem] = {}
                     for kind, part in song.items():
                         self.on_progress(f"read {one.name}", len(parts) / len(song))
                         parts[kind] = part.result()
@@ -132,21 +132,27 @@ class SongLoader:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _song(
-        self, name: str, parts: Mapping[str, Part], known: Analysis | None
+        self, name: str, parts: Mapping[str, SongStem], known: Analysis | None
     ) -> tuple[MixSong, list[str]]:
-        silent = [kind for kind, part in parts.items() if not part.levels.loud_power]
+        silent = [kind for kind, part in parts.items() if not part.envelope.loud_power]
         heard = {kind: part for kind, part in parts.items() if kind not in silent}
         if not heard:
             raise InvalidInput(f"{name}: {' and '.join(parts)} {_is(parts)} silent")
         analysis = known or self._analysis(name, heard)
-        grid = exact(grid_of(analysis, name), heard)
+        grid = refine_grid(song_grid(analysis, name), heard)
         return MixSong(name, analysis, grid, heard), silent
 
-    def _part(self, kind: str, path: Path) -> Part:
+    def _part(self, kind: str, path: Path) -> SongStem:
         audio = stereo_at(decode(path, self.limits), self.rate_hz)
-        return Part(kind, path, file_sha256(path, InvalidInput), audio, Levels.of(audio))
+        return SongStem(
+            kind=kind,
+            path=path,
+            sha256=file_sha256(path, InvalidInput),
+            audio=audio,
+            envelope=LoudnessEnvelope.of(audio),
+        )
 
-    def _analysis(self, name: str, parts: Mapping[str, Part]) -> Analysis:
+    def _analysis(self, name: str, parts: Mapping[str, SongStem]) -> Analysis:
         digests = {kind: part.sha256 for kind, part in parts.items()}
         known = self.cache.analysis(digests)
         if known is None:
@@ -183,5 +189,5 @@ def stereo_at(audio: Audio, rate_hz: int) -> Audio:
     return replace(converted, samples=converted.samples.expand(2, -1).contiguous())
 
 
-def _is(parts: Mapping[str, Part]) -> str:
+def _is(parts: Mapping[str, SongStem]) -> str:
     return "is" if len(parts) == 1 else "are"

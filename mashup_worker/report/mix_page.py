@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from mashup_worker.system.files import write_whole
+from mashup_worker.mixing.plan_document import format_plan
 from mashup_worker.plots.mix import mix_png
 from mashup_worker.report.media import Mp3Writer
 from mashup_worker.report.page import clock, figure
+from mashup_worker.system.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +77,7 @@ def render_mix_page(page: MixPage) -> str:
     return environment.from_string(_static("mix_page.html")).render(
         page=page,
         plan=page.plan,
+        plan_json=format_plan(page.plan),
         report=page.report,
         judged=len(judged),
         passed=sum(bool(one.passed) for one in judged),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import soundfile
 
+from mashup_worker.mixing.plan_document import format_plan
 from tests.e2e.command import MIX, documents
 from tests.unit.mashups import mashup_plan
 
@@ -41,7 +42,7 @@ def _make_files(mashup: Mashup) -> None:
         tempo_bpm=TRUTH["tempo_bpm"],
         master={"loudness_lufs": -13.1, "true_peak_dbtp": -0.5},
     )
-    (mashup.folder / "plan.json").write_text(plan.as_json(), encoding="utf-8")
+    (mashup.folder / "plan.json").write_text(format_plan(plan), encoding="utf-8")
     samples, rate_hz = soundfile.read(MIX)
     mashup.song("shifted.flac", samples[round(0.03 * rate_hz) :])
     (mashup.folder / "broken.json").write_text("{")
@@ -96,7 +97,7 @@ def test_a_plan_says_what_was_wanted(runs: Runs) -> None:
 def test_stems_are_found_by_song_and_kind(runs: Runs) -> None:
     told = found(runs["stems"])
     assert {"one/vocals: lag", "two/drums: lag", "two/bass: outside its clips"} < told.keys()
-    assert failed(runs["stems"]) <= {"voice over accompaniment"}
+    assert failed(runs["stems"]) <= {"vocals over accompaniment"}
     assert runs["stems"].result().returncode == bool(failed(runs["stems"]))
 
 

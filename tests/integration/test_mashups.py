@@ -11,11 +11,12 @@ import pytest
 
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.mixing.planning.planner import plan_layer, plan_sequence
-from mashup_worker.mixing.request import Form, MixRequest
-from mashup_worker.mixing.vibes import TRANSITIONS, VIBES, Transition
+from mashup_worker.mixing.request import MixRequest
+from mashup_worker.mixing.vibes import VIBES
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 from mashup_worker.pipelines.song_cache import SongCache
+from mashup_worker.vocabulary import TRANSITIONS, FormName, TransitionName
 
 if TYPE_CHECKING:
     from mashup_worker.mixing.song import MixSong
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parents[2] / "samples"
 HOUSE, HIPHOP, DNB = "hold-on-to-the-light", "slow-it-down", "when-the-night-falls"
 PAIRINGS = ((HOUSE, HIPHOP), (HIPHOP, HOUSE), (DNB, HOUSE), (HIPHOP, DNB), (HOUSE, DNB, HIPHOP))
-FORMS: tuple[Form, ...] = ("layer", "sequence")
+FORMS: tuple[FormName, ...] = ("layer", "sequence")
 KINDS = ("vocals", "drums", "bass", "other")
 INTENSITIES = (0.0, 0.5, 1.0)
 
@@ -32,9 +33,9 @@ INTENSITIES = (0.0, 0.5, 1.0)
 class Case:
     pairing: tuple[str, ...]
     vibe: str
-    transition: Transition
+    transition: TransitionName
     intensity: float
-    form: Form
+    form: FormName
 
     def __str__(self) -> str:
         names = "-".join(name.partition("-")[0] for name in self.pairing)
@@ -85,7 +86,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MixSong]:
 def test_a_mashup_measures_as_it_should(
     case: Case, songs: dict[str, MixSong], tmp_path: Path
 ) -> None:
-    request = MixRequest(case.vibe, case.intensity, case.transition)
+    request = MixRequest(vibe=case.vibe, intensity=case.intensity, transition=case.transition)
     first, *others = (songs[name] for name in case.pairing)
     if case.form == "layer":
         plan = plan_layer(first, others, request)

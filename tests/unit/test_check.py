@@ -101,12 +101,12 @@ def test_a_good_mashup_passes_everything() -> None:
     assert report.notes == ()
     assert set(stages) == {"listen", "measure"}
     found = named(report)
-    for name in ("b/drums: lag", "b/bass: drift", "tempo", "key: voice fits best at"):
+    for name in ("b/drums: lag", "b/bass: drift", "tempo", "key: vocals fit best at"):
         assert found[name].passed is True
     for name in ("true peak", "clicks at splices", "loss in mono", "two basses at once"):
         assert found[name].passed is True
     assert found["tempo"].value == pytest.approx(TEMPO_BPM, abs=0.01)
-    assert found["beats heard"].passed is True
+    assert found["beats detected"].passed is True
     assert len(report.loudness_curve.lufs) == len(report.loudness_curve.ends_s) > 100
 
 
@@ -166,8 +166,8 @@ def transposed(name: str, stem: torch.Tensor) -> torch.Tensor:
         (clicked, {"clicks at splices"}),
         (leaking, {"a/vocals: outside its clips"}),
         (silent_middle, {"longest silence"}),
-        (loud_voice, {"voice over accompaniment", "level step at splices"}),
-        (transposed, {"key: voice fits best at"}),
+        (loud_voice, {"vocals over accompaniment", "level step at splices"}),
+        (transposed, {"key: vocals fit best at"}),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_else(
@@ -208,7 +208,7 @@ def test_the_wrong_tempo_is_heard_in_the_mix_alone() -> None:
 def test_two_voices_are_told_where_they_were_asked_for() -> None:
     mix, stems, plan = mashup()
     stems.append(replace(stems[-1], name="c/vocals", song="c"))
-    name = "two voices at once"
+    name = "two vocals at once"
     asked = plan.model_copy(update={"allow_two_vocals": True})
     report = check_mix(mix, plan=asked, stems=stems, second_opinion=False)
     assert named(report)[name].passed is None
@@ -284,10 +284,10 @@ def test_sample_songs_keep_their_own_grid(name: str) -> None:
     spans = {track.name: [(0.0, 4.0), (4.0, bars / 2), (bars / 2, bars * 1.0)] for track in stems}
     plan = mashup_plan(spans, bars=bars, tempo_bpm=truth["tempo_bpm"])
     report = check_mix(decode(folder / "mix.flac"), plan=plan, stems=stems)
-    mastering = {"integrated loudness", "true peak", "voice over accompaniment"}
+    mastering = {"integrated loudness", "true peak", "vocals over accompaniment"}
     assert failed(report) <= mastering | {"level step at splices"}
     assert named(report)["tempo"].passed is True
-    assert named(report)["key: voice fits best at"].passed is True
+    assert named(report)["key: vocals fit best at"].passed is True
     assert named(report)["it/drums: lag p95"].passed is True
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mashup_worker.commands.mix.inputs import KINDS
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.vibes import TRANSITIONS, VIBES
+from mashup_worker.mixing.vibes import VIBES
 from mashup_worker.queue.contracts import (
     INPUTS,
     MashupConfig,
@@ -18,6 +18,7 @@ from mashup_worker.queue.contracts import (
     read_input,
     schemas,
 )
+from mashup_worker.vocabulary import TRANSITIONS
 
 STEM = {"audio": "a", "kind": "vocals"}
 

@@ -13,7 +13,7 @@ import torch
 from mashup_worker.audio.decode import decode
 from mashup_worker.commands.mix.inputs import songs_of_stems, stem_argument
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.grid import SteadyGrid
+from mashup_worker.mixing.grid import FixedTempoGrid
 from mashup_worker.mixing.planning.compatibility import WEIGHTS
 from mashup_worker.models.lite import load_lite
 from mashup_worker.pipelines.match import match_songs
@@ -52,7 +52,7 @@ def write(path: Path, samples: torch.Tensor, rate_hz: int = 44_100) -> Path:
 def test_grids_are_exact_to_a_millisecond(songs: tuple[MixSong, ...], index: int) -> None:
     truth = json.loads((SAMPLES / NAMES[index] / "truth.json").read_text(encoding="utf-8"))
     grid = songs[index].grid
-    assert isinstance(grid, SteadyGrid)
+    assert isinstance(grid, FixedTempoGrid)
     assert grid.tempo_bpm == pytest.approx(truth["tempo_bpm"], rel=1.5e-4)
     last = len(truth["beats_s"]) - 1
     assert grid.time_at(last / 4) == pytest.approx(truth["beats_s"][last], abs=0.004)
@@ -98,7 +98,7 @@ def test_a_whole_song_is_separated_once(tmp_path: Path) -> None:
     whole = SongFiles("song", {}, write(tmp_path / "song.wav", excerpt))
     loader = SongLoader(SongCache(tmp_path / "cache"), separator)  # type: ignore[arg-type]
     song = loader.load([whole]).songs[0]
-    assert {"vocals", "drums", "bass", "other"} >= set(song.parts)
+    assert {"vocals", "drums", "bass", "other"} >= set(song.stems)
     stems = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.flac")}
     assert len(stems) == 4
     loader.load([whole])
@@ -117,10 +117,10 @@ def test_stems_of_other_rates_channels_and_lengths_are_one_song(tmp_path: Path) 
     loaded = SongLoader(SongCache(tmp_path / "c"), None).load([SongFiles("odd", stems)])
     song = loaded.songs[0]
     assert song.grid.tempo_bpm == pytest.approx(124, abs=0.05)
-    assert {part.audio.channels for part in song.parts.values()} == {2}
-    assert {part.audio.rate_hz for part in song.parts.values()} == {44_100}
+    assert {part.audio.channels for part in song.stems.values()} == {2}
+    assert {part.audio.rate_hz for part in song.stems.values()} == {44_100}
     assert loaded.notes == ("odd/bass is silent: left out",)
-    assert set(song.parts) == {"drums", "other"}
+    assert set(song.stems) == {"drums", "other"}
 
 
 def test_silence_and_what_has_no_beat_are_named(tmp_path: Path) -> None:
@@ -166,14 +166,14 @@ def test_every_song_is_matched_with_every_other_both_ways(songs: tuple[MixSong, 
     assert [one.total for one in result.matches] == sorted(
         (one.total for one in result.matches), reverse=True
     )
-    both = {(one.singer, one.host): one for one in result.matches}
+    both = {(one.vocal_song, one.backing_song): one for one in result.matches}
     a, b = NAMES[1], NAMES[0]
     assert abs(both[a, b].total - both[b, a].total) > 0.02  # who sings makes a difference
     for one in result.matches:
         assert {score.name for score in one.scores} == set(WEIGHTS)
         assert all(0 <= score.value <= 1 and score.reason for score in one.scores)
-        assert abs(one.singer_semitones) <= 2
-        assert abs(one.host_semitones) <= 2
+        assert abs(one.vocal_semitones) <= 2
+        assert abs(one.backing_semitones) <= 2
     assert json.loads(json.dumps(result.as_dict()))["matches"][0]["suggestion"]["tempo_bpm"]
 
 
@@ -182,7 +182,7 @@ def test_a_song_goes_best_with_itself(songs: tuple[MixSong, ...]) -> None:
 
     twin = replace(songs[0], name="twin")
     matches = match_songs([songs[0], twin, songs[1]]).matches
-    assert {matches[0].singer, matches[0].host} == {NAMES[0], "twin"}
+    assert {matches[0].vocal_song, matches[0].backing_song} == {NAMES[0], "twin"}
     scores = {score.name: score.value for score in matches[0].scores}
     assert scores["tempo"] == 1
     assert scores["rhythm"] > 0.99
@@ -191,7 +191,7 @@ def test_a_song_goes_best_with_itself(songs: tuple[MixSong, ...]) -> None:
 def test_tempi_that_nothing_joins_make_the_whole_zero(songs: tuple[MixSong, ...]) -> None:
     from dataclasses import replace
 
-    waltz = replace(songs[1], name="waltz", grid=SteadyGrid(92.0, 3))
+    waltz = replace(songs[1], name="waltz", grid=FixedTempoGrid(92.0, 3))
     match = match_songs([songs[0], waltz]).matches[0]
     assert match.total == 0
     assert match.tempo_bpm is None
@@ -212,7 +212,7 @@ def test_one_song_and_songs_that_nobody_sings_are_refused(songs: tuple[MixSong, 
     with pytest.raises(InvalidInput, match="two songs"):
         match_songs(songs[:1])
     mute = [
-        replace(song, parts={kind: part for kind, part in song.parts.items() if kind != "vocals"})
+        replace(song, stems={kind: part for kind, part in song.stems.items() if kind != "vocals"})
         for song in songs[:2]
     ]
     with pytest.raises(InvalidInput, match="no song has vocals"):

@@ -169,7 +169,7 @@ def mix(
     from mashup_worker.commands.mix.run import MixRun, MixSources
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.commands.shared.progress import song_progress
-    from mashup_worker.mixing.keys import find_key
+    from mashup_worker.mixing.keys import parse_key
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device
@@ -182,7 +182,7 @@ def mix(
             intensity=intensity,
             transition=transition,  # type: ignore[arg-type]
             tempo_bpm=tempo,
-            key=None if key is None else find_key(key),
+            key=None if key is None else parse_key(key),
             length_s=length,
             loudness_lufs=loudness,
             true_peak_dbtp=true_peak,

@@ -85,7 +85,9 @@ class MixOutputs:
         Raises:
             StorageFailed: a file can't be written.
         """
-        write_whole(self.plan, result.plan.as_json().encode())
+        from mashup_worker.mixing.plan_document import format_plan
+
+        write_whole(self.plan, format_plan(result.plan).encode())
         write_whole(self.measurements, (json_line(result.report.as_dict()) + "\n").encode())
         if self.stems is not None:
             _write_stems(self.stems, result, on_progress)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from mashup_worker.commands.mix.files import MixOutputs
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.mixing.plan import Plan
-    from mashup_worker.mixing.request import Form, MixRequest
-    from mashup_worker.mixing.song import MixSong
+    from mashup_worker.mixing.request import MixRequest
     from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
+    from mashup_worker.vocabulary import FormName
 
     OnProgress = Callable[[str, float], None]
 
@@ -80,7 +80,7 @@ class MixRun:
     sources: MixSources
     outputs: MixOutputs
     request: MixRequest
-    form: Form | None
+    form: FormName | None
     encode: EncodeOptions
     model: ModelRequest
     device: str
@@ -114,7 +114,8 @@ class MixRun:
         }
 
     def _planned(self) -> tuple[Plan, dict[str, Audio]]:
-        from mashup_worker.mixing.plan import load_plan
+        from mashup_worker.mixing.plan_document import load_plan
+        from mashup_worker.mixing.planning.planner import plan_mashup
         from mashup_worker.pipelines.mashup import sounds_of_plan, sounds_of_songs
 
         if self.sources.plan is not None:
@@ -128,7 +129,9 @@ class MixRun:
         files = [*([singer] if singer else []), *players]
         self.outputs.check([path for one in files for path in one.paths])
         loaded = self._loader.load(files)
-        plan = self._plan(loaded.songs, has_singer=singer is not None)
+        plan = plan_mashup(
+            loaded.songs, self.request, form=self.form, vocals_first=singer is not None
+        )
         self.outputs.check_stems(plan, Path())
         noted = plan.model_copy(update={"notes": (*loaded.notes, *plan.notes)})
         plan = _moved(noted, Path(), self.outputs.target.parent)
@@ -151,22 +154,6 @@ class MixRun:
         if any(player.name == singer.name for player in players):
             singer = replace(singer, name=f"{singer.name} (vocals)")
         return singer, players
-
-    def _plan(self, songs: Sequence[MixSong], *, has_singer: bool) -> Plan:
-        from mashup_worker.mixing.planning.planner import form_for, plan_layer, plan_sequence
-        from mashup_worker.mixing.song import DRUMS
-
-        if has_singer and self.form != "sequence":
-            return plan_layer(songs[0], songs[1:], self.request)
-        if (self.form or form_for(songs)) == "sequence":
-            return plan_sequence(songs, self.request)
-        singers = [song for song in songs if song.vocals]
-        if not singers:
-            raise InvalidInput("--form layer: no song has vocals")
-        hosts = [song for song in songs if song.instruments and song is not singers[0]]
-        # Drums set the tempo.
-        hosts = sorted(hosts, key=lambda song: DRUMS not in song.parts)
-        return plan_layer(singers[0], hosts or singers[:1], self.request)
 
     @property
     def _loader(self) -> SongLoader:

@@ -1,1 +1,1 @@
-"""What is measured of a finished mashup, one file for each group of measurements."""
+"""Measurements of finished mashups."""

@@ -1,4 +1,4 @@
-"""How loud a mashup is, how high its peaks are, and whether it ever falls silent."""
+"""Measurements of loudness, peaks, clipping and silence of a mix."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mashup_worker.dsp.kweighting import pieces
 from mashup_worker.dsp.loudness import LoudnessMeter
 from mashup_worker.dsp.true_peak import TruePeakMeter
 from mashup_worker.mixing.measures.report import Measurement
+from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,27 +20,26 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import Audio
     from mashup_worker.dsp.loudness import LoudnessCurve
 
-LOSSLESS_LU, LOSSY_LU = 0.1, 0.5
-MOST_TRUE_PEAK_DBTP = -1.0
-FULL_SCALE, FEWEST_CLIPPED = 0.999, 3
-LONGEST_GAP_S = 0.5
+LOSSLESS_TOLERANCE_LU, LOSSY_TOLERANCE_LU = 0.1, 0.5
+CLIPPED_LEVEL, MIN_CLIPPED_SAMPLES = 0.999, 3
+MAX_SILENCE_S = 0.5
 
-_GAP_DBFS, _GAP_BELOW_LOUDNESS_DB = -50.0, -30.0
-_GAP_STEPS_PER_SECOND, _GAP_WINDOW_STEPS = 100, 10
-_READING_ERROR_DB = 0.005
-"""Figures are compared as they are shown, with two decimals."""
+_SILENCE_DBFS, _SILENCE_BELOW_LOUDNESS_DB = -50.0, -30.0
+_STEPS_PER_SECOND, _WINDOW_STEPS = 100, 10
+_ROUNDING_DB = 0.005
+"""Tolerance of values that are displayed with two decimals."""
 
 
 @dataclass(frozen=True, eq=False)
 class MixLevels:
-    """What the meters say of a mix; None as in `dsp.loudness.Loudness`.
+    """Loudness and peaks of a mix; None where undefined, as in `dsp.loudness.Loudness`.
 
     Attributes:
-        integrated_lufs: loudness of the whole.
+        integrated_lufs: integrated loudness.
         range_lu: loudness range.
         true_peak_dbtp: true peak.
-        short_term: loudness of each 3 s.
-        mono_lufs: loudness of the whole when both loudspeakers play the mean of the channels.
+        short_term: short-term loudness, over 3 s.
+        mono_lufs: integrated loudness where both loudspeakers play the mean of the channels.
     """
 
     integrated_lufs: float | None
@@ -50,7 +50,7 @@ class MixLevels:
 
 
 def measure_levels(mix: Audio) -> MixLevels:
-    """Run all meters over a mix of one or two channels, once."""
+    """Measure the levels of a mix of one or two channels in one pass."""
     meter = LoudnessMeter(mix.rate_hz, mix.channels)
     peaks, mono = TruePeakMeter(mix.rate_hz), LoudnessMeter(mix.rate_hz, mix.channels)
     for piece in pieces(mix.samples):
@@ -68,91 +68,95 @@ def measure_levels(mix: Audio) -> MixLevels:
     )
 
 
-def loudness(levels: MixLevels, target_lufs: float | None, lossy: bool) -> Measurement:
-    """Integrated loudness by ITU-R BS.1770-5, within 0.1 LU of the target, 0.5 LU after a codec."""
-    found, within_lu = levels.integrated_lufs, LOSSY_LU if lossy else LOSSLESS_LU
+def integrated_loudness(
+    levels: MixLevels, target_lufs: float | None, *, lossy: bool
+) -> Measurement:
+    """Judge integrated loudness (ITU-R BS.1770-5): within 0.1 LU of a target, 0.5 LU if lossy."""
+    found = levels.integrated_lufs
     if target_lufs is None:
         return Measurement("integrated loudness", found, "LUFS")
-    wanted = f"{target_lufs:g} ± {within_lu:g}"
-    near = found is not None and abs(found - target_lufs) <= within_lu + _READING_ERROR_DB
-    return Measurement("integrated loudness", found, "LUFS", wanted, near)
+    tolerance_lu = LOSSY_TOLERANCE_LU if lossy else LOSSLESS_TOLERANCE_LU
+    wanted = f"{target_lufs:g} ± {tolerance_lu:g}"
+    passed = found is not None and abs(found - target_lufs) <= tolerance_lu + _ROUNDING_DB
+    return Measurement("integrated loudness", found, "LUFS", wanted, passed)
 
 
 def loudness_range(levels: MixLevels) -> Measurement:
-    """Loudness range by EBU Tech 3342; told, since every style has its own."""
+    """Return the loudness range (EBU Tech 3342), without a limit since it depends on style."""
     return Measurement("loudness range", levels.range_lu, "LU")
 
 
-def true_peak(levels: MixLevels, most_dbtp: float | None = None) -> Measurement:
-    """True peak by ITU-R BS.1770-5: -1 dBTP or what was asked for; silence has none and is fine."""
-    found, most_dbtp = (
-        levels.true_peak_dbtp,
-        MOST_TRUE_PEAK_DBTP if most_dbtp is None else most_dbtp,
-    )
-    passed = found is None or found <= most_dbtp + _READING_ERROR_DB
-    return Measurement("true peak", found, "dBTP", f"<= {most_dbtp:g} dBTP", passed)
+def true_peak(levels: MixLevels, max_dbtp: float | None = None) -> Measurement:
+    """Judge the true peak (ITU-R BS.1770-5): -1 dBTP or `max_dbtp` at most; silence passes."""
+    found = levels.true_peak_dbtp
+    limit_dbtp = DEFAULT_TRUE_PEAK_DBTP if max_dbtp is None else max_dbtp
+    passed = found is None or found <= limit_dbtp + _ROUNDING_DB
+    return Measurement("true peak", found, "dBTP", f"<= {limit_dbtp:g} dBTP", passed)
 
 
 def clipped_run(mix: Audio) -> Measurement:
-    """The longest run of samples at 0.999 of full scale or above in a channel: below 3.
+    """Measure the longest run of samples at 0.999 of full scale in a channel: below 3.
 
-    A peak that just touches full scale has one or two such samples; a waveform that was cut off has
-    a row of them.
+    A peak that touches full scale has one or two such samples; a clipped waveform has more.
     """
     longest, at_s, count = 0, 0.0, 0
     for channel in mix.samples:
-        high = torch.nonzero(channel.abs() >= FULL_SCALE)[:, 0].cpu()
+        high = torch.nonzero(channel.abs() >= CLIPPED_LEVEL)[:, 0].cpu()
         count += len(high)
         start, length = _longest_run(high)
         if length > longest:
             longest, at_s = length, start / mix.rate_hz
     detail = f"at {at_s:.2f} s; {count} in all" if longest else ""
-    passed = longest < FEWEST_CLIPPED
     return Measurement(
-        "clipped samples in a row", float(longest), "", f"< {FEWEST_CLIPPED}", passed, detail
+        "clipped samples in a row",
+        float(longest),
+        "",
+        f"< {MIN_CLIPPED_SAMPLES}",
+        longest < MIN_CLIPPED_SAMPLES,
+        detail,
     )
 
 
-def gap(mix: Audio, integrated_lufs: float | None) -> Measurement:
-    """The longest silence between sounding parts: shorter than 0.5 s, longer than most rests.
+def longest_silence(mix: Audio, integrated_lufs: float | None) -> Measurement:
+    """Measure the longest silence inside a mix: below 0.5 s, which is longer than most rests.
 
-    Silence is what stays below -50 dBFS (root mean square over 100 ms, all channels together), and
-    30 dB below the integrated loudness of quiet sounds.
+    Silence is an RMS below -50 dBFS over 100 ms of all channels, and in quiet mixes 30 dB below the
+    integrated loudness.
     """
-    wanted = f"< {LONGEST_GAP_S:g} s"
-    floor_db = min(_GAP_DBFS, (integrated_lufs or 0.0) + _GAP_BELOW_LOUDNESS_DB)
+    name, wanted = "longest silence", f"< {MAX_SILENCE_S:g} s"
+    floor_db = min(_SILENCE_DBFS, (integrated_lufs or 0.0) + _SILENCE_BELOW_LOUDNESS_DB)
     power = _window_powers(mix)
-    sounding = torch.nonzero(power > 10 ** (floor_db / 10))[:, 0]
-    if len(sounding) < 2:
-        return Measurement("longest silence", None, "s", wanted, detail="no sound around it")
-    away = sounding.diff()
-    index = int(away.argmax())
-    # The windows between the two that sound overlap: the last of them begins that much later.
-    silent_steps = int(away[index]) - 1 + (_GAP_WINDOW_STEPS - 1)
-    length_s = silent_steps / _GAP_STEPS_PER_SECOND if away[index] > 1 else 0.0
-    at_s = (int(sounding[index]) + 1) / _GAP_STEPS_PER_SECOND
+    audible = torch.nonzero(power > 10 ** (floor_db / 10))[:, 0]
+    if len(audible) < 2:
+        return Measurement(name, None, "s", wanted, detail="no sound around it")
+    steps = audible.diff()
+    index = int(steps.argmax())
+    # Silence is longer than the gap between audible windows, since these overlap it.
+    silent_steps = int(steps[index]) - 1 + (_WINDOW_STEPS - 1)
+    length_s = silent_steps / _STEPS_PER_SECOND if steps[index] > 1 else 0.0
+    at_s = (int(audible[index]) + 1) / _STEPS_PER_SECOND
     detail = f"at {at_s:.1f} s" if length_s else ""
-    return Measurement("longest silence", length_s, "s", wanted, length_s < LONGEST_GAP_S, detail)
+    return Measurement(name, length_s, "s", wanted, length_s < MAX_SILENCE_S, detail)
 
 
 def _window_powers(mix: Audio) -> Tensor:
-    """Mean square of each 100 ms, every 10 ms; float64, on the CPU."""
+    """Return the mean square of windows of 100 ms, every 10 ms; float64, on the CPU."""
     sums = [torch.zeros(1, dtype=torch.float64)]
     for piece in pieces(mix.samples):
         squares = piece.square().mean(dim=0).cumsum(0, dtype=torch.float64)
         sums.append(sums[-1][-1] + squares.cpu())
     total = torch.cat(sums)
-    steps = math.floor(mix.duration_s * _GAP_STEPS_PER_SECOND)
-    edges = (torch.arange(steps + 1) * mix.rate_hz / _GAP_STEPS_PER_SECOND).long()
+    steps = math.floor(mix.duration_s * _STEPS_PER_SECOND)
+    edges = (torch.arange(steps + 1) * mix.rate_hz / _STEPS_PER_SECOND).long()
     bounds = total[edges.clamp_max(mix.length_samples)]
-    if steps < _GAP_WINDOW_STEPS:
+    if steps < _WINDOW_STEPS:
         return torch.zeros(0, dtype=torch.float64)
-    energies = bounds[_GAP_WINDOW_STEPS:] - bounds[:-_GAP_WINDOW_STEPS]
-    return energies * _GAP_STEPS_PER_SECOND / _GAP_WINDOW_STEPS / mix.rate_hz
+    energies = bounds[_WINDOW_STEPS:] - bounds[:-_WINDOW_STEPS]
+    return energies * _STEPS_PER_SECOND / _WINDOW_STEPS / mix.rate_hz
 
 
 def _longest_run(positions: Tensor) -> tuple[int, int]:
-    """Start and length of the longest run of neighbours among rising positions."""
+    """Return the start and length of the longest run of consecutive positions."""
     if not len(positions):
         return 0, 0
     starts = torch.cat([torch.tensor([True]), positions.diff() > 1])

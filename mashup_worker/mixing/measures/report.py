@@ -1,4 +1,4 @@
-"""What was measured of a mashup, what was wanted, and whether that agrees."""
+"""Report of a mashup: measurements, their limits, and the verdict on each."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure of a mashup.
+    """One measured value of a mashup.
 
     Attributes:
-        name: what was measured; a stem's figures begin with the stem's name and a colon.
-        value: the figure; None where there is nothing to measure.
-        unit: its unit; empty for counts and words.
-        wanted: what it should be, such as `"<= 10 ms"`; empty where nothing is.
-        passed: whether it is so; None for what is only told, and for what can't be judged.
-        detail: what a person should know beside it: when, where, from how much, or why not.
+        name: measured quantity; that of a stem begins with the stem's name and a colon.
+        value: measured value; None where it is undefined.
+        unit: its unit; empty for counts and text.
+        wanted: its limit, such as `"<= 10 ms"`; empty for measurements without one.
+        passed: whether it is within its limit; None without a limit, or where it cannot be judged.
+        detail: context for people, such as time, place, or the reason for a missing value.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Measurement:
     detail: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """The figure as JSON keeps it: rounded, and null for silence's minus infinity."""
+        """Return the measurement as JSON values, rounded, with null for -inf."""
         value = self.value
         if isinstance(value, float):
             value = round(value, 4) if math.isfinite(value) else None
@@ -47,13 +47,13 @@ class Measurement:
 
 @dataclass(frozen=True, eq=False)
 class MixReport:
-    """All that was measured of a mashup.
+    """All measurements of a mashup.
 
     Attributes:
-        measurements: the figures, in the order in which people read them.
+        measurements: the measurements in display order.
         loudness_curve: short-term loudness over time.
-        target_lufs: integrated loudness that was wanted.
-        notes: what could not be measured, and why.
+        target_lufs: requested integrated loudness.
+        notes: measurements that were skipped, with reasons.
     """
 
     measurements: tuple[Measurement, ...]
@@ -63,16 +63,16 @@ class MixReport:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing that could be judged is other than wanted."""
-        return all(one.passed is not False for one in self.measurements)
+        """Whether every judged measurement is within its limit."""
+        return not self.failures
 
     @property
     def failures(self) -> tuple[Measurement, ...]:
-        """What is other than wanted."""
+        """Measurements beyond their limits."""
         return tuple(one for one in self.measurements if one.passed is False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as JSON keeps it."""
+        """Return the report as JSON values."""
         return {
             "passed": self.passed,
             "measurements": [one.as_dict() for one in self.measurements],

@@ -1,4 +1,4 @@
-"""Whether a mashup survives one loudspeaker."""
+"""Measurements of mono compatibility."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import Audio
     from mashup_worker.mixing.measures.levels import MixLevels
 
-LEAST_CORRELATION = 0.0
-MOST_FOLD_LOSS_LU = 3.0
+MIN_CORRELATION = 0.0
+MAX_MONO_LOSS_LU = 3.0
 
 _STEPS_PER_SECOND = 10
 _WINDOW_STEPS = 30
 _SILENCE_BELOW_LOUDEST_DB = -50.0
 
 
-def correlation(mix: Audio) -> Measurement:
-    """The lowest correlation of left and right over any 3 s: 0 or more.
+def lowest_correlation(mix: Audio) -> Measurement:
+    """Measure the lowest correlation of left and right over 3 s: 0 at least.
 
-    Windows 50 dB below the loudest, and a channel that is silent, say nothing.
+    Windows 50 dB below the loudest, and those with a silent channel, are excluded.
     """
-    name, wanted = "lowest stereo correlation", f">= {LEAST_CORRELATION:g}"
+    name, wanted = "lowest stereo correlation", f">= {MIN_CORRELATION:g}"
     if mix.channels != 2:
         return Measurement(name, None, "", wanted, detail="one channel")
     left, right, cross = _windows(mix)
@@ -36,33 +36,33 @@ def correlation(mix: Audio) -> Measurement:
     loud = power > float(power.max()) * 10 ** (_SILENCE_BELOW_LOUDEST_DB / 10)
     loud &= (left > 0) & (right > 0)
     if not bool(loud.any()):
-        return Measurement(name, None, "", wanted, detail="nothing in both channels")
+        return Measurement(name, None, "", wanted, detail="a silent channel")
     values = torch.where(loud, cross / (left * right).sqrt().clamp_min(1e-30), torch.inf)
     lowest = int(values.argmin())
     value = float(values[lowest])
     detail = f"at {lowest / _STEPS_PER_SECOND:.1f} s"
-    return Measurement(name, value, "", wanted, value >= LEAST_CORRELATION - 1e-6, detail)
+    return Measurement(name, value, "", wanted, value >= MIN_CORRELATION - 1e-6, detail)
 
 
-def fold_loss(levels: MixLevels) -> Measurement:
-    """What is lost in loudness when both loudspeakers play the mean of the channels: 3 LU or less.
+def mono_loss(levels: MixLevels) -> Measurement:
+    """Measure the loudness that is lost in mono: 3 LU at most.
 
-    Nothing is lost of what both channels share, 3 LU of what has nothing in common, and all of
-    what has opposite signs.
+    In mono, both loudspeakers play the mean of the channels. Equal channels lose nothing,
+    uncorrelated channels 3 LU, opposite channels everything.
     """
-    name, wanted = "loss in mono", f"<= {MOST_FOLD_LOSS_LU:g} LU"
+    name, wanted = "loss in mono", f"<= {MAX_MONO_LOSS_LU:g} LU"
     if levels.integrated_lufs is None:
         return Measurement(name, None, "LU", wanted, detail="silence")
     if levels.mono_lufs is None:
-        return Measurement(name, torch.inf, "LU", wanted, False, "nothing is left")
+        return Measurement(name, torch.inf, "LU", wanted, False, "silence in mono")
     loss_lu = levels.integrated_lufs - levels.mono_lufs
-    return Measurement(name, loss_lu, "LU", wanted, loss_lu <= MOST_FOLD_LOSS_LU)
+    return Measurement(name, loss_lu, "LU", wanted, loss_lu <= MAX_MONO_LOSS_LU)
 
 
 def _windows(mix: Audio) -> Tensor:
-    """Energy of left, of right, and of their product, of each 3 s, every 100 ms, shape `(3, n)`.
+    """Return the energies of left, right and their product over 3 s, every 100 ms.
 
-    Shorter sounds are one window.
+    Shorter audio is one window. Shape: `(3, windows)`.
     """
     sums = [torch.zeros(3, 1, dtype=torch.float64)]
     for piece in pieces(mix.samples):

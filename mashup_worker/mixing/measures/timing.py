@@ -1,4 +1,4 @@
-"""Whether stems keep to the grid, at the tempo and with the bars that were planned."""
+"""Measurements of timing: lags of stems against the grid, tempo, beats and bars."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mashup_worker.mixing.measures.beats import STRAIGHT, Feel, feel_of
+from mashup_worker.mixing.measures.beats import STRAIGHT, Subdivision, find_subdivision
 from mashup_worker.mixing.measures.report import Measurement
+from mashup_worker.mixing.song import DRUMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,35 +19,35 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.measures.attacks import Attacks
     from mashup_worker.mixing.measures.beats import BeatGrid
 
-MOST_LAG_MS, MOST_P95_LAG_MS, MOST_DRIFT_MS = 10.0, 20.0, 10.0
-MOST_TEMPO_ERROR_BPM = 0.02
-MOST_BEAT_DISTANCE_MS = 20.0
-FEWEST_ATTACKS = 8
+MAX_LAG_MS, MAX_P95_LAG_MS, MAX_DRIFT_MS = 10.0, 20.0, 10.0
+MAX_TEMPO_ERROR_BPM = 0.02
+MAX_BEAT_DISTANCE_MS = 20.0
+MIN_ATTACKS = 8
 
 MIX = "mix"
-"""The kind of what is no stem but all of them together."""
+"""Kind of the whole mix where stems are missing."""
 
 _NEAR_S = 0.040
 _FREE_SCATTER_S = 0.015
 _DRIFT_S = 30.0
 _TEMPO_RANGE = 0.015
 _HARMONICS = 1, 2, 4
-_MOST_SCANNED = 2_000
-_SURE = 0.7
+_MAX_SCANNED = 2_000
+_MIN_CONFIDENCE = 0.7
 _SAME_LEVEL = 0.03
 
 
 @dataclass(frozen=True, eq=False)
-class Played:
-    """A stem's attacks beside the places where they belong.
+class StemTiming:
+    """Attacks of a stem and their lags against a grid.
 
     Attributes:
-        name: the stem.
+        name: name of the stem.
         kind: its kind.
         attacks: its clear attacks.
-        lags_s: how much later than the nearest place each is; shape `(attacks,)`.
-        bars: the bar of each, same shape.
-        feel: how the beats of its song are divided.
+        lags_s: how much later than the nearest note of the grid each is; shape `(attacks,)`.
+        bars: bar of each, same shape.
+        subdivision: subdivision of the beats in its song.
     """
 
     name: str
@@ -54,54 +55,54 @@ class Played:
     attacks: Attacks
     lags_s: Array
     bars: Array
-    feel: Feel
+    subdivision: Subdivision
 
     @property
     def is_free(self) -> bool:
-        """Whether one attack tells nothing of the next, as in a voice that follows no clock.
+        """Whether it does not follow the grid, as in free singing; drums always do.
 
-        Half of the neighbours then differ by more than 15 ms, as at a spread of 16 ms. Drums are
-        never free.
+        The median difference of consecutive lags is then above 15 ms, as for a standard deviation
+        of 16 ms.
         """
-        if self.kind == "drums" or len(self.lags_s) < 2:
+        if self.kind == DRUMS or len(self.lags_s) < 2:
             return False
         return bool(np.median(np.abs(np.diff(self.lags_s))) > _FREE_SCATTER_S)
 
 
-def played(name: str, kind: str, attacks: Attacks, grid: BeatGrid, feel: Feel = STRAIGHT) -> Played:
-    """Attacks measured by a grid."""
-    lags = feel.lags_s(grid.positions(attacks.times_s), grid.beat_s)
-    return Played(name, kind, attacks, lags, grid.bars(attacks.times_s), feel)
+def stem_timing(
+    name: str, kind: str, attacks: Attacks, grid: BeatGrid, subdivision: Subdivision = STRAIGHT
+) -> StemTiming:
+    """Measure the lags of attacks against a grid."""
+    lags_s = subdivision.lags_s(grid.positions(attacks.times_s), grid.beat_s)
+    return StemTiming(name, kind, attacks, lags_s, grid.bars(attacks.times_s), subdivision)
 
 
-def song_feel(attacks: Sequence[Attacks], grid: BeatGrid) -> Feel:
-    """How the beats of a song are divided, by the strong attacks of all its stems."""
-    times = np.concatenate([part.strong.times_s for part in attacks]) if attacks else np.zeros(0)
-    return feel_of(times, grid)
+def song_subdivision(attacks: Sequence[Attacks], grid: BeatGrid) -> Subdivision:
+    """Return the subdivision of beats in a song, from the strong attacks of all its stems."""
+    times = np.concatenate([one.strong.times_s for one in attacks]) if attacks else np.zeros(0)
+    return find_subdivision(times, grid)
 
 
-def lags(stem: Played) -> tuple[Measurement, ...]:
-    """How well a stem keeps to the grid: median lag, 95th percentile, and drift.
+def measure_lags(stem: StemTiming) -> tuple[Measurement, ...]:
+    """Measure a stem's lag against the grid: median, 95th percentile and drift.
 
-    The lag of an attack is its distance from the nearest place of the song's division of beats
-    (sixteenths, triplets, or swung). Wanted: a median of 10 ms or less, and a 95th percentile of
-    20 ms or less. Players are off the grid on purpose, so the percentile leaves out the softer half
-    of drum strokes, and whatever lies more than 40 ms from any place, as flams and grace notes do;
-    for other kinds it is taken over the medians of every two bars, each as often as these have
-    attacks. The drift, 10 ms or less, is the median lag of the last 30 s of attacks less that of
-    the first, or of the halves of what is shorter.
+    - Median of the absolute lags: 10 ms at most.
+    - 95th percentile of the absolute lags: 20 ms at most. It excludes intended deviations. Of drums
+      it excludes the softer half of the strokes, and lags above 40 ms, such as flams and grace
+      notes. Of other kinds it is taken over the medians of every two bars, weighted by attacks.
+    - Drift, the median lag of the last 30 s less that of the first, or of halves of shorter stems:
+      10 ms at most.
 
-    Nothing is judged below 8 attacks, or where a voice or an instrument keeps to no grid at all.
+    Fewer than 8 attacks, and stems that do not follow the grid, are not judged.
     """
     count = len(stem.lags_s)
-    names = [f"{stem.name}: {what}" for what in ("lag", "lag p95", "drift")]
-    limits_ms = MOST_LAG_MS, MOST_P95_LAG_MS, MOST_DRIFT_MS
+    names = [f"{stem.name}: {quantity}" for quantity in ("lag", "lag p95", "drift")]
+    limits_ms = MAX_LAG_MS, MAX_P95_LAG_MS, MAX_DRIFT_MS
     wanted = [f"<= {limit_ms:g} ms" for limit_ms in limits_ms]
-    free = "free of the grid: not judged" if stem.is_free else ""
-    if count < FEWEST_ATTACKS:
-        why = f"{count} clear attacks, {FEWEST_ATTACKS} needed"
+    if count < MIN_ATTACKS:
+        reason = f"{count} clear attacks, {MIN_ATTACKS} needed"
         return tuple(
-            Measurement(name, None, "ms", want, detail=why)
+            Measurement(name, None, "ms", want, detail=reason)
             for name, want in zip(names, wanted, strict=True)
         )
     values = (
@@ -110,7 +111,8 @@ def lags(stem: Played) -> tuple[Measurement, ...]:
         1e3 * abs(_drift_s(stem)),
     )
     side = "late" if np.median(stem.lags_s) > 0 else "early"
-    details = free or f"{side}; {count} attacks on {stem.feel.name}", free, free
+    free = "free of the grid: not judged" if stem.is_free else ""
+    details = free or f"{side}; {count} attacks on {stem.subdivision.name}", free, free
     return tuple(
         Measurement(name, value, "ms", want, None if stem.is_free else value <= limit, detail)
         for name, value, want, limit, detail in zip(
@@ -119,20 +121,20 @@ def lags(stem: Played) -> tuple[Measurement, ...]:
     )
 
 
-def _p95_s(stem: Played) -> float:
-    if stem.kind in ("drums", MIX):
+def _p95_s(stem: StemTiming) -> float:
+    if stem.kind in (DRUMS, MIX):
         strong = stem.attacks.strengths >= np.median(stem.attacks.strengths)
         near = np.abs(stem.lags_s) <= _NEAR_S
         lags_s = stem.lags_s[strong & near] if (strong & near).any() else stem.lags_s
     else:
         pairs, inside, counts = np.unique(stem.bars // 2, return_inverse=True, return_counts=True)
         medians_s = [np.median(stem.lags_s[inside == pair]) for pair in range(len(pairs))]
-        # A lone attack, as of what fades away, tells little of its bars.
+        # Weighting by attacks discounts bars with a single one, as in a fade-out.
         lags_s = np.repeat(medians_s, counts)
     return float(np.percentile(np.abs(lags_s), 95))
 
 
-def _drift_s(stem: Played) -> float:
+def _drift_s(stem: StemTiming) -> float:
     times = stem.attacks.times_s
     reach_s = min(_DRIFT_S, (times[-1] - times[0]) / 2)
     first = stem.lags_s[times <= times[0] + reach_s]
@@ -142,131 +144,146 @@ def _drift_s(stem: Played) -> float:
 
 @dataclass(frozen=True)
 class TempoFit:
-    """A tempo from attacks.
+    """Tempo measured from attacks.
 
     Attributes:
         tempo_bpm: beats a minute.
-        error_bpm: what it may be off by: two standard errors.
+        error_bpm: two standard errors.
     """
 
     tempo_bpm: float
     error_bpm: float
 
 
-def fit_tempo(stems: Sequence[Played], grid: BeatGrid) -> TempoFit | None:
-    """The tempo at which attacks are, near that of a grid; None for too few.
+def fit_tempo(stems: Sequence[StemTiming], grid: BeatGrid) -> TempoFit | None:
+    """Measure the tempo of attacks near that of a grid.
 
-    A Fourier sum over the strong attacks at beats, eighths and sixteenths finds the tempo within
-    1.5 % of the grid's at which they agree most; a regression of their lags over time, in which
-    every stem may have a delay of its own, finds it exactly.
+    A Fourier sum over the strong attacks, at beats, eighths and sixteenths, finds the tempo with
+    the highest coherence within 1.5 % of the grid's. A linear regression of the lags over time,
+    with a delay for each stem, refines it.
+
+    Returns:
+        The tempo; None where no stem that follows the grid has 8 attacks.
     """
-    used = [stem for stem in stems if not stem.is_free and len(stem.lags_s) >= FEWEST_ATTACKS]
+    used = [stem for stem in stems if not stem.is_free and len(stem.lags_s) >= MIN_ATTACKS]
     if not used:
         return None
     positions = [grid.positions(stem.attacks.strong.times_s) for stem in used]
     factor = _coherent_factor(np.concatenate(positions))
-    factor, spread = _regressed(positions, [stem.feel for stem in used], factor, grid.beat_s)
-    return TempoFit(factor * grid.tempo_bpm, 2 * spread * grid.tempo_bpm)
+    subdivisions = [stem.subdivision for stem in used]
+    factor, error = _regressed_factor(positions, subdivisions, factor, grid.beat_s)
+    return TempoFit(factor * grid.tempo_bpm, 2 * error * grid.tempo_bpm)
 
 
 def _coherent_factor(positions: Array) -> float:
-    """How many times as fast as the grid the attacks are."""
-    every = -(-len(positions) // _MOST_SCANNED)
+    """Return the ratio of the attacks' tempo to the grid's with the highest coherence."""
+    every = -(-len(positions) // _MAX_SCANNED)
     positions = positions[::every]
     length = max(1.0, float(np.ptp(positions)))
-    # A step moves the last sixteenth by an eighth of its period.
+    # A step shifts the last attack by an eighth of a sixteenth.
     step = 1 / (8 * max(_HARMONICS) * length)
     count = int(_TEMPO_RANGE / step)
     factors = 1 + step * np.arange(-count, count + 1)
     phases = np.exp(2j * np.pi * np.outer(factors, positions - positions.mean()))
-    agreement = sum(np.abs((phases**harmonic).mean(axis=1)) for harmonic in _HARMONICS)
-    return float(factors[int(np.argmax(agreement))])
+    coherence = sum(np.abs((phases**harmonic).mean(axis=1)) for harmonic in _HARMONICS)
+    return float(factors[int(np.argmax(coherence))])
 
 
-def _regressed(
-    positions: Sequence[Array], feels: Sequence[Feel], factor: float, beat_s: float
+def _regressed_factor(
+    positions: Sequence[Array], subdivisions: Sequence[Subdivision], factor: float, beat_s: float
 ) -> tuple[float, float]:
-    """The exact factor, and its standard error."""
-    spread = np.inf
+    """Return the refined ratio of the tempi, and its standard error."""
+    error = np.inf
     for _ in range(3):
         x, y = [], []
-        for own, feel in zip(positions, feels, strict=True):
-            lag = feel.lags_s(factor * own, beat_s)
-            delay = float(np.median(lag))
-            lag = feel.lags_s(factor * own - delay / beat_s, beat_s) / beat_s
-            middle = np.median(np.abs(lag))
-            kept = np.abs(lag) <= min(_NEAR_S / beat_s, 4 * middle + 1e-4)
+        for own, subdivision in zip(positions, subdivisions, strict=True):
+            delay_s = float(np.median(subdivision.lags_s(factor * own, beat_s)))
+            lags = subdivision.lags_s(factor * own - delay_s / beat_s, beat_s) / beat_s
+            middle = np.median(np.abs(lags))
+            kept = np.abs(lags) <= min(_NEAR_S / beat_s, 4 * middle + 1e-4)
             if kept.any():
                 x.append(own[kept] - own[kept].mean())
-                y.append(lag[kept] - lag[kept].mean())
+                y.append(lags[kept] - lags[kept].mean())
         across, along = np.concatenate(x), np.concatenate(y)
         power = float(np.square(across).sum())
-        if power == 0 or len(across) < FEWEST_ATTACKS:
+        if power == 0 or len(across) < MIN_ATTACKS:
             break
         slope = float((across * along).sum()) / power
         residual = along - slope * across
-        spread = float(np.sqrt(np.square(residual).sum() / (len(residual) - 2) / power))
+        error = float(np.sqrt(np.square(residual).sum() / (len(residual) - 2) / power))
         factor -= slope
-    return factor, spread
+    return factor, error
 
 
-def tempo(fit: TempoFit | None, wanted_bpm: float | None, analysis: Analysis | None) -> Measurement:
-    """The tempo of the result, within 0.02 BPM of what was planned.
+def measure_tempo(
+    fit: TempoFit | None, wanted_bpm: float | None, analysis: Analysis | None
+) -> Measurement:
+    """Judge the tempo of the mix: within 0.02 BPM of the plan.
 
-    Not judged where the attacks leave it uncertain by more than that, as they do in short sounds.
-    What the analysis of the mix says stands beside it as a second opinion.
+    It is not judged where the attacks leave a larger uncertainty, as in short mixes.
+
+    Args:
+        fit: tempo from the attacks.
+        wanted_bpm: tempo of the plan.
+        analysis: analysis of the mix, whose tempo is reported for comparison.
     """
-    heard = analysis.tempo_bpm if analysis else None
-    opinion = f"analysis of the mix {heard:.2f}" if heard else ""
+    detected = analysis.tempo_bpm if analysis else None
     if fit is None:
-        return Measurement("tempo", heard, "BPM", detail="too few attacks" if not heard else "")
-    about = f"± {fit.error_bpm:.3f} by the attacks"
-    detail = f"{about}; {opinion}" if opinion else about
+        detail = "" if detected else "too few attacks"
+        return Measurement("tempo", detected, "BPM", detail=detail)
+    detail = f"± {fit.error_bpm:.3f} by the attacks"
+    if detected:
+        detail += f"; analysis of the mix {detected:.2f}"
     if wanted_bpm is None:
         return Measurement("tempo", fit.tempo_bpm, "BPM", detail=detail)
     off = abs(fit.tempo_bpm - wanted_bpm)
-    sure = fit.error_bpm <= MOST_TEMPO_ERROR_BPM or off > MOST_TEMPO_ERROR_BPM + fit.error_bpm
-    wanted = f"{wanted_bpm:.3f} ± {MOST_TEMPO_ERROR_BPM:g}"
-    passed = off <= MOST_TEMPO_ERROR_BPM if sure else None
+    sure = fit.error_bpm <= MAX_TEMPO_ERROR_BPM or off > MAX_TEMPO_ERROR_BPM + fit.error_bpm
+    wanted = f"{wanted_bpm:.3f} ± {MAX_TEMPO_ERROR_BPM:g}"
+    passed = off <= MAX_TEMPO_ERROR_BPM if sure else None
     return Measurement("tempo", fit.tempo_bpm, "BPM", wanted, passed, detail)
 
 
-def heard_beats(analysis: Analysis | None, grid: BeatGrid) -> tuple[Measurement, ...]:
-    """Whether whoever listens hears the beats and bars that were planned.
+def measure_beats(analysis: Analysis | None, grid: BeatGrid) -> tuple[Measurement, ...]:
+    """Judge whether an analysis of the mix finds the planned beats and bars.
 
-    The median distance between the analysis' beats and the nearest planned ones is 20 ms or less,
-    and its bars begin on the same beat. Not judged where the analysis is less than 70 % sure, or
-    counts another level, such as half the tempo.
+    The median distance of its beats from the nearest planned ones is 20 ms at most, and its bars
+    begin on the same beat. They are not judged below a confidence of 70 %, or at another metrical
+    level, such as half the tempo.
     """
-    wanted = f"<= {MOST_BEAT_DISTANCE_MS:g} ms"
+    name, wanted = "beats detected", f"<= {MAX_BEAT_DISTANCE_MS:g} ms"
     if analysis is None or analysis.tempo_bpm is None or not analysis.downbeats_s:
-        return (Measurement("beats heard", None, "ms", wanted, detail="no beats were heard"),)
-    sure = analysis.tempo_confidence
-    doubt = f"confidence {sure:.2f}"
+        return (Measurement(name, None, "ms", wanted, detail="the analysis found no beats"),)
+    is_sure = analysis.tempo_confidence >= _MIN_CONFIDENCE
+    detail = f"confidence {analysis.tempo_confidence:.2f}"
     if abs(analysis.tempo_bpm / grid.tempo_bpm - 1) > _SAME_LEVEL:
-        doubt += f"; another level, {analysis.tempo_bpm:.2f} BPM"
-        return (Measurement("beats heard", None, "ms", wanted, detail=doubt),)
-    lags_s = Feel("beats", (0.0,)).lags_s(grid.positions(np.array(analysis.beats_s)), grid.beat_s)
+        detail += f"; another level, {analysis.tempo_bpm:.2f} BPM"
+        return (Measurement(name, None, "ms", wanted, detail=detail),)
+    positions = grid.positions(np.array(analysis.beats_s))
+    lags_s = Subdivision("beats", (0.0,)).lags_s(positions, grid.beat_s)
     distance_ms = 1e3 * float(np.median(np.abs(lags_s)))
-    near = distance_ms <= MOST_BEAT_DISTANCE_MS
-    beats = Measurement(
-        "beats heard", distance_ms, "ms", wanted, near if sure >= _SURE else None, doubt
-    )
-    place = np.round(grid.positions(np.array(analysis.downbeats_s)))
-    counts = np.bincount(np.mod(place, grid.beats_per_bar).astype(int))
+    passed = distance_ms <= MAX_BEAT_DISTANCE_MS if is_sure else None
+    beats = Measurement(name, distance_ms, "ms", wanted, passed, detail)
+    downbeats = np.round(grid.positions(np.array(analysis.downbeats_s)))
+    counts = np.bincount(np.mod(downbeats, grid.beats_per_bar).astype(int))
     beat = int(counts.argmax()) + 1
-    same = analysis.beats_per_bar == grid.beats_per_bar and sure >= _SURE
+    same_meter = analysis.beats_per_bar == grid.beats_per_bar and is_sure
     return beats, Measurement(
-        "bars heard from beat", float(beat), "", "1", beat == 1 if same else None, doubt
+        "downbeats detected on beat",
+        float(beat),
+        "",
+        "1",
+        beat == 1 if same_meter else None,
+        detail,
     )
 
 
-def anchored(grid: BeatGrid, leader: Attacks) -> BeatGrid:
-    """A heard grid moved to where a stem plays: without a plan, stems can only be compared.
+def align_to_attacks(grid: BeatGrid, attacks: Attacks) -> BeatGrid:
+    """Shift detected beats by the median lag of a stem.
 
-    What is heard of a mix lies some milliseconds off.
+    Without a plan, stems can be compared with each other only, and beats detected in a mix are some
+    milliseconds off.
     """
-    if len(leader) < FEWEST_ATTACKS:
+    if len(attacks) < MIN_ATTACKS:
         return grid
-    lags_s = STRAIGHT.lags_s(grid.positions(leader.times_s), grid.beat_s)
-    return grid.later(float(np.median(lags_s)))
+    lags_s = STRAIGHT.lags_s(grid.positions(attacks.times_s), grid.beat_s)
+    return grid.shifted(float(np.median(lags_s)))

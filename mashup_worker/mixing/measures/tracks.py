@@ -1,4 +1,4 @@
-"""The stems of a mashup as they were rendered."""
+"""Rendered stems of a mashup, as measurements take them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.song import is_vocal
+from mashup_worker.mixing.song import DRUMS, is_vocal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class StemTrack:
-    """A part of a song as it sounds in the mashup, before the bus.
+    """Stem of a song as it sounds in the mashup, before the bus.
 
     Attributes:
         name: song and kind, such as `"one song/vocals"`.
         kind: vocals, drums, bass, other, ...
-        song: the song that it is a part of.
-        audio: its sound, as long as the mashup.
+        song: name of its song.
+        audio: its samples, as long as the mashup.
     """
 
     name: str
@@ -33,33 +33,33 @@ class StemTrack:
 
     @property
     def is_vocal(self) -> bool:
-        """Whether it is a lead voice."""
+        """Whether it is a lead vocal."""
         return is_vocal(self.kind)
 
     @property
-    def has_pitch(self) -> bool:
-        """Whether it may accompany a voice with chords or a bass line."""
-        return not self.is_vocal and self.kind != "drums"
+    def is_pitched_instrument(self) -> bool:
+        """Whether it is neither vocals nor drums."""
+        return not self.is_vocal and self.kind != DRUMS
 
 
 def check_tracks(tracks: Sequence[StemTrack]) -> None:
-    """Make sure that tracks can be added up.
+    """Check that tracks can be summed.
 
     Raises:
-        InvalidInput: they differ in sample rate, or a name occurs twice.
+        InvalidInput: tracks differ in sample rate, or two have the same name.
     """
     rates_hz = {track.audio.rate_hz for track in tracks}
     if len(rates_hz) > 1:
-        different = ", ".join(f"{track.name} {track.audio.rate_hz} Hz" for track in tracks)
-        raise InvalidInput(f"stems of one mashup have one sample rate: {different}")
+        rates = ", ".join(f"{track.name} {track.audio.rate_hz} Hz" for track in tracks)
+        raise InvalidInput(f"stems: different sample rates ({rates}); convert them to one rate")
     names = [track.name for track in tracks]
     for name in names:
         if names.count(name) > 1:
-            raise InvalidInput(f"stems: {name} is there twice")
+            raise InvalidInput(f"stems: two are named {name}; keep one of them")
 
 
-def together(tracks: Sequence[StemTrack]) -> Audio | None:
-    """The sum of some tracks, as long as the longest; None for no tracks."""
+def sum_stems(tracks: Sequence[StemTrack]) -> Audio | None:
+    """Return the sum of tracks, as long as the longest; None for no tracks."""
     if not tracks:
         return None
     length = max(track.audio.length_samples for track in tracks)
@@ -70,8 +70,8 @@ def together(tracks: Sequence[StemTrack]) -> Audio | None:
     return Audio(total, tracks[0].audio.rate_hz)
 
 
-def by_song(tracks: Sequence[StemTrack]) -> dict[str, list[StemTrack]]:
-    """Tracks by their songs, both in their order."""
+def group_by_song(tracks: Sequence[StemTrack]) -> dict[str, list[StemTrack]]:
+    """Group tracks by song, in their order."""
     songs: dict[str, list[StemTrack]] = {}
     for track in tracks:
         songs.setdefault(track.song, []).append(track)

@@ -1,1 +1,1 @@
-"""Decisions before rendering: from songs and a request to a plan."""
+"""Planning: from songs and a request to a plan."""

@@ -1,35 +1,34 @@
-"""What an arrangement is, and what its forms have in common."""
+"""Arrangement of clips, and the operations that both forms share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.mixing.plan import Automation, Clip, Section
+from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ, Automation, Clip, Section
 from mashup_worker.mixing.song import DRUMS
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mashup_worker.mixing.plan import Source
+    from mashup_worker.mixing.plan import PlanSource
     from mashup_worker.mixing.song import MixSong
 
-OPEN_HZ = 20_000.0
-"""A low-pass filter there takes nothing away."""
-
-_LAST_FADE_BARS = 2.0
+_FINAL_FADE_BARS = 2.0
+_LENGTH_TOLERANCE_S = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Arrangement:
-    """What plays when, before levels are set.
+    """Placed clips without gains.
 
     Attributes:
-        bars: length.
-        clips: what plays.
-        sections: names for stretches of it.
+        bars: length of the mashup.
+        clips: the clips.
+        sections: named sections of the mashup.
         bands: names of songs whose instruments play together.
-        notes: what a person should know.
+        notes: remarks for people.
     """
 
     bars: int
@@ -39,71 +38,73 @@ class Arrangement:
     notes: tuple[str, ...] = ()
 
 
-def bands(songs: Sequence[MixSong]) -> list[tuple[MixSong, ...]]:
-    """Songs that play together: those in a row whose instruments complete each other.
+def group_bands(songs: Sequence[MixSong]) -> list[tuple[MixSong, ...]]:
+    """Group consecutive songs whose instruments complement each other.
 
-    Two whole songs take turns; the drums of one song and the bass of another are a band.
+    The drums of one song and the bass of another play together; two whole songs do not.
     """
-    found: list[list[MixSong]] = []
+    bands: list[list[MixSong]] = []
     for song in songs:
-        taken = {kind for one in found[-1] for kind in one.instruments} if found else set()
-        if found and not clash(taken, song.instruments):
-            found[-1].append(song)
+        taken = {kind for member in bands[-1] for kind in member.instruments} if bands else set()
+        if bands and not _overlap(taken, song.instruments):
+            bands[-1].append(song)
         else:
-            found.append([song])
-    return [tuple(one) for one in found]
+            bands.append([song])
+    return [tuple(band) for band in bands]
 
 
-def clash(taken: Iterable[str], kinds: Iterable[str]) -> bool:
-    """Whether two sets of parts hold the same part; a mix without a part holds all others."""
+def _overlap(taken: Iterable[str], kinds: Iterable[str]) -> bool:
+    """Return whether two sets of stems share an instrument; `no_<kind>` holds all others."""
     taken, kinds = set(taken), set(kinds)
-    whole = any(kind.startswith("no_") for kind in taken | kinds)
-    return bool(taken & kinds) or (whole and bool(taken) and bool(kinds))
+    complements = any(kind.startswith(COMPLEMENT_PREFIX) for kind in taken | kinds)
+    return bool(taken & kinds) or (complements and bool(taken) and bool(kinds))
 
 
-def length_note(wanted_s: float | None, got_s: float, why: str) -> tuple[str, ...]:
-    """What to say where the length differs from what was asked for by more than half a second."""
-    if wanted_s is None or abs(got_s - wanted_s) <= 0.5:
+def length_note(requested_s: float | None, actual_s: float, reason: str) -> tuple[str, ...]:
+    """Return a note where the length differs from the requested one by more than 0.5 s."""
+    if requested_s is None or abs(actual_s - requested_s) <= _LENGTH_TOLERANCE_S:
         return ()
-    return (f"{got_s:.1f} s instead of {wanted_s:.1f} s: {why}",)
+    return (f"{actual_s:.1f} s instead of {requested_s:.1f} s: {reason}",)
 
 
-def opened(clips: Iterable[Clip], from_hz: float, until_bar: float) -> list[Clip]:
-    """Clips behind a low-pass filter that opens until a bar; drums stay as they are."""
+def open_filter(clips: Iterable[Clip], from_hz: float, until_bar: float) -> list[Clip]:
+    """Add a low-pass filter that opens until a bar to all clips but drums."""
+    if from_hz >= LOW_PASS_OPEN_HZ:
+        return list(clips)
+    sweep = Automation(
+        parameter="low_pass_hz", points=((0.0, from_hz), (float(until_bar), LOW_PASS_OPEN_HZ))
+    )
     return [
         clip
-        if from_hz >= OPEN_HZ or clip.at_bar >= until_bar or clip.source.endswith(f"/{DRUMS}")
-        else clip.model_copy(
-            update={
-                "automation": (
-                    *clip.automation,
-                    Automation(
-                        parameter="low_pass_hz",
-                        points=((0.0, from_hz), (float(until_bar), OPEN_HZ)),
-                    ),
-                )
-            }
-        )
+        if clip.at_bar >= until_bar or clip.source.endswith(f"/{DRUMS}")
+        else clip.model_copy(update={"automation": (*clip.automation, sweep)})
         for clip in clips
     ]
 
 
-def closed(clips: Iterable[Clip], bars: float) -> list[Clip]:
-    """Clips that fade out where the mashup ends with them."""
+def fade_out_end(clips: Iterable[Clip], bars: float) -> list[Clip]:
+    """Add a fade-out to the clips that end with the mashup."""
     return [
         clip
         if clip.end_bar < bars - 1e-6
         else clip.model_copy(
-            update={"fade_out_bars": min(_LAST_FADE_BARS, clip.bars - clip.fade_in_bars)}
+            update={"fade_out_bars": min(_FINAL_FADE_BARS, clip.bars - clip.fade_in_bars)}
         )
         for clip in clips
     ]
 
 
-def stretched(
-    clips: Iterable[Clip], sources: Mapping[str, Source], bar_s: float, engine: str
+def set_stretch(
+    clips: Iterable[Clip], sources: Mapping[str, PlanSource], bar_s: float, engine: str
 ) -> tuple[Clip, ...]:
-    """Clips with how far each is stretched, and by what, written down."""
+    """Set the engine and the stretch ratio of clips.
+
+    Args:
+        clips: the clips.
+        sources: their sources by name.
+        bar_s: duration of a bar of the mashup.
+        engine: name of the engine.
+    """
     return tuple(
         clip.model_copy(
             update={

@@ -1,4 +1,4 @@
-"""How well one song's voice would go over another's instruments, and why."""
+"""Compatibility of one song's vocals with another song's instruments."""
 
 from __future__ import annotations
 
@@ -13,39 +13,47 @@ from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.stft import stft
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.keys import moved, steps_between
-from mashup_worker.mixing.plan import MOST_STRETCH, stretch
-from mashup_worker.mixing.planning.harmony import MOST_EACH, Agreement, agreement
-from mashup_worker.mixing.planning.tempo import common_pace, sharing_bars
-from mashup_worker.mixing.planning.transposition import tonal
+from mashup_worker.mixing.keys import fifths_between, transposed
+from mashup_worker.mixing.planning.harmony import (
+    MAX_SHIFT_SEMITONES,
+    PitchAgreement,
+    compare_profiles,
+    song_profile,
+)
+from mashup_worker.mixing.planning.tempo import find_common_tempo, share_meter
 from mashup_worker.mixing.song import DRUMS
+from mashup_worker.mixing.stretch_limit import MAX_STRETCH, format_speed_change, speed_change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from torch import Tensor
 
     from mashup_worker.mixing.song import MixSong
 
-WEIGHTS = {"tempo": 0.35, "key": 0.35, "rhythm": 0.15, "room": 0.15}
-"""Exponents of the geometric mean that the total is: what is impossible makes the whole 0."""
+WEIGHTS = {"tempo": 0.35, "key": 0.35, "rhythm": 0.15, "spectrum": 0.15}
+"""Exponents of the geometric mean of the scores; one score of 0 makes the total 0."""
 
-_STEPS_A_BAR = 16
+_STEPS_PER_BAR = 16
 _BANDS_HZ = (200.0, 400.0, 800.0, 1_600.0, 3_200.0, 6_400.0)
 _WINDOW_SAMPLES = 2048
-_LEAST = 0.05
-_CLASHING, _AGREEING = 0.0, 0.7
-"""Correlations of pitch classes that sound wrong, and that sound like one song."""
+_MIN_SCORE = 0.05
+_UNKNOWN_SCORE = 0.5
+_GOOD_CORRELATION = 0.7
+"""Correlation of pitch classes with a score of 1."""
+
+_SCORE_PER_SEMITONE = 0.97
+_MIN_NOTED_CHANGE = 0.0005
 
 
 @dataclass(frozen=True)
-class Score:
-    """One side of how well songs go together.
+class CompatibilityScore:
+    """Score of one aspect of compatibility.
 
     Attributes:
-        name: tempo, key, rhythm or room.
-        value: 0 for not at all to 1 for as if made for each other.
-        reason: why.
+        name: `tempo`, `key`, `rhythm` or `spectrum`.
+        value: 0 for incompatible to 1 for a perfect match.
+        reason: explanation for people.
     """
 
     name: str
@@ -53,34 +61,37 @@ class Score:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Match:
-    """How well a singer goes over a host.
+    """Compatibility of one song's vocals with another song's instruments.
 
     Attributes:
-        singer, host: names of the songs.
-        total: 0 to 1: the weighted geometric mean of the scores.
-        scores: its parts.
-        singer_semitones, host_semitones: how far each should move.
-        tempo_bpm: where they would meet; None where they can't.
-        singer_ratio, host_ratio: how many times as long each would become.
+        vocal_song: name of the song that provides the vocals.
+        backing_song: name of the song that provides the instruments.
+        total: weighted geometric mean of the scores, 0 to 1.
+        scores: its aspects.
+        vocal_semitones: suggested transposition of the vocals.
+        backing_semitones: suggested transposition of the instruments.
+        tempo_bpm: suggested common tempo; None where the limits allow none.
+        vocal_ratio: stretch ratio of the vocals at that tempo.
+        backing_ratio: stretch ratio of the instruments at that tempo.
     """
 
-    singer: str
-    host: str
+    vocal_song: str
+    backing_song: str
     total: float
-    scores: tuple[Score, ...]
-    singer_semitones: int = 0
-    host_semitones: int = 0
+    scores: tuple[CompatibilityScore, ...]
+    vocal_semitones: int = 0
+    backing_semitones: int = 0
     tempo_bpm: float | None = None
-    singer_ratio: float = 1.0
-    host_ratio: float = 1.0
+    vocal_ratio: float = 1.0
+    backing_ratio: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
-        """The match as JSON keeps it."""
+        """Return the match as JSON values."""
         return {
-            "singer": self.singer,
-            "host": self.host,
+            "vocal_song": self.vocal_song,
+            "backing_song": self.backing_song,
             "total": round(self.total, 3),
             "scores": {
                 one.name: {"value": round(one.value, 3), "reason": one.reason}
@@ -88,183 +99,222 @@ class Match:
             },
             "suggestion": {
                 "tempo_bpm": None if self.tempo_bpm is None else round(self.tempo_bpm, 3),
-                "singer_semitones": self.singer_semitones,
-                "host_semitones": self.host_semitones,
-                "singer_stretch_ratio": round(self.singer_ratio, 4),
-                "host_stretch_ratio": round(self.host_ratio, 4),
+                "vocal_semitones": self.vocal_semitones,
+                "backing_semitones": self.backing_semitones,
+                "vocal_stretch_ratio": round(self.vocal_ratio, 4),
+                "backing_stretch_ratio": round(self.backing_ratio, 4),
             },
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Profile:
-    """What is compared of a song; measured once however many songs it is compared with.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SongProfile:
+    """Features of a song that matching compares, computed once a song.
 
     Attributes:
         song: the song.
-        voice: pitch classes of what sings: of all that has pitch where no voice stands alone.
-        backing: pitch classes of what it would be laid over.
-        pattern: how loud its onsets are at each sixteenth of a bar, `(16,)`, sum 1.
-        voice_bands: share of energy by band of what sings, `(bands,)`, sum 1.
-        backing_bands: likewise of the instruments.
+        vocal_pitches: pitch-class profile of the vocals, or of all pitched stems without vocals.
+        backing_pitches: pitch-class profile of the instruments, or of the vocals without them.
+        accents: onset strength at each sixteenth of a bar, `(16,)`, sum 1.
+        vocal_bands: share of the vocals' energy in each band, `(bands,)`, sum 1.
+        backing_bands: share of the instruments' energy in each band, `(bands,)`, sum 1.
     """
 
     song: MixSong
-    voice: Tensor
-    backing: Tensor
-    pattern: Tensor
-    voice_bands: Tensor
+    vocal_pitches: Tensor
+    backing_pitches: Tensor
+    accents: Tensor
+    vocal_bands: Tensor
     backing_bands: Tensor
 
     @classmethod
-    def of(cls, song: MixSong) -> Profile:
-        """Measure a song; without a part of its own for voice or instruments, all counts for it."""
-        sings = bool(song.vocals)
-        instruments = [part.audio for part in song.instruments.values()]
-        voices = [song.vocals.audio] if song.vocals else instruments
-        backing = tonal([song], vocals=False)
-        voice = tonal([song], vocals=True) if sings else backing
-        rhythm = song.parts.get(DRUMS)
+    def of(cls, song: MixSong) -> SongProfile:
+        """Measure a song; where it has no vocals or no instruments, all its stems replace them."""
+        instruments = [stem.audio for stem in song.instruments.values()]
+        vocals = [song.vocals.audio] if song.vocals else instruments
+        backing_pitches = song_profile([song], vocals=False)
+        vocal_pitches = song_profile([song], vocals=True) if song.vocals else backing_pitches
+        drums = song.stems.get(DRUMS)
         return cls(
-            song,
-            voice,
-            backing if float(backing.sum()) else voice,
-            bar_pattern(song, [rhythm.audio] if rhythm else instruments or voices),
-            band_shares(voices),
-            band_shares(instruments or voices),
+            song=song,
+            vocal_pitches=vocal_pitches,
+            backing_pitches=backing_pitches if float(backing_pitches.sum()) else vocal_pitches,
+            accents=bar_accents(song, [drums.audio] if drums else instruments or vocals),
+            vocal_bands=band_shares(vocals),
+            backing_bands=band_shares(instruments or vocals),
         )
 
 
-def compare(singer: Profile, host: Profile) -> Match:
-    """How well the singer goes over the host; the other way round is another question."""
-    tempo, meeting = _tempo(singer.song, host.song)
-    key, mine, theirs = _key(singer, host)
-    scores = (tempo, key, _rhythm(singer, host), _room(singer, host))
-    total = math.prod(max(0.0, one.value) ** WEIGHTS[one.name] for one in scores)
-    names = singer.song.name, host.song.name
-    if meeting is None:
-        return Match(*names, total, scores, mine, theirs)
-    return Match(*names, total, scores, mine, theirs, *meeting)
+def compare_songs(vocals: SongProfile, backing: SongProfile) -> Match:
+    """Score one song's vocals over another song's instruments."""
+    tempo, tempo_bpm, ratios = _tempo_score(vocals.song, backing.song)
+    key, vocal_semitones, backing_semitones = _key_score(vocals, backing)
+    scores = (tempo, key, _rhythm_score(vocals, backing), _spectrum_score(vocals, backing))
+    return Match(
+        vocal_song=vocals.song.name,
+        backing_song=backing.song.name,
+        total=math.prod(max(0.0, one.value) ** WEIGHTS[one.name] for one in scores),
+        scores=scores,
+        vocal_semitones=vocal_semitones,
+        backing_semitones=backing_semitones,
+        tempo_bpm=tempo_bpm,
+        vocal_ratio=ratios[0],
+        backing_ratio=ratios[1],
+    )
 
 
-def _tempo(singer: MixSong, host: MixSong) -> tuple[Score, tuple[float, float, float] | None]:
-    """The stretch that they need, 1 for none down to 0 at the limit."""
+def _tempo_score(
+    vocal_song: MixSong, backing_song: MixSong
+) -> tuple[CompatibilityScore, float | None, tuple[float, float]]:
+    """Return the score of the larger stretch, from 1 for none to 0 at the limit.
+
+    Returns:
+        The score, the common tempo or None beyond the limit, and the stretch ratios of vocals and
+        instruments.
+    """
     try:
-        pace = common_pace(sharing_bars([host, singer])[0], None, forced=False)
+        tempo = find_common_tempo(share_meter([backing_song, vocal_song])[0], None, forced=False)
     except InvalidInput as error:
-        return Score("tempo", 0.0, error.message), None
-    ratios = [
-        song.grid.tempo_bpm / pace.factors[song.name] / pace.tempo_bpm for song in (singer, host)
+        return CompatibilityScore("tempo", 0.0, error.message), None, (1.0, 1.0)
+    songs = (vocal_song, backing_song)
+    vocal_ratio, backing_ratio = (
+        song.grid.tempo_bpm / tempo.factors[song.name] / tempo.tempo_bpm for song in songs
+    )
+    ratios = (vocal_ratio, backing_ratio)
+    largest = max(abs(speed_change(ratio)) for ratio in ratios)
+    changes = [
+        f"{song.name} {format_speed_change(ratio)}"
+        for song, ratio in zip(songs, ratios, strict=True)
+        if abs(speed_change(ratio)) >= _MIN_NOTED_CHANGE
     ]
-    furthest = max(abs(stretch(ratio)) for ratio in ratios)
-    told = [
-        f"{song.name} {100 * stretch(ratio):+.1f} %"
-        for song, ratio in zip((singer, host), ratios, strict=True)
-        if abs(stretch(ratio)) >= 0.0005
-    ]
-    counts = [
+    changes += [
         f"{name} in {'half' if factor == 2 else 'double'} time"
-        for name, factor in pace.factors.items()
+        for name, factor in tempo.factors.items()
         if factor != 1
     ]
-    reason = f"at {pace.tempo_bpm:.2f} BPM: {', '.join([*told, *counts]) or 'nobody is stretched'}"
-    value = max(0.0, 1 - furthest / MOST_STRETCH) ** 0.5
-    return Score("tempo", max(value, _LEAST), reason), (pace.tempo_bpm, ratios[0], ratios[1])
+    reason = f"{tempo.tempo_bpm:.2f} BPM: {', '.join(changes) or 'no stretching'}"
+    value = max(_MIN_SCORE, max(0.0, 1 - largest / MAX_STRETCH) ** 0.5)
+    return CompatibilityScore("tempo", value, reason), tempo.tempo_bpm, ratios
 
 
-def _key(singer: Profile, host: Profile) -> tuple[Score, int, int]:
-    """Agreement of pitch classes after the best shift, less a little for each semitone."""
-    agrees = agreement(singer.voice, host.backing)
-    keys = [one.song.analysis.key for one in (singer, host)]
-    named = " over ".join(key or "no key" for key in keys)
-    if not agrees.is_known:
-        return Score("key", 0.5, f"{named}: nothing with pitch to compare"), 0, 0
+def _key_score(vocals: SongProfile, backing: SongProfile) -> tuple[CompatibilityScore, int, int]:
+    """Return the score of the best correlation of pitch classes, less 3 % a semitone.
+
+    Returns:
+        The score, and the transpositions of vocals and instruments.
+    """
+    agreement = compare_profiles(vocals.vocal_pitches, backing.backing_pitches)
+    keys = [one.song.analysis.key for one in (vocals, backing)]
+    names = " over ".join(key or "unknown key" for key in keys)
+    if not agreement.is_known:
+        return CompatibilityScore("key", _UNKNOWN_SCORE, f"{names}: no pitch to compare"), 0, 0
     relative = max(
-        range(-2 * MOST_EACH, 2 * MOST_EACH + 1),
-        key=lambda step: (round(agrees.at(step), 6), -abs(step)),
+        range(-2 * MAX_SHIFT_SEMITONES, 2 * MAX_SHIFT_SEMITONES + 1),
+        key=lambda shift: (round(agreement.at(shift), 6), -abs(shift)),
     )
-    mine, theirs = shared_out(relative)
-    value = (agrees.at(relative) - _CLASHING) / (_AGREEING - _CLASHING)
-    value = min(1.0, max(_LEAST, value)) * 0.97 ** abs(relative)
+    vocal_semitones, backing_semitones = divide_shift(relative)
+    value = min(1.0, max(_MIN_SCORE, agreement.at(relative) / _GOOD_CORRELATION))
+    distance = _fifths(keys, vocal_semitones, backing_semitones)
     return (
-        Score("key", value, f"{named}{_steps(keys, mine, theirs)}, {_moves(agrees, relative)}"),
-        mine,
-        theirs,
+        CompatibilityScore(
+            "key",
+            value * _SCORE_PER_SEMITONE ** abs(relative),
+            f"{names}{distance}, {_shift_reason(agreement, relative)}",
+        ),
+        vocal_semitones,
+        backing_semitones,
     )
 
 
-def shared_out(relative: int) -> tuple[int, int]:
-    """A relative shift as one of the singer and one of the host, neither beyond two semitones."""
-    mine = max(-MOST_EACH, min(MOST_EACH, relative))
-    return mine, mine - relative
+def divide_shift(relative: int) -> tuple[int, int]:
+    """Divide a relative transposition among vocals and instruments, up to two semitones each."""
+    vocals = max(-MAX_SHIFT_SEMITONES, min(MAX_SHIFT_SEMITONES, relative))
+    return vocals, vocals - relative
 
 
-def _steps(keys: list[str | None], mine: int, theirs: int) -> str:
+def _fifths(keys: Sequence[str | None], vocal_semitones: int, backing_semitones: int) -> str:
     first, second = keys
     if first is None or second is None:
         return ""
-    steps = steps_between(moved(first, mine), moved(second, theirs))
+    steps = fifths_between(
+        transposed(first, vocal_semitones), transposed(second, backing_semitones)
+    )
     return f" ({steps} step{'s' if steps != 1 else ''} on the circle of fifths after the shift)"
 
 
-def _moves(agrees: Agreement, relative: int) -> str:
-    moves = f"{relative:+d} semitone{'s' if abs(relative) != 1 else ''}" if relative else "no shift"
-    return f"correlation {agrees.at(relative):.2f} with {moves}, {agrees.at(0):.2f} as it is"
+def _shift_reason(agreement: PitchAgreement, relative: int) -> str:
+    plural = "s" if abs(relative) != 1 else ""
+    shift = f"{relative:+d} semitone{plural}" if relative else "no shift"
+    return f"correlation {agreement.at(relative):.2f} with {shift}, {agreement.at(0):.2f} without"
 
 
-def _rhythm(singer: Profile, host: Profile) -> Score:
-    """How alike their bars are struck: the cosine of their patterns."""
-    a, b = singer.pattern, host.pattern
+def _rhythm_score(vocals: SongProfile, backing: SongProfile) -> CompatibilityScore:
+    """Return the cosine similarity of the accents in a bar."""
+    a, b = vocals.accents, backing.accents
     scale = float(a.norm() * b.norm())
     if not scale:
-        return Score("rhythm", 0.5, "one of them has no onsets to compare")
-    alike = float(a @ b) / scale
-    words = "the same" if alike > 0.9 else "similar" if alike > 0.7 else "different"
-    return Score("rhythm", max(_LEAST, alike), f"{words} accents in the bar ({alike:.2f})")
-
-
-def _room(singer: Profile, host: Profile) -> Score:
-    """How much of the voice's energy lies where the instruments have little of theirs."""
-    if not float(singer.voice_bands.sum()) or not float(host.backing_bands.sum()):
-        return Score("room", 0.5, "one of them is silent")
-    overlap = float(torch.minimum(singer.voice_bands, host.backing_bands).sum())
-    alone = "" if singer.song.vocals else "; the voice was not told from the rest"
-    return Score(
-        "room", max(_LEAST, 1 - overlap), f"{overlap:.0%} of the spectrum is shared{alone}"
+        return CompatibilityScore("rhythm", _UNKNOWN_SCORE, "no onsets to compare")
+    similarity = float(a @ b) / scale
+    degree = "the same" if similarity > 0.9 else "similar" if similarity > 0.7 else "different"
+    return CompatibilityScore(
+        "rhythm", max(_MIN_SCORE, similarity), f"{degree} accents in the bar ({similarity:.2f})"
     )
 
 
-def bar_pattern(song: MixSong, sounds: Iterable[Audio]) -> Tensor:
-    """How strongly each sixteenth of a bar is struck, float64 `(16,)` of sum 1; 0 for silence."""
-    total = torch.zeros(_STEPS_A_BAR, dtype=torch.float64)
-    for sound in sounds:
-        mono = resample(_mono(sound), ONSET_RATE_HZ).samples[0]
+def _spectrum_score(vocals: SongProfile, backing: SongProfile) -> CompatibilityScore:
+    """Return the share of the vocals' energy in bands that the instruments leave free."""
+    if not float(vocals.vocal_bands.sum()) or not float(backing.backing_bands.sum()):
+        return CompatibilityScore("spectrum", _UNKNOWN_SCORE, "one of the songs is silent")
+    overlap = float(torch.minimum(vocals.vocal_bands, backing.backing_bands).sum())
+    doubt = "" if vocals.song.vocals else "; measured without separated vocals"
+    return CompatibilityScore(
+        "spectrum", max(_MIN_SCORE, 1 - overlap), f"{overlap:.0%} of the spectrum overlaps{doubt}"
+    )
+
+
+def bar_accents(song: MixSong, stems: Iterable[Audio]) -> Tensor:
+    """Return the onset strength at each sixteenth of a bar.
+
+    Args:
+        song: the song whose bars count.
+        stems: its stems that are measured.
+
+    Returns:
+        float64 `(16,)` with sum 1, or 0 for silence.
+    """
+    total = torch.zeros(_STEPS_PER_BAR, dtype=torch.float64)
+    for audio in stems:
+        mono = resample(_mono(audio), ONSET_RATE_HZ).samples[0]
         hop = ONSET_RATE_HZ // 200
         power = mono[: len(mono) // hop * hop].view(-1, hop).square().mean(1)
         rise = (power + 1e-8).log().diff(prepend=power[:1].add(1e-8).log()).relu()
         weight = (rise * power.sqrt()).double()
         times = torch.arange(len(weight)) * hop / ONSET_RATE_HZ
         bars = torch.tensor([song.grid.bar_at(float(at)) for at in times], dtype=torch.float64)
-        place = torch.round((bars % 1) * _STEPS_A_BAR).long() % _STEPS_A_BAR
-        total.index_add_(0, place, weight)
+        step = torch.round((bars % 1) * _STEPS_PER_BAR).long() % _STEPS_PER_BAR
+        total.index_add_(0, step, weight)
     return total / total.sum().clamp_min(1e-12)
 
 
-def band_shares(sounds: Iterable[Audio]) -> Tensor:
-    """Shares of energy in octaves from 200 Hz up, float64 `(bands,)` of sum 1; 0 for silence."""
+def band_shares(stems: Iterable[Audio]) -> Tensor:
+    """Return the share of energy in each octave from 200 to 6,400 Hz.
+
+    Returns:
+        float64 `(bands,)` with sum 1, or 0 for silence.
+    """
     total = torch.zeros(len(_BANDS_HZ) - 1, dtype=torch.float64)
     window = torch.hann_window(_WINDOW_SAMPLES)
-    for sound in sounds:
-        mono = _mono(sound).samples[0]
+    for audio in stems:
+        mono = _mono(audio).samples[0]
         if len(mono) < _WINDOW_SAMPLES:
             continue
         power = stft(mono, window, _WINDOW_SAMPLES).abs().square().sum(0).double()
-        hz = torch.arange(len(power)) * sound.rate_hz / _WINDOW_SAMPLES
+        hz = torch.arange(len(power)) * audio.rate_hz / _WINDOW_SAMPLES
         band = torch.bucketize(hz, torch.tensor(_BANDS_HZ)) - 1
         inside = (band >= 0) & (band < len(total))
         total.index_add_(0, band[inside], power[inside])
     return total / total.sum().clamp_min(1e-12)
 
 
-def _mono(sound: Audio) -> Audio:
-    return Audio(sound.samples.mean(0, keepdim=True).cpu(), sound.rate_hz)
+def _mono(audio: Audio) -> Audio:
+    return Audio(audio.samples.mean(0, keepdim=True).cpu(), audio.rate_hz)

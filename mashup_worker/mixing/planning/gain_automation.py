@@ -1,4 +1,4 @@
-"""Riding the gains: louder where a voice rests or few parts play, so that no splice jumps."""
+"""Gain automation that keeps the loudness steady where stems enter and leave."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from mashup_worker.mixing.plan import Automation
-from mashup_worker.mixing.planning.levels import decibels, power_between
+from mashup_worker.mixing.planning.levels import mean_power, power_to_db
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,82 +14,88 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.plan import Clip
     from mashup_worker.mixing.song import MixSong
 
-MOST_STEP_LU = 1.0
-"""Of loudness from one stretch of the mashup to the next."""
+MAX_STEP_LU = 1.0
+"""Largest change of loudness at a splice that stays uncorrected."""
 
-_MOST_RIDE_DB = 12.0
-_SHORTEST_BARS = 2.0
-_MOVE_BARS = 0.25
-_SIDE_S = 3.0
+_MAX_RAISE_DB = 12.0
+_MIN_SEGMENT_BARS = 2.0
+_RAMP_BARS = 0.25
+_WINDOW_S = 3.0
 
 
-def ridden(
+def automate_gains(
     clips: Sequence[Clip], songs: Mapping[str, MixSong], bars: float, bar_s: float
 ) -> tuple[Clip, ...]:
-    """Clips whose gains move from stretch to stretch.
+    """Raise the quieter of two neighboring segments where their loudness differs too much.
 
-    Stretches reach from one splice to the next. Where the loudness of three seconds would jump by
-    more than `MOST_STEP_LU` between two of them, the quieter one is raised by what is missing, 12
-    dB at most; the gain moves in the quarter bar before a splice, so that what is on the bar line
-    has it.
+    A segment reaches from one splice to the next. Where the loudness of 3 s before and after a
+    splice differs by more than `MAX_STEP_LU`, the quieter segment is raised by the excess, by 12 dB
+    at most. The gain changes in the quarter bar before the splice, so that it has its new value on
+    the bar line.
+
+    Args:
+        clips: the clips, with gains.
+        songs: their songs by name.
+        bars: length of the mashup.
+        bar_s: duration of a bar.
     """
-    edges = _edges(clips, bars)
-    gains_db = _gains(clips, songs, edges, _SIDE_S / bar_s)
-    return tuple(_moving(clip, edges, gains_db) for clip in clips)
+    edges = _segment_edges(clips, bars)
+    gains_db = _segment_gains(clips, songs, edges, _WINDOW_S / bar_s)
+    return tuple(_automated(clip, edges, gains_db) for clip in clips)
 
 
-def _edges(clips: Sequence[Clip], bars: float) -> list[float]:
-    """Bars at which clips begin and end; those too close to one before them are left out."""
-    found = [0.0]
-    inside = {edge for clip in clips for edge in (clip.at_bar, clip.end_bar)}
-    for edge in sorted(inside):
-        if edge - found[-1] >= _SHORTEST_BARS and bars - edge >= _SHORTEST_BARS:
-            found.append(edge)
-    return [*found, bars]
+def _segment_edges(clips: Sequence[Clip], bars: float) -> list[float]:
+    """Return the bars at which clips begin and end, without those that follow too closely."""
+    edges = [0.0]
+    for edge in sorted({edge for clip in clips for edge in (clip.at_bar, clip.end_bar)}):
+        if edge - edges[-1] >= _MIN_SEGMENT_BARS and bars - edge >= _MIN_SEGMENT_BARS:
+            edges.append(edge)
+    return [*edges, bars]
 
 
-def _gains(
-    clips: Sequence[Clip], songs: Mapping[str, MixSong], edges: Sequence[float], reach_bars: float
+def _segment_gains(
+    clips: Sequence[Clip], songs: Mapping[str, MixSong], edges: Sequence[float], window_bars: float
 ) -> list[float]:
-    """What each stretch is raised by."""
-    stretches = list(itertools.pairwise(edges))
-    gains_db = [0.0] * len(stretches)
-    staying = [[clip for clip in clips if _stays(clip, stretch)] for stretch in stretches]
-    sides = []
+    """Return the gain of each segment in dB."""
+    segments = list(itertools.pairwise(edges))
+    gains_db = [0.0] * len(segments)
+    playing = [[clip for clip in clips if _belongs(clip, segment)] for segment in segments]
+    levels_db = []
     for index, edge in enumerate(edges[1:-1]):
-        spans = (max(0.0, edge - reach_bars), edge), (edge, min(edges[-1], edge + reach_bars))
-        sides.append(
-            [
-                decibels(power_between(staying[index + side], songs, span))
-                for side, span in enumerate(spans)
-            ]
+        before = max(0.0, edge - window_bars), edge
+        after = edge, min(edges[-1], edge + window_bars)
+        levels_db.append(
+            (
+                power_to_db(mean_power(playing[index], songs, before)),
+                power_to_db(mean_power(playing[index + 1], songs, after)),
+            )
         )
-    # Each raise may call for one beside it; a few rounds carry that through.
+    # Raising a segment can require raising its neighbor; as many rounds as segments propagate it.
     for _ in gains_db:
-        for index, (before, after) in enumerate(sides):
-            step = after + gains_db[index + 1] - before - gains_db[index]
+        for index, (before_db, after_db) in enumerate(levels_db):
+            step = after_db + gains_db[index + 1] - before_db - gains_db[index]
             quieter = index if step > 0 else index + 1
-            missing = abs(step) - MOST_STEP_LU
-            if missing > 0.05:
-                gains_db[quieter] = min(_MOST_RIDE_DB, gains_db[quieter] + missing)
+            excess = abs(step) - MAX_STEP_LU
+            if excess > 0.05:
+                gains_db[quieter] = min(_MAX_RAISE_DB, gains_db[quieter] + excess)
     return [round(gain, 2) for gain in gains_db]
 
 
-def _stays(clip: Clip, stretch: tuple[float, float]) -> bool:
-    """Whether a clip belongs to a stretch: upbeats and last tones of a voice only reach into it."""
-    start, stop = stretch
+def _belongs(clip: Clip, segment: tuple[float, float]) -> bool:
+    """Return whether a clip plays in a segment for longer than an upbeat or a final tone."""
+    start, stop = segment
     inside = min(stop, clip.end_bar) - max(start, clip.at_bar)
-    return inside >= min(_SHORTEST_BARS, clip.bars / 2)
+    return inside >= min(_MIN_SEGMENT_BARS, clip.bars / 2)
 
 
-def _moving(clip: Clip, edges: Sequence[float], gains_db: Sequence[float]) -> Clip:
-    """A clip that has the gains of the stretches that it belongs to."""
+def _automated(clip: Clip, edges: Sequence[float], gains_db: Sequence[float]) -> Clip:
+    """Add the gains of its segments to a clip."""
     points: list[tuple[float, float]] = []
     for (start, stop), gain in zip(itertools.pairwise(edges), gains_db, strict=True):
-        if _stays(clip, (start, stop)):
+        if _belongs(clip, (start, stop)):
             first = max(start, clip.at_bar)
-            points += [(first, gain), (max(first, min(stop, clip.end_bar) - _MOVE_BARS), gain)]
+            points += [(first, gain), (max(first, min(stop, clip.end_bar) - _RAMP_BARS), gain)]
     if not any(gain for _, gain in points):
         return clip
-    ride = Automation(parameter="gain_db", points=tuple(points))
-    return clip.model_copy(update={"automation": (*clip.automation, ride)})
+    curve = Automation(parameter="gain_db", points=tuple(points))
+    return clip.model_copy(update={"automation": (*clip.automation, curve)})

@@ -1,4 +1,4 @@
-"""Bars to a millisecond: an analysis says where beats are, attacks say where exactly."""
+"""Refinement of a song's bars to the millisecond, from the attacks of its stems."""
 
 from __future__ import annotations
 
@@ -7,59 +7,66 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mashup_worker.mixing.grid import SteadyGrid
+from mashup_worker.mixing.grid import FixedTempoGrid
 from mashup_worker.mixing.measures.attacks import find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
-from mashup_worker.mixing.measures.timing import FEWEST_ATTACKS, fit_tempo, played, song_feel
+from mashup_worker.mixing.measures.timing import (
+    MIN_ATTACKS,
+    fit_tempo,
+    song_subdivision,
+    stem_timing,
+)
 from mashup_worker.mixing.song import DRUMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mashup_worker.mixing.grid import SongGrid
-    from mashup_worker.mixing.song import Part
+    from mashup_worker.mixing.song import SongStem
 
-_MOST_CHANGE = 0.002
-"""Of the tempo. An analysis is never further off, unless it is wrong, which nothing here mends."""
+_MAX_TEMPO_CHANGE = 0.002
+"""Largest relative correction of the tempo; an analysis that is further off is wrong."""
 
-_SURE_BPM = 0.02
-_MOST_SHIFT_S = 0.02
+_MAX_TEMPO_ERROR_BPM = 0.02
+_MAX_SHIFT_S = 0.02
 
 
-def exact(grid: SongGrid, parts: Mapping[str, Part]) -> SongGrid:
-    """A grid moved and stretched to where a song's attacks are.
+def refine_grid(grid: SongGrid, stems: Mapping[str, SongStem]) -> SongGrid:
+    """Correct the tempo and the first downbeat of a grid so that beats coincide with attacks.
 
-    Grids that follow the music, and songs with few clear attacks, stay as they are.
+    Grids of variable tempo, and songs with few clear attacks, stay unchanged.
 
     Args:
-        grid: bars as an analysis found them.
-        parts: the song's stems; its drums, where it has any, say where the bars begin.
+        grid: bars from an analysis.
+        stems: the song's stems by kind; its drums, if any, decide where bars begin.
     """
-    if not isinstance(grid, SteadyGrid):
+    if not isinstance(grid, FixedTempoGrid):
         return grid
-    attacks = {kind: find_attacks(part.audio) for kind, part in parts.items()}
-    duration_s = max(part.audio.duration_s for part in parts.values())
+    attacks = {kind: find_attacks(stem.audio) for kind, stem in stems.items()}
+    duration_s = max(stem.audio.duration_s for stem in stems.values())
     beats = _beats(grid, duration_s)
-    feel = song_feel(list(attacks.values()), beats)
-    fit = fit_tempo([played(kind, kind, one, beats, feel) for kind, one in attacks.items()], beats)
+    subdivision = song_subdivision(list(attacks.values()), beats)
+    timings = [stem_timing(kind, kind, one, beats, subdivision) for kind, one in attacks.items()]
+    fit = fit_tempo(timings, beats)
     if (
         fit is not None
-        and fit.error_bpm <= _SURE_BPM
-        and abs(fit.tempo_bpm / grid.tempo_bpm - 1) <= _MOST_CHANGE
+        and fit.error_bpm <= _MAX_TEMPO_ERROR_BPM
+        and abs(fit.tempo_bpm / grid.tempo_bpm - 1) <= _MAX_TEMPO_CHANGE
     ):
         grid = replace(grid, tempo_bpm=fit.tempo_bpm)
         beats = _beats(grid, duration_s)
-    leader = attacks.get(DRUMS) or max(attacks.values(), key=len)
-    if len(leader) < FEWEST_ATTACKS:
+    reference = attacks.get(DRUMS) or max(attacks.values(), key=len)
+    if len(reference) < MIN_ATTACKS:
         return grid
-    lags_s = feel.lags_s(beats.positions(leader.strong.times_s), beats.beat_s)
+    lags_s = subdivision.lags_s(beats.positions(reference.strong.times_s), beats.beat_s)
     shift_s = float(np.median(lags_s))
-    if abs(shift_s) > _MOST_SHIFT_S:
+    if abs(shift_s) > _MAX_SHIFT_S:
         return grid
     return replace(grid, first_downbeat_s=grid.first_downbeat_s + shift_s)
 
 
-def _beats(grid: SteadyGrid, duration_s: float) -> BeatGrid:
+def _beats(grid: FixedTempoGrid, duration_s: float) -> BeatGrid:
+    """Return all beats of a song from its first downbeat on."""
     beat_s = 60.0 / grid.tempo_bpm
     count = max(2, int((duration_s - grid.first_downbeat_s) / beat_s) + 1)
     return BeatGrid(grid.first_downbeat_s + beat_s * np.arange(count), grid.beats_per_bar)

@@ -1,4 +1,4 @@
-"""Which pitch classes parts have, and how far one has to move to agree with another."""
+"""Pitch-class profiles of stems, and their correlation under transposition."""
 
 from __future__ import annotations
 
@@ -10,61 +10,77 @@ import torch
 from mashup_worker.analysis.chroma import RATE_HZ, chroma
 from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
+from mashup_worker.mixing.song import DRUMS, is_vocal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torch import Tensor
 
-MOST_EACH = 2
-"""Semitones that a song is transposed at most, unless asked."""
+    from mashup_worker.mixing.song import MixSong
+
+MAX_SHIFT_SEMITONES = 2
+"""Largest transposition of a song where no key is requested."""
 
 _BASS_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How well two sounds agree when one of them moves.
+class PitchAgreement:
+    """Correlation of two pitch-class profiles by transposition of the first.
 
     Attributes:
-        by_rotation: correlation of pitch classes with the first sound moved up by 0 to 11
-            semitones; -1 to 1. Zeros where one of them has no pitch.
+        by_rotation: correlations from -1 to 1, for 0 to 11 semitones up. All are 0 where one of
+            the profiles is empty.
     """
 
     by_rotation: tuple[float, ...]
 
     @property
     def best_rotation(self) -> int:
-        """The semitones up, 0 to 11, at which they agree best."""
+        """Semitones up with the highest correlation, 0 to 11."""
         return max(range(12), key=lambda rotation: self.by_rotation[rotation])
 
     @property
     def best_shift(self) -> int:
-        """The same the short way, -5 to 6."""
+        """The same as the smallest transposition, -5 to 6."""
         return (self.best_rotation + 5) % 12 - 5
 
     @property
     def is_known(self) -> bool:
-        """Whether both have pitch."""
+        """Whether both profiles contain pitch."""
         return any(self.by_rotation)
 
     def at(self, semitones: int) -> float:
-        """Correlation with the first sound moved by so many semitones, either way."""
+        """Return the correlation after a transposition, up or down."""
         return self.by_rotation[semitones % 12]
 
 
-def pitch_classes(sounds: Iterable[Audio]) -> Tensor:
-    """How much of each pitch class sounds, from C up: float64 `(12,)` that adds up to 1, or to 0.
+def song_profile(songs: Iterable[MixSong], *, vocals: bool) -> Tensor:
+    """Return the pitch-class profile of songs' vocals, or of their instruments without drums."""
+    return pitch_class_profile(
+        stem.audio
+        for song in songs
+        for kind, stem in song.stems.items()
+        if kind != DRUMS and is_vocal(kind) == vocals
+    )
 
-    Every frame counts by its loudness as chroma tells it; the bass counts half, as it plays roots.
+
+def pitch_class_profile(stems: Iterable[Audio]) -> Tensor:
+    """Return the share of each pitch class from C up.
+
+    Frames are weighted by the loudness of their chroma. The bass counts half, since it plays roots.
 
     Args:
-        sounds: sounds that are heard together, without drums; one rate, any channels.
+        stems: audio that plays together, without drums, of one sample rate and any channels.
+
+    Returns:
+        float64 `(12,)` with sum 1, or 0 for silence.
     """
     total: Tensor | None = None
     rate_hz = RATE_HZ
-    for sound in sounds:
-        mono, rate_hz = sound.samples.mean(0, keepdim=True), sound.rate_hz
+    for audio in stems:
+        mono, rate_hz = audio.samples.mean(0, keepdim=True), audio.rate_hz
         if total is None:
             total = mono
         elif mono.shape[1] > total.shape[1]:
@@ -75,14 +91,14 @@ def pitch_classes(sounds: Iterable[Audio]) -> Tensor:
         return torch.zeros(12, dtype=torch.float64)
     found = chroma(resample(Audio(total.cpu(), rate_hz), RATE_HZ).samples[0])
     classes = (found.treble + _BASS_SHARE * found.bass).double().sum(dim=-1)
-    whole: Tensor = classes / classes.sum().clamp_min(1e-12)
-    return whole
+    profile: Tensor = classes / classes.sum().clamp_min(1e-12)
+    return profile
 
 
-def agreement(moved: Tensor, still: Tensor) -> Agreement:
-    """Correlation of two sounds' pitch classes at every rotation of the first."""
-    a, b = (one - one.mean() for one in (moved, still))
+def compare_profiles(transposed: Tensor, fixed: Tensor) -> PitchAgreement:
+    """Correlate two profiles at every transposition of the first."""
+    a, b = (one - one.mean() for one in (transposed, fixed))
     scale = float(a.norm() * b.norm())
     if scale < 1e-9:
-        return Agreement((0.0,) * 12)
-    return Agreement(tuple(float(a.roll(step) @ b) / scale for step in range(12)))
+        return PitchAgreement((0.0,) * 12)
+    return PitchAgreement(tuple(float(a.roll(step) @ b) / scale for step in range(12)))

@@ -1,192 +1,227 @@
-"""The form *layer*: one song's voice over the instruments of others."""
+"""Arrangement of a layer: one song's vocals over the instruments of others."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.plan import Section
 from mashup_worker.mixing.planning.arrangement import (
     Arrangement,
-    bands,
-    closed,
+    fade_out_end,
+    group_bands,
     length_note,
-    opened,
+    open_filter,
 )
-from mashup_worker.mixing.planning.phrases import PHRASE_BARS, Phrase, carrying, phrases, sung
-from mashup_worker.mixing.planning.transitions import Stay, Turn, play
-from mashup_worker.mixing.planning.vocals import singing
+from mashup_worker.mixing.planning.phrases import (
+    PHRASE_BARS,
+    Phrase,
+    find_phrases,
+    full_phrases,
+    sung_phrases,
+)
+from mashup_worker.mixing.planning.transitions import Block, Placement, block_clips
+from mashup_worker.mixing.planning.vocals import vocal_clips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mashup_worker.mixing.planning.tempo import Pace
+    from mashup_worker.mixing.planning.tempo import CommonTempo
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.mixing.song import MixSong
 
-_LONGEST_UNASKED_S = 240.0
-_LEAST_POWER_SHARE = 0.16
-"""8 dB below all of them."""
+_MAX_DEFAULT_S = 240.0
+_MIN_POWER_SHARE = 0.16
+"""Lowest share of the instruments' power in a thinned phrase: 8 dB below all of them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Slot:
-    """A phrase of the mashup.
+    """Phrase of the mashup.
 
     Attributes:
-        role: `intro`, `voice`, `break` or `outro`.
-        at_bar: where it begins.
-        bars: how long it is.
-        phrase: what the voice sings in it; None where it rests.
-        share: how many of the instruments play in it.
+        role: `intro`, `vocals`, `break` or `outro`.
+        at_bar: first bar.
+        bars: length.
+        phrase: phrase that the vocals sing; None where they rest.
+        density: share of the instruments that play.
     """
 
     role: str
     at_bar: float
     bars: float
-    phrase: Phrase | None = None
-    share: float = 1.0
+    phrase: Phrase | None
+    density: float
 
     @property
     def end_bar(self) -> float:
-        """Where it ends."""
+        """End in the mashup."""
         return self.at_bar + self.bars
 
 
 def arrange_layer(
-    singer: MixSong,
-    hosts: Sequence[MixSong],
+    vocal_song: MixSong,
+    backing_songs: Sequence[MixSong],
     request: MixRequest,
-    pace: Pace,
+    tempo: CommonTempo,
     semitones: Mapping[str, float],
 ) -> Arrangement:
-    """Lay the singer's phrases over the hosts'.
+    """Arrange the phrases of one song's vocals over phrases of the backing songs.
 
     Args:
-        singer: the song whose voice is taken.
-        hosts: the songs whose instruments are taken: in turns, or together where they complete
-            each other.
-        request: how the mashup should be.
-        pace: the common tempo.
-        semitones: how far each song's pitch moves, by its name.
+        vocal_song: the song that provides the vocals.
+        backing_songs: the songs that provide the instruments, one after another, or together where
+            they complement each other.
+        request: properties of the mashup.
+        tempo: the common tempo.
+        semitones: transposition by name of the song.
 
     Raises:
-        InvalidInput: nobody sings, or a host has no bar that could be played.
+        InvalidInput: the vocals are silent, or a backing song has no phrase.
     """
-    bar_s = pace.bar_s
-    slots, notes = _slots(singer, request, pace, bar_s)
+    slots, notes = _slots(vocal_song, request, tempo)
     bars = math.ceil(slots[-1].end_bar - 1e-9)
-    vibe = request.figures
-    turns = list(_turns(hosts, slots, request, pace, semitones))
-    shared = min(vibe.transition_bars, PHRASE_BARS)
-    backing = play(turns, request.transition or vibe.transition, shared)
+    vibe = request.vibe_settings
+    blocks = list(_blocks(backing_songs, slots, request, tempo, semitones))
+    shared_bars = min(vibe.transition_bars, PHRASE_BARS)
+    backing = block_clips(blocks, request.transition or vibe.transition, shared_bars)
     intro_end = next((slot.at_bar for slot in slots if slot.role != "intro"), 0.0)
     opening_hz = vibe.opening_low_pass_hz.at(request.intensity)
-    backing = closed(opened(backing, opening_hz, intro_end), bars)
-    phrases_at = [(slot.at_bar, slot.phrase) for slot in slots if slot.phrase is not None]
-    voice = singing(singer, phrases_at, pace.factors[singer.name], semitones[singer.name], bars)
-    whole = length_note(request.length_s, bars * bar_s, "phrases stay whole")
-    together = tuple(tuple(song.name for song in band) for band in bands(hosts))
-    return Arrangement(bars, (*voice, *backing), _sections(slots), together, (*notes, *whole))
+    backing = fade_out_end(open_filter(backing, opening_hz, intro_end), bars)
+    vocals = vocal_clips(
+        vocal_song,
+        [(slot.at_bar, slot.phrase) for slot in slots if slot.phrase is not None],
+        tempo_factor=tempo.factors[vocal_song.name],
+        semitones=semitones[vocal_song.name],
+        bars=bars,
+    )
+    length = length_note(request.length_s, bars * tempo.bar_s, "phrases are not cut")
+    return Arrangement(
+        bars=bars,
+        clips=(*vocals, *backing),
+        sections=_sections(slots),
+        bands=tuple(tuple(song.name for song in band) for band in group_bands(backing_songs)),
+        notes=(*notes, *length),
+    )
 
 
 def _slots(
-    singer: MixSong, request: MixRequest, pace: Pace, bar_s: float
+    vocal_song: MixSong, request: MixRequest, tempo: CommonTempo
 ) -> tuple[list[Slot], tuple[str, ...]]:
-    voice = singer.vocals
-    if voice is None:
-        raise InvalidInput(f"{singer.name} has no vocals to lay over anything")
-    factor = pace.factors[singer.name]
-    found = sung(singer, voice.kind, phrases(singer, factor))
-    if not found:
-        raise InvalidInput(f"{singer.name}: its vocals are silent, or sing for no whole phrase")
-    size = found[0].source_bars / factor
-    roles = _roles(request, len(found), size, bar_s)
-    density = request.figures.density.at(request.intensity)
+    """Return the phrases of the mashup, and notes for people."""
+    stem = vocal_song.vocals
+    if stem is None:
+        raise InvalidInput(f"{vocal_song.name}: no vocals; name a song that has some")
+    factor = tempo.factors[vocal_song.name]
+    phrases = sung_phrases(vocal_song, stem.kind, find_phrases(vocal_song, factor))
+    if not phrases:
+        raise InvalidInput(
+            f"{vocal_song.name}: its vocals fill no phrase; name a song with more vocals"
+        )
+    size = phrases[0].source_bars / factor
+    roles = _roles(request, len(phrases), size, tempo.bar_s)
+    density = request.vibe_settings.density.at(request.intensity)
     intro = roles.count("intro")
     slots: list[Slot] = []
-    taken = 0
+    sung = 0
     for index, role in enumerate(roles):
-        phrase = found[taken % len(found)] if role == "voice" else None
-        taken += role == "voice"
-        # The intro fills up; a break thins out.
-        share = density + (1 - density) * index / intro if role == "intro" else density
-        slots.append(Slot(role, index * size, size, phrase, 1.0 if role == "voice" else share))
-    what = "one phrase: it comes" if len(found) == 1 else f"{len(found)} phrases: they come"
-    again = f"{singer.name} sings {what} again"
-    return slots, (again,) if taken > len(found) else ()
+        slot_density, phrase = density, None
+        if role == "vocals":
+            slot_density, phrase = 1.0, phrases[sung % len(phrases)]
+            sung += 1
+        elif role == "intro":  # fills up from phrase to phrase
+            slot_density = density + (1 - density) * index / intro
+        slots.append(
+            Slot(role=role, at_bar=index * size, bars=size, phrase=phrase, density=slot_density)
+        )
+    if sung <= len(phrases):
+        return slots, ()
+    count = "1 phrase" if len(phrases) == 1 else f"{len(phrases)} phrases"
+    return slots, (f"{vocal_song.name}: its vocals have {count}, which repeat",)
 
 
 def _roles(request: MixRequest, available: int, size: float, bar_s: float) -> list[str]:
-    """What the phrases of the mashup are for: intro, voice with breaks, outro."""
-    vibe, intensity = request.figures, request.intensity
+    """Return the roles of the mashup's phrases: intro, vocals with breaks, outro.
+
+    Args:
+        request: properties of the mashup.
+        available: phrases that the vocals have.
+        size: bars a phrase.
+        bar_s: duration of a bar.
+    """
+    vibe, intensity = request.vibe_settings, request.intensity
     phrase_s = size * bar_s
     intro = max(1, round(vibe.intro_bars.at(intensity) / size))
-    rest = round(vibe.break_every_phrases.at(intensity))
+    sung_in_a_row = round(vibe.break_every_phrases.at(intensity))
     if request.length_s is None:
-        breaks = (available - 1) // rest if rest else 0
-        body = min(available + breaks, max(1, int(_LONGEST_UNASKED_S / phrase_s)))
+        breaks = (available - 1) // sung_in_a_row if sung_in_a_row else 0
+        body = min(available + breaks, max(1, int(_MAX_DEFAULT_S / phrase_s)))
         outro = 1
     else:
-        wanted = max(1, round(request.length_s / phrase_s))
-        intro = min(intro, wanted // 3)
-        outro = 1 if wanted - intro >= 3 else 0
-        body = wanted - intro - outro
+        total = max(1, round(request.length_s / phrase_s))
+        intro = min(intro, total // 3)
+        outro = 1 if total - intro >= 3 else 0
+        body = total - intro - outro
     middle = [
-        "break" if rest and (index + 1) % (rest + 1) == 0 else "voice" for index in range(body)
+        "break" if sung_in_a_row and (index + 1) % (sung_in_a_row + 1) == 0 else "vocals"
+        for index in range(body)
     ]
-    middle[-1] = "voice"
+    middle[-1] = "vocals"
     return ["intro"] * intro + middle + ["outro"] * outro
 
 
-def _turns(
-    hosts: Sequence[MixSong],
+def _blocks(
+    songs: Sequence[MixSong],
     slots: Sequence[Slot],
     request: MixRequest,
-    pace: Pace,
+    tempo: CommonTempo,
     semitones: Mapping[str, float],
-) -> Iterator[Turn]:
-    """Which band plays when: they share the mashup evenly, each for whole phrases."""
-    found = bands(hosts)
-    edges = [round(index * len(slots) / len(found)) for index in range(len(found) + 1)]
-    for band, first, last in zip(found, edges, edges[1:], strict=False):
-        pools = {song.name: _pool(song, pace) for song in band}
+) -> Iterator[Block]:
+    """Yield a block for each slot; bands share the mashup evenly, in whole phrases."""
+    bands = group_bands(songs)
+    edges = [round(index * len(slots) / len(bands)) for index in range(len(bands) + 1)]
+    for band, first, last in zip(bands, edges, edges[1:], strict=False):
+        pools = {song.name: _phrase_pool(song, tempo) for song in band}
         for place, slot in enumerate(slots[first:last]):
             at_edge = (place == 0 and first > 0, first + place == last - 1 and last < len(slots))
-            phrase = {song.name: _fitting(pools[song.name], place, song, at_edge) for song in band}
-            kinds = _playing(band, phrase, slot.share, request.figures.thin_order)
-            stays = tuple(
-                stay
-                for song in band
-                for stay in _fill(
-                    Stay(
-                        song,
-                        slot.at_bar,
-                        slot.bars,
-                        phrase[song.name].from_bar,
-                        pace.factors[song.name],
-                        tuple(kind for kind in song.instruments if kind in kinds),
-                        semitones[song.name],
-                    ),
-                    pools[song.name][0].source_bars,
+            chosen = {song.name: _choose(pools[song.name], place, song, at_edge) for song in band}
+            kinds = _thinned(band, chosen, slot.density, request.vibe_settings.thin_order)
+            placements: list[Placement] = []
+            for song in band:
+                whole = Placement(
+                    song=song,
+                    at_bar=slot.at_bar,
+                    bars=slot.bars,
+                    from_bar=chosen[song.name].from_bar,
+                    tempo_factor=tempo.factors[song.name],
+                    kinds=tuple(kind for kind in song.instruments if kind in kinds),
+                    semitones=semitones[song.name],
                 )
-            )
-            yield Turn(slot.at_bar, slot.bars, stays)
+                placements += _looped(whole, pools[song.name][0].source_bars)
+            yield Block(slot.at_bar, slot.bars, tuple(placements))
 
 
-def _pool(song: MixSong, pace: Pace) -> tuple[Phrase, ...]:
-    pool = carrying(song, phrases(song, pace.factors[song.name]))
+def _phrase_pool(song: MixSong, tempo: CommonTempo) -> tuple[Phrase, ...]:
+    """Return the phrases of a backing song that can accompany vocals."""
+    pool = full_phrases(song, find_phrases(song, tempo.factors[song.name]))
     if not pool:
-        raise InvalidInput(f"{song.name}: it has no bar of instruments that could be played")
+        raise InvalidInput(f"{song.name}: shorter than a bar; name a longer song")
     return pool
 
 
-def _fitting(
+def _choose(
     pool: Sequence[Phrase], place: int, song: MixSong, at_edge: tuple[bool, bool]
 ) -> Phrase:
-    """The pool's phrases in turn; at an edge to other songs, one with music beyond that edge."""
+    """Return the next phrase of a pool in rotation.
+
+    Args:
+        pool: the phrases.
+        place: number of the slot within the band's share.
+        song: their song.
+        at_edge: whether a transition begins or ends the slot, which needs music beyond the phrase.
+    """
     in_turn = [pool[(place + index) % len(pool)] for index in range(len(pool))]
     first, last = at_edge
 
@@ -198,42 +233,46 @@ def _fitting(
     return next(filter(has_room, in_turn), in_turn[0])
 
 
-def _fill(whole: Stay, loop_bars: float) -> Iterator[Stay]:
-    """A stay, as loops of so many bars of its song."""
-    step, at_bar = loop_bars / whole.factor, whole.at_bar
+def _looped(whole: Placement, loop_bars: float) -> Iterator[Placement]:
+    """Split a placement into loops of `loop_bars` bars of its song."""
+    step, at_bar = loop_bars / whole.tempo_factor, whole.at_bar
     while at_bar < whole.end_bar - 1e-9:
         bars = min(step, whole.end_bar - at_bar)
-        yield Stay(
-            whole.song, at_bar, bars, whole.from_bar, whole.factor, whole.kinds, whole.semitones
-        )
+        yield replace(whole, at_bar=at_bar, bars=bars)
         at_bar += bars
 
 
-def _playing(
-    band: Sequence[MixSong], phrases_of: Mapping[str, Phrase], share: float, order: Sequence[str]
+def _thinned(
+    band: Sequence[MixSong], chosen: Mapping[str, Phrase], density: float, order: Sequence[str]
 ) -> frozenset[str]:
-    """The parts that play where only a share of them does.
+    """Return the kinds of stems that play at a density below 1.
 
-    More than that share where what it leaves would hardly be heard.
+    More than that share plays where it holds less than `_MIN_POWER_SHARE` of the power.
+
+    Args:
+        band: the songs.
+        chosen: their phrases by name of the song.
+        density: share of the stems.
+        order: kinds in the order in which they are chosen.
     """
     powers = {
-        kind: song.power((kind,), phrases_of[song.name].from_bar, phrases_of[song.name].end_bar)
+        kind: song.power((kind,), chosen[song.name].from_bar, chosen[song.name].end_bar)
         for song in band
         for kind in song.instruments
     }
     ranked = sorted(powers, key=lambda kind: order.index(kind) if kind in order else len(order))
-    wanted = max(1, round(share * len(ranked)))
-    enough = _LEAST_POWER_SHARE * sum(powers.values())
-    chosen: list[str] = []
+    count = max(1, round(density * len(ranked)))
+    min_power = _MIN_POWER_SHARE * sum(powers.values())
+    kinds: list[str] = []
     for kind in ranked:
-        if len(chosen) >= wanted and sum(powers[one] for one in chosen) >= enough:
+        if len(kinds) >= count and sum(powers[one] for one in kinds) >= min_power:
             break
-        chosen.append(kind)
-    return frozenset(chosen)
+        kinds.append(kind)
+    return frozenset(kinds)
 
 
 def _sections(slots: Sequence[Slot]) -> tuple[Section, ...]:
-    """Slots of one role in a row are one section."""
+    """Return one section for consecutive slots of one role."""
     sections: list[Section] = []
     for slot in slots:
         if sections and sections[-1].name == slot.role:

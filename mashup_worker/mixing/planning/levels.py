@@ -1,4 +1,4 @@
-"""How loud each clip is: instruments as one, the voice a little above them."""
+"""Gains of clips: instruments at one loudness, vocals slightly above them."""
 
 from __future__ import annotations
 
@@ -7,43 +7,49 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.mixing.song import BASS, DRUMS, is_vocal
+from mashup_worker.mixing.song import BASS, DRUMS, is_vocal, lufs_to_power_db
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mashup_worker.mixing.plan import Clip
     from mashup_worker.mixing.planning.arrangement import Arrangement
-    from mashup_worker.mixing.song import Levels, MixSong
+    from mashup_worker.mixing.song import MixSong, SongStem
 
 BACKING_LUFS = -20.0
-"""Instruments are brought there, so that no sum of parts goes far beyond full scale."""
+"""Loudness of the instruments, which leaves headroom for the sum of all stems."""
 
-PART_LU: Mapping[str, float] = {
+STEM_BALANCE_LU: Mapping[str, float] = {
     DRUMS: 0.0,
     BASS: -3.0,
     "other": -3.0,
     "guitar": -5.0,
     "piano": -5.0,
 }
-"""Loudness of parts beside each other, where they come from different songs."""
+"""Relative loudness of stems that come from different songs."""
 
-_FAINTEST = 10 ** (-60 / 10)
-_MOST_GAIN_DB = 24.0
-_LEAST_LIFT_LU, _MOST_LIFT_LU = 0.0, 4.0
-_OFFSET_DB = -0.691
+_OTHER_BALANCE_LU = -5.0
+_MIN_POWER = 10 ** (-60 / 10)
+_MAX_GAIN_DB = 24.0
+_OWN_LIFT_LU = 0.0, 4.0
+"""Lowest and highest lift of vocals over the instruments of their own song."""
+
 _FADE_STEPS = 8
 
 
-def balanced(
-    arrangement: Arrangement, songs: Mapping[str, MixSong], lift_lu: float, *, layered: bool
+def set_gains(
+    arrangement: Arrangement, songs: Mapping[str, MixSong], lift_lu: float | None
 ) -> tuple[Clip, ...]:
-    """Clips with their gains.
+    """Set the gains of all clips.
 
-    Every song's instruments, and those of several that play together, come to one loudness. A song
-    keeps the balance of its own instruments; parts of different songs get that of `PART_LU`. A
-    voice over other songs' instruments is `lift_lu` louder than they are while it sings; in its own
-    song it stays as it was mixed, unless it lay below its instruments or far above.
+    The instruments of each band come to `BACKING_LUFS`. A song keeps the balance of its own
+    instruments; stems of different songs get that of `STEM_BALANCE_LU`.
+
+    Args:
+        arrangement: the clips.
+        songs: their songs by name.
+        lift_lu: loudness of vocals above the instruments that play while they sing. None keeps the
+            lift that vocals have in their own song, limited to 0 to 4 LU.
     """
     clips = arrangement.clips
     gains: dict[str, float] = {}
@@ -56,31 +62,39 @@ def balanced(
     ]
     for source in {clip.source: None for clip in clips if clip.source not in gains}:
         sung = [clip for clip in clips if clip.source == source]
-        gains[source] = _vocal_gain(sung, backing, songs, lift_lu if layered else None)
+        gains[source] = _vocal_gain(sung, backing, songs, lift_lu)
     return tuple(
         clip.model_copy(update={"gain_db": round(gains[clip.source], 2)}) for clip in clips
     )
 
 
-def split(source: str) -> tuple[str, str]:
-    """Song and kind from what a plan calls a part."""
+def split_source_name(source: str) -> tuple[str, str]:
+    """Return the song and the kind of a source, as `source_name` joined them."""
     name, _, kind = source.rpartition("/")
     return name, kind
 
 
-def decibels(power: float) -> float:
-    """A ratio of powers in dB; that of -120 dB for nothing."""
+def power_to_db(power: float) -> float:
+    """Convert a mean square to dB, -120 at least."""
     return 10 * math.log10(max(power, 1e-12))
 
 
-def power_between(
+def mean_power(
     clips: Iterable[Clip], songs: Mapping[str, MixSong], span: tuple[float, float]
 ) -> float:
-    """Mean square of what plays between two bars of the mashup, with gains and fades."""
+    """Return the K-weighted mean square of clips between two bars of the mashup.
+
+    Gains and fades are included; automation is not.
+
+    Args:
+        clips: the clips.
+        songs: their songs by name.
+        span: first bar and end.
+    """
     start, stop = span
     power = 0.0
     for clip in clips:
-        name, kind = split(clip.source)
+        name, kind = split_source_name(clip.source)
         first, last = max(start, clip.at_bar), min(stop, clip.end_bar)
         if last > first:
             bars = [clip.from_bar + (at - clip.at_bar) * clip.tempo_factor for at in (first, last)]
@@ -91,7 +105,7 @@ def power_between(
 
 
 def _fade_power(clip: Clip, first: float, last: float) -> float:
-    """Mean of the square of a clip's fades between two bars."""
+    """Return the mean square of a clip's fades between two bars."""
     total = 0.0
     for step in range(_FADE_STEPS):
         at_bar = first + (last - first) * (step + 0.5) / _FADE_STEPS
@@ -107,36 +121,28 @@ def _fade_power(clip: Clip, first: float, last: float) -> float:
 def _backing_gains(
     clips: Sequence[Clip], band: Sequence[str], songs: Mapping[str, MixSong]
 ) -> dict[str, float]:
+    """Return the gains of a band's instruments by source."""
     powers: dict[str, float] = {}
     for clip in clips:
-        name, kind = split(clip.source)
-        if name in band and not is_vocal(kind):
-            powers.setdefault(clip.source, _power_where_it_plays(clips, clip.source, songs[name]))
-    part_db = dict.fromkeys(powers, 0.0)
+        name, kind = split_source_name(clip.source)
+        if name in band and not is_vocal(kind) and clip.source not in powers:
+            used = [one for one in clips if one.source == clip.source]
+            powers[clip.source] = _power_of_clips(used, songs[name], kind)
+    balance_db = dict.fromkeys(powers, 0.0)
     if len(band) > 1:
         for source, power in powers.items():
-            kind = split(source)[1]
-            part_db[source] = PART_LU.get(kind, -5.0) - decibels(power) if power else 0.0
-    total = sum(power * 10 ** (part_db[source] / 10) for source, power in powers.items())
-    common_db = BACKING_LUFS - _OFFSET_DB - decibels(total) if total > _FAINTEST else 0.0
-    return {
-        source: min(_MOST_GAIN_DB, max(-_MOST_GAIN_DB, part + common_db))
-        for source, part in part_db.items()
-    }
+            balance = STEM_BALANCE_LU.get(split_source_name(source)[1], _OTHER_BALANCE_LU)
+            balance_db[source] = balance - power_to_db(power) if power else 0.0
+    total = sum(power * 10 ** (balance_db[source] / 10) for source, power in powers.items())
+    target_db = lufs_to_power_db(BACKING_LUFS)
+    common_db = target_db - power_to_db(total) if total > _MIN_POWER else 0.0
+    return {source: _limited(stem_db + common_db) for source, stem_db in balance_db.items()}
 
 
-def _power_where_it_plays(clips: Iterable[Clip], source: str, song: MixSong) -> float:
-    """Mean square of a part over the bars of its song that are used."""
-    kind = split(source)[1]
-    used = [clip for clip in clips if clip.source == source]
-    length = sum(clip.bars for clip in used)
-    return (
-        sum(
-            clip.bars * song.power((kind,), clip.from_bar, clip.from_bar + clip.source_bars)
-            for clip in used
-        )
-        / length
-    )
+def _power_of_clips(clips: Sequence[Clip], song: MixSong, kind: str) -> float:
+    """Return the mean square of the bars that clips of one stem use."""
+    powers = (clip.bars * song.power((kind,), clip.from_bar, clip.source_end_bar) for clip in clips)
+    return sum(powers) / sum(clip.bars for clip in clips)
 
 
 def _vocal_gain(
@@ -145,30 +151,44 @@ def _vocal_gain(
     songs: Mapping[str, MixSong],
     lift_lu: float | None,
 ) -> float:
-    """The gain that lifts a voice above what plays while it sings; None keeps its own lift."""
-    name, kind = split(sung[0].source)
-    voice = _sung_power(sung, songs[name].parts[kind].levels, songs[name])
-    if not voice:
+    """Return the gain that lifts vocals above the instruments that play while they sing.
+
+    Args:
+        sung: all clips of the vocals.
+        backing: all clips of instruments, with gains.
+        songs: the songs by name.
+        lift_lu: as for `set_gains`.
+    """
+    name, kind = split_source_name(sung[0].source)
+    vocals = _sung_power(sung, songs[name], songs[name].stems[kind])
+    if not vocals:
         return 0.0
+    vocals_db = power_to_db(vocals)
     length = sum(clip.bars for clip in sung)
     below = (
-        sum(clip.bars * power_between(backing, songs, (clip.at_bar, clip.end_bar)) for clip in sung)
+        sum(clip.bars * mean_power(backing, songs, (clip.at_bar, clip.end_bar)) for clip in sung)
         / length
     )
-    below_db = decibels(below) if below > _FAINTEST else BACKING_LUFS - _OFFSET_DB
+    below_db = power_to_db(below) if below > _MIN_POWER else lufs_to_power_db(BACKING_LUFS)
     if lift_lu is None:
-        own = [clip.gain_db for clip in backing if split(clip.source)[0] == name]
-        as_it_was = decibels(voice) + max(own, default=0.0) - below_db
-        lift_lu = min(max(as_it_was, _LEAST_LIFT_LU), _MOST_LIFT_LU)
-    return max(-_MOST_GAIN_DB, min(_MOST_GAIN_DB, below_db + lift_lu - decibels(voice)))
+        own = [clip.gain_db for clip in backing if split_source_name(clip.source)[0] == name]
+        lowest, highest = _OWN_LIFT_LU
+        original_lift_lu = vocals_db + max(own, default=0.0) - below_db
+        lift_lu = min(max(original_lift_lu, lowest), highest)
+    return _limited(below_db + lift_lu - vocals_db)
 
 
-def _sung_power(sung: Iterable[Clip], levels: Levels, song: MixSong) -> float:
-    """Mean square of a voice over the moments of some clips at which it sounds."""
-    heard = torch.zeros_like(levels.sounding)
+def _limited(gain_db: float) -> float:
+    return min(_MAX_GAIN_DB, max(-_MAX_GAIN_DB, gain_db))
+
+
+def _sung_power(sung: Iterable[Clip], song: MixSong, stem: SongStem) -> float:
+    """Return the mean square of the steps of clips in which vocals sing."""
+    envelope = stem.envelope
+    used = torch.zeros_like(envelope.playing)
     for clip in sung:
-        bars = clip.from_bar, clip.from_bar + clip.source_bars
-        first, last = (levels.step_at(song.grid.time_at(bar)) for bar in bars)
-        heard[first:last] = True
-    used = levels.powers[heard & levels.sounding]
-    return float(used.mean()) if len(used) else 0.0
+        bars = clip.from_bar, clip.source_end_bar
+        first, last = (envelope.step_at(song.grid.time_at(bar)) for bar in bars)
+        used[first:last] = True
+    powers = envelope.powers[used & envelope.playing]
+    return float(powers.mean()) if len(powers) else 0.0

@@ -1,4 +1,4 @@
-"""The form *sequence*: songs one after another, voices and all, with transitions between them."""
+"""Arrangement of a sequence: whole songs one after another, with transitions."""
 
 from __future__ import annotations
 
@@ -6,96 +6,117 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.plan import Section
-from mashup_worker.mixing.planning.arrangement import Arrangement, closed, length_note
-from mashup_worker.mixing.planning.phrases import PHRASE_BARS, Phrase, fullest_run, phrases
-from mashup_worker.mixing.planning.transitions import Stay, Turn, play
+from mashup_worker.mixing.planning.arrangement import Arrangement, fade_out_end, length_note
+from mashup_worker.mixing.planning.phrases import PHRASE_BARS, Phrase, find_phrases, fullest_run
+from mashup_worker.mixing.planning.transitions import Block, Placement, block_clips
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mashup_worker.mixing.planning.tempo import Pace
+    from mashup_worker.mixing.planning.tempo import CommonTempo
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.mixing.song import MixSong
 
-_PHRASES_UNASKED = 8
+_DEFAULT_PHRASES = 8
+"""Phrases that a song plays where no length is requested."""
 
 
 def arrange_sequence(
-    songs: Sequence[MixSong], request: MixRequest, pace: Pace, semitones: Mapping[str, float]
+    songs: Sequence[MixSong],
+    request: MixRequest,
+    tempo: CommonTempo,
+    semitones: Mapping[str, float],
 ) -> Arrangement:
-    """Play the fullest phrases of each song, one song after another.
+    """Arrange the fullest phrases of each song, one song after another.
 
-    The last phrases of a song and the first of the next share bars, and change places in the
-    middle of them, so that phrases of both begin and end together.
+    The end of a song and the beginning of the next share bars, with the change of songs in the
+    middle, so that the phrases of both are aligned.
+
+    Args:
+        songs: the songs in their order.
+        request: properties of the mashup.
+        tempo: the common tempo.
+        semitones: transposition by name of the song.
 
     Raises:
-        InvalidInput: a song has no whole bar.
+        InvalidInput: a song is shorter than a bar.
     """
-    vibe = request.figures
+    vibe = request.vibe_settings
     transition = request.transition or vibe.transition
-    bar_s = pace.bar_s
-    shared = 0 if transition == "cut" else vibe.transition_bars
-    runs = _runs(songs, pace, shared, request.length_s, bar_s)
-    turns, at_bar = [], 0.0
-    for index, (song, run) in enumerate(zip(songs, runs, strict=True)):
-        factor = pace.factors[song.name]
-        half_in = _half(runs, songs, pace, index, shared)
-        half_out = _half(runs, songs, pace, index + 1, shared)
-        from_bar = run[0].from_bar + half_in * factor
-        bars = (run[-1].end_bar - run[0].from_bar) / factor - half_in - half_out
-        stay = Stay(song, at_bar, bars, from_bar, factor, tuple(song.parts), semitones[song.name])
-        turns.append(Turn(at_bar, bars, (stay,)))
-        at_bar += bars
-    clips = closed(play(turns, transition, shared), at_bar)
-    sections = [
-        Section(name=song.name, at_bar=turn.at_bar, bars=turn.bars)
-        for song, turn in zip(songs, turns, strict=True)
+    shared_bars = 0 if transition == "cut" else vibe.transition_bars
+    runs = _runs(songs, tempo, shared_bars, request.length_s)
+    lengths = [
+        (run[-1].end_bar - run[0].from_bar) / tempo.factors[song.name]
+        for song, run in zip(songs, runs, strict=True)
     ]
-    notes = length_note(
-        request.length_s, at_bar * bar_s, "phrases stay whole, and each song plays what it has"
+    blocks, at_bar = [], 0.0
+    for index, (song, run) in enumerate(zip(songs, runs, strict=True)):
+        factor = tempo.factors[song.name]
+        half_in = _half_overlap(lengths, index, shared_bars)
+        half_out = _half_overlap(lengths, index + 1, shared_bars)
+        placement = Placement(
+            song=song,
+            at_bar=at_bar,
+            bars=lengths[index] - half_in - half_out,
+            from_bar=run[0].from_bar + half_in * factor,
+            tempo_factor=factor,
+            kinds=tuple(song.stems),
+            semitones=semitones[song.name],
+        )
+        blocks.append(Block(at_bar, placement.bars, (placement,)))
+        at_bar = placement.end_bar
+    clips = fade_out_end(block_clips(blocks, transition, shared_bars), at_bar)
+    sections = [
+        Section(name=song.name, at_bar=block.at_bar, bars=block.bars)
+        for song, block in zip(songs, blocks, strict=True)
+    ]
+    reason = "phrases are not cut, and songs do not repeat"
+    return Arrangement(
+        bars=round(at_bar),
+        clips=tuple(clips),
+        sections=tuple(sections),
+        bands=tuple((song.name,) for song in songs),
+        notes=length_note(request.length_s, at_bar * tempo.bar_s, reason),
     )
-    alone = tuple((song.name,) for song in songs)
-    return Arrangement(round(at_bar), tuple(clips), tuple(sections), alone, notes)
 
 
 def _runs(
-    songs: Sequence[MixSong], pace: Pace, shared: int, length_s: float | None, bar_s: float
+    songs: Sequence[MixSong], tempo: CommonTempo, shared_bars: int, length_s: float | None
 ) -> list[tuple[Phrase, ...]]:
-    """The phrases of each song; songs with fewer than their share leave the rest to others."""
-    found = []
+    """Return the phrases that each song plays.
+
+    Songs with fewer phrases than an equal share leave the rest to others.
+    """
+    phrases = []
     for song in songs:
-        of_song = phrases(song, pace.factors[song.name])
+        of_song = find_phrases(song, tempo.factors[song.name])
         if not of_song:
-            raise InvalidInput(f"{song.name}: it is shorter than a bar")
-        found.append(of_song)
-    wanted = _PHRASES_UNASKED * len(songs)
+            raise InvalidInput(f"{song.name}: shorter than a bar; name a longer song")
+        phrases.append(of_song)
+    total = _DEFAULT_PHRASES * len(songs)
     if length_s is not None:
-        # Bars that two songs share pass once only.
-        wanted = round((length_s / bar_s + shared * (len(songs) - 1)) / PHRASE_BARS)
+        bars = length_s / tempo.bar_s + shared_bars * (len(songs) - 1)  # shared bars play once
+        total = round(bars / PHRASE_BARS)
     counts = [1] * len(songs)
-    while sum(counts) < wanted:
-        short = [index for index, one in enumerate(found) if counts[index] < len(one)]
-        if not short:
+    while sum(counts) < total:
+        remaining = [index for index, one in enumerate(phrases) if counts[index] < len(one)]
+        if not remaining:
             break
-        counts[min(short, key=lambda index: counts[index])] += 1
+        counts[min(remaining, key=lambda index: counts[index])] += 1
     return [
         fullest_run(song, of_song, count)
-        for song, of_song, count in zip(songs, found, counts, strict=True)
+        for song, of_song, count in zip(songs, phrases, counts, strict=True)
     ]
 
 
-def _half(
-    runs: Sequence[tuple[Phrase, ...]],
-    songs: Sequence[MixSong],
-    pace: Pace,
-    index: int,
-    shared: int,
-) -> int:
-    """Bars shared on either side of the border before a song, as far as both runs have them."""
-    if not 0 < index < len(runs):
+def _half_overlap(lengths: Sequence[float], index: int, shared_bars: int) -> int:
+    """Return the bars shared on each side of the change to a song: a quarter of either at most.
+
+    Args:
+        lengths: bars of the mashup that each song plays.
+        index: number of the song after the change.
+        shared_bars: bars that both songs share.
+    """
+    if not 0 < index < len(lengths):
         return 0
-    lengths = [
-        (runs[one][-1].end_bar - runs[one][0].from_bar) / pace.factors[songs[one].name]
-        for one in (index - 1, index)
-    ]
-    return min(shared // 2, int(min(lengths) // 4))
+    return min(shared_bars // 2, int(min(lengths[index - 1 : index + 1]) // 4))

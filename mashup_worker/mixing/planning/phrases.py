@@ -1,4 +1,4 @@
-"""Phrases of a song: which of its bars belong together, and which of them can carry a mashup."""
+"""Phrases of a song, and the selection of those that suit a mashup."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.song import MixSong
 
 PHRASE_BARS = 4
-"""Bars of the mashup that stay together; two make an eight, four a sixteen."""
+"""Length of a phrase in bars of the mashup."""
 
-_SUNG_SHARE = 0.3
+_MIN_SUNG_SHARE = 0.3
 _FULL_BELOW_BEST_DB = -6.0
+_POWER_WEIGHT = 1e-3
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """Bars of a song that stay together.
+    """Consecutive bars of a song that stay together.
 
     Attributes:
-        from_bar: the first of them.
-        source_bars: how many they are.
+        from_bar: first bar.
+        source_bars: number of bars.
     """
 
     from_bar: float
@@ -33,79 +34,91 @@ class Phrase:
 
     @property
     def end_bar(self) -> float:
-        """The bar after the last."""
+        """Bar after the last."""
         return self.from_bar + self.source_bars
 
     def leads_to(self, other: Phrase) -> bool:
-        """Whether the other begins where this one ends."""
+        """Return whether another phrase begins where this one ends."""
         return abs(self.end_bar - other.from_bar) < 1e-6
 
 
-def phrases(song: MixSong, bars_per_bar: float) -> tuple[Phrase, ...]:
-    """All whole phrases of a song, cut where its music changes most.
+def find_phrases(song: MixSong, tempo_factor: float) -> tuple[Phrase, ...]:
+    """Return all whole phrases of a song, split where most stems enter or leave.
+
+    A song shorter than a phrase is one phrase.
 
     Args:
         song: the song.
-        bars_per_bar: its bars a bar of the mashup.
+        tempo_factor: bars of the song per bar of the mashup.
     """
-    size = PHRASE_BARS * bars_per_bar
-    starts = range(max(1, round(size)))
-    first = max(starts, key=lambda start: (_novelty(song, start, size), -start))
+    size = PHRASE_BARS * tempo_factor
+    offsets = range(max(1, round(size)))
+    first = max(offsets, key=lambda offset: (_changes_at_borders(song, offset, size), -offset))
     count = int((song.bars - first) // size)
-    found = tuple(Phrase(first + index * size, size) for index in range(count))
-    # A loop that is shorter than a phrase is a phrase.
-    return found or ((Phrase(0, float(song.bars)),) if song.bars else ())
+    phrases = tuple(Phrase(first + index * size, size) for index in range(count))
+    return phrases or ((Phrase(0, float(song.bars)),) if song.bars else ())
 
 
-def sung(song: MixSong, kind: str, all_phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
-    """The phrases in which a voice sings, in their order."""
-    return tuple(one for one in all_phrases if _sounding_share(song, kind, one) >= _SUNG_SHARE)
+def sung_phrases(song: MixSong, kind: str, phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
+    """Return the phrases in which a vocal stem plays for 30 % of the time or more."""
+    return tuple(one for one in phrases if _playing_share(song, kind, one) >= _MIN_SUNG_SHARE)
 
 
-def carrying(song: MixSong, all_phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
-    """The phrases that a voice can be laid over: those nearly as full as the fullest, in order."""
+def full_phrases(song: MixSong, phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
+    """Return the phrases within 6 dB of the loudest, with drums and bass where the song has both.
+
+    They are suited to accompany vocals.
+    """
     kinds = tuple(song.instruments)
-    power = {one: song.power(kinds, one.from_bar, one.end_bar) for one in all_phrases}
-    core = [kind for kind in (DRUMS, BASS) if kind in kinds]
-    full = [
-        one for one in all_phrases if all(song.sounds(k, one.from_bar, one.end_bar) for k in core)
+    power = {one: song.power(kinds, one.from_bar, one.end_bar) for one in phrases}
+    rhythm = [kind for kind in (DRUMS, BASS) if kind in kinds]
+    complete = [
+        one
+        for one in phrases
+        if all(song.is_playing(kind, one.from_bar, one.end_bar) for kind in rhythm)
     ]
-    candidates = full or list(all_phrases)
+    candidates = complete or list(phrases)
     floor = max((power[one] for one in candidates), default=0.0) * 10 ** (_FULL_BELOW_BEST_DB / 10)
     return tuple(one for one in candidates if power[one] >= floor)
 
 
-def fullest_run(song: MixSong, all_phrases: Sequence[Phrase], count: int) -> tuple[Phrase, ...]:
-    """So many phrases after one another, or all there are, where most of the song sounds."""
-    count = min(count, len(all_phrases))
-    kinds = tuple(song.parts)
+def fullest_run(song: MixSong, phrases: Sequence[Phrase], count: int) -> tuple[Phrase, ...]:
+    """Return the consecutive phrases in which most stems play.
+
+    Args:
+        song: the song.
+        phrases: all its phrases.
+        count: length of the run; all phrases where there are fewer.
+    """
+    count = min(count, len(phrases))
+    kinds = tuple(song.stems)
 
     def fullness(first: int) -> float:
-        run = all_phrases[first : first + count]
-        shares = [_sounding_share(song, kind, one) for one in run for kind in kinds]
+        run = phrases[first : first + count]
+        shares = [_playing_share(song, kind, one) for one in run for kind in kinds]
         power = song.power(kinds, run[0].from_bar, run[-1].end_bar)
-        return sum(shares) / len(shares) + 1e-3 * power
+        return sum(shares) / len(shares) + _POWER_WEIGHT * power
 
-    starts = range(len(all_phrases) - count + 1)
+    starts = range(len(phrases) - count + 1)
     best = max(starts, key=lambda first: (fullness(first), -first))
-    return tuple(all_phrases[best : best + count])
+    return tuple(phrases[best : best + count])
 
 
-def _sounding_share(song: MixSong, kind: str, phrase: Phrase) -> float:
-    """Share of a phrase's half bars in which a part sounds."""
+def _playing_share(song: MixSong, kind: str, phrase: Phrase) -> float:
+    """Return the share of a phrase's half bars in which a stem plays."""
     halves = max(1, round(2 * phrase.source_bars))
     step = phrase.source_bars / halves
     starts = [phrase.from_bar + index * step for index in range(halves)]
-    return sum(song.sounds(kind, start, start + step) for start in starts) / halves
+    return sum(song.is_playing(kind, start, start + step) for start in starts) / halves
 
 
-def _novelty(song: MixSong, first: int, size: float) -> float:
-    """How much the parts' levels change over phrase borders, for phrases that begin there."""
-    change, bar = 0.0, float(first)
+def _changes_at_borders(song: MixSong, first: int, size: float) -> float:
+    """Return how many stems enter or leave at the borders of phrases that start at a bar."""
+    changes, bar = 0.0, float(first)
     while bar < song.bars:
-        for kind in song.parts:
-            before = song.sounds(kind, bar - 1, bar)
-            after = song.sounds(kind, bar, bar + 1)
-            change += before != after
+        for kind in song.stems:
+            before = song.is_playing(kind, bar - 1, bar)
+            after = song.is_playing(kind, bar, bar + 1)
+            changes += before != after
         bar += size
-    return change
+    return changes

@@ -1,103 +1,166 @@
-"""From songs and wishes to a plan."""
+"""Plans of mashups in both forms, from songs and a request."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.plan import Grid, Master, Mix, Plan
-from mashup_worker.mixing.planning.arrangement import stretched
-from mashup_worker.mixing.planning.gain_automation import ridden
+from mashup_worker.mixing.plan import (
+    LOW_PASS_OPEN_HZ,
+    MasterSettings,
+    MixSettings,
+    Plan,
+    PlanGrid,
+)
+from mashup_worker.mixing.planning.arrangement import set_stretch
+from mashup_worker.mixing.planning.gain_automation import automate_gains
 from mashup_worker.mixing.planning.layer import arrange_layer
-from mashup_worker.mixing.planning.levels import balanced, split
+from mashup_worker.mixing.planning.levels import set_gains, split_source_name
 from mashup_worker.mixing.planning.medley import arrange_sequence
-from mashup_worker.mixing.planning.tempo import common_pace, sharing_bars
-from mashup_worker.mixing.planning.transposition import for_layer, for_sequence
+from mashup_worker.mixing.planning.tempo import find_common_tempo, share_meter
+from mashup_worker.mixing.planning.transposition import transpose_layer, transpose_sequence
+from mashup_worker.mixing.song import DRUMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mashup_worker.mixing.planning.arrangement import Arrangement
-    from mashup_worker.mixing.planning.tempo import Pace
-    from mashup_worker.mixing.request import Form, MixRequest
+    from mashup_worker.mixing.planning.tempo import CommonTempo
+    from mashup_worker.mixing.planning.transposition import Transposition
+    from mashup_worker.mixing.request import MixRequest
     from mashup_worker.mixing.song import MixSong
+    from mashup_worker.vocabulary import FormName
 
-_NOTHING_SOFTENED_HZ = 20_000.0
+
+def plan_mashup(
+    songs: Sequence[MixSong],
+    request: MixRequest,
+    *,
+    form: FormName | None = None,
+    vocals_first: bool = False,
+) -> Plan:
+    """Plan a mashup in the requested form, or in the form that suits the songs.
+
+    Args:
+        songs: the songs. In a sequence they play in this order.
+        request: properties of the mashup.
+        form: the form; chosen by `choose_form` when None.
+        vocals_first: whether the first song provides the vocals and the others the instruments,
+            which makes a layer unless `form` says otherwise. Without it a layer takes its vocals
+            from the first song that has any, and instruments with drums come first.
+
+    Raises:
+        InvalidInput: the songs cannot be combined; the message names the song or the option.
+    """
+    if vocals_first and form != "sequence":
+        return plan_layer(songs[0], songs[1:], request)
+    if (form or choose_form(songs)) == "sequence":
+        return plan_sequence(songs, request)
+    vocal_song = next((song for song in songs if song.vocals), None)
+    if vocal_song is None:
+        raise InvalidInput("layer: no song has vocals; add a vocal stem, or choose sequence")
+    backing = [song for song in songs if song.instruments and song is not vocal_song]
+    backing.sort(key=lambda song: DRUMS not in song.stems)  # the first song sets the tempo
+    return plan_layer(vocal_song, backing or [vocal_song], request)
 
 
-def form_for(songs: Sequence[MixSong]) -> Form:
-    """`layer` where one song sings and others do not, `sequence` otherwise."""
-    singers = [song for song in songs if song.vocals]
-    return "layer" if len(singers) == 1 and len(songs) > 1 else "sequence"
+def choose_form(songs: Sequence[MixSong]) -> FormName:
+    """Return `layer` where exactly one of several songs has vocals, `sequence` otherwise."""
+    with_vocals = [song for song in songs if song.vocals]
+    return "layer" if len(with_vocals) == 1 and len(songs) > 1 else "sequence"
 
 
 def plan_layer(
-    singer: MixSong, hosts: Sequence[MixSong], request: MixRequest, rate_hz: int = 44_100
+    vocal_song: MixSong,
+    backing_songs: Sequence[MixSong],
+    request: MixRequest,
+    sample_rate: int = 44_100,
 ) -> Plan:
-    """Plan one song's voice over others' instruments.
+    """Plan one song's vocals over other songs' instruments.
 
     Args:
-        singer: the song that sings. It may be one of the hosts.
-        hosts: the songs that play; the first sets the tempo.
-        request: how the mashup should be.
-        rate_hz: sample rate of the result.
+        vocal_song: the song that provides the vocals; it may be a backing song, too.
+        backing_songs: the songs that provide the instruments; the first sets the tempo.
+        request: properties of the mashup.
+        sample_rate: sample rate of the result.
 
     Raises:
-        InvalidInput: the songs can't be brought together; the message names song or wish.
+        InvalidInput: the songs cannot be combined; the message names the song or the option.
     """
-    if not hosts:
-        raise InvalidInput(f"{singer.name} sings over nothing: name a song to lay it over")
-    for host in hosts:
-        if not host.instruments:
-            raise InvalidInput(f"{host.name} has no instruments to sing over")
-    (*hosts, singer), counted = sharing_bars([*hosts, singer])
-    songs = list(dict.fromkeys([*hosts, singer]))
-    pace = common_pace(songs, request.tempo_bpm, request.forced)
-    moves = for_layer(singer, hosts, request.key, request.forced)
-    arrangement = arrange_layer(singer, hosts, request, pace, moves.semitones)
-    notes = (*counted, *moves.notes)
-    return _plan("layer", songs, request, pace, arrangement, moves.key, notes, rate_hz)
+    if not backing_songs:
+        raise InvalidInput(f"{vocal_song.name}: no backing song; name a song to lay it over")
+    for song in backing_songs:
+        if not song.instruments:
+            raise InvalidInput(f"{song.name}: no instruments; name another backing song")
+    (*backing_songs, vocal_song), meter_notes = share_meter([*backing_songs, vocal_song])
+    songs = list(dict.fromkeys([*backing_songs, vocal_song]))
+    tempo = find_common_tempo(songs, request.tempo_bpm, forced=request.forced)
+    keys = transpose_layer(vocal_song, backing_songs, request.key, forced=request.forced)
+    arrangement = arrange_layer(vocal_song, backing_songs, request, tempo, keys.semitones)
+    return _plan(
+        "layer",
+        songs,
+        request,
+        tempo=tempo,
+        keys=keys,
+        arrangement=arrangement,
+        meter_notes=meter_notes,
+        sample_rate=sample_rate,
+    )
 
 
-def plan_sequence(songs: Sequence[MixSong], request: MixRequest, rate_hz: int = 44_100) -> Plan:
+def plan_sequence(songs: Sequence[MixSong], request: MixRequest, sample_rate: int = 44_100) -> Plan:
     """Plan songs one after another; the first sets the tempo.
 
+    Args:
+        songs: the songs in their order.
+        request: properties of the mashup.
+        sample_rate: sample rate of the result.
+
     Raises:
-        InvalidInput: as `plan_layer`.
+        InvalidInput: the songs cannot be combined; the message names the song or the option.
     """
     if not songs:
-        raise InvalidInput("no song to play")
-    songs, counted = sharing_bars(songs)
-    pace = common_pace(songs, request.tempo_bpm, request.forced)
-    moves = for_sequence(songs, request.key, request.forced)
-    arrangement = arrange_sequence(songs, request, pace, moves.semitones)
-    notes = (*counted, *moves.notes)
-    return _plan("sequence", songs, request, pace, arrangement, moves.key, notes, rate_hz)
+        raise InvalidInput("sequence: no songs; name one or more")
+    songs, meter_notes = share_meter(songs)
+    tempo = find_common_tempo(songs, request.tempo_bpm, forced=request.forced)
+    keys = transpose_sequence(songs, request.key, forced=request.forced)
+    arrangement = arrange_sequence(songs, request, tempo, keys.semitones)
+    return _plan(
+        "sequence",
+        songs,
+        request,
+        tempo=tempo,
+        keys=keys,
+        arrangement=arrangement,
+        meter_notes=meter_notes,
+        sample_rate=sample_rate,
+    )
 
 
 def _plan(
-    form: Form,
+    form: FormName,
     songs: Sequence[MixSong],
     request: MixRequest,
-    pace: Pace,
+    *,
+    tempo: CommonTempo,
+    keys: Transposition,
     arrangement: Arrangement,
-    key: str | None,
-    notes: Sequence[str],
-    rate_hz: int,
+    meter_notes: Sequence[str],
+    sample_rate: int,
 ) -> Plan:
     by_name = {song.name: song for song in songs}
-    vibe, intensity = request.figures, request.intensity
-    lift_lu = vibe.vocal_lift_lu.at(intensity)
-    clips = balanced(arrangement, by_name, lift_lu, layered=form == "layer")
-    clips = ridden(clips, by_name, arrangement.bars, pace.bar_s)
-    names = dict.fromkeys(clip.source for clip in clips)
+    vibe, intensity = request.vibe_settings, request.intensity
+    lift_lu = vibe.vocal_lift_lu.at(intensity) if form == "layer" else None
+    clips = set_gains(arrangement, by_name, lift_lu)
+    clips = automate_gains(clips, by_name, arrangement.bars, tempo.bar_s)
     sources = {}
-    for source in names:
-        song, kind = split(source)
-        sources[source] = by_name[song].source(kind)
-    grid = Grid(
-        tempo_bpm=round(pace.tempo_bpm, 6),
-        beats_per_bar=3 if pace.beats_per_bar == 3 else 4,
+    for name in dict.fromkeys(clip.source for clip in clips):
+        song, kind = split_source_name(name)
+        sources[name] = by_name[song].source(kind)
+    grid = PlanGrid(
+        tempo_bpm=round(tempo.tempo_bpm, 6),
+        beats_per_bar=3 if tempo.beats_per_bar == 3 else 4,
         bars=arrangement.bars,
     )
     return Plan(
@@ -106,36 +169,34 @@ def _plan(
         intensity=intensity,
         transition=request.transition or vibe.transition,
         seed=request.seed,
-        key=key,
-        rate_hz=rate_hz,
+        key=keys.key,
+        sample_rate=sample_rate,
         grid=grid,
         sources=sources,
-        clips=stretched(clips, sources, grid.bar_s, request.engine),
+        clips=set_stretch(clips, sources, grid.bar_s, request.engine),
         sections=arrangement.sections,
-        mix=mix_settings(request),
-        master=master_settings(request),
+        mix=_mix_settings(request),
+        master=_master_settings(request),
         allow_two_vocals=request.allow_two_vocals,
         forced=request.forced,
-        notes=(*pace.notes, *notes, *arrangement.notes),
+        notes=(*tempo.notes, *meter_notes, *keys.notes, *arrangement.notes),
     )
 
 
-def mix_settings(request: MixRequest) -> Mix:
-    """How the vibe puts parts together."""
-    vibe, intensity = request.figures, request.intensity
+def _mix_settings(request: MixRequest) -> MixSettings:
+    vibe, intensity = request.vibe_settings, request.intensity
     tone_hz = vibe.tone_low_pass_hz.at(intensity)
-    return Mix(
-        pocket_db=round(vibe.pocket_db.at(intensity), 2),
+    return MixSettings(
+        vocal_dip_db=round(vibe.vocal_dip_db.at(intensity), 2),
         duck_db=round(vibe.duck_db.at(intensity), 2),
-        tone_low_pass_hz=None if tone_hz >= _NOTHING_SOFTENED_HZ else round(tone_hz),
+        tone_low_pass_hz=None if tone_hz >= LOW_PASS_OPEN_HZ else round(tone_hz),
     )
 
 
-def master_settings(request: MixRequest) -> Master:
-    """How the vibe finishes the sum."""
-    vibe, intensity = request.figures, request.intensity
+def _master_settings(request: MixRequest) -> MasterSettings:
+    vibe, intensity = request.vibe_settings, request.intensity
     loudness = request.loudness_lufs
-    return Master(
+    return MasterSettings(
         loudness_lufs=round(vibe.loudness_lufs.at(intensity), 2) if loudness is None else loudness,
         true_peak_dbtp=request.true_peak_dbtp,
         bus_ratio=vibe.bus_ratio,

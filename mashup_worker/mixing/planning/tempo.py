@@ -1,4 +1,4 @@
-"""The tempo at which songs meet."""
+"""Common tempo of the songs of a mashup."""
 
 from __future__ import annotations
 
@@ -7,141 +7,160 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.plan import MOST_STRETCH, stretch, within_limit
+from mashup_worker.mixing.stretch_limit import (
+    MAX_STRETCH,
+    format_speed_change,
+    is_within_stretch_limit,
+    speed_change,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mashup_worker.mixing.song import MixSong
 
 NOTED_STRETCH = 0.08
-"""Beyond this, people hear that a sound was stretched."""
+"""Change of speed beyond which listeners notice it."""
 
 _FACTORS = (1.0, 2.0, 0.5)
 _NEAR_OCTAVES = 0.5
+_FAR_OCTAVE_COST = 0.05
 _HALVING_COST = 0.02
-"""Half and double time must gain this much, in octaves' logarithm, over playing as it is."""
+"""Distance in octaves that half or double time must save to be preferred."""
 
 
-@dataclass(frozen=True)
-class Pace:
-    """A common tempo.
+@dataclass(frozen=True, kw_only=True)
+class CommonTempo:
+    """Tempo that all songs of a mashup are stretched to.
 
     Attributes:
-        tempo_bpm: beats a minute of the mashup.
-        beats_per_bar: its beats a bar.
-        factors: by song, its bars a bar of the mashup: 1, 2 or 0.5.
-        notes: what a person should know.
+        tempo_bpm: tempo of the mashup.
+        beats_per_bar: beats a bar of the mashup.
+        factors: bars of a song per bar of the mashup, by name of the song: 1, 2 for half time or
+            0.5 for double time.
+        notes: remarks for people.
     """
 
     tempo_bpm: float
     beats_per_bar: int
-    factors: dict[str, float]
+    factors: Mapping[str, float]
     notes: tuple[str, ...]
 
     @property
     def bar_s(self) -> float:
-        """Length of a bar of the mashup."""
+        """Duration of a bar of the mashup."""
         return 60.0 * self.beats_per_bar / self.tempo_bpm
 
 
-def sharing_bars(songs: Sequence[MixSong]) -> tuple[list[MixSong], tuple[str, ...]]:
-    """The songs, those without drums with as many beats a bar as the first.
+def share_meter(songs: Sequence[MixSong]) -> tuple[list[MixSong], tuple[str, ...]]:
+    """Give songs without drums as many beats a bar as the first song.
 
-    How beats are grouped is told by drums; a voice alone is often counted wrong.
+    Without drums the analysis often groups beats wrongly.
 
     Returns:
-        The songs in their order, one that came twice as one, and what a person should know.
+        The songs in their order, where equal names are one object, and notes for people.
     """
     beats = songs[0].grid.beats_per_bar
-    counted, notes = {}, {}
+    found: dict[str, MixSong] = {}
+    notes: dict[str, str] = {}
     for song in songs:
         if song.grid.beats_per_bar == beats or song.has_drums:
-            counted[song.name] = song
+            found[song.name] = song
         else:
-            counted[song.name] = replace(song, grid=replace(song.grid, beats_per_bar=beats))
+            found[song.name] = replace(song, grid=replace(song.grid, beats_per_bar=beats))
             notes[song.name] = (
-                f"{song.name} is counted in {beats} beats a bar, as {songs[0].name}, not in "
-                f"{song.grid.beats_per_bar}: without drums that is uncertain"
+                f"{song.name}: counted in {beats} beats a bar like {songs[0].name}, not in "
+                f"{song.grid.beats_per_bar}, which is uncertain without drums"
             )
-    return [counted[song.name] for song in songs], tuple(notes.values())
+    return [found[song.name] for song in songs], tuple(notes.values())
 
 
-def common_pace(songs: Sequence[MixSong], asked_bpm: float | None, forced: bool) -> Pace:
-    """The tempo for songs of which the first sets it, unless that takes another too far.
+def find_common_tempo(
+    songs: Sequence[MixSong], requested_bpm: float | None, *, forced: bool
+) -> CommonTempo:
+    """Return the first song's tempo, or one that keeps all songs within the stretch limit.
 
-    Where the first song's tempo would stretch another by more than the limit, the middle between
-    the outermost is taken; half or double time comes before either.
+    Half and double time are tried first. Where the first song's tempo stretches another beyond the
+    limit, the geometric mean of the two most distant songs is used.
 
     Args:
-        songs: the songs; the first one's tempo is kept if possible.
-        asked_bpm: a tempo that was asked for.
-        forced: whether the limit is off.
+        songs: the songs.
+        requested_bpm: tempo that replaces that of the first song.
+        forced: whether songs may exceed the stretch limit.
 
     Raises:
-        InvalidInput: no tempo brings all within the limit, or bars have different beats.
+        InvalidInput: a song exceeds the limit, or songs differ in beats a bar.
     """
-    leader = songs[0]
+    first = songs[0]
     for song in songs[1:]:
-        if song.grid.beats_per_bar != leader.grid.beats_per_bar:
+        if song.grid.beats_per_bar != first.grid.beats_per_bar:
             raise InvalidInput(
-                f"{leader.name} has {leader.grid.beats_per_bar} beats a bar and {song.name} "
-                f"{song.grid.beats_per_bar}: they can't share bars"
+                f"{song.name}: {song.grid.beats_per_bar} beats a bar, but {first.name} has "
+                f"{first.grid.beats_per_bar} beats a bar; combine songs of one meter"
             )
-    tempo_bpm = asked_bpm or leader.grid.tempo_bpm
+    tempo_bpm = requested_bpm or first.grid.tempo_bpm
     notes = []
-    if asked_bpm is None and not all(within_limit(_ratio(song, tempo_bpm)) for song in songs):
+    if requested_bpm is None and not all(
+        is_within_stretch_limit(_ratio(song, tempo_bpm)) for song in songs
+    ):
         tempo_bpm = _middle_bpm(songs, tempo_bpm)
-        notes.append(
-            f"{_tempi(songs)} are far apart: they meet in the middle, at {tempo_bpm:.2f} BPM"
-        )
+        tempi = " and ".join(f"{song.name} ({song.grid.tempo_bpm:.2f} BPM)" for song in songs)
+        notes.append(f"tempo: {tempi} meet in the middle, at {tempo_bpm:.2f} BPM")
     for song in songs:
-        ratio = _ratio(song, tempo_bpm)
-        faster = stretch(ratio)
-        if not within_limit(ratio) and not forced:
-            raise InvalidInput(
-                f"{song.name} at {song.grid.tempo_bpm:.2f} BPM would be stretched by "
-                f"{100 * faster:+.1f} % for {tempo_bpm:.2f} BPM, more than {MOST_STRETCH:.0%}; "
-                "force it, or choose another tempo"
-            )
-        if abs(faster) > NOTED_STRETCH:
-            way = "faster" if faster > 0 else "slower"
-            notes.append(f"{song.name} plays {abs(faster):.1%} {way} than it was made")
-        if _factor(song, tempo_bpm) != 1:
-            time = "half" if _factor(song, tempo_bpm) == 2 else "double"
-            notes.append(f"{song.name} counts in {time} time")
-    return Pace(
-        tempo_bpm,
-        leader.grid.beats_per_bar,
-        {song.name: _factor(song, tempo_bpm) for song in songs},
-        tuple(notes),
+        notes += _stretch_notes(song, tempo_bpm, forced=forced)
+    return CommonTempo(
+        tempo_bpm=tempo_bpm,
+        beats_per_bar=first.grid.beats_per_bar,
+        factors={song.name: _factor(song, tempo_bpm) for song in songs},
+        notes=tuple(notes),
     )
 
 
-def _middle_bpm(songs: Sequence[MixSong], about_bpm: float) -> float:
-    """The tempo that takes the song it takes furthest least far, in half and double time too."""
+def _stretch_notes(song: MixSong, tempo_bpm: float, *, forced: bool) -> list[str]:
+    """Return notes about a song's stretch.
+
+    Raises:
+        InvalidInput: the stretch exceeds the limit without force.
+    """
+    ratio, factor = _ratio(song, tempo_bpm), _factor(song, tempo_bpm)
+    change = speed_change(ratio)
+    if not is_within_stretch_limit(ratio) and not forced:
+        raise InvalidInput(
+            f"{song.name}: {song.grid.tempo_bpm:.2f} BPM needs {format_speed_change(ratio)} for "
+            f"{tempo_bpm:.2f} BPM, more than {MAX_STRETCH:.0%}; force it, or choose another tempo"
+        )
+    notes = []
+    if abs(change) > NOTED_STRETCH:
+        direction = "faster" if change > 0 else "slower"
+        notes.append(f"{song.name}: plays {abs(change):.1%} {direction} than the original")
+    if factor != 1:
+        notes.append(f"{song.name}: plays in {'half' if factor == 2 else 'double'} time")
+    return notes
+
+
+def _middle_bpm(songs: Sequence[MixSong], near_bpm: float) -> float:
+    """Return the tempo with the smallest maximum stretch, half and double time included."""
     tempi = sorted({song.grid.tempo_bpm / factor for song in songs for factor in _FACTORS})
 
     def cost(middle_bpm: float) -> float:
-        worst = max(abs(stretch(_ratio(song, middle_bpm))) for song in songs)
-        # Another octave than the first song's only where that saves a lot.
-        return worst + (0 if abs(math.log2(middle_bpm / about_bpm)) < _NEAR_OCTAVES else 0.05)
+        worst = max(abs(speed_change(_ratio(song, middle_bpm))) for song in songs)
+        is_near = abs(math.log2(middle_bpm / near_bpm)) < _NEAR_OCTAVES
+        return worst + (0 if is_near else _FAR_OCTAVE_COST)
 
     middles = [math.sqrt(low * high) for low in tempi for high in tempi if low <= high]
     return min(middles, key=lambda middle_bpm: (round(cost(middle_bpm), 6), middle_bpm))
 
 
 def _factor(song: MixSong, tempo_bpm: float) -> float:
+    """Return the tempo factor with the smallest stretch, preferring 1."""
+
     def cost(factor: float) -> float:
-        away = abs(math.log2(song.grid.tempo_bpm / factor / tempo_bpm))
-        return away + (0 if factor == 1 else _HALVING_COST)
+        octaves = abs(math.log2(song.grid.tempo_bpm / factor / tempo_bpm))
+        return octaves + (0 if factor == 1 else _HALVING_COST)
 
     return min(_FACTORS, key=cost)
 
 
 def _ratio(song: MixSong, tempo_bpm: float) -> float:
+    """Return a song's stretch ratio for a tempo."""
     return song.grid.tempo_bpm / _factor(song, tempo_bpm) / tempo_bpm
-
-
-def _tempi(songs: Sequence[MixSong]) -> str:
-    return " and ".join(f"{song.name} ({song.grid.tempo_bpm:.2f} BPM)" for song in songs)

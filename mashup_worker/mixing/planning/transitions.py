@@ -1,183 +1,196 @@
-"""How one song gives way to another: on a downbeat, with one bass on each side of it."""
+"""Transitions between songs: on a downbeat, with one bass on each side."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.mixing.plan import Automation, Clip
+from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ, Automation, Clip
 from mashup_worker.mixing.song import BASS, DRUMS, is_vocal, source_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mashup_worker.mixing.song import MixSong
-    from mashup_worker.mixing.vibes import Transition
+    from mashup_worker.vocabulary import TransitionName
 
-_NO_BASS_DB = -36.0
+_BASS_OFF_DB = -36.0
+_BASS_SWAP_BARS = 0.01
 _SAME_BAR = 1e-6
-_OPEN_HZ, _THIN_HZ, _DARK_HZ, _DEEP_HZ = 20_000.0, 1_200.0, 300.0, 20.0
+_ENTRY_LOW_PASS_HZ = 300.0
+_EXIT_HIGH_PASS_HZ = 20.0, 1_200.0
 
 
-@dataclass(frozen=True)
-class Stay:
-    """A stretch of the mashup in which a song plays on from one of its bars.
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Song that plays in a section of the mashup.
 
     Attributes:
         song: the song.
-        at_bar: where it begins in the mashup.
-        bars: how long it stays.
-        from_bar: where it begins in the song.
-        factor: bars of the song a bar of the mashup.
-        kinds: the parts that play.
-        semitones: how far its pitch moves; drums stay.
+        at_bar: first bar in the mashup.
+        bars: length in bars of the mashup.
+        from_bar: first bar in the song.
+        tempo_factor: bars of the song per bar of the mashup.
+        kinds: kinds of the stems that play.
+        semitones: transposition of all stems but drums.
     """
 
     song: MixSong
     at_bar: float
     bars: float
     from_bar: float
-    factor: float
+    tempo_factor: float
     kinds: tuple[str, ...]
     semitones: float = 0.0
 
     @property
     def end_bar(self) -> float:
-        """Where it ends in the mashup."""
+        """End in the mashup."""
         return self.at_bar + self.bars
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A stretch of the mashup that belongs to some songs together.
+class Block:
+    """Section of the mashup in which the same songs play together.
 
     Attributes:
-        at_bar: where it begins.
-        bars: how long it is.
-        stays: what fills it; more than one of a song where that loops.
+        at_bar: first bar.
+        bars: length.
+        placements: the songs that fill it; a song that loops has several.
     """
 
     at_bar: float
     bars: float
-    stays: tuple[Stay, ...]
+    placements: tuple[Placement, ...]
 
     @property
     def end_bar(self) -> float:
-        """Where it ends in the mashup."""
+        """End in the mashup."""
         return self.at_bar + self.bars
 
     @property
     def songs(self) -> frozenset[str]:
-        """Names of the songs that play."""
-        return frozenset(stay.song.name for stay in self.stays)
+        """Names of its songs."""
+        return frozenset(one.song.name for one in self.placements)
 
 
 @dataclass(frozen=True)
 class _Edge:
-    """What happens to a part at one end of a stay.
+    """Treatment of a stem at one end of a placement.
 
     Attributes:
-        reach_bars: how far it plays beyond that end.
-        fade_bars: its fade there.
-        automation: what moves meanwhile.
+        overlap_bars: how far it plays beyond that end.
+        fade_bars: length of its fade.
+        automation: curves during the transition.
     """
 
-    reach_bars: float = 0.0
+    overlap_bars: float = 0.0
     fade_bars: float = 0.0
     automation: tuple[Automation, ...] = ()
 
 
-_PLAIN = _Edge()
+_HARD_EDGE = _Edge()
 
 
-def play(turns: Sequence[Turn], transition: Transition, shared_bars: int) -> list[Clip]:
-    """Clips for bands that take turns.
+def block_clips(
+    blocks: Sequence[Block], transition: TransitionName, shared_bars: int
+) -> list[Clip]:
+    """Return the clips of consecutive blocks with transitions between them.
 
-    Where a turn follows one of the same songs, they just go on or loop. Where the songs change,
-    both play for `shared_bars`, half of them on each side of the downbeat, as far as all songs
-    have the bars.
+    Blocks of the same songs continue or loop without a transition.
+
+    Args:
+        blocks: the blocks in their order.
+        transition: the transition.
+        shared_bars: bars in which the songs of both blocks play, half of them on each side of the
+            downbeat; fewer where a song has fewer bars there.
     """
     clips = []
-    for index, turn in enumerate(turns):
-        before = turns[index - 1] if index else None
-        after = turns[index + 1] if index + 1 < len(turns) else None
-        half_in = _half(before, turn, shared_bars) if before and transition != "cut" else 0.0
-        half_out = _half(turn, after, shared_bars) if after and transition != "cut" else 0.0
-        for stay in turn.stays:
-            first, last = stay.at_bar == turn.at_bar, stay.end_bar == turn.end_bar
-            for kind in stay.kinds:
-                entry = _entry(kind, transition, stay.at_bar, half_in) if first else _PLAIN
-                leave = _leave(kind, transition, stay.end_bar, half_out) if last else _PLAIN
-                clips.append(_clip(stay, kind, entry, leave))
-    return joined(clips)
+    for index, block in enumerate(blocks):
+        before = blocks[index - 1] if index else None
+        after = blocks[index + 1] if index + 1 < len(blocks) else None
+        half_in = _half_overlap(before, block, shared_bars) if transition != "cut" else 0.0
+        half_out = _half_overlap(block, after, shared_bars) if transition != "cut" else 0.0
+        for one in block.placements:
+            is_first, is_last = one.at_bar == block.at_bar, one.end_bar == block.end_bar
+            for kind in one.kinds:
+                entry = _entry(kind, transition, one.at_bar, half_in) if is_first else _HARD_EDGE
+                exit_ = _exit(kind, transition, one.end_bar, half_out) if is_last else _HARD_EDGE
+                clips.append(_clip(one, kind, entry, exit_))
+    return join_clips(clips)
 
 
-def _half(before: Turn, after: Turn, shared_bars: int) -> float:
-    """Bars that both play on each side of the downbeat between them."""
-    if before.songs == after.songs:
+def _half_overlap(before: Block | None, after: Block | None, shared_bars: int) -> float:
+    """Return the bars that both blocks play on each side of the downbeat between them."""
+    if before is None or after is None or before.songs == after.songs:
         return 0.0
-    leads = [
-        int(stay.from_bar / stay.factor) for stay in after.stays if stay.at_bar == after.at_bar
+    bars_before_entry = [
+        int(one.from_bar / one.tempo_factor)
+        for one in after.placements
+        if one.at_bar == after.at_bar
     ]
-    rests = [
-        int((stay.song.bars - stay.from_bar) / stay.factor - stay.bars)
-        for stay in before.stays
-        if stay.end_bar == before.end_bar
+    bars_after_exit = [
+        int((one.song.bars - one.from_bar) / one.tempo_factor - one.bars)
+        for one in before.placements
+        if one.end_bar == before.end_bar
     ]
-    room = int(min(before.bars, after.bars) // 2)
-    return float(max(0, min(shared_bars // 2, room, *leads, *rests)))
+    half_block = int(min(before.bars, after.bars) // 2)
+    available = min(shared_bars // 2, half_block, *bars_before_entry, *bars_after_exit)
+    return float(max(0, available))
 
 
-def _entry(kind: str, transition: Transition, bar: float, half: float) -> _Edge:
+def _entry(kind: str, transition: TransitionName, bar: float, half: float) -> _Edge:
     if half == 0 or kind == BASS or is_vocal(kind):
-        return _PLAIN
-    start, stop = bar - half, bar + half
+        return _HARD_EDGE
     if transition == "bass_swap":
-        quiet = Automation(parameter="bass_db", points=((bar - 0.01, _NO_BASS_DB), (bar, 0.0)))
-        return _Edge(half, half, (quiet,))
+        return _Edge(half, half, (_bass_step(bar, _BASS_OFF_DB, 0.0),))
     if transition == "filter_sweep":
-        opens = Automation(parameter="low_pass_hz", points=((start, _DARK_HZ), (stop, _OPEN_HZ)))
-        return _Edge(half, half, (opens,))
+        points = (bar - half, _ENTRY_LOW_PASS_HZ), (bar + half, LOW_PASS_OPEN_HZ)
+        return _Edge(half, half, (Automation(parameter="low_pass_hz", points=points),))
     return _Edge(half, 2 * half)
 
 
-def _leave(kind: str, transition: Transition, bar: float, half: float) -> _Edge:
+def _exit(kind: str, transition: TransitionName, bar: float, half: float) -> _Edge:
     if half == 0 or kind == BASS or is_vocal(kind):
-        return _PLAIN
-    start, stop = bar - half, bar + half
+        return _HARD_EDGE
     if transition == "bass_swap":
-        quiet = Automation(parameter="bass_db", points=((bar - 0.01, 0.0), (bar, _NO_BASS_DB)))
-        return _Edge(half, half, (quiet,))
+        return _Edge(half, half, (_bass_step(bar, 0.0, _BASS_OFF_DB),))
     if transition == "filter_sweep":
-        thins = Automation(parameter="high_pass_hz", points=((start, _DEEP_HZ), (stop, _THIN_HZ)))
-        return _Edge(half, half, (thins,))
+        low_hz, high_hz = _EXIT_HIGH_PASS_HZ
+        points = (bar - half, low_hz), (bar + half, high_hz)
+        return _Edge(half, half, (Automation(parameter="high_pass_hz", points=points),))
     return _Edge(half, 2 * half)
 
 
-def _clip(stay: Stay, kind: str, entry: _Edge, leave: _Edge) -> Clip:
-    bars = stay.bars + entry.reach_bars + leave.reach_bars
+def _bass_step(bar: float, before_db: float, after_db: float) -> Automation:
+    points = (bar - _BASS_SWAP_BARS, before_db), (bar, after_db)
+    return Automation(parameter="bass_db", points=points)
+
+
+def _clip(placement: Placement, kind: str, entry: _Edge, exit_: _Edge) -> Clip:
+    bars = placement.bars + entry.overlap_bars + exit_.overlap_bars
     return Clip(
-        source=source_name(stay.song, kind),
-        at_bar=stay.at_bar - entry.reach_bars,
+        source=source_name(placement.song, kind),
+        at_bar=placement.at_bar - entry.overlap_bars,
         bars=bars,
-        from_bar=stay.from_bar - entry.reach_bars * stay.factor,
-        source_bars=bars * stay.factor,
-        semitones=0.0 if kind == DRUMS else stay.semitones,
+        from_bar=placement.from_bar - entry.overlap_bars * placement.tempo_factor,
+        source_bars=bars * placement.tempo_factor,
+        semitones=0.0 if kind == DRUMS else placement.semitones,
         fade_in_bars=entry.fade_bars,
-        fade_out_bars=leave.fade_bars,
-        automation=entry.automation + leave.automation,
+        fade_out_bars=exit_.fade_bars,
+        automation=entry.automation + exit_.automation,
     )
 
 
-def joined(clips: Sequence[Clip]) -> list[Clip]:
-    """The same clips, those that go on where another ended joined to it."""
-    out: list[Clip] = []
-    open_clips: dict[str, int] = {}
+def join_clips(clips: Sequence[Clip]) -> list[Clip]:
+    """Join clips that continue a clip of the same source."""
+    joined: list[Clip] = []
+    last_of_source: dict[str, int] = {}
     for clip in sorted(clips, key=lambda clip: clip.at_bar):
-        place = open_clips.get(clip.source)
-        if place is not None and _goes_on(out[place], clip):
-            last = out[place]
-            out[place] = last.model_copy(
+        index = last_of_source.get(clip.source)
+        if index is not None and _continues(joined[index], clip):
+            last = joined[index]
+            joined[index] = last.model_copy(
                 update={
                     "bars": last.bars + clip.bars,
                     "source_bars": last.source_bars + clip.source_bars,
@@ -186,15 +199,15 @@ def joined(clips: Sequence[Clip]) -> list[Clip]:
                 }
             )
         else:
-            open_clips[clip.source] = len(out)
-            out.append(clip)
-    return out
+            last_of_source[clip.source] = len(joined)
+            joined.append(clip)
+    return joined
 
 
-def _goes_on(last: Clip, clip: Clip) -> bool:
+def _continues(last: Clip, clip: Clip) -> bool:
     return (
         abs(last.end_bar - clip.at_bar) < _SAME_BAR
-        and abs(last.from_bar + last.source_bars - clip.from_bar) < _SAME_BAR
+        and abs(last.source_end_bar - clip.from_bar) < _SAME_BAR
         and abs(last.tempo_factor - clip.tempo_factor) < _SAME_BAR
         and (last.semitones, last.gain_db) == (clip.semitones, clip.gain_db)
         and last.fade_out_bars == clip.fade_in_bars == 0

@@ -1,4 +1,4 @@
-"""How far each song's pitch moves, so that what sounds together agrees."""
+"""Transposition of songs to compatible keys."""
 
 from __future__ import annotations
 
@@ -6,32 +6,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.keys import find_key, moved, semitones_between, steps_between
-from mashup_worker.mixing.planning.harmony import MOST_EACH, Agreement, agreement, pitch_classes
-from mashup_worker.mixing.song import DRUMS, is_vocal
+from mashup_worker.mixing.keys import fifths_between, parse_key, semitones_between, transposed
+from mashup_worker.mixing.planning.harmony import (
+    MAX_SHIFT_SEMITONES,
+    PitchAgreement,
+    compare_profiles,
+    song_profile,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from torch import Tensor
+    from collections.abc import Mapping, Sequence
 
     from mashup_worker.mixing.song import MixSong
 
-_MOST_ASKED = 6
-_COST_EACH = 0.01
-"""Correlation that a semitone of shift must gain. Only ties are decided by it."""
+_MAX_FORCED_SEMITONES = 6
+_COST_PER_SEMITONE = 0.01
+"""Correlation that a semitone of transposition must gain; it decides ties only."""
 
-_CLEAR = 0.2
+_MIN_CORRELATION = 0.2
 
 
 @dataclass(frozen=True)
 class Transposition:
-    """How far songs move.
+    """Transposition of the songs of a mashup.
 
     Attributes:
-        semitones: by the song's name.
-        key: the key that they come to; None where nobody knows.
-        notes: what a person should know.
+        semitones: by name of the song.
+        key: the resulting key; None where it is unknown.
+        notes: remarks for people.
     """
 
     semitones: Mapping[str, int]
@@ -39,134 +41,150 @@ class Transposition:
     notes: tuple[str, ...] = ()
 
 
-def for_layer(
-    singer: MixSong, hosts: Sequence[MixSong], asked_key: str | None, forced: bool
+def transpose_layer(
+    vocal_song: MixSong,
+    backing_songs: Sequence[MixSong],
+    requested_key: str | None,
+    *,
+    forced: bool,
 ) -> Transposition:
-    """Move singer and hosts so that the voice agrees best with each host.
+    """Transpose songs so that the vocals agree best with each backing song.
 
-    Both move, two semitones at most; the first host stays where it is if that is possible. Pitch
-    classes decide, not the names of keys, so a song whose key is unclear is served as well.
+    Every song is transposed by two semitones at most, the first backing song only if necessary.
+    Pitch-class profiles decide, so that songs of unknown key are handled, too.
+
+    Args:
+        vocal_song: the song that provides the vocals.
+        backing_songs: the songs that provide the instruments.
+        requested_key: key of the result, instead.
+        forced: whether songs may be transposed by half an octave.
 
     Raises:
-        InvalidInput: a key was asked for that is too far away, or that nobody can tell the way to.
+        InvalidInput: the requested key is invalid, or half an octave away.
     """
-    voice = tonal([singer], vocals=True)
-    backing = {host.name: tonal([host], vocals=False) for host in hosts}
-    known = {name: classes for name, classes in backing.items() if float(classes.sum())}
-    if asked_key is not None:
-        return _to_key((singer, *hosts), find_key(asked_key), forced)
-    if not float(voice.sum()) or not known:
-        semitones = {song.name: 0 for song in (singer, *hosts)}
-        return Transposition(
-            semitones, hosts[0].analysis.key, ("nothing with pitch to match: keys stay",)
+    if requested_key is not None:
+        return _to_key((vocal_song, *backing_songs), parse_key(requested_key), forced=forced)
+    vocals = song_profile([vocal_song], vocals=True)
+    backing = {song.name: song_profile([song], vocals=False) for song in backing_songs}
+    known = {name: profile for name, profile in backing.items() if float(profile.sum())}
+    if not float(vocals.sum()) or not known:
+        semitones = {song.name: 0 for song in (vocal_song, *backing_songs)}
+        note = "key: vocals or instruments contain no pitch; songs are not transposed"
+        return Transposition(semitones, backing_songs[0].analysis.key, (note,))
+    agreements = {name: compare_profiles(vocals, profile) for name, profile in known.items()}
+    semitones = _best_shifts(vocal_song.name, agreements)
+    for song in backing_songs:
+        semitones.setdefault(song.name, semitones[next(iter(known))])
+    first = next(song for song in backing_songs if song.name in known)
+    key = first.analysis.key and transposed(first.analysis.key, semitones[first.name])
+    doubts = [
+        doubt
+        for name, agreement in agreements.items()
+        for doubt in _doubts(
+            vocal_song.name, name, agreement, semitones[vocal_song.name] - semitones[name]
         )
-    agreements = {name: agreement(voice, classes) for name, classes in known.items()}
-    semitones = _best(singer.name, agreements)
-    for host in hosts:
-        semitones.setdefault(host.name, semitones[next(iter(known))])
-    leader = next(host for host in hosts if host.name in known)
-    key = leader.analysis.key and moved(leader.analysis.key, semitones[leader.name])
-    notes = [
-        note
-        for name, agrees in agreements.items()
-        for note in _doubts(singer.name, name, agrees, semitones[singer.name] - semitones[name])
     ]
-    return Transposition(semitones, key, (*_moves(semitones), *notes))
+    return Transposition(semitones, key, (*_shift_notes(semitones), *doubts))
 
 
-def for_sequence(songs: Sequence[MixSong], asked_key: str | None, forced: bool) -> Transposition:
-    """Move each song, two semitones at most, next to the key of the one before it.
+def transpose_sequence(
+    songs: Sequence[MixSong], requested_key: str | None, *, forced: bool
+) -> Transposition:
+    """Transpose each song to a key next to that of the song before it on the circle of fifths.
 
-    A neighbour on the circle of fifths is near enough, as among DJs. Songs stay where nobody knows
-    their keys.
+    Songs are transposed by two semitones at most. Songs of unknown key are not transposed.
+
+    Args:
+        songs: the songs in their order.
+        requested_key: key of all songs, instead.
+        forced: whether songs may be transposed by half an octave.
 
     Raises:
-        InvalidInput: as `for_layer`.
+        InvalidInput: the requested key is invalid, or half an octave away.
     """
-    if asked_key is not None:
-        return _to_key(songs, find_key(asked_key), forced)
+    if requested_key is not None:
+        return _to_key(songs, parse_key(requested_key), forced=forced)
     semitones: dict[str, int] = {}
     before: str | None = None
     for song in songs:
         key = song.analysis.key
-        semitones[song.name] = _step_beside(key, before) if key and before else 0
-        before = moved(key, semitones[song.name]) if key else before
-    first = songs[0].analysis.key
-    return Transposition(semitones, first, _moves(semitones))
+        semitones[song.name] = _shift_next_to(key, before) if key and before else 0
+        before = transposed(key, semitones[song.name]) if key else before
+    return Transposition(semitones, songs[0].analysis.key, _shift_notes(semitones))
 
 
-def _step_beside(key: str, before: str) -> int:
-    """The least move that makes a key a neighbour of another, or brings it as near as can be."""
+def _shift_next_to(key: str, before: str) -> int:
+    """Return the smallest transposition to within one fifth of a key, or as near as possible."""
 
-    def cost(step: int) -> tuple[int, int, int]:
-        return max(1, steps_between(moved(key, step), before)), abs(step), step
+    def cost(shift: int) -> tuple[int, int, int]:
+        return max(1, fifths_between(transposed(key, shift), before)), abs(shift), shift
 
-    return min(range(-MOST_EACH, MOST_EACH + 1), key=cost)
-
-
-def tonal(songs: Iterable[MixSong], *, vocals: bool) -> Tensor:
-    """Pitch classes of songs' voices, or of their instruments without the drums."""
-    return pitch_classes(
-        part.audio
-        for song in songs
-        for kind, part in song.parts.items()
-        if kind != DRUMS and is_vocal(kind) == vocals
-    )
+    return min(range(-MAX_SHIFT_SEMITONES, MAX_SHIFT_SEMITONES + 1), key=cost)
 
 
-def _best(singer: str, agreements: Mapping[str, Agreement]) -> dict[str, int]:
-    """The shifts with the highest sum of agreements; small ones first among equals."""
-    steps = range(-MOST_EACH, MOST_EACH + 1)
-    leader, *others = agreements
+def _best_shifts(vocal_song: str, agreements: Mapping[str, PitchAgreement]) -> dict[str, int]:
+    """Return the transpositions with the highest sum of correlations, by name of the song.
 
-    def gain(host: str, mine: int, theirs: int) -> float:
-        return agreements[host].at(mine - theirs) - _COST_EACH * (abs(mine) + abs(theirs))
+    Args:
+        vocal_song: name of the song that provides the vocals.
+        agreements: of the vocals with each backing song, by name.
+    """
+    shifts = range(-MAX_SHIFT_SEMITONES, MAX_SHIFT_SEMITONES + 1)
+    first, *others = agreements
 
-    def choose(host: str, mine: int) -> int:
-        return max(steps, key=lambda theirs: (gain(host, mine, theirs), -abs(theirs)))
+    def gain(song: str, vocals: int, backing: int) -> float:
+        cost = _COST_PER_SEMITONE * (abs(vocals) + abs(backing))
+        return agreements[song].at(vocals - backing) - cost
+
+    def choose(song: str, vocals: int) -> int:
+        return max(shifts, key=lambda backing: (gain(song, vocals, backing), -abs(backing)))
 
     def total(pair: tuple[int, int]) -> tuple[float, int]:
-        mine, theirs = pair
-        rest = sum(gain(host, mine, choose(host, mine)) for host in others)
-        return gain(leader, mine, theirs) + rest, -abs(theirs)
+        vocals, backing = pair
+        rest = sum(gain(song, vocals, choose(song, vocals)) for song in others)
+        return gain(first, vocals, backing) + rest, -abs(backing)
 
-    mine, theirs = max(((a, b) for a in steps for b in steps), key=total)
-    return {singer: mine, leader: theirs} | {host: choose(host, mine) for host in others}
+    vocals, backing = max(((a, b) for a in shifts for b in shifts), key=total)
+    chosen = {song: choose(song, vocals) for song in others}
+    return {vocal_song: vocals, first: backing} | chosen
 
 
-def _to_key(songs: Sequence[MixSong], key: str, forced: bool) -> Transposition:
+def _to_key(songs: Sequence[MixSong], key: str, *, forced: bool) -> Transposition:
     semitones, notes = {}, []
     for song in songs:
         if song.analysis.key is None:
             semitones[song.name] = 0
-            notes.append(f"{song.name}: nobody knows its key, so it stays")
+            notes.append(f"{song.name}: not transposed; its key is unknown")
             continue
         shift = semitones_between(song.analysis.key, key)
-        if abs(shift) == _MOST_ASKED and not forced:
+        if abs(shift) == _MAX_FORCED_SEMITONES and not forced:
             raise InvalidInput(
-                f"key: {song.name} in {song.analysis.key} lies half an octave from {key}; "
+                f"key: {song.name} in {song.analysis.key} is half an octave from {key}; "
                 "force it, or choose another key"
             )
-        if abs(shift) > MOST_EACH:
-            notes.append(f"{song.name} moves by {abs(shift)} semitones, and will sound like it")
+        if abs(shift) > MAX_SHIFT_SEMITONES:
+            notes.append(f"{song.name}: {abs(shift)} semitones are audible as transposition")
         semitones[song.name] = shift
-    return Transposition(semitones, key, (*_moves(semitones), *notes))
+    return Transposition(semitones, key, (*_shift_notes(semitones), *notes))
 
 
-def _doubts(singer: str, host: str, agrees: Agreement, relative: int) -> list[str]:
-    if (relative - agrees.best_rotation) % 12:
+def _doubts(
+    vocal_song: str, backing_song: str, agreement: PitchAgreement, relative: int
+) -> list[str]:
+    """Return notes where the vocals agree better elsewhere, or nowhere."""
+    if (relative - agreement.best_rotation) % 12:
         return [
-            f"{singer} would agree best with {host} {agrees.best_shift:+d} semitones from where "
-            f"it was, which is too far: it moves by {relative:+d}"
+            f"{vocal_song}: agrees best with {backing_song} at {agreement.best_shift:+d} "
+            f"semitones, beyond the limit; it moves by {relative:+d}"
         ]
-    if agrees.at(relative) < _CLEAR:
-        return [f"{singer} and {host} hardly agree in any key"]
+    if agreement.at(relative) < _MIN_CORRELATION:
+        return [f"{vocal_song}: agrees poorly with {backing_song} in every key"]
     return []
 
 
-def _moves(semitones: Mapping[str, int]) -> tuple[str, ...]:
+def _shift_notes(semitones: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(
-        f"{name} moves by {step:+d} semitone{'s' if abs(step) > 1 else ''}"
-        for name, step in semitones.items()
-        if step
+        f"{name}: transposed by {shift:+d} semitone{'s' if abs(shift) > 1 else ''}"
+        for name, shift in semitones.items()
+        if shift
     )

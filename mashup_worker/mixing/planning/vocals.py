@@ -1,4 +1,4 @@
-"""Clips of a voice: phrases with the upbeat that leads into them and the tone that rings out."""
+"""Clips of vocals: phrases with their upbeats and final tones."""
 
 from __future__ import annotations
 
@@ -13,84 +13,100 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.planning.phrases import Phrase
     from mashup_worker.mixing.song import MixSong
 
+    PlacedPhrase = tuple[float, Phrase]
+    """Bar of the mashup, and the phrase that begins there."""
+
 _PICKUP_BARS, _TAIL_BARS = 1.0, 0.5
 _CUT_FADE_BARS = 0.125
-"""Of a voice that still sings where it has to stop."""
+"""Fade of vocals that are cut while they sing."""
 
 
-def singing(
-    singer: MixSong,
-    phrases_at: Sequence[tuple[float, Phrase]],
-    factor: float,
+def vocal_clips(
+    song: MixSong,
+    placed: Sequence[PlacedPhrase],
+    *,
+    tempo_factor: float,
     semitones: float,
     bars: float,
 ) -> list[Clip]:
-    """Clips of a song's voice.
+    """Return the clips of a song's vocals.
 
-    Phrases that follow each other in the song and in the mashup stay together. Before each run of
-    them the voice may begin up to a bar early, and ring on for half a bar after it, where it sings
-    there and nothing of it is in the way.
+    Phrases that are consecutive in the song and in the mashup form one clip. A clip begins up to a
+    bar early and ends up to half a bar late where the vocals sing there and the mashup has room.
 
     Args:
-        singer: the song.
-        phrases_at: bars of the mashup, rising, with the phrase that is sung there.
-        factor: bars of the song a bar of the mashup.
-        semitones: how far its pitch moves.
+        song: the song.
+        placed: bars of the mashup in ascending order, each with the phrase that is sung there.
+        tempo_factor: bars of the song per bar of the mashup.
+        semitones: transposition.
         bars: length of the mashup.
     """
-    voice = singer.vocals
-    if voice is None:
+    stem = song.vocals
+    if stem is None:
         return []
-    runs: list[list[tuple[float, Phrase]]] = []
-    for at_bar, phrase in phrases_at:
-        if runs and _continues(runs[-1][-1], (at_bar, phrase), factor):
-            runs[-1].append((at_bar, phrase))
-        else:
-            runs.append([(at_bar, phrase)])
+    runs = _runs(placed, tempo_factor)
     clips = []
     free_from = 0.0
     for index, run in enumerate(runs):
         (at_bar, first), (_, last) = run[0], run[-1]
-        end_bar = at_bar + (last.end_bar - first.from_bar) / factor
+        end_bar = at_bar + (last.end_bar - first.from_bar) / tempo_factor
         next_bar = runs[index + 1][0][0] if index + 1 < len(runs) else bars
-        early = _reach(singer, voice.kind, first.from_bar, -1, factor)
+        early = _sung_beyond(song, stem.kind, first.from_bar, -1, tempo_factor)
         early = min(early, _PICKUP_BARS, at_bar - free_from)
-        late = _reach(singer, voice.kind, last.end_bar, 1, factor)
+        late = _sung_beyond(song, stem.kind, last.end_bar, 1, tempo_factor)
         late = min(late, _TAIL_BARS, next_bar - end_bar)
-        cut = singer.sounds(
-            voice.kind, last.end_bar + (late - 0.125) * factor, last.end_bar + late * factor
-        )
+        clip_end = last.end_bar + late * tempo_factor
+        is_cut = song.is_playing(stem.kind, clip_end - _CUT_FADE_BARS * tempo_factor, clip_end)
         length = early + end_bar - at_bar + late
         clips.append(
             Clip(
-                source=source_name(singer, voice.kind),
+                source=source_name(song, stem.kind),
                 at_bar=at_bar - early,
                 bars=length,
-                from_bar=first.from_bar - early * factor,
-                source_bars=length * factor,
+                from_bar=first.from_bar - early * tempo_factor,
+                source_bars=length * tempo_factor,
                 semitones=semitones,
-                fade_out_bars=_CUT_FADE_BARS if cut else 0.0,
+                fade_out_bars=_CUT_FADE_BARS if is_cut else 0.0,
             )
         )
         free_from = end_bar + late
     return clips
 
 
-def _continues(last: tuple[float, Phrase], following: tuple[float, Phrase], factor: float) -> bool:
-    (at_bar, phrase), (next_bar, next_phrase) = last, following
-    adjacent = abs(at_bar + phrase.source_bars / factor - next_bar) < 1e-6
-    return adjacent and phrase.leads_to(next_phrase)
+def _runs(placed: Sequence[PlacedPhrase], tempo_factor: float) -> list[list[PlacedPhrase]]:
+    """Group phrases that are consecutive in the song and in the mashup."""
+    runs: list[list[PlacedPhrase]] = []
+    for at_bar, phrase in placed:
+        if runs:
+            last_bar, last = runs[-1][-1]
+            is_adjacent = abs(last_bar + last.source_bars / tempo_factor - at_bar) < 1e-6
+            if is_adjacent and last.leads_to(phrase):
+                runs[-1].append((at_bar, phrase))
+                continue
+        runs.append([(at_bar, phrase)])
+    return runs
 
 
-def _reach(singer: MixSong, kind: str, bar: float, way: int, factor: float) -> float:
-    """Bars of the mashup, in beats, for which a voice sings on beyond a bar of its song."""
-    step = 1.0 / singer.grid.beats_per_bar
+def _sung_beyond(
+    song: MixSong, kind: str, bar: float, direction: int, tempo_factor: float
+) -> float:
+    """Return for how long vocals sing beyond a bar of their song, in whole beats.
+
+    Args:
+        song: the song.
+        kind: kind of the vocal stem.
+        bar: bar of the song.
+        direction: 1 for after the bar, -1 for before it.
+        tempo_factor: bars of the song per bar of the mashup.
+
+    Returns:
+        Bars of the mashup, about `_PICKUP_BARS` at most.
+    """
+    step = 1.0 / song.grid.beats_per_bar
     reached = 0.0
-    while reached < _PICKUP_BARS * factor:
-        edge = bar + way * reached
-        if edge + way * step < 0 or not singer.sounds(
-            kind, min(edge, edge + way * step), max(edge, edge + way * step)
-        ):
+    while reached < _PICKUP_BARS * tempo_factor:
+        edges = sorted((bar + direction * reached, bar + direction * (reached + step)))
+        if edges[0] < 0 or not song.is_playing(kind, *edges):
             break
         reached += step
-    return reached / factor
+    return reached / tempo_factor

@@ -1,1 +1,1 @@
-"""Rendering: from a plan and its source audio to tracks and their sum."""
+"""Rendering: from a plan and its sources to tracks and their sum."""

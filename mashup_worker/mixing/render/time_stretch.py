@@ -1,4 +1,4 @@
-"""Bars of a source at the tempo and the pitch of the mashup."""
+"""Time-stretching and transposition of the sections that clips play."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.dsp.stretch.engine import StretchEngine
-    from mashup_worker.mixing.plan import Clip, Grid, Plan, Source
+    from mashup_worker.mixing.plan import Clip, Plan, PlanGrid, PlanSource
 
     ChooseEngine = Callable[[str, str], StretchEngine]
-    """The engine for a name, which may be `auto`, and a kind of stem."""
+    """Returns the engine for a name, or `auto`, and a kind of stem."""
 
 MARGIN_BARS = 0.0625
-"""Of the source, on both sides of what clips play: for edges that do not click, and for engines."""
+"""Bars of the source before and after clips, for click-free edges and the engines' windows."""
 
-AS_IT_WAS = "as it was"
-"""What is said in place of an engine where nothing had to change."""
+UNCHANGED = "unchanged"
+"""Name in place of an engine where audio is neither stretched nor transposed."""
 
 
 @dataclass(frozen=True, order=True)
-class Treatment:
-    """What clips have in common that can be stretched in one go.
+class StretchSettings:
+    """Settings that clips must share to be stretched together.
 
     Attributes:
-        source: what they play.
-        tempo_factor: bars of the source a bar of the mashup.
-        semitones: how far the pitch moves.
-        engine: what they ask for.
+        source: name of their source.
+        tempo_factor: bars of the source per bar of the mashup.
+        semitones: transposition.
+        engine: requested engine.
     """
 
     source: str
@@ -47,101 +47,116 @@ class Treatment:
     engine: str
 
     @classmethod
-    def of(cls, clip: Clip) -> Treatment:
-        """The treatment of a clip."""
+    def of(cls, clip: Clip) -> StretchSettings:
+        """Return the settings of a clip."""
         return cls(clip.source, round(clip.tempo_factor, 9), clip.semitones, clip.engine)
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Bars of a source that are to be stretched in one go, margins included."""
+class StretchSpan:
+    """Consecutive bars of a source that are stretched in one call, margins included.
 
-    treatment: Treatment
+    Attributes:
+        settings: how they are stretched.
+        from_bar: first bar.
+        to_bar: end.
+    """
+
+    settings: StretchSettings
     from_bar: float
     to_bar: float
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
-    """Bars of a source, ready to be placed.
+class StretchedSpan:
+    """Stretched bars of a source.
 
     Attributes:
-        stretch: which bars.
-        samples: shape `(channels, samples)`, at the rate of the mashup.
-        samples_per_bar: samples a bar of the source, as it is now.
-        engine: what stretched them.
+        span: the bars.
+        samples: shape `(channels, samples)`, at the sample rate of the mashup.
+        samples_per_bar: samples per bar of the source, after stretching.
+        engine: name of the engine that stretched them.
     """
 
-    stretch: Stretch
+    span: StretchSpan
     samples: Tensor = field(repr=False)
     samples_per_bar: float
     engine: str
 
     def cut(self, from_bar: float, lead_samples: int, length_samples: int) -> Tensor:
-        """So many samples from `lead_samples` before a bar of the source on."""
-        start = round((from_bar - self.stretch.from_bar) * self.samples_per_bar) - lead_samples
-        stop = start + length_samples
-        inside = self.samples[:, max(0, start) : max(0, stop)]
-        before = max(0, min(-start, length_samples))
-        return F.pad(inside, (before, length_samples - before - inside.shape[1]))
+        """Return samples from a bar of the source, zero-padded beyond the span.
+
+        Args:
+            from_bar: the bar.
+            lead_samples: samples to begin before the bar.
+            length_samples: samples to return.
+        """
+        start = round((from_bar - self.span.from_bar) * self.samples_per_bar) - lead_samples
+        return _padded_slice(self.samples, start, start + length_samples)
 
 
-def stretches(clips: Iterable[Clip]) -> list[Stretch]:
-    """What has to be stretched for clips: bars that several of them play once only."""
-    spans: dict[Treatment, list[tuple[float, float]]] = {}
+def stretch_spans(clips: Iterable[Clip]) -> list[StretchSpan]:
+    """Return the spans to stretch for clips; clips that overlap in the source share a span."""
+    by_settings: dict[StretchSettings, list[tuple[float, float]]] = {}
     for clip in clips:
-        span = (clip.from_bar - MARGIN_BARS, clip.from_bar + clip.source_bars + MARGIN_BARS)
-        spans.setdefault(Treatment.of(clip), []).append(span)
+        bars = (clip.from_bar - MARGIN_BARS, clip.source_end_bar + MARGIN_BARS)
+        by_settings.setdefault(StretchSettings.of(clip), []).append(bars)
     return [
-        Stretch(treatment, start, stop)
-        for treatment, found in spans.items()
-        for start, stop in _united(found)
+        StretchSpan(settings, start, stop)
+        for settings, found in by_settings.items()
+        for start, stop in _merged(found)
     ]
 
 
-def _united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    united: list[tuple[float, float]] = []
-    for start, stop in sorted(spans):
-        if united and start <= united[-1][1]:
-            united[-1] = (united[-1][0], max(stop, united[-1][1]))
+def _merged(intervals: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    merged: list[tuple[float, float]] = []
+    for start, stop in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
         else:
-            united.append((start, stop))
-    return united
+            merged.append((start, stop))
+    return merged
 
 
-def fit(stretch: Stretch, sound: Audio, plan: Plan, choose: ChooseEngine) -> Fitted:
-    """Stretch bars of a source.
+def stretch_span(
+    span: StretchSpan, audio: Audio, plan: Plan, choose: ChooseEngine
+) -> StretchedSpan:
+    """Stretch and transpose a span.
 
     Args:
-        stretch: which bars.
-        sound: the whole source, at the rate of the mashup.
-        plan: what it is for.
-        choose: finds engines.
+        span: the bars.
+        audio: the whole source, at the sample rate of the mashup.
+        plan: the plan, for the tempo of mashup and source.
+        choose: returns engines.
     """
-    treatment, source = stretch.treatment, plan.sources[stretch.treatment.source]
-    samples_per_bar = plan.grid.bar_s * sound.rate_hz / treatment.tempo_factor
-    start, time_map = _time_map(stretch, source, plan.grid, sound.rate_hz)
-    piece = Audio(_between(sound.samples, start, start + time_map.source_samples), sound.rate_hz)
-    change = Change(time_map, treatment.semitones, keep_formants=is_vocal(source.kind))
+    settings, source = span.settings, plan.sources[span.settings.source]
+    samples_per_bar = plan.grid.bar_s * audio.rate_hz / settings.tempo_factor
+    start, time_map = _time_map(span, source, plan.grid, audio.rate_hz)
+    section = _padded_slice(audio.samples, start, start + time_map.source_samples)
+    unstretched = Audio(section, audio.rate_hz)
+    change = Change(time_map, settings.semitones, keep_formants=is_vocal(source.kind))
     if change.is_nothing:
-        return Fitted(stretch, piece.samples, samples_per_bar, AS_IT_WAS)
-    engine = choose(treatment.engine, source.kind)
-    return Fitted(stretch, engine.stretch(piece, change).samples, samples_per_bar, engine.name)
+        return StretchedSpan(span, section, samples_per_bar, UNCHANGED)
+    engine = choose(settings.engine, source.kind)
+    stretched = engine.stretch(unstretched, change)
+    return StretchedSpan(span, stretched.samples, samples_per_bar, engine.name)
 
 
-def _time_map(stretch: Stretch, source: Source, grid: Grid, rate_hz: int) -> tuple[int, TimeMap]:
-    """The sample of the source where the bars begin, and where their samples go."""
-    bars = source.grid.anchors(stretch.from_bar, stretch.to_bar)
-    at = [round(source.grid.time_at(bar) * rate_hz) for bar in bars]
-    per_bar = grid.bar_s * rate_hz / stretch.treatment.tempo_factor
-    to = [round((bar - stretch.from_bar) * per_bar) for bar in bars]
+def _time_map(
+    span: StretchSpan, source: PlanSource, grid: PlanGrid, sample_rate: int
+) -> tuple[int, TimeMap]:
+    """Return the first sample of a span in its source, and the time map of its samples."""
+    bars = source.grid.anchors(span.from_bar, span.to_bar)
+    at = [round(source.grid.time_at(bar) * sample_rate) for bar in bars]
+    per_bar = grid.bar_s * sample_rate / span.settings.tempo_factor
+    to = [round((bar - span.from_bar) * per_bar) for bar in bars]
     if len(bars) == 2 and abs(to[1] - (at[1] - at[0])) <= 1:
-        to[1] = at[1] - at[0]  # a song at its own tempo stays as it is, to the sample
+        to[1] = at[1] - at[0]  # a song at its own tempo passes through unchanged
     return at[0], TimeMap(tuple(one - at[0] for one in at), tuple(to))
 
 
-def _between(samples: Tensor, start: int, stop: int) -> Tensor:
-    """Samples from `start` to `stop`; silence before and after the sound."""
+def _padded_slice(samples: Tensor, start: int, stop: int) -> Tensor:
+    """Return samples from `start` to `stop`, zeros where they lie outside the tensor."""
     inside = samples[:, max(0, start) : max(0, stop)]
     before = max(0, min(-start, stop - start))
     return F.pad(inside, (before, stop - start - before - inside.shape[1]))

@@ -1,4 +1,4 @@
-"""Clips become tracks: one a source, as long as the mashup."""
+"""Tracks of a mashup: the clips of each source, as long as the mashup."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.render.automation import automated
-from mashup_worker.mixing.render.time_stretch import Treatment, fit, stretches
+from mashup_worker.mixing.render.automation import apply_automation
+from mashup_worker.mixing.render.time_stretch import StretchSettings, stretch_span, stretch_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.mixing.plan import Clip, Plan
-    from mashup_worker.mixing.render.time_stretch import ChooseEngine, Fitted
+    from mashup_worker.mixing.render.time_stretch import ChooseEngine, StretchedSpan
 
 _EDGE_S = 0.005
-"""Over this, an edge without a fade comes in before its bar line, and goes out before the next."""
+"""Length of the fade that keeps an edge without a musical fade from clicking."""
 
-_TRACKS_AT_ONCE = 2
+_MAX_THREADS = 2
 
 
-@dataclass(frozen=True, eq=False)
-class Track:
-    """What a source plays, from the beginning of the mashup to its end.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RenderedTrack:
+    """All clips of a source, as long as the mashup.
 
     Attributes:
-        name: what the plan calls the source.
+        name: name of the source in the plan.
         kind: vocals, drums, bass, other, ...
-        song: the song that it is a part of.
-        audio: its sound, stereo.
-        engines: what stretched it.
+        song: name of its song.
+        audio: its samples, stereo.
+        engines: names of the engines that stretched it.
     """
 
     name: str
@@ -49,30 +49,33 @@ class Track:
 
 def render_tracks(
     plan: Plan,
-    sounds: Mapping[str, Audio],
+    sources: Mapping[str, Audio],
     choose: ChooseEngine,
     on_progress: Callable[[float], None] = lambda _share: None,
-) -> list[Track]:
-    """Play all clips.
+) -> list[RenderedTrack]:
+    """Render all clips of a plan.
 
     Args:
         plan: the plan.
-        sounds: by source of the plan, its sound: stereo, at the plan's rate, all on one device.
-        choose: finds engines.
+        sources: audio by name of the source: stereo, at the plan's sample rate, on one device.
+        choose: returns engines.
         on_progress: called with the share done.
 
     Raises:
-        InvalidInput: a clip is taken from before or after its source.
+        InvalidInput: a clip lies outside its source.
     """
-    _check_reach(plan, sounds)
+    _check_clips(plan, sources)
     tracks = []
-    on_cpu = all(sound.samples.device.type == "cpu" for sound in sounds.values())
-    # A track's many small steps leave cores idle, which another one fills.
-    with ThreadPoolExecutor(_TRACKS_AT_ONCE if on_cpu else 1) as pool:
+    on_cpu = all(audio.samples.device.type == "cpu" for audio in sources.values())
+    # One track's many small operations leave cores idle, which a second track uses.
+    with ThreadPoolExecutor(_MAX_THREADS if on_cpu else 1) as pool:
         try:
-            made = [pool.submit(_track, name, sounds[name], plan, choose) for name in plan.sources]
-            for one in made:
-                tracks.append(one.result())
+            futures = [
+                pool.submit(_render_track, name, sources[name], plan, choose)
+                for name in plan.sources
+            ]
+            for future in futures:
+                tracks.append(future.result())
                 on_progress(len(tracks) / len(plan.sources))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -80,53 +83,60 @@ def render_tracks(
     return tracks
 
 
-def _track(name: str, sound: Audio, plan: Plan, choose: ChooseEngine) -> Track:
+def _render_track(name: str, audio: Audio, plan: Plan, choose: ChooseEngine) -> RenderedTrack:
     source = plan.sources[name]
     clips = [clip for clip in plan.clips if clip.source == name]
-    with torch.inference_mode():  # a thread has its own
-        fitted = [fit(one, sound, plan, choose) for one in stretches(clips)]
-        length = plan.grid.sample_at(plan.grid.bars, plan.rate_hz)
-        samples = sound.samples.new_zeros(2, length)
+    with torch.inference_mode():  # applies to one thread only
+        spans = [stretch_span(one, audio, plan, choose) for one in stretch_spans(clips)]
+        length = plan.grid.sample_at(plan.grid.bars, plan.sample_rate)
+        samples = audio.samples.new_zeros(2, length)
         for clip in clips:
-            _place(samples, clip, _holding(fitted, clip), plan)
-    engines = tuple(dict.fromkeys(one.engine for one in fitted))
-    return Track(name, source.kind, source.song, Audio(samples, plan.rate_hz), engines)
-
-
-def _check_reach(plan: Plan, sounds: Mapping[str, Audio]) -> None:
-    for index, clip in enumerate(plan.clips):
-        grid, duration_s = plan.sources[clip.source].grid, sounds[clip.source].duration_s
-        start_s, stop_s = (
-            grid.time_at(bar) for bar in (clip.from_bar, clip.from_bar + clip.source_bars)
-        )
-        if start_s >= duration_s or stop_s <= 0:
-            raise InvalidInput(
-                f"clips.{index}.from_bar: {clip.source} has nothing from bar {clip.from_bar:g} "
-                f"to {clip.from_bar + clip.source_bars:g}; it lasts {duration_s:.1f} s"
-            )
-
-
-def _holding(fitted: Sequence[Fitted], clip: Clip) -> Fitted:
-    """The stretched bars that a clip plays of."""
-    treatment = Treatment.of(clip)
-    return next(
-        one
-        for one in fitted
-        if one.stretch.treatment == treatment
-        and one.stretch.from_bar <= clip.from_bar < one.stretch.to_bar
+            _add_clip(samples, clip, _span_of(clip, spans), plan)
+    return RenderedTrack(
+        name=name,
+        kind=source.kind,
+        song=source.song,
+        audio=Audio(samples, plan.sample_rate),
+        engines=tuple(dict.fromkeys(one.engine for one in spans)),
     )
 
 
-def _place(track: Tensor, clip: Clip, fitted: Fitted, plan: Plan) -> None:
-    """Add a clip to its track."""
-    start = plan.grid.sample_at(clip.at_bar, plan.rate_hz)
-    stop = min(plan.grid.sample_at(clip.end_bar, plan.rate_hz), track.shape[1])
-    edge = round(_EDGE_S * plan.rate_hz)
-    # The attack on the bar line stays whole: what fades in is what comes before it.
+def _check_clips(plan: Plan, sources: Mapping[str, Audio]) -> None:
+    """Check that every clip overlaps its source.
+
+    Raises:
+        InvalidInput: a clip lies outside its source.
+    """
+    for index, clip in enumerate(plan.clips):
+        grid, duration_s = plan.sources[clip.source].grid, sources[clip.source].duration_s
+        start_s, stop_s = grid.time_at(clip.from_bar), grid.time_at(clip.source_end_bar)
+        if start_s >= duration_s or stop_s <= 0:
+            raise InvalidInput(
+                f"clips.{index}.from_bar: bars {clip.from_bar:g} to {clip.source_end_bar:g} are "
+                f"outside {clip.source}, which lasts {duration_s:.1f} s"
+            )
+
+
+def _span_of(clip: Clip, spans: Sequence[StretchedSpan]) -> StretchedSpan:
+    """Return the stretched span that contains a clip."""
+    settings = StretchSettings.of(clip)
+    return next(
+        one
+        for one in spans
+        if one.span.settings == settings and one.span.from_bar <= clip.from_bar < one.span.to_bar
+    )
+
+
+def _add_clip(track: Tensor, clip: Clip, span: StretchedSpan, plan: Plan) -> None:
+    """Add a clip to its track in place."""
+    start = plan.grid.sample_at(clip.at_bar, plan.sample_rate)
+    stop = min(plan.grid.sample_at(clip.end_bar, plan.sample_rate), track.shape[1])
+    edge = round(_EDGE_S * plan.sample_rate)
+    # Fading in before the bar line preserves an attack on it.
     lead = 0 if clip.fade_in_bars else min(edge, start)
     length = stop - start + lead
-    piece = fitted.cut(clip.from_bar, lead, length)
-    piece = automated(piece, clip.automation, plan, start - lead)
+    piece = span.cut(clip.from_bar, lead, length)
+    piece = apply_automation(piece, clip.automation, plan, start - lead)
     fade_in = _fade_samples(clip.fade_in_bars, plan) or lead
     fade_out = _fade_samples(clip.fade_out_bars, plan) or min(edge, length - lead)
     gain = equal_power_fades(length, fade_in, fade_out, like=piece) * 10 ** (clip.gain_db / 20)
@@ -134,13 +144,21 @@ def _place(track: Tensor, clip: Clip, fitted: Fitted, plan: Plan) -> None:
 
 
 def _fade_samples(bars: float, plan: Plan) -> int:
-    return round(bars * plan.grid.bar_s * plan.rate_hz)
+    return round(bars * plan.grid.bar_s * plan.sample_rate)
 
 
 def equal_power_fades(
     length_samples: int, fade_in_samples: int, fade_out_samples: int, *, like: Tensor
 ) -> Tensor:
-    """A gain that rises as a sine and falls as a cosine: two of them over each other keep power.
+    """Return the gain of a sine-shaped fade-in and a cosine-shaped fade-out.
+
+    The powers of a fade-out and a fade-in over the same samples add up to 1.
+
+    Args:
+        length_samples: length of the gain.
+        fade_in_samples: length of the fade-in.
+        fade_out_samples: length of the fade-out.
+        like: tensor with the dtype and the device of the gain.
 
     Shape: `(length_samples,)`.
     """

@@ -11,9 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.planning.planner import form_for, plan_layer, plan_sequence
+from mashup_worker.mixing.planning.planner import plan_mashup
 from mashup_worker.mixing.request import MixRequest
-from mashup_worker.mixing.song import DRUMS
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
@@ -109,7 +108,7 @@ class MashupHandler:
             analyses = sources.facts["analyses"]
             songs = self._loaded(work, _songs(sources.paths, used, analyses))
             clock.lap("prepare")
-            plan = _plan(songs, MixRequest(**request.config.model_dump()))
+            plan = plan_mashup(songs, MixRequest(**request.config.model_dump()))
             done = make_mashup(
                 plan,
                 sounds_of_songs(songs),
@@ -204,16 +203,6 @@ def _analysis(document: Mapping[str, Any] | None) -> Analysis | None:
     except ValidationError:
         return None
     return analysis if analysis.beats_s else None
-
-
-def _plan(songs: Sequence[MixSong], request: MixRequest) -> Plan:
-    """A voice over the other songs where there is one, else one song after another."""
-    if form_for(songs) == "sequence":
-        return plan_sequence(songs, request)
-    singer = next(song for song in songs if song.vocals)
-    hosts = [song for song in songs if song.instruments and song is not singer]
-    hosts.sort(key=lambda song: DRUMS not in song.parts)  # drums set the tempo
-    return plan_layer(singer, hosts or [singer], request)
 
 
 def _public(plan: Plan, addresses: Mapping[str, str]) -> Plan:

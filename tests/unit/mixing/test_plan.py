@@ -1,18 +1,14 @@
-"""The plan of a mashup as a document that people edit."""
+"""Validation of plans."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.grid import FreeGrid, SteadyGrid
-from mashup_worker.mixing.plan import load_plan, plan_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from mashup_worker.mixing.grid import FixedTempoGrid, VariableTempoGrid
+from mashup_worker.mixing.plan_document import parse_plan
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -42,24 +38,16 @@ def edited(*steps: str | int, value: object) -> dict[str, Any]:
     return whole
 
 
-def test_a_plan_survives_being_written_and_read(tmp_path: Path) -> None:
-    plan = plan_of(document(notes=["überall"], seed=7))
-    path = tmp_path / "plan.json"
-    path.write_text(plan.as_json(), encoding="utf-8")
-    assert load_plan(path) == plan
-    assert max(map(len, plan.as_json().splitlines())) <= 120
-
-
-def test_a_plan_tells_where_its_clips_meet_and_its_bars_begin() -> None:
-    plan = plan_of(document())
+def test_splices_and_downbeats_are_times_of_the_mashup() -> None:
+    plan = parse_plan(document())
     bar_s = 4 * 60 / 125
     assert plan.splices_s == pytest.approx((4 * bar_s, 12 * bar_s))
     assert plan.downbeats_s == pytest.approx([bar * bar_s for bar in range(16)])
     assert plan.grid.duration_s == pytest.approx(16 * bar_s)
 
 
-def test_bars_decide_how_far_a_clip_is_stretched() -> None:
-    plan = plan_of(document())
+def test_the_stretch_ratio_follows_from_the_bars() -> None:
+    plan = parse_plan(document())
     assert plan.stretch_ratio(plan.clips[0]) == pytest.approx(120 / 125)
     assert plan.stretch_ratio(plan.clips[1]) == pytest.approx(1)
 
@@ -67,7 +55,7 @@ def test_bars_decide_how_far_a_clip_is_stretched() -> None:
 def test_half_time_takes_twice_the_bars() -> None:
     whole = edited("sources", "voice", "tempo_bpm", value=240.0)
     whole["clips"][0]["source_bars"] = 16
-    plan = plan_of(whole)
+    plan = parse_plan(whole)
     assert plan.clips[0].tempo_factor == 2
     assert plan.stretch_ratio(plan.clips[0]) == pytest.approx(120 / 125)
 
@@ -96,9 +84,9 @@ def test_half_time_takes_twice_the_bars() -> None:
         (("version",), 2, "version"),
     ],
 )
-def test_a_wrong_value_is_named(steps: tuple[str | int, ...], value: object, named: str) -> None:
+def test_an_invalid_value_is_named(steps: tuple[str | int, ...], value: object, named: str) -> None:
     with pytest.raises(InvalidInput, match=named) as caught:
-        plan_of(edited(*steps, value=value), "mine.json")
+        parse_plan(edited(*steps, value=value), "mine.json")
     assert caught.value.message.startswith("mine.json: ")
     assert "\n" not in caught.value.message
 
@@ -106,41 +94,26 @@ def test_a_wrong_value_is_named(steps: tuple[str | int, ...], value: object, nam
 @pytest.mark.parametrize(
     ("automation", "named"),
     [
-        ({"parameter": "low_pass_hz", "points": [[4, 300], [2, 900]]}, "must rise"),
-        ({"parameter": "low_pass_hz", "points": [[4, 1]]}, "low_pass_hz 1 lies outside"),
+        ({"parameter": "low_pass_hz", "points": [[4, 300], [2, 900]]}, "points.*ascend"),
+        ({"parameter": "low_pass_hz", "points": [[4, 1]]}, "low_pass_hz 1: .*10 to 24000"),
         ({"parameter": "loudness", "points": [[4, 1]]}, "parameter"),
         ({"parameter": "gain_db", "points": []}, "points"),
     ],
 )
-def test_automation_that_makes_no_sense_is_named(automation: dict[str, Any], named: str) -> None:
+def test_invalid_automation_is_named(automation: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidInput, match=rf"clips\.1\.automation\.0.*{named}"):
-        plan_of(edited("clips", 1, "automation", value=[automation]))
+        parse_plan(edited("clips", 1, "automation", value=[automation]))
 
 
-def test_what_is_forced_may_be_stretched_far() -> None:
-    plan = plan_of(edited("clips", 0, "source_bars", value=12) | {"forced": True})
+def test_a_forced_plan_may_exceed_the_stretch_limit() -> None:
+    plan = parse_plan(edited("clips", 0, "source_bars", value=12) | {"forced": True})
     assert plan.stretch_ratio(plan.clips[0]) == pytest.approx(0.64)
 
 
-def test_files_that_are_no_plans_say_why(tmp_path: Path) -> None:
-    path = tmp_path / "plan.json"
-    with pytest.raises(InvalidInput, match=r"plan\.json: No such file"):
-        load_plan(path)
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InvalidInput, match="UTF-8"):
-        load_plan(path)
-    path.write_text('{\n "form": layer}')
-    with pytest.raises(InvalidInput, match=r"not JSON.* line 2"):
-        load_plan(path)
-    path.write_text(json.dumps([1]))
-    with pytest.raises(InvalidInput, match=r"plan\.json"):
-        load_plan(path)
-
-
-def test_a_source_that_wanders_is_placed_by_its_beats() -> None:
+def test_a_source_with_beats_has_a_variable_tempo() -> None:
     beats_s = [1.0, 1.5, 2.1, 2.6, 3.0, 3.6, 4.0, 4.5, 5.1]
-    plan = plan_of(edited("sources", "voice", "beats_s", value=beats_s))
+    plan = parse_plan(edited("sources", "voice", "beats_s", value=beats_s))
     grid = plan.sources["voice"].grid
-    assert isinstance(grid, FreeGrid)
+    assert isinstance(grid, VariableTempoGrid)
     assert [grid.time_at(bar) for bar in (0, 0.25, 1, 2)] == pytest.approx([1.0, 1.5, 3.0, 5.1])
-    assert isinstance(plan.sources["drums"].grid, SteadyGrid)
+    assert isinstance(plan.sources["drums"].grid, FixedTempoGrid)

@@ -1,4 +1,4 @@
-"""Parts that leave each other room, and parts that do not."""
+"""Vocal level, overlaps, and sound outside of clips."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.measures.arrangement import one_bass, one_voice, outside_clips, voice_lift
-from mashup_worker.mixing.measures.tracks import StemTrack, by_song, check_tracks, together
-from mashup_worker.mixing.song import Levels
+from mashup_worker.mixing.measures.arrangement import (
+    bass_overlap,
+    outside_clips,
+    vocal_lift,
+    vocal_overlap,
+)
+from mashup_worker.mixing.measures.tracks import StemTrack, check_tracks, group_by_song, sum_stems
+from mashup_worker.mixing.song import LoudnessEnvelope
 from tests.unit.mashups import mashup_plan
 
 if TYPE_CHECKING:
@@ -23,7 +28,7 @@ BAR_S = 2.0
 
 
 def held(hz: float, between: tuple[float, float], amplitude: float = 0.3) -> torch.Tensor:
-    """A tone between two bars of eight."""
+    """Return a tone between two bars of eight."""
     time_s = torch.arange(round(8 * BAR_S * RATE_HZ)) / RATE_HZ
     inside = (time_s >= between[0] * BAR_S) & (time_s < between[1] * BAR_S)
     wave = torch.sin(2 * math.pi * hz * time_s) + 0.4 * torch.sin(4 * math.pi * hz * time_s)
@@ -54,36 +59,36 @@ def test_a_leak_outside_the_clips_is_found(at_bar: float) -> None:
     assert float(found.detail.split()[1]) == pytest.approx(at_bar * BAR_S, abs=0.02)
 
 
-def test_edges_may_come_in_a_little_early() -> None:
+def test_edges_may_begin_early() -> None:
     stem = held(300, (2 - 0.0025, 4 + 0.0002))
     assert outside_clips(track("a/vocals", stem), PLAN).passed is True
 
 
-def test_a_stem_that_is_in_no_plan_is_to_be_silent() -> None:
+def test_a_stem_without_clips_must_be_silent() -> None:
     assert outside_clips(track("c/bass", held(300, (1, 2))), PLAN).passed is False
     assert outside_clips(track("c/bass", torch.zeros(1, 0)), PLAN).passed is True
 
 
-def levels(samples: torch.Tensor) -> Levels:
-    return Levels.of(Audio(samples, RATE_HZ))
+def envelope(samples: torch.Tensor) -> LoudnessEnvelope:
+    return LoudnessEnvelope.of(Audio(samples, RATE_HZ))
 
 
 @pytest.mark.parametrize(("gain_db", "passed"), [(2, True), (0, True), (-3, False), (7, False)])
-def test_the_voice_lies_a_little_above_the_rest(gain_db: float, passed: bool) -> None:
-    """The rest is louder where nobody sings, which does not count."""
+def test_vocals_must_be_slightly_louder_than_the_rest(gain_db: float, passed: bool) -> None:
+    """Louder accompaniment during rests of the vocals does not count."""
     voice = held(440, (2, 4), 0.2 * 10 ** (gain_db / 20))
     rest = held(440, (0, 8), 0.2) + held(440, (5, 8), 0.5)
-    found = voice_lift(levels(voice), levels(rest), judged=True)
+    found = vocal_lift(envelope(voice), envelope(rest), judged=True)
     assert found.value == pytest.approx(gain_db, abs=0.5)
     assert found.passed is passed
-    assert voice_lift(levels(voice), levels(rest), judged=False).passed is None
+    assert vocal_lift(envelope(voice), envelope(rest), judged=False).passed is None
 
 
-def test_without_voice_or_rest_nothing_lies_above() -> None:
-    some, none = levels(held(440, (2, 4))), levels(torch.zeros(1, RATE_HZ))
-    pairs = ((None, some), (some, None), (none, some), (some, none), (some, levels(some_short())))
+def test_the_lift_is_not_judged_without_vocals_or_accompaniment() -> None:
+    some, none = envelope(held(440, (2, 4))), envelope(torch.zeros(1, RATE_HZ))
+    pairs = ((None, some), (some, None), (none, some), (some, none), (some, envelope(some_short())))
     for voice, rest in pairs:
-        assert voice_lift(voice, rest, judged=True).passed is None
+        assert vocal_lift(voice, rest, judged=True).passed is None
 
 
 def some_short() -> torch.Tensor:
@@ -91,7 +96,7 @@ def some_short() -> torch.Tensor:
 
 
 def basses(*tracks: StemTrack) -> Measurement:
-    return one_bass(by_song(tracks))
+    return bass_overlap(group_by_song(tracks))
 
 
 def test_basses_that_swap_on_a_downbeat_pass() -> None:
@@ -106,7 +111,7 @@ def test_two_basses_at_once_fail() -> None:
     assert "at 6.0 s" in found.detail or "at 5.9 s" in found.detail
 
 
-def test_a_bass_in_another_stem_is_one_too() -> None:
+def test_bass_in_any_pitched_stem_counts() -> None:
     found = basses(track("a/bass", held(55, (0, 8))), track("b/no_vocals", held(62, (2, 6))))
     assert found.passed is False
 
@@ -120,40 +125,40 @@ def test_a_faint_or_high_second_bass_passes() -> None:
     assert basses(bass, track("a/other", held(62, (0, 8)))).passed is True
 
 
-def test_no_basses_are_not_judged() -> None:
+def test_songs_without_bass_are_not_judged() -> None:
     assert basses(track("a/drums", held(55, (0, 8)))).passed is None
     assert basses().passed is None
     assert basses(track("a/bass", torch.zeros(1, 0)), track("b/bass", some_short())).passed is True
 
 
-def test_voices_in_turn_pass_and_together_fail() -> None:
-    first, second = levels(held(440, (0, 4))), levels(held(330, (4, 8)))
-    assert one_voice({"a": first, "b": second}, allowed=False).passed is True
-    over = levels(held(330, (3, 8)))
-    found = one_voice({"a": first, "b": over}, allowed=False)
+def test_vocals_one_after_another_pass_and_together_fail() -> None:
+    first, second = envelope(held(440, (0, 4))), envelope(held(330, (4, 8)))
+    assert vocal_overlap({"a": first, "b": second}, allowed=False).passed is True
+    over = envelope(held(330, (3, 8)))
+    found = vocal_overlap({"a": first, "b": over}, allowed=False)
     assert found.passed is False
     assert found.value == pytest.approx(2, abs=0.4)
-    assert one_voice({"a": first, "b": over}, allowed=True).passed is None
+    assert vocal_overlap({"a": first, "b": over}, allowed=True).passed is None
 
 
-def test_one_voice_or_none_is_not_two() -> None:
-    assert one_voice({"a": levels(held(440, (0, 4)))}, allowed=False).passed is True
-    assert one_voice({}, allowed=False).passed is None
-    silent = levels(torch.zeros(1, RATE_HZ))
-    assert one_voice({"a": silent, "b": silent}, allowed=False).passed is True
+def test_one_song_with_vocals_has_no_overlap() -> None:
+    assert vocal_overlap({"a": envelope(held(440, (0, 4)))}, allowed=False).passed is True
+    assert vocal_overlap({}, allowed=False).passed is None
+    silent = envelope(torch.zeros(1, RATE_HZ))
+    assert vocal_overlap({"a": silent, "b": silent}, allowed=False).passed is True
 
 
-def test_tracks_of_different_channels_and_lengths_add_up() -> None:
+def test_tracks_of_different_channels_and_lengths_are_summed() -> None:
     mono, stereo = torch.ones(1, 3), torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    total = together([track("a/bass", mono), track("b/other", stereo)])
+    total = sum_stems([track("a/bass", mono), track("b/other", stereo)])
     assert total is not None
     assert total.samples.tolist() == [[2, 3, 1], [4, 5, 1]]
-    assert together([]) is None
+    assert sum_stems([]) is None
 
 
-def test_tracks_that_can_not_be_added_are_refused() -> None:
+def test_different_sample_rates_and_equal_names_are_refused() -> None:
     other_rate = StemTrack("b/bass", "bass", "b", Audio(torch.zeros(1, 5), 48_000))
-    with pytest.raises(InvalidInput, match=r"one sample rate.*b/bass 48000 Hz"):
+    with pytest.raises(InvalidInput, match=r"sample rates.*b/bass 48000 Hz"):
         check_tracks([track("a/bass", torch.zeros(1, 5)), other_rate])
-    with pytest.raises(InvalidInput, match="a/bass is there twice"):
+    with pytest.raises(InvalidInput, match="two are named a/bass"):
         check_tracks([track("a/bass", torch.zeros(1, 5))] * 2)

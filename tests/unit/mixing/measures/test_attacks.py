@@ -1,4 +1,4 @@
-"""Attacks are found where they are, to a millisecond."""
+"""Detection of attacks at known times."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def test_times_are_exact_and_unbiased(name: str, rate_hz: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["kick", "snare"])
-def test_noise_and_echoes_before_a_stroke_do_not_draw_it_forward(name: str) -> None:
-    """Time-stretching leaves a faint copy of a stroke some milliseconds before it."""
+def test_noise_and_pre_echoes_do_not_move_an_attack(name: str) -> None:
+    """Time-stretching leaves a faint copy of a stroke 12 ms before it."""
     sound = placed(SOUNDS[name](44_100), TIMES_S, 12.0, 44_100)
     noise = 0.002 * torch.randn(len(sound), generator=torch.Generator().manual_seed(3))
     early = 0.03 * torch.cat([sound[529:], torch.zeros(529)])
@@ -65,7 +65,7 @@ def test_opposite_channels_do_not_cancel() -> None:
     assert np.abs(errors_ms(torch.stack([sound, -sound]), 44_100)).max() < 1.0
 
 
-def test_stronger_strokes_are_the_strong_half() -> None:
+def test_the_strong_half_holds_the_stronger_strokes() -> None:
     loud, soft = TIMES_S[::2], TIMES_S[1::2]
     sound = placed(snare(44_100), loud, 12.0, 44_100)
     sound += 0.3 * placed(snare(44_100), soft, 12.0, 44_100)
@@ -75,12 +75,12 @@ def test_stronger_strokes_are_the_strong_half() -> None:
 
 
 @pytest.mark.parametrize("length_samples", [0, 1, 100, 44_100])
-def test_silence_has_none(length_samples: int) -> None:
+def test_silence_has_no_attacks(length_samples: int) -> None:
     assert len(find_attacks(Audio(torch.zeros(2, length_samples), 44_100))) == 0
     assert len(find_attacks(Audio(torch.zeros(1, length_samples), 8_000)).strong) == 0
 
 
-def test_what_never_begins_has_none() -> None:
+def test_a_slowly_rising_tone_has_no_attacks() -> None:
     time_s = torch.arange(44_100 * 5) / 44_100
     held = 0.2 * torch.sin(2 * torch.pi * 220 * time_s) * (time_s / 2.0).clamp(max=1)
     assert len(find_attacks(Audio(held[None], 44_100))) == 0

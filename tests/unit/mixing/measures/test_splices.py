@@ -1,4 +1,4 @@
-"""Steps in level and clicks where clips meet."""
+"""Steps in level and clicks at splices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.loudness import LoudnessMeter
 from mashup_worker.mixing.measures.attacks import find_attacks
-from mashup_worker.mixing.measures.splices import Spliced, clicks, level_step
+from mashup_worker.mixing.measures.splices import SplicedAudio, count_clicks, level_step
 from tests.unit.music import even_beats, kick, placed, snare, tone
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SPLICES_S = (2.0, 4.0, 6.0)
 
 
 def noise(levels: list[float], bar_s: float = 2.0) -> torch.Tensor:
-    """Noise with a level for each bar."""
+    """Return noise with a level for each bar."""
     random = torch.Generator().manual_seed(6)
     parts = [level * torch.randn(1, round(bar_s * RATE_HZ), generator=random) for level in levels]
     return torch.cat(parts, dim=1)
@@ -41,25 +41,25 @@ def test_splices_of_one_level_pass() -> None:
 
 
 @pytest.mark.parametrize("after", [0.05, 0.2])
-def test_what_is_louder_or_softer_by_a_half_fails(after: float) -> None:
+def test_a_step_of_6_lu_fails(after: float) -> None:
     found = step([0.1] * 4 + [after] * 4, 4.0, 8.0, 12.0)
     assert found.passed is False
     assert found.value == pytest.approx(6, abs=0.3)
     assert "at 8.0 s, largest of 3" in found.detail
 
 
-def test_a_change_away_from_splices_is_the_music() -> None:
+def test_a_change_away_from_splices_does_not_count() -> None:
     assert step([0.05] * 3 + [0.2] * 5, 12.0).passed is True
 
 
 @pytest.mark.parametrize("splices_s", [(), (2.0,), (14.0, 15.9)])
-def test_too_near_the_ends_there_is_no_step(splices_s: tuple[float, ...]) -> None:
+def test_splices_near_the_ends_are_not_judged(splices_s: tuple[float, ...]) -> None:
     found = step([0.1] * 8, *splices_s)
     assert (found.passed, found.value) == (None, None)
 
 
 def pad(duration_s: float = 8.0) -> torch.Tensor:
-    """A held chord with a little noise, two channels."""
+    """Return a held stereo chord with a little noise."""
     length = round(duration_s * RATE_HZ)
     chord = torch.stack([tone(pitch, 12.0, RATE_HZ)[:length] for pitch in (57, 60, 64)]).sum(dim=0)
     random = torch.Generator().manual_seed(8)
@@ -67,7 +67,7 @@ def pad(duration_s: float = 8.0) -> torch.Tensor:
 
 
 def beat(sounds: str, duration_s: float = 8.0) -> torch.Tensor:
-    """Strokes on beats, and so on the splices too."""
+    """Return strokes on beats, which coincide with splices."""
     beats = even_beats(120, duration_s, start_s=0.0)
     total = torch.zeros(round(duration_s * RATE_HZ))
     if "kick" in sounds:
@@ -83,12 +83,12 @@ def beat(sounds: str, duration_s: float = 8.0) -> torch.Tensor:
 
 def clicking(samples: torch.Tensor, splices_s: tuple[float, ...] = SPLICES_S) -> Measurement:
     audio = Audio(samples, RATE_HZ)
-    return clicks({"a/other": Spliced(audio, splices_s, find_attacks(audio))})
+    return count_clicks({"a/other": SplicedAudio(audio, splices_s, find_attacks(audio))})
 
 
 @pytest.mark.parametrize("channels", [(0,), (1,), (0, 1)])
 @pytest.mark.parametrize("form", ["step", "impulse"])
-def test_a_break_of_a_tenth_is_found(form: str, channels: tuple[int, ...]) -> None:
+def test_a_discontinuity_of_a_tenth_is_found(form: str, channels: tuple[int, ...]) -> None:
     samples = pad()
     at = round(4.0 * RATE_HZ)
     fading = 0.1 * torch.linspace(1, 0, RATE_HZ)
@@ -127,27 +127,27 @@ def test_clean_edges_pass() -> None:
 
 
 @pytest.mark.parametrize("sounds", ["kick", "snare", "kick snare", "bass", "kick bass", "click"])
-def test_strokes_on_a_splice_are_no_clicks(sounds: str) -> None:
-    """Not even where the sound itself is a click, as long as it has others."""
+def test_strokes_on_a_splice_do_not_count(sounds: str) -> None:
+    """Even a stroke that is a click does not count where the stem has others."""
     found = clicking(beat(sounds))
     assert (found.value, found.passed) == (0, True)
     assert clicking(beat(sounds) + pad()).passed is True
 
 
-def test_a_stroke_that_enters_on_a_splice_is_no_click() -> None:
+def test_a_first_stroke_on_a_splice_does_not_count() -> None:
     samples = beat("kick snare")
     samples[:, : round(4.0 * RATE_HZ)] = 0
     assert clicking(samples).passed is True
 
 
-def test_a_break_beside_strokes_is_found() -> None:
+def test_a_discontinuity_beside_strokes_is_found() -> None:
     samples = beat("kick bass")
     at = round(4.25 * RATE_HZ)
     samples[:, at : at + 5000] += 0.1 * torch.linspace(1, 0, 5000)
     assert clicking(samples, (4.25,)).passed is False
 
 
-def test_many_splices_are_measured_as_one_by_one() -> None:
+def test_chunks_of_splices_give_the_same_result_as_single_splices() -> None:
     samples = pad()
     samples[:, round(5.5 * RATE_HZ)] += 0.1
     many = tuple(np.arange(3.5, 6.6, 0.05).round(2).tolist())
@@ -157,9 +157,9 @@ def test_many_splices_are_measured_as_one_by_one() -> None:
     assert together.detail == "a/other at 5.50 s"
 
 
-def test_no_splices_and_no_sound_judge_nothing() -> None:
+def test_no_splices_and_silence_are_not_judged() -> None:
     assert clicking(pad(), ()).passed is None
-    assert clicks({}).passed is None
+    assert count_clicks({}).passed is None
     for length in (0, 1, 50):
         assert clicking(torch.zeros(1, length), (0.0,)).value == 0
     assert clicking(torch.zeros(2, RATE_HZ), (0.5,)).passed is True

@@ -1,4 +1,4 @@
-"""Lags, drift, tempo and beats of stems whose places are known."""
+"""Lags, drift, tempo and beats of synthetic stems."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.mixing.measures.attacks import Attacks
-from mashup_worker.mixing.measures.beats import STRAIGHT, BeatGrid, feel_of
+from mashup_worker.mixing.measures.beats import STRAIGHT, BeatGrid, find_subdivision
 from mashup_worker.mixing.measures.timing import (
-    anchored,
+    align_to_attacks,
     fit_tempo,
-    heard_beats,
-    lags,
-    played,
-    song_feel,
-    tempo,
+    measure_beats,
+    measure_lags,
+    measure_tempo,
+    song_subdivision,
+    stem_timing,
 )
 
 if TYPE_CHECKING:
@@ -34,23 +34,23 @@ def grid(bars: int = 32) -> BeatGrid:
 
 def attacks(
     bars: int = 32,
-    places: tuple[float, ...] = (0.0, 0.5),
+    offsets: tuple[float, ...] = (0.0, 0.5),
     *,
     jitter_s: float = 0.003,
     rate: float = 1.0,
     later_s: float = 0.0,
 ) -> Attacks:
-    """Strokes at places of every beat, played with a little freedom."""
-    beats = np.add.outer(np.arange(4 * bars), np.array(places)).ravel()
+    """Return strokes at offsets in every beat, with jitter."""
+    beats = np.add.outer(np.arange(4 * bars), np.array(offsets)).ravel()
     random = np.random.default_rng(7)
     times = beats * BEAT_S * rate + later_s + jitter_s * random.standard_normal(len(beats))
     times = np.sort(np.maximum(times, 0.0))
     return Attacks(times, random.uniform(0.5, 1.0, len(times)))
 
 
-def judged(strokes: Attacks, kind: str = "drums", bars: int = 32) -> tuple[Measurement, ...]:
-    feel = song_feel([strokes], grid(bars))
-    return lags(played("one/it", kind, strokes, grid(bars), feel))
+def measured(strokes: Attacks, kind: str = "drums", bars: int = 32) -> tuple[Measurement, ...]:
+    subdivision = song_subdivision([strokes], grid(bars))
+    return measure_lags(stem_timing("one/it", kind, strokes, grid(bars), subdivision))
 
 
 def verdicts(found: tuple[Measurement, ...]) -> list[bool | None]:
@@ -59,7 +59,7 @@ def verdicts(found: tuple[Measurement, ...]) -> list[bool | None]:
 
 @pytest.mark.parametrize("kind", ["drums", "bass", "vocals"])
 def test_a_stem_on_the_grid_passes(kind: str) -> None:
-    found = judged(attacks(), kind)
+    found = measured(attacks(), kind)
     assert [one.name for one in found] == ["one/it: lag", "one/it: lag p95", "one/it: drift"]
     assert verdicts(found) == [True, True, True]
 
@@ -67,7 +67,7 @@ def test_a_stem_on_the_grid_passes(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["drums", "bass", "vocals"])
 @pytest.mark.parametrize("shift_s", [0.025, -0.025, 0.06])
 def test_a_shifted_stem_fails(kind: str, shift_s: float) -> None:
-    found = judged(attacks(later_s=shift_s), kind)
+    found = measured(attacks(later_s=shift_s), kind)
     assert found[0].passed is False
     assert found[0].value == pytest.approx(1e3 * abs(shift_s), abs=5)
     if abs(shift_s) < 0.03:  # half a sixteenth late is half a sixteenth early
@@ -76,60 +76,60 @@ def test_a_shifted_stem_fails(kind: str, shift_s: float) -> None:
 
 def test_a_stem_that_drifts_fails() -> None:
     """25 ms over a minute, and the middle in place."""
-    found = judged(attacks(rate=1 + 0.025 / 62, later_s=-0.0125))
+    found = measured(attacks(rate=1 + 0.025 / 62, later_s=-0.0125))
     assert verdicts(found) == [True, True, False]
     assert found[2].value == pytest.approx(12.5, abs=2)
 
 
 def test_a_stem_that_drifts_far_fails() -> None:
-    assert False in verdicts(judged(attacks(rate=1.002)))
+    assert False in verdicts(measured(attacks(rate=1.002)))
 
 
-def test_a_few_bars_in_the_wrong_place_fail() -> None:
-    """Two of sixteen bars of a loop begin 35 ms late, which a median does not see."""
+def test_a_few_misplaced_bars_fail() -> None:
+    """Two of sixteen bars begin 35 ms late, which leaves the median unchanged."""
     strokes = attacks(16)
     wrong = (strokes.times_s > 16 * BEAT_S) & (strokes.times_s < 24 * BEAT_S)
-    moved = Attacks(np.where(wrong, strokes.times_s + 0.035, strokes.times_s), strokes.strengths)
+    shifted = Attacks(np.where(wrong, strokes.times_s + 0.035, strokes.times_s), strokes.strengths)
     for kind in ("drums", "bass"):
-        found = judged(moved, kind, 16)
+        found = measured(shifted, kind, 16)
         assert verdicts(found)[:2] == [True, False]
 
 
-def test_players_may_be_free_of_the_grid_by_a_little() -> None:
-    assert verdicts(judged(attacks(jitter_s=0.008))) == [True, True, True]
-    assert verdicts(judged(attacks(jitter_s=0.011), "other")) == [True, True, True]
+def test_human_jitter_passes() -> None:
+    assert verdicts(measured(attacks(jitter_s=0.008))) == [True, True, True]
+    assert verdicts(measured(attacks(jitter_s=0.011), "other")) == [True, True, True]
 
 
-def test_soft_strokes_may_be_anywhere() -> None:
+def test_soft_strokes_do_not_count() -> None:
     strokes = attacks()
     soft = np.arange(len(strokes)) % 8 == 3
     late = Attacks(
         strokes.times_s + np.where(soft, 0.03, 0.0), np.where(soft, 0.1, strokes.strengths)
     )
-    assert verdicts(judged(late)) == [True, True, True]
-    assert judged(replace(late, strengths=np.where(soft, 2.0, 1.0)))[1].passed is False
+    assert verdicts(measured(late)) == [True, True, True]
+    assert measured(replace(late, strengths=np.where(soft, 2.0, 1.0)))[1].passed is False
 
 
 @pytest.mark.parametrize("kind", ["vocals", "other"])
-def test_who_sings_freely_is_not_judged(kind: str) -> None:
-    found = judged(attacks(jitter_s=0.05), kind)
+def test_stems_that_do_not_follow_the_grid_are_not_judged(kind: str) -> None:
+    found = measured(attacks(jitter_s=0.05), kind)
     assert verdicts(found) == [None, None, None]
     assert "free" in found[0].detail
 
 
-def test_drums_are_never_free() -> None:
-    assert judged(attacks(jitter_s=0.05), "drums")[0].passed is False
+def test_drums_are_always_judged() -> None:
+    assert measured(attacks(jitter_s=0.05), "drums")[0].passed is False
 
 
 def test_too_few_attacks_are_not_judged() -> None:
-    found = judged(attacks(1, (0.0,), later_s=0.02))
+    found = measured(attacks(1, (0.0,), later_s=0.02))
     assert verdicts(found) == [None, None, None]
     assert "4 clear attacks" in found[0].detail
-    assert verdicts(judged(Attacks.none())) == [None, None, None]
+    assert verdicts(measured(Attacks.none())) == [None, None, None]
 
 
 @pytest.mark.parametrize(
-    ("places", "name"),
+    ("offsets", "name"),
     [
         ((0.0, 0.25, 0.5, 0.75), "sixteenths"),
         ((0.0, 0.5), "sixteenths"),
@@ -138,54 +138,56 @@ def test_too_few_attacks_are_not_judged() -> None:
         ((0.0, 0.62), "eighths swung 62 %"),
     ],
 )
-def test_swing_is_no_lag(places: tuple[float, ...], name: str) -> None:
-    strokes = attacks(places=places, jitter_s=0.001)
-    feel = feel_of(strokes.times_s, grid())
-    assert feel.name == name
-    assert verdicts(judged(strokes)) == [True, True, True]
-    late = attacks(places=places, jitter_s=0.001, later_s=0.025)
-    assert judged(late)[0].passed is False
+def test_swing_does_not_count_as_lag(offsets: tuple[float, ...], name: str) -> None:
+    strokes = attacks(offsets=offsets, jitter_s=0.001)
+    subdivision = find_subdivision(strokes.times_s, grid())
+    assert subdivision.name == name
+    assert verdicts(measured(strokes)) == [True, True, True]
+    late = attacks(offsets=offsets, jitter_s=0.001, later_s=0.025)
+    assert measured(late)[0].passed is False
 
 
-def test_nothing_is_said_of_the_feel_of_nothing() -> None:
-    assert feel_of(np.zeros(0), grid()) is STRAIGHT
+def test_no_attacks_have_straight_subdivision() -> None:
+    assert find_subdivision(np.zeros(0), grid()) is STRAIGHT
 
 
 @pytest.mark.parametrize("off_bpm", [0.0, 0.05, -0.05, 0.4, -1.0])
 def test_tempo_is_found_to_a_hundredth(off_bpm: float) -> None:
     strokes = attacks(64, rate=TEMPO_BPM / (TEMPO_BPM + off_bpm))
-    fit = fit_tempo([played("a/drums", "drums", strokes, grid(64))], grid(64))
+    fit = fit_tempo([stem_timing("a/drums", "drums", strokes, grid(64))], grid(64))
     assert fit is not None
     assert fit.tempo_bpm == pytest.approx(TEMPO_BPM + off_bpm, abs=0.01)
-    assert tempo(fit, TEMPO_BPM, None).passed is (off_bpm == 0)
+    assert measure_tempo(fit, TEMPO_BPM, None).passed is (off_bpm == 0)
 
 
-def test_stems_with_delays_of_their_own_do_not_bend_the_tempo() -> None:
-    """A bass with soft attacks that enters late reads 9 ms late throughout."""
+def test_constant_delays_of_stems_do_not_change_the_tempo() -> None:
+    """Soft attacks of a bass are detected 9 ms late throughout."""
     bass = attacks(64, later_s=0.009)
     bass = bass.where(bass.times_s > 60)
-    stems = [played("a/drums", "drums", attacks(64).where(attacks(64).times_s < 70), grid(64))]
-    stems.append(played("a/bass", "bass", bass, grid(64)))
+    stems = [stem_timing("a/drums", "drums", attacks(64).where(attacks(64).times_s < 70), grid(64))]
+    stems.append(stem_timing("a/bass", "bass", bass, grid(64)))
     fit = fit_tempo(stems, grid(64))
     assert fit is not None
     assert fit.tempo_bpm == pytest.approx(TEMPO_BPM, abs=0.01)
 
 
-def test_a_short_sound_can_not_tell_the_tempo() -> None:
+def test_the_tempo_of_a_short_stem_is_not_judged() -> None:
     strokes = attacks(2, jitter_s=0.01)
-    fit = fit_tempo([played("a/drums", "drums", strokes, grid(2))], grid(2))
+    fit = fit_tempo([stem_timing("a/drums", "drums", strokes, grid(2))], grid(2))
     assert fit is not None
     assert fit.error_bpm > 0.02
-    assert tempo(fit, fit.tempo_bpm, None).passed is None
+    assert measure_tempo(fit, fit.tempo_bpm, None).passed is None
 
 
-def test_no_attacks_have_no_tempo_but_what_was_heard() -> None:
-    assert fit_tempo([played("a/drums", "drums", Attacks.none(), grid())], grid()) is None
-    assert tempo(None, TEMPO_BPM, None).passed is None
-    assert tempo(None, TEMPO_BPM, Analysis(60.0, tempo_bpm=123.5)).value == 123.5
+def test_without_attacks_the_tempo_of_the_analysis_is_reported() -> None:
+    assert fit_tempo([stem_timing("a/drums", "drums", Attacks.none(), grid())], grid()) is None
+    assert measure_tempo(None, TEMPO_BPM, None).passed is None
+    assert measure_tempo(None, TEMPO_BPM, Analysis(60.0, tempo_bpm=123.5)).value == 123.5
 
 
-def heard(shift_s: float = 0.0, first_beat: int = 0, every: int = 1, sure: float = 0.9) -> Analysis:
+def detected(
+    shift_s: float = 0.0, first_beat: int = 0, every: int = 1, sure: float = 0.9
+) -> Analysis:
     beats = np.arange(0, 64, every) * BEAT_S + shift_s
     return Analysis(
         35.0,
@@ -197,32 +199,32 @@ def heard(shift_s: float = 0.0, first_beat: int = 0, every: int = 1, sure: float
     )
 
 
-def test_beats_that_are_heard_where_they_were_planned_pass() -> None:
-    assert verdicts(heard_beats(heard(0.004), grid())) == [True, True]
+def test_beats_detected_at_the_planned_times_pass() -> None:
+    assert verdicts(measure_beats(detected(0.004), grid())) == [True, True]
 
 
-def test_beats_that_are_heard_elsewhere_fail() -> None:
-    assert heard_beats(heard(0.03), grid())[0].passed is False
-    beats, bars = heard_beats(heard(first_beat=2), grid())
+def test_beats_detected_elsewhere_fail() -> None:
+    assert measure_beats(detected(0.03), grid())[0].passed is False
+    beats, bars = measure_beats(detected(first_beat=2), grid())
     assert (beats.passed, bars.passed, bars.value) == (True, False, 3.0)
 
 
-def test_unsure_ears_judge_nothing() -> None:
-    assert verdicts(heard_beats(heard(0.03, sure=0.2), grid())) == [None, None]
-    (half,) = heard_beats(heard(every=2), grid())
+def test_an_uncertain_analysis_is_not_judged() -> None:
+    assert verdicts(measure_beats(detected(0.03, sure=0.2), grid())) == [None, None]
+    (half,) = measure_beats(detected(every=2), grid())
     assert half.passed is None
     assert "62.00 BPM" in half.detail
-    assert verdicts(heard_beats(None, grid())) == [None]
-    assert verdicts(heard_beats(Analysis(3.0), grid())) == [None]
+    assert verdicts(measure_beats(None, grid())) == [None]
+    assert verdicts(measure_beats(Analysis(3.0), grid())) == [None]
 
 
-def test_a_heard_grid_is_moved_to_the_leader() -> None:
-    moved = anchored(grid().later(-0.012), attacks(jitter_s=0.001))
-    assert moved.beats_s[0] == pytest.approx(0.0, abs=1e-3)
-    assert anchored(grid(), Attacks.none()).beats_s[0] == 0
+def test_detected_beats_are_aligned_to_attacks() -> None:
+    aligned = align_to_attacks(grid().shifted(-0.012), attacks(jitter_s=0.001))
+    assert aligned.beats_s[0] == pytest.approx(0.0, abs=1e-3)
+    assert align_to_attacks(grid(), Attacks.none()).beats_s[0] == 0
 
 
-def test_a_grid_of_moving_beats_is_followed() -> None:
+def test_positions_follow_a_variable_tempo() -> None:
     beats = np.cumsum(np.linspace(0.45, 0.55, 64))
     own = BeatGrid(beats, 4)
     assert own.positions(beats) == pytest.approx(np.arange(64))
