@@ -1,31 +1,27 @@
-"""A fake CUDA device, so that the code for GPUs is tested on machines without one.
+"""A fake CUDA device, which lets tests run the code for GPUs on a machine without one.
 
-`with pretend():` makes the process see one CUDA device. Operators on it run on the CPU with real
-numbers, while the fake device checks what a CPU cannot show:
+Inside `with pretend():` torch has one CUDA device. Its operators run on the CPU with real numbers.
+The fake device raises or records, with the line of this repository that caused it:
 
-- devices: an operator on tensors of both devices, a CPU generator for numbers on the device, and an
-  operator without a CUDA kernel raise `FakeCudaError`;
-- the host: every read that waits for the device, every copy that blocks or comes from pageable
-  memory, and every algorithm search of cuDNN is recorded with the line that caused it;
-- streams: vector clocks find memory used before another stream has surely written it, memory freed
-  while another stream may use it (a missing `record_stream`), and host code that reads a copy which
-  may not have arrived. Streams come from a pool of 32 in turn, as torch's do: two in use that turn
-  out to be the same are found;
-- CUDA graphs: a recording is the list of its launches, and a replay repeats them into the same
-  memory. Host reads, copies and pinned allocations raise while one is made;
-- arithmetic: fp32 products while TF32 is allowed are found.
+- operators on tensors of both devices, CPU generators for numbers on the device, and operators that
+  CUDA lacks;
+- host reads of values, copies that block or use pageable memory, synchronizations, and algorithm
+  searches of cuDNN;
+- races between streams, by vector clocks: memory used before another stream has surely written it,
+  memory freed while another stream may use it (no `record_stream`), copies read before they arrive;
+- streams that turn out to be one, since torch hands out the 32 of its pool in turn;
+- host reads, copies and pinned allocations while a CUDA graph is recorded. A replay repeats the
+  recorded launches into the same memory, and spoils what later recordings left in their pool;
+- fp32 products while TF32 is allowed.
 
-Invisible to it: kernels and their accuracy, cuDNN and cuBLAS, the arithmetic of TF32, real memory
-consumption, and speed. `torch.compile` runs the function uncompiled. Only a GPU shows those.
-
-It needs a CUDA build of torch, and no GPU or driver. `device.py` lists what it replaces in torch,
-`plugin.py` runs pytest on it: `pytest -p tests.fake_cuda.plugin -m gpu`.
+It cannot check kernels, cuDNN, cuBLAS, the arithmetic of TF32, the memory that work really takes,
+or speed. `torch.compile` runs functions uncompiled. It needs a CUDA build of torch, without driver.
 """
 
 from __future__ import annotations
 
 from tests.fake_cuda.device import pretend
-from tests.fake_cuda.findings import FakeCudaError
-from tests.fake_cuda.memory import Launch, out_of_memory
+from tests.fake_cuda.findings import FOUND, FakeCudaError, Finding
+from tests.fake_cuda.memory import out_of_memory
 
-__all__ = ["FakeCudaError", "Launch", "out_of_memory", "pretend"]
+__all__ = ["FOUND", "FakeCudaError", "Finding", "out_of_memory", "pretend"]

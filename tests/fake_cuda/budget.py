@@ -1,76 +1,50 @@
-"""What a GPU test may cost: host reads, blocking copies, synchronizations, algorithm searches."""
+"""What a GPU test may cost, and which defects it expects."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from tests.fake_cuda.findings import FATAL, FOUND, Kind
+from tests.fake_cuda.findings import DEFECTS, found
 from tests.fake_cuda.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.fake_cuda.findings import Kind
+
 
 class DeviceBudget:
-    """Limits of one test, held on the fake device; on a GPU, torch holds those of host reads.
-
-    Attributes:
-        allowed: kinds of defects that the test expects to be found.
-    """
+    """Defects that a test may cause on the fake device, and limits of costs; none on a GPU."""
 
     def __init__(self) -> None:
-        self.allowed: frozenset[Kind] = frozenset()
+        self._allowed: set[Kind] = set()
 
     def allow(self, *kinds: Kind) -> None:
-        """Let defects of these kinds pass in this test."""
-        self.allowed |= set(kinds)
+        """Let the test pass with defects of these kinds."""
+        self._allowed |= set(kinds)
 
     @contextmanager
     def limit(self, **most: int) -> Iterator[None]:
-        """Fail if the package causes more findings of a kind than given, as in `read=0, copy=0`."""
-        kinds = tuple(kind for kind in get_args(Kind) if kind in most)
-        if len(kinds) != len(most):
-            raise ValueError(f"unknown kinds among {', '.join(most)}")
-        if not is_fake():
-            with _synchronizing_raises("read" in most and not any(most.values())):
-                yield
-            return
-        before = FOUND.of(*kinds)
+        """Fail if lines of the package cause more costs of a kind, as in `read=0, copy=0`."""
+        before = found(*most)
         yield
-        caused = FOUND.of(*kinds)
-        caused.subtract(before)
-        for kind in kinds:
-            ours = {
-                one: n for one, n in caused.items() if one.kind == kind and one.place.in_package
-            }
-            if sum(ours.values()) > most[kind]:
-                lines = [f"{n} times {one}" for one, n in ours.items() if n]
-                pytest.fail("\n".join([f"more than {most[kind]} of kind {kind}:", *lines]))
+        for kind, limit in most.items():
+            caused = found(kind) - before
+            ours = {one: n for one, n in caused.items() if one.place.startswith("mashup_worker/")}
+            if sum(ours.values()) > limit:
+                pytest.fail("\n".join(f"{n} times {one}" for one, n in ours.items()))
 
     def check(self) -> None:
-        """Fail if defects were found that are not allowed, and forget all findings."""
-        found = FOUND.of(*(FATAL - self.allowed))
-        FOUND.clear()
-        if found:
-            pytest.fail("\n".join(f"{n} times {one}" for one, n in found.items()), pytrace=False)
+        """Fail if there are defects that are not allowed."""
+        defects = found(*(DEFECTS - self._allowed))
+        if defects:
+            pytest.fail("\n".join(f"{n} times {one}" for one, n in defects.items()), pytrace=False)
 
 
 def is_fake() -> bool:
     """Whether torch's device is the fake one."""
     return torch.cuda.Stream is Stream
-
-
-@contextmanager
-def _synchronizing_raises(wanted: bool) -> Iterator[None]:
-    """Let a GPU raise where an operator makes the host wait."""
-    if wanted and torch.cuda.is_available():
-        torch.cuda.set_sync_debug_mode("error")
-    try:
-        yield
-    finally:
-        if wanted and torch.cuda.is_available():
-            torch.cuda.set_sync_debug_mode("default")

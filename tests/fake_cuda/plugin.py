@@ -1,4 +1,4 @@
-"""The pytest plugin: tests see the fake device, and fail by what it finds."""
+"""The pytest plugin: tests see the fake device, and fail by the defects that it finds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.fake_cuda.budget import DeviceBudget
 from tests.fake_cuda.device import pretend
 from tests.fake_cuda.findings import FOUND
-from tests.fake_cuda.streams import POOL
+from tests.fake_cuda.streams import TIMELINE
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -28,7 +28,7 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_runtest_setup() -> None:
-    POOL.renew()
+    TIMELINE.renew_pool()
     FOUND.clear()
 
 
@@ -36,6 +36,5 @@ def pytest_runtest_setup() -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
     gc.collect()  # memory is checked when it is freed
-    budget = getattr(item, "funcargs", {}).get("device_budget") or DeviceBudget()
-    budget.check()
+    getattr(item, "funcargs", {}).get("device_budget", DeviceBudget()).check()
     return result
