@@ -1,4 +1,4 @@
-"""`mashup models`: what models there are, and getting their weights."""
+"""`mashup models`: list models, and fetch and verify their weights."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from mashup_worker.models.catalogue import Model
     from mashup_worker.models.store import OnBytes, WeightStore
 
-app = typer.Typer(no_args_is_help=True, help="List separation models and get their weights.")
+app = typer.Typer(
+    no_args_is_help=True, help="List separation models, and fetch and verify their weights."
+)
 
 Names = Annotated[list[str], typer.Argument(help="Models, as `mashup models list` names them.")]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON on stdout and nothing else, a line a model.")
-]
+_COLUMNS = ("model", "stems", "parameters", "size", "SDR", "cached", "license")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON for each model.")]
 
 
 @app.command("list")
 def list_models(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show all models: stems, size, published quality, licence, and whether they are cached."""
+    """List models with stems, size, published quality, license and cache state."""
     from mashup_worker.models.catalogue import catalogue
     from mashup_worker.models.store import WeightStore
 
@@ -47,17 +47,18 @@ def list_models(
     elif sys.stdout.isatty():
         _print_table(rows)
     else:
+        typer.echo("\t".join(_COLUMNS))
         for row in rows:
             typer.echo("\t".join(_plain(row)))
 
 
 @app.command()
 def pull(names: Names, as_json: AsJson = False) -> None:
-    """Fetch weights into the cache, verified by SHA-256; what is there already is verified."""
+    """Fetch weights into the cache and verify their SHA-256."""
 
     def get(model: Model, store: WeightStore) -> dict[str, Any]:
         if not model.sources:
-            return {"path": str(_bundled_folder()), "note": "comes with the package"}
+            return {"path": str(_bundled_folder()), "note": "part of a package"}
         with _progress(model.name) as on_bytes:
             return {"path": str(store.pull(model.name, on_bytes))}
 
@@ -66,12 +67,10 @@ def pull(names: Names, as_json: AsJson = False) -> None:
 
 @app.command()
 def verify(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Models; all that are in the cache when none.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Models. [all cached ones]")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare weights with the SHA-256 they must have."""
+    """Verify the SHA-256 of weights."""
 
     def compare(model: Model, store: WeightStore) -> dict[str, Any]:
         if not model.sources:
@@ -91,7 +90,7 @@ def verify(
 
 @app.command()
 def path(names: Names, as_json: AsJson = False) -> None:
-    """Print the folder that holds a model's weights."""
+    """Print the folder of a model's weights."""
 
     def locate(model: Model, store: WeightStore) -> dict[str, Any]:
         return {"path": str(store.path(model.name) if model.sources else _bundled_folder())}
@@ -102,7 +101,7 @@ def path(names: Names, as_json: AsJson = False) -> None:
 def _each(
     names: Sequence[str], as_json: bool, work: Callable[[Model, WeightStore], dict[str, Any]]
 ) -> None:
-    """Do the work for each model; a failure is reported and the others are still done."""
+    """Do the work for each model; report failures and continue."""
     from mashup_worker.models.catalogue import find
     from mashup_worker.models.store import WeightStore
 
@@ -146,7 +145,7 @@ def _verify_bundled() -> dict[str, str]:
 
 @contextmanager
 def _progress(name: str) -> Iterator[OnBytes | None]:
-    """A bar on stderr while the block runs, on a terminal only."""
+    """Show a progress bar on stderr while the block runs, on a terminal only."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -173,14 +172,14 @@ def _row(model: Model, cached: bool) -> dict[str, Any]:
         "parameters": model.parameters,
         "size_bytes": model.size_bytes,
         "sdr": dataclasses.asdict(model.sdr) if model.sdr else None,
-        "licence": model.licence,
+        "license": model.license,
         "preview": model.preview,
         "cached": cached,
     }
 
 
 def _plain(row: dict[str, Any]) -> list[str]:
-    """The row as words: name, stems, parameters, size, SDR with its source, cached, licence."""
+    """Return the cells of a row, in the order of `_COLUMNS`."""
     sdr = row["sdr"]
     return [
         row["name"] + (" (preview)" if row["preview"] else ""),
@@ -191,12 +190,12 @@ def _plain(row: dict[str, Any]) -> list[str]:
         if sdr
         else "none published",
         "cached" if row["cached"] else "-",
-        row["licence"],
+        row["license"],
     ]
 
 
 def _print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """The table, with sources and licences as notes below it, for they are long and few."""
+    """Print a table, with sources and licenses as notes below it: they are long and few."""
     from rich.console import Console
     from rich.table import Table
 
@@ -205,15 +204,15 @@ def _print_table(rows: Sequence[dict[str, Any]]) -> None:
     def note(text: str) -> str:
         return f" ({notes.setdefault(text, len(notes) + 1)})"
 
-    table = Table("model", "stems", "parameters", "size", "SDR", "cached", "licence", "what for")
+    table = Table(*_COLUMNS, "purpose")
     for row in rows:
-        name, stems, parameters, size, _, cached, licence = _plain(row)
+        name, stems, parameters, size, _, cached, terms = _plain(row)
         sdr = row["sdr"]
         quality = "-"
         if sdr:
             quality = f"{sdr['value_db']:.2f} dB{note(sdr['test_set'] + ', ' + sdr['source'])}"
         stems = stems.replace(",", " ")
-        short = licence.partition(" ")[0] + note(licence)
+        short = terms.partition(" ")[0] + note(terms)
         table.add_row(name, stems, parameters, size, quality, cached, short, row["purpose"])
     console = Console()
     console.print(table)

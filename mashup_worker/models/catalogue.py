@@ -1,10 +1,9 @@
-"""The models that can be asked for by name: what they are, who says how good, where they lie.
+"""Catalogue of models: stems, license, published quality, sources of the weights.
 
-Bags and file names come from the installed `demucs` package. What it does not carry stands here:
-full SHA-256 digests (a legacy file's name carries its first eight digits, so digests that others
-measured can be told from wrong ones) and published figures. A file whose digest is not known is
-not fetched, so a model without known digests on the Hugging Face hub comes from the legacy address
-alone.
+Bags and file names come from the installed `demucs` package. This module adds full SHA-256 digests
+and published figures. The name of a legacy file carries the first eight digits of its digest,
+which confirms digests measured elsewhere. Only files with a known digest are fetched, so a model
+without known digests on the Hugging Face hub comes from the legacy address alone.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ SIX_STEMS = (*FOUR_STEMS, "guitar", "piano")
 
 LEGACY_ADDRESS = "https://dl.fbaipublicfiles.com/demucs/"
 
-DEMUCS_LICENCE = (
-    "none stated with the weights; their author: not under the code's MIT licence, only for "
+DEMUCS_LICENSE = (
+    "none stated with the weights; their author: not under the code's MIT license, only for "
     "scientific purposes (facebookresearch/demucs issues 327, 508)"
 )
-LITE_LICENCE = "MIT (Hennequin et al. 2020, Spleeter, doi:10.21105/joss.02154)"
+LITE_LICENSE = "MIT (Hennequin et al. 2020, Spleeter, doi:10.21105/joss.02154)"
 
 HT_DEMUCS_PAPER = "Rouard, Massa, Défossez 2022, arXiv:2211.08553"
 MDX_RESULTS = "github.com/adefossez/mdx21_demucs"
@@ -38,12 +37,12 @@ MDX_RESULTS = "github.com/adefossez/mdx21_demucs"
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One checkpoint.
+    """Checkpoint file.
 
     Attributes:
         name: file name, `<signature>-<hash8>.th` or `<signature>.safetensors`.
         sha256: 64 lower-case hexadecimal digits.
-        size_bytes: length.
+        size_bytes: length in bytes.
     """
 
     name: str
@@ -53,12 +52,12 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Source:
-    """A place that has all files of a model.
+    """Location that holds all files of a model.
 
     Attributes:
-        label: what messages call it.
+        label: name for messages.
         address: https address of the folder, with a slash at the end.
-        files: one for each member of the bag.
+        files: one file for each member of the bag.
     """
 
     label: str
@@ -68,12 +67,12 @@ class Source:
 
 @dataclass(frozen=True)
 class PublishedSdr:
-    """A signal-to-distortion ratio that somebody published.
+    """Published signal-to-distortion ratio.
 
     Attributes:
         value_db: mean over the stems.
-        test_set: what it was measured on.
-        source: who says so.
+        test_set: songs it was measured on.
+        source: publication.
     """
 
     value_db: float
@@ -83,25 +82,25 @@ class PublishedSdr:
 
 @dataclass(frozen=True)
 class Model:
-    """One entry of the catalogue.
+    """Entry of the catalogue.
 
     Attributes:
-        name: what `--model` takes.
-        stems: kinds of stems it makes.
-        purpose: what it is for, in one line.
-        licence: of the weights, as their authors state it.
-        parameters: of all members together (of `mdx`, to three digits, from its files' lengths).
-        size_bytes: of the files of its first source.
-        sdr: None where nobody published one.
-        bag: the bag's definition in YAML, as `demucs` reads it.
-        sources: where the weights can be had, best first; none when they come with the package.
-        preview: quality is below what a result should have.
+        name: value of `--model`.
+        stems: kinds of stems that it separates.
+        purpose: use, in one line.
+        license: license of the weights, as their authors state it.
+        parameters: count over all members; for `mdx` estimated from the file sizes.
+        size_bytes: size of the files of the first source.
+        sdr: published quality; None where no figure was published.
+        bag: definition of the bag in the YAML of `demucs`.
+        sources: locations of the weights, best first; empty for weights that a package carries.
+        preview: whether its quality is too low for releases.
     """
 
     name: str
     stems: tuple[str, ...]
     purpose: str
-    licence: str
+    license: str
     parameters: int
     size_bytes: int
     sdr: PublishedSdr | None = None
@@ -111,7 +110,7 @@ class Model:
 
     @property
     def members(self) -> tuple[str, ...]:
-        """Signatures of the bag's networks, in the bag's order."""
+        """Signatures of the bag's networks, in order."""
         return tuple((yaml.safe_load(self.bag) or {}).get("models", ()))
 
 
@@ -132,7 +131,7 @@ LEGACY_FILES = {
     "c511e2ab": ("fe6987756a7087d339bf63b19bb481b12cea02d3bc0de7583df7597210209649", 167334095),
     "7d865c68": ("3d5dd56b5bc986f136dff98655ded22b2b033f465ccec7a28640a6b15fd71ed6", 167918783),
 }
-"""Signature to SHA-256 and length of the checkpoint at the legacy address."""
+"""SHA-256 and length of the checkpoint at the legacy address, by signature."""
 
 HUB_FILES = {
     "955717e8": ("d9fa14133cfcc034a6758923bb3a8ca9f8dfd0b582134643bbf83f72c17576dd", 84025440),
@@ -142,44 +141,45 @@ HUB_FILES = {
     "04573f0d": ("68854b0d7c2b3274723b5761f6fd9f5aec5f1bcd3f0de7c1669546fdb7871b7c", 84025440),
     "5c90dfd2": ("d2a1745f0744721f6b8ca5bf469b67c651ea5ed1b52998cab033b2158609d411", 54885744),
 }
-"""Signature to SHA-256 and length of the safetensors file on the Hugging Face hub."""
+"""SHA-256 and length of the safetensors file on the Hugging Face hub, by signature."""
 
 HUB_FOLDERS = {
     "htdemucs": "adefossez/HTDemucs/resolve/cbc8a9b1a87023b7fd74e7b3412e6321c0eab003",
     "htdemucs_ft": "adefossez/HTDemucs-ft/resolve/d74ac89c3a1e874fc78f152555cf4d8533f06cd4",
     "htdemucs_6s": "adefossez/HTDemucs-6s/resolve/3c5ee475be622df764938de97e4281a7b07ffa58",
 }
-"""Model to its repository at a fixed revision."""
+"""Repository at a fixed revision, by model."""
 
 
 def find(name: str, models: Mapping[str, Model] | None = None) -> Model:
-    """The entry of that name in `models`, the catalogue when None.
+    """Return the entry `name` of `models`, or of the catalogue when None.
 
     Raises:
-        UnknownModel: there is none; the message lists the names.
+        UnknownModel: no entry has this name; the message lists the names.
     """
     models = catalogue() if models is None else models
     if name in models:
         return models[name]
     plain = name.removesuffix("_q")
     if name != plain and plain in models:
-        raise UnknownModel(
-            f"{name}: quantised models need the package diffq and are not offered; use {plain}"
-        )
-    raise UnknownModel(f"{name}: no such model; there are {', '.join(models)}")
+        raise UnknownModel(f"{name}: quantized models are not supported; use {plain}")
+    raise UnknownModel(f"{name}: no such model; use one of {', '.join(models)}")
 
 
 @functools.cache
 def catalogue() -> Mapping[str, Model]:
-    """All models by name, in the order a list shows them."""
+    """Return all models by name, in display order."""
     musdb = functools.partial(PublishedSdr, test_set="MUSDB18-HQ test", source=HT_DEMUCS_PAPER)
     hidden = functools.partial(PublishedSdr, test_set="MDXDB21 (hidden)", source=MDX_RESULTS)
     models = [
         _demucs(
-            "htdemucs", "the default: the best four stems for the time", 41_984_456, musdb(8.8)
+            "htdemucs",
+            "the default: the best four stems for the time",
+            41_984_456,
+            musdb(8.8),
         ),
         _demucs(
-            "htdemucs_ft", "the best four stems, at four times the work", 167_937_824, musdb(9)
+            "htdemucs_ft", "the best four stems, in four times the time", 167_937_824, musdb(9)
         ),
         _demucs("htdemucs_6s", "guitar and piano too (the piano is weak)", 27_414_996),
         _demucs("hdemucs_mmi", "Hybrid Demucs, no transformer", 83_637_832, musdb(8.34)),
@@ -188,8 +188,8 @@ def catalogue() -> Mapping[str, Model]:
         Model(
             "lite",
             FOUR_STEMS,
-            "a preview that comes with the package and needs no network",
-            LITE_LICENCE,
+            "a preview that needs no download",
+            LITE_LICENSE,
             parameters=19_647_498,
             size_bytes=118_083_710,
             preview=True,
@@ -216,7 +216,7 @@ def _demucs(name: str, purpose: str, parameters: int, sdr: PublishedSdr | None =
         name,
         SIX_STEMS if name == "htdemucs_6s" else FOUR_STEMS,
         purpose,
-        DEMUCS_LICENCE,
+        DEMUCS_LICENSE,
         parameters,
         sum(file.size_bytes for file in sources[0].files),
         sdr,
@@ -227,7 +227,7 @@ def _demucs(name: str, purpose: str, parameters: int, sdr: PublishedSdr | None =
 
 @functools.cache
 def legacy_paths() -> Mapping[str, str]:
-    """Signature to a checkpoint's path below the legacy address, from the `demucs` package."""
+    """Return paths below the legacy address by signature, from the `demucs` package."""
     folder, paths = "", {}
     listing = (importlib.resources.files("demucs") / "remote" / "files.txt").read_text()
     for line in map(str.strip, listing.splitlines()):

@@ -1,4 +1,4 @@
-"""SHA-256 of weight files, and the manifest that lists them: `SHA256SUMS`, as sha256sum writes it.
+"""Verify weight files by the manifest `SHA256SUMS`, in the format of sha256sum.
 
 `sha256sum --check SHA256SUMS` in a model's folder verifies it without this package.
 """
@@ -21,14 +21,14 @@ SHOWN_DIGITS = 12
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Make sure that `path` is the file it should be.
+    """Verify the SHA-256 of a file.
 
     Args:
-        path: a file.
+        path: the file.
         expected: its SHA-256 in hexadecimal, or the first digits of it.
 
     Raises:
-        ModelUnavailable: it is another file, or it can't be read.
+        ModelUnavailable: the digest differs, or the file cannot be read.
     """
     found = file_sha256(path, ModelUnavailable)
     if not expected or not found.startswith(expected.lower()):
@@ -38,15 +38,19 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def manifest_text(digests: Mapping[str, str]) -> str:
-    """The manifest of files by name."""
+    """Return the text of a manifest.
+
+    Args:
+        digests: SHA-256 by file name.
+    """
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
 
 
 def expected_digests(folder: Path) -> dict[str, str]:
-    """File name to SHA-256, from the folder's manifest; empty when it has none.
+    """Return SHA-256 by file name from the manifest of a folder; empty without a manifest.
 
     Raises:
-        ModelUnavailable: the manifest is damaged or can't be read.
+        ModelUnavailable: the manifest is damaged or unreadable.
     """
     path = folder / MANIFEST
     try:

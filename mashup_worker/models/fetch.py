@@ -1,4 +1,4 @@
-"""Reading a file of known size from a folder or an https address, with bounded patience."""
+"""Read a file of known size from a folder or an https address, within time limits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ANSWER_S = 5.0
-"""Longest wait for an answer. Names that don't resolve, hosts with many dead addresses and servers
-that accept and say nothing all end here, so that a machine without network soon knows."""
+"""Longest wait for an answer. It bounds names that do not resolve, hosts with many dead addresses,
+and servers that accept a connection and send nothing, so that a machine without network fails
+soon."""
 
 STALL_S = 15.0
-"""Longest silence in the middle of a file."""
+"""Longest pause within a file."""
 
 BLOCK_BYTES = 1 << 20
 
@@ -27,23 +28,23 @@ USER_AGENT = "mashup-worker"
 
 
 class FetchError(Exception):
-    """The file can't be had from there."""
+    """The file cannot be read from this address."""
 
 
 class NotThereError(FetchError):
-    """The place answered, and does not have the file."""
+    """The folder or server lacks the file."""
 
 
 def read_blocks(address: str | Path, size_bytes: int) -> Iterator[bytes]:
-    """The file's bytes, block by block.
+    """Yield the bytes of a file in blocks.
 
     Args:
         address: a path, or an http(s) address.
-        size_bytes: length that the file must have.
+        size_bytes: expected length.
 
     Raises:
-        NotThereError: the folder or the server does not have it.
-        FetchError: it can't be reached or read, or is longer or shorter than `size_bytes`.
+        NotThereError: the folder or server lacks the file.
+        FetchError: the address cannot be reached or read, or the length differs from `size_bytes`.
     """
     read_bytes = 0
     try:
@@ -62,7 +63,7 @@ def read_blocks(address: str | Path, size_bytes: int) -> Iterator[bytes]:
 
 
 def _open(address: str) -> http.client.HTTPResponse:
-    """The server's answer, ready to be read."""
+    """Return the response of the server."""
     request = urllib.request.Request(address, headers={"User-Agent": USER_AGENT})  # noqa: S310
 
     def ask() -> http.client.HTTPResponse:
@@ -82,11 +83,11 @@ def _open(address: str) -> http.client.HTTPResponse:
 
 
 def _place(address: str | Path) -> str:
-    """What to name when nothing is wrong with the file itself: the path, or the host."""
+    """Return the name of the location for messages: the path, or the host."""
     return str(address) if isinstance(address, Path) else urlsplit(address).netloc
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, without numbers and brackets."""
+    """Return the reason of an error without error numbers."""
     inner = getattr(error, "reason", error)
     return str(getattr(inner, "strerror", None) or inner or type(inner).__name__)

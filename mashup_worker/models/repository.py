@@ -1,11 +1,11 @@
-"""Loads Demucs networks from a folder, in the layout that `demucs --repo` reads.
+"""Load Demucs networks from a folder in the layout of `demucs --repo`.
 
 A repository holds checkpoints, `<signature>.safetensors` or `<signature>-<sha256 prefix>.th`, and
-bags, `<name>.yaml`, that list signatures with their weights and segment. A model's name is that
-of a bag or a signature. A `SHA256SUMS` beside them, where there is one, binds every file.
+bags, `<name>.yaml`, that list signatures with their weights and segment. A model is named by a bag
+or a signature. Where the folder has a `SHA256SUMS`, every file must match it.
 
-Checkpoints are data from elsewhere and are never free to run code: pickles are read by torch's
-restricted unpickler, and only the network classes below are ever built.
+Checkpoints are untrusted: pickles are read by torch's restricted unpickler, and only the network
+classes below are built.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _NETWORKS = (HTDemucs, HDemucs, Demucs)
 _NETWORK_NAMES = {f"{network.__module__}.{network.__qualname__}" for network in _NETWORKS}
-_QUANTISED = "it is quantised, which needs the package diffq and is not offered"
+_QUANTIZED = "it is quantized, which is not supported"
 
 _MALFORMED = (
     AssertionError,
@@ -50,22 +50,22 @@ _MALFORMED = (
     ValueError,
     pickle.UnpicklingError,
 )
-"""What the libraries raise on files that are not what their name says."""
+"""Errors that the libraries raise on malformed files."""
 
 
 def load_bag(name: str, folder: Path) -> BagOfModels:
     """Load the bag or single network `name` from the repository `folder`, on the CPU.
 
     Raises:
-        UnknownModel: no such model there; the message lists those that are.
-        ModelUnavailable: no such folder, a digest that does not match, or a file that is not a
-            checkpoint of a network class known here.
+        UnknownModel: the folder has no such model; the message lists its models.
+        ModelUnavailable: the folder is missing, a digest differs, or a file is not a checkpoint of
+            a supported network class.
     """
     if not folder.is_dir():
         raise ModelUnavailable(f"model repository {folder} is not a folder")
     if name not in model_names(folder):
         there = ", ".join(model_names(folder)) or "none"
-        raise UnknownModel(f"no model {name!r} in {folder}; there are {there}")
+        raise UnknownModel(f"no model {name!r} in {folder}; use one of {there}")
     definition = _definition(name, folder)
     networks: list[Any] = [_load_network(signature, folder) for signature in definition["models"]]
     try:
@@ -95,7 +95,7 @@ def _definition(name: str, folder: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ModelUnavailable(f"{path} is not YAML") from error
     if not (isinstance(definition, dict) and isinstance(definition.get("models"), list)):
-        raise ModelUnavailable(f"{path} does not list a bag's models")
+        raise ModelUnavailable(f"{path} does not list the models of a bag")
     return definition
 
 
@@ -141,14 +141,14 @@ def _load_safetensors(path: Path) -> nn.Module:
         raise ValueError(f"it names the class {metadata.get('klass')!r}, not a Demucs network")
     structure = json.loads(metadata.get("structure", "{}"), object_hook=_refuse_classes)
     if "__quantized" in json.dumps(structure):
-        raise ValueError(_QUANTISED)
+        raise ValueError(_QUANTIZED)
     with _without_load_warnings():
         network: nn.Module = load_safetensors_model(path)
     return network
 
 
 def _refuse_classes(node: dict[str, Any]) -> dict[str, Any]:
-    """Keep `demucs` from importing the class that a part of the state names."""
+    """Refuse a state that names a class, which `demucs` would import."""
     if "_class" in node:
         raise ValueError(f"its state names the class {node['_class']!r}")
     return node
@@ -160,12 +160,12 @@ def _load_pickle(path: Path) -> nn.Module:
     if package["klass"] not in _NETWORKS:
         raise ValueError("it names a class that is not a Demucs network")
     if package["state"].get("__quantized"):
-        raise ValueError(_QUANTISED)
+        raise ValueError(_QUANTIZED)
     with _without_load_warnings():
         network: nn.Module = load_model(package)  # type: ignore[no-untyped-call]
     return network
 
 
 def _without_load_warnings() -> warnings.catch_warnings[None]:
-    """Silence while loading: old checkpoints carry arguments that networks no longer take."""
+    """Ignore warnings of old checkpoints about arguments that networks no longer take."""
     return warnings.catch_warnings(action="ignore", category=UserWarning)

@@ -1,12 +1,11 @@
-"""Weights on this machine: fetched once, verified, and kept in one folder a model.
+"""Cache of weights: fetched once, verified, one folder for each model.
 
-A model's folder in the cache is a model repository as `demucs` reads it: the bag `<name>.yaml`, a
-checkpoint for each member, and the manifest `SHA256SUMS`, which is written last: where it stands,
-everything stands.
+The folder of a model is a repository that `demucs` can read: the bag `<name>.yaml`, a checkpoint
+for each member, and the manifest `SHA256SUMS`. The manifest is written last, so its presence means
+that the folder is complete.
 
-A mirror is a folder or an https address with the same files, either in a folder a model
-(`<mirror>/<name>/<file>`) or all together (`<mirror>/<file>`); a copy of a cache is a mirror. Where
-one is set, nothing else is asked.
+A mirror is a folder or an https address with the same files, at `<mirror>/<name>/<file>` or
+`<mirror>/<file>`. A copy of a cache is a mirror. A mirror replaces all other sources.
 """
 
 from __future__ import annotations
@@ -38,17 +37,17 @@ if TYPE_CHECKING:
     from mashup_worker.settings import Settings
 
     OnBytes = Callable[[int, int], None]
-    """Called with the bytes done and the bytes of the whole model."""
+    """Called with the bytes fetched and the bytes of the whole model."""
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """A model whose files are what they should be.
+    """Model whose files were verified.
 
     Attributes:
         name: the model.
-        folder: where it lies.
-        digests: file name to SHA-256.
+        folder: its folder.
+        digests: SHA-256 by file name.
     """
 
     name: str
@@ -58,18 +57,18 @@ class VerifyReport:
 
 @dataclass(frozen=True)
 class _Offer:
-    """One way to get all of a model: each file with the addresses to try for it."""
+    """Source of all files of a model: each file with its addresses, in the order of trial."""
 
     label: str
     files: tuple[tuple[WeightFile, tuple[str | Path, ...]], ...]
 
 
 class WeightStore:
-    """The cache of weights.
+    """Cache of weights.
 
     Args:
-        settings: cache, mirror, and whether the network may be used.
-        models: the catalogue to serve; the real one when None.
+        settings: cache folder, mirror, and permission to use the network.
+        models: catalogue to serve; the built-in one when None.
     """
 
     def __init__(self, settings: Settings, models: Mapping[str, Model] | None = None) -> None:
@@ -77,11 +76,11 @@ class WeightStore:
         self._models = catalogue() if models is None else models
 
     def names(self) -> list[str]:
-        """Models that are kept here."""
+        """Return the models that the cache can hold."""
         return [name for name, model in self._models.items() if model.sources]
 
     def has(self, name: str) -> bool:
-        """Whether all files of the model are in the cache; what is in them is not looked at."""
+        """Return whether all files of the model are in the cache, without verifying them."""
         folder = self._settings.model_cache / name
         try:
             digests = expected_digests(folder)
@@ -90,28 +89,26 @@ class WeightStore:
         return bool(digests) and all((folder / file).is_file() for file in digests)
 
     def path(self, name: str) -> Path:
-        """The model's folder in the cache.
+        """Return the folder of a cached model.
 
         Raises:
-            ModelUnavailable: it is not in the cache.
+            ModelUnavailable: the model is not in the cache.
         """
         self._model(name)
         if not self.has(name):
             cache = self._settings.model_cache
-            raise ModelUnavailable(
-                f"{name}: not in {cache}; get it with `mashup models pull {name}`"
-            )
+            raise ModelUnavailable(f"{name}: not in {cache}; run `mashup models pull {name}`")
         return self._settings.model_cache / name
 
     def ensure(self, name: str, on_progress: OnBytes | None = None) -> Path:
-        """The model's folder, fetched first where it is not in the cache. Raises as `pull`."""
+        """Return the folder of a model, fetched if it is missing. Raises as `pull`."""
         return self.path(name) if self.has(name) else self.pull(name, on_progress)
 
     def verify(self, name: str) -> VerifyReport:
         """Compare every file of the model with its SHA-256.
 
         Raises:
-            ModelUnavailable: it is not in the cache, or a file is not what it should be.
+            ModelUnavailable: the model is not in the cache, or a digest differs.
         """
         folder = self.path(name)
         known = {
@@ -125,14 +122,14 @@ class WeightStore:
         return VerifyReport(name, folder, digests)
 
     def pull(self, name: str, on_progress: OnBytes | None = None) -> Path:
-        """Make sure that the model is in the cache and intact, and return its folder.
+        """Fetch and verify a model, and return its folder.
 
-        Files already there are verified and kept. An exception raised in `on_progress` stops the
-        work; files that were complete stay.
+        Files already in the cache are verified and kept. An exception raised in `on_progress`
+        cancels; complete files stay.
 
         Raises:
-            ModelUnavailable: no source has it; the message says why and what to do.
-            StorageFailed: the cache can't be written.
+            ModelUnavailable: no source has it; the message gives reasons and a remedy.
+            StorageFailed: the cache is not writable.
         """
         model = self._model(name)
         folder = self._settings.model_cache / name
@@ -149,7 +146,7 @@ class WeightStore:
     def _model(self, name: str) -> Model:
         model = find(name, self._models)
         if not model.sources:
-            raise ModelUnavailable(f"{name}: comes with the package and is not kept in the cache")
+            raise ModelUnavailable(f"{name}: its weights are part of a package, not of the cache")
         return model
 
     def _intact(self, name: str) -> bool:
@@ -177,7 +174,7 @@ class WeightStore:
         raise ModelUnavailable(f"{model.name}: {self._why(failures)}")
 
     def _offers(self, model: Model) -> Iterator[_Offer]:
-        """What may be asked for the model under these settings, best first."""
+        """Yield the sources that the settings allow, best first."""
         mirror = self._settings.model_mirror
         if self._settings.offline and (mirror is None or "://" in mirror):
             return
@@ -214,7 +211,7 @@ def _below(root: str, path: str) -> str | Path:
 
 
 def _take(offer: _Offer, folder: Path, on_progress: OnBytes | None) -> dict[str, str]:
-    """Bring all files of an offer into the folder; file name to SHA-256."""
+    """Fetch all files of an offer into the folder; return SHA-256 by file name."""
     total_bytes = sum(file.size_bytes for file, _ in offer.files)
     done_bytes = 0
 
@@ -254,7 +251,7 @@ def _fetch_first(
 def _fetch(
     file: WeightFile, address: str | Path, target: Path, report: Callable[[int], None]
 ) -> None:
-    """Put the file at `target` once all of it is there and verified."""
+    """Fetch the file to `target`, where it appears once it is complete and verified."""
     digest = hashlib.sha256()
     fetched_bytes = 0
     with atomic_file(target, durable=False) as out:
@@ -273,7 +270,7 @@ def _fetch(
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Keep other processes out of the block; the lock ends with the process, however it ends."""
+    """Exclude other processes from the block; the lock ends with the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

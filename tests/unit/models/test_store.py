@@ -315,7 +315,7 @@ def test_names_that_are_not_kept_here(cache: Path) -> None:
     for work in (store.pull, store.ensure, store.verify, store.path):
         with pytest.raises(UnknownModel, match="htdemucs_ft"):
             work("nope")
-        with pytest.raises(ModelUnavailable, match="comes with the package"):
+        with pytest.raises(ModelUnavailable, match="part of a package"):
             work("lite")
 
 

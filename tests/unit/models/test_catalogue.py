@@ -70,7 +70,7 @@ def test_lite_is_what_the_package_brings() -> None:
 
 def test_figures_name_their_source_and_licences_are_stated() -> None:
     for model in catalogue().values():
-        assert model.licence
+        assert model.license
         if model.sdr is not None:
             assert model.sdr.source
             assert model.sdr.test_set
@@ -85,7 +85,7 @@ def test_unknown_names_are_answered_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize("name", ["mdx_q", "mdx_extra_q"])
 def test_quantised_models_are_refused_with_a_reason(name: str) -> None:
-    with pytest.raises(UnknownModel, match=f"diffq.*use {name.removesuffix('_q')}$"):
+    with pytest.raises(UnknownModel, match=f"quantized.*use {name.removesuffix('_q')}$"):
         find(name)
 
 
