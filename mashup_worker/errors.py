@@ -11,6 +11,7 @@
     ├── DeviceUnavailable       the device asked for is not in this machine
     ├── EngineUnavailable       the stretching engine asked for is not installed
     ├── OutOfMemory             the smallest piece of work does not fit
+    ├── DeviceLost              the device can't be used by this process any more
     ├── StorageFailed           bytes could not be read or written
     ├── FetchFailed             an address that did not give what it should
     ├── ServiceUnavailable      a database or queue that can't be used
@@ -116,6 +117,14 @@ class OutOfMemory(MashupError):
     """The device's memory is too small, even for one segment at a time."""
 
     code = "out_of_memory"
+    retryable = True
+    exit_code = EXIT_ENVIRONMENT
+
+
+class DeviceLost(MashupError):
+    """The device failed in a way that only a new process recovers from."""
+
+    code = "device_lost"
     retryable = True
     exit_code = EXIT_ENVIRONMENT
 

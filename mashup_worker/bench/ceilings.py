@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, get_args
 import torch
 
 from mashup_worker.bench.measure import synchronise, timed_s
-from mashup_worker.models.device import Precision, arithmetic, cpu_multiplies_bf16
+from mashup_worker.models.device import Precision, cpu_multiplies_bf16
+from mashup_worker.models.fp32 import fp32
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,9 +63,7 @@ def product_rate(
     side, dtype = sizes.matrix_side, _DTYPES.get(precision, torch.float32)
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     made = torch.empty(side, side, device=device, dtype=dtype)
-    # Half precisions are those of the tensors here: autocast would copy them first.
-    exact: Precision = "fp32" if precision == "fp32" else "tf32"
-    with arithmetic(exact if device.type == "cuda" else "fp32", device):
+    with fp32("tf32" if precision == "tf32" else "ieee"):
         best_s = _best_s(lambda: torch.mm(left, right, out=made), device, sizes.seconds)
     return 2 * side**3 / best_s
 
@@ -85,7 +84,7 @@ def bus_rates(device: torch.device, sizes: ProbeSizes | None = None) -> tuple[fl
     """Bytes a second to a CUDA device from pinned memory, and back."""
     sizes = sizes or probe_sizes(device)
     host = torch.ones(sizes.bus_bytes // 4).pin_memory()
-    there = torch.empty_like(host, device=device)
+    there = torch.empty(host.shape, device=device)
     to_s = _best_s(lambda: there.copy_(host, non_blocking=True), device, sizes.seconds)
     from_s = _best_s(lambda: host.copy_(there, non_blocking=True), device, sizes.seconds)
     return host.nbytes / to_s, host.nbytes / from_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.metadata
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,9 +16,12 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.bench.networks import random_htdemucs
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.demucs_engine import DemucsSeparator
+from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.repository import load_bag
+from mashup_worker.models.streams import upload
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from torch import Tensor
@@ -109,6 +113,8 @@ class OurEngine:
         """Make it ready. Raises as `DemucsSeparator`."""
         self.label = f"{OURS} {__version__}"
         self.separator = DemucsSeparator(weights.model, weights.copied(), options)
+        if self.separator.device.startswith("cuda"):
+            self.separator.warm_up()  # as workers do: threads of songs would search algorithms anew
         self.precision = str(self.separator.precision)
         self.batch = options.batch
         self.compiled = options.compile
@@ -122,7 +128,7 @@ class OurEngine:
         device = torch.device(self.separator.device)
         if device.type != "cuda":
             return torch.cat([*self.separator.stream(mix)], dim=-1).unbind()
-        song = Audio(mix.samples.pin_memory().to(device, non_blocking=True), mix.rate_hz)
+        song = Audio(upload(mix.samples, device), mix.rate_hz)
         shape = len(self.separator.stems), self.separator.channels, mix.length_samples
         stems, done = torch.empty(shape, device=device), 0
         for block in self.separator.stream(song, on_device=True):
@@ -131,6 +137,17 @@ class OurEngine:
         host = torch.empty(shape, pin_memory=True).copy_(stems, non_blocking=True)
         torch.cuda.current_stream(device).synchronize()
         return host.unbind()
+
+
+@contextmanager
+def settings_of_torch() -> Iterator[None]:
+    """Run another package's code with torch's own settings, and undo what it sets."""
+    searches = torch.backends.cudnn.benchmark
+    try:
+        with fp32("torch"):
+            yield
+    finally:
+        torch.backends.cudnn.benchmark = searches
 
 
 class StockEngine:
@@ -153,12 +170,13 @@ class StockEngine:
         """See `Engine`."""
         loudness = mix.samples.mean(0)
         mean, deviation = loudness.mean(), loudness.std() + 1e-8
-        made: Tensor = self._apply(
-            self._bag,
-            ((mix.samples - mean) / deviation)[None],
-            shifts=0,
-            split=True,
-            overlap=self._overlap,
-            device=self._device,
-        )[0]
+        with settings_of_torch():
+            made: Tensor = self._apply(
+                self._bag,
+                ((mix.samples - mean) / deviation)[None],
+                shifts=0,
+                split=True,
+                overlap=self._overlap,
+                device=self._device,
+            )[0]
         return (made * deviation + mean).unbind()  # apply_model adds the stems up in host memory

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from demucs.htdemucs import HTDemucs
 
-from mashup_worker.bench.engines import StockEngine
+from mashup_worker.bench.engines import StockEngine, settings_of_torch
 from mashup_worker.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def open_peer(name: str, weights: Weights, device: torch.device) -> Engine:
     """
     check_installed(name)
     try:
-        return PEERS[name](weights, device)
+        with settings_of_torch():
+            return PEERS[name](weights, device)
     except EngineUnavailable:
         raise
     except Exception as error:  # whatever a stranger's package raises
@@ -87,7 +88,9 @@ class UnblendEngine:
 
     def separate(self, mix: Audio) -> tuple[Tensor, ...]:
         """See `Engine`. It downloads the stems itself, through pinned memory."""
-        made = self._separator.separate((mix.samples, mix.rate_hz), shifts=0, split_overlap=0.25)
+        song = mix.samples, mix.rate_hz
+        with settings_of_torch():
+            made = self._separator.separate(song, shifts=0, split_overlap=0.25)
         return tuple(sound.float() for sound in made.sources.values())
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench import music
@@ -19,12 +21,12 @@ from mashup_worker.bench.measure import timed_s
 from mashup_worker.bench.memory import PeakMemory, held_bytes, host_peak_bytes, reset_host_peak
 from mashup_worker.bench.results import Lanes, Pipeline, Stage, Work
 from mashup_worker.errors import Canceled
+from mashup_worker.models.streams import wait_for
 from mashup_worker.pipelines.separate import SeparateRequest, separate_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import torch
     from torch import Tensor
 
     from mashup_worker.audio.signal import SampleSource
@@ -235,6 +237,7 @@ class _Watched:
             if self.stopped:
                 raise Canceled
             yield block
+        wait_for(torch.device(self.device))
         self.spans_s.append((start, time.perf_counter()))
 
 

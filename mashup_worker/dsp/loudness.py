@@ -12,6 +12,8 @@ from mashup_worker.dsp.kweighting import LOWEST_RATE_HZ, KWeighting, pieces
 from mashup_worker.dsp.true_peak import TruePeakMeter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from mashup_worker.audio.signal import Audio
@@ -108,6 +110,14 @@ class LoudnessMeter:
         for piece in pieces(samples):
             squares = self._weighting.push(piece).square().sum(dim=0)
             self._add_energies(squares.clamp_(max=_HIGHEST_SQUARE))
+
+    def move(self, copy: Callable[[Tensor], Tensor]) -> None:
+        """Replace the figures taken so far by copies of them, such as copies on the host.
+
+        No more samples can be added then.
+        """
+        if self._step_energies:
+            self._step_energies = [copy(torch.cat(self._step_energies))]
 
     def integrated_lufs(self) -> float | None:
         """Loudness so far, in LUFS.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import gcd
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
-from torchaudio.functional import resample
+from torchaudio.transforms import Resample
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 _ZEROS, _ROLLOFF, _BETA = 64, 0.9475937167399596, 14.769656459379492
@@ -25,20 +27,28 @@ def has_few_phases(in_rate_hz: int, out_rate_hz: int) -> bool:
 
 
 def converted(samples: Tensor, in_rate_hz: int, out_rate_hz: int, length_samples: int) -> Tensor:
-    """The same sound at another rate, without delay; silence is taken to be around it.
+    """Return the same sound at another rate, without delay; silence is taken to be around it.
 
     Shape: `(..., samples)` to `(..., length_samples)`.
     """
     if in_rate_hz == out_rate_hz:
         made = samples
     else:
-        made = resample(
-            samples,
-            in_rate_hz,
-            out_rate_hz,
-            lowpass_filter_width=_ZEROS,
-            rolloff=_ROLLOFF,
-            resampling_method="sinc_interp_kaiser",
-            beta=_BETA,
-        )
+        made = _converter(in_rate_hz, out_rate_hz, samples.device)(samples)
     return F.pad(made, (0, max(0, length_samples - made.shape[-1])))[..., :length_samples]
+
+
+@lru_cache(maxsize=32)
+def _converter(in_rate_hz: int, out_rate_hz: int, device: torch.device) -> Resample:
+    """Return the filters of a conversion, which are computed in double precision and uploaded once.
+
+    Uploads of a few numbers make the host wait for all that the device has to do.
+    """
+    return Resample(
+        in_rate_hz,
+        out_rate_hz,
+        "sinc_interp_kaiser",
+        lowpass_filter_width=_ZEROS,
+        rolloff=_ROLLOFF,
+        beta=_BETA,
+    ).to(device)

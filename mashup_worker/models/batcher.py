@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import torch
 from torch.nn import functional as F
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from mashup_worker.errors import OutOfMemory
 from mashup_worker.models.device import is_out_of_memory, release_memory
 from mashup_worker.models.shortages import note_shortage
+from mashup_worker.models.streams import stream_for, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -90,7 +92,8 @@ class Batcher:
         self._made: list[_Ticket] = []
         self._counting = Lock()
         self._running = Lock()
-        self._stream = torch.cuda.Stream(how.device) if how.device.type == "cuda" else None
+        self._networks: WeakSet[NetworkRunner] = WeakSet()
+        self._stream = stream_for(how.device, "networks") if how.device.type == "cuda" else None
 
     def estimates(self, windows: Iterable[Window]) -> Iterator[Tensor]:
         """What the networks make of `windows`, in their order.
@@ -119,14 +122,11 @@ class Batcher:
                 ticket.settled = True
 
     def _submit(self, window: Window) -> _Ticket:
-        ticket = _Ticket(window, window.samples)
+        ticket = _Ticket(window, upload(window.samples, self._how.device))
         if self._stream is not None:
-            if not window.samples.is_cuda:
-                ticket.samples = window.samples.pin_memory().to(self._how.device, non_blocking=True)
             ticket.ready = torch.cuda.current_stream(self._how.device).record_event()
-        else:
-            ticket.samples = window.samples.to(self._how.device)
         with self._counting:
+            self._networks.add(window.network)
             self._waiting.append(ticket)
         return ticket
 
@@ -202,7 +202,8 @@ class Batcher:
             return
         note_shortage()
         self.size = max(1, min(self.size, len(batch)) // 2)
-        batch[0].window.network.forget()
+        for network in list(self._networks):  # also those that ran long ago in larger batches
+            network.forget()
         release_memory(device)
         with self._counting:
             self._waiting.extendleft(reversed(batch))

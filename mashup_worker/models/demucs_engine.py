@@ -19,12 +19,19 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from mashup_worker.errors import InvalidInput, OutOfMemory
+from mashup_worker.errors import InvalidInput
 from mashup_worker.models.batcher import Batcher, Window
-from mashup_worker.system.cores import use_physical_cores
-from mashup_worker.models.device import is_out_of_memory, resolve_device, resolve_precision
+from mashup_worker.models.device import (
+    device_errors,
+    resolve_device,
+    resolve_precision,
+    searching_algorithms,
+)
+from mashup_worker.models.fp32 import set_fp32
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
 from mashup_worker.models.segments import CrossFade
+from mashup_worker.models.streams import upload
+from mashup_worker.system.cores import use_physical_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +62,9 @@ class EngineOptions:
 
     Attributes:
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        precision: `auto`, `fp32`, `tf32`, `bf16` or `fp16`.
+        precision: `auto`, `fp32`, `tf32`, `bf16` or `fp16`. `tf32` holds for all float32 products
+            and convolutions of the process, in resampling and mastering too, until an engine of
+            another precision is loaded: cuBLAS and cuDNN have one setting a process.
         shifts: number of random shifts whose results are averaged; 0 for none.
         seed: what the shifts are drawn from.
         overlap: share of a segment that the next one covers again, 0 up to but not 1.
@@ -117,10 +126,13 @@ class DemucsSeparator:
     def __init__(self, name: str, bag: BagOfModels, options: EngineOptions | None = None) -> None:
         """Move the networks to the device.
 
+        On CUDA this sets the arithmetic of float32 for the process: no song may be in flight.
+
         Raises:
             InvalidInput: options that mean nothing.
             DeviceUnavailable: the device is not in this machine.
             OutOfMemory: the networks do not fit on it.
+            DeviceLost: the device can't be used by this process any more.
         """
         self.name = name
         self.options = options or EngineOptions()
@@ -133,12 +145,10 @@ class DemucsSeparator:
         self._how = Arithmetic(device, precision, self.options.compile)
         if device.type == "cpu":
             use_physical_cores()
-        try:
+        elif device.type == "cuda":
+            set_fp32("tf32" if precision == "tf32" else "ieee")
+        with device_errors(device, name):
             self._networks = [NetworkRunner(network, self._how) for network in bag.models]
-        except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise OutOfMemory(f"{name} does not fit into the memory of {device}") from error
-            raise
         self._weights = torch.tensor(bag.weights)
         self._batcher = Batcher(self._how, self.options.batch)
 
@@ -153,14 +163,32 @@ class DemucsSeparator:
         return self._how.precision
 
     def warm_up(self) -> None:
-        """Run every network once in every size of batch, so that no song has to wait for it."""
-        for network in self._networks:
-            for size in self._batcher.sizes:
-                silence = torch.zeros(self.channels, network.valid_length(network.segment_samples))
-                window = Window(network, tuple(range(len(self.stems))), silence)
-                list(self._batcher.estimates([window] * size))
-            if self.precision == "fp16":
-                list(self._batcher.estimates([replace(window, exact=True)]))
+        """Run every network in every size of batch, so that no song has to wait for recordings.
+
+        Call it before threads separate songs. cuDNN's algorithms are searched here only: what it
+        finds stays in the recordings, and every other thread would have to search again.
+
+        Raises:
+            OutOfMemory: not even one segment fits; larger batches that do not fit are given up.
+            DeviceLost: the device can't be used by this process any more.
+        """
+        size = None
+        with searching_algorithms(self._how.device), device_errors(self.device, "this model"):
+            while size != self._batcher.size:  # running out of memory drops all recordings
+                size = self._batcher.size
+                for network in self._networks:
+                    self._warm_up(network)
+
+    def _warm_up(self, network: NetworkRunner) -> None:
+        length = network.valid_length(network.segment_samples)
+        silence = torch.zeros(self.channels, length, device=self._how.device)
+        window = Window(network, tuple(range(len(self.stems))), silence)
+        sizes = self._batcher.sizes if network.records(exact=False) else [self._batcher.size]
+        for size in sizes:
+            for _ in self._batcher.estimates([window] * min(size, self._batcher.size)):
+                pass
+        if self.precision == "fp16":
+            list(self._batcher.estimates([replace(window, exact=True)]))
 
     def stream(
         self,
@@ -186,14 +214,10 @@ class DemucsSeparator:
                 on_progress(done / total)
 
         streams = [self._run(one, rows, _Normalised(mix, level), advance) for one in passes]
-        try:
+        with device_errors(self.device, "this model"):
             for block in _combine(streams, [one.weights for one in passes]):
                 finished = level.restore(block)
                 yield finished if on_device else finished.cpu()
-        except (RuntimeError, MemoryError) as error:
-            if is_out_of_memory(error):
-                raise OutOfMemory(f"{self.device} has too little memory for this model") from error
-            raise
 
     def _rows(self, stems: Sequence[str]) -> list[int]:
         unknown = [stem for stem in stems if stem not in self.stems]
@@ -212,7 +236,7 @@ class DemucsSeparator:
                 network=network,
                 segmentation=network.segmentation(self.options.overlap),
                 start=start,
-                weights=share[:, None, None].to(self._how.device),
+                weights=upload(share[:, None, None], self._how.device),
             )
             for network, share, starts in zip(self._networks, shares, self._starts(), strict=True)
             if share.any()

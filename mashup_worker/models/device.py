@@ -1,14 +1,15 @@
-"""Which device runs the networks, and with what arithmetic."""
+"""Devices, their precisions, and their errors."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 
-from mashup_worker.errors import DeviceUnavailable, InvalidInput
+from mashup_worker.errors import DeviceLost, DeviceUnavailable, InvalidInput, OutOfMemory
+from mashup_worker.models.fp32 import exact_unless_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
 HALF: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
-"""What the half precisions keep numbers in."""
+"""Types of the half precisions."""
 
 _CUDA = RLock()
-"""Held by whoever launches networks, records them, or gives memory back: settings of arithmetic are
-the process's, and nothing else may touch the allocator while kernels are recorded."""
+"""Held by the thread that launches networks, records them, or releases memory: nothing else may
+touch the allocator while kernels are recorded."""
 
 _AMPERE = (8, 0)
 """First compute capability with bf16 and TF32 tensor cores."""
@@ -30,7 +31,9 @@ _VOLTA = (7, 0)
 
 
 def resolve_device(requested: str) -> torch.device:
-    """The device that `requested` (`auto`, `cpu`, `mps`, `cuda` or `cuda:N`) stands for.
+    """Return the device that `requested` (`auto`, `cpu`, `mps`, `cuda` or `cuda:N`) stands for.
+
+    A process that uses a CUDA device computes float32 exactly from then on; see `fp32`.
 
     Raises:
         InvalidInput: the name means nothing.
@@ -38,6 +41,7 @@ def resolve_device(requested: str) -> torch.device:
     """
     if requested == "auto":
         if torch.cuda.is_available():
+            exact_unless_set()
             return torch.device("cuda", torch.cuda.current_device())
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
@@ -50,6 +54,7 @@ def resolve_device(requested: str) -> torch.device:
         index = device.index or 0
         if not torch.cuda.is_available() or index >= torch.cuda.device_count():
             raise DeviceUnavailable(f"no CUDA device {requested!r} here: see `mashup doctor`")
+        exact_unless_set()
         return torch.device("cuda", index)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceUnavailable("no MPS device here: it needs a Mac with Apple silicon")
@@ -57,7 +62,7 @@ def resolve_device(requested: str) -> torch.device:
 
 
 def resolve_precision(requested: str, device: torch.device) -> Precision:
-    """The arithmetic that `requested` (`auto` or a `Precision`) stands for on `device`.
+    """Return the arithmetic that `requested` (`auto` or a `Precision`) stands for on `device`.
 
     `auto` is the fastest that stays within 40 dB of fp32: bf16 where the hardware multiplies it
     natively, fp16 on the older CUDA devices that have tensor cores for nothing else, fp32
@@ -91,7 +96,7 @@ def _fastest_precision(device: torch.device) -> Precision:
 
 
 def cpu_multiplies_bf16() -> bool:
-    """Whether this CPU has instructions for bf16 products (AVX512-BF16 or AMX)."""
+    """Return whether this CPU has instructions for bf16 products (AVX512-BF16 or AMX)."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
@@ -99,33 +104,35 @@ def cpu_multiplies_bf16() -> bool:
 def arithmetic(
     precision: Precision, device: torch.device, *, autocast: bool = True
 ) -> Iterator[None]:
-    """Run what is inside without gradients and with `precision`, then restore what was set.
+    """Run networks in the block without gradients and with `precision`, one thread at a time.
 
     Half precisions go through autocast, which leaves transforms and statistics in fp32, unless
-    `autocast` is off because the networks inside see to it themselves. What is fp32 is exact: on
-    CUDA that turns TF32 convolutions off, which are on by default.
+    `autocast` is off because the networks cast themselves. On CUDA, what fp32 means is a setting
+    of the process, which this leaves alone: see `fp32`.
     """
-    knobs: tuple[Any, ...] = (
-        torch.backends.cuda.matmul,
-        torch.backends.cudnn.conv,  # type: ignore[attr-defined]
-        torch.backends.cudnn.rnn,
-    )
     half = HALF.get(precision) if autocast else None
-    with ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(torch.autocast(device.type, dtype=half, enabled=half is not None))
-        if device.type == "cuda":
-            stack.enter_context(_CUDA)
-            stack.callback(setattr, torch.backends.cudnn, "benchmark", _searches())
-            torch.backends.cudnn.benchmark = True  # shapes come again and again
-            for knob in knobs:
-                stack.callback(setattr, knob, "fp32_precision", knob.fp32_precision)
-                knob.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+    one_thread = _CUDA if device.type == "cuda" else nullcontext()
+    autocasting = torch.autocast(device.type, dtype=half, enabled=half is not None)
+    with one_thread, torch.no_grad(), autocasting:
         yield
 
 
-def _searches() -> bool:
-    return bool(torch.backends.cudnn.benchmark)
+@contextmanager
+def searching_algorithms(device: torch.device) -> Iterator[None]:
+    """Let cuDNN compare its algorithms for each shape that a convolution meets in the block.
+
+    cuDNN keeps what it finds by thread, so that every thread searches on its own. Use it in the
+    thread that records networks, before others use the device: recordings keep the algorithms.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 _OUT_OF_MEMORY_SIGNS = (
@@ -133,24 +140,93 @@ _OUT_OF_MEMORY_SIGNS = (
     "can't allocate memory",
     "out of memory",
     "alloc_failed",
+    "allocation_failed",
 )
-"""What torch says of the host, of MPS, and of CUDA with cuBLAS, cuDNN and cuFFT."""
+"""How torch, cuBLAS, cuFFT, cuDNN and MPS report that memory ran out."""
+
+_DISGUISES = (
+    "unable to find an engine to execute this computation",
+    "unable to find a valid cudnn algorithm",
+    "cudnn_status_internal_error",
+    "cudnn_status_not_initialized",
+    "cublas_status_not_initialized",
+    "cufft_internal_error",
+)
+"""How they report that a workspace, a handle or a kernel could not be loaded, for want of memory or
+for another reason. torch tries one cuDNN algorithm after the other and drops the reason why each
+failed."""
+
+_SHORT_OF_MEMORY_BYTES = 1 << 30
+"""Free memory above which a disguise hides another reason: some algorithms need no workspace, and
+handles and kernels need some hundred MB. A smaller batch would not help there, and an error about
+memory would send people the wrong way."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that a device or the host ran out of memory."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    """Return whether `error` reports that a device or the host ran out of memory."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError | OutOfMemory):
         return True
-    if isinstance(error, RuntimeError) and any(
-        sign in str(error).lower() for sign in _OUT_OF_MEMORY_SIGNS
-    ):
-        return True
+    if isinstance(error, DeviceLost):
+        return False
+    if isinstance(error, RuntimeError):
+        text = str(error).lower()
+        if any(sign in text for sign in _OUT_OF_MEMORY_SIGNS):
+            return True
+        if any(sign in text for sign in _DISGUISES) and _is_short_of_memory():
+            return True
     # A recording that runs out of memory ends with an error of its own.
     return error.__context__ is not None and is_out_of_memory(error.__context__)
 
 
+def _is_short_of_memory() -> bool:
+    """Return whether a CUDA device that this process uses has hardly any memory left."""
+    if not torch.cuda.is_initialized():
+        return False
+    # Asking a device that is not in use would start it, which takes some hundred MB of its memory.
+    used = [one for one in range(torch.cuda.device_count()) if torch.cuda.memory_reserved(one)]
+    try:
+        return any(torch.cuda.mem_get_info(one)[0] < _SHORT_OF_MEMORY_BYTES for one in used)
+    except RuntimeError:  # the device does not answer any more
+        return False
+
+
+_LOST_SIGNS = ("cuda error", "device-side assert", "acceleratorerror")
+"""How torch reports that a process cannot use its device any more."""
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Return whether `error` leaves the device unusable to this process."""
+    if isinstance(error, DeviceLost):
+        return True
+    if is_out_of_memory(error):
+        return False
+    text = f"{type(error).__name__} {error} {error.__cause__}".lower()
+    return any(sign in text for sign in _LOST_SIGNS)
+
+
+@contextmanager
+def device_errors(device: torch.device | str, work: str) -> Iterator[None]:
+    """Raise torch's errors about the device as this package's.
+
+    Raises:
+        OutOfMemory: the device or the host has too little memory for `work`, such as `this song`.
+        DeviceLost: this process cannot use the device any more.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            on_host = isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
+            place = "this machine" if on_host else device
+            raise OutOfMemory(f"{place} has too little memory for {work}") from error
+        if is_device_lost(error):
+            reason = str(error).strip().partition("\n")[0]
+            raise DeviceLost(f"{device} is lost to this process: {reason}") from error
+        raise
+
+
 def release_memory(device: torch.device) -> None:
-    """Give cached blocks back to the device, so that a smaller batch finds room."""
+    """Return cached blocks to the device, so that a smaller batch fits."""
     if device.type == "cuda":
         with _CUDA:
             torch.cuda.empty_cache()

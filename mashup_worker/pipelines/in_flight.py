@@ -15,6 +15,8 @@ from mashup_worker.errors import Canceled
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
+    from mashup_worker.models.separator import Separator
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -36,6 +38,26 @@ def songs_in_flight(wanted: int | None, device: str, songs: int) -> int:
     """
     most = wanted or (_ON_CPU if device == "cpu" else _ON_DEVICE)
     return max(1, min(most, songs))
+
+
+def warm_up(separator: Separator, most: int) -> None:
+    """Record a separator's networks before `most` threads separate songs with it.
+
+    Recordings take seconds for each size of batch, and cuDNN searches its algorithms anew in every
+    thread that makes one. Songs in flight meet all sizes, so all are recorded here, in one thread.
+    A song alone meets few sizes: it starts at once, with recordings as it needs them and with the
+    algorithms that cuDNN suggests without a search.
+
+    Raises:
+        OutOfMemory: not even one segment fits.
+        DeviceLost: the device can't be used by this process any more.
+    """
+    if most == 1 or not separator.device.startswith("cuda"):
+        return
+    from mashup_worker.models.demucs_engine import DemucsSeparator  # imports demucs
+
+    if isinstance(separator, DemucsSeparator):
+        separator.warm_up()
 
 
 class Stop:

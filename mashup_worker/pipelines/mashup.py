@@ -20,7 +20,7 @@ from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.render.mixdown import duck_tracks, high_pass_vocals, sum_tracks
 from mashup_worker.mixing.render.time_stretch import UNCHANGED
 from mashup_worker.mixing.render.tracks import render_tracks
-from mashup_worker.models.device import resolve_device
+from mashup_worker.models.device import device_errors, resolve_device
 from mashup_worker.pipelines.check import StemTrack, check_mix
 from mashup_worker.pipelines.check_stems import CheckedStems, check_stems
 from mashup_worker.pipelines.clock import Clock
@@ -139,20 +139,22 @@ def render_mix(
     Raises:
         InvalidInput: a clip names an engine that is not there.
         DeviceUnavailable: there is no such device.
+        OutOfMemory: the device can't hold the tracks.
+        DeviceLost: this process can't use the device any more.
     """
     report, clock = on_progress or (lambda _stage, _share: None), Clock()
     place = resolve_device(device)
-    with torch.inference_mode():
+    with device_errors(place, "this mashup"), torch.inference_mode():
         there = {
             name: high_pass_vocals(_on(sounds[name], place), source.kind, plan.mix)
             for name, source in plan.sources.items()
         }
         tracks = render_tracks(plan, there, choose_engine, lambda share: report("stretch", share))
-        clock.lap("stretch")
+        clock.lap("stretch", place)
         report("mix", 0.0)
         tracks = duck_tracks(tracks, plan)
         mix = sum_tracks(tracks, plan)
-    clock.lap("mix")
+    clock.lap("mix", place)
     return MixRender(mix, tuple(tracks), clock.laps_s)
 
 
@@ -168,7 +170,7 @@ def make_mashup(
     """Render a plan, master it, write it, and measure what was written.
 
     Raises:
-        InvalidInput, DeviceUnavailable: as `render_mix`.
+        InvalidInput, DeviceUnavailable, OutOfMemory, DeviceLost: as `render_mix`.
         StorageFailed: the file can't be written.
     """
     report = on_progress or (lambda _stage, _share: None)
@@ -184,7 +186,7 @@ def make_mashup(
         StemTrack(track.name, track.kind, track.song, _on(track.audio, torch.device("cpu")))
         for track in render.tracks
     ]
-    with ThreadPoolExecutor(1) as beside:
+    with device_errors(render.mix.samples.device, "this mashup"), ThreadPoolExecutor(1) as beside:
         checked: list[Future[CheckedStems]] = []
 
         def on_stage(stage: str, share: float) -> None:

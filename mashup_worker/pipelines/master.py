@@ -162,7 +162,7 @@ def write_master(
         for rounds in range(1, _FILE_ROUNDS + 1):
             report("master", (rounds - 1) / _FILE_ROUNDS)
             done = mix.brought_to(aim)
-            clock.lap(f"master {rounds}")
+            clock.lap(f"master {rounds}", audio.samples.device)
             report("encode", (rounds - 1) / _FILE_ROUNDS)
             played = _written(done.audio, temporary, target, request.seed, encode)
             clock.lap(f"encode {rounds}")

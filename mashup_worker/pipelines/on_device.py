@@ -17,6 +17,7 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.audio.writers import quantized
 from mashup_worker.dsp.loudness import LoudnessMeter
 from mashup_worker.dsp.polyphase import converted, has_few_phases
+from mashup_worker.models.streams import download, upload
 from mashup_worker.pipelines.stems import Stem, computed_stems
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def separate_on_device(
 ) -> tuple[Stem, ...]:
     """Stems at the song's rate and channels, on the separator's device."""
     device = torch.device(separator.device)
-    whole = Audio(_uploaded(song.read(0, song.length_samples), device), song.rate_hz)
+    whole = Audio(upload(song.read(0, song.length_samples), device), song.rate_hz)
     length = max(1, resampled_length(song.length_samples, song.rate_hz, separator.rate_hz))
     mix = converted(whole.samples, song.rate_hz, separator.rate_hz, length)
     kinds = computed_stems(made)
@@ -79,8 +80,8 @@ class Delivery:
     Attributes:
         values: what is written, on the host, shape `(channels, samples)`: integers where the file
             holds integers, else float32. They are there once `wait` returns.
-        meter: its loudness.
-        arrived: when the values are there; None where they are already.
+        meter: its loudness, to be read once `wait` has returned.
+        arrived: when values and loudness are there; None where they are already.
     """
 
     values: Tensor
@@ -93,33 +94,13 @@ class Delivery:
         samples = gain * stem.read(0, stem.length_samples)
         meter = LoudnessMeter(stem.rate_hz, stem.channels)
         meter.add(samples)
+        meter.move(lambda figures: download(figures)[0])  # downloads arrive in their order
         if encode.lossless and not encode.is_float:
             samples = quantized(samples, encode.bit_depth)
-        values, arrived = _downloaded(samples.T.contiguous())
-        return cls(values, meter, arrived)
+        frames, arrived = download(samples.T.contiguous())
+        return cls(frames.T, meter, arrived)
 
     def wait(self) -> None:
         """Wait until the values are there."""
         if self.arrived is not None:
             self.arrived.synchronize()
-
-
-def _uploaded(samples: Tensor, device: torch.device) -> Tensor:
-    if device.type == "cuda":
-        return samples.pin_memory().to(device, non_blocking=True)
-    return samples.to(device)
-
-
-def _downloaded(frames: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
-    """Frames, shape `(samples, channels)`, as `(channels, samples)` on the host, and when."""
-    if frames.device.type != "cuda":
-        return frames.cpu().T, None
-    # A stream of its own: what other songs compute need not wait for the bus.
-    stream = torch.cuda.Stream(frames.device)
-    stream.wait_stream(torch.cuda.current_stream(frames.device))
-    host = torch.empty(frames.shape, dtype=frames.dtype, pin_memory=True)
-    with torch.cuda.stream(stream):
-        host.copy_(frames, non_blocking=True)
-        arrived = stream.record_event()
-    frames.record_stream(stream)
-    return host.T, arrived

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from mashup_worker.system.files import check_writable
+import torch
+
 from mashup_worker.audio.decode import open_decoder
 from mashup_worker.audio.encode import check_fits
 from mashup_worker.audio.formats import EncodeOptions
@@ -20,10 +21,12 @@ from mashup_worker.audio.resample import StreamResampler, resampled_length
 from mashup_worker.audio.signal import Audio, spans
 from mashup_worker.audio.spool import Spool
 from mashup_worker.errors import InvalidInput
+from mashup_worker.models.device import device_errors
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.on_device import fits, separate_on_device
 from mashup_worker.pipelines.stems import Stem, computed_stems, recipes
 from mashup_worker.pipelines.writing import StemFile, shared_gain, write_stems
+from mashup_worker.system.files import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -89,13 +92,14 @@ def separate_file(
         InvalidInput: the file can't be used, a stem is not this model's, or the format can't
             hold the song.
         OutOfMemory: the device can't hold one segment.
+        DeviceLost: this process can't use the device any more.
         StorageFailed: a stem can't be written.
     """
     report = on_progress or (lambda _stage, _share: None)
     clock = Clock()
     for target in request.targets.values():
         check_writable(target)
-    with ExitStack() as stack:
+    with device_errors(separator.device, "this song"), ExitStack() as stack:
         decoder = stack.enter_context(open_decoder(request.source, request.limits))
         song = stack.enter_context(Spool(decoder.rate_hz, decoder.channels))
         claimed_samples = (decoder.info.claimed_duration_s or math.inf) * song.rate_hz
@@ -108,7 +112,7 @@ def separate_file(
         stems = _separate(
             stack, separator, song, tuple(request.targets), lambda share: report("separate", share)
         )
-        clock.lap("separate")
+        clock.lap("separate", torch.device(separator.device))
         gain = shared_gain(stems, request.encode.max_peak)
         files = write_stems(
             stems, request.targets, request.encode, gain, lambda share: report("encode", share)
@@ -143,11 +147,12 @@ def separate_audio(
     Raises:
         InvalidInput: a stem that is not this model's, or more than two channels.
         OutOfMemory: the device can't hold one segment.
+        DeviceLost: this process can't use the device any more.
     """
     if audio.channels > separator.channels:
         raise InvalidInput(f"{audio.channels} channels: fold them to stereo first")
     audio = Audio(audio.samples.nan_to_num(0.0, 0.0, 0.0), audio.rate_hz)
-    with ExitStack() as stack:
+    with device_errors(separator.device, "this song"), ExitStack() as stack:
         wanted = separator.stems if stems is None else tuple(stems)
         made = _separate(stack, separator, audio, wanted, on_progress)
         return {

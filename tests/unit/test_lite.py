@@ -221,7 +221,7 @@ class CountedReads:
 
 def test_the_song_is_read_once_in_order_and_piece_by_piece() -> None:
     source = CountedReads()
-    tiles: Iterator[Tensor] = _tiles(source)
+    tiles: Iterator[Tensor] = _tiles(source, torch.device("cpu"))
     next(tiles)
     assert source.reads == [(0, FRAMES * HOP)]
     list(tiles)

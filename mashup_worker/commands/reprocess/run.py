@@ -18,11 +18,11 @@ import typer
 from mashup_worker.commands.reprocess.output import duration_text
 from mashup_worker.commands.shared.failure import settings_or_fail
 from mashup_worker.commands.shared.progress import share_progress
-from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed
-from mashup_worker.pipelines.in_flight import completed
+from mashup_worker.errors import EXIT_FAILED, DeviceLost, InvalidInput, MashupError, StorageFailed
+from mashup_worker.pipelines.in_flight import completed, warm_up
 from mashup_worker.seed.time_left import Pace
 from mashup_worker.system.digests import file_sha256
-from mashup_worker.worker.scratch import remove_leftovers, scratch_prefix
+from mashup_worker.worker.scratch import remove_stale_folders, scratch_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +91,7 @@ class ReprocessRun:
     def all(self) -> None:
         """Do all songs; the catalogue is written however it ends. Ends the command."""
         self.library.load()
-        remove_leftovers(None)
+        remove_stale_folders(None)
         pace = self._pace = Pace(sum(track.source.bytes for track in self.tracks))
         shown = not (self.printer.quiet or self.dry_run)
         with share_progress(pace.left_bytes, shown) as self._bar:
@@ -196,7 +196,7 @@ class ReprocessRun:
         track, sha256 = work.track, work.sha256
         try:
             made = result.result()
-        except StorageFailed:  # a full disk, which the next song would meet as well
+        except (StorageFailed, DeviceLost):  # the next song would fail by it as well
             raise
         except Exception as error:
             self._fail(track, error)
@@ -230,7 +230,9 @@ class ReprocessRun:
     def _separator(self) -> Separator:
         from mashup_worker.commands.shared.model_choice import load_requested
 
-        return load_requested(self.model, settings_or_fail(), self.printer.quiet).separator
+        separator = load_requested(self.model, settings_or_fail(), self.printer.quiet).separator
+        warm_up(separator, self.jobs)
+        return separator
 
     def _fail(self, track: Track, error: Exception) -> None:
         if not isinstance(error, MashupError):

@@ -60,7 +60,7 @@ class SeparateRun:
             todo = self._todo()
             first = next(todo, None)
             if first is not None:
-                songs = completed(chain([first], todo), self._separate, self._in_flight())
+                songs = completed(chain([first], todo), self._separate, self._prepared())
                 with closing(songs):
                     for task, result in songs:
                         with self._bars.aside(), self._batch.survive(task.song):
@@ -76,11 +76,15 @@ class SeparateRun:
             if task is not None:
                 yield task
 
-    def _in_flight(self) -> int:
-        from mashup_worker.pipelines.in_flight import songs_in_flight
+    def _prepared(self) -> int:
+        """Prepare the model for songs in flight, and return how many there are at most."""
+        from mashup_worker.pipelines.in_flight import songs_in_flight, warm_up
 
-        device = self._model().separator.device.partition(":")[0]
-        return songs_in_flight(self.jobs, device, len(self.targets.songs))
+        separator = self._model().separator
+        device = separator.device.partition(":")[0]
+        most = songs_in_flight(self.jobs, device, len(self.targets.songs))
+        warm_up(separator, most)
+        return most
 
     def _separate(self, task: _Task, stop: Stop) -> SeparateResult:
         from mashup_worker.pipelines.separate import SeparateRequest, separate_file

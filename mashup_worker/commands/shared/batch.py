@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError
+from mashup_worker.errors import EXIT_FAILED, DeviceLost, InvalidInput, MashupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,12 +50,19 @@ class Batch:
             self.fail(song, as_song_error(song, error))
 
     def fail(self, song: Song, error: MashupError) -> None:
-        """Tell that a song failed. A reason that fails many songs is said once."""
+        """Report that a song failed. A reason that fails many songs is printed once.
+
+        A lost device ends the command, since every other song would fail by it as well.
+        """
+        if isinstance(error, DeviceLost):
+            self.common_reason = error
         if error not in self._failed.values():
             about_song = error is not self.common_reason and str(song.path) not in error.message
             self.output.error(f"{song.path}: {error.message}" if about_song else error.message)
         self._failed[song.path] = error
         self.output.failure(song, error)
+        if isinstance(error, DeviceLost):
+            raise typer.Exit(error.exit_code)
 
     def finish(self) -> None:
         """Name the failed songs, and end the command with its exit code where there are some."""

@@ -10,17 +10,19 @@ import torch.nn.functional as F
 
 from mashup_worker.dsp.hpss import soft_mask
 from mashup_worker.dsp.stft import OverlapAdd, frame_count, stft
-from mashup_worker.errors import InvalidInput, OutOfMemory
+from mashup_worker.errors import InvalidInput
 from mashup_worker.models.device import (
     Precision,
     arithmetic,
-    is_out_of_memory,
+    device_errors,
     resolve_device,
     resolve_precision,
 )
+from mashup_worker.models.fp32 import set_fp32
 from mashup_worker.models.lite.split import SIZE_FRAMES, split_masks
 from mashup_worker.models.lite.unet import BINS, FRAMES, UNet, unet_from_checkpoint
 from mashup_worker.models.lite.weights import load_checkpoint
+from mashup_worker.models.streams import upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -91,11 +93,13 @@ class LiteSeparator:
     def _blocks(
         self, mix: SampleSource, wanted: tuple[str, ...], on_progress: OnProgress | None
     ) -> Iterator[Tensor]:
-        window = torch.hann_window(WINDOW_SAMPLES, device=self.device)
+        device = torch.device(self.device)
+        window = torch.hann_window(WINDOW_SAMPLES, device=device)
         overlap_add = OverlapAdd(window, HOP_SAMPLES)
         done = 0
-        try:
-            for parts in _with_context(self._vocals_and_rest(tile, window) for tile in _tiles(mix)):
+        with device_errors(device, "this model"):
+            tiles = (self._vocals_and_rest(tile, window) for tile in _tiles(mix, device))
+            for parts in _with_context(tiles):
                 samples = overlap_add.push(_stem_spectra(parts, wanted))
                 # Frame 0 begins before the song, and the last frame ends behind it.
                 begin = 0 if done else WINDOW_SAMPLES - HOP_SAMPLES
@@ -104,14 +108,9 @@ class LiteSeparator:
                 if on_progress is not None:
                     on_progress(done / mix.length_samples)
                 yield block
-        except (RuntimeError, MemoryError) as error:
-            if is_out_of_memory(error):
-                raise OutOfMemory from error
-            raise
 
     def _vocals_and_rest(self, samples: Tensor, window: Tensor) -> Tensor:
         """Spectra of one tile's vocals and accompaniment, shape `(2, 2, frames, bins)`."""
-        samples = samples.to(self.device)
         spectra = stft(samples, window, HOP_SAMPLES)
         level = samples.square().mean().sqrt().clamp(min=QUIETEST)
         frames = spectra.shape[1]
@@ -126,19 +125,21 @@ class LiteSeparator:
         return torch.stack([vocal_spectra, spectra - vocal_spectra])
 
 
-def _tiles(mix: SampleSource) -> Iterator[Tensor]:
-    """Samples of `FRAMES` frames at a time, the last tile shorter, zeros around the song.
+def _tiles(mix: SampleSource, device: torch.device) -> Iterator[Tensor]:
+    """Yield samples of `FRAMES` frames at a time, on the device.
+
+    The last tile is shorter, and the song has zeros around it.
 
     Shape: `(2, (frames - 1) * HOP_SAMPLES + WINDOW_SAMPLES)`.
     """
     overlap = WINDOW_SAMPLES - HOP_SAMPLES
-    tail = torch.zeros(2, overlap)
+    tail = torch.zeros(2, overlap, device=device)
     frames_left = frame_count(mix.length_samples, WINDOW_SAMPLES, HOP_SAMPLES)
     start = 0
     while frames_left > 0:
         frames = min(FRAMES, frames_left)
         stop = min(start + frames * HOP_SAMPLES, mix.length_samples)
-        samples = mix.read(start, stop).to("cpu", torch.float32)
+        samples = upload(mix.read(start, stop).float(), device)
         samples = F.pad(samples.nan_to_num(0, 0, 0), (0, frames * HOP_SAMPLES - (stop - start)))
         samples = torch.cat([tail, samples], dim=1)
         yield samples
@@ -195,6 +196,8 @@ def load_lite(device: str = "cpu", precision: str = "auto") -> LiteSeparator:
     """
     place = resolve_device(device)
     arithmetic_used = resolve_precision(precision, place)
+    if place.type == "cuda":
+        set_fp32("tf32" if arithmetic_used == "tf32" else "ieee")
     vocals_net, accompaniment_net = (
         unet_from_checkpoint(load_checkpoint(source)).to(place)
         for source in ("vocals", "accompaniment")

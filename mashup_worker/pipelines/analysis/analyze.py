@@ -37,8 +37,7 @@ from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio, spans
 from mashup_worker.audio.spool import Spool
 from mashup_worker.dsp.loudness import measure
-from mashup_worker.errors import OutOfMemory
-from mashup_worker.models.device import is_out_of_memory, resolve_device
+from mashup_worker.models.device import device_errors, resolve_device
 from mashup_worker.pipelines.analysis.inputs import Ear, Levels, Meters, Parts, StemEars
 from mashup_worker.pipelines.clock import Clock
 
@@ -95,7 +94,7 @@ def analyze_file(
             meters.add(block)
             taken += block.shape[1]
             report("listen", min(1.0, taken / claimed))
-    clock.lap("listen")
+    clock.lap("listen", place)
     parts = Parts.of_mix(ear.heard())
     return _analyze(parts, meters.levels(), taken / decoder.rate_hz, options, place, clock, report)
 
@@ -151,7 +150,7 @@ def analyze_audio(
         block = audio.read(start, stop)
         ear.add(block.cpu())
         meters.add(block)
-    clock.lap("listen")
+    clock.lap("listen", place)
     parts = Parts.of_mix(ear.heard())
     return _analyze(parts, meters.levels(), audio.duration_s, options, place, clock)
 
@@ -212,7 +211,7 @@ def _analyze_sources(
 ) -> AnalyzeResult:
     ears = StemEars(stems, device)
     ears.listen(lambda share: report("listen", share))
-    clock.lap("listen")
+    clock.lap("listen", device)
     return _analyze(ears.parts(), ears.levels(), ears.duration_s, options, device, clock, report)
 
 
@@ -225,19 +224,15 @@ def _analyze(
     clock: Clock,
     report: OnProgress = lambda _stage, _share: None,
 ) -> AnalyzeResult:
-    try:
+    with device_errors(device, f"the features of {duration_s:.0f} s"):
         harmony = chroma(for_chroma(parts.harmony).to(device))
         silent = parts.sounding_s is None
         estimate = KeyEstimate() if silent else estimate_key(harmony, options.key_profile)
-        clock.lap("harmony")
+        clock.lap("harmony", device)
         report("harmony", 1.0)
         found, tempi = _rhythm(parts, harmony, options, device)
-        clock.lap("rhythm")
+        clock.lap("rhythm", device)
         report("rhythm", 1.0)
-    except RuntimeError as error:
-        if is_out_of_memory(error):
-            raise OutOfMemory(f"{device} can't hold the features of {duration_s:.0f} s") from error
-        raise
     analysis = _analysis(found, estimate, harmony, levels, duration_s)
     return AnalyzeResult(analysis, _evidence(tempi, harmony, levels), clock.laps_s)
 
