@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
+from numpy.lib.stride_tricks import sliding_window_view
 
 from mashup_worker.analysis import chroma as chroma_module
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ, GROUPS
@@ -66,7 +66,8 @@ def streams(rhythm: Onsets, harmony: Chroma) -> Streams:
     snare = np.sqrt(rhythm.bursts.cpu().double().numpy())
     rows = np.concatenate([flux, [kick, snare, flux.mean(axis=0)]])
     rows = np.minimum(rows, _HIGHEST_STROKE * rows.mean(axis=1, keepdims=True))
-    pooled = maximum_filter1d(rows, 2 * _REACH_FRAMES + 1, axis=1)
+    padded = np.pad(rows, ((0, 0), (_REACH_FRAMES, _REACH_FRAMES)), mode="edge")
+    pooled = sliding_window_view(padded, 2 * _REACH_FRAMES + 1, axis=1).max(axis=-1)
     return Streams(
         strokes=standardised(pooled),
         treble_sum=_cumulative(harmony.treble.cpu().double().numpy()),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 from torch import Tensor
+
+_SMALL_VALUES = 1 << 18
+"""Filtering up to this many values takes less time than the import of SciPy."""
 
 
 def median_filter(values: Tensor, size: int) -> Tensor:
@@ -15,8 +17,10 @@ def median_filter(values: Tensor, size: int) -> Tensor:
     """
     half = size // 2
     padded = F.pad(values, (half, half))
-    if values.device.type != "cpu":
+    if values.device.type != "cpu" or values.numel() <= _SMALL_VALUES:
         return padded.unfold(-1, size, 1).median(dim=-1).values
+    from scipy import ndimage
+
     # SciPy's filter is fast in one dimension only; the zeros keep the rows apart.
     flat = ndimage.median_filter(padded.numpy().ravel(), size=size, mode="constant")
     return torch.from_numpy(flat).view_as(padded)[..., half : half + values.shape[-1]]

@@ -18,16 +18,16 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
-import pyloudnorm
 import torch
-from scipy.linalg import solve_discrete_lyapunov
-from scipy.signal import sosfilt
 from torch import Tensor
 
-_HIGH_SHELF = 3.99984385397, 0.7071752369554193, 1681.9744509555319
-_HIGH_PASS = 0.0, 0.5003270373253953, 38.13547087613982
-"""Gain in dB, Q and frequency in Hz with which De Man's designs, in pyloudnorm, reproduce at 48 kHz
-the K-weighting coefficients that the recommendation prints, and carry them to other rates."""
+_SHELF_GAIN = 10 ** (3.99984385397 / 20)
+_SHELF_BAND_GAIN = _SHELF_GAIN**0.499666774155
+_HIGH_SHELF = 0.7071752369554193, 1681.9744509555319
+_HIGH_PASS = 0.5003270373253953, 38.13547087613982
+"""Q and frequency in Hz of the analog prototypes. At 48 kHz they reproduce the coefficients that
+the recommendation prints. B. De Man, "Evaluation of implementations of the EBU R128 loudness
+measurement", AES Convention 145 (2018)."""
 
 LOWEST_RATE_HZ = 3364
 """Below it the shelf lies above half the rate, and its design is not stable."""
@@ -147,8 +147,10 @@ def _system(rate_hz: int, device: torch.device) -> _System:
     _, after_sample = _answers(rate_hz, 1)
     outputs, after = _answers(rate_hz, size)
     ringing, transition = outputs[size:], after[size:]
-    energies = solve_discrete_lyapunov(transition, ringing @ ringing.T)
-    scale = np.linalg.cholesky(energies)
+    # The energy X of the ringing solves X = A X Aᵀ + R Rᵀ.
+    equations = np.eye(_STATES**2) - np.kron(transition, transition)
+    energies = np.linalg.solve(equations, (ringing @ ringing.T).ravel())
+    scale = np.linalg.cholesky(energies.reshape(_STATES, _STATES))
     block = np.concatenate([outputs[:size], after[:size] @ scale], axis=1)
     step, power = (np.linalg.solve(scale, a @ scale) for a in (after_sample[1:], transition))
     powers = [power]
@@ -169,10 +171,38 @@ def _answers(rate_hz: int, length: int) -> tuple[_Matrix, _Matrix]:
         outputs, shape `(length + 4, length)`, and states, shape `(length + 4, 4)`. In the first
         `length` rows the one is that sample; in the others it is a number of the state before.
     """
-    shelf = pyloudnorm.IIRfilter(*_HIGH_SHELF, rate_hz, "high_shelf_DeMan")
-    high_pass = pyloudnorm.IIRfilter(*_HIGH_PASS, rate_hz, "high_pass_DeMan")
-    sections = np.array([np.concatenate([design.b, design.a]) for design in (shelf, high_pass)])
-    samples = np.eye(length + _STATES, length)
-    before = np.eye(length + _STATES, _STATES, -length).reshape(-1, 2, 2).swapaxes(0, 1)
-    outputs, after = sosfilt(sections, samples, zi=before)
-    return outputs, after.swapaxes(0, 1).reshape(-1, _STATES)
+    signals = np.eye(length + _STATES, length)
+    states = np.eye(length + _STATES, _STATES, -length)
+    for number, (b, a) in enumerate(_sections(rate_hz)):
+        first, second = states[:, 2 * number : 2 * number + 2].T  # views
+        for column in signals.T:  # transposed direct form II, one sample of all signals at a time
+            out = b[0] * column + first
+            first[:] = b[1] * column - a[1] * out + second
+            second[:] = b[2] * column - a[2] * out
+            column[:] = out
+    return signals, states
+
+
+def _sections(rate_hz: int) -> tuple[tuple[_Matrix, _Matrix], tuple[_Matrix, _Matrix]]:
+    """Return numerator and denominator of the high shelf and of the high-pass filter.
+
+    The prototypes are `(G s² + B s / Q + 1) / (s² + s / Q + 1)` and `s² / (s² + s / Q + 1)`, with
+    s relative to the filter's frequency. The bilinear transform replaces s by
+    `(1 - z⁻¹) / (K (1 + z⁻¹))`, with `K = tan(π frequency / rate)`. The recommendation does not
+    normalize the numerator of the high-pass.
+    """
+    (shelf_q, shelf_hz), (pass_q, pass_hz) = _HIGH_SHELF, _HIGH_PASS
+    shelf = _bilinear(_SHELF_GAIN, _SHELF_BAND_GAIN, shelf_q, shelf_hz / rate_hz)
+    shelf_poles = _bilinear(1.0, 1.0, shelf_q, shelf_hz / rate_hz)
+    pass_poles = _bilinear(1.0, 1.0, pass_q, pass_hz / rate_hz)
+    return (
+        (shelf / shelf_poles[0], shelf_poles / shelf_poles[0]),
+        (np.array([1.0, -2.0, 1.0]), pass_poles / pass_poles[0]),
+    )
+
+
+def _bilinear(square: float, linear: float, q: float, cycles_per_sample: float) -> _Matrix:
+    """Transform `square s² + linear s / Q + 1`; return the coefficients of z⁰, z⁻¹ and z⁻²."""
+    k = np.tan(np.pi * cycles_per_sample)
+    middle = linear * k / q
+    return np.array([square + middle + k * k, 2 * (k * k - square), square - middle + k * k])

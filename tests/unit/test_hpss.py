@@ -4,12 +4,17 @@ import pytest
 import torch
 from scipy import ndimage
 
+from mashup_worker.dsp import hpss
 from mashup_worker.dsp.hpss import harmonic_percussive, median_filter, soft_mask
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (1, 100), (40, 33)])
 @pytest.mark.parametrize("size", [1, 3, 17, 51])
-def test_parts_are_medians_of_rows_and_columns(shape: tuple[int, int], size: int) -> None:
+@pytest.mark.parametrize("small_values", [0, 1 << 18])
+def test_parts_are_medians_of_rows_and_columns(
+    shape: tuple[int, int], size: int, small_values: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hpss, "_SMALL_VALUES", small_values)
     values = torch.rand(shape)
     harmonic, percussive = harmonic_percussive(values, size_frames=size, size_bins=size)
     for part, footprint in ((harmonic, (size, 1)), (percussive, (1, size))):

@@ -73,10 +73,12 @@ def complaints_of(code: str) -> str:
     return done.stderr or f"exit code {done.returncode}" * bool(done.returncode)
 
 
-def test_pipelines_need_no_server_library() -> None:
-    blocked = ("redis", "rq", "psycopg", "boto3")
+def test_pipelines_import_no_server_library_and_no_scipy() -> None:
+    blocked = ("redis", "rq", "psycopg", "boto3", "scipy")
     code = f"import sys; sys.modules.update(dict.fromkeys({blocked}))\n"
-    assert not complaints_of(code + "import mashup_worker.pipelines.separate")
+    for name in ("analysis.analyze", "mashup", "master", "song"):
+        code += f"import mashup_worker.pipelines.{name}\n"
+    assert not complaints_of(code)
 
 
 def test_the_command_line_starts_without_torch() -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import maximum_filter1d
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,6 +73,8 @@ class Attacks:
 
 def find_attacks(audio: Audio) -> Attacks:
     """Find the clear attacks of audio with any number of channels."""
+    from scipy.ndimage import maximum_filter1d  # half a second that most commands do not need
+
     energies = _energies(audio)
     sums = F.pad(energies.cumsum(0), (1, 0))
     steps = len(energies)
