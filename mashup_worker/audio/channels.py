@@ -20,5 +20,10 @@ def fold_to_stereo(samples: Tensor, *, vorbis_order: bool = False) -> Tensor:
     channels = samples.shape[0]
     if channels <= 2:
         return samples
-    weights = torch.from_numpy(fold_weights(channels, vorbis_order=vorbis_order))
-    return weights.to(samples.device) @ samples
+    weights = fold_weights(channels, vorbis_order=vorbis_order)
+    # Channel by channel, as `fold_frames` does: a matrix product rounds as the CPU's library does.
+    left, right = (
+        sum(float(weight) * channel for weight, channel in zip(row, samples, strict=True))
+        for row in weights
+    )
+    return torch.stack([left, right])

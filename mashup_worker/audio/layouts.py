@@ -69,3 +69,19 @@ def fold_weights(channels: int, *, vorbis_order: bool = False) -> NDArray[np.flo
     sides = np.stack([left, ~left]).astype(np.float32)
     weights: NDArray[np.float32] = sides / np.sqrt(sides.sum(1, keepdims=True))
     return weights
+
+
+def fold_frames(frames: NDArray[np.float32], *, vorbis_order: bool) -> NDArray[np.float32]:
+    """Fold frames of more than two channels to stereo; equal to `channels.fold_to_stereo`.
+
+    Shape: `(samples, channels)` to `(samples, min(channels, 2))`.
+    """
+    channels = frames.shape[1]
+    if channels <= 2:
+        return frames
+    weights = fold_weights(channels, vorbis_order=vorbis_order)
+    folded = [
+        sum(weight * channel for weight, channel in zip(row, frames.T, strict=True))
+        for row in weights
+    ]
+    return np.stack(folded, axis=1)

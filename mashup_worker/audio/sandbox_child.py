@@ -89,7 +89,7 @@ def confine(memory_bytes: int, cpu_s: int) -> None:
 def _decode(source: Path, send: Send) -> None:
     import numpy as np
 
-    from mashup_worker.audio.layouts import fold_weights
+    from mashup_worker.audio.layouts import fold_frames
     from mashup_worker.audio.probe import open_source
     from mashup_worker.audio.source import regular_file_size
 
@@ -99,9 +99,9 @@ def _decode(source: Path, send: Send) -> None:
     send(rate_hz=opened.info.rate_hz, channels=min(channels, 2))
     output = sys.stdout.buffer
     for block in opened.blocks():
-        if channels > 2:
-            block = block @ fold_weights(channels, vorbis_order=opened.vorbis_order).T
-        output.write(np.ascontiguousarray(block, "<f4").data)
+        output.write(
+            np.ascontiguousarray(fold_frames(block, vorbis_order=opened.vorbis_order), "<f4").data
+        )
     output.flush()
 
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
 
 from mashup_worker.audio.channels import fold_to_stereo
 from mashup_worker.audio.decode import decode
-from mashup_worker.audio.layouts import WAVE_LAYOUTS, fold_weights
+from mashup_worker.audio.layouts import WAVE_LAYOUTS, fold_frames, fold_weights
 from mashup_worker.audio.signal import Audio
 from tests.unit.audio_fixtures import ffmpeg, needs_ffmpeg, write
 
@@ -76,3 +77,15 @@ def test_unknown_layouts_keep_the_power_and_separate_both_sides() -> None:
     matrix = torch.from_numpy(fold_weights(9))
     assert torch.allclose(matrix.square().sum(1), torch.ones(2))
     assert not (matrix[0] * matrix[1]).any()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 6, 8, 11])
+@pytest.mark.parametrize("vorbis_order", [False, True])
+def test_frames_fold_to_the_same_samples_as_tensors(channels: int, vorbis_order: bool) -> None:
+    samples = torch.randn(channels, 4_097, generator=torch.Generator().manual_seed(channels))
+    folded = fold_to_stereo(samples, vorbis_order=vorbis_order)
+    frames = fold_frames(samples.T.numpy(), vorbis_order=vorbis_order)
+    assert np.array_equal(frames, folded.T.numpy())
+    if channels > 2:
+        weights = fold_weights(channels, vorbis_order=vorbis_order)
+        assert np.allclose(frames, samples.T.numpy() @ weights.T, atol=1e-5)
