@@ -1,4 +1,4 @@
-"""A mashup as one picture: arrangement, spectrogram and loudness over the same seconds."""
+"""Picture of a mashup: arrangement, spectrogram and loudness on one time axis."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ _COLUMNS = 1400
 _MELS = 128
 _LOWEST_HZ, _HIGHEST_HZ = 30.0, 16_000.0
 _RANGE_DB = 70.0
-_LANE_INCHES = 0.42
+_ROW_INCHES = 0.42
 _WINDOW_SAMPLES = 4096
 
 
 def mix_png(plan: Plan, mix: Audio, report: MixReport) -> bytes:
-    """The picture as the bytes of a PNG file.
+    """Return the picture as a PNG file.
 
     Args:
-        plan: what was rendered.
-        mix: the result.
-        report: what was measured of it.
+        plan: the plan.
+        mix: the finished mashup.
+        report: its measurements.
     """
     content = io.BytesIO()
     with warnings.catch_warnings():
-        # Names may be in any script; what the font lacks is drawn as boxes.
+        # Names may use any script; characters that the font lacks are drawn as boxes.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         draw_mix(plan, mix, report).savefig(content, format="png", dpi=DPI)
     return content.getvalue()
 
 
 def draw_mix(plan: Plan, mix: Audio, report: MixReport) -> Figure:
-    """The picture as a figure of its own, which no state of matplotlib's knows."""
+    """Return the picture as a figure that is independent of pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    heights = (1.0 + _LANE_INCHES * len(plan.sources), 2.6, 2.4)
-    whole = sum(heights) + 2.2
-    figure = Figure((WIDTH_PIXELS / DPI, whole), facecolor="white")
+    heights = (1.0 + _ROW_INCHES * len(plan.sources), 2.6, 2.4)
+    total = sum(heights) + 2.2
+    figure = Figure((WIDTH_PIXELS / DPI, total), facecolor="white")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(
         3, 1, height_ratios=heights, hspace=0.3, left=0.16, right=0.945,
-        top=1 - 0.6 / whole, bottom=0.4 / whole,
+        top=1 - 0.6 / total, bottom=0.4 / total,
     )  # fmt: skip
     rows: list[Axes] = [figure.add_subplot(grid[0])]
     rows += [figure.add_subplot(grid[row], sharex=rows[0]) for row in (1, 2)]
@@ -72,14 +72,14 @@ def draw_mix(plan: Plan, mix: Audio, report: MixReport) -> Figure:
 
 
 def draw_spectrogram(axes: Axes, mix: Audio) -> None:
-    """Mel spectrogram of all channels together."""
+    """Draw the mel spectrogram of the mean of all channels."""
     style.prepare(axes, "Spectrogram", "Hz")
     mono = mix.samples.mean(0).cpu()
     hop = max(1, -(-len(mono) // _COLUMNS))
     highest = min(_HIGHEST_HZ, mix.rate_hz / 2)
     window = max(_WINDOW_SAMPLES, 1 << (hop - 1).bit_length())
     if len(mono) < window or not mono.any():
-        style.say_empty(axes, "silence, or too short")
+        style.say_empty(axes, "silent or too short")
         return
     mel = MelSpectrogram(
         mix.rate_hz, n_fft=window, hop_length=hop, f_min=_LOWEST_HZ, f_max=highest, n_mels=_MELS
@@ -92,11 +92,11 @@ def draw_spectrogram(axes: Axes, mix: Audio) -> None:
         vmax=top, extent=(0.0, len(mono) / mix.rate_hz, 0.0, float(_MELS)), interpolation="nearest",
     )  # fmt: skip
     shown_hz = [hz for hz in (100, 300, 1_000, 3_000, 10_000) if hz < highest]
-    axes.set_yticks([_band_of(hz, highest) for hz in shown_hz], [f"{hz:,}" for hz in shown_hz])
+    axes.set_yticks([_mel_band(hz, highest) for hz in shown_hz], [f"{hz:,}" for hz in shown_hz])
 
 
-def _band_of(hz: float, highest_hz: float) -> float:
-    """Where a frequency lies among the bands, by the mel scale."""
+def _mel_band(hz: float, highest_hz: float) -> float:
+    """Return the fractional mel band of a frequency."""
 
     def mels(frequency_hz: float) -> float:
         return float(2595 * np.log10(1 + frequency_hz / 700))
@@ -106,11 +106,11 @@ def _band_of(hz: float, highest_hz: float) -> float:
 
 
 def draw_loudness(axes: Axes, plan: Plan, report: MixReport) -> None:
-    """Short-term loudness over time, the integrated loudness wanted, and where clips meet."""
+    """Draw short-term loudness over time, the target loudness, and splices."""
     style.prepare(axes, "Short-term loudness", "LUFS")
     axes.grid(axis="y", color=style.FAINT, linewidth=0.7)
     axes.set_axisbelow(True)
-    # Values belong to the middle of their three seconds here, where splices are drawn.
+    # A value is drawn at the center of its 3 s, so that a step coincides with its splice.
     times_s = report.loudness_curve.ends_s.double().numpy() - 1.5
     lufs = torch.where(
         report.loudness_curve.lufs.isfinite(), report.loudness_curve.lufs, torch.nan
@@ -127,4 +127,4 @@ def draw_loudness(axes: Axes, plan: Plan, report: MixReport) -> None:
     if target is not None:
         axes.axhline(target, color=style.ACCENT, linewidth=1.3).set_dashes((6, 3))
         style.mark_right(axes, target, f"{target:.1f}", style.ACCENT, fontweight="bold")
-        style.aside(axes, "dashed: integrated loudness wanted; upright lines: splices")
+        style.aside(axes, "dashed: target of integrated loudness; vertical lines: splices")
