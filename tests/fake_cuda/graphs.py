@@ -34,15 +34,15 @@ class Graph:
 
     def __init__(self, **_options: Any) -> None:
         self._steps: list[Step] = []
-        self._inputs: list[weakref.ref[Block]] = []
-        self._own: list[Block] = []
+        self._inputs: set[weakref.ref[Block]] = set()
+        self._own: set[Block] = set()
         self._pool: list[weakref.ref[Graph]] = []
 
     def add(self, step: Step | None, used: Sequence[CudaTensor]) -> None:
         """Record a launch that uses these tensors."""
         self._steps += [step] if step else []
-        self._own += [one.block for one in used if one.block.recorded]
-        self._inputs += [weakref.ref(one.block) for one in used if not one.block.recorded]
+        self._own |= {one.block for one in used if one.block.recorded}
+        self._inputs |= {weakref.ref(one.block) for one in used if not one.block.recorded}
 
     def pool(self) -> list[weakref.ref[Graph]]:
         """Return the graphs that share memory, in the order in which they were recorded."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
 
 from tests.fake_cuda.findings import LOCK, fail, note
 from tests.fake_cuda.graphs import Step
@@ -17,6 +16,8 @@ from tests.fake_cuda.memory import MEMORY, CudaTensor
 from tests.fake_cuda.streams import TIMELINE, current_stream, merge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tests.fake_cuda.findings import Kind
 
 aten = torch.ops.aten
@@ -30,7 +31,7 @@ _READING = {torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output}
 _PRODUCTS = (aten.convolution, aten.mm, aten.bmm, aten.addmm, aten.baddbmm)
 _KERNEL_KEYS = ("CUDA", "CompositeExplicitAutograd", "CompositeExplicitAutogradNonFunctional")
 
-_has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
+_has_kernel = cache(torch._C._dispatch_has_kernel_for_dispatch_key)
 _searched = threading.local()
 
 
@@ -51,7 +52,7 @@ class Watch(TorchDispatchMode):
 
 def dispatch(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run an operator, on the device if a tensor or an argument says so."""
-    leaves = tree_leaves((args, kwargs))
+    leaves = [*_leaves((args, kwargs))]
     if not any(isinstance(leaf, CudaTensor) or _is_cuda(leaf) for leaf in leaves):
         return _on_host(func, args, kwargs)
     if _has_kernel(func.name(), "CompositeImplicitAutograd"):
@@ -67,7 +68,7 @@ def _on_host(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if kwargs.get("pin_memory"):
         return MEMORY.pin(func(*args, **(kwargs | {"pin_memory": False})))
     written = {id(one) for one in _written(func, args, kwargs)}
-    for leaf in () if _is_view(func) else tree_leaves((args, kwargs)):
+    for leaf in () if _is_view(func) else _leaves((args, kwargs)):
         if isinstance(leaf, torch.Tensor) and leaf.device.type == "cpu":
             use_on_host(leaf, writes=id(leaf) in written)
     return func(*args, **kwargs)
@@ -135,7 +136,7 @@ def _check(func: Any, args: tuple[Any, ...], leaves: list[Any]) -> bool:
         fail(f"{name} has no CUDA kernel")
     tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     of_host = [one for one in tensors if not isinstance(one, CudaTensor)]
-    indices = tree_leaves(args[1]) if packet in _INDEXING else []
+    indices = [*_leaves(args[1])] if packet in _INDEXING else []
     if of_host and all(any(one is index for index in indices) for one in of_host):
         _wait("copy", "indices of the host are copied")
     elif of_host and (
@@ -160,11 +161,11 @@ def _check(func: Any, args: tuple[Any, ...], leaves: list[Any]) -> bool:
 
 def run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run an operator on the numbers of its tensors, and record its launch."""
-    used = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, CudaTensor)]
+    used = [leaf for leaf in _leaves((args, kwargs)) if isinstance(leaf, CudaTensor)]
     recorded = TIMELINE.graph(current_stream()) is not None
     if MEMORY.runs_out(tuple(one.shape for one in used), recorded):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate in a test.")
-    inner_args, inner_kwargs = tree_map(_inner, (args, kwargs))
+    inner_args, inner_kwargs = _mapped(_inner, (args, kwargs))
     inner_kwargs.pop("pin_memory", None)
     function = _ON_CPU.get(func.overloadpacket, func)
     if func.overloadpacket in _PRODUCTS and used[0].dtype in (torch.float16, torch.bfloat16):
@@ -179,7 +180,7 @@ def run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         fresh.append(CudaTensor(value))
         return fresh[-1]
 
-    wrapped = tree_map(wrap, made)
+    wrapped = _mapped(wrap, made)
     if function is not func or not _is_view(func):
         step = Step(function, inner_args, inner_kwargs, [one.inner for one in fresh])
         _launch(used, [*fresh, *_written(func, args, kwargs)], step)
@@ -188,7 +189,7 @@ def run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def _in_fp32(func: Any, *args: Any) -> Any:
     """Multiply as tensor cores do: half-precision numbers, added up in fp32."""
-    wide = tree_map(lambda one: one.float() if isinstance(one, torch.Tensor) else one, args)
+    wide = _mapped(lambda one: one.float() if isinstance(one, torch.Tensor) else one, args)
     return func(*wide).to(args[0].dtype)
 
 
@@ -215,14 +216,37 @@ def _inner(value: Any) -> Any:
     return torch.device("cpu") if _is_cuda(value) else value
 
 
+@cache
 def _is_view(func: Any) -> bool:
     return any(one.alias_info and not one.alias_info.is_write for one in func._schema.returns)
 
 
+@cache
+def _changes(func: Any) -> list[tuple[int, str]]:
+    """Return place and name of the arguments that an operator changes."""
+    arguments = enumerate(func._schema.arguments)
+    return [(at, one.name) for at, one in arguments if one.alias_info and one.alias_info.is_write]
+
+
 def _written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
-    """Return the arguments that an operator changes."""
-    arguments = func._schema.arguments
-    given = dict(zip((one.name for one in arguments), args, strict=False)) | kwargs
-    changed = [one.name for one in arguments if one.alias_info and one.alias_info.is_write]
-    leaves = tree_leaves([given.get(name) for name in changed])
-    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    """Return the tensors that an operator changes."""
+    changed = [args[at] if at < len(args) else kwargs.get(name) for at, name in _changes(func)]
+    return [leaf for leaf in _leaves(changed) if isinstance(leaf, torch.Tensor)]
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Yield what lists, tuples and dicts hold; `torch.utils._pytree` takes five times as long."""
+    if type(value) in (tuple, list, dict):
+        for one in value.values() if type(value) is dict else value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """Return `value` with every leaf replaced by what the function makes of it."""
+    if type(value) is dict:
+        return {key: _mapped(function, one) for key, one in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(_mapped(function, one) for one in value)
+    return function(value)
