@@ -1,4 +1,4 @@
-"""Runs one network on windows, on its device and in its arithmetic."""
+"""Run one network on windows, on its device and with its arithmetic."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Arithmetic:
     """Where and how networks run.
 
     Attributes:
-        device: where.
+        device: the device that holds them.
         precision: arithmetic of the products; transforms and statistics are fp32.
         compiled: whether torch compiles the networks, which takes up to minutes at first.
     """
@@ -41,17 +41,22 @@ class Arithmetic:
         """Whether networks are recorded as CUDA graphs, one for each size of batch."""
         return self.device.type == "cuda"
 
+    @property
+    def aligns_channels(self) -> bool:
+        """Whether convolutions are padded to the channel counts that tensor cores multiply."""
+        return self.device.type == "cuda" and self.precision in HALF
+
 
 class NetworkRunner:
-    """A network, ready on its device.
+    """A network on its device.
 
-    Networks of the htdemucs kind are converted to this package's own layout; others run as they
-    are, in half precision by autocast.
+    Networks of the htdemucs kind are converted to this package's own layout, and compiled and
+    captured; others run as they are, in half precision by autocast.
 
     Attributes:
         rate_hz: sample rate of its windows.
         segment_samples: length of the segments that it was made for.
-        valid_length: the window that it wants for a segment's length.
+        valid_length: the window length that it takes for a segment's length.
     """
 
     def __init__(self, network: nn.Module, how: Arithmetic) -> None:
@@ -60,6 +65,7 @@ class NetworkRunner:
         self.segment_samples = int(network.samplerate * network.segment)  # type: ignore[operator]
         self.valid_length: Callable[[int], int] = getattr(network, "valid_length", int)
         self._exact: nn.Module | None = None
+        self._compiled: CompiledCore | None = None
         self._captured: CapturedCore | None = None
         try:
             converted = convert(network)
@@ -71,16 +77,26 @@ class NetworkRunner:
             self._exact = convert(network).to(how.device)
         self.network = self._fast(converted)
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the network has run, and every run of its core was compiled."""
+        return self._compiled is not None and self._compiled.is_compiled
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether the network has run, and its core replays CUDA graphs."""
+        return self._captured is not None and self._captured.is_captured
+
     def segmentation(self, overlap: float) -> Segmentation:
-        """The cut that the network was made for."""
+        """Return the cut that the network was made for."""
         return Segmentation(self.segment_samples, overlap, self.valid_length)
 
     def records(self, *, exact: bool) -> bool:
-        """Whether batches of each size are recorded, so that there should be few sizes."""
+        """Return whether each size of batch is recorded, so that sizes should be few."""
         return self._captured is not None and not exact
 
     def forget(self) -> None:
-        """Give the memory of recordings back."""
+        """Release the memory of recordings."""
         if self._captured is not None:
             self._captured.forget()
 
@@ -90,7 +106,7 @@ class NetworkRunner:
         Args:
             windows: as many as fit.
             rows: which of the network's stems to make.
-            exact: in fp32, whatever the precision is.
+            exact: whether to run in fp32 instead of the precision set.
 
         Returns:
             fp32 on the device, shape `(windows, rows, channels, samples)`.
@@ -105,13 +121,15 @@ class NetworkRunner:
             return network(windows)[:, list(rows)].float()  # type: ignore[no-any-return]
 
     def _fast(self, network: HybridNetwork) -> HybridNetwork:
-        """Moved to the device, cast, compiled and recorded as wanted."""
+        """Cast the network, move it to the device, and wrap its core as `Arithmetic` says."""
         how = self._how
         network.core.cast(HALF.get(how.precision, torch.float32))
+        if how.aligns_channels:
+            network.core.align_channels()
         network.to(how.device)
         core: Core = network.core
         if how.compiled:
-            core = CompiledCore(core)
+            core = self._compiled = CompiledCore(core)
         if how.captures:
             core = self._captured = CapturedCore(core)
         network.run_core_by(core)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -12,11 +12,16 @@ from demucs.htdemucs import HTDemucs
 from torch import Tensor
 
 from mashup_worker.dsp.metrics import snr_db
+from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.htdemucs.convert import UnlikeHybrid, convert
+from mashup_worker.models.htdemucs.layers import Convolution
 from mashup_worker.models.htdemucs.network import HybridNetwork
 from mashup_worker.models.htdemucs.spectrum import Spectrum
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
 from tests.checkpoints import HDEMUCS, HTDEMUCS, random_network
+
+if TYPE_CHECKING:
+    from tests.fake_cuda.budget import DeviceBudget
 
 CPU = torch.device("cpu")
 SHORT: dict[str, Any] = HTDEMUCS | {"segment": Fraction(3, 2)}
@@ -98,6 +103,34 @@ def test_half_precision_stays_near(dtype: torch.dtype, least_db: float) -> None:
     assert least_db < snr_db(converted(windows), original(windows)) < 100
 
 
+def _is_aligned(network: HybridNetwork) -> bool:
+    convolutions = [one for one in network.modules() if isinstance(one, Convolution)]
+    return all(not count % 8 for one in convolutions for count in one.weight.shape[:2])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["as published", "branches in the decoders too"])
+def test_channels_added_for_matrix_units_change_nothing(kind: str) -> None:
+    converted, windows = convert(network(**KINDS[kind])), sounds()[:3]
+    expected = converted(windows)
+    converted.core.align_channels()
+    assert _is_aligned(converted)
+    for mine, theirs in zip(converted(windows), expected, strict=True):
+        assert (mine - theirs).abs().max() <= 1e-5 * theirs.abs().max()
+
+
+def test_the_core_is_run_by_another_as_often_as_one_likes() -> None:
+    """By a module, such as `torch.compile` makes, and by a function."""
+    converted, windows = convert(network()), sounds()[:1]
+    names, expected = list(converted.state_dict()), converted(windows)
+    module: Any = torch.nn.Identity()
+    module.forward = converted.core.forward
+    for run in (module, lambda x, xt: converted.core(x, xt), module):
+        converted.run_core_by(run)
+        assert torch.equal(converted(windows), expected)
+        assert list(converted.state_dict()) == names
+
+
 def test_the_original_can_be_thrown_away() -> None:
     """Nothing of it is shared, or memory would hold both."""
     original = network()
@@ -162,13 +195,20 @@ def test_the_transforms_are_those_of_demucs(length: int) -> None:
     ],
 )
 def test_captured_on_cuda_it_equals_the_cpu(
-    precision: Any, compiled: bool, least_db: float
+    precision: Any, compiled: bool, least_db: float, device_budget: DeviceBudget
 ) -> None:
-    original, windows = network(), sounds()[:1].expand(5, -1, -1)
+    if precision == "tf32":
+        device_budget.allow("tf32")
+    original = network(segment=Fraction(1, 2))
+    windows = sounds(int(original.segment * original.samplerate))[:1].expand(2, -1, -1)
     with torch.no_grad():
         expected = original(windows)
-    how = Arithmetic(torch.device("cuda", 0), precision, compiled)
-    ready = NetworkRunner(original, how)
-    for count in (5, 2, 5):  # recorded, recorded, replayed
-        made = ready.run(windows[:count].to("cuda"), [0, 1, 2, 3])
-        assert snr_db(made.cpu(), expected[:count]) > least_db
+    with fp32("tf32" if precision == "tf32" else "ieee"):
+        ready = NetworkRunner(original, Arithmetic(torch.device("cuda", 0), precision, compiled))
+        for count in (2, 1, 2):  # recorded, recorded, replayed
+            made = ready.run(windows[:count].to("cuda"), [0, 1, 2, 3])
+            assert snr_db(made.cpu(), expected[:count]) > least_db
+    assert ready.is_captured
+    assert ready.is_compiled == compiled
+    assert isinstance(ready.network, HybridNetwork)
+    assert _is_aligned(ready.network) == (precision in ("bf16", "fp16"))

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
+from demucs.htdemucs import HTDemucs
 from torch import Tensor, nn
 
-from mashup_worker.models.device import is_out_of_memory
+from mashup_worker.models.device import is_out_of_memory, resolve_device
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
+from tests.checkpoints import HTDEMUCS, random_network
 
 CPU = torch.device("cpu")
+
+SMALLEST: dict[str, Any] = HTDEMUCS | {
+    "depth": 1,
+    "t_layers": 0,
+    "bottom_channels": 0,
+    "dconv_mode": 0,
+    "segment": Fraction(1, 10),
+}
+"""torch compiles it in a second."""
 
 
 class Gain(nn.Module):
@@ -61,13 +76,29 @@ def test_only_the_rows_asked_for_are_made() -> None:
     assert torch.equal(made, -windows[:, None])
 
 
+def test_a_network_is_compiled_as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = random_network(HTDemucs, SMALLEST, seed=1)
+    plain = NetworkRunner(network, Arithmetic(CPU, "fp32"))
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    compiled = NetworkRunner(network, Arithmetic(CPU, "fp32", compiled=True))
+    windows = torch.randn(2, 2, compiled.segment_samples)
+    made = compiled.run(windows, [0, 3])
+    torch.testing.assert_close(made, plain.run(windows, [0, 3]))
+    assert compiled.is_compiled
+    assert not plain.is_compiled
+
+
+def test_networks_of_other_classes_are_not_compiled() -> None:
+    runner = NetworkRunner(Gain(1.0), Arithmetic(CPU, "fp32", compiled=True))
+    runner.run(torch.zeros(1, 2, 64), [0])
+    assert not runner.is_compiled
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_fp32_on_cuda_is_not_tf32_and_settings_are_restored() -> None:
-    device = torch.device("cuda", 0)
-    before = torch.backends.cuda.matmul.fp32_precision
+def test_fp32_on_cuda_is_not_tf32() -> None:
+    device = resolve_device("cuda")
     runner = NetworkRunner(Gain(1.0), Arithmetic(device, "fp32"))
     windows = torch.randn(4, 2, 4096)
     exact = runner.run(windows.to(device), [0])
     assert torch.allclose(exact[:, 0].cpu(), windows, atol=1e-6)
-    assert torch.backends.cuda.matmul.fp32_precision == before

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from mashup_worker.models.htdemucs.layers import Convolution
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -114,4 +116,11 @@ class HybridCore(nn.Module):
         for parameter in self.parameters():
             # `to` keeps the order in memory, which the convolutions rely on.
             parameter.data = parameter.data.to(dtype)
+        return self
+
+    def align_channels(self) -> HybridCore:
+        """Pad all convolutions to channel counts that matrix units multiply, in place."""
+        for module in self.modules():
+            if isinstance(module, Convolution):
+                module.align_channels()
         return self

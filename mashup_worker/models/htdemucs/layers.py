@@ -20,7 +20,7 @@ STRIDE = 4
 _NORM_EPSILON = 1e-5
 
 _MATRIX_UNIT = 8
-"""Matrix units take half-precision numbers by so many."""
+"""Half-precision channels that a matrix unit multiplies at once; multiples of it are fast."""
 
 
 class Convolution(nn.Module):
@@ -46,22 +46,39 @@ class Convolution(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), False)
         self.bias = nn.Parameter(bias.contiguous(), False)
+        self._outputs = len(weight)
         self._stride = stride
         self._padding = padding
         self._dilation = dilation
 
+    @property
+    def inputs(self) -> int:
+        """Input channels, with those that `align_channels` has added."""
+        return self.weight.shape[1]
+
+    def align_channels(self) -> None:
+        """Add channels of zero weight, in place, up to multiples of `_MATRIX_UNIT`.
+
+        Inputs may then have the original channels or the added ones too; outputs keep the original.
+        """
+        spare_outputs, spare_inputs = (-count % _MATRIX_UNIT for count in self.weight.shape[:2])
+        weight = F.pad(self.weight.data, (0, 0, 0, 0, 0, spare_inputs, 0, spare_outputs))
+        self.weight.data = weight.contiguous(memory_format=torch.channels_last)
+        self.bias.data = F.pad(self.bias.data, (0, spare_outputs))
+
     def forward(self, x: Tensor) -> Tensor:
         """Shape: `(batch, frames, rows, in)` to `(batch, frames, rows', out)`."""
-        return self._convolve(x, self.weight, self.bias)
+        return self._convolve(x, self.weight, self.bias)[..., : self._outputs]
 
     def halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The first and the second half of the channels made, each contiguous."""
-        first, second = zip(self.weight.chunk(2), self.bias.chunk(2), strict=True)
+        """Return the first and the second half of the output channels, each contiguous."""
+        weight, bias = self.weight[: self._outputs], self.bias[: self._outputs]
+        first, second = zip(weight.chunk(2), bias.chunk(2), strict=True)
         return self._convolve(x, *first), self._convolve(x, *second)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         made = F.conv2d(
-            x.permute(0, 3, 1, 2),
+            _padded(x, x.shape[2], self.inputs).permute(0, 3, 1, 2),
             weight,
             bias,
             (1, self._stride),
@@ -101,8 +118,8 @@ class ResidualBranch(nn.Module):
     `y = W h + b`, eight to sixteen times as wide as `h`, and needs no pass over `y`: the mean and
     variance of `y` follow from those of `h`,
 
-        mean(y) = mean over c of v,                 v = W mean(h) + b
-        var(y) = sum(cov(h) * G) + var over c of v,  G = Wᵀ W / channels
+        mean(y) = mean over c of v,                             v = W mean(h) + b
+        var(y) = mean of |R (h - mean(h))|² + var over c of v,  Q R = W / sqrt(2 * channels)
 
     and the norm is then part of the product itself, as two more inputs. So is the layer scale.
 
@@ -130,7 +147,7 @@ class ResidualBranch(nn.Module):
         self.register_buffer("squeeze_norm", squeeze_norm.contiguous())
         self.register_buffer("expand", expand.contiguous())
         self.register_buffer("expand_bias", expand_bias.contiguous())
-        self.register_buffer("energy", expand.T @ expand / len(expand))
+        self.register_buffer("factor", torch.linalg.qr(expand / len(expand) ** 0.5).R.contiguous())
         gain, offset = expand_norm
         inputs = torch.cat([expand, expand_bias[:, None], -torch.ones(len(expand), 1)], 1)
         self._spare = -inputs.shape[1] % _MATRIX_UNIT
@@ -141,7 +158,7 @@ class ResidualBranch(nn.Module):
     squeeze_norm: Tensor
     expand: Tensor
     expand_bias: Tensor
-    energy: Tensor
+    factor: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         """Adds to `x`, shape `(batch, frames, rows, channels)`, in place, and returns it."""
@@ -153,10 +170,9 @@ class ResidualBranch(nn.Module):
         """What the product that expands and normalises wants; `(..., hidden)` to `(..., in)`."""
         frames = hidden.shape[1]
         mean = hidden.sum(1, keepdim=True) / frames
-        centred = hidden - mean
-        covariance = centred.permute(0, 2, 3, 1) @ centred.permute(0, 2, 1, 3) / frames
+        within = F.linear(hidden - mean, self.factor).square().sum((1, 3)) / frames
         means = F.linear(mean[:, 0], self.expand, self.expand_bias)
-        variance = (covariance * self.energy).sum((-2, -1)) + means.var(-1, correction=0)
+        variance = within + means.var(-1, correction=0)
         rate = (variance + _NORM_EPSILON).rsqrt()[:, None, :, None]
         shift = rate * means.mean(-1)[:, None, :, None]
         constants = F.pad(torch.cat([rate, shift], -1), (0, self._spare))
@@ -190,7 +206,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: `(batch, frames, rows, in)` to `(batch, frames, ceil(rows / 4), out)`."""
-        x = F.pad(x, (0, 0, 0, -x.shape[2] % STRIDE))
+        x = _padded(x, x.shape[2] + -x.shape[2] % STRIDE, self.conv.inputs)
         gated: Tensor = self.rewrite(self.branches(F.gelu(self.conv(x))))
         return gated
 
@@ -263,6 +279,12 @@ class Branches(nn.Module):
         for layer in self.layers:
             layer(turned)
         return x
+
+
+def _padded(x: Tensor, rows: int, channels: int) -> Tensor:
+    """Append zeros; `(batch, frames, ..., ...)` to `(batch, frames, rows, channels)`."""
+    missing = channels - x.shape[3], rows - x.shape[2]
+    return F.pad(x, (0, missing[0], 0, missing[1])) if any(missing) else x
 
 
 def _normalise(x: Tensor, norm: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mashup_worker.models.htdemucs.spectrum import Spectrum
 
     Core = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-    """What `HybridCore.forward` is, by whatever runs it."""
+    """Called as `HybridCore.forward` is: the core itself, or a compiled or captured form of it."""
 
 _NORM_EPSILON = 1e-5
 
@@ -37,11 +38,12 @@ class HybridNetwork(nn.Module):
         self.core = core
         self.spectrum = spectrum
         self._stems = stems
-        self._run_core: Core = core
+        self.run_core_by(core)
 
     def run_core_by(self, run: Core) -> None:
-        """Let `run` take the place of the core, such as a compiled or a captured form of it."""
-        self._run_core = run
+        """Call `run` in place of the core, such as a compiled or a captured form of it."""
+        # A module kept as it is would become a child, which only another module could replace.
+        self._run_core: Core = partial(run)
 
     def forward(self, windows: Tensor, rows: Sequence[int] | None = None) -> Tensor:
         """Separate `windows`, float32 of shape `(batch, channels, samples)`.
