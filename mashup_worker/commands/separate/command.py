@@ -1,4 +1,4 @@
-"""`mashup separate`: songs in, stems out."""
+"""`mashup separate`: separate songs into stems."""
 
 from __future__ import annotations
 
@@ -25,48 +25,45 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         help="auto, htdemucs, htdemucs_ft, htdemucs_6s, hdemucs_mmi, mdx_extra, mdx, lite, or a "
-        "name in --model-repo. auto is htdemucs, or the preview model lite where its weights "
-        "can't be had.",
+        "name in --model-repo. auto is htdemucs, or the preview model lite if its weights are "
+        "unavailable.",
     ),
 ]
 ModelRepo = Annotated[
     Path | None, typer.Option(help="Folder of Demucs checkpoints and bags to take --model from.")
 ]
-Stems = Annotated[
-    str | None, typer.Option(help="Stems to make, such as vocals,drums. All when not given.")
-]
+Stems = Annotated[str | None, typer.Option(help="Stems to write, such as vocals,drums. [all]")]
 TwoStems = Annotated[
-    str | None, typer.Option(help="Make this stem and the mix without it, such as vocals.")
+    str | None, typer.Option(help="Write this stem and the mix without it, such as vocals.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, cpu or mps.")]
 Precision = Annotated[
-    str, typer.Option(help="auto, fp32, tf32, bf16 or fp16. auto is the fastest that is safe.")
+    str,
+    typer.Option(help="auto, fp32, tf32, bf16 or fp16. auto is the fastest within 40 dB of fp32."),
 ]
-Shifts = Annotated[
-    int, typer.Option(min=0, help="Average this many random time shifts. Not for lite.")
-]
-Seed = Annotated[int, typer.Option(help="What the random shifts are drawn from.")]
+Shifts = Annotated[int, typer.Option(min=0, help="Random time shifts to average. Ignored by lite.")]
+Seed = Annotated[int, typer.Option(help="Seed of the random shifts.")]
 Overlap = Annotated[
-    float, typer.Option(help="Share of a segment that the next covers again. Not for lite.")
+    float, typer.Option(help="Overlap of segments, as a share of their length. Ignored by lite.")
 ]
 FormatOption = Annotated[FormatName, typer.Option("--format", help="Format of the stems.")]
 BitDepth = Annotated[int, typer.Option(help="16 or 24 for FLAC and WAV, 32 (float) for WAV.")]
-Bitrate = Annotated[int | None, typer.Option(help="Kilobits a second, for MP3 and OGG.")]
+Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second, for MP3 and OGG. [256]")]
 NameTemplate = Annotated[
     str,
-    typer.Option(help="Path of a stem below the output folder; {model} can be used too."),
+    typer.Option(help="Path of a stem below the output folder; {model} is available too."),
 ]
 SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing", help="Leave songs alone whose stems are all there.")
+    bool, typer.Option("--skip-existing", help="Skip songs whose stems all exist.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and stop.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the files that would be written, and exit.")
+]
 Jobs = Annotated[
     int | None,
-    typer.Option(
-        "-j", "--jobs", min=1, help="Songs in flight at once. Chosen by the device when not given."
-    ),
+    typer.Option("-j", "--jobs", min=1, help="Songs in flight at once. [2 on a CPU, 8 on a GPU]"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON a song on stdout.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON per song on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print every stem.")]
 

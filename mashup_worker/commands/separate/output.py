@@ -1,4 +1,4 @@
-"""What `mashup separate` prints: lines for people, or a line of JSON a song."""
+"""Output of `mashup separate`: text lines, or one line of JSON per song."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Printer(Output):
-    """Prints each song's stems; every one of them when verbose."""
+    """Printer of separated songs; lists each stem when verbose."""
 
     _said: set[str] = field(default_factory=set)
 
     def progress(self) -> AbstractContextManager[SongBars]:
-        """Progress bars for songs."""
+        """Show progress bars of songs."""
         return song_bars(not self.quiet)
 
     def plan(self, song: Song, targets: Mapping[str, Path]) -> None:
-        """Say what would be written."""
+        """Print the files that would be written."""
         self.json({"input": str(song.path), "dry_run": True, "stems": _paths(targets)})
         self.line("\n".join(f"{song.path} -> {path}" for path in targets.values()))
 
     def skipped(self, song: Song, targets: Mapping[str, Path]) -> None:
-        """Say that a song's stems are all there."""
+        """Print that a song is skipped because its stems exist."""
         self.json({"input": str(song.path), "skipped": True, "stems": _paths(targets)})
-        self.line(f"{song.path}: skipped, all stems are there")
+        self.line(f"{song.path}: skipped, all stems exist")
 
     def done(self, song: Song, loaded: LoadedModel, result: SeparateResult) -> None:
-        """Say what was written, and what the listener should know about it."""
+        """Print the files that were written, and notes on them."""
         separator = loaded.separator
         output_dir = _common_folder([stem.path for stem in result.stems])
         self.json(

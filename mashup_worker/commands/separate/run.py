@@ -1,4 +1,4 @@
-"""One call of `mashup separate`: a few of its songs at once, whatever happens to each."""
+"""One call of `mashup separate`, with several songs in flight."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Task:
-    """A song to separate, and where its stems go."""
+    """Song to separate, and the paths of its stems."""
 
     song: Song
     targets: Mapping[str, Path]
@@ -36,10 +36,17 @@ class _Task:
 
 @dataclass
 class SeparateRun:
-    """One call of the command: all its songs, with the model loaded once and only when needed.
+    """Call of the command; the model is loaded once, when the first song needs it.
 
     Attributes:
-        jobs: songs in flight at most; chosen by the device when None.
+        model: model to load.
+        wanted: kinds of stems to write; all of the model's when None.
+        targets: paths of the stems.
+        encode: format of the stems.
+        skip_existing: skip songs whose stems all exist.
+        dry_run: print the paths only.
+        printer: printer of results.
+        jobs: most songs in flight; chosen by the device when None.
     """
 
     model: ModelRequest
@@ -53,7 +60,7 @@ class SeparateRun:
     _loaded: LoadedModel | MashupError | None = None
 
     def all(self) -> None:
-        """Do all songs; one that fails does not stop the others. Ends the command."""
+        """Separate all songs, and exit with an error code if any failed."""
         from mashup_worker.pipelines.in_flight import completed
 
         with self.printer.progress() as self._bars:
@@ -63,21 +70,21 @@ class SeparateRun:
                 songs = completed(chain([first], todo), self._separate, self._prepared())
                 with closing(songs):
                     for task, result in songs:
-                        with self._bars.aside(), self._batch.survive(task.song):
+                        with self._bars.aside(), self._batch.collect_failure(task.song):
                             self.printer.done(task.song, self._model(), result.result())
         self._batch.finish()
 
     def _todo(self) -> Iterator[_Task]:
-        """The songs that a network is to be run on, with where their stems go."""
+        """Yield the songs to separate, with the paths of their stems."""
         for song in self.targets.songs:
             task = None
-            with self._bars.aside(), self._batch.survive(song):
+            with self._bars.aside(), self._batch.collect_failure(song):
                 task = self._planned(song)
             if task is not None:
                 yield task
 
     def _prepared(self) -> int:
-        """Prepare the model for songs in flight, and return how many there are at most."""
+        """Prepare the model for songs in flight, and return their greatest number."""
         from mashup_worker.pipelines.in_flight import songs_in_flight, warm_up
 
         separator = self._model().separator
@@ -103,7 +110,7 @@ class SeparateRun:
         return Batch(self.targets.songs, self.printer)
 
     def _kinds(self) -> tuple[str, ...]:
-        """The stems to make. A model or a kind that there is not is wrong usage."""
+        """Return the stems to write; an unknown model or kind is wrong usage."""
         from mashup_worker.pipelines.stems import recipes
 
         try:
@@ -114,7 +121,7 @@ class SeparateRun:
             fail(error.message, EXIT_USAGE)
 
     def _planned(self, song: Song) -> _Task | None:
-        """What to do with a song; None where nothing is, and it is told."""
+        """Return the task of a song; None if the song is skipped or only printed."""
         targets = self.targets.of(song, self._kinds())
         check_there(song)
         if self.dry_run:
@@ -127,7 +134,7 @@ class SeparateRun:
         return None
 
     def _model(self) -> LoadedModel:
-        """The model, loaded at the first call; what went wrong then is raised at every call."""
+        """Return the model, loaded at the first call; every later call raises the same error."""
         from mashup_worker.commands.shared.model_choice import load_requested
 
         if self._loaded is None:

@@ -1,4 +1,4 @@
-"""Where the stems of a song go."""
+"""Paths of the stems of a song."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ DEFAULT_TEMPLATE = "{track}/{stem}.{ext}"
 
 @dataclass
 class Targets:
-    """Names the files of a run, and sees to it that no two songs get the same.
+    """Assignment of file names to the stems of a run; no two songs share a name.
 
     Attributes:
-        output_dir: folder that all results lie in.
+        output_dir: folder of all results.
         template: path of a stem below it, with the fields `{track}`, `{stem}`, `{ext}`, `{model}`.
-        ext: ending of the format.
-        model: the model's name as it was asked for.
-        songs: what the run reads, and so must never write.
+        ext: file extension.
+        model: name of the requested model.
+        songs: inputs of the run, which must not be overwritten.
     """
 
     output_dir: Path
@@ -50,15 +50,15 @@ class Targets:
         plain = not any(spec or conversion for _, _, spec, conversion in fields)
         if "stem" not in used or not used <= set(FIELDS) or not plain:
             raise InvalidInput(
-                f"name template {self.template!r} must use {{stem}}, and of fields only "
+                f"name template {self.template!r} must contain {{stem}}; allowed fields are "
                 + ", ".join(f"{{{name}}}" for name in FIELDS)
             )
 
     def of(self, song: Song, kinds: Sequence[str]) -> dict[str, Path]:
-        """The file of each stem.
+        """Return the file of each stem.
 
         Raises:
-            InvalidInput: another song's stems have such a name already, or the song itself has.
+            InvalidInput: a stem of another song, or a song itself, has the same path.
         """
         paths = {kind: self.output_dir / self._name(song, kind) for kind in kinds}
         for path in paths.values():

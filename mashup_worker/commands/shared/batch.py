@@ -1,4 +1,4 @@
-"""Many songs in one call: what fails is told and counted, and stops none of the others."""
+"""Processing of many songs in one call: a song that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Batch:
-    """The songs of a call and which of them failed.
+    """Songs of a call, and the failures among them.
 
     Attributes:
-        songs: all of them.
-        output: where failures are told.
-        common_reason: what fails songs without being about any one of them, such as missing
-            weights.
+        songs: all songs.
+        output: printer of failures.
+        common_reason: an error that fails every song, such as missing weights.
     """
 
     songs: Sequence[Song]
@@ -38,12 +37,12 @@ class Batch:
     _failed: dict[Path, MashupError] = field(default_factory=dict)
 
     @contextmanager
-    def survive(self, song: Song) -> Iterator[None]:
-        """Whatever goes wrong inside is this song's failure, and the call goes on."""
+    def collect_failure(self, song: Song) -> Iterator[None]:
+        """Record an exception in the block as the failure of `song`, and continue."""
         try:
             yield
         except (typer.Exit, BrokenPipeError):
-            raise  # wrong usage, or nobody reads on: of no song, and not to be survived
+            raise  # wrong usage or a closed pipe: these end the command
         except Exception as error:
             if self.output.verbose and not isinstance(error, MashupError):
                 sys.stderr.write(traceback.format_exc())
@@ -52,7 +51,7 @@ class Batch:
     def fail(self, song: Song, error: MashupError) -> None:
         """Report that a song failed. A reason that fails many songs is printed once.
 
-        A lost device ends the command, since every other song would fail by it as well.
+        A lost device ends the command: every other song would fail as well.
         """
         if isinstance(error, DeviceLost):
             self.common_reason = error
@@ -65,7 +64,7 @@ class Batch:
             raise typer.Exit(error.exit_code)
 
     def finish(self) -> None:
-        """Name the failed songs, and end the command with its exit code where there are some."""
+        """Print the failed songs and exit with their code; return if no song failed."""
         if not self._failed:
             return
         if len(self.songs) > 1:
@@ -77,7 +76,7 @@ class Batch:
 
 
 def as_song_error(song: Song, error: Exception) -> MashupError:
-    """The error itself where it says what is wrong, else one line about what nobody foresaw."""
+    """Return `error`, or a one-line `MashupError` for an unexpected exception."""
     if isinstance(error, MashupError):
         return error
     reason = f"{type(error).__name__}: {error}".partition("\n")[0]
@@ -85,12 +84,12 @@ def as_song_error(song: Song, error: Exception) -> MashupError:
 
 
 def check_there(song: Song) -> None:
-    """Make sure that a song is there to be opened.
+    """Check that a song exists.
 
     Raises:
-        InvalidInput: it isn't, or it is a folder that holds none.
+        InvalidInput: the file is missing, or the folder contains no songs.
     """
-    # Unlike those of pathlib, these say no of names that are too long and of loops of links.
+    # Unlike those of pathlib, these return False for names that are too long and link loops.
     if not os.path.exists(song.path):  # noqa: PTH110
         raise InvalidInput(f"{song.path}: no such file")
     if os.path.isdir(song.path) and not song.stems:  # noqa: PTH112

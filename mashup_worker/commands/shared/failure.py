@@ -1,4 +1,4 @@
-"""How commands end when they can't go on."""
+"""Exit of commands on an error."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
-    """Print one line on stderr and end the command."""
+    """Print one line on stderr and exit."""
     typer.echo(f"mashup: {message}", err=True)
     raise typer.Exit(exit_code)
 
 
 def settings_or_fail() -> Settings:
-    """The environment's settings; a variable that can't be used is wrong usage."""
+    """Return the settings of the environment; an invalid variable is wrong usage."""
     try:
         return load_settings()
     except InvalidInput as error:
@@ -28,7 +28,7 @@ def settings_or_fail() -> Settings:
 
 
 def service_settings_or_fail() -> ServiceSettings:
-    """The services' settings, in the same way."""
+    """Return the settings of the services; an invalid variable is wrong usage."""
     from mashup_worker.settings import load_service_settings
 
     try:

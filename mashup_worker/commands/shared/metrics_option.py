@@ -1,4 +1,4 @@
-"""The option of commands that can be watched."""
+"""Option of the commands that serve metrics."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ MetricsAddress = Annotated[
     typer.Option(
         "--metrics",
         metavar="HOST:PORT",
-        help="Answer /livez, /readyz and /metrics there; else where MASHUP_METRICS_ADDRESS says.",
+        help="Address of /livez, /readyz and /metrics. [MASHUP_METRICS_ADDRESS]",
     ),
 ]

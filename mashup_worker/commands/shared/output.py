@@ -1,4 +1,4 @@
-"""What commands print: lines for people, or data on stdout and nothing else there."""
+"""Printing of results: text lines, or JSON lines as the only output on stdout."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Output:
-    """Results go to stdout, everything else to stderr.
+    """Printer of results to stdout and of everything else to stderr.
 
     Attributes:
-        as_json: print JSON and nothing else on stdout.
+        as_json: print only JSON on stdout.
         quiet: print errors only.
-        verbose: print more of each song, and tracebacks of errors nobody foresaw.
+        verbose: print more details of each song, and tracebacks of unexpected errors.
     """
 
     as_json: bool
@@ -28,30 +28,30 @@ class Output:
     verbose: bool
 
     def error(self, message: str) -> None:
-        """Say what went wrong, in one line."""
+        """Print an error on one line."""
         typer.echo(f"mashup: {message}", err=True)
 
     def failure(self, song: Song, error: MashupError) -> None:
-        """Record that a song failed."""
+        """Print the failure of a song as JSON, if JSON was requested."""
         if self.as_json:
             self.json(failure_document(song, error))
 
     def json(self, document: dict[str, Any]) -> None:
-        """Print a line of JSON, where it is asked for."""
+        """Print a document as one line of JSON, if JSON was requested."""
         if self.as_json:
             typer.echo(json_line(document))
 
     def line(self, text: str) -> None:
-        """Print a line for people, where they want one."""
+        """Print a text line, unless JSON or quiet was requested."""
         if not (self.as_json or self.quiet):
             typer.echo(text)
 
 
 def failure_document(song: Song, error: MashupError) -> dict[str, Any]:
-    """What JSON says of a song that failed."""
+    """Return the JSON document of a failed song."""
     return {"input": str(song.path), "error": {"code": error.code, "message": error.message}}
 
 
 def json_line(document: dict[str, Any]) -> str:
-    """A document on one line."""
+    """Return a document as one line of JSON."""
     return json.dumps(document, ensure_ascii=False, allow_nan=False)

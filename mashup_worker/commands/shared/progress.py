@@ -1,4 +1,4 @@
-"""Progress bars on stderr, on a terminal only."""
+"""Progress bars on stderr; shown on a terminal only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def song_progress(label: str, shown: bool) -> Iterator[OnShare | None]:
-    """A bar while the block runs; None where it should not be shown or nobody could see it."""
+    """Show a bar while the block runs; yield None where it is not shown."""
     if not shown or not sys.stderr.isatty():
         yield None
         return
@@ -31,7 +31,7 @@ def song_progress(label: str, shown: bool) -> Iterator[OnShare | None]:
 
 
 class _Bar:
-    """A bar with one task; does nothing where nobody could see it."""
+    """Bar with one task; without effect where bars are not shown."""
 
     def __init__(self, bars: Progress | None, total: float, label: str) -> None:
         self._bars = bars
@@ -39,7 +39,7 @@ class _Bar:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Take the bar away while something else is printed."""
+        """Hide the bar while the block prints."""
         with _stopped(self._bars):
             yield
 
@@ -49,24 +49,24 @@ class _Bar:
 
 
 class BatchBar(_Bar):
-    """A bar over the songs of a call."""
+    """Bar over the songs of a call."""
 
     def __init__(self, bars: Progress | None, songs: int, label: str) -> None:
         super().__init__(bars, songs, label)
         self._songs = songs
 
     def song_done(self) -> None:
-        """One more is done."""
+        """Advance by one song."""
         self._update(description="", advance=0 if self._songs == 1 else 1)
 
     def stage(self, stage: str, share: float) -> None:
-        """Say what is being done to a song, and how far that is where it is the only one."""
+        """Show the stage of a song, and its share if it is the only song."""
         self._update(description=stage, completed=share if self._songs == 1 else None)
 
 
 @contextmanager
 def batch_progress(songs: int, label: str, shown: bool) -> Iterator[BatchBar]:
-    """A bar while the block runs that counts songs, or shows the stages of the only one."""
+    """Show a bar that counts songs, or the stages of a single song."""
     if not shown or not songs or not sys.stderr.isatty():
         yield BatchBar(None, songs, label)
         return
@@ -78,14 +78,14 @@ def batch_progress(songs: int, label: str, shown: bool) -> Iterator[BatchBar]:
 
 
 class SongBars:
-    """A bar for each song in flight; does nothing where nobody could see it."""
+    """Bar for each song in flight; without effect where bars are not shown."""
 
     def __init__(self, bars: Progress | None) -> None:
         self._bars = bars
 
     @contextmanager
     def song(self, label: str) -> Iterator[OnShare]:
-        """A bar while the block runs, in whatever thread."""
+        """Show a bar while the block runs; callable from any thread."""
         if self._bars is None:
             yield lambda _stage, _share: None
             return
@@ -98,14 +98,14 @@ class SongBars:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Take the bars away while something else is printed."""
+        """Hide the bars while the block prints."""
         with _stopped(self._bars):
             yield
 
 
 @contextmanager
 def song_bars(shown: bool) -> Iterator[SongBars]:
-    """Bars while the block runs."""
+    """Show bars for songs in flight while the block runs."""
     if not shown or not sys.stderr.isatty():
         yield SongBars(None)
         return
@@ -116,26 +116,26 @@ def song_bars(shown: bool) -> Iterator[SongBars]:
 
 
 class ShareBar(_Bar):
-    """A bar over work of known size."""
+    """Bar over work of known size."""
 
     def __init__(self, bars: Progress | None, total: float) -> None:
         super().__init__(bars, total, "")
         self._start = 0.0
 
     def begin(self, label: str | None, done: float, total: float) -> None:
-        """The next part begins where so much is done of what there is to do."""
+        """Start the next part, with `done` of `total` completed."""
         self._start = done
         named = {} if label is None else {"label": label, "description": ""}
         self._update(completed=done, total=total, **named)
 
     def at(self, stage: str, done: float) -> None:
-        """So much of the part is done, and this is being done to it."""
+        """Show the stage of the part, and how much of it is done."""
         self._update(description=stage, completed=self._start + done)
 
 
 @contextmanager
 def share_progress(total: float, shown: bool) -> Iterator[ShareBar]:
-    """A bar while the block runs, with the time that is left."""
+    """Show a bar with the remaining time while the block runs."""
     if not shown or not total or not sys.stderr.isatty():
         yield ShareBar(None, total)
         return
@@ -170,7 +170,7 @@ def _shown(bars: Progress) -> Iterator[Progress]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait until the block ends: a bar that is stopped half-way can't be stopped."""
+    """Defer Ctrl-C to the end of the block: rich cannot stop a bar that is half started."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -203,7 +203,7 @@ def _bars(share: ProgressColumn) -> Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
-        # Else what is printed on stdout meanwhile would land on stderr.
+        # Otherwise rich would move output of stdout to stderr.
         redirect_stdout=False,
         redirect_stderr=False,
     )
