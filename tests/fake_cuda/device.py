@@ -53,7 +53,7 @@ def _watched() -> Iterator[None]:
     before = torch._C._only_lift_cpu_tensors()
     torch._C._set_only_lift_cpu_tensors(True)  # else `torch.tensor` asks the driver
     try:
-        with operators.Watch():
+        with operators.Watch():  # type: ignore[no-untyped-call]
             yield
     finally:
         torch._C._set_only_lift_cpu_tensors(before)

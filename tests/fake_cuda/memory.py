@@ -105,29 +105,31 @@ def out_of_memory(when: Callable[[tuple[torch.Size, ...], bool], bool]) -> Any:
 
 
 class CudaTensor(torch.Tensor):
-    """A tensor on the device, whose numbers are those of `inner`, a tensor on the CPU."""
+    """A tensor on the device, whose numbers are those of `numbers`, a tensor on the CPU."""
 
-    inner: torch.Tensor
+    numbers: torch.Tensor
     block: Block
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
     def __new__(cls, inner: torch.Tensor) -> CudaTensor:
         options: dict[str, Any] = {"dtype": inner.dtype, "device": DEVICE}
         options |= {"strides": inner.stride(), "storage_offset": inner.storage_offset()}
         made: CudaTensor = torch.Tensor._make_wrapper_subclass(cls, inner.size(), **options)
-        made.inner, made.block = inner, MEMORY.block(inner)
+        made.numbers, made.block = inner, MEMORY.block(inner)
         return made
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, _types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         from tests.fake_cuda.operators import dispatch
 
         return dispatch(func, args, kwargs or {})
 
     def __repr__(self, **_options: Any) -> str:  # type: ignore[override]
-        return f"CudaTensor({self.inner!r})"
+        return f"CudaTensor({self.numbers!r})"
 
     def __deepcopy__(self, _memo: Any) -> torch.Tensor:
         return self.clone()

@@ -56,7 +56,7 @@ def dispatch(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if not any(isinstance(leaf, CudaTensor) or _is_cuda(leaf) for leaf in leaves):
         return _on_host(func, args, kwargs)
     if _has_kernel(func.name(), "CompositeImplicitAutograd"):
-        with Watch():  # in inference mode it arrives whole
+        with Watch():  # type: ignore[no-untyped-call]  # in inference mode it arrives whole
             made = func.decompose(*args, **kwargs)
         if made is not NotImplemented:
             return made
@@ -99,7 +99,7 @@ def _on_device(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves:
     elif torch.Tag.inplace_view in func.tags:
         with no_dispatch():
             func(*args, **kwargs)  # on the tensor itself, whose shape is its own
-        func(args[0].inner, *args[1:], **kwargs)
+        func(args[0].numbers, *args[1:], **kwargs)
         return args[0]
     host_reads = _check(func, args, leaves)
     made = run(func, args, kwargs)
@@ -147,7 +147,8 @@ def _check(func: Any, args: tuple[Any, ...], leaves: list[Any]) -> bool:
         fail(f"{name} gets tensors of the device and of the CPU")
     convolves = packet is aten.convolution
     if packet in _PRODUCTS and tensors[0].dtype == torch.float32:
-        backend: Any = torch.backends.cudnn.conv if convolves else torch.backends.cuda.matmul
+        backends: Any = torch.backends
+        backend = backends.cudnn.conv if convolves else backends.cuda.matmul
         if backend.fp32_precision == "tf32":
             note("tf32", f"{name} in fp32 may run in TF32")
     if convolves and torch.backends.cudnn.benchmark:
@@ -162,16 +163,17 @@ def _check(func: Any, args: tuple[Any, ...], leaves: list[Any]) -> bool:
 def run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run an operator on the numbers of its tensors, and record its launch."""
     used = [leaf for leaf in _leaves((args, kwargs)) if isinstance(leaf, CudaTensor)]
+    function = _ON_CPU.get(func.overloadpacket, func)
+    launches = function is not func or not _is_view(func)
     recorded = TIMELINE.graph(current_stream()) is not None
-    if MEMORY.runs_out(tuple(one.shape for one in used), recorded):
+    if launches and MEMORY.runs_out(tuple(one.shape for one in used), recorded):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate in a test.")
     inner_args, inner_kwargs = _mapped(_inner, (args, kwargs))
     inner_kwargs.pop("pin_memory", None)
-    function = _ON_CPU.get(func.overloadpacket, func)
     if func.overloadpacket in _PRODUCTS and used[0].dtype in (torch.float16, torch.bfloat16):
         function = partial(_in_fp32, func)
     made = function(*inner_args, **inner_kwargs)
-    known = {id(one.inner): one for one in used}
+    known = {id(one.numbers): one for one in used}
     fresh: list[CudaTensor] = []
 
     def wrap(value: Any) -> Any:
@@ -181,16 +183,18 @@ def run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return fresh[-1]
 
     wrapped = _mapped(wrap, made)
-    if function is not func or not _is_view(func):
-        step = Step(function, inner_args, inner_kwargs, [one.inner for one in fresh])
+    if launches:
+        step = Step(function, inner_args, inner_kwargs, [one.numbers for one in fresh])
         _launch(used, [*fresh, *_written(func, args, kwargs)], step)
     return wrapped
 
 
-def _in_fp32(func: Any, *args: Any) -> Any:
+def _in_fp32(func: Any, *args: Any, out: torch.Tensor | None = None) -> Any:
     """Multiply as tensor cores do: half-precision numbers, added up in fp32."""
     wide = _mapped(lambda one: one.float() if isinstance(one, torch.Tensor) else one, args)
-    return func(*wide).to(args[0].dtype)
+    plain = func if out is None else func.overloadpacket
+    made = plain(*wide).to(args[0].dtype)
+    return made if out is None else out.copy_(made)
 
 
 def _launch(read: Any, written: Any, step: Step | None = None) -> None:
@@ -212,7 +216,7 @@ def _is_cuda(leaf: Any) -> bool:
 
 def _inner(value: Any) -> Any:
     if isinstance(value, CudaTensor):
-        return value.inner
+        return value.numbers
     return torch.device("cpu") if _is_cuda(value) else value
 
 
