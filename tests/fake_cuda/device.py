@@ -132,6 +132,7 @@ def _replacements() -> dict[Any, dict[str, Any]]:
     return {
         torch.cuda: cuda,
         torch.Tensor: tensor,
+        torch: {"compile": lambda function, **_: function},
         F: {"scaled_dot_product_attention": _attention},
         threading.Thread: {"run": _run_thread},
     }

@@ -46,6 +46,10 @@ _ON_CPU = {aten.cudnn_batch_norm: _cudnn_batch_norm, aten._conj: torch.conj_phys
 class Watch(TorchDispatchMode):
     """Sends every operator of the thread that enters it through `dispatch`."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # or torch._dynamo is imported, though nothing is compiled
+
     def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return dispatch(func, args, kwargs or {})
 
