@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,7 @@ def _replacements() -> dict[Any, dict[str, Any]]:
     return {
         torch.cuda: cuda,
         torch.Tensor: tensor,
-        torch: {"compile": lambda function, **_: function},
+        torch: {"compile": lambda function, **_: partial(function)},
         F: {"scaled_dot_product_attention": _attention},
         threading.Thread: {"run": _run_thread},
     }
