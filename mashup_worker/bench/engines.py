@@ -17,6 +17,7 @@ from mashup_worker.bench.networks import random_htdemucs
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.demucs_engine import DemucsSeparator
 from mashup_worker.models.fp32 import fp32
+from mashup_worker.models.graphs import reset_compiler
 from mashup_worker.models.repository import load_bag
 from mashup_worker.models.streams import upload
 
@@ -43,13 +44,17 @@ class Engine(Protocol):
         label: its name and version.
         precision: arithmetic of its networks.
         batch: segments run at once; None where it chooses.
-        compiled: whether `torch.compile` made its core.
+        compiled: whether the core that has run was compiled by torch.
     """
 
     label: str
     precision: str
     batch: int | None
-    compiled: bool
+
+    @property
+    def compiled(self) -> bool:
+        """See above."""
+        ...
 
     def separate(self, mix: Audio) -> tuple[Tensor, ...]:
         """Separate a song that is in host memory.
@@ -111,13 +116,19 @@ class OurEngine:
 
     def __init__(self, weights: Weights, options: EngineOptions) -> None:
         """Make it ready. Raises as `DemucsSeparator`."""
+        if options.compile:
+            reset_compiler()  # earlier engines count towards the shapes that torch compiles
         self.label = f"{OURS} {__version__}"
         self.separator = DemucsSeparator(weights.model, weights.copied(), options)
         if self.separator.device.startswith("cuda"):
             self.separator.warm_up()  # as workers do: threads of songs would search algorithms anew
         self.precision = str(self.separator.precision)
         self.batch = options.batch
-        self.compiled = options.compile
+
+    @property
+    def compiled(self) -> bool:
+        """See `Engine`."""
+        return self.separator.is_compiled
 
     def separate(self, mix: Audio) -> tuple[Tensor, ...]:
         """See `Engine`.

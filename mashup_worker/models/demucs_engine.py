@@ -162,6 +162,11 @@ class DemucsSeparator:
         """Arithmetic of the networks."""
         return self._how.precision
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether every network has run, and each run of its core was compiled by torch."""
+        return all(network.is_compiled for network in self._networks)
+
     def warm_up(self) -> None:
         """Run every network in every size of batch, so that no song has to wait for recordings.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,6 @@ from torch import Tensor, nn
 
 from mashup_worker.errors import OutOfMemory
 from mashup_worker.models.batcher import Batcher, Window
-from mashup_worker.models.graphs import CompiledCore
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
 from mashup_worker.models.shortages import shortages
 
@@ -141,6 +139,18 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on() -> None:
     assert shortages() - before == 2  # operators see them: 8 to 4, 4 to 2
 
 
+def test_running_out_of_memory_releases_the_recordings_of_all_networks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of larger batches are of no use any more, in networks that ran before too."""
+    by, before, full = batcher(4), runner(Doubling()), runner(Doubling(holds=1))
+    forgotten: list[NetworkRunner] = []
+    monkeypatch.setattr(NetworkRunner, "forget", lambda self: forgotten.append(self))
+    run(by, before, torch.randn(4, 2, 64))
+    run(by, full, torch.randn(2, 2, 64))
+    assert set(forgotten) == {before, full}
+
+
 def test_one_window_too_much_is_an_error_that_says_so() -> None:
     with pytest.raises(OutOfMemory, match="cpu"):
         run(batcher(4), runner(Doubling(holds=0)), torch.randn(4, 2, 64))
@@ -175,26 +185,3 @@ def test_fp16_that_overflows_is_done_again_in_fp32() -> None:
     made = run(batcher(2, "fp16"), runner(network, "fp16"), samples)
     assert network.dtypes == [torch.float16, torch.float32]
     assert torch.allclose(made[:, 0], 3e4 * samples, rtol=1e-2)
-
-
-def test_a_core_that_can_not_be_compiled_runs_as_it_is(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A worker whose machine has no compiler is slower, and works."""
-
-    def core(x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
-        return x + 1, xt - 1
-
-    def without_compiler(*_: object) -> Tensor:
-        raise RuntimeError("no compiler here")
-
-    monkeypatch.setattr(
-        torch, "compile", partial(torch.compile, backend=lambda *_: without_compiler())
-    )
-    compiled = CompiledCore(core)
-    for _ in range(2):
-        made, made_t = compiled(torch.zeros(2), torch.zeros(2))
-        assert (made - made_t).sum() == 4
-    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert len(told) == 1
-    assert "no compiler here" in told[0]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from demucs.apply import BagOfModels
+from demucs.htdemucs import HTDemucs
 
 from mashup_worker.bench import music, peers
-from mashup_worker.bench.engines import OurEngine, load_weights
+from mashup_worker.bench.engines import OurEngine, StockEngine, Weights, load_weights
 from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
 from mashup_worker.bench.results import Taken, Work
 from mashup_worker.bench.separation import SeparationRequest, measure_separation
 from mashup_worker.errors import EngineUnavailable, InvalidInput
 from mashup_worker.models.demucs_engine import EngineOptions
+from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import Settings
+from tests.checkpoints import random_network
+from tests.unit.test_runner import SMALLEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import Audio
-    from mashup_worker.bench.engines import Weights
 
 CPU = torch.device("cpu")
 TAKEN = Taken("mashup bench", "2026-01-01", {})
@@ -173,6 +178,52 @@ def test_pipeline_measured(weights: Weights) -> None:
         assert all(0 < stage.busy_share <= 1 for stage in one.stages.values())
         assert one.run.times_real_time == pytest.approx(6 / one.run.p50_s, rel=1e-2)
     assert made.best in made.lanes
+
+
+def test_peers_run_with_the_settings_of_torch_and_what_they_set_is_undone(
+    weights: Weights,
+) -> None:
+    """Ours must not run in a peer's TF32, nor search algorithms in every thread."""
+    backends: Any = torch.backends
+
+    def apply_model(_bag: object, mix: Tensor, **_: object) -> Tensor:
+        assert backends.cudnn.conv.fp32_precision == "tf32"
+        assert backends.cuda.matmul.fp32_precision == "ieee"
+        backends.cuda.matmul.allow_tf32 = backends.cudnn.benchmark = True
+        return mix[None]
+
+    stock = StockEngine(weights, CPU)
+    stock._apply = apply_model
+    with fp32("ieee"):
+        stock.separate(music.song(1.0))
+        assert backends.cudnn.conv.fp32_precision == "ieee"
+        assert backends.cuda.matmul.fp32_precision == "ieee"
+        assert not backends.cudnn.benchmark
+
+
+def test_engines_of_a_sweep_are_compiled_whatever_ran_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """torch compiles a limited number of shapes, and a sweep has more."""
+    import torch._dynamo
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    network: Any = random_network(HTDemucs, SMALLEST, seed=1)
+    bag = BagOfModels([network])
+    song = music.song(0.14)  # two segments
+    with torch._dynamo.config.patch(recompile_limit=1):
+        for batch in (1, 2):
+            options = EngineOptions("cpu", "fp32", batch=batch, compile=True)
+            engine = OurEngine(Weights("smallest", bag, random=True), options)
+            assert not engine.compiled
+            engine.separate(song)
+            assert engine.compiled
+
+
+@pytest.mark.gpu
+def test_on_cuda_our_engine_is_warm_before_it_is_measured(weights: Weights) -> None:
+    engine = OurEngine(weights, EngineOptions("cuda", "fp32", batch=1))
+    assert all(network.is_captured for network in engine.separator._networks)
 
 
 @pytest.mark.gpu
