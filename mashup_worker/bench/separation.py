@@ -17,7 +17,7 @@ from mashup_worker.bench.memory import PeakMemory, held_bytes, host_peak_bytes, 
 from mashup_worker.bench.peers import open_peer
 from mashup_worker.bench.results import Limit, Ratio, Separation, Work
 from mashup_worker.dsp.metrics import snr_db
-from mashup_worker.errors import InvalidInput, MashupError
+from mashup_worker.errors import DeviceLost, InvalidInput, MashupError
 from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.shortages import shortages
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 SWEEPS = ("batch", "precision", "compile")
 _WARM_UP_S = 12.0
-_CUDA_BATCHES, _CPU_BATCHES = (1, 2, 4, 8, 16, 32, 64), (1, 2, 4)
+CUDA_BATCHES: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+CPU_BATCHES: tuple[int, ...] = (1, 2, 4)
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def measure_limit(counts: Counts, device: torch.device) -> Limit:
 def sweep_values(device: torch.device, sweep: str) -> list[dict[str, Any]]:
     """The changes of options that a sweep goes through."""
     if sweep == "batch":
-        sizes = _CUDA_BATCHES if device.type == "cuda" else _CPU_BATCHES
+        sizes = CUDA_BATCHES if device.type == "cuda" else CPU_BATCHES
         return [{"batch": size} for size in sizes]
     if sweep == "precision":
         return [{"precision": name} for name in ceilings.precisions(device)]
@@ -231,6 +232,8 @@ class _Bench:
             before = shortages()
             try:
                 runs, _ = self.in_turn([self.ours(self._request.options(**changes))], {})
+            except DeviceLost:
+                raise  # nothing measured after it would be true
             except Exception as error:  # what compilers and drivers raise, too
                 not_run[label] = _reason(error)
                 continue

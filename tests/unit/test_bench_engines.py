@@ -15,7 +15,7 @@ from mashup_worker.bench.engines import OurEngine, StockEngine, Weights, load_we
 from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
 from mashup_worker.bench.results import Taken, Work
 from mashup_worker.bench.separation import SeparationRequest, measure_separation
-from mashup_worker.errors import EngineUnavailable, InvalidInput
+from mashup_worker.errors import DeviceLost, EngineUnavailable, InvalidInput
 from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.store import WeightStore
@@ -41,6 +41,11 @@ def weights(repository: Path) -> Weights:
 
 def _store(folder: Path) -> WeightStore:
     return WeightStore(Settings(offline=True, model_cache=folder / "none"))
+
+
+def smallest() -> Weights:
+    network: Any = random_network(HTDemucs, SMALLEST, seed=1)
+    return Weights("smallest", BagOfModels([network]), random=True)
 
 
 def _nothing(_step: str) -> None:
@@ -201,6 +206,21 @@ def test_peers_run_with_the_settings_of_torch_and_what_they_set_is_undone(
         assert not backends.cudnn.benchmark
 
 
+def test_a_lost_device_ends_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels may still run on it, and what is measured then is not true."""
+
+    def lose(*_: object, **__: object) -> None:
+        raise DeviceLost
+
+    monkeypatch.setattr(torch, "compile", lose)
+    request = SeparationRequest(smallest(), CPU, 0.2, 1, sweeps=("compile",), limit=False)
+    made = measure_separation(request, TAKEN)
+    assert not next(made).sweeps["compile"]
+    assert len(next(made).sweeps["compile"]) == 1
+    with pytest.raises(DeviceLost):
+        next(made)
+
+
 def test_engines_of_a_sweep_are_compiled_whatever_ran_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -208,13 +228,11 @@ def test_engines_of_a_sweep_are_compiled_whatever_ran_before(
     import torch._dynamo
 
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
-    network: Any = random_network(HTDemucs, SMALLEST, seed=1)
-    bag = BagOfModels([network])
-    song = music.song(0.14)  # two segments
+    weights, song = smallest(), music.song(0.14)  # two segments
     with torch._dynamo.config.patch(recompile_limit=1):
         for batch in (1, 2):
             options = EngineOptions("cpu", "fp32", batch=batch, compile=True)
-            engine = OurEngine(Weights("smallest", bag, random=True), options)
+            engine = OurEngine(weights, options)
             assert not engine.compiled
             engine.separate(song)
             assert engine.compiled
