@@ -1,9 +1,9 @@
-"""Fits the weights with which evidence on metre and key is summed up.
+"""Fit the weights of the evidence for meter and key.
 
 Renders songs of the first generator whose seeds no measurement uses, and half as many loops of a
 drum machine; takes the evidence from each in several views (the mix, the stems, a remix of other
 levels, some drums alone; for keys also an excerpt); and fits by maximum likelihood of the true
-hypothesis. Writes `mashup_worker/analysis/weights.json`.
+hypothesis. It writes `mashup_worker/analysis/weights.json`.
 
     python -m benchmarks.fit --songs 700
 """
@@ -24,14 +24,14 @@ from benchmarks.corpus.bandstand import generate
 from benchmarks.corpus.loops import loop
 from mashup_worker.analysis import keys, meter
 from mashup_worker.analysis.chroma import chroma
-from mashup_worker.analysis.onsets import FRAME_RATE_HZ, onsets
+from mashup_worker.analysis.onsets import FRAME_RATE_HZ, find_onsets
 from mashup_worker.analysis.pulse import find_pulse
-from mashup_worker.analysis.result import NOTHING_KNOWN
-from mashup_worker.analysis.rhythm import weigh_metres
+from mashup_worker.analysis.result import DEFAULT_OPTIONS
+from mashup_worker.analysis.rhythm import possible_meters
 from mashup_worker.analysis.tempogram import tempogram
-from mashup_worker.analysis.weights import HIGHEST_EVIDENCE
-from mashup_worker.pipelines.analysis.analyze import for_chroma
-from mashup_worker.pipelines.analysis.inputs import Ear, Parts
+from mashup_worker.analysis.weights import MAX_EVIDENCE
+from mashup_worker.pipelines.analysis.inputs import AnalysisInput, MonoDownmix
+from mashup_worker.pipelines.analysis.steps import to_chroma_rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,13 +63,13 @@ class Example:
     """Evidence for one view of a song.
 
     Attributes:
-        metres: of hypotheses on metre, shape `(hypotheses, features)`.
+        meters: evidence of possible meters, shape `(hypotheses, features)`.
         right: which of them are true.
         keys: of the 24 keys by profile, shape `(24, features)` each.
         key: index of the true key.
     """
 
-    metres: Array
+    meters: Array
     right: NDArray[np.bool_]
     keys: Mapping[str, Array]
     key: int | None
@@ -80,32 +80,36 @@ def examples_of(sounds: Mapping[str, torch.Tensor], truth: Truth, seed: int) -> 
     rng = np.random.default_rng(seed)
     mix = torch.stack(list(sounds.values())).sum(dim=0)
     remix = sum(10 ** (rng.normal(0, 4) / 20) * sound for sound in sounds.values())
-    views = [Parts.of_mix(mix), Parts.of_stems(sounds), Parts.of_mix(torch.as_tensor(remix))]
+    views = [
+        AnalysisInput.of_mix(mix),
+        AnalysisInput.of_stems(sounds),
+        AnalysisInput.of_mix(torch.as_tensor(remix)),
+    ]
     if "drums" in sounds and rng.random() < _DRUMS_ALONE:
-        views.append(Parts.of_mix(sounds["drums"]))
+        views.append(AnalysisInput.of_mix(sounds["drums"]))
     length = len(mix)
     start, stop = int(rng.uniform(0, 0.3) * length), int(rng.uniform(0.6, 0.95) * length)
-    excerpt = _harmony(Parts.of_mix(mix[start:stop]))
+    excerpt = _harmony(AnalysisInput.of_mix(mix[start:stop]))
     return [
         *(_example(view, truth) for view in views),
         Example(np.zeros((0, 0)), np.zeros(0, bool), _key_evidence(excerpt), _key(truth)),
     ]
 
 
-def _example(parts: Parts, truth: Truth) -> Example:
-    heard = onsets(parts.rhythm)
-    tempi = tempogram(heard.groups, FRAME_RATE_HZ)
-    pulse = find_pulse(heard, tempi)
-    harmony = _harmony(parts)
+def _example(sounds: AnalysisInput, truth: Truth) -> Example:
+    onsets = find_onsets(sounds.rhythm)
+    tempi = tempogram(onsets.groups, FRAME_RATE_HZ)
+    pulse = find_pulse(onsets, tempi)
+    harmony = _harmony(sounds)
     nothing = Example(np.zeros((0, 0)), np.zeros(0, bool), _key_evidence(harmony), _key(truth))
     if pulse is None:
         return nothing
-    weighed = weigh_metres(heard, tempi, harmony, pulse, NOTHING_KNOWN)
-    right = np.array([_is_right(pulse.instants, one, truth) for one in weighed.metres])
-    return Example(weighed.evidence, right, nothing.keys, nothing.key)
+    scored = possible_meters(onsets, tempi, harmony, pulse, DEFAULT_OPTIONS)
+    right = np.array([_is_right(pulse.instants, one, truth) for one in scored.meters])
+    return Example(scored.evidence, right, nothing.keys, nothing.key)
 
 
-def _is_right(pulse: Array, one: meter.Metre, truth: Truth) -> bool:
+def _is_right(pulse: Array, one: meter.Meter, truth: Truth) -> bool:
     if abs(one.beats.tempo_bpm / truth.tempo_bpm - 1) > 0.01:
         return False
     if one.beats_per_bar != truth.beats_per_bar:
@@ -116,8 +120,8 @@ def _is_right(pulse: Array, one: meter.Metre, truth: Truth) -> bool:
     return abs(float(np.median((away + bar_s / 2) % bar_s - bar_s / 2))) < 0.05
 
 
-def _harmony(parts: Parts) -> Chroma:
-    return chroma(for_chroma(parts.harmony))
+def _harmony(sounds: AnalysisInput) -> Chroma:
+    return chroma(to_chroma_rate(sounds.harmony))
 
 
 def _key_evidence(harmony: Chroma) -> dict[str, Array]:
@@ -161,13 +165,13 @@ def _fit_linear(rows: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return weights.detach() / scale
 
 
-def fit_metre(examples: Sequence[Example], seed: int = 0) -> dict[str, Any]:
+def fit_meter(examples: Sequence[Example], seed: int = 0) -> dict[str, Any]:
     """Parameters of the scores in `mashup_worker.analysis.weights`."""
     torch.manual_seed(seed)
     usable = [one for one in examples if one.right.any()]
-    rows = torch.tensor(np.concatenate([one.metres for one in usable])).float()
+    rows = torch.tensor(np.concatenate([one.meters for one in usable])).float()
     mean, scale = rows.mean(dim=0), rows.std(dim=0) + 1e-3
-    rows = ((rows - mean) / scale).clamp(-HIGHEST_EVIDENCE, HIGHEST_EVIDENCE)
+    rows = ((rows - mean) / scale).clamp(-MAX_EVIDENCE, MAX_EVIDENCE)
     songs = [
         (part, torch.tensor(one.right))
         for part, one in zip(rows.split([len(one.right) for one in usable]), usable, strict=True)
@@ -233,15 +237,15 @@ def _of_song(song: Song, seed: int) -> list[Example]:
     torch.set_num_threads(1)
     sounds = {}
     for kind, stem in song.stems.items():
-        ear = Ear(stem.rate_hz, stem.channels)
-        ear.add(stem.samples)
-        sounds[kind] = ear.heard()
+        downmix = MonoDownmix(stem.rate_hz, stem.channels)
+        downmix.add(stem.samples)
+        sounds[kind] = downmix.finish()
     return examples_of(sounds, song.truth, seed)
 
 
 def write(examples: Sequence[Example]) -> None:
     """Fit and write the weights."""
-    weights = {"key": fit_keys(examples), "metre": fit_metre(examples)}
+    weights = {"key": fit_keys(examples), "meter": fit_meter(examples)}
     WEIGHTS.write_text(json.dumps(weights, separators=(",", ":")) + "\n", encoding="utf-8")
 
 

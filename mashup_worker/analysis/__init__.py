@@ -1,1 +1,1 @@
-"""What a song is made of: onsets, tempo, beats, bars, chroma and key."""
+"""Musical features of a song: onsets, tempo, beats, bars, chroma and key."""

@@ -1,4 +1,4 @@
-"""The type of NumPy arrays of numbers."""
+"""Types of NumPy arrays."""
 
 from __future__ import annotations
 

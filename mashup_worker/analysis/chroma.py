@@ -1,8 +1,8 @@
-"""Which pitch classes sound, and how the song is tuned.
+"""Strength of the pitch classes over time, and the tuning of a song.
 
-Spectral peaks with interpolated frequencies, folded into twelve classes: the harmonic pitch class
-profile of E. Gómez, "Tonal description of polyphonic audio for music content processing", INFORMS
-Journal on Computing 18 (2006).
+Spectral peaks with interpolated frequencies are folded into twelve classes, as in the harmonic
+pitch class profile of E. Gómez, "Tonal description of polyphonic audio for music content
+processing", INFORMS Journal on Computing 18 (2006).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mashup_worker.analysis.frames import as_batch, magnitudes
 from mashup_worker.dsp.hpss import median_filter, soft_mask
 
 RATE_HZ = 11_025
-"""Chroma is taken from sound at this rate."""
+"""Sample rate of the input."""
 
 HOP_SAMPLES = 512
 FRAME_RATE_HZ = RATE_HZ / HOP_SAMPLES
@@ -34,13 +34,13 @@ _TINY = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Chroma:
-    """Pitch classes over time, from C up.
+    """Strength of the pitch classes over time, from C upwards.
 
     Attributes:
-        treble: of what lies above the bass, shape `(..., 12, frames)`, 0 and up.
-        bass: of the bass register, same shape.
-        tuning_cents: how far A lies from 440 Hz, shape `(...)`, -50 to 50.
-        clarity: 0 where pitches lie anywhere, 1 where all lie on one grid, shape `(...)`.
+        treble: strength above the bass register, shape `(..., 12, frames)`, 0 and up.
+        bass: strength in the bass register, same shape.
+        tuning_cents: distance of A from 440 Hz, shape `(...)`, -50 to 50.
+        clarity: concentration of the pitches on one semitone grid, shape `(...)`, 0 to 1.
     """
 
     treble: Tensor
@@ -49,19 +49,19 @@ class Chroma:
     clarity: Tensor
 
     def from_frame(self, first: int) -> Chroma:
-        """The same without the frames before one."""
+        """Return the chroma from a frame on."""
         return replace(self, treble=self.treble[..., first:], bass=self.bass[..., first:])
 
 
 @dataclass(frozen=True, eq=False)
 class Peaks:
-    """Sinusoids of a batch of spectrograms, one after the other.
+    """Spectral peaks of a batch of spectrograms, in one list.
 
     Attributes:
-        song: which of the batch each belongs to, shape `(peaks,)`.
-        frame: its frame, same shape.
-        pitch: in semitones, A4 = 440 Hz = 69, same shape.
-        strength: above 0, same shape.
+        song: index in the batch, shape `(peaks,)`.
+        frame: index of the frame, same shape.
+        pitch: pitch in semitones, A4 = 440 Hz = 69, same shape.
+        strength: magnitude of the harmonic part, above 0, same shape.
     """
 
     song: Tensor
@@ -71,7 +71,7 @@ class Peaks:
 
 
 def chroma(samples: Tensor) -> Chroma:
-    """Chroma of mono sound at `RATE_HZ`; frame `i` tells of time `i / FRAME_RATE_HZ`.
+    """Compute the chroma of mono sound at `RATE_HZ`; frame `i` is at `i / FRAME_RATE_HZ`.
 
     Shape: `(..., samples)`; leading sizes are a batch.
     """
@@ -79,7 +79,7 @@ def chroma(samples: Tensor) -> Chroma:
     width_hz = RATE_HZ / _WINDOW_SAMPLES
     low, high = int(_LOWEST_HZ / width_hz), int(_HIGHEST_HZ / width_hz)
     fine: list[Tensor] = []
-    leaning = torch.zeros(3, len(flat), device=samples.device)
+    grid_sums = torch.zeros(3, len(flat), device=samples.device)
     for magnitude, first, last in magnitudes(
         flat,
         _WINDOW_SAMPLES,
@@ -88,9 +88,9 @@ def chroma(samples: Tensor) -> Chroma:
         context=_HARMONIC_FRAMES // 2,
     ):
         found = _peaks(magnitude, slice(first, last), low * width_hz, width_hz)
-        leaning += _leaning(found, len(flat))
+        grid_sums += _grid_sums(found, len(flat))
         fine.append(_fine_chroma(found, len(flat), last - first))
-    tuning_cents, clarity = _tuning(leaning)
+    tuning_cents, clarity = _tuning(grid_sums)
     folded = _fold(torch.cat(fine, dim=1), tuning_cents)
     lead = samples.shape[:-1]
     treble, bass = (part.reshape(*lead, *part.shape[1:]) for part in folded)
@@ -98,14 +98,14 @@ def chroma(samples: Tensor) -> Chroma:
 
 
 def _peaks(magnitude: Tensor, frames: slice, lowest_hz: float, width_hz: float) -> Peaks:
-    """Peaks of the harmonic part of some frames; magnitudes have a bin more on each side."""
+    """Find the peaks of the harmonic part; `magnitude` has one more bin on each side."""
     strength = magnitude[..., 1:-1] * _harmonic_share(magnitude[..., 1:-1])
     inner = magnitude[:, frames]
     left, here, right = inner[..., :-2], inner[..., 1:-1], inner[..., 2:]
     strength = torch.where((here > left) & (here >= right), strength[:, frames], 0.0)
     song, frame, place = torch.nonzero(strength, as_tuple=True)
     left, here, right = (torch.log(inner[song, frame, place + k] + _TINY) for k in range(3))
-    # The parabola through the logarithms of three bins has its top near the true frequency.
+    # The parabola through the logarithms of three bins peaks near the true frequency.
     bend = (left - 2 * here + right).clamp_max(-_TINY)
     shift = (0.5 * (left - right) / bend).clamp(-0.5, 0.5)
     hz = lowest_hz + (place + shift) * width_hz
@@ -114,30 +114,31 @@ def _peaks(magnitude: Tensor, frames: slice, lowest_hz: float, width_hz: float) 
 
 
 def _harmonic_share(magnitude: Tensor) -> Tensor:
-    lasting = median_filter(magnitude.transpose(-1, -2).contiguous(), _HARMONIC_FRAMES)
-    striking = median_filter(magnitude.contiguous(), _PERCUSSIVE_BINS)
-    return soft_mask(lasting.transpose(-1, -2), striking)
+    harmonic = median_filter(magnitude.transpose(-1, -2).contiguous(), _HARMONIC_FRAMES)
+    percussive = median_filter(magnitude.contiguous(), _PERCUSSIVE_BINS)
+    return soft_mask(harmonic.transpose(-1, -2), percussive)
 
 
-def _leaning(peaks: Peaks, songs: int) -> Tensor:
-    """Sums over each song's peaks that tell how they lie between semitones, shape `(3, songs)`."""
+def _grid_sums(peaks: Peaks, songs: int) -> Tensor:
+    """Sum cosine, sine and strength of each song's offsets from the semitones: `(3, songs)`."""
     angle = 2 * torch.pi * peaks.pitch
     terms = torch.stack([torch.cos(angle), torch.sin(angle), torch.ones_like(angle)])
     sums = terms.new_zeros(3, songs)
     return sums.index_add_(1, peaks.song, peaks.strength * terms)
 
 
-def _tuning(leaning: Tensor) -> tuple[Tensor, Tensor]:
-    """The circular mean of the peaks' distances from the semitones, in cents, and its length."""
-    real, imaginary, total = leaning
+def _tuning(grid_sums: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the circular mean of the offsets from the semitones in cents, and its length."""
+    real, imaginary, total = grid_sums
     clarity = torch.hypot(real, imaginary) / total.clamp_min(1e-12)
     return torch.atan2(imaginary, real) / (2 * torch.pi) * 100, clarity
 
 
 def _fine_chroma(peaks: Peaks, songs: int, frames: int) -> Tensor:
-    """Compressed strengths of treble and bass by pitch class in steps of ten cents.
+    """Sum compressed strengths of treble and bass in pitch classes of ten cents.
 
-    The tuning is known only after the last stretch; steps this small can be turned by it then.
+    The tuning is known only after the last stretch of frames; such small steps can be rotated by
+    it then.
 
     Returns:
         Shape `(songs, frames, 2 * _FINE_BINS)`.
@@ -153,9 +154,9 @@ def _fine_chroma(peaks: Peaks, songs: int, frames: int) -> Tensor:
 
 
 def _fold(fine: Tensor, tuning_cents: Tensor) -> tuple[Tensor, Tensor]:
-    """Treble and bass in twelve classes, each `(batch, 12, frames)`.
+    """Fold treble and bass into twelve classes, each `(batch, 12, frames)`.
 
-    What lies between two classes counts for little: the weight falls as a squared cosine.
+    Weights fall as a squared cosine, so that pitches between two classes count little.
     """
     cents = torch.arange(_FINE_BINS, device=fine.device) * _CENTS_PER_BIN
     pitch = (cents - tuning_cents[:, None]) / 100

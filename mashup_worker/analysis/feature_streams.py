@@ -1,4 +1,4 @@
-"""What is heard at each instant, frame by frame: strokes by register, and harmony over spans."""
+"""Evidence about the rhythm on one time axis: strokes by register, and harmony over spans."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.onsets import Onsets
 
 STROKES = (*(f"{group} flux" for group in GROUPS), "kick", "snare", "all")
-"""Rise of compressed level by band group; uncompressed rise of the lowest band; bursts of noise
-that die away; rise of all bands together."""
+"""Streams: rise of the compressed level by band group; uncompressed rise of the lowest group; short
+bursts of noise; rise of all groups together."""
 
 _REACH_FRAMES = 2
-_HIGHEST_STROKE = 4.0
+_MAX_STROKE = 4.0
 
 
 @dataclass(frozen=True, eq=False)
-class Streams:
-    """Evidence about rhythm on one axis of frames.
+class FeatureStreams:
+    """Strokes and harmony of a song over its onset frames.
 
     Attributes:
         strokes: shape `(len(STROKES), frames)`, mean 0 and standard deviation 1 over the song.
         treble_sum: cumulative sum of the treble chroma, shape `(12, chroma frames + 1)`.
-        bass_sum: the same of the bass.
+        bass_sum: cumulative sum of the bass chroma, same shape.
     """
 
     strokes: Array
@@ -44,42 +44,47 @@ class Streams:
         return int(self.strokes.shape[1])
 
     def at(self, frames: Array) -> Array:
-        """Strokes at instants, the strongest within 20 ms; shape `(len(STROKES), instants)`."""
+        """Return the strongest strokes within 20 ms of instants.
+
+        Shape: `(instants,)` to `(len(STROKES), instants)`.
+        """
         index = np.clip(np.round(frames).astype(int), 0, self.frames - 1)
         return self.strokes[:, index]
 
     def pitches(self, edges: Array) -> tuple[Array, Array]:
-        """Treble and bass chroma between neighbouring instants, in onset frames.
+        """Return treble and bass chroma between neighboring instants, given in onset frames.
 
         Shape: `(instants,)` to two of `(12, instants - 1)`.
         """
         return _between(self.treble_sum, edges), _between(self.bass_sum, edges)
 
 
-def streams(rhythm: Onsets, harmony: Chroma) -> Streams:
-    """Evidence from the onsets of what carries the rhythm and the chroma of what carries harmony.
+def feature_streams(onsets: Onsets, harmony: Chroma) -> FeatureStreams:
+    """Build the streams of one song from features without batch axes.
 
-    Both are of one song, without batch axes; in a song with stems they come from different stems.
+    Args:
+        onsets: onsets of the sound that carries the rhythm.
+        harmony: chroma of the sound that carries the harmony, which may be another stem.
     """
-    flux = rhythm.groups.cpu().double().numpy()
-    kick = np.sqrt(rhythm.accents[0].cpu().double().numpy())
-    snare = np.sqrt(rhythm.bursts.cpu().double().numpy())
+    flux = onsets.groups.cpu().double().numpy()
+    kick = np.sqrt(onsets.accents[0].cpu().double().numpy())
+    snare = np.sqrt(onsets.bursts.cpu().double().numpy())
     rows = np.concatenate([flux, [kick, snare, flux.mean(axis=0)]])
-    rows = np.minimum(rows, _HIGHEST_STROKE * rows.mean(axis=1, keepdims=True))
+    rows = np.minimum(rows, _MAX_STROKE * rows.mean(axis=1, keepdims=True))
     padded = np.pad(rows, ((0, 0), (_REACH_FRAMES, _REACH_FRAMES)), mode="edge")
     pooled = sliding_window_view(padded, 2 * _REACH_FRAMES + 1, axis=1).max(axis=-1)
-    return Streams(
-        strokes=standardised(pooled),
+    return FeatureStreams(
+        strokes=standardized(pooled),
         treble_sum=_cumulative(harmony.treble.cpu().double().numpy()),
         bass_sum=_cumulative(harmony.bass.cpu().double().numpy()),
     )
 
 
-def standardised(rows: Array) -> Array:
-    """Rows with mean 0 and standard deviation 1; constant rows become 0."""
+def standardized(rows: Array) -> Array:
+    """Scale rows to mean 0 and standard deviation 1; constant rows become 0."""
     spread = rows.std(axis=1, keepdims=True)
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    return np.asarray(np.where(spread > 1e-9, centred / np.maximum(spread, 1e-9), 0.0))
+    centered = rows - rows.mean(axis=1, keepdims=True)
+    return np.asarray(np.where(spread > 1e-9, centered / np.maximum(spread, 1e-9), 0.0))
 
 
 def _cumulative(chroma: Array) -> Array:
@@ -88,7 +93,7 @@ def _cumulative(chroma: Array) -> Array:
 
 
 def _between(sums: Array, edges: Array) -> Array:
-    # Chroma frame i covers half a hop around its time, so its edge lies half a frame before it.
+    # Chroma frame i covers half a hop on both sides, so its edge lies half a frame before it.
     position = edges / FRAME_RATE_HZ * chroma_module.FRAME_RATE_HZ + 0.5
     index = np.clip(position, 0, sums.shape[1] - 1)
     below = np.minimum(index.astype(int), sums.shape[1] - 2)

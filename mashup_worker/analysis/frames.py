@@ -1,4 +1,4 @@
-"""Magnitude spectra of long sound, a stretch at a time, so that memory stays small."""
+"""Magnitude spectra of long sound, computed in stretches so that memory stays small."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _STRETCH_FRAMES = 2048
 
 
 def frame_count(length_samples: int, hop_samples: int) -> int:
-    """Frames of a sound: frame `i` is centred on sample `i * hop_samples`."""
+    """Return the number of frames; frame `i` is centered on sample `i * hop_samples`."""
     return length_samples // hop_samples + 1
 
 
 def as_batch(samples: Tensor) -> Tensor:
-    """Sounds of any leading sizes as one batch: `(..., samples)` to `(batch, samples)`."""
+    """Flatten the leading sizes: `(..., samples)` to `(batch, samples)`."""
     return samples.reshape(samples.shape[:-1].numel(), samples.shape[-1])
 
 
@@ -32,18 +32,18 @@ def magnitudes(
     bins: slice = slice(None),
     context: int = 0,
 ) -> Iterator[tuple[Tensor, int, int]]:
-    """Magnitudes of a batch of sounds, stretch by stretch; outside the sounds there is silence.
+    """Yield magnitudes of a batch of sounds, stretch by stretch, with silence around the sounds.
 
     Args:
         samples: shape `(batch, samples)`.
         window_samples: length of the Hann window.
-        hop_samples: distance of frames.
-        bins: which bins to give.
-        context: frames to give on both sides beyond a stretch, where there are any.
+        hop_samples: distance between frames.
+        bins: bins to return.
+        context: extra frames before and after a stretch, where they exist.
 
     Yields:
-        Magnitudes of shape `(batch, frames, bins)`, and which of these frames are the stretch
-        itself: from the first number up to the second.
+        Magnitudes of shape `(batch, frames, bins)`, and the first and last (exclusive) frame in
+        them that belongs to the stretch itself.
     """
     window = torch.hann_window(window_samples, device=samples.device)
     count = frame_count(samples.shape[-1], hop_samples)

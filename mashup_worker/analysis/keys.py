@@ -1,8 +1,8 @@
-"""The key of a song: what each of the 24 keys has in its favour, weighed and compared.
+"""Key of a song, from weighted evidence for each of the 24 keys.
 
-Correlation of the pitch classes with key profiles is the base (C. Krumhansl, "Cognitive Foundations
-of Musical Pitch", 1990). What listeners go by beside it is weighed in: where the song ends and
-begins, which triads last, and which of them are reached from their dominant.
+The base is the correlation of the pitch classes with key profiles (C. Krumhansl, "Cognitive
+Foundations of Musical Pitch", 1990). Further evidence is the end and the beginning of the song, the
+triads that last, and the triads that follow their dominant.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAJOR_TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 MINOR_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
-"""Spelled as keys usually are: with the fewest accidentals."""
+"""Tonics, spelled with the fewest accidentals."""
 
 KEYS = (
     *(f"{tonic} major" for tonic in MAJOR_TONICS),
@@ -44,7 +44,7 @@ PROFILES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
         (0.172, 0.053, 0.076, 0.100, 0.056, 0.085, 0.050, 0.135, 0.075, 0.050, 0.092, 0.055),
     ),
 }
-"""Weight of each degree of the chromatic scale in major and in minor: Krumhansl and Kessler 1982;
+"""Weights of the degrees of the chromatic scale in major and in minor: Krumhansl and Kessler 1982;
 Temperley, "Music and Probability", 2007, table 6.2; Faraldo et al., "Key estimation in electronic
 dance music", ECIR 2016 (rounded)."""
 
@@ -63,19 +63,19 @@ _BASS_SHARE = 0.5
 _END_S = 2.0
 _CHORD_S = 1.0
 _SHARPNESS = 8.0
-_HEARD_SHARE = 0.25
+_SOUNDING_SHARE = 0.25
 _CLEAR, _VAGUE = 0.35, 0.10
-_ENOUGH_S = 8.0
+_FULL_CONFIDENCE_S = 8.0
 
 
 @dataclass(frozen=True)
 class KeyEstimate:
-    """The likely keys, best first, and what decided.
+    """Keys of a song by likelihood.
 
     Attributes:
-        candidates: all 24 keys; empty where nothing sounds.
-        confidence: 0 to 1: the share of the best, less where pitches are not clear.
-        profile: the profile that decided.
+        candidates: all 24 keys, best first; empty for silence.
+        confidence: share of the best key, reduced for unclear pitches and short songs, 0 to 1.
+        profile: name of the key profile in use.
     """
 
     candidates: tuple[KeyCandidate, ...] = ()
@@ -84,16 +84,16 @@ class KeyEstimate:
 
 
 def camelot(key: str) -> str:
-    """Place of a key on the Camelot wheel: `"A minor"` is `"8A"`, `"C major"` is `"8B"`."""
+    """Return the position of a key on the Camelot wheel, such as `"8A"` for `"A minor"`."""
     mode, tonic = divmod(KEYS.index(key), 12)
-    # A step on the wheel is a fifth; a minor key stands beside its relative major.
+    # A step on the wheel is a fifth; a minor key has the number of its relative major.
     return f"{((tonic + 3 * mode) * 7 + 7) % 12 + 1}{'BA'[mode]}"
 
 
 def estimate_key(harmony: Chroma, profile: KeyProfile = "auto") -> KeyEstimate:
-    """The key of one song, from chroma without batch axes.
+    """Estimate the key of one song from chroma without batch axes.
 
-    `auto` takes the profile that leaves the least doubt.
+    `auto` uses the profile whose best key has the largest share.
     """
     treble, bass = (part.cpu().double().numpy() for part in (harmony.treble, harmony.bass))
     if treble.shape[1] == 0 or treble.max() <= 0:
@@ -106,10 +106,11 @@ def estimate_key(harmony: Chroma, profile: KeyProfile = "auto") -> KeyEstimate:
     share = shares[chosen]
     order = np.argsort(-share)
     clarity = float(np.clip((float(harmony.clarity) - _VAGUE) / (_CLEAR - _VAGUE), 0, 1))
-    heard_s = float((treble.sum(axis=0) > 0).sum()) / FRAME_RATE_HZ
+    sounding_s = float((treble.sum(axis=0) > 0).sum()) / FRAME_RATE_HZ
+    length = min(1.0, sounding_s / _FULL_CONFIDENCE_S)
     return KeyEstimate(
         candidates=tuple(KeyCandidate(KEYS[i], camelot(KEYS[i]), float(share[i])) for i in order),
-        confidence=min(1.0, float(share[order[0]])) * clarity * min(1.0, heard_s / _ENOUGH_S),
+        confidence=min(1.0, float(share[order[0]])) * clarity * length,
         profile=chosen,
     )
 
@@ -122,11 +123,15 @@ def _shares(profile: str, rows: Array) -> Array:
 
 
 def evidence(treble: Array, bass: Array, profile: str) -> Array:
-    """What each key has in its favour, shape `(24, len(FEATURES))`, from `(12, frames)` each."""
+    """Return the evidence for each key.
+
+    Shape: two of `(12, frames)` to `(24, len(FEATURES))`.
+    """
     level = treble.sum(axis=0)
-    heard = np.flatnonzero(level > _HEARD_SHARE * np.median(level[level > 0]))
+    sounding = np.flatnonzero(level > _SOUNDING_SHARE * np.median(level[level > 0]))
     end = round(_END_S * FRAME_RATE_HZ)
-    first, last = slice(heard[0], heard[0] + end), slice(max(0, heard[-1] + 1 - end), heard[-1] + 1)
+    first = slice(sounding[0], sounding[0] + end)
+    last = slice(max(0, sounding[-1] + 1 - end), sounding[-1] + 1)
     every, low = _share(treble.mean(axis=1)), _share(bass.mean(axis=1))
     triads = _triads_over_time(treble, bass)
     columns = (
@@ -147,7 +152,7 @@ def _share(chroma: Array) -> Array:
 
 
 def _profile_fit(chroma: Array, profile: str) -> Array:
-    """Correlation with the profile of each key, shape `(24,)`."""
+    """Return the correlation with the profile of each key, shape `(24,)`."""
     fits = []
     for degrees in PROFILES[profile]:
         shape = np.array(degrees) - np.mean(degrees)
@@ -159,14 +164,14 @@ def _profile_fit(chroma: Array, profile: str) -> Array:
 
 
 def _triad_fit(chroma: Array) -> Array:
-    """How well each tonic triad fits, shape `(12, ...)` to `(24, ...)`."""
+    """Return the strength of each key's tonic triad, shape `(12, ...)` to `(24, ...)`."""
     unit = chroma / np.maximum(np.sqrt(np.square(chroma).sum(axis=0)), 1e-12)
     fifth = unit + np.roll(unit, -7, axis=0)
     return np.concatenate([fifth + np.roll(unit, -third, axis=0) for third in (4, 3)])
 
 
 def _triads_over_time(treble: Array, bass: Array) -> Array:
-    """Share of each triad in each second, shape `(24, seconds)`."""
+    """Return the share of each triad in each second, shape `(24, seconds)`."""
     both = treble + 0.7 * bass * treble.mean() / max(float(bass.mean()), 1e-12)
     starts = np.arange(0, both.shape[1], _CHORD_S * FRAME_RATE_HZ).astype(int)
     fit = np.exp(_SHARPNESS * _triad_fit(np.add.reduceat(both, starts, axis=1)))
@@ -174,7 +179,7 @@ def _triads_over_time(treble: Array, bass: Array) -> Array:
 
 
 def _cadences(triads: Array) -> Array:
-    """How often each triad follows its dominant or, at half weight, its subdominant."""
+    """Return how often each triad follows its dominant or, at half weight, its subdominant."""
     if triads.shape[1] < 2:
         return np.zeros(24)
     before, after = triads[:, :-1], triads[:, 1:]

@@ -1,4 +1,4 @@
-"""Where sounds begin, and whether they are low, middle or high: multi-band log spectral flux.
+"""Onset strength by frequency band: multi-band log spectral flux.
 
 The band-wise difference of compressed magnitudes goes back to A. Klapuri, "Sound onset detection by
 applying psychoacoustic knowledge", ICASSP 1999; the frames, compression and lag follow S. Böck,
@@ -18,7 +18,7 @@ from torch import Tensor
 from mashup_worker.analysis.frames import as_batch, magnitudes
 
 RATE_HZ = 22_050
-"""Onsets are found in sound at this rate: hi-hats are in it, and it halves the work."""
+"""Sample rate of the input; it keeps hi-hats and halves the work."""
 
 HOP_SAMPLES = 220
 FRAME_RATE_HZ = RATE_HZ / HOP_SAMPLES
@@ -27,13 +27,13 @@ _LAG_FRAMES = 2
 _FEWEST_FRAMES = 4
 
 GROUPS = ("low", "mid", "high", "top")
-"""Kick and bass, bodies of snares and chords, rattle and voices' consonants, hi-hats."""
+"""Band groups: kick and bass; bodies of snares, chords; snare rattle, consonants; hi-hats."""
 
 _GROUP_EDGES_HZ = (25.0, 150.0, 700.0, 5_000.0, 10_800.0)
 _BANDS_PER_OCTAVE = 4
 _COMPRESSION = 100.0
 _BURST_BANDS = slice(-14, -3)
-"""From 1 to 6 kHz: below it are voices and strings, above it hi-hats."""
+"""1 to 6 kHz, between voices and strings below and hi-hats above."""
 
 _BURST_BEFORE_FRAMES, _BURST_FRAMES, _BURST_LATER_FRAMES = (-7, -3), (1, 8), (18, 26)
 
@@ -43,11 +43,11 @@ class Onsets:
     """Onset strength over time.
 
     Attributes:
-        groups: by band group, shape `(..., len(GROUPS), frames)`, 0 and up.
+        groups: strength by band group, shape `(..., len(GROUPS), frames)`, 0 and up.
         accents: the same without compression, so that a snare stands out among hi-hats; each group
             has a mean of 1 unless it is silent.
-        bursts: short noise, as of snares and claps, shape `(..., frames)`, mean 1.
-        strength: of all bands together, shape `(..., frames)`, 0 and up.
+        bursts: short noise, such as snares and claps, shape `(..., frames)`, mean 1.
+        strength: strength of all bands together, shape `(..., frames)`, 0 and up.
     """
 
     groups: Tensor
@@ -61,7 +61,7 @@ class Onsets:
         return int(self.strength.shape[-1])
 
     def from_frame(self, first: int) -> Onsets:
-        """The same without the frames before one."""
+        """Return the onsets from a frame on."""
         return Onsets(
             self.groups[..., first:],
             self.accents[..., first:],
@@ -70,10 +70,10 @@ class Onsets:
         )
 
 
-def onsets(samples: Tensor) -> Onsets:
-    """Onset strength of mono sound at `RATE_HZ`.
+def find_onsets(samples: Tensor) -> Onsets:
+    """Compute the onset strength of mono sound at `RATE_HZ`.
 
-    Frame `i` tells of time `i / FRAME_RATE_HZ`. Values don't depend on the level of the sound.
+    Frame `i` is at `i / FRAME_RATE_HZ`. Values are independent of the level of the sound.
 
     Shape: `(..., samples)`; leading sizes are a batch.
     """
@@ -94,9 +94,9 @@ def onsets(samples: Tensor) -> Onsets:
 
 
 def _bursts(bands: Tensor) -> Tensor:
-    """Noise that starts and dies within a quarter of a second, as of snares and claps.
+    """Return noise that starts and ends within a quarter of a second, such as snares and claps.
 
-    A struck chord goes on, the click of a kick is over too soon: neither shows here.
+    Struck chords last longer and the click of a kick is shorter, so neither contributes.
     """
     noise = bands[..., _BURST_BANDS, :].mean(dim=-2)
     before, after = -_BURST_BEFORE_FRAMES[0], _BURST_LATER_FRAMES[1]
@@ -115,20 +115,20 @@ def _bursts(bands: Tensor) -> Tensor:
 
 
 def _rise(values: Tensor) -> Tensor:
-    """By how much values grow over the lag, at its centre; 0 where they fall."""
+    """Return the growth of values over the lag, at its center; 0 where they fall."""
     grown = (values[..., _LAG_FRAMES:] - values[..., :-_LAG_FRAMES]).relu()
     return F.pad(grown, (_LAG_FRAMES // 2, _LAG_FRAMES - _LAG_FRAMES // 2))
 
 
 def _by_group(bands: Tensor) -> Tensor:
-    """Means over the bands of each group."""
+    """Return the means over the bands of each group."""
     parts = bands.split(list(_group_sizes()), dim=-2)
     return torch.stack([part.mean(dim=-2) for part in parts], dim=-2)
 
 
 @lru_cache(maxsize=1)
 def _edges_hz() -> tuple[Tensor, tuple[int, ...]]:
-    """Edges of bands, and how many bands each group has."""
+    """Return the edges of the bands and the number of bands in each group."""
     edges, sizes = [_GROUP_EDGES_HZ[0]], []
     resolution_hz = RATE_HZ / _WINDOW_SAMPLES
     for low_hz, high_hz in pairwise(_GROUP_EDGES_HZ):
@@ -149,7 +149,7 @@ def _group_sizes() -> tuple[int, ...]:
 
 @lru_cache(maxsize=1)
 def _filters() -> Tensor:
-    """Means over the bins of each band, shape `(bands, bins)`; edges share their bins."""
+    """Return weights that average the bins of a band, shape `(bands, bins)`; edges share bins."""
     edges = _edges_hz()[0]
     width = RATE_HZ / _WINDOW_SAMPLES
     bins_hz = torch.arange(_WINDOW_SAMPLES // 2 + 1) * width

@@ -1,7 +1,7 @@
-"""The pulse of a song: evenly felt instants, at whichever metrical level they are felt most.
+"""Pulse of a song: regular instants at the strongest metrical level.
 
-Which of the related levels people would tap is decided later, in `metre`; here it matters that the
-pulse is one of them, that it keeps its phase over breaks, and that its period is exact.
+`meter` later decides which related level is the beat. The pulse must be one of these levels, keep
+its phase over breaks, and have an exact period.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 from mashup_worker.analysis.tempo_lines import (
-    Line,
+    TempoLine,
     best_phase,
     coherent_period,
     fit_line,
@@ -28,34 +28,34 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.tempogram import Tempogram
 
 _TIGHTNESS = 100.0
-"""Price of an uneven step: this times the squared logarithm of its ratio to the period, against
+"""Cost of an uneven step: this times the squared logarithm of its ratio to the period, compared to
 onset strength with a standard deviation of 1."""
 
-_CENTRE_BPM, _WIDTH_OCTAVES = 120.0, 0.9
+_CENTER_BPM, _WIDTH_OCTAVES = 120.0, 0.9
 _CANDIDATES = 5
 _SLOWEST_BPM = 50.0
 _STEADY_RESIDUAL_S = 0.020
 _STEADY_SHARE = 0.7
 _SOFT_COHERENCE, _SOFT_SHARE = 0.9, 0.4
-_WANDER = 0.25
-_PARTS, _FEWEST_PERIODS, _FAINT_PART = 4, 12, 0.3
+_TEMPO_DRIFT = 0.25
+_PARTS, _MIN_PERIODS, _FAINT_PART = 4, 12, 0.3
 _OTHER_STRENGTH, _OTHER_GAIN = 1.2, 0.8
-_CLOSE = (1.0, 3 / 4, 4 / 3)
-"""Dotted rhythms strike at these ratios without a change of tempo."""
+_SAME_TEMPO_RATIOS = (1.0, 3 / 4, 4 / 3)
+"""Ratios that dotted rhythms produce without a change of tempo."""
 
 _SMOOTHED_BEATS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Pulse:
-    """A pulse through the whole song.
+    """Pulse through a whole song.
 
     Attributes:
-        instants: in frames, rising, shape `(instants,)`.
+        instants: positions in frames, rising, shape `(instants,)`.
         steady: whether they lie on a straight line.
-        coherence: how much of the song keeps one phase, 0 to 1.
-        strength: mean onset strength at the instants, in standard deviations over the song's mean.
-        struck: how many of the instants have an onset that stands out.
+        coherence: degree to which the song keeps one phase, 0 to 1.
+        strength: mean onset strength at the instants, in standard deviations above the mean.
+        struck: number of instants with a clear onset.
     """
 
     instants: Array
@@ -65,54 +65,58 @@ class Pulse:
     struck: int
 
 
-def find_pulse(heard: Onsets, rhythm: Tempogram) -> Pulse | None:
-    """The pulse of one song, from onsets and tempogram without batch axes.
+def find_pulse(onsets: Onsets, tempi: Tempogram) -> Pulse | None:
+    """Find the pulse of one song from onsets and tempogram without batch axes.
 
-    None where nothing begins.
+    Returns:
+        The pulse; None for a song without onsets.
     """
-    strength = heard.strength.cpu().double().numpy()
+    strength = onsets.strength.cpu().double().numpy()
     smooth = np.convolve(strength, [0.25, 0.5, 0.25], mode="same")
     if smooth.std() < 1e-9 or len(smooth) < 3:
         return None
     smooth = smooth / smooth.std()
-    period, coherence = _best_period(heard, rhythm, smooth)
+    period, coherence = _best_period(onsets, tempi, smooth)
     tracked = track(smooth, period).astype(np.float64)
     line = _steadiest_line(smooth, period, tracked)
     if line is not None and _is_steady(line, coherence, smooth, tracked):
-        exact = with_exact_period(line, heard.groups.cpu().double().numpy())
+        exact = with_exact_period(line, onsets.groups.cpu().double().numpy())
         instants, steady = exact.instants(len(smooth)), True
     else:
-        instants, steady = _wandering(smooth, rhythm, period), False
+        instants, steady = _varying_pulse(smooth, tempi, period), False
     if len(instants) < 2:
         return None
     struck = int((_strength_at(smooth, instants) > smooth.mean() + 1.0).sum())
     return Pulse(instants, steady, coherence, _mean_strength(smooth, instants), struck)
 
 
-def _best_period(heard: Onsets, rhythm: Tempogram, smooth: Array) -> tuple[float, float]:
-    """The period, in frames, that is felt, kept and struck most, and its coherence."""
-    best = -1.0, 60 * FRAME_RATE_HZ / _CENTRE_BPM, 0.0
-    for bpm, felt in _candidates(rhythm):
-        period, coherence = coherent_period(heard.groups, 60 * FRAME_RATE_HZ / bpm)
+def _best_period(onsets: Onsets, tempi: Tempogram, smooth: Array) -> tuple[float, float]:
+    """Return the best period in frames and its coherence.
+
+    The score is the product of tempogram strength, coherence and onset strength.
+    """
+    best = -1.0, 60 * FRAME_RATE_HZ / _CENTER_BPM, 0.0
+    for bpm, weight in _candidates(tempi):
+        period, coherence = coherent_period(onsets.groups, 60 * FRAME_RATE_HZ / bpm)
         struck = _mean_strength(smooth, best_phase(smooth, period))
-        best = max(best, (felt * coherence * max(struck, 0.0), period, coherence))
+        best = max(best, (weight * coherence * max(struck, 0.0), period, coherence))
     return best[1:]
 
 
-def _candidates(rhythm: Tempogram) -> list[tuple[float, float]]:
-    """The likeliest tempi of the whole song and how strongly each is felt."""
-    overall = rhythm.strength.mean(dim=-1)
-    octaves = torch.log2(rhythm.tempi_bpm / _CENTRE_BPM)
-    felt = overall * torch.exp(-0.5 * (octaves / _WIDTH_OCTAVES) ** 2)
-    felt = torch.where(rhythm.tempi_bpm < _SLOWEST_BPM, 0.0, felt)
-    inner = felt[1:-1]
-    peaks = torch.nonzero((inner > felt[:-2]) & (inner >= felt[2:]))[:, 0] + 1
-    best = peaks[torch.argsort(felt[peaks], descending=True)][:_CANDIDATES]
-    return [(float(rhythm.tempi_bpm[i]), float(felt[i])) for i in best]
+def _candidates(tempi: Tempogram) -> list[tuple[float, float]]:
+    """Return the most likely tempi of the whole song with their weights."""
+    overall = tempi.strength.mean(dim=-1)
+    octaves = torch.log2(tempi.tempi_bpm / _CENTER_BPM)
+    weight = overall * torch.exp(-0.5 * (octaves / _WIDTH_OCTAVES) ** 2)
+    weight = torch.where(tempi.tempi_bpm < _SLOWEST_BPM, 0.0, weight)
+    inner = weight[1:-1]
+    peaks = torch.nonzero((inner > weight[:-2]) & (inner >= weight[2:]))[:, 0] + 1
+    best = peaks[torch.argsort(weight[peaks], descending=True)][:_CANDIDATES]
+    return [(float(tempi.tempi_bpm[i]), float(weight[i])) for i in best]
 
 
-def _steadiest_line(strength: Array, period: float, tracked: Array) -> Line | None:
-    """A line from tracked beats or from the best constant phase, whichever meets more onsets."""
+def _steadiest_line(strength: Array, period: float, tracked: Array) -> TempoLine | None:
+    """Fit lines to the tracked beats and to the best constant phase; return the stronger one."""
     starts = [beats for beats in (tracked, best_phase(strength, period)) if len(beats) > 2]
     lines = [fit_line(strength, beats, period) for beats in starts]
     return max(
@@ -122,10 +126,11 @@ def _steadiest_line(strength: Array, period: float, tracked: Array) -> Line | No
     )
 
 
-def _is_steady(line: Line, coherence: float, strength: Array, tracked: Array) -> bool:
-    """Whether onsets lie on the line, and beats that are free to move find hardly more of them.
+def _is_steady(line: TempoLine, coherence: float, strength: Array, tracked: Array) -> bool:
+    """Return whether a constant tempo fits the song.
 
-    Bowed strings begin too softly for either; a song that is all in one phase is steady too.
+    Either onsets lie on the line and freely tracked beats find hardly more of them, or the whole
+    song keeps one phase: bowed strings start too softly for the first test.
     """
     if _changes_tempo(strength, line.period):
         return False
@@ -137,14 +142,18 @@ def _is_steady(line: Line, coherence: float, strength: Array, tracked: Array) ->
 
 
 def _changes_tempo(strength: Array, period: float) -> bool:
-    """Whether some part of the song is struck at another period, and not at this one.
+    """Return whether a part of the song has onsets at another period instead of this one.
 
-    A line and free beats alike miss a leap between tempi in a simple ratio.
+    Neither a line nor tracked beats detect a jump between tempi in a simple ratio.
     """
-    ratios = [r for r in np.arange(0.75, 1.34, 0.01) if all(abs(r - c) > 0.035 for c in _CLOSE)]
+    ratios = [
+        ratio
+        for ratio in np.arange(0.75, 1.34, 0.01)
+        if all(abs(ratio - same) > 0.035 for same in _SAME_TEMPO_RATIOS)
+    ]
     for part in np.array_split(strength, _PARTS):
         spread = part.std()
-        if len(part) < _FEWEST_PERIODS * period or spread < _FAINT_PART:
+        if len(part) < _MIN_PERIODS * period or spread < _FAINT_PART:
             continue
         here = _best_strength(part / spread, period)
         other = max(_best_strength(part / spread, period * ratio) for ratio in ratios)
@@ -168,9 +177,9 @@ def _strength_at(strength: Array, instants: Array) -> Array:
     return np.asarray(strength[index])
 
 
-def _wandering(strength: Array, rhythm: Tempogram, period: float) -> Array:
-    """A pulse that follows the music: tracked beats, moved to their onsets and smoothed."""
-    periods = _local_periods(rhythm, period, len(strength))
+def _varying_pulse(strength: Array, tempi: Tempogram, period: float) -> Array:
+    """Return a pulse that follows the music: tracked beats, moved to their onsets and smoothed."""
+    periods = _local_periods(tempi, period, len(strength))
     beats = track(strength, periods).astype(np.float64)
     if len(beats) < 2 * _SMOOTHED_BEATS:
         return beats
@@ -178,14 +187,15 @@ def _wandering(strength: Array, rhythm: Tempogram, period: float) -> Array:
     return _locally_straight(np.where(height > 0, at, beats), height + 0.1)
 
 
-def _local_periods(rhythm: Tempogram, period: float, frames: int) -> Array:
-    """The period at each frame: the path through the tempogram that is strong and moves little."""
+def _local_periods(tempi: Tempogram, period: float, frames: int) -> Array:
+    """Return the period at each frame by the Viterbi path through the tempogram."""
     bpm = 60 * FRAME_RATE_HZ / period
-    near = (rhythm.tempi_bpm > bpm * (1 - _WANDER)) & (rhythm.tempi_bpm < bpm * (1 + _WANDER))
-    strength = rhythm.strength[near].cpu().double().numpy()
-    tempi = rhythm.tempi_bpm[near].cpu().double().numpy()
+    lowest, highest = bpm * (1 - _TEMPO_DRIFT), bpm * (1 + _TEMPO_DRIFT)
+    near = (tempi.tempi_bpm > lowest) & (tempi.tempi_bpm < highest)
+    strength = tempi.strength[near].cpu().double().numpy()
+    tempi_bpm = tempi.tempi_bpm[near].cpu().double().numpy()
     strength = strength / np.maximum(strength.max(axis=0), 1e-12)
-    steps = np.arange(len(tempi))
+    steps = np.arange(len(tempi_bpm))
     price = 0.05 * np.square(steps[:, None] - steps)
     total = strength[:, 0]
     came_from = np.zeros(strength.shape, dtype=int)
@@ -196,12 +206,12 @@ def _local_periods(rhythm: Tempogram, period: float, frames: int) -> Array:
     path = [int(total.argmax())]
     for i in range(strength.shape[1] - 1, 0, -1):
         path.append(int(came_from[path[-1], i]))
-    times = np.arange(strength.shape[1]) / rhythm.frame_rate_hz * FRAME_RATE_HZ
-    return np.interp(np.arange(frames), times, 60 * FRAME_RATE_HZ / tempi[path[::-1]])
+    times = np.arange(strength.shape[1]) / tempi.frame_rate_hz * FRAME_RATE_HZ
+    return np.interp(np.arange(frames), times, 60 * FRAME_RATE_HZ / tempi_bpm[path[::-1]])
 
 
 def _locally_straight(at: Array, weight: Array) -> Array:
-    """Each instant moved onto the line through its neighbours."""
+    """Move each instant onto the line through its neighbors."""
     out = np.empty_like(at)
     for i in range(len(at)):
         near = slice(max(0, i - _SMOOTHED_BEATS), i + _SMOOTHED_BEATS + 1)
@@ -215,14 +225,17 @@ def _locally_straight(at: Array, weight: Array) -> Array:
 
 
 def track(strength: Array, period: float | Array) -> Indices:
-    """Frames of the sequence of beats that best trades onset strength against evenness.
+    """Track beats by dynamic programming between onset strength and regularity.
 
-    D. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36 (2007). All
-    frames of half the shortest period are computed at once: none of them can follow another.
+    D. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36 (2007).
+    Frames within half the shortest period cannot follow each other, so they are computed at once.
 
     Args:
         strength: onset strength, shape `(frames,)`, standard deviation about 1.
-        period: frames a beat, one for all or one for each frame.
+        period: frames per beat, one for all or one for each frame.
+
+    Returns:
+        Frames of the beats.
     """
     frames = len(strength)
     periods = np.broadcast_to(np.asarray(period, dtype=np.float64), (frames,))
@@ -230,7 +243,7 @@ def track(strength: Array, period: float | Array) -> Indices:
     farthest = int(np.ceil(periods.max() * 2))
     lags = np.arange(nearest, farthest + 1)
     log_lags = np.log(lags)
-    # Before the sound stand free beats, so that the first may stand anywhere.
+    # Beats before the sound cost nothing, so that the first beat may lie anywhere.
     score = np.zeros(farthest + frames)
     before = np.empty(frames, dtype=np.int64)
     for start in range(0, frames, nearest):

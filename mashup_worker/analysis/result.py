@@ -1,11 +1,12 @@
-"""What an analysis is asked for, and what it says."""
+"""Options and results of an analysis."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mashup_worker.errors import InvalidInput
+from mashup_worker.vocabulary import TEMPO_BPM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,24 +14,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KeyProfile = Literal["auto", "krumhansl", "temperley", "edm"]
-KEY_PROFILES: tuple[KeyProfile, ...] = ("auto", "krumhansl", "temperley", "edm")
-
-LOWEST_TEMPO_BPM = 30.0
-HIGHEST_TEMPO_BPM = 300.0
+KEY_PROFILES: tuple[KeyProfile, ...] = get_args(KeyProfile)
 
 
 @dataclass(frozen=True)
 class AnalysisOptions:
-    """What is known of the song beforehand.
+    """Ranges and hints for the analysis of a song.
 
     Attributes:
-        tempo_range_bpm: the lowest and highest tempo that may come out.
-        tempo_hint_bpm: about where the tempo lies; decides between a tempo and its half or double.
-        beats_per_bar: 3 or 4; found out when None.
-        key_profile: what keys are compared with; `auto` chooses by content.
+        tempo_range_bpm: lowest and highest tempo of the result.
+        tempo_hint_bpm: approximate tempo; decides between a tempo and its half or double.
+        beats_per_bar: 3 or 4; estimated when None.
+        key_profile: key profile to compare with; `auto` selects one by content.
 
     Raises:
-        InvalidInput: at once, for values that make no sense.
+        InvalidInput: a value is out of range, or two values contradict each other.
     """
 
     tempo_range_bpm: tuple[float, float] = (55.0, 200.0)
@@ -40,31 +38,29 @@ class AnalysisOptions:
 
     def __post_init__(self) -> None:
         lowest, highest = self.tempo_range_bpm
-        if not LOWEST_TEMPO_BPM <= lowest < highest <= HIGHEST_TEMPO_BPM:
+        limits = f"{TEMPO_BPM.low:g} to {TEMPO_BPM.high:g}"
+        if lowest not in TEMPO_BPM or highest not in TEMPO_BPM or lowest >= highest:
             raise InvalidInput(
-                f"tempo range {lowest:g} to {highest:g} BPM: it must rise, and lie between "
-                f"{LOWEST_TEMPO_BPM:g} and {HIGHEST_TEMPO_BPM:g}"
+                f"tempo range {lowest:g} to {highest:g} BPM: invalid; choose a rising range within "
+                f"{limits}"
             )
         hint = self.tempo_hint_bpm
-        if hint is not None and not LOWEST_TEMPO_BPM <= hint <= HIGHEST_TEMPO_BPM:
-            raise InvalidInput(
-                f"tempo hint {hint:g} BPM: it must lie between {LOWEST_TEMPO_BPM:g} and "
-                f"{HIGHEST_TEMPO_BPM:g}"
-            )
+        if hint is not None and hint not in TEMPO_BPM:
+            raise InvalidInput(f"tempo hint {hint:g} BPM: out of range; choose {limits}")
         if hint is not None and not lowest <= hint <= highest:
             raise InvalidInput(
-                f"tempo hint {hint:g} BPM: it lies outside the tempo range {lowest:g} to "
-                f"{highest:g}; give another range too"
+                f"tempo hint {hint:g} BPM: outside the tempo range {lowest:g} to {highest:g}; "
+                "give another range too"
             )
         if self.beats_per_bar not in (None, 3, 4):
-            raise InvalidInput(f"beats per bar {self.beats_per_bar}: they must be 3 or 4")
+            raise InvalidInput(f"beats per bar {self.beats_per_bar}: unsupported; choose 3 or 4")
         if self.key_profile not in KEY_PROFILES:
             raise InvalidInput(
-                f"key profile {self.key_profile!r}: one of {', '.join(KEY_PROFILES)}"
+                f"key profile {self.key_profile!r}: unknown; choose {', '.join(KEY_PROFILES)}"
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """The options as JSON keeps them."""
+        """Return the options as JSON values."""
         return {
             "tempo_range_bpm": list(self.tempo_range_bpm),
             "tempo_hint_bpm": self.tempo_hint_bpm,
@@ -73,12 +69,12 @@ class AnalysisOptions:
         }
 
 
-NOTHING_KNOWN = AnalysisOptions()
+DEFAULT_OPTIONS = AnalysisOptions()
 
 
 @dataclass(frozen=True)
 class TempoCandidate:
-    """A tempo that the song may have; scores of all of a song's candidates add up to 1."""
+    """Possible tempo of a song; the scores of all candidates add up to 1."""
 
     tempo_bpm: float
     score: float
@@ -86,12 +82,12 @@ class TempoCandidate:
 
 @dataclass(frozen=True)
 class KeyCandidate:
-    """A key that the song may have; scores of all 24 keys add up to 1.
+    """Possible key of a song; the scores of all 24 keys add up to 1.
 
     Attributes:
         key: tonic and mode, such as `"A minor"`.
-        camelot: its place on the Camelot wheel, such as `"8A"`.
-        score: its share.
+        camelot: position on the Camelot wheel, such as `"8A"`.
+        score: share of the key.
     """
 
     key: str
@@ -101,25 +97,25 @@ class KeyCandidate:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What is known of a song. What can't be told is None, or an empty tuple.
+    """Analysis of a song. Values that cannot be determined are None or empty.
 
     Attributes:
-        duration_s: length of the song.
-        tempo_bpm: beats a minute; the median where the tempo is not stable.
+        duration_s: duration of the song.
+        tempo_bpm: beats per minute; the median if the tempo varies.
         tempo_confidence: 0 to 1.
-        tempo_candidates: the likely tempi, best first.
-        tempo_stable: whether one tempo fits the whole song; else the beats follow the music.
-        beats_s: times of beats, rising.
-        downbeats_s: those of them that begin a bar.
+        tempo_candidates: likely tempi, best first.
+        tempo_stable: whether one tempo fits the whole song; otherwise the beats follow the music.
+        beats_s: times of the beats, rising.
+        downbeats_s: times of the beats that begin a bar.
         beats_per_bar: 3 or 4.
         key: tonic and mode, such as `"A minor"`.
-        camelot: its place on the Camelot wheel, such as `"8A"`.
+        camelot: position on the Camelot wheel, such as `"8A"`.
         key_confidence: 0 to 1.
-        key_candidates: the likely keys, best first.
-        key_profile: the profile that decided.
-        tuning_cents: how far the song's A lies from 440 Hz, -50 to 50.
+        key_candidates: likely keys, best first.
+        key_profile: key profile in use.
+        tuning_cents: distance of the song's A from 440 Hz, -50 to 50.
         loudness_lufs: integrated loudness.
-        loudness_range_lu: loudness range after EBU Tech 3342.
+        loudness_range_lu: loudness range by EBU Tech 3342.
         true_peak_dbtp: true peak.
     """
 
@@ -142,7 +138,7 @@ class Analysis:
     true_peak_dbtp: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The object that JSON carries: numbers rounded to what they can mean."""
+        """Return the analysis as JSON values, rounded to their accuracy."""
         return {
             "tempo_bpm": _rounded(self.tempo_bpm, 3),
             "tempo_confidence": round(self.tempo_confidence, 3),
@@ -173,17 +169,17 @@ class Analysis:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the analysis saw on its way, for pictures.
+    """Features behind an analysis, for plots.
 
     Attributes:
         tempogram: strength of each tempo over time, shape `(tempi, frames)`, 0 and up.
         tempogram_bpm: the tempi, shape `(tempi,)`.
-        tempogram_times_s: the frames' times, shape `(frames,)`.
-        chroma: shape `(12, frames)`, from C up, 0 to 1.
-        chroma_times_s: the frames' times, shape `(frames,)`.
+        tempogram_times_s: times of the frames, shape `(frames,)`.
+        chroma: strength of the pitch classes from C upwards, shape `(12, frames)`, 0 to 1.
+        chroma_times_s: times of the frames, shape `(frames,)`.
         loudness_times_s: ends of the loudness windows, every 100 ms, shape `(steps,)`.
         momentary_lufs: loudness of the last 400 ms, shape `(steps,)`.
-        short_term_lufs: loudness of the last 3 s, same shape; NaN before there were 3 s.
+        short_term_lufs: loudness of the last 3 s, same shape; NaN in the first 3 s.
     """
 
     tempogram: Tensor
@@ -198,12 +194,12 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class AnalyzeResult:
-    """An analysis, what it rests on, and how long it took.
+    """Analysis with its evidence and timings.
 
     Attributes:
-        analysis: what is known.
-        evidence: what was seen on the way.
-        timings_s: seconds spent in each stage.
+        analysis: the analysis.
+        evidence: features behind it.
+        timings_s: seconds per stage.
     """
 
     analysis: Analysis
@@ -212,7 +208,7 @@ class AnalyzeResult:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds spent in all."""
+        """Sum of the stages in seconds."""
         return sum(self.timings_s.values())
 
 

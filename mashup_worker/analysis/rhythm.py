@@ -1,4 +1,4 @@
-"""Tempo, beats and bars of a song: the pulse, the metre that fits it best, and its times."""
+"""Tempo, beats and bars of a song: its pulse, the most likely meter, and their times."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from mashup_worker.analysis.feature_streams import streams
-from mashup_worker.analysis.meter import FEWEST_BEATS, Beats, Metre, Weighed, instants, weigh
+from mashup_worker.analysis.feature_streams import feature_streams
+from mashup_worker.analysis.meter import (
+    MIN_BEATS,
+    Beats,
+    Meter,
+    ScoredMeters,
+    instants,
+    score_meters,
+)
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 from mashup_worker.analysis.pulse import Pulse, find_pulse
 from mashup_worker.analysis.result import AnalysisOptions, TempoCandidate
 from mashup_worker.analysis.tempo_lines import nearest_onsets
-from mashup_worker.analysis.weights import metre_scores
+from mashup_worker.analysis.weights import meter_scores
 
 if TYPE_CHECKING:
     from mashup_worker.analysis.arrays import Array, Indices
@@ -23,29 +30,29 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.tempogram import Tempogram
 
 _LATENCY_S = 0.005
-"""How much earlier than a sound's start its accent has its peak: the window hears it coming."""
+"""Lead of an accent's peak over the start of its sound, because the window reaches ahead."""
 
 _HINT_OCTAVES = 0.12
 _CANDIDATES = 5
 _FAINT, _STRONG = 0.3, 1.2
-_ENOUGH_STRUCK = 32
+_FULL_CONFIDENCE_STROKES = 32
 _SLOW_BPM = 80.0
 _NEAR_FRAMES = 4.0
 _EDGE_S = 0.05
-"""A first beat may lie this far before the sound: its onset is heard a little late."""
+"""Time by which the first beat may precede the sound, because onsets are detected late."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rhythm:
-    """Tempo, beats and bars. What can't be told is None, or empty.
+    """Tempo, beats and bars of a song. Values that cannot be determined are None or empty.
 
     Attributes:
-        tempo_bpm: beats a minute; the median where the tempo is not stable.
+        tempo_bpm: beats per minute; the median if the tempo varies.
         confidence: 0 to 1.
         candidates: likely tempi, best first.
         stable: whether one tempo fits all beats.
-        beats_s: times of beats, rising.
-        downbeats_s: those of them that begin a bar.
+        beats_s: times of the beats, rising.
+        downbeats_s: times of the beats that begin a bar.
         beats_per_bar: 3 or 4.
     """
 
@@ -57,8 +64,8 @@ class Rhythm:
     downbeats_s: tuple[float, ...] = ()
     beats_per_bar: int | None = None
 
-    def later(self, shift_s: float) -> Rhythm:
-        """The same, all times later."""
+    def shifted(self, shift_s: float) -> Rhythm:
+        """Return the rhythm with all times later by `shift_s`."""
         beats, bars = (
             tuple(time_s + shift_s for time_s in times)
             for times in (self.beats_s, self.downbeats_s)
@@ -67,40 +74,40 @@ class Rhythm:
 
 
 def find_rhythm(
-    heard: Onsets,
+    onsets: Onsets,
     tempi: Tempogram,
     harmony: Chroma,
     options: AnalysisOptions,
     sounding_s: tuple[float, float],
 ) -> Rhythm:
-    """Rhythm of one song, from features without batch axes.
+    """Find the rhythm of one song from features without batch axes.
 
     Args:
-        heard: onsets of what carries the rhythm.
-        tempi: their tempogram.
-        harmony: chroma of what carries the harmony.
-        options: what is known beforehand.
-        sounding_s: when the song begins and ends; there are no beats outside.
+        onsets: onsets of the sound that carries the rhythm.
+        tempi: tempogram of these onsets.
+        harmony: chroma of the sound that carries the harmony.
+        options: ranges and hints.
+        sounding_s: start and end of the song; beats lie between them.
     """
-    pulse = _pulse(heard, tempi, sounding_s)
+    pulse = _pulse(onsets, tempi, sounding_s)
     if pulse is None or _is_too_short(sounding_s, options):
         return Rhythm()
-    weighed = weigh_metres(heard, tempi, harmony, pulse, options)
-    if not weighed.metres:
+    scored = possible_meters(onsets, tempi, harmony, pulse, options)
+    if not scored.meters:
         narrowed = _within_range(tempi, options.tempo_range_bpm)
-        pulse = _pulse(heard, narrowed, sounding_s) or pulse
-        weighed = weigh_metres(heard, narrowed, harmony, pulse, options)
-    if not weighed.metres:
+        pulse = _pulse(onsets, narrowed, sounding_s) or pulse
+        scored = possible_meters(onsets, narrowed, harmony, pulse, options)
+    if not scored.meters:
         return Rhythm()
-    share = _shares(weighed, options)
-    best = weighed.metres[int(share.argmax())]
-    candidates = _tempo_candidates(weighed, share)
-    beats, bars = _times(pulse, best, heard, sounding_s)
+    share = _shares(scored, options)
+    best = scored.meters[int(share.argmax())]
+    candidates = _tempo_candidates(scored, share)
+    beats, bars = _times(pulse, best, onsets, sounding_s)
     if len(beats) < 2:
         return Rhythm()
     return Rhythm(
         tempo_bpm=_tempo(beats, options),
-        confidence=min(1.0, candidates[0].score) * _trust(pulse),
+        confidence=min(1.0, candidates[0].score) * _reliability(pulse),
         candidates=candidates,
         stable=pulse.steady,
         beats_s=tuple(beats.tolist()),
@@ -109,9 +116,9 @@ def find_rhythm(
     )
 
 
-def _pulse(heard: Onsets, tempi: Tempogram, sounding_s: tuple[float, float]) -> Pulse | None:
-    """The pulse; where it wanders, without what it does in the silence before and after."""
-    pulse = find_pulse(heard, tempi)
+def _pulse(onsets: Onsets, tempi: Tempogram, sounding_s: tuple[float, float]) -> Pulse | None:
+    """Find the pulse; a varying pulse is cut to the audible part of the song."""
+    pulse = find_pulse(onsets, tempi)
     if pulse is None or pulse.steady:
         return pulse
     start, stop = (time_s * FRAME_RATE_HZ for time_s in sounding_s)
@@ -120,33 +127,33 @@ def _pulse(heard: Onsets, tempi: Tempogram, sounding_s: tuple[float, float]) -> 
 
 
 def _is_too_short(sounding_s: tuple[float, float], options: AnalysisOptions) -> bool:
-    """Whether a slow song would have too few beats to weigh, and only fast tempi be left."""
+    """Return whether a slow song would have too few beats to score, leaving only fast tempi."""
     slowest_bpm = max(options.tempo_range_bpm[0], _SLOW_BPM)
     if options.tempo_hint_bpm is not None:
         slowest_bpm = options.tempo_hint_bpm
-    return sounding_s[1] - sounding_s[0] < FEWEST_BEATS * 60 / slowest_bpm
+    return sounding_s[1] - sounding_s[0] < MIN_BEATS * 60 / slowest_bpm
 
 
 def _tempo(beats_s: Array, options: AnalysisOptions) -> float:
-    # A wandering tempo may lie in the range by its pulse and slightly out of it by its beats.
+    # The pulse of a varying tempo may lie in the range while the median of its beats does not.
     return float(np.clip(60 / np.median(np.diff(beats_s)), *options.tempo_range_bpm))
 
 
-def _trust(pulse: Pulse) -> float:
-    """How far a tempo can be trusted at all: by its strength, its evenness, and its length."""
+def _reliability(pulse: Pulse) -> float:
+    """Return the reliability of a pulse by its strength, coherence and length, 0 to 1."""
     clarity = float(np.clip((pulse.strength - _FAINT) / (_STRONG - _FAINT), 0, 1))
-    return clarity * min(1.0, pulse.coherence) * min(1.0, pulse.struck / _ENOUGH_STRUCK)
+    return clarity * min(1.0, pulse.coherence) * min(1.0, pulse.struck / _FULL_CONFIDENCE_STROKES)
 
 
-def weigh_metres(
-    heard: Onsets, tempi: Tempogram, harmony: Chroma, pulse: Pulse, options: AnalysisOptions
-) -> Weighed:
-    """The evidence for every level, phase and bar that the pulse may have."""
-    felt = np.log(tempi.strength.mean(dim=-1).cpu().double().numpy() + 1e-9)
-    return weigh(
-        streams(heard, harmony),
+def possible_meters(
+    onsets: Onsets, tempi: Tempogram, harmony: Chroma, pulse: Pulse, options: AnalysisOptions
+) -> ScoredMeters:
+    """Return every level, phase and bar that the pulse may have, with the evidence for it."""
+    strength = np.log(tempi.strength.mean(dim=-1).cpu().double().numpy() + 1e-9)
+    return score_meters(
+        feature_streams(onsets, harmony),
         pulse.instants,
-        (tempi.tempi_bpm.cpu().double().numpy(), felt - felt.max()),
+        (tempi.tempi_bpm.cpu().double().numpy(), strength - strength.max()),
         options.tempo_range_bpm,
         (3, 4) if options.beats_per_bar is None else (options.beats_per_bar,),
     )
@@ -158,58 +165,58 @@ def _within_range(tempi: Tempogram, tempo_range_bpm: tuple[float, float]) -> Tem
     return replace(tempi, strength=torch.where(outside[:, None], 0.0, tempi.strength))
 
 
-def _shares(weighed: Weighed, options: AnalysisOptions) -> Array:
-    """How likely each hypothesis is, adding up to 1."""
-    scores = metre_scores(weighed.evidence)
+def _shares(scored: ScoredMeters, options: AnalysisOptions) -> Array:
+    """Return the likelihoods of the meters, which add up to 1."""
+    scores = meter_scores(scored.evidence)
     if options.tempo_hint_bpm is not None:
-        tempi = np.array([metre.beats.tempo_bpm for metre in weighed.metres])
+        tempi = np.array([meter.beats.tempo_bpm for meter in scored.meters])
         octaves = np.log2(tempi / options.tempo_hint_bpm)
         scores = scores - 0.5 * np.square(octaves / _HINT_OCTAVES)
     share = np.exp(scores - scores.max())
     return np.asarray(share / share.sum())
 
 
-def _tempo_candidates(weighed: Weighed, share: Array) -> tuple[TempoCandidate, ...]:
+def _tempo_candidates(scored: ScoredMeters, share: Array) -> tuple[TempoCandidate, ...]:
     total: dict[float, float] = {}
-    for metre, part in zip(weighed.metres, share, strict=True):
-        tempo_bpm = metre.beats.tempo_bpm
+    for meter, part in zip(scored.meters, share, strict=True):
+        tempo_bpm = meter.beats.tempo_bpm
         total[tempo_bpm] = total.get(tempo_bpm, 0.0) + float(part)
-    # The tempo of the best hypothesis leads, even where another has more hypotheses behind it.
-    leading = weighed.metres[int(share.argmax())].beats.tempo_bpm
+    # The tempo of the best meter leads, even if another tempo has a larger sum.
+    leading = scored.meters[int(share.argmax())].beats.tempo_bpm
     order = sorted(total, key=lambda tempo_bpm: (tempo_bpm != leading, -total[tempo_bpm]))
     return tuple(TempoCandidate(tempo_bpm, total[tempo_bpm]) for tempo_bpm in order[:_CANDIDATES])
 
 
 def _times(
-    pulse: Pulse, metre: Metre, heard: Onsets, sounding_s: tuple[float, float]
+    pulse: Pulse, meter: Meter, onsets: Onsets, sounding_s: tuple[float, float]
 ) -> tuple[Array, Array]:
-    """Beats and downbeats in seconds, as long as the song sounds."""
-    index, at = _all_beats(pulse, metre.beats)
-    times = (at + _offset(at, heard)) / FRAME_RATE_HZ + _LATENCY_S
+    """Return beats and downbeats in seconds within the audible part of the song."""
+    index, at = _all_beats(pulse, meter.beats)
+    times = (at + _offset(at, onsets)) / FRAME_RATE_HZ + _LATENCY_S
     inside = (times >= sounding_s[0] - _EDGE_S) & (times <= sounding_s[1])
     index, times = index[inside], np.maximum(times[inside], 0.0)
-    return times, times[(index - metre.first) % metre.beats_per_bar == 0]
+    return times, times[(index - meter.first) % meter.beats_per_bar == 0]
 
 
 def _all_beats(pulse: Pulse, beats: Beats) -> tuple[Indices, Array]:
-    # The pulse covers the song, give or take a period on either side of it.
+    # The pulse covers the song up to about a period on each side.
     reach = len(pulse.instants) + 2
     index = np.arange(int(-4 / beats.level) - 1, int(reach / beats.level) + 1)
     return index, instants(pulse.instants, beats.offset + index * beats.level)
 
 
-def _offset(at: Array, heard: Onsets) -> float:
-    """By how many frames the accents on the beats lie off them, in the middle of all.
+def _offset(at: Array, onsets: Onsets) -> float:
+    """Return the weighted median distance in frames of the accents from their beats.
 
-    Beats between the instants of the pulse lie on twelfths of it, and off-beats may pull a line.
-    Accents are not compressed: unlike onset strength, which rises as soon as the window touches a
-    sound that follows silence, they peak equally late in dry and in dense music.
+    Beats between the instants of the pulse are rounded to twelfths of it, and off-beats may shift
+    a line. Accents are not compressed. Onset strength rises as soon as the window touches a sound
+    after silence, whereas accents peak equally late in sparse and in dense music.
     """
-    strength = heard.accents.mean(dim=-2).cpu().double().numpy()
+    strength = onsets.accents.mean(dim=-2).cpu().double().numpy()
     inside = at[(at >= 0) & (at <= len(strength) - 1)]
-    onsets, height = nearest_onsets(strength, inside, _NEAR_FRAMES)
-    order = np.argsort(onsets - inside)
+    peaks, height = nearest_onsets(strength, inside, _NEAR_FRAMES)
+    order = np.argsort(peaks - inside)
     weight = np.cumsum(height[order])
     if len(weight) == 0 or weight[-1] <= 0:
         return 0.0
-    return float((onsets - inside)[order][np.searchsorted(weight, weight[-1] / 2)])
+    return float((peaks - inside)[order][np.searchsorted(weight, weight[-1] / 2)])

@@ -1,7 +1,7 @@
-"""How strongly each tempo is felt over time: Fourier times autocorrelation tempogram.
+"""Strength of each tempo over time: product of Fourier and autocorrelation tempogram.
 
-A Fourier tempogram answers to a tempo and its multiples, an autocorrelation tempogram to a tempo
-and its fractions; their product keeps what both see (G. Peeters, "Template-based estimation of
+A Fourier tempogram responds to a tempo and its multiples, an autocorrelation tempogram to a tempo
+and its fractions; their product keeps the tempi in both (G. Peeters, "Template-based estimation of
 time-varying tempo", EURASIP JASP 2007; P. Grosche, M. Müller and F. Kurth, "Cyclic tempogram",
 ICASSP 2010).
 """
@@ -25,7 +25,7 @@ class Tempogram:
     Attributes:
         strength: shape `(..., tempi, frames)`, 0 and up.
         tempi_bpm: shape `(tempi,)`, evenly spaced on a logarithmic axis.
-        frame_rate_hz: frames a second; frame 0 is centred on the start of the sound.
+        frame_rate_hz: frames per second; frame 0 is centered on the start of the sound.
     """
 
     strength: Tensor
@@ -42,10 +42,10 @@ def tempogram(
     window_s: float = 8.0,
     hop_s: float = 1.0,
 ) -> Tempogram:
-    """The tempogram of onset strength in one or several bands.
+    """Compute the tempogram of onset strength in one or several bands.
 
-    Bands are transformed one by one and then added, so that hi-hats between the beats don't cancel
-    the kicks on them.
+    Bands are transformed separately and then added, so that hi-hats between the beats do not
+    cancel the kicks on them.
 
     Shape: `(..., bands, frames)`; leading sizes are a batch.
     """
@@ -56,9 +56,9 @@ def tempogram(
         _STEPS_PER_OCTAVE
     )
     tempi_bpm = lowest_bpm * 2**steps
-    centred = onset_groups - onset_groups.mean(dim=-1, keepdim=True)
+    centered = onset_groups - onset_groups.mean(dim=-1, keepdim=True)
     length = onset_groups.shape[-1]
-    padded = F.pad(centred, (window // 2, window // 2 + hop - length % hop))
+    padded = F.pad(centered, (window // 2, window // 2 + hop - length % hop))
     frames = padded.unfold(-1, window, hop) * torch.hann_window(window, device=padded.device)
     rhythm = _fourier(frames, tempi_bpm / 60 / onset_rate_hz) * _autocorrelation(
         frames, 60 * onset_rate_hz / tempi_bpm
@@ -67,7 +67,7 @@ def tempogram(
 
 
 def _fourier(frames: Tensor, cycles_per_frame: Tensor) -> Tensor:
-    """Magnitudes at given frequencies, shape `(..., frames, window)` to `(..., tempi, frames)`."""
+    """Return magnitudes at frequencies: `(..., frames, window)` to `(..., tempi, frames)`."""
     time = torch.arange(frames.shape[-1], device=frames.device)
     angle = 2 * torch.pi * cycles_per_frame[:, None] * time
     real = frames @ torch.cos(angle).T
@@ -76,7 +76,7 @@ def _fourier(frames: Tensor, cycles_per_frame: Tensor) -> Tensor:
 
 
 def _autocorrelation(frames: Tensor, lags: Tensor) -> Tensor:
-    """Autocorrelation at given lags, 1 at lag 0, shape as for `_fourier`."""
+    """Return the autocorrelation at lags, 1 at lag 0; shapes as in `_fourier`."""
     size = frames.shape[-1]
     spectra = torch.fft.rfft(frames, n=2 * size)
     every = torch.fft.irfft(spectra.abs().square(), n=2 * size)[..., :size]

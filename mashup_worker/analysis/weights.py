@@ -1,4 +1,7 @@
-"""Weights of evidence, fitted by `benchmarks/fit.py` to songs that no measurement uses."""
+"""Weights of the evidence for keys and meters.
+
+`benchmarks/fit.py` fits them to songs that no measurement uses.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
 
 _FILE = "weights.json"
 
-HIGHEST_EVIDENCE = 3.0
-"""Figures further out than so many standard deviations say no more than these."""
+MAX_EVIDENCE = 3.0
+"""Limit of the evidence, in standard deviations."""
 
 
 @lru_cache(maxsize=1)
@@ -26,24 +29,24 @@ def _weights() -> dict[str, Any]:
 
 
 def key_weights() -> dict[str, dict[str, float]]:
-    """Weights of evidence for keys, by profile and by name."""
+    """Return the weights of the evidence for keys, by profile and by name."""
     weights: dict[str, dict[str, float]] = _weights()["key"]
     return weights
 
 
 @lru_cache(maxsize=1)
-def _metre() -> dict[str, Array]:
-    return {name: np.array(values) for name, values in _weights()["metre"].items()}
+def _meter_weights() -> dict[str, Array]:
+    return {name: np.array(values) for name, values in _weights()["meter"].items()}
 
 
-def metre_scores(evidence: Array) -> Array:
-    """Scores of hypotheses on metre, shape `(hypotheses, features)` to `(hypotheses,)`.
+def meter_scores(evidence: Array) -> Array:
+    """Return scores of meters, shape `(meters, features)` to `(meters,)`.
 
-    A weighted sum of the evidence and of a few saturating combinations of it (one hidden layer);
-    their exponentials are to each other as the hypotheses' likelihoods.
+    A score is a weighted sum of the evidence and of saturating combinations of it (one hidden
+    layer). The exponentials of the scores are proportional to the likelihoods.
     """
-    fit = _metre()
+    fit = _meter_weights()
     row = (evidence - fit["mean"]) / fit["scale"]
-    row = np.clip(row, -HIGHEST_EVIDENCE, HIGHEST_EVIDENCE)
+    row = np.clip(row, -MAX_EVIDENCE, MAX_EVIDENCE)
     hidden = np.tanh(row @ fit["hidden"].T + fit["hidden_bias"])
     return np.asarray(row @ fit["linear"] + hidden @ fit["out"])

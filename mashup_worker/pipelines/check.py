@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mashup_worker.analysis.result import (
-    HIGHEST_TEMPO_BPM,
-    LOWEST_TEMPO_BPM,
     Analysis,
     AnalysisOptions,
 )
@@ -237,7 +235,7 @@ def _options(plan: Plan | None) -> AnalysisOptions:
         return AnalysisOptions()
     tempo_bpm = plan.grid.tempo_bpm
     around = (
-        max(LOWEST_TEMPO_BPM, tempo_bpm / _TEMPO_REACH),
-        min(HIGHEST_TEMPO_BPM, tempo_bpm * _TEMPO_REACH),
+        max(TEMPO_BPM.low, tempo_bpm / _TEMPO_REACH),
+        min(TEMPO_BPM.high, tempo_bpm * _TEMPO_REACH),
     )
     return AnalysisOptions(around, tempo_bpm, plan.grid.beats_per_bar)

@@ -7,7 +7,7 @@ so an hour-long file works in bounded memory.
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,7 @@ from mashup_worker.audio.encode import check_fits
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import StreamResampler, resampled_length
-from mashup_worker.audio.signal import Audio, spans
+from mashup_worker.audio.signal import Audio, ScaledSource, spans
 from mashup_worker.audio.spool import Spool
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.device import device_errors
@@ -29,7 +29,7 @@ from mashup_worker.pipelines.writing import StemFile, shared_gain, write_stems
 from mashup_worker.system.files import check_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mashup_worker.audio.signal import SampleSource
@@ -83,6 +83,21 @@ class SeparateResult:
         return sum(self.timings_s.values())
 
 
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """Song and stems that are still in memory after the stems have been written.
+
+    Attributes:
+        song: the decoded song.
+        stems: the stems by kind with their shared gain, as written but for rounding.
+        result: files and timings.
+    """
+
+    song: SampleSource
+    stems: Mapping[str, SampleSource]
+    result: SeparateResult
+
+
 def separate_file(
     separator: Separator, request: SeparateRequest, on_progress: OnProgress | None = None
 ) -> SeparateResult:
@@ -95,6 +110,15 @@ def separate_file(
         DeviceLost: this process can't use the device any more.
         StorageFailed: a stem can't be written.
     """
+    with open_separation(separator, request, on_progress) as separation:
+        return separation.result
+
+
+@contextmanager
+def open_separation(
+    separator: Separator, request: SeparateRequest, on_progress: OnProgress | None = None
+) -> Iterator[Separation]:
+    """Do as `separate_file`, and keep song and stems in memory for the block."""
     report = on_progress or (lambda _stage, _share: None)
     clock = Clock()
     for target in request.targets.values():
@@ -118,13 +142,14 @@ def separate_file(
             stems, request.targets, request.encode, gain, lambda share: report("encode", share)
         )
         clock.lap("encode")
-    return SeparateResult(
-        stems=files,
-        duration_s=song.length_samples / song.rate_hz,
-        timings_s=clock.laps_s,
-        shared_gain_db=20 * math.log10(gain),
-        non_finite_samples=decoder.non_finite_samples,
-    )
+        result = SeparateResult(
+            stems=files,
+            duration_s=song.length_samples / song.rate_hz,
+            timings_s=clock.laps_s,
+            shared_gain_db=20 * math.log10(gain),
+            non_finite_samples=decoder.non_finite_samples,
+        )
+        yield Separation(song, {stem.kind: ScaledSource(stem, gain) for stem in stems}, result)
 
 
 def separate_audio(

@@ -1,53 +1,62 @@
-"""All that is made of a song for those who mix it: its stems, and what is known of it."""
+"""Stems, waveforms and analysis of a song in one pass: each sample is decoded once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
-from mashup_worker.pipelines.separate import separate_file
+from mashup_worker.pipelines.analysis.analyze import analyze_source, analyze_sources
+from mashup_worker.pipelines.clock import Clock
+from mashup_worker.pipelines.separate import open_separation
+from mashup_worker.pipelines.waveforms import write_waveforms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from mashup_worker.analysis.result import AnalyzeResult
     from mashup_worker.models.separator import Separator
-    from mashup_worker.pipelines.separate import SeparateRequest, SeparateResult
+    from mashup_worker.pipelines.separate import SeparateRequest, SeparateResult, Separation
+
+    OnProgress = Callable[[str, float], None]
+    """Called with a stage and the share of it that is done. An exception in it cancels."""
 
 STAGES = {
     "decode": 0.03,
-    "separate": 0.75,
+    "separate": 0.77,
     "encode": 0.08,
-    "listen": 0.04,
+    "measure": 0.04,
     "harmony": 0.03,
     "rhythm": 0.04,
-    "peaks": 0.03,
+    "peaks": 0.01,
 }
-"""Shares of the time, most of which the network takes; `peaks` are those of its waveforms."""
+"""Shares of the time, most of which the network needs; `peaks` writes the waveforms."""
 
 DEVICE_STAGES = ("separate", "harmony", "rhythm")
 """Stages that need the device."""
 
-_LOSSLESS = ("flac", "wav")
-
 
 @dataclass(frozen=True)
 class SplitSong:
-    """What was made of a song.
+    """Result of `split_song`.
 
     Attributes:
-        separated: its stems.
-        analysis: what is known of it; None where that was not asked for.
+        separated: the stems.
+        analysis: the analysis; None if it was not requested.
+        files: stems and waveforms by name.
+        peaks_s: seconds spent on the waveforms.
     """
 
     separated: SeparateResult
     analysis: AnalyzeResult | None
+    files: Mapping[str, Path]
+    peaks_s: float
 
     @property
     def timings_s(self) -> Mapping[str, float]:
-        """Seconds spent in each stage."""
-        return {**self.separated.timings_s, **(self.analysis.timings_s if self.analysis else {})}
+        """Seconds per stage."""
+        analyzed_s = self.analysis.timings_s if self.analysis else {}
+        return {**self.separated.timings_s, **analyzed_s, "peaks": self.peaks_s}
 
 
 def split_song(
@@ -56,21 +65,30 @@ def split_song(
     *,
     analyze: bool,
     device: str,
-    on_progress: Callable[[str, float], None],
+    on_progress: OnProgress,
 ) -> SplitSong:
-    """Separate a song and analyse it, from its stems where they are all there and lossless.
+    """Separate a song into files, write their waveforms, and analyze the song.
+
+    The analysis uses the stems if all stems of the model are written, and the song otherwise.
 
     Raises:
-        MashupError: as `separate_file` and `analyze_file`.
+        MashupError: as `separate_file` and `analyze_sources`.
     """
-    separated = separate_file(separator, request, on_progress)
-    if not analyze:
-        return SplitSong(separated, None)
-    targets = request.targets
-    if set(targets) == set(separator.stems) and request.encode.format in _LOSSLESS:
-        found = analyze_stem_files(targets, device=device, on_progress=on_progress)
-    else:
-        found = analyze_file(
-            request.source, limits=request.limits, device=device, on_progress=on_progress
-        )
-    return SplitSong(separated, found)
+    with open_separation(separator, request, on_progress) as separation:
+        analysis = None
+        if analyze:
+            analysis = _analyze(separation, separator.stems, device, on_progress)
+        clock = Clock()
+        sounds = {request.targets[kind]: stem for kind, stem in separation.stems.items()}
+        files = write_waveforms(sounds, on_progress)
+        clock.lap("peaks")
+    return SplitSong(separation.result, analysis, files, clock.laps_s["peaks"])
+
+
+def _analyze(
+    separation: Separation, kinds: tuple[str, ...], device: str, on_progress: OnProgress
+) -> AnalyzeResult:
+    if set(kinds) <= set(separation.stems):
+        stems = {kind: separation.stems[kind] for kind in kinds}
+        return analyze_sources(stems, device=device, on_progress=on_progress)
+    return analyze_source(separation.song, device=device, on_progress=on_progress)

@@ -1,4 +1,4 @@
-"""What was found out about sounds, kept by the digest of their bytes: analyses and stems."""
+"""Cache of analyses and stems by the digests of their files."""
 
 from __future__ import annotations
 
@@ -19,43 +19,46 @@ if TYPE_CHECKING:
 
 _ANALYSES = TypeAdapter(Analysis)
 
-ANALYSER = "1"
-"""To be raised when analyses come out differently, so that old ones are not taken any more."""
+ANALYSIS_VERSION = "1"
+"""Increase it when analyses change, so that cached ones are no longer used."""
 
 
 @dataclass(frozen=True)
 class SongCache:
-    """A folder of analyses and stems.
+    """Folder of analyses and stems, which may be removed at any time.
 
-    Whatever it holds can be made again: it may be removed at any time. A file that can't be read
-    counts as missing, and one that can't be written is left out, since the work itself needs none.
+    Files that cannot be read count as missing, and files that cannot be written are skipped.
 
     Attributes:
-        folder: where it is.
+        folder: path of the folder.
     """
 
     folder: Path
 
     def analysis(self, digests: Mapping[str, str]) -> Analysis | None:
-        """The analysis of a song from its stems' digests by kind, if it is there."""
+        """Return the analysis of a song, or None.
+
+        Args:
+            digests: SHA-256 of the song's stems by kind.
+        """
         try:
             return _ANALYSES.validate_json(self._analysis_path(digests).read_bytes())
         except (OSError, ValidationError):
             return None
 
     def keep_analysis(self, digests: Mapping[str, str], analysis: Analysis) -> None:
-        """Keep an analysis, where the folder can be written."""
+        """Store an analysis if the folder is writable."""
         with suppress(StorageFailed):
             write_whole(self._analysis_path(digests), _ANALYSES.dump_json(analysis))
 
     def stem_paths(self, digest: str, model: str, kinds: Sequence[str]) -> dict[str, Path]:
-        """Where the stems that a model makes of a song belong."""
+        """Return the paths of the stems that a model separates from a song."""
         home = self.folder / "stems" / digest[:2] / f"{digest[2:]}.{_safe(model)}"
         return {kind: home / f"{kind}.flac" for kind in kinds}
 
     def _analysis_path(self, digests: Mapping[str, str]) -> Path:
         text = "\n".join(f"{kind} {digests[kind]}" for kind in sorted(digests))
-        digest = hashlib.sha256(f"{ANALYSER}\n{text}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{ANALYSIS_VERSION}\n{text}".encode()).hexdigest()
         return self.folder / "analyses" / digest[:2] / f"{digest[2:]}.json"
 
 

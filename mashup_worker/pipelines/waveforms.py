@@ -1,46 +1,43 @@
-"""Waveforms for players, beside the sound files that they are of."""
+"""Waveforms for players, written beside the audio files."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mashup_worker.audio.decode import open_decoder
 from mashup_worker.audio.peaks import write_peaks
-from mashup_worker.audio.spool import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from mashup_worker.audio.signal import SampleSource
 
 
 def waveform_name(name: str) -> str:
-    """The name of a sound file's waveform."""
+    """Return the name of the waveform of an audio file."""
     return f"{name.rpartition('.')[0]}.peaks.json"
 
 
 def write_waveforms(
-    sounds: Sequence[Path], on_progress: Callable[[str, float], None]
+    sounds: Mapping[Path, SampleSource], on_progress: Callable[[str, float], None]
 ) -> dict[str, Path]:
-    """Write the waveform of each sound file beside it.
+    """Write the waveform of each audio file beside it.
 
     Args:
-        sounds: the files.
-        on_progress: called with the stage `peaks` and the share done.
+        sounds: audio files with their sound in memory.
+        on_progress: called with `"peaks"` and the share done.
 
     Returns:
-        Sounds and waveforms by name.
+        Audio files and waveforms by name.
 
     Raises:
-        StorageFailed: a waveform can't be written.
+        StorageFailed: a waveform cannot be written.
     """
     files = {path.name: path for path in sounds}
-    for done, path in enumerate(sounds):
+    for done, (path, sound) in enumerate(sounds.items()):
         on_progress("peaks", done / len(sounds))
         waveform = path.with_name(waveform_name(path.name))
-        with open_decoder(path) as decoder, Spool(decoder.rate_hz, decoder.channels) as spool:
-            for block in decoder.blocks():
-                spool.append(block)
-            write_peaks(spool, waveform)
+        write_peaks(sound, waveform)
         files[waveform.name] = waveform
     on_progress("peaks", 1.0)
     return files

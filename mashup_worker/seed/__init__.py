@@ -1,1 +1,1 @@
-"""Seed tracks: songs made into stems once, and kept by their content for whoever mixes them."""
+"""Seed tracks: songs with stems, waveforms and analysis, stored by the digest of their file."""

@@ -1,4 +1,4 @@
-"""Makes one seed track: stems, waveforms and analysis of a file that may hold anything."""
+"""Processing of one seed track: stems, waveforms and analysis of an untrusted file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 from mashup_worker.errors import MashupError
 from mashup_worker.pipelines.separate import SeparateRequest
 from mashup_worker.pipelines.song import split_song
-from mashup_worker.pipelines.waveforms import waveform_name, write_waveforms
-from mashup_worker.seed.record import SeedRecord, SeedStem, folder_of
+from mashup_worker.pipelines.waveforms import waveform_name
+from mashup_worker.seed.record import SeedRecord, SeedStem, song_folder
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.system.files import write_whole
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from mashup_worker.pipelines.writing import StemFile
     from mashup_worker.seed.record import SeedSettings, SeedSource
 
-_LARGEST_DECODED_BYTES = 4_000_000_000
+_MAX_DECODED_BYTES = 4_000_000_000
 _DECODE_TIMEOUT_S = 600.0
 
 
 @dataclass(frozen=True)
 class SeedSong:
-    """A song to make.
+    """Song to process.
 
     Attributes:
-        file: its bytes, here.
-        sha256: their digest.
-        source: where they come from.
+        file: local file.
+        sha256: digest of the file.
+        source: location that the file comes from.
     """
 
     file: Path
@@ -46,8 +46,8 @@ class SeedSong:
 
 
 @dataclass(frozen=True)
-class MadeSong:
-    """A song that was made: its record, and its files by key."""
+class SeedResult:
+    """Record of a processed song, and its files by key."""
 
     record: SeedRecord
     files: Mapping[str, Path]
@@ -59,67 +59,66 @@ def make_seed(
     settings: SeedSettings,
     max_duration_s: float,
     on_progress: Callable[[str, float], None],
-) -> MadeSong:
-    """Make a song; files are written beside its own.
+) -> SeedResult:
+    """Process a song and write the results beside its file.
 
     Raises:
-        MashupError: it can't be made; the message calls it by its source.
+        MashupError: the processing failed; the message names the source of the song.
     """
     folder, sound = song.file.parent, song.file.with_name("sound.wav")
     try:
         limits = SandboxLimits(
             max_duration_s=max_duration_s,
-            max_decoded_bytes=_LARGEST_DECODED_BYTES,
+            max_decoded_bytes=_MAX_DECODED_BYTES,
             timeout_s=_DECODE_TIMEOUT_S,
         )
         on_progress("decode", 0.0)
         decode_sandboxed(song.file, sound, limits)
         kinds = settings.stems or separator.stems
         targets = {kind: folder / f"{kind}.{settings.format}" for kind in kinds}
-        made = split_song(
+        split = split_song(
             separator,
             SeparateRequest(sound, targets, EncodeOptions(settings.format)),
             analyze=True,
             device=separator.device,
             on_progress=on_progress,
         )
-        files = write_waveforms(list(targets.values()), on_progress)
     except MashupError as error:
         message = error.message.replace(str(sound), song.source.name)
         raise type(error)(message.replace(str(song.file), song.source.name)) from error
-    assert made.analysis is not None, "it was asked for"  # noqa: S101
-    analysis = made.analysis.analysis.as_dict()
-    files["analysis.json"] = folder / "analysis.json"
+    assert split.analysis is not None, "it was requested"  # noqa: S101
+    analysis = split.analysis.analysis.as_dict()
+    files = {**split.files, "analysis.json": folder / "analysis.json"}
     write_whole(files["analysis.json"], (json.dumps(analysis) + "\n").encode())
-    place = folder_of(song.sha256, settings)
+    prefix = song_folder(song.sha256, settings)
     record = SeedRecord(
         sha256=song.sha256,
         title=PurePosixPath(song.source.name).stem,
         sources=(song.source,),
         settings=settings,
-        duration_s=round(made.separated.duration_s, 6),
-        stems=tuple(_stem(stem, place, settings) for stem in made.separated.stems),
+        duration_s=round(split.separated.duration_s, 6),
+        stems=tuple(_stem(stem, prefix, settings) for stem in split.separated.stems),
         analysis=analysis,
         model={
             "name": separator.name,
             "device": separator.device,
             "precision": separator.precision,
         },
-        timings_s={stage: round(seconds, 3) for stage, seconds in made.timings_s.items()},
+        timings_s={stage: round(seconds, 3) for stage, seconds in split.timings_s.items()},
         made_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
-    return MadeSong(record, {f"{place}/{name}": path for name, path in files.items()})
+    return SeedResult(record, {f"{prefix}/{name}": path for name, path in files.items()})
 
 
-def _stem(stem: StemFile, place: str, settings: SeedSettings) -> SeedStem:
+def _stem(stem: StemFile, prefix: str, settings: SeedSettings) -> SeedStem:
     name = stem.path.name
     return SeedStem(
         kind=stem.kind,
-        key=f"{place}/{name}",
+        key=f"{prefix}/{name}",
         format=settings.format,
         bytes=stem.path.stat().st_size,
         sha256=file_sha256(stem.path),
         duration_s=round(stem.duration_s, 6),
         loudness_lufs=None if stem.loudness_lufs is None else round(stem.loudness_lufs, 2),
-        peaks_key=f"{place}/{waveform_name(name)}",
+        peaks_key=f"{prefix}/{waveform_name(name)}",
     )

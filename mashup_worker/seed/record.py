@@ -1,4 +1,4 @@
-"""What is kept of a song that was made, as its `song.json` and its line of the catalogue say it."""
+"""Records of seed tracks, as stored in `song.json` and as lines of the catalog."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from mashup_worker import __version__
 from mashup_worker.vocabulary import FormatName  # noqa: TC001  (pydantic reads annotations)
 
 
-class _Kept(BaseModel):
+class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class SeedSettings(_Kept):
-    """What decides about a result beside the song.
+class SeedSettings(_Stored):
+    """Settings that determine the results for a song.
 
     Attributes:
-        model: the network.
-        stems: kinds, all of the model's where empty.
-        format: of the stems.
-        release: of this program; another one may give other results.
+        model: name of the model.
+        stems: kinds of stems; empty for all of the model.
+        format: format of the stems.
+        release: release of this program, because another may give other results.
     """
 
     model: str
@@ -33,18 +33,19 @@ class SeedSettings(_Kept):
 
     @property
     def digest(self) -> str:
-        """Twelve hexadecimal digits that tell these settings from others."""
+        """Twelve hexadecimal digits that identify these settings."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-class SeedSource(_Kept):
-    """Where a song was found.
+class SeedSource(_Stored):
+    """Location of a song.
 
     Attributes:
-        name: a path, or `s3://bucket/key`.
-        bytes: its size.
-        modified_at: when an object was written, in ISO 8601; None for files, which are always read.
+        name: path, or `s3://bucket/key`.
+        bytes: size in bytes.
+        modified_at: time at which an object was written, in ISO 8601; None for files, which are
+            always read.
     """
 
     name: str
@@ -52,8 +53,8 @@ class SeedSource(_Kept):
     modified_at: str | None = None
 
 
-class SeedStem(_Kept):
-    """A stem; keys are relative to the destination."""
+class SeedStem(_Stored):
+    """Stem of a seed track; keys are relative to the destination."""
 
     kind: str
     key: str
@@ -65,20 +66,20 @@ class SeedStem(_Kept):
     peaks_key: str
 
 
-class SeedRecord(_Kept):
-    """A song that was made.
+class SeedRecord(_Stored):
+    """Seed track.
 
     Attributes:
-        sha256: digest of the song's own bytes.
-        title: from the name of its first source.
-        sources: where it was found, each place once.
-        settings: how it was made.
-        duration_s: of the song.
-        stems: its stems.
-        analysis: what is known of it.
-        model: the network, with device and precision.
-        timings_s: seconds of each stage.
-        made_at: when, in UTC and ISO 8601.
+        sha256: digest of the song's file.
+        title: title from the name of the first source.
+        sources: locations of the file, each once.
+        settings: settings of the processing.
+        duration_s: duration of the song.
+        stems: stems of the song.
+        analysis: analysis of the song.
+        model: name, device and precision of the model.
+        timings_s: seconds per stage.
+        made_at: time of the processing, in UTC and ISO 8601.
     """
 
     sha256: str
@@ -94,27 +95,27 @@ class SeedRecord(_Kept):
 
     @property
     def folder(self) -> str:
-        """Where its objects lie, without a slash at the end."""
-        return folder_of(self.sha256, self.settings)
+        """Prefix of the song's objects, without a slash at the end."""
+        return song_folder(self.sha256, self.settings)
 
-    def found_at(self, source: SeedSource) -> SeedRecord:
-        """The same, found at this place too."""
+    def with_source(self, source: SeedSource) -> SeedRecord:
+        """Return the record with one more source."""
         others = tuple(one for one in self.sources if one.name != source.name)
         return self.model_copy(update={"sources": (*others, source)})
 
-    def line(self) -> str:
-        """One line of JSON, without its end."""
+    def to_line(self) -> str:
+        """Return the record as a line of JSON, without a line feed."""
         return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, allow_nan=False)
 
     @classmethod
-    def of_line(cls, text: str | bytes) -> SeedRecord | None:
-        """The record of a line; None where it is none, or one of a later program."""
+    def from_line(cls, text: str | bytes) -> SeedRecord | None:
+        """Parse a line of JSON; return None if this release cannot read it."""
         try:
             return cls.model_validate_json(text)
         except ValidationError:
             return None
 
 
-def folder_of(sha256: str, settings: SeedSettings) -> str:
-    """Where the objects of a song lie: by its content, and by how they were made."""
+def song_folder(sha256: str, settings: SeedSettings) -> str:
+    """Return the prefix of a song's objects, which depends on its content and the settings."""
     return f"songs/{sha256}/{settings.digest}"

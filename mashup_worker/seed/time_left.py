@@ -1,4 +1,4 @@
-"""How long what is left will take, by what was done so far."""
+"""Estimate of the remaining time of a run over many songs."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Pace:
-    """Counts bytes of songs: the only thing that is known of a song before it is opened.
+class TimeLeft:
+    """Estimate by the bytes of the files, because durations are unknown before files are opened.
 
     Attributes:
-        left_bytes: of songs that were not looked at yet.
-        worked_bytes, worked_s: of songs that were made in this run.
+        remaining_bytes: size of the songs that are not done.
+        processed_bytes: size of the songs that this run has processed.
+        processed_s: seconds spent on them.
     """
 
-    left_bytes: int
-    worked_bytes: int = 0
-    worked_s: float = 0.0
+    remaining_bytes: int
+    processed_bytes: int = 0
+    processed_s: float = 0.0
 
-    def passed(self, size_bytes: int) -> None:
-        """A song needed no work, or could not be worked on."""
-        self.left_bytes -= size_bytes
+    def skip(self, size_bytes: int) -> None:
+        """Count a song that needed no processing, or failed."""
+        self.remaining_bytes -= size_bytes
 
-    def worked(self, size_bytes: int, seconds: float) -> None:
-        """A song was made."""
-        self.left_bytes -= size_bytes
-        self.worked_bytes += size_bytes
-        self.worked_s += seconds
+    def add(self, size_bytes: int, seconds: float) -> None:
+        """Count a processed song."""
+        self.remaining_bytes -= size_bytes
+        self.processed_bytes += size_bytes
+        self.processed_s += seconds
 
     @property
-    def left_s(self) -> float | None:
-        """Seconds that the rest will take if all of it needs work; None before the first song."""
-        if self.worked_bytes == 0:
+    def remaining_s(self) -> float | None:
+        """Seconds that the rest takes if all of it needs processing; None before the first song."""
+        if self.processed_bytes == 0:
             return None
-        return self.worked_s * self.left_bytes / self.worked_bytes
+        return self.processed_s * self.remaining_bytes / self.processed_bytes

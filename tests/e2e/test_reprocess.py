@@ -43,7 +43,7 @@ def make_seeds(folder: Path, songs: int, duration_s: float = 0.5) -> None:
 
 
 def catalogue(folder: Path) -> list[dict[str, Any]]:
-    return documents((folder / "catalogue.jsonl").read_text(encoding="utf-8"))
+    return documents((folder / "catalog.jsonl").read_text(encoding="utf-8"))
 
 
 def by_outcome(stdout: str) -> dict[str, set[str]]:
@@ -249,7 +249,7 @@ def test_from_one_prefix_to_another(service: Service, tmp_path: Path) -> None:
         "empty.wav",
         "text.mp3",
     }
-    kept = client.get_object(Bucket=bucket, Key="library/catalogue.jsonl")
+    kept = client.get_object(Bucket=bucket, Key="library/catalog.jsonl")
     lines = documents(kept["Body"].read().decode())
     assert [line["title"] for line in lines] == ["song 00", "song 01", "song 02"]
     assert kept["CacheControl"] == "no-cache"

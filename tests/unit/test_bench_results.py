@@ -65,7 +65,7 @@ def full() -> Results:
         Lanes(lanes, a_run("ours", 10 / lanes), {"decode": stage, "device": stage}, "device")
         for lanes in (1, 2)
     ]
-    staged = Staged(TAKEN, a_run("analysis", 1), {"listen": 0.5})
+    staged = Staged(TAKEN, a_run("analysis", 1), {"measure": 0.5})
     pipeline = Pipeline(TAKEN, "htdemucs", random_weights=True, lanes=tuple(lanes))
     return Results(MACHINE, separation, staged, staged, pipeline)
 

@@ -20,7 +20,7 @@ from mashup_worker.commands.shared.failure import settings_or_fail
 from mashup_worker.commands.shared.progress import share_progress
 from mashup_worker.errors import EXIT_FAILED, DeviceLost, InvalidInput, MashupError, StorageFailed
 from mashup_worker.pipelines.in_flight import completed, warm_up
-from mashup_worker.seed.time_left import Pace
+from mashup_worker.seed.time_left import TimeLeft
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.scratch import remove_stale_folders, scratch_prefix
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.in_flight import Stop
     from mashup_worker.seed.library import Library
-    from mashup_worker.seed.make import MadeSong
+    from mashup_worker.seed.make import SeedResult
     from mashup_worker.seed.record import SeedRecord, SeedSettings
 
 _SAVE_EVERY_S = 30.0
@@ -54,7 +54,7 @@ class _Work:
 class _Made:
     """A song that was made, and how long that took."""
 
-    song: MadeSong
+    song: SeedResult
     elapsed_s: float
 
 
@@ -92,9 +92,9 @@ class ReprocessRun:
         """Do all songs; the catalogue is written however it ends. Ends the command."""
         self.library.load()
         remove_stale_folders(None)
-        pace = self._pace = Pace(sum(track.source.bytes for track in self.tracks))
+        time_left = self._time_left = TimeLeft(sum(track.source.bytes for track in self.tracks))
         shown = not (self.printer.quiet or self.dry_run)
-        with share_progress(pace.left_bytes, shown) as self._bar:
+        with share_progress(time_left.remaining_bytes, shown) as self._bar:
             self.printer.bars.append(self._bar)
             try:
                 with closing(completed(self._todo(), self._make, self.jobs)) as songs:
@@ -105,7 +105,7 @@ class ReprocessRun:
                 for folder in self._folders:
                     folder.cleanup()
                 if not self.dry_run:
-                    self.library.write_catalogue()
+                    self.library.write_catalog()
         self.printer.summary(len(self.tracks))
         if self.printer.failed:
             raise typer.Exit(EXIT_FAILED)
@@ -169,7 +169,7 @@ class ReprocessRun:
         except InvalidInput as error:
             self._fail(track, type(error)(error.message.replace(str(file), name)))
             return
-        self._pace.passed(size_bytes)
+        self._time_left.skip(size_bytes)
         self.printer.planned(name, size_bytes, claimed_s, sha256=sha256)
 
     def _make(self, work: _Work, stop: Stop) -> _Made:
@@ -204,7 +204,7 @@ class ReprocessRun:
             self.library.add(made.song.record, made.song.files)
             # Songs overlap: what one took of the run's time is what has passed since the last.
             since_s, self._ended_s = self._ended_s, time.monotonic()
-            self._pace.worked(track.source.bytes, self._ended_s - since_s)
+            self._time_left.add(track.source.bytes, self._ended_s - since_s)
             self._tell_made(made.song.record, made.elapsed_s)
         self._drop(work.folder)
         del self._in_flight[sha256]
@@ -223,7 +223,7 @@ class ReprocessRun:
 
     def _show(self, label: str | None = None) -> None:
         # Songs that need no work are no part of it, or the rest would seem quick.
-        done, left = self._pace.worked_bytes, self._pace.left_bytes
+        done, left = self._time_left.processed_bytes, self._time_left.remaining_bytes
         self._bar.begin(label, done, done + left)
 
     @cached_property
@@ -240,13 +240,13 @@ class ReprocessRun:
                 sys.stderr.write(traceback.format_exc())
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             error = MashupError(f"{track.source.name}: {reason} (see --verbose)")
-        self._pace.passed(track.source.bytes)
+        self._time_left.skip(track.source.bytes)
         self.printer.failure_of(track.source.name, error)
 
     def _tell_known(self, track: Track, record: SeedRecord) -> None:
         if not self.dry_run:
-            self.library.found_again(record, track.source)
-        self._pace.passed(track.source.bytes)
+            self.library.add_source(record, track.source)
+        self._time_left.skip(track.source.bytes)
         if record.sha256 in self._seen:
             self._tell_same(track, record.sha256)
         else:
@@ -264,7 +264,7 @@ class ReprocessRun:
             )
 
     def _tell_made(self, record: SeedRecord, elapsed_s: float) -> None:
-        left_s = self._pace.left_s
+        left_s = self._time_left.remaining_s
         left = f", about {duration_text(left_s)} left" if left_s else ""
         self.printer.outcome(
             record.sources[0].name,
@@ -279,5 +279,5 @@ class ReprocessRun:
 
     def _save_now_and_then(self) -> None:
         if not self.dry_run and time.monotonic() - self._saved_s > _SAVE_EVERY_S:
-            self.library.write_catalogue()
+            self.library.write_catalog()
             self._saved_s = time.monotonic()

@@ -118,7 +118,7 @@ class MashupHandler:
                 on_progress=lambda stage, share: work.on_progress(_PARTS.get(stage, stage), share),
             )
             analysis = analyze_audio(done.master.played, device=work.models.device)
-        files = write_waveforms([done.master.path], work.on_progress)
+        files = write_waveforms({done.master.path: done.master.played}, work.on_progress)
         timings_s = {**clock.laps_s, **done.timings_s, "analysis": analysis.elapsed_s}
         addresses = {str(path): _address(work, name) for name, path in sources.paths.items()}
         finished = _Finished(name, tuple(used), _public(done.plan, addresses), done, analysis)

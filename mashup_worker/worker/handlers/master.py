@@ -64,7 +64,7 @@ class MasterHandler:
                 EncodeOptions(request.format),
                 lambda _stage, share: work.on_progress("master", share),
             )
-        files = write_waveforms([done.path], work.on_progress)
+        files = write_waveforms({done.path: done.played}, work.on_progress)
 
         def output(stored: Mapping[str, StoredFile]) -> MasterOutput:
             facts = stored_audio(

@@ -9,7 +9,6 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.separate import SeparateRequest
 from mashup_worker.pipelines.song import DEVICE_STAGES, STAGES, split_song
-from mashup_worker.pipelines.waveforms import write_waveforms
 from mashup_worker.queue.contracts import ModelOutput, SeparateInput, SeparateOutput, StemOutput
 from mashup_worker.worker.handlers.files import called, rounded, stored_audio
 from mashup_worker.worker.work import Product, Sources
@@ -69,12 +68,11 @@ class SeparateHandler:
                 device=work.models.device,
                 on_progress=work.on_progress,
             )
-        files = write_waveforms(list(targets.values()), work.on_progress)
 
         def output(stored: Mapping[str, StoredFile]) -> SeparateOutput:
             return _output(stored, request, separator, done)
 
-        return Product(files, output)
+        return Product(done.files, output)
 
 
 def _output(

@@ -61,8 +61,8 @@ def test_detuned_chords_have_their_tuning(cents: int) -> None:
     found = chroma(samples)
     assert float(found.tuning_cents) == pytest.approx(cents, abs=5)
     theirs = 100 * librosa.estimate_tuning(y=samples.numpy(), sr=RATE_HZ, n_fft=4096)
-    apart = (float(found.tuning_cents) - theirs + 50) % 100 - 50
-    assert abs(apart) <= 5
+    difference = (float(found.tuning_cents) - theirs + 50) % 100 - 50
+    assert abs(difference) <= 5
     assert float(found.clarity) > 0.5
 
 

@@ -1,4 +1,4 @@
-"""Hypotheses on beats and bars, and their evidence."""
+"""Possible meters and the evidence for them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from mashup_worker.analysis.chroma import Chroma, chroma
-from mashup_worker.analysis.feature_streams import STROKES, standardised, streams
-from mashup_worker.analysis.meter import FEATURES, LEVELS, Weighed, instants, weigh
-from mashup_worker.analysis.onsets import FRAME_RATE_HZ, Onsets, onsets
-from mashup_worker.analysis.weights import metre_scores
-from mashup_worker.pipelines.analysis.analyze import for_chroma
+from mashup_worker.analysis.feature_streams import STROKES, feature_streams, standardized
+from mashup_worker.analysis.meter import FEATURES, LEVELS, ScoredMeters, instants, score_meters
+from mashup_worker.analysis.onsets import FRAME_RATE_HZ, Onsets, find_onsets
+from mashup_worker.analysis.weights import meter_scores
+from mashup_worker.pipelines.analysis.steps import to_chroma_rate
 from tests.unit.music import even_beats, song
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ ANY_TEMPO = (np.array([30.0, 300.0]), np.zeros(2))
 
 def features(beats_per_bar: int) -> tuple[Onsets, Chroma]:
     samples = song(even_beats(TEMPO_BPM, DURATION_S), DURATION_S, beats_per_bar).samples[0]
-    return onsets(samples), chroma(for_chroma(samples))
+    return find_onsets(samples), chroma(to_chroma_rate(samples))
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +41,16 @@ def threes() -> tuple[Onsets, Chroma]:
     return features(3)
 
 
-def weighed(
-    heard: tuple[Onsets, Chroma],
+def scored(
+    features_: tuple[Onsets, Chroma],
     range_bpm: tuple[float, float] = (55.0, 200.0),
     bars: tuple[int, ...] = (3, 4),
     pulse: Array = PULSE,
-) -> Weighed:
-    return weigh(streams(*heard), pulse, ANY_TEMPO, range_bpm, bars)
+) -> ScoredMeters:
+    return score_meters(feature_streams(*features_), pulse, ANY_TEMPO, range_bpm, bars)
 
 
-def column(got: Weighed, name: str) -> Array:
+def column(got: ScoredMeters, name: str) -> Array:
     return np.asarray(got.evidence[:, FEATURES.index(name)])
 
 
@@ -64,60 +64,60 @@ def test_instants_lie_between_and_beyond_the_pulse() -> None:
 def test_only_tempi_in_range_are_tried(
     fours: tuple[Onsets, Chroma], range_bpm: tuple[float, float]
 ) -> None:
-    got = weighed(fours, range_bpm)
-    tempi = {metre.beats.tempo_bpm for metre in got.metres}
+    got = scored(fours, range_bpm)
+    tempi = {meter.beats.tempo_bpm for meter in got.meters}
     possible = [TEMPO_BPM / level for level in LEVELS]
     inside = [bpm for bpm in possible if range_bpm[0] <= bpm <= range_bpm[1]]
     assert sorted(tempi) == pytest.approx(sorted(inside))
-    assert got.evidence.shape == (len(got.metres), len(FEATURES))
+    assert got.evidence.shape == (len(got.meters), len(FEATURES))
     assert np.isfinite(got.evidence).all()
 
 
-def test_no_tempo_in_range_gives_no_hypotheses(fours: tuple[Onsets, Chroma]) -> None:
-    got = weighed(fours, (121.0, 150.0))
-    assert got.metres == ()
+def test_no_tempo_in_range_gives_no_meters(fours: tuple[Onsets, Chroma]) -> None:
+    got = scored(fours, (121.0, 150.0))
+    assert got.meters == ()
     assert got.evidence.shape == (0, len(FEATURES))
 
 
 @pytest.mark.parametrize("bars", [(3,), (4,), (3, 4)])
-def test_each_row_of_beats_has_every_bar_and_first_beat(
+def test_each_beat_grid_has_every_bar_and_first_beat(
     fours: tuple[Onsets, Chroma], bars: tuple[int, ...]
 ) -> None:
-    got = weighed(fours, bars=bars)
+    got = scored(fours, bars=bars)
     wanted = {(length, first) for length in bars for first in range(length)}
-    for beats in {metre.beats for metre in got.metres}:
-        of_these = [m for m in got.metres if m.beats == beats]
+    for beats in {meter.beats for meter in got.meters}:
+        of_these = [m for m in got.meters if m.beats == beats]
         assert {(m.beats_per_bar, m.first) for m in of_these} == wanted
         assert len(of_these) == len(wanted)
 
 
 def test_offsets_lie_within_a_beat(fours: tuple[Onsets, Chroma]) -> None:
-    for metre in weighed(fours).metres:
-        assert 0 <= metre.beats.offset < metre.beats.level
+    for meter in scored(fours).meters:
+        assert 0 <= meter.beats.offset < meter.beats.level
 
 
-def test_the_true_hypothesis_is_among_them(
+def test_the_true_meter_is_among_them(
     fours: tuple[Onsets, Chroma], threes: tuple[Onsets, Chroma]
 ) -> None:
-    for heard, length in ((fours, 4), (threes, 3)):
+    for features_, length in ((fours, 4), (threes, 3)):
         # A pulse of eighths, and one of half notes.
         for pulse, level in ((np.arange(PULSE[0], PULSE[-1], 25.0568), 2), (PULSE[::2], 0.5)):
             right = [
-                metre
-                for metre in weighed(heard, pulse=pulse).metres
-                if metre.beats_per_bar == length
-                and metre.beats.level == level
-                and min(metre.beats.offset, level - metre.beats.offset) * 60 / TEMPO_BPM < 0.06
+                meter
+                for meter in scored(features_, pulse=pulse).meters
+                if meter.beats_per_bar == length
+                and meter.beats.level == level
+                and min(meter.beats.offset, level - meter.beats.offset) * 60 / TEMPO_BPM < 0.06
             ]
             assert right
 
 
-def test_kicks_and_snares_are_told_apart(fours: tuple[Onsets, Chroma]) -> None:
-    got = weighed(fours, (119.0, 121.0), (4,))
-    on_beat = [i for i, m in enumerate(got.metres) if abs(m.beats.offset) < 0.1]
+def test_kicks_and_snares_are_distinguished(fours: tuple[Onsets, Chroma]) -> None:
+    got = scored(fours, (119.0, 121.0), (4,))
+    on_beat = [i for i, m in enumerate(got.meters) if abs(m.beats.offset) < 0.1]
     assert len(on_beat) == 4
     one = on_beat[0]
-    assert got.metres[one].first == 0
+    assert got.meters[one].first == 0
     kick, snare = (column(got, f"{name} on 2 and 4") for name in ("kick", "snare"))
     assert kick[one] < -0.1 < 0.5 < snare[one]
     assert kick[on_beat[1]] == pytest.approx(-kick[one], abs=0.3)
@@ -128,63 +128,63 @@ def test_kicks_and_snares_are_told_apart(fours: tuple[Onsets, Chroma]) -> None:
 def test_bars_of_three_repeat_by_three(
     fours: tuple[Onsets, Chroma], threes: tuple[Onsets, Chroma]
 ) -> None:
-    for heard, own in ((fours, 4), (threes, 3)):
-        got = weighed(heard, (119.0, 121.0))
-        on_beat = [i for i, m in enumerate(got.metres) if abs(m.beats.offset) < 0.1]
+    for features_, own in ((fours, 4), (threes, 3)):
+        got = scored(features_, (119.0, 121.0))
+        on_beat = [i for i, m in enumerate(got.meters) if abs(m.beats.offset) < 0.1]
         for length in (3, 4):
-            rows = [i for i in on_beat if got.metres[i].beats_per_bar == length]
+            rows = [i for i in on_beat if got.meters[i].beats_per_bar == length]
             repeats = column(got, f"repeats by {length}")[rows]
             assert (repeats > 0.3).all() if length == own else (repeats < -0.3).all()
 
 
-def test_evidence_does_not_care_how_loud_the_song_is(fours: tuple[Onsets, Chroma]) -> None:
+def test_evidence_is_independent_of_the_level(fours: tuple[Onsets, Chroma]) -> None:
     samples = song(even_beats(TEMPO_BPM, DURATION_S), DURATION_S).samples[0] * 0.02
-    quiet = weighed((onsets(samples), chroma(for_chroma(samples))))
-    usual = weighed(fours)
-    assert quiet.metres == usual.metres
+    quiet = scored((find_onsets(samples), chroma(to_chroma_rate(samples))))
+    usual = scored(fours)
+    assert quiet.meters == usual.meters
     np.testing.assert_allclose(quiet.evidence, usual.evidence, atol=0.02)
 
 
 def test_silence_and_few_instants_have_finite_evidence() -> None:
     silence = torch.zeros(22_050 * 10)
-    heard = onsets(silence), chroma(for_chroma(silence))
+    features_ = find_onsets(silence), chroma(to_chroma_rate(silence))
     for count in (2, 3, 9, 10, 20):
-        got = weighed(heard, pulse=np.arange(count) * 50.0)
+        got = scored(features_, pulse=np.arange(count) * 50.0)
         assert np.isfinite(got.evidence).all()
 
 
 def test_streams_give_the_strongest_stroke_within_20_ms() -> None:
     samples = song(np.array([0.5, 1.0, 1.5, 2.0]), 3.0).samples[0]
-    seen = streams(onsets(samples), chroma(for_chroma(samples)))
-    assert seen.strokes.shape == (len(STROKES), seen.frames)
-    assert seen.strokes.mean(axis=1) == pytest.approx(np.zeros(len(STROKES)), abs=1e-9)
-    assert seen.strokes.std(axis=1) == pytest.approx(np.ones(len(STROKES)))
-    on, off = seen.at(np.array([50.1, 100.2])), seen.at(np.array([37.0, 87.0]))
+    streams = feature_streams(find_onsets(samples), chroma(to_chroma_rate(samples)))
+    assert streams.strokes.shape == (len(STROKES), streams.frames)
+    assert streams.strokes.mean(axis=1) == pytest.approx(np.zeros(len(STROKES)), abs=1e-9)
+    assert streams.strokes.std(axis=1) == pytest.approx(np.ones(len(STROKES)))
+    on, off = streams.at(np.array([50.1, 100.2])), streams.at(np.array([37.0, 87.0]))
     assert (on[-1] > off[-1] + 1).all()
-    assert np.array_equal(seen.at(np.array([-50.0, 1e6])), seen.strokes[:, [0, -1]])
+    assert np.array_equal(streams.at(np.array([-50.0, 1e6])), streams.strokes[:, [0, -1]])
 
 
 def test_streams_sum_chroma_between_edges(fours: tuple[Onsets, Chroma]) -> None:
-    seen = streams(*fours)
+    streams = feature_streams(*fours)
     edges = np.array([30.0, 230.0, 231.0, 430.0])
-    treble, bass = seen.pitches(edges)
+    treble, bass = streams.pitches(edges)
     assert treble.shape == bass.shape == (12, 3)
     # The first bar is C major over C.
     assert set(treble[:, 0].argsort()[-3:].tolist()) == {0, 4, 7}
     assert int(bass[:, 0].argmax()) == 0
-    parts = seen.pitches(np.array([30.0, 100.0, 230.0]))[0].sum(axis=1)
+    parts = streams.pitches(np.array([30.0, 100.0, 230.0]))[0].sum(axis=1)
     assert parts == pytest.approx(treble[:, 0])
 
 
 def test_constant_rows_become_zero() -> None:
     rows = np.array([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0]])
-    got = standardised(rows)
+    got = standardized(rows)
     assert got[0].tolist() == [0, 0, 0]
     assert got[1] == pytest.approx([-1.224745, 0, 1.224745])
 
 
-def test_the_weights_are_for_this_evidence() -> None:
-    scores = metre_scores(np.random.default_rng(0).normal(size=(5, len(FEATURES))))
+def test_the_weights_match_the_features() -> None:
+    scores = meter_scores(np.random.default_rng(0).normal(size=(5, len(FEATURES))))
     assert scores.shape == (5,)
     assert np.isfinite(scores).all()
     assert len(set(FEATURES)) == len(FEATURES)

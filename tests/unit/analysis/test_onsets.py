@@ -16,7 +16,7 @@ from mashup_worker.analysis.onsets import (
     HOP_SAMPLES,
     RATE_HZ,
     Onsets,
-    onsets,
+    find_onsets,
 )
 from tests.unit.music import click, even_beats, hat, kick, placed, snare
 
@@ -75,29 +75,29 @@ def every(found: Onsets) -> tuple[torch.Tensor, ...]:
     return found.groups, found.accents, found.bursts, found.strength
 
 
-def test_long_sound_is_heard_the_same_in_short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stretches_give_the_onsets_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = noise(RATE_HZ * 3 + 17)
-    whole = onsets(samples)
+    whole = find_onsets(samples)
     monkeypatch.setattr(frames, "_STRETCH_FRAMES", 37)
-    for one, other in zip(every(whole), every(onsets(samples)), strict=True):
+    for one, other in zip(every(whole), every(find_onsets(samples)), strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
-def test_a_batch_is_heard_as_its_sounds_one_by_one() -> None:
+def test_a_batch_gives_the_onsets_of_its_sounds() -> None:
     gains = torch.tensor([1.0, 0.01, 0.3])[:, None]
     samples = (noise(6, 5000).reshape(2, 3, 5000) * gains).contiguous()
-    together = onsets(samples)
+    together = find_onsets(samples)
     assert together.groups.shape == (2, 3, len(GROUPS), 5000 // HOP_SAMPLES + 1)
     for i in range(2):
         for j in range(3):
-            for one, batch in zip(every(onsets(samples[i, j])), every(together), strict=True):
+            for one, batch in zip(every(find_onsets(samples[i, j])), every(together), strict=True):
                 torch.testing.assert_close(batch[i, j], one, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("length", [0, 1, 10, 219, 220, 221, 1023, 4411])
 def test_any_length_has_finite_onsets(length: int) -> None:
     for samples in (noise(length), torch.zeros(length)):
-        found = onsets(samples)
+        found = find_onsets(samples)
         assert found.frames >= length // HOP_SAMPLES + 1
         for values in every(found):
             assert values.isfinite().all()
@@ -105,13 +105,15 @@ def test_any_length_has_finite_onsets(length: int) -> None:
 
 
 def test_silence_has_no_onsets() -> None:
-    assert all(values.max() == 0 for values in every(onsets(torch.zeros(RATE_HZ))))
+    assert all(values.max() == 0 for values in every(find_onsets(torch.zeros(RATE_HZ))))
 
 
 @pytest.mark.parametrize("gain", [1e-3, 0.1, 100.0])
 def test_level_does_not_matter(gain: float) -> None:
     samples = placed(snare(), even_beats(120, 4), 4, RATE_HZ)
-    for one, other in zip(every(onsets(samples)), every(onsets(gain * samples)), strict=True):
+    for one, other in zip(
+        every(find_onsets(samples)), every(find_onsets(gain * samples)), strict=True
+    ):
         torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-3)
 
 
@@ -119,8 +121,8 @@ def test_level_does_not_matter(gain: float) -> None:
 def test_onsets_and_accents_lie_near_the_sounds(sound: Callable[[], torch.Tensor]) -> None:
     # Odd times, so that sounds fall anywhere between two frames.
     times_s = np.cumsum([0.5, 0.4137, 0.523, 0.6111, 0.3789, 0.457, 0.6013])
-    heard = onsets(placed(sound(), times_s, 5, RATE_HZ))
-    strength, accents = heard.strength, heard.accents.mean(dim=0)
+    onsets = find_onsets(placed(sound(), times_s, 5, RATE_HZ))
+    strength, accents = onsets.strength, onsets.accents.mean(dim=0)
     # Compressed strength rises as soon as the window touches a sound that follows silence.
     for values, tolerance_s in ((strength, 0.024), (accents, 0.016)):
         for time_s in times_s:
@@ -135,7 +137,7 @@ def test_onsets_peak_where_those_of_librosa_do() -> None:
     times_s = even_beats(97, 8)
     samples = placed(snare(), times_s, 8, RATE_HZ)
     theirs = librosa.onset.onset_strength(y=samples.numpy(), sr=RATE_HZ, hop_length=HOP_SAMPLES)
-    ours = onsets(samples).strength.numpy()
+    ours = find_onsets(samples).strength.numpy()
     for time_s in times_s:
         first = round((time_s - 0.1) * FRAME_RATE_HZ)
         near = slice(first, first + round(0.25 * FRAME_RATE_HZ))
@@ -145,13 +147,13 @@ def test_onsets_peak_where_those_of_librosa_do() -> None:
 
 @pytest.mark.parametrize(("sound", "group"), [(kick, "low"), (click, "mid+high"), (hat, "top")])
 def test_sounds_show_in_their_register(sound: Callable[[], torch.Tensor], group: str) -> None:
-    accents = onsets(placed(sound(), [0.5, 1.0, 1.5], 2, RATE_HZ)).groups
+    accents = find_onsets(placed(sound(), [0.5, 1.0, 1.5], 2, RATE_HZ)).groups
     totals = dict(zip(GROUPS, accents.sum(dim=1).tolist(), strict=True))
     assert max(totals, key=lambda name: totals[name]) in group.split("+")
 
 
 def test_accents_and_bursts_have_a_mean_of_one() -> None:
-    found = onsets(placed(snare(), even_beats(100, 5), 5, RATE_HZ))
+    found = find_onsets(placed(snare(), even_beats(100, 5), 5, RATE_HZ))
     torch.testing.assert_close(found.accents.mean(dim=-1), torch.ones(4))
     assert float(found.bursts.mean()) == pytest.approx(1)
 
@@ -160,7 +162,7 @@ def test_bursts_tell_a_snare_from_lasting_noise() -> None:
     strike = placed(snare(), [1.0, 3.0], 4, RATE_HZ)
     lasting = torch.zeros(4 * RATE_HZ)
     lasting[2 * RATE_HZ :] = 0.1 * noise(2 * RATE_HZ)
-    bursts = onsets(strike + lasting).bursts
+    bursts = find_onsets(strike + lasting).bursts
     at = round(1.0 * FRAME_RATE_HZ)
     begins = round(2.0 * FRAME_RATE_HZ)
     assert bursts[at - 5 : at + 5].max() > 5 * bursts[begins - 5 : begins + 5].max()
@@ -170,6 +172,6 @@ def test_bursts_tell_a_snare_from_lasting_noise() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_hears_as_the_cpu_does() -> None:
     samples = placed(snare(), even_beats(120, 4), 4, RATE_HZ) + 0.01 * noise(4 * RATE_HZ)
-    on_cuda = onsets(samples.cuda())
-    for one, other in zip(every(onsets(samples)), every(on_cuda), strict=True):
+    on_cuda = find_onsets(samples.cuda())
+    for one, other in zip(every(find_onsets(samples)), every(on_cuda), strict=True):
         torch.testing.assert_close(one, other.cpu(), atol=2e-3, rtol=2e-3)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mashup_worker.analysis import pulse
-from mashup_worker.analysis.onsets import FRAME_RATE_HZ, RATE_HZ, onsets
+from mashup_worker.analysis.onsets import FRAME_RATE_HZ, RATE_HZ, find_onsets
 from mashup_worker.analysis.pulse import Pulse, find_pulse, track
 from mashup_worker.analysis.tempogram import tempogram
 from tests.unit.music import beats_along, drums, even_beats, placed, snare
@@ -72,8 +72,8 @@ def test_track_follows_periods_that_change() -> None:
 
 
 def pulse_of(samples: torch.Tensor) -> Pulse | None:
-    heard = onsets(samples)
-    return find_pulse(heard, tempogram(heard.groups, FRAME_RATE_HZ))
+    onsets = find_onsets(samples)
+    return find_pulse(onsets, tempogram(onsets.groups, FRAME_RATE_HZ))
 
 
 def found(samples: torch.Tensor) -> Pulse:

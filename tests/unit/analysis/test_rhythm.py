@@ -11,7 +11,7 @@ import torch
 
 from mashup_worker.analysis.result import AnalysisOptions
 from mashup_worker.audio.signal import Audio
-from mashup_worker.pipelines.analysis import analyze
+from mashup_worker.pipelines.analysis import steps
 from tests.unit.music import RATE_HZ, beats_along, click, drums, even_beats, placed, song
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def rhythm(audio: Audio, **known: object) -> Rhythm:
-    got = analyze.rhythm(audio, AnalysisOptions(**known))  # type: ignore[arg-type]
+    got = steps.rhythm(audio, AnalysisOptions(**known))  # type: ignore[arg-type]
     consistent(got)
     return got
 
@@ -169,7 +169,7 @@ def test_a_range_with_the_tempo_in_it_gives_it(
 
 @pytest.mark.parametrize("forced", [3, 4])
 @pytest.mark.parametrize("true", [3, 4])
-def test_beats_a_bar_can_be_told(true: int, forced: int) -> None:
+def test_beats_per_bar_can_be_given(true: int, forced: int) -> None:
     got = rhythm(song(even_beats(120, 25), 25, beats_per_bar=true), beats_per_bar=forced)
     assert got.beats_per_bar == forced
     assert len(got.downbeats_s) == pytest.approx(len(got.beats_s) / forced, abs=1)

@@ -10,7 +10,7 @@ import torch
 
 from mashup_worker.analysis import tempo_lines
 from mashup_worker.analysis.tempo_lines import (
-    Line,
+    TempoLine,
     best_phase,
     coherent_period,
     fit_line,
@@ -136,7 +136,7 @@ def test_a_line_that_does_not_fit_says_so() -> None:
 
 def test_instants_cover_a_song() -> None:
     for start in (-130.0, -0.5, 0.0, 20.0, 700.0):
-        instants = Line(start, 50.0, 0).instants(500)
+        instants = TempoLine(start, 50.0, 0).instants(500)
         assert instants[0] < 50
         assert instants[0] >= 0
         assert 449 < instants[-1] <= 499

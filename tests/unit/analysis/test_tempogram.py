@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mashup_worker.analysis.onsets import FRAME_RATE_HZ, HOP_SAMPLES, onsets
+from mashup_worker.analysis.onsets import FRAME_RATE_HZ, HOP_SAMPLES, find_onsets
 from mashup_worker.analysis.tempogram import Tempogram, tempogram
 from tests.unit.music import RATE_HZ, beats_along, click, even_beats, placed, snare
 
@@ -85,7 +85,7 @@ def test_short_and_silent_sound_has_a_finite_tempogram(frames: int) -> None:
 
 @pytest.mark.parametrize("tempo_bpm", [62.0, 90.0, 127.5, 174.0])
 def test_clicks_have_their_tempo_as_librosa_says_too(tempo_bpm: float) -> None:
-    found = onsets(placed(click(), even_beats(tempo_bpm, 20), 20, RATE_HZ))
+    found = find_onsets(placed(click(), even_beats(tempo_bpm, 20), 20, RATE_HZ))
     ours = tempogram(found.groups, FRAME_RATE_HZ)
     felt = ours.strength[:, 5:15].mean(dim=1)
     best_bpm = float(ours.tempi_bpm[felt.argmax()])
@@ -103,7 +103,7 @@ def test_a_change_of_tempo_shows_where_it_happens() -> None:
     beats_s = beats_along([90.0] * 22 + [126.0] * 32)
     change_s = beats_s[22]
     samples = placed(snare(), beats_s, float(beats_s[-1]) + 0.5, RATE_HZ)
-    got = tempogram(onsets(samples).groups, FRAME_RATE_HZ)
+    got = tempogram(find_onsets(samples).groups, FRAME_RATE_HZ)
     for frame in range(got.strength.shape[-1]):
         time_s = frame / got.frame_rate_hz
         best_bpm = float(got.tempi_bpm[got.strength[:, frame].argmax()])

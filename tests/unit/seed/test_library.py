@@ -1,4 +1,4 @@
-"""Seed tracks are found by their content, and only where all of them is there."""
+"""Seed tracks are found by their digest, and only if all of their objects exist."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mashup_worker.seed.library import CATALOGUE, Library
-from mashup_worker.seed.time_left import Pace
-from mashup_worker.seed.record import SeedRecord, SeedSettings, SeedSource, SeedStem, folder_of
+from mashup_worker.seed.library import CATALOG, Library
+from mashup_worker.seed.record import SeedRecord, SeedSettings, SeedSource, SeedStem, song_folder
+from mashup_worker.seed.time_left import TimeLeft
 from mashup_worker.storage.folder import FolderStorage
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ OBJECT = SeedSource(name="s3://b/one.wav", bytes=5, modified_at="2026-01-01T00:0
 
 def record_of(sha256: str, made_at: str = "2026-01-01", **settings: str) -> SeedRecord:
     chosen = SETTINGS.model_copy(update=settings)
-    place = folder_of(sha256, chosen)
+    place = song_folder(sha256, chosen)
     stem = SeedStem(
         kind="vocals",
         key=f"{place}/vocals.flac",
@@ -58,7 +58,7 @@ def add(library: Library, record: SeedRecord, folder: Path) -> None:
 
 @pytest.fixture(params=["", "seeds/"])
 def library(request: pytest.FixtureRequest, tmp_path: Path) -> Library:
-    storage = FolderStorage(tmp_path / "to", keeps_facts=False)
+    storage = FolderStorage(tmp_path / "to", keeps_metadata=False)
     return Library(storage, request.param)
 
 
@@ -69,13 +69,13 @@ def loaded(library: Library) -> Library:
 
 
 def lines(library: Library, folder: Path) -> list[SeedRecord | None]:
-    library.write_catalogue()
-    library.storage.get(library.prefix + CATALOGUE, folder / CATALOGUE)
-    text = (folder / CATALOGUE).read_text(encoding="utf-8")
-    return [SeedRecord.of_line(line) for line in text.rstrip("\n").split("\n")]
+    library.write_catalog()
+    library.storage.get(library.prefix + CATALOG, folder / CATALOG)
+    text = (folder / CATALOG).read_text(encoding="utf-8")
+    return [SeedRecord.from_line(line) for line in text.rstrip("\n").split("\n")]
 
 
-def test_what_was_added_is_found_again(library: Library, tmp_path: Path) -> None:
+def test_added_songs_are_found(library: Library, tmp_path: Path) -> None:
     one, other = record_of("1" * 64), record_of("2" * 64)
     for record in (one, other):
         add(library, record, tmp_path)
@@ -99,7 +99,7 @@ def test_what_is_not_whole_is_not_there(library: Library, tmp_path: Path, harm: 
     elif harm == "waveform gone":
         (home / record.stems[0].peaks_key).unlink()
     elif harm == "record cut":
-        (home / record.folder / "song.json").write_text(record.line()[:50])
+        (home / record.folder / "song.json").write_text(record.to_line()[:50])
     else:
         (home / record.folder).rename(home / "songs" / record.sha256 / "elsewhere")
     assert loaded(library).find(record.sha256, SETTINGS) is None
@@ -109,7 +109,7 @@ def test_places_are_remembered_once(library: Library, tmp_path: Path) -> None:
     record = record_of("1" * 64)
     add(library, record, tmp_path)
     for _ in range(2):
-        record = library.found_again(record, OBJECT)
+        record = library.add_source(record, OBJECT)
     changed = OBJECT.model_copy(update={"modified_at": "2026-02-02T00:00:00+00:00"})
     assert [source.name for source in record.sources] == [HERE.name, OBJECT.name]
     again = loaded(library)
@@ -152,7 +152,7 @@ class Interrupted(FolderStorage):
 def test_the_catalogue_names_what_was_written_when_it_was_stopped(
     tmp_path: Path, prefix: str, after: bool
 ) -> None:
-    storage = Interrupted(tmp_path / "to", keeps_facts=False)
+    storage = Interrupted(tmp_path / "to", keeps_metadata=False)
     storage.after = after
     library, record = Library(storage, prefix), record_of("1" * 64)
     with pytest.raises(KeyboardInterrupt):
@@ -160,12 +160,12 @@ def test_the_catalogue_names_what_was_written_when_it_was_stopped(
     if after:
         assert lines(library, tmp_path) == [record]
     else:
-        library.write_catalogue()
-        assert storage.head(prefix + CATALOGUE) is None
+        library.write_catalog()
+        assert storage.head(prefix + CATALOG) is None
 
 
 def test_no_songs_make_no_catalogue(library: Library, tmp_path: Path) -> None:
-    loaded(library).write_catalogue()
+    loaded(library).write_catalog()
     assert not (tmp_path / "to").exists()
 
 
@@ -181,8 +181,8 @@ def test_settings_are_told_apart() -> None:
 
 
 def test_pace_counts_only_what_was_made() -> None:
-    pace = Pace(100)
-    pace.passed(20)
-    assert pace.left_s is None
-    pace.worked(10, 5.0)
-    assert pace.left_s == pytest.approx(35.0)
+    left = TimeLeft(100)
+    left.skip(20)
+    assert left.remaining_s is None
+    left.add(10, 5.0)
+    assert left.remaining_s == pytest.approx(35.0)

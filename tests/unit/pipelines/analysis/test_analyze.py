@@ -1,4 +1,4 @@
-"""The analysis of whole songs: from files, from memory, from stems, and from next to nothing."""
+"""Analysis of whole songs: files, audio in memory, stems, silence and very short sounds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput, TooLong
-from mashup_worker.pipelines.analysis import analyze
+from mashup_worker.pipelines.analysis import steps
 from mashup_worker.pipelines.analysis.analyze import (
     analyze_audio,
     analyze_file,
@@ -90,7 +90,7 @@ def unsure(got: Analysis) -> None:
     assert got.key is None or got.key_confidence < 0.3
 
 
-def test_everything_is_told_of_a_song(analysis: Analysis) -> None:
+def test_a_song_has_every_field(analysis: Analysis) -> None:
     assert analysis.tempo_bpm == pytest.approx(TEMPO_BPM, abs=0.02)
     assert analysis.tempo_stable
     assert (analysis.key, analysis.camelot) == ("C major", "8B")
@@ -120,7 +120,7 @@ def test_channels_do_not_matter(song: Audio, analysis: Analysis, channels: int) 
     alike(checked(analyze_audio(Audio(song.samples.expand(channels, -1), 44_100))), analysis)
 
 
-def test_out_of_phase_stereo_is_heard(song: Audio, analysis: Analysis, tmp_path: Path) -> None:
+def test_out_of_phase_stereo_is_analyzed(song: Audio, analysis: Analysis, tmp_path: Path) -> None:
     both = Audio(torch.cat([song.samples, -song.samples]), 44_100)
     alike(checked(analyze_audio(both)), analysis)
     alike(checked(analyze_file(write(tmp_path / "both.wav", both))), analysis)
@@ -235,12 +235,12 @@ def test_every_rung_of_the_ladder_takes_short_sound(length: int) -> None:
     for samples in (torch.zeros(2, length), seeded_noise(length / RATE_HZ)):
         audio = Audio(samples, RATE_HZ)
         for step in (
-            analyze.onset_strength,
-            analyze.tempogram,
-            analyze.rhythm,
-            analyze.pitch_classes,
-            analyze.key,
-            analyze.loudness,
+            steps.onset_strength,
+            steps.tempogram,
+            steps.rhythm,
+            steps.pitch_classes,
+            steps.key,
+            steps.loudness,
         ):
             step(audio)
 
@@ -279,17 +279,17 @@ def test_progress_rises_in_each_stage_and_its_errors_stop_the_work(
     def from_stems(report: OnProgress) -> None:
         analyze_stem_files(files, on_progress=report)
 
-    for analyse, decoding in ((from_file, []), (from_stems, ["decode"])):
+    for analyze, decoding in ((from_file, []), (from_stems, ["decode"])):
         seen.clear()
-        analyse(lambda stage, share: seen.append((stage, share)))
+        analyze(lambda stage, share: seen.append((stage, share)))
         stages = list(dict.fromkeys(stage for stage, _ in seen))
-        assert stages == [*decoding, "listen", "harmony", "rhythm"]
+        assert stages == [*decoding, "measure", "harmony", "rhythm"]
         for stage in stages:
             shares = [share for name, share in seen if name == stage]
             assert shares == sorted(shares)
             assert shares[-1] == 1
         with pytest.raises(KeyboardInterrupt):
-            analyse(stop)
+            analyze(stop)
 
 
 def test_limits_hold(song: Audio, tmp_path: Path) -> None:
@@ -299,11 +299,11 @@ def test_limits_hold(song: Audio, tmp_path: Path) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_tells_what_the_cpu_does(song: Audio, analysis: Analysis) -> None:
+def test_cuda_agrees_with_the_cpu(song: Audio, analysis: Analysis) -> None:
     alike(checked(analyze_audio(song, device="cuda")), analysis)
 
 
-def test_what_nobody_can_hear_has_no_key(song: Audio) -> None:
+def test_inaudible_sound_has_no_key(song: Audio) -> None:
     faint = analyze_audio(Audio(song.samples * 1e-6, song.rate_hz)).analysis
     assert (faint.key, faint.tempo_bpm, faint.beats_s) == (None, None, ())
 
