@@ -1,4 +1,4 @@
-"""`mashup check`: a finished mashup in, what is measured of it out."""
+"""`mashup check`: measure a finished mashup."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ PlanFile = Annotated[
 ]
 Loudness = Annotated[
     float | None,
-    typer.Option(metavar="LUFS", help="Integrated loudness that it should have. [the plan's]"),
+    typer.Option(metavar="LUFS", help="Expected integrated loudness. [the plan's]"),
 ]
 TruePeak = Annotated[
     float | None,
-    typer.Option(metavar="DBTP", help="Highest true peak it may have. [the plan's, or -1]"),
+    typer.Option(metavar="DBTP", help="Highest true peak allowed. [the plan's, or -1]"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print failed measurements only.")]
 
 LOSSY_SUFFIXES = frozenset(
     f".{ending}"
@@ -48,10 +48,10 @@ LOSSY_SUFFIXES = frozenset(
         "wma",
     )
 )
-"""Endings of files whose codec changes the sound, and so its loudness, a little."""
+"""Extensions of lossy formats, whose codec changes the loudness slightly."""
 
 MARKS = {True: "✓", False: "✗", None: "–"}  # noqa: RUF001 - neither yes nor no
-_COLOURS = {True: "green", False: "red", None: "dim"}
+_COLORS = {True: "green", False: "red", None: "dim"}
 
 
 def check(
@@ -91,13 +91,13 @@ def check(
 
 
 def find_stems(folder: Path) -> Iterator[tuple[str, str, Path]]:
-    """Song, kind and file of the stems in a folder.
+    """Yield song, kind and file of the stems in a folder.
 
-    Every folder in it is a song, and its sound files are stems named for their kind. Stems of one
-    song may lie in the folder itself, if there are two kinds or more.
+    Each subfolder is a song, and its audio files are stems named by their kind. Two or more stems
+    in the folder itself form one song.
 
     Raises:
-        InvalidInput: no such folder, or no stems in it.
+        InvalidInput: the folder is missing or contains no stems.
     """
     try:
         names = sorted(path.name for path in folder.iterdir())
@@ -116,7 +116,7 @@ def find_stems(folder: Path) -> Iterator[tuple[str, str, Path]]:
         found += [(song, kind, path) for kind, path in kinds.items()]
     if not found:
         raise InvalidInput(
-            f"{folder}: no stems in it; they are <song>/<kind>.<ending>, or those of one song"
+            f"{folder}: no stems; expected <song>/<kind>.<extension>, or the stems of one song"
         )
     yield from found
 
@@ -164,8 +164,8 @@ def _print(report: MixReport, quiet: bool) -> None:
         _print_table(rows)
     else:
         for one in rows:
-            told = (MARKS[one.passed], one.name, _figure(one), one.wanted, one.detail)
-            typer.echo("\t".join(told).rstrip())
+            cells = (MARKS[one.passed], one.name, _figure(one), one.wanted, one.detail)
+            typer.echo("\t".join(cells).rstrip())
     if quiet:
         return
     for note in report.notes:
@@ -186,7 +186,7 @@ def _print_table(rows: tuple[Measurement, ...]) -> None:
     table.columns[2].justify = "right"
     for one in rows:
         table.add_row(
-            Text(MARKS[one.passed], style=_COLOURS[one.passed]),
+            Text(MARKS[one.passed], style=_COLORS[one.passed]),
             Text(one.name),
             Text(_figure(one)),
             Text(one.wanted),
@@ -196,7 +196,7 @@ def _print_table(rows: tuple[Measurement, ...]) -> None:
 
 
 def _figure(one: Measurement) -> str:
-    """A value with its unit; counts and beats have neither a unit nor decimals."""
+    """Return a value with its unit; counts have neither unit nor decimals."""
     if one.value is None:
         return "-"
     if isinstance(one.value, str):

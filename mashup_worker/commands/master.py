@@ -1,4 +1,4 @@
-"""`mashup master`: a song in, the song at the wanted loudness out."""
+"""`mashup master`: bring a song to a loudness."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
 if TYPE_CHECKING:
     from mashup_worker.pipelines.master import MasterRequest, MasterResult
 
-Song = Annotated[Path, typer.Argument(help="The song's file.", show_default=False)]
+Song = Annotated[Path, typer.Argument(help="File of the song.", show_default=False)]
 Output = Annotated[
     Path,
     typer.Option(
-        "-o", "--output", help="The result: a name that ends in the format, such as .mp3 or .flac."
+        "-o", "--output", help="File to write; its extension is the format, such as .mp3 or .flac."
     ),
 ]
 Loudness = Annotated[float, typer.Option(metavar="LUFS", help="Integrated loudness.")]
 TruePeak = Annotated[
-    float, typer.Option(metavar="DBTP", help="Highest true peak of the file when it is played.")
+    float, typer.Option(metavar="DBTP", help="Highest true peak of the decoded file.")
 ]
 Compress = Annotated[
     float,
     typer.Option(
-        metavar="DB", help="How much a bus compressor takes off the loud parts; 0 for none."
+        metavar="DB", help="Gain reduction of a bus compressor at loud parts; 0 for none."
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="What the dither of 16-bit files is made from.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the dither of 16-bit files.")]
 BitDepth = Annotated[int | None, typer.Option(help="16 or 24; 32, float, for WAV. [16]")]
-Bitrate = Annotated[int | None, typer.Option(help="Kilobits a second of MP3 and Vorbis. [256]")]
+Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second of MP3 and Vorbis. [256]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 
@@ -51,7 +51,7 @@ def master(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Bring a song to a loudness, with its true peaks limited."""
+    """Bring a song to a loudness and limit its true peaks."""
     from mashup_worker.audio.formats import encode_options
     from mashup_worker.commands.shared.inputs import real_path
     from mashup_worker.commands.shared.output import Output as Printer
@@ -77,7 +77,7 @@ def master(
     document = _document(song, result)
     printer = Printer(as_json, quiet, verbose=False)
     printer.json(document)
-    printer.line(_told(document))
+    printer.line(_text(document))
 
 
 def _mastered(
@@ -107,13 +107,13 @@ def _document(song: Path, result: MasterResult) -> dict[str, Any]:
     }
 
 
-def _told(document: dict[str, Any]) -> str:
+def _text(document: dict[str, Any]) -> str:
     loudness, peak = document["loudness_lufs"], document["true_peak_dbtp"]
     facts = [
         "no loudness" if loudness is None else f"{loudness:.1f} LUFS",
         "silent" if peak is None else f"{peak:.1f} dBTP",
         f"gain {document['gain_db']:+.1f} dB",
-        f"limited by {document['limiting_db']:.1f} dB at most",
+        f"limited by at most {document['limiting_db']:.1f} dB",
         f"{document['elapsed_s']:.1f} s",
     ]
     lines = [f"{document['output']}: {', '.join(facts)}"]

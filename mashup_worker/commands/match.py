@@ -1,4 +1,4 @@
-"""`mashup match`: songs in, which of them go together out."""
+"""`mashup match`: find songs that fit together."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Songs = Annotated[
 Separate = Annotated[
     bool,
     typer.Option(
-        "--separate", help="Separate whole songs first, so that voice and instruments are told."
+        "--separate", help="Separate whole songs first, to compare vocals with instruments."
     ),
 ]
-Model = Annotated[str, typer.Option(help="What separates them: a model's name, or auto.")]
+Model = Annotated[str, typer.Option(help="Separation model, or auto.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print no reasons.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Omit the reasons.")]
 
 
 def match(
@@ -40,7 +40,7 @@ def match(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say how well each song's voice would go over each other's instruments."""
+    """Rate how well the vocals of each song fit the instruments of each other song."""
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device
@@ -59,7 +59,7 @@ def match(
     printer = Output(as_json, quiet=False, verbose=False)
     document = result.as_dict()
     printer.json(document)
-    printer.line("\n".join(told(document, with_reasons=not quiet)))
+    printer.line("\n".join(text_lines(document, with_reasons=not quiet)))
 
 
 def _matched(
@@ -71,14 +71,14 @@ def _matched(
 
     found = songs_of_arguments(songs)
     if len(found) < 2:
-        raise InvalidInput("two different songs or more are needed to match")
+        raise InvalidInput("match: fewer than two songs; name two different songs or more")
     with song_progress("match", shown) as progress:
         loader = song_loader(request, device, progress or (lambda _stage, _share: None))
         return match_songs(loader.load(found).songs)
 
 
-def told(document: dict[str, Any], *, with_reasons: bool) -> list[str]:
-    """Lines for people: a pair each, its scores, what to do, and why."""
+def text_lines(document: dict[str, Any], *, with_reasons: bool) -> list[str]:
+    """Return the text of a result: each pair with scores, suggestion and reasons."""
     lines = []
     for one in document["matches"]:
         scores = ", ".join(f"{name} {one['scores'][name]['value']:.2f}" for name in one["scores"])
@@ -91,10 +91,10 @@ def told(document: dict[str, Any], *, with_reasons: bool) -> list[str]:
 
 
 def _suggested(one: dict[str, Any]) -> str:
-    """What to do to both songs."""
+    """Return the suggested tempo, and the changes to both songs."""
     advice = one["suggestion"]
     if advice["tempo_bpm"] is None:
-        return "no tempo brings them together"
+        return "no common tempo"
     parts = [f"meet at {advice['tempo_bpm']:.2f} BPM"]
     for side in ("vocal", "backing"):
         changes = []

@@ -1,8 +1,7 @@
-"""`mashup analyze`: songs in, tempo, beats, key and loudness out."""
+"""`mashup analyze`: find tempo, beats, key and loudness of songs."""
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -12,58 +11,55 @@ import typer
 from mashup_worker.commands.shared.failure import fail
 from mashup_worker.commands.shared.inputs import find_songs
 from mashup_worker.errors import EXIT_USAGE, DeviceUnavailable, InvalidInput
+from mashup_worker.system.cores import usable_processors
 
 Songs = Annotated[
     list[str],
     typer.Argument(
-        help="Files, folders, or globs in quotes. A folder of stems, such as `mashup separate` "
-        "writes, is one song.",
+        help="Files, folders, or globs in quotes. A folder of stems, as `mashup separate` writes "
+        "it, is one song.",
     ),
 ]
 OutputDir = Annotated[
     Path | None,
-    typer.Option("-o", "--output-dir", help="Folder for a JSON file of each song."),
+    typer.Option("-o", "--output-dir", help="Folder for one JSON file per song."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON a song on stdout.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print a header and a row a song on stdout.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON per song on stdout.")]
+AsCsv = Annotated[
+    bool, typer.Option("--csv", help="Print a header and one row per song on stdout.")
+]
 Plot = Annotated[
     str | None,
     typer.Option(
-        help="Draw each song: waveform with beats, tempogram, chroma, loudness. A name with .png "
-        "for one song, or a folder for a <track>.png of each.",
+        help="Plot waveform, beats, tempogram, chroma and loudness: to a .png file for one song, "
+        "or to <track>.png in a folder.",
     ),
 ]
 SkipExisting = Annotated[
     bool,
-    typer.Option(
-        "--skip-existing", help="Leave songs alone whose results are all there. Needs -o."
-    ),
+    typer.Option("--skip-existing", help="Skip songs whose results all exist. Needs -o."),
 ]
 TempoRange = Annotated[
     str | None,
-    typer.Option(metavar="LOW-HIGH", help="Tempi that may come out, such as 80-160. [55-200]"),
+    typer.Option(metavar="LOW-HIGH", help="Range of tempi, in BPM, such as 80-160. [55-200]"),
 ]
 TempoHint = Annotated[
     float | None,
     typer.Option(
-        metavar="BPM", help="About the tempo: decides between a tempo and its half or double."
+        metavar="BPM", help="Approximate tempo; decides between a tempo and its half or double."
     ),
 ]
-BeatsPerBar = Annotated[int | None, typer.Option(help="3 or 4. Found out when not given.")]
+BeatsPerBar = Annotated[int | None, typer.Option(help="3 or 4. [detected]")]
 KeyProfile = Annotated[
     str,
-    typer.Option(
-        help="What keys are compared with: krumhansl, temperley, edm, or auto by content."
-    ),
+    typer.Option(help="Key profile: krumhansl, temperley, edm, or auto to choose by content."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Jobs = Annotated[
     int | None,
-    typer.Option(
-        min=1, help="Songs at the same time. All cores that this process may use when not given."
-    ),
+    typer.Option(min=1, help="Processes. [all processors; at most 3 on a GPU]"),
 ]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only, and data.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print data and errors only.")]
 Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="Print candidates with scores, profile and tuning.")
 ]
@@ -97,7 +93,7 @@ def analyze(
         if as_json and as_csv:
             raise InvalidInput("--json and --csv exclude each other")
         if skip_existing and output_dir is None:
-            raise InvalidInput("--skip-existing needs --output-dir, where results may be already")
+            raise InvalidInput("--skip-existing needs --output-dir, the folder of earlier results")
         options = AnalysisOptions(
             _tempo_range(tempo_range) or AnalysisOptions.tempo_range_bpm,
             tempo_hint,
@@ -121,21 +117,21 @@ def _tempo_range(text: str | None) -> tuple[float, float] | None:
         return None
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*", text)
     if match is None:
-        raise InvalidInput(f"--tempo-range {text}: give two tempi, such as 80-160")
+        raise InvalidInput(f"--tempo-range {text}: not a range; use two tempi, such as 80-160")
     return float(match[1]), float(match[2])
 
 
 def _default_jobs(device: str) -> int:
-    """As many as there are cores; few on a GPU, where each needs a CUDA context of its own."""
+    """Return the usable processors; on a GPU a few, because each process needs its own CUDA context."""
     if device == "auto":
         import torch
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return _usable_cores() if device == "cpu" else min(_JOBS_ON_GPU, _usable_cores())
+    return usable_processors() if device == "cpu" else min(_JOBS_ON_GPU, usable_processors())
 
 
 def _check_device(requested: str) -> None:
-    """Make sure that the device is there, without torch where that goes without saying."""
+    """Check that the device exists, without importing torch for `auto` and `cpu`."""
     if requested in ("auto", "cpu"):
         return
     if not re.fullmatch(r"cuda(:\d+)?", requested):
@@ -143,10 +139,3 @@ def _check_device(requested: str) -> None:
     from mashup_worker.models.device import resolve_device
 
     resolve_device(requested)
-
-
-def _usable_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The files that `mashup analyze` writes for a song."""
+"""Result files of `mashup analyze`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PICTURE_SUFFIX = ".png"
 
 
 @dataclass(frozen=True)
-class SongFiles:
-    """Where the results of a song go.
+class ResultPaths:
+    """Paths of the results of a song.
 
     Attributes:
-        document: the file of JSON; None where none is wanted.
-        picture: the picture; None where none is wanted.
+        document: JSON file; None if none was requested.
+        picture: PNG file; None if none was requested.
     """
 
     document: Path | None
@@ -38,29 +38,29 @@ class SongFiles:
 
     @property
     def paths(self) -> list[Path]:
-        """Those that are wanted."""
+        """Requested paths."""
         return [path for path in (self.document, self.picture) if path is not None]
 
     def write(self, outcome: Outcome, options: AnalysisOptions) -> None:
-        """Write an outcome, the document last: it stands for the whole.
+        """Write the results; the document comes last and marks them complete.
 
-        The document says which options it was made with, for `stored`.
+        The document contains the options, which `stored` compares.
 
         Raises:
-            StorageFailed: a file can't be written.
+            StorageFailed: a file cannot be written.
         """
         if self.picture is not None and outcome.picture is not None:
             write_whole(self.picture, outcome.picture)
         if self.document is not None and outcome.document is not None:
             stored = {**outcome.document, "options": options.as_dict()}
             text = json.dumps(stored, ensure_ascii=False, allow_nan=False, indent=1)
-            # Names may hold what no encoding has; escaped it is what JSON calls it.
+            # Names may contain bytes of no encoding; JSON can only hold them escaped.
             write_whole(self.document, f"{text}\n".encode(errors="backslashreplace"))
 
     def stored(self, source: Path, options: AnalysisOptions) -> dict[str, Any] | None:
-        """The document of an earlier run on this song with these options; None for any other.
+        """Return the document of an earlier run with the same song and options, or None.
 
-        Everything else that is wanted must be there too.
+        All other requested files must exist too.
         """
         if self.document is None or not all(path.is_file() for path in self.paths):
             return None
@@ -79,15 +79,15 @@ class SongFiles:
 
 @dataclass
 class ResultFiles:
-    """Names the files of a run, and sees to it that no two songs get the same.
+    """Assignment of result files to the songs of a run; no two songs share a file.
 
     Attributes:
-        songs: what the run reads, and so must never write.
-        output_dir: folder of the documents; None where none are wanted.
-        plot: a picture's name, or a folder of pictures; None where none are wanted.
+        songs: inputs of the run, which must not be overwritten.
+        output_dir: folder of the documents; None if none were requested.
+        plot: name of a picture, or folder of pictures; None if none were requested.
 
     Raises:
-        InvalidInput: one picture for several songs, or a picture that is no PNG.
+        InvalidInput: one picture for several songs, or a picture that is not PNG.
     """
 
     songs: Sequence[Song]
@@ -99,28 +99,30 @@ class ResultFiles:
         if self.plot is None or self._plot_folder is not None:
             return
         if Path(self.plot).suffix.lower() != PICTURE_SUFFIX:
-            raise InvalidInput(f"--plot {self.plot}: pictures are PNG: name a .png or a folder")
+            raise InvalidInput(
+                f"--plot {self.plot}: pictures are PNG; use a name with .png or a folder"
+            )
         if len(self.songs) > 1:
             raise InvalidInput(
-                f"--plot {self.plot} is one picture, and there are {len(self.songs)} songs: name "
-                f"a folder, such as {Path(self.plot).with_suffix('')}/"
+                f"--plot {self.plot}: one picture for {len(self.songs)} songs; use a folder, "
+                f"such as {Path(self.plot).with_suffix('')}/"
             )
 
-    def of(self, song: Song) -> SongFiles:
-        """The files of a song, which can be written.
+    def of(self, song: Song) -> ResultPaths:
+        """Return the paths of a song after checking that they can be written.
 
         Raises:
-            InvalidInput: another song's results have such a name already, or a song itself has.
-            StorageFailed: a file couldn't be written.
+            InvalidInput: results of another song, or a song itself, have the same path.
+            StorageFailed: a path is not writable.
         """
         document = self.output_dir / f"{song.track}.json" if self.output_dir else None
-        files = SongFiles(document, self._picture(song))
+        files = ResultPaths(document, self._picture(song))
         for path in files.paths:
             other = self._taken.setdefault(path, song)
             if other is not song:
                 raise InvalidInput(
                     f"{song.path}: its results would overwrite those of {other.path}; name the "
-                    "folder above both, or analyse them into different folders"
+                    "folder above both, or write them to different folders"
                 )
             if real_path(path) in self._sources:
                 raise InvalidInput(f"{song.path}: its results in {path} would overwrite a song")
@@ -135,7 +137,7 @@ class ResultFiles:
 
     @cached_property
     def _plot_folder(self) -> Path | None:
-        """The folder that `plot` names: one that is there, or a name that can be nothing else."""
+        """Folder that `plot` names: an existing one, or a name without extension."""
         assert self.plot is not None  # noqa: S101
         path = Path(self.plot)
         is_folder = path.is_dir() or self.plot.endswith(os.sep) or not path.suffix

@@ -1,4 +1,4 @@
-"""What `mashup analyze` prints: a block or a line a song, a line of JSON, or rows of CSV."""
+"""Output of `mashup analyze`: text, JSON lines, or CSV rows."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 SCALARS = tuple(
     name for name, value in Analysis(0.0).as_dict().items() if not isinstance(value, list)
 )
-"""The fields of an analysis that are one value each."""
+"""Fields of an analysis with a single value."""
 
 COLUMNS = ("input", *SCALARS, "beats", "bars", "error")
 
 
 @dataclass(frozen=True)
 class AnalysisPrinter(Output):
-    """Prints what is known of each song.
+    """Printer of analyses.
 
     Attributes:
-        as_csv: print rows of CSV and nothing else on stdout.
-        songs: the songs to come.
+        as_csv: print only CSV on stdout.
+        songs: all songs of the run.
     """
 
     as_csv: bool = False
     songs: tuple[Song, ...] = ()
 
     def start(self) -> None:
-        """Print what stands above the songs."""
+        """Print the header of CSV."""
         if self.as_csv:
             self._row(COLUMNS)
 
     def done(self, song: Song, outcome: Outcome) -> None:
-        """Tell of a song that is analysed, now or by an earlier run."""
+        """Print the analysis of a song, from this run or an earlier one."""
         document = outcome.document
         assert document is not None  # noqa: S101
         self.json(document)
@@ -57,19 +57,19 @@ class AnalysisPrinter(Output):
             counts = len(analysis["beats_s"]), len(analysis["downbeats_s"])
             self._row((song.path, *(_cell(analysis[name]) for name in SCALARS), *counts, ""))
         elif not (self.as_json or self.quiet):
-            self._people(song, document, outcome.skipped)
+            self._print_text(song, document, outcome.skipped)
 
     def failure(self, song: Song, error: MashupError) -> None:
-        """Record that a song failed."""
+        """Print the failure of a song as JSON or CSV, if requested."""
         super().failure(song, error)
         if self.as_csv:
             self._row((song.path, *[""] * (len(COLUMNS) - 2), error.code))
 
-    def _people(self, song: Song, document: dict[str, Any], skipped: bool) -> None:
+    def _print_text(self, song: Song, document: dict[str, Any], skipped: bool) -> None:
         from mashup_worker.commands.analyze import text as words
 
         analysis, name = document["analysis"], str(song.path)
-        note = "already there" if skipped else ""
+        note = "from an earlier run" if skipped else ""
         if not (self.verbose or sys.stdout.isatty()):
             self._print(words.line(name, analysis, note))
         elif self.verbose or self._name_width is None:
@@ -91,7 +91,7 @@ class AnalysisPrinter(Output):
 
     @cached_property
     def _name_width(self) -> int | None:
-        """Room for names in a row a song; None where blocks read better."""
+        """Width for names in rows; None if blocks are more readable."""
         from mashup_worker.commands.analyze.text import LEAST_NAME_WIDTH, ROW_WIDTH
 
         longest = max(len(str(song.path)) for song in self.songs)
@@ -106,5 +106,5 @@ class AnalysisPrinter(Output):
 
 
 def _cell(value: Any) -> Any:
-    """A cell: nothing for what can't be told, and JSON's words for yes and no."""
+    """Return a CSV cell: empty for None, `true` and `false` for booleans."""
     return str(value).lower() if isinstance(value, bool) else value

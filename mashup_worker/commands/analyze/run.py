@@ -1,4 +1,4 @@
-"""One call of `mashup analyze`: its songs on all cores, told in their order."""
+"""One call of `mashup analyze`: songs on all cores, printed in the order of the arguments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from mashup_worker.analysis.result import AnalysisOptions
-    from mashup_worker.commands.analyze.files import ResultFiles, SongFiles
+    from mashup_worker.commands.analyze.files import ResultFiles, ResultPaths
     from mashup_worker.commands.analyze.output import AnalysisPrinter
     from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.commands.shared.progress import BatchBar
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Planned:
-    """A song that is to be analysed, and where its results go."""
+    """Song to analyze, and the paths of its results."""
 
     task: AnalyzeTask
-    files: SongFiles
+    files: ResultPaths
 
 
 @dataclass
 class AnalyzeRun:
-    """One call of the command.
+    """Call of the command.
 
     Attributes:
-        files: the songs, and where their results go.
-        options: what is known of the songs beforehand.
-        device: where the analysis runs.
-        jobs: processes at most.
-        skip_existing: whether to leave songs alone whose results are all there.
-        printer: what tells of each song.
+        files: songs, and the paths of their results.
+        options: options of the analysis.
+        device: device that computes features.
+        jobs: greatest number of processes.
+        skip_existing: skip songs whose results all exist.
+        printer: printer of results.
     """
 
     files: ResultFiles
@@ -57,7 +57,7 @@ class AnalyzeRun:
     printer: AnalysisPrinter
 
     def all(self) -> None:
-        """Do all songs; one that fails does not stop the others. Ends the command."""
+        """Analyze all songs, and exit with an error code if any failed."""
         songs = self.files.songs
         batch = Batch(songs, self.printer)
         planned = [self._plan(song) for song in songs]
@@ -70,11 +70,11 @@ class AnalyzeRun:
             outcomes = _in_order(planned, todo, arrivals, bar)
             for song, outcome in zip(songs, outcomes, strict=True):
                 with bar.aside():
-                    self._tell(batch, song, outcome)
+                    self._print(batch, song, outcome)
         batch.finish()
 
     def _plan(self, song: Song) -> _Planned | Outcome:
-        """What to do with a song, or what came of it where nothing is to be done."""
+        """Return the task of a song, or its outcome if it is already decided."""
         try:
             check_there(song)
             files = self.files.of(song)
@@ -87,7 +87,7 @@ class AnalyzeRun:
         )
 
     def _arrivals(self, todo: Sequence[_Planned], bar: BatchBar) -> Generator[tuple[int, Outcome]]:
-        """Outcomes with their places, as they come."""
+        """Yield outcomes with the index of their task, in the order of completion."""
         tasks = [one.task for one in todo]
         jobs = min(self.jobs, len(tasks))
         if jobs <= 1:
@@ -98,7 +98,7 @@ class AnalyzeRun:
             for index, result in pool.results():
                 yield index, _crash(tasks[index], result) if isinstance(result, Crashed) else result
 
-    def _tell(self, batch: Batch, song: Song, outcome: Outcome) -> None:
+    def _print(self, batch: Batch, song: Song, outcome: Outcome) -> None:
         if outcome.error is None:
             self.printer.done(song, outcome)
             return
@@ -113,7 +113,7 @@ def _in_order(
     arrivals: Iterator[tuple[int, Outcome]],
     bar: BatchBar,
 ) -> Iterator[Outcome]:
-    """The outcome of each song as soon as it and those before it are done."""
+    """Yield the outcome of each song once it and all songs before it are done."""
     waiting: dict[int, Outcome] = {}
     place = 0
     for one in planned:
@@ -129,7 +129,7 @@ def _in_order(
 
 
 def _written(planned: _Planned, outcome: Outcome) -> Outcome:
-    """The outcome, its files written; without its picture, so that few are in memory."""
+    """Write the files of an outcome, and return it without the picture to save memory."""
     try:
         planned.files.write(outcome, planned.task.options)
     except Exception as error:
@@ -139,5 +139,5 @@ def _written(planned: _Planned, outcome: Outcome) -> Outcome:
 
 def _crash(task: AnalyzeTask, died: Crashed) -> Outcome:
     code = died.exit_code
-    how = f"was ended by signal {-code}" if code and code < 0 else f"ended with exit code {code}"
-    return Outcome(error=MashupError(f"{task.song.path}: the process that analysed it {how}"))
+    how = f"was killed by signal {-code}" if code and code < 0 else f"exited with code {code}"
+    return Outcome(error=MashupError(f"{task.song.path}: its analysis process {how}"))

@@ -1,4 +1,4 @@
-"""An analysis in words, for terminals and for pipes."""
+"""Text form of an analysis, for terminals and pipes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     Fields = Mapping[str, Any]
-    """An analysis as JSON carries it."""
+    """Analysis as a JSON object."""
 
 NOTHING = "-"
-"""What stands for what can't be told."""
+"""Text for values that could not be determined."""
 
 _GAP = "   "
 _LEAD = 19
-"""Width of the first figure of a line in a block."""
+"""Width of the first value of a line in a block."""
 
 _METER_CELLS = 10
 
 _LEAST_SCORE = 0.005
-"""Candidates below it would show a score of nothing."""
+"""Candidates with a lower score would be printed as 0.00."""
 
 _COLUMNS = {
     "tempo": 17,
@@ -37,7 +37,7 @@ _COLUMNS = {
     "dBTP": 9,
     "clock": 6,
 }
-"""Columns of a row on a terminal, less the song's name, and their widths."""
+"""Widths of the columns of a row after the song's name."""
 
 LEAST_NAME_WIDTH = 16
 
@@ -49,11 +49,11 @@ _LEVELS = {
     "range": ("loudness_range_lu", "LU"),
     "true peak": ("true_peak_dbtp", "dBTP"),
 }
-"""Fields of loudness by their name for people, with their units."""
+"""Fields of loudness by display name, with their units."""
 
 
 def line(name: str, analysis: Fields, note: str = "") -> Text:
-    """A song on one line, in words that need no header."""
+    """Return a song on one line that needs no header."""
     has_tempo, has_key = analysis["tempo_bpm"] is not None, bool(analysis["key"])
     facts = [
         f"{_tempo(analysis)} ({_percent(analysis['tempo_confidence'])})"
@@ -73,7 +73,7 @@ def line(name: str, analysis: Fields, note: str = "") -> Text:
 
 
 def row(name: str, analysis: Fields, note: str, name_width: int) -> Text:
-    """A song on one line of a terminal, its columns below those of the song before."""
+    """Return a song as one row of aligned columns."""
     has_tempo, has_key = analysis["tempo_bpm"] is not None, bool(analysis["key"])
     text = Text().append(_shortened(name, name_width).ljust(name_width), "bold")
     _column(text, "tempo", _tempo(analysis) if has_tempo else NOTHING, "bold cyan")
@@ -93,7 +93,7 @@ def row(name: str, analysis: Fields, note: str, name_width: int) -> Text:
 
 
 def block(name: str, analysis: Fields, note: str = "", *, verbose: bool = False) -> Text:
-    """A song in a few lines; candidates, tuning and profile too when verbose."""
+    """Return a song in several lines; `verbose` adds candidates, tuning and profile."""
     text = Text().append(name, "bold")
     text.append(f"  {_clock(analysis['duration_s'])}", "dim")
     if note:
@@ -156,7 +156,7 @@ def _tempo(analysis: Fields) -> str:
 
 
 def _key(analysis: Fields, otherwise: str = "", width: int = 0) -> Text:
-    """The key with its Camelot number in the colour of its place on the wheel."""
+    """Return the key, with its Camelot number in the color of its place on the wheel."""
     if not analysis["key"]:
         return Text(otherwise.ljust(width))
     text = Text()
@@ -166,7 +166,7 @@ def _key(analysis: Fields, otherwise: str = "", width: int = 0) -> Text:
 
 
 def _wheel_style(camelot: str) -> Style:
-    """Twelve hues around the wheel, so that neighbours, which mix well, look alike."""
+    """Return one of twelve hues around the wheel; neighbors, which mix well, look alike."""
     try:
         hue = (int(camelot[:-1]) - 1) / 12
     except ValueError:
@@ -177,8 +177,8 @@ def _wheel_style(camelot: str) -> Style:
 
 def _meter(share: float) -> Text:
     filled = round(share * _METER_CELLS)
-    colour = "green" if share >= 0.6 else "yellow" if share >= 0.3 else "red"
-    text = Text().append("━" * filled, colour)
+    color = "green" if share >= 0.6 else "yellow" if share >= 0.3 else "red"
+    text = Text().append("━" * filled, color)
     text.append("┄" * (_METER_CELLS - filled), "bright_black")
     return text.append(f" {_percent(share)}", "dim")
 
@@ -202,5 +202,5 @@ def _clock(duration_s: float) -> str:
 
 
 def _shortened(name: str, width: int) -> str:
-    """The end of a name tells more than its beginning."""
+    """Shorten a name at its beginning, because its end identifies it."""
     return name if len(name) <= width else f"…{name[1 - width :]}"

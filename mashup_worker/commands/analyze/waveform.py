@@ -1,4 +1,4 @@
-"""The sound that a song's picture shows."""
+"""Samples for the waveform plot of a song."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def song_waveform(song: Song) -> Iterator[SampleSource]:
-    """A song's samples while the block runs, or the sum of those of its stems.
+    """Open the samples of a song, or the sum of its stems, while the block runs.
 
     Raises:
-        InvalidInput: a file can't be used.
+        InvalidInput: a file cannot be decoded.
     """
     spools = []
     try:
@@ -43,7 +43,7 @@ def song_waveform(song: Song) -> Iterator[SampleSource]:
 
 @dataclass(frozen=True)
 class _Sum:
-    """Parts of one rate, added up; short ones are silent at the end."""
+    """Sum of parts with one sample rate; short parts are padded with silence."""
 
     parts: Sequence[SampleSource]
 

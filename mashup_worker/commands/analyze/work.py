@@ -1,4 +1,4 @@
-"""The analysis of one song, as it runs in this process or in one of several."""
+"""Analysis of one song, in this process or in a worker of a pool."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AnalyzeTask:
-    """One song, and what is wanted of it.
+    """Song to analyze.
 
     Attributes:
         song: the song.
-        options: what is known of it beforehand.
-        device: where the analysis runs; `auto` is found out where it does.
-        with_picture: whether a picture is wanted.
+        options: options of the analysis.
+        device: device that computes features; `auto` is resolved in the process that runs.
+        with_picture: whether to draw a picture.
     """
 
     song: Song
@@ -36,14 +36,14 @@ class AnalyzeTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a song: a document or an error.
+    """Result of a song: a document or an error.
 
     Attributes:
-        document: what JSON says of the song.
-        picture: a PNG file, where one was wanted.
-        error: why there is no document.
-        trace: where an error that nobody foresaw came from.
-        skipped: whether the document is one of an earlier run.
+        document: JSON document of the song.
+        picture: PNG data, if requested.
+        error: reason for the missing document.
+        trace: traceback of an unexpected error.
+        skipped: whether the document is from an earlier run.
     """
 
     document: dict[str, Any] | None = None
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def analyze_in_process(task: AnalyzeTask) -> Outcome:
-    """Analyse a song where every other core has a song of its own."""
+    """Analyze a song on one thread, for pools that use every core."""
     import torch
 
     torch.set_num_threads(1)
@@ -62,7 +62,7 @@ def analyze_in_process(task: AnalyzeTask) -> Outcome:
 
 
 def analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None = None) -> Outcome:
-    """Analyse a song; what goes wrong is part of the outcome."""
+    """Analyze a song; errors become part of the outcome."""
     try:
         return _analyze(task, on_progress)
     except Exception as error:
@@ -96,6 +96,6 @@ def _picture(song: Song, result: AnalyzeResult) -> bytes:
     from mashup_worker.commands.analyze.waveform import song_waveform
     from mashup_worker.plots.analysis import analysis_png
 
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of caches and of fonts
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports caches and fonts
     with song_waveform(song) as waveform:
         return analysis_png(result, waveform, song.track)

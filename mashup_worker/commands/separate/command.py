@@ -56,9 +56,7 @@ NameTemplate = Annotated[
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Skip songs whose stems all exist.")
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print the files that would be written, and exit.")
-]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the files to write, and exit.")]
 Jobs = Annotated[
     int | None,
     typer.Option("-j", "--jobs", min=1, help="Songs in flight at once. [2 on a CPU, 8 on a GPU]"),
