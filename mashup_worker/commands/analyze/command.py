@@ -24,10 +24,8 @@ OutputDir = Annotated[
     Path | None,
     typer.Option("-o", "--output-dir", help="Folder for one JSON file per song."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON per song on stdout.")]
-AsCsv = Annotated[
-    bool, typer.Option("--csv", help="Print a header and one row per song on stdout.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON per song.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print a header and one row per song.")]
 Plot = Annotated[
     str | None,
     typer.Option(
@@ -122,7 +120,7 @@ def _tempo_range(text: str | None) -> tuple[float, float] | None:
 
 
 def _default_jobs(device: str) -> int:
-    """Return the usable processors; on a GPU a few, because each process needs its own CUDA context."""
+    """Return the usable processors; fewer on a GPU, where each process needs a CUDA context."""
     if device == "auto":
         import torch
 

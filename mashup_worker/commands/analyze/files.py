@@ -99,9 +99,7 @@ class ResultFiles:
         if self.plot is None or self._plot_folder is not None:
             return
         if Path(self.plot).suffix.lower() != PICTURE_SUFFIX:
-            raise InvalidInput(
-                f"--plot {self.plot}: pictures are PNG; use a name with .png or a folder"
-            )
+            raise InvalidInput(f"--plot {self.plot}: not PNG; use a name with .png or a folder")
         if len(self.songs) > 1:
             raise InvalidInput(
                 f"--plot {self.plot}: one picture for {len(self.songs)} songs; use a folder, "
