@@ -156,7 +156,7 @@ def test_what_is_no_stem_is_refused(text: str) -> None:
 
 
 def test_a_kind_twice_in_a_song_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="one has drums already"):
+    with pytest.raises(InvalidInput, match="one already has drums"):
         songs_of_stems(["a.wav:drums:one", "b.wav:drums:one"])
 
 

@@ -1,9 +1,8 @@
-"""`mashup mix`: songs in, a mashup out."""
+"""`mashup mix`: make a mashup of songs, of stems, or from a plan."""
 
 from __future__ import annotations
 
 import logging
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,16 +10,11 @@ import typer
 
 from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
+from mashup_worker.mixing.vibes import VibeName
+from mashup_worker.vocabulary import FormName, TransitionName
 
 if TYPE_CHECKING:
     from mashup_worker.commands.mix.run import MixRun
-
-
-class Form(StrEnum):
-    """How songs come together."""
-
-    LAYER = "layer"
-    SEQUENCE = "sequence"
 
 
 Songs = Annotated[
@@ -36,86 +30,78 @@ Stem = Annotated[
     typer.Option(
         "--stem",
         metavar="FILE:KIND[:SONG]",
-        help="A stem as it is; may be given several times. Stems of one SONG share its beat.",
+        help="A stem; repeatable. Stems of one SONG share its beat grid.",
     ),
 ]
-VocalsOf = Annotated[
-    str | None, typer.Option(metavar="SONG", help="The song whose vocals are taken.")
-]
+VocalsOf = Annotated[str | None, typer.Option(metavar="SONG", help="Song whose vocals are used.")]
 Over = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="SONG", help="A song to lay them over; the first of several sets the tempo."
+        metavar="SONG",
+        help="Song whose instruments are used. Repeatable; the first sets the tempo",
     ),
 ]
 PlanFile = Annotated[
     Path | None,
-    typer.Option("--plan", metavar="PLAN.json", help="A plan to render, edited or not."),
+    typer.Option("--plan", metavar="PLAN.json", help="Plan to render."),
 ]
 Output = Annotated[
     Path,
     typer.Option(
-        "-o", "--output", help="The mashup: a name that ends in the format, such as .mp3 or .flac."
+        "-o", "--output", help="File to write; its extension is the format, such as .mp3 or .flac."
     ),
 ]
-FormOption = Annotated[
-    Form | None,
+Form = Annotated[
+    FormName | None,
     typer.Option(
-        "--form",
-        help="layer, one song's vocals over others' instruments, or sequence, songs one after "
-        "another. Found out when not given.",
+        help="Vocals over other songs' instruments (layer), or songs one after another "
+        "(sequence). By default a layer if exactly one of several songs has vocals.",
     ),
 ]
-VibeName = Annotated[
-    str, typer.Option("--vibe", help="club, chill, lofi, hype or ambient: how it is arranged.")
-]
+Vibe = Annotated[VibeName, typer.Option(help="Style of arrangement, mix and master.")]
 Intensity = Annotated[
-    float, typer.Option(metavar="0..1", help="From calm to full on, within the vibe.")
+    float, typer.Option(metavar="0..1", help="Strength of the vibe: 0 for calm, 1 for intense.")
 ]
 Transition = Annotated[
-    str | None,
-    typer.Option(help="crossfade, bass_swap, filter_sweep or cut. The vibe's own when not given."),
+    TransitionName | None,
+    typer.Option(help="Transition between songs. [the vibe's]"),
 ]
 Tempo = Annotated[
-    float | None, typer.Option(metavar="BPM", help="Tempo. The first instruments' when not given.")
+    float | None, typer.Option(metavar="BPM", help="Tempo. [that of the first instruments]")
 ]
 Key = Annotated[
     str | None,
-    typer.Option(help="Key, as A minor, Am or 8A. What needs least shifting when not given."),
+    typer.Option(help="Key, as A minor, Am or 8A. [the one with the least shifting]"),
 ]
 Length = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", help="About how long; phrases stay whole."),
+    typer.Option(metavar="SECONDS", help="Approximate length; phrases stay whole."),
 ]
 Loudness = Annotated[
     float | None,
-    typer.Option(metavar="LUFS", help="Integrated loudness. The vibe's when not given."),
+    typer.Option(metavar="LUFS", help="Integrated loudness. [the vibe's]"),
 ]
 TruePeak = Annotated[float, typer.Option(metavar="DBTP", help="Highest true peak.")]
 Engine = Annotated[
     str,
     typer.Option(
-        help="What stretches and transposes: tensor, slices, rubberband-r3, rubberband-r2, "
+        help="Time-stretching engine: tensor, slices, rubberband-r3, rubberband-r2, "
         "signalsmith, or auto by kind of stem."
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="What chance decides by, such as dither.")]
-Force = Annotated[
-    bool, typer.Option("--force", help="Stretch beyond 20 % where that is what it takes.")
-]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of random choices, such as dither.")]
+Force = Annotated[bool, typer.Option("--force", help="Allow stretches above 20 %.")]
 TwoVocals = Annotated[
-    bool, typer.Option("--two-vocals", help="Let two lead vocals sing at once in a plan.")
+    bool, typer.Option("--two-vocals", help="Allow two lead vocals at once in a plan.")
 ]
-Report = Annotated[
-    Path | None, typer.Option(metavar="REPORT.html", help="A page about the result.")
-]
+Report = Annotated[Path | None, typer.Option(metavar="REPORT.html", help="HTML report to write.")]
 KeepStems = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Folder for the tracks that the result is the sum of."),
+    typer.Option(metavar="DIR", help="Folder for the tracks whose sum is the result."),
 ]
 BitDepth = Annotated[int | None, typer.Option(help="16 or 24; 32, float, for WAV. [16]")]
-Bitrate = Annotated[int | None, typer.Option(help="Kilobits a second of MP3. [256]")]
-Model = Annotated[str, typer.Option(help="What separates whole songs: a model's name, or auto.")]
+Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second of MP3 and Vorbis. [256]")]
+Model = Annotated[str, typer.Option(help="Model that separates whole songs, or auto.")]
 ModelRepo = Annotated[
     Path | None, typer.Option(help="Folder of checkpoints to take the model from.")
 ]
@@ -128,7 +114,7 @@ _DECIDED_BY_A_PLAN = (
     *("form", "vibe", "intensity", "transition", "tempo", "key", "length", "loudness"),
     *("true_peak", "engine", "seed", "force", "two_vocals"),
 )
-"""Options that say nothing beside a plan."""
+"""Options without effect on a plan."""
 
 
 def mix(
@@ -139,8 +125,8 @@ def mix(
     vocals_of: VocalsOf = None,
     over: Over = None,
     plan: PlanFile = None,
-    form: FormOption = None,
-    vibe: VibeName = "club",
+    form: Form = None,
+    vibe: Vibe = "club",
     intensity: Intensity = 0.5,
     transition: Transition = None,
     tempo: Tempo = None,
@@ -180,7 +166,7 @@ def mix(
         request = MixRequest(
             vibe=vibe,
             intensity=intensity,
-            transition=transition,  # type: ignore[arg-type]
+            transition=transition,
             tempo_bpm=tempo,
             key=None if key is None else parse_key(key),
             length_s=length,
@@ -204,7 +190,7 @@ def mix(
             sources,
             MixOutputs(output, report, keep_stems),
             request,
-            form.value if form else None,
+            form,
             encode,
             ModelRequest(model, model_repo, EngineOptions(device)),
             device,
@@ -223,7 +209,7 @@ def _check_undecided(context: typer.Context) -> None:
 
 
 def _made(run: MixRun) -> dict[str, Any]:
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of caches and of fonts
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports caches and fonts
     try:
         return run.run()
     except MashupError as error:

@@ -1,4 +1,4 @@
-"""The files that `mashup mix` leaves."""
+"""Result files of `mashup mix`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MixOutputs:
-    """Where results go.
+    """Paths of the results.
 
     Attributes:
         target: the mashup.
-        report: a page about it; None for none.
-        stems: folder for what it is the sum of; None for nowhere.
+        report: HTML report; None for none.
+        stems: folder of the tracks whose sum is the mashup; None to discard them.
     """
 
     target: Path
@@ -35,14 +35,14 @@ class MixOutputs:
     stems: Path | None
 
     def check(self, inputs: Sequence[Path]) -> None:
-        """Make sure, before the work, that the results can be written and destroy nothing.
+        """Check that the results can be written and overwrite no input.
 
         Args:
-            inputs: the files that the mashup is made of.
+            inputs: files of the sources.
 
         Raises:
             InvalidInput: a result would overwrite an input, or another result.
-            StorageFailed: a result can't be written.
+            StorageFailed: a result is not writable.
         """
         options = {self.target: f"-o {self.target}"}
         options |= {self.plan: "the plan", self.measurements: "the measurements"}
@@ -51,39 +51,39 @@ class MixOutputs:
                 raise InvalidInput(f"--report {self.report}: it would overwrite another result")
             options[self.report] = f"--report {self.report}"
         taken = {real_path(path) for path in inputs}
-        for path, told in options.items():
+        for path, option in options.items():
             if real_path(path) in taken:
-                raise InvalidInput(f"{told}: it would overwrite {path}, a source of the mashup")
+                raise InvalidInput(f"{option}: it would overwrite {path}, a source of the mashup")
             check_writable(path)
 
     def check_stems(self, plan: Plan, folder: Path) -> None:
-        """As `check`, of the tracks that a plan has; its paths are meant from `folder`."""
+        """Check the paths of the tracks of a plan, whose own paths are relative to `folder`."""
         if self.stems is None:
             return
         taken = {real_path(folder / source.path) for source in plan.sources.values()}
         for source in plan.sources.values():
             path = _stem_path(self.stems, source.song, source.kind)
             if not real_path(path).is_relative_to(real_path(self.stems)):
-                raise InvalidInput(f"--keep-stems: {source.song!r} can't be the name of a folder")
+                raise InvalidInput(f"--keep-stems: {source.song!r} is not a valid folder name")
             if real_path(path) in taken:
                 raise InvalidInput(f"--keep-stems {self.stems}: it would overwrite {path}")
             check_writable(path)
 
     @property
     def plan(self) -> Path:
-        """The plan, beside the mashup."""
+        """Plan, beside the mashup."""
         return self.target.with_suffix(".plan.json")
 
     @property
     def measurements(self) -> Path:
-        """What was measured, beside the mashup."""
+        """Measurements, beside the mashup."""
         return self.target.with_suffix(".report.json")
 
     def write(self, result: MashupResult, on_progress: OnProgress) -> None:
-        """Write all but the mashup itself.
+        """Write all results except the mashup itself.
 
         Raises:
-            StorageFailed: a file can't be written.
+            StorageFailed: a file cannot be written.
         """
         from mashup_worker.mixing.plan_document import format_plan
 

@@ -1,4 +1,4 @@
-"""What `mashup mix` is made of: whole songs, folders of stems, and stems one by one."""
+"""Inputs of `mashup mix`: whole songs, folders of stems, and single stems."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 
 KINDS = (*STEM_KINDS, *(f"no_{kind}" for kind in STEM_KINDS))
-"""What a stem may be; `no_vocals` is a song without its vocals, and so on."""
+"""Kinds of input stems; `no_vocals` is a song without its vocals."""
 
 
 @dataclass(frozen=True)
 class StemArgument:
-    """A `--stem FILE:KIND[:SONG]`.
+    """Parsed `--stem FILE:KIND[:SONG]`.
 
     Attributes:
         path: the file.
         kind: one of `KINDS`.
-        song: the song that it is a part of.
+        song: song that it belongs to.
     """
 
     path: Path
@@ -38,13 +38,13 @@ class StemArgument:
 
 
 def stem_argument(text: str) -> StemArgument:
-    """Read `FILE:KIND` or `FILE:KIND:SONG`; the file's name may hold colons.
+    """Parse `FILE:KIND` or `FILE:KIND:SONG`; the file name may contain colons.
 
-    Without a song, a file named for its kind belongs to its folder, as those do that
-    `mashup separate` writes; any other is a song of its own.
+    Without a song, a file named by its kind belongs to the song of its folder, as files of
+    `mashup separate` do. Any other file is a song of its own.
 
     Raises:
-        InvalidInput: it has another form, or an unknown kind.
+        InvalidInput: the form or the kind is unknown.
     """
     fields = text.split(":")
     if len(fields) >= 3 and fields[-2].lower() in KINDS and fields[-1]:
@@ -54,16 +54,16 @@ def stem_argument(text: str) -> StemArgument:
         song = real_path(path).parent.name if path.stem.lower() == kind else path.stem
     else:
         raise InvalidInput(
-            f"--stem {text}: write FILE:KIND or FILE:KIND:SONG; kinds are {', '.join(KINDS)}"
+            f"--stem {text}: not FILE:KIND or FILE:KIND:SONG; kinds are {', '.join(KINDS)}"
         )
     return StemArgument(path, kind, song)
 
 
 def songs_of_stems(texts: Sequence[str]) -> list[SongFiles]:
-    """Stems as songs, in the order in which they were named.
+    """Group stems into songs, in the order of the arguments.
 
     Raises:
-        InvalidInput: as `stem_argument`, or a song has a kind twice.
+        InvalidInput: as `stem_argument`, or a song has two stems of one kind.
     """
     from mashup_worker.pipelines.mix_songs import SongFiles
 
@@ -73,7 +73,7 @@ def songs_of_stems(texts: Sequence[str]) -> list[SongFiles]:
         kinds = by_song.setdefault(stem.song, {})
         if stem.kind in kinds:
             raise InvalidInput(
-                f"--stem {text}: {stem.song} has {stem.kind} already, {kinds[stem.kind]}; name "
+                f"--stem {text}: {stem.song} already has {stem.kind}, {kinds[stem.kind]}; name "
                 "another song (FILE:KIND:SONG)"
             )
         kinds[stem.kind] = stem.path
@@ -81,13 +81,13 @@ def songs_of_stems(texts: Sequence[str]) -> list[SongFiles]:
 
 
 def songs_of_arguments(arguments: Sequence[str]) -> list[SongFiles]:
-    """Files, folders of stems and globs as songs, each with a name of its own.
+    """Group files, folders of stems and globs into songs with distinct names.
 
-    A file named for its kind, as those that `mashup separate` writes, is that stem of the song
-    that its folder is called after.
+    A file named by its kind, as `mashup separate` writes it, is that stem of the song that its
+    folder is named after.
 
     Raises:
-        InvalidInput: there is no such file, or two songs have one name.
+        InvalidInput: a file is missing, or two songs have one name.
     """
     songs: dict[str, SongFiles] = {}
     for song in find_songs(arguments, stem_folders=True):
@@ -96,7 +96,7 @@ def songs_of_arguments(arguments: Sequence[str]) -> list[SongFiles]:
         known = songs.get(files.name)
         if known is not None:
             if files.whole or known.whole or files.stems.keys() & known.stems.keys():
-                raise InvalidInput(f"{song.path}: another song is called {files.name} too")
+                raise InvalidInput(f"{song.path}: another song is named {files.name}; rename one")
             files = replace(files, stems={**known.stems, **files.stems})
         songs[files.name] = files
     return list(songs.values())
@@ -116,12 +116,13 @@ def _files(song: Song) -> SongFiles:
 def song_loader(
     model: ModelRequest | None, device: str, on_progress: Callable[[str, float], None]
 ) -> SongLoader:
-    """What brings songs into memory, with stems and analyses kept where the settings say.
+    """Return a loader of songs with the cache of the settings.
 
     Args:
-        model: what separates whole songs, loaded when the first comes; None leaves them whole.
-        device: where analyses are computed.
-        on_progress: called with the stage and its share done.
+        model: model that separates whole songs, loaded when the first one is met; None keeps them
+            whole.
+        device: device that computes analyses.
+        on_progress: called with the stage and the share done.
     """
     from mashup_worker.commands.shared.failure import settings_or_fail
     from mashup_worker.commands.shared.model_choice import load_requested

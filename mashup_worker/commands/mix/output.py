@@ -1,4 +1,4 @@
-"""What `mashup mix` prints: a few lines for people, or one of JSON."""
+"""Output of `mashup mix`: text lines, or one line of JSON."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from mashup_worker.commands.shared.output import Output
 
 @dataclass(frozen=True)
 class MixPrinter(Output):
-    """Tells of a mashup that was made."""
+    """Printer of a finished mashup."""
 
     def done(self, document: dict[str, Any]) -> None:
-        """Say what was made, what a person should know of it, and what was measured."""
+        """Print the mashup, its notes, and its measurements."""
         self.json(document)
         plan, report = document["plan"], document["report"]
         grid = plan["grid"]
@@ -30,9 +30,9 @@ class MixPrinter(Output):
             self.line(f"  {note}")
         judged = [one for one in report["measurements"] if one["passed"] is not None]
         failed = [one for one in judged if not one["passed"]]
-        self.line(f"  {len(judged) - len(failed)} of {len(judged)} measurements as they should be")
+        self.line(f"  {len(judged) - len(failed)} of {len(judged)} measurements passed")
         for one in failed:
             value = one["value"]
-            told = f"{value:.2f}" if isinstance(value, float) else value
-            figure = f"{told} {one['unit']}".strip()
-            self.line(f"  {one['name']}: {figure} instead of {one['wanted']}")
+            text = f"{value:.2f}" if isinstance(value, float) else value
+            figure = f"{text} {one['unit']}".strip()
+            self.line(f"  {one['name']}: {figure}, expected {one['wanted']}")

@@ -1,4 +1,4 @@
-"""One call of `mashup mix`: songs or a plan in, a mashup out."""
+"""One call of `mashup mix`: render a mashup of songs or of a plan."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MixSources:
-    """What a mashup is made of.
+    """Sources of a mashup.
 
     Attributes:
-        songs: songs named as they are.
-        stems: stems one by one, as `FILE:KIND[:SONG]`.
-        vocals_of: the song that sings.
-        over: the songs that it sings over.
-        plan: a plan to render instead.
+        songs: whole songs or folders of stems.
+        stems: single stems, as `FILE:KIND[:SONG]`.
+        vocals_of: song whose vocals are used.
+        over: songs whose instruments are used.
+        plan: plan to render.
 
     Raises:
-        InvalidInput: at once, for what does not go together.
+        InvalidInput: the combination is not allowed.
     """
 
     songs: Sequence[str] = ()
@@ -52,29 +52,29 @@ class MixSources:
         if sum(ways) > 1 or (self.plan and (self.songs or self.over)):
             raise InvalidInput("--plan, --stem and --vocals-of exclude each other")
         if self.vocals_of is not None and not (self.over or self.songs):
-            raise InvalidInput("--vocals-of needs --over: the songs to sing over")
+            raise InvalidInput("--vocals-of needs --over, the songs whose instruments are used")
         if self.over and self.vocals_of is None:
-            raise InvalidInput("--over needs --vocals-of: the song that sings")
+            raise InvalidInput("--over needs --vocals-of, the song whose vocals are used")
         if self.stems and self.songs:
             raise InvalidInput("songs and --stem exclude each other")
         songs_of_stems(self.stems)
         if not any((*ways, self.songs)):
-            raise InvalidInput("nothing to mix: name songs, --stem, --vocals-of or --plan")
+            raise InvalidInput("no sources: name songs, --stem, --vocals-of or --plan")
 
 
 @dataclass(frozen=True)
 class MixRun:
-    """One call of the command.
+    """Call of the command.
 
     Attributes:
-        sources: what it is made of.
-        outputs: where results go.
-        request: how it should be; without meaning where a plan is rendered.
-        form: layer or sequence; found out when None.
+        sources: sources of the mashup.
+        outputs: paths of the results.
+        request: settings of the mashup; ignored for a plan.
+        form: layer or sequence; decided by the songs when None.
         encode: format of the mashup.
-        model: what separates whole songs.
-        device: where the work is done.
-        on_progress: called with the stage and its share done.
+        model: model that separates whole songs.
+        device: device that processes stems.
+        on_progress: called with the stage and the share done.
     """
 
     sources: MixSources
@@ -87,7 +87,7 @@ class MixRun:
     on_progress: OnProgress
 
     def run(self) -> dict[str, Any]:
-        """Make the mashup; what JSON says of it.
+        """Make the mashup and return its JSON document.
 
         Raises:
             MashupError: as `make_mashup`, `SongLoader.load` and `load_plan`.
@@ -124,7 +124,7 @@ class MixRun:
             self.outputs.check([folder / source.path for source in plan.sources.values()])
             self.outputs.check_stems(plan, folder)
             sounds = sounds_of_plan(plan, folder, self.on_progress)
-            return _moved(plan, folder, self.outputs.target.parent), sounds
+            return _relocated(plan, folder, self.outputs.target.parent), sounds
         singer, players = self._chosen()
         files = [*([singer] if singer else []), *players]
         self.outputs.check([path for one in files for path in one.paths])
@@ -134,11 +134,11 @@ class MixRun:
         )
         self.outputs.check_stems(plan, Path())
         noted = plan.model_copy(update={"notes": (*loaded.notes, *plan.notes)})
-        plan = _moved(noted, Path(), self.outputs.target.parent)
+        plan = _relocated(noted, Path(), self.outputs.target.parent)
         return plan, sounds_of_songs(loaded.songs)
 
     def _chosen(self) -> tuple[SongFiles | None, list[SongFiles]]:
-        """The song that sings, where one was named, and the others."""
+        """Return the song of `vocals_of`, if any, and the other songs."""
         from dataclasses import replace
 
         sources = self.sources
@@ -160,16 +160,16 @@ class MixRun:
         return song_loader(self.model, self.device, self.on_progress)
 
 
-def _moved(plan: Plan, from_folder: Path, to_folder: Path) -> Plan:
-    """The plan with its relative paths meant from another folder."""
+def _relocated(plan: Plan, from_folder: Path, to_folder: Path) -> Plan:
+    """Return the plan with its paths relative to another folder."""
     sources = {
-        name: source.model_copy(update={"path": _seen_from(to_folder, from_folder / source.path)})
+        name: source.model_copy(update={"path": _relative_to(to_folder, from_folder / source.path)})
         for name, source in plan.sources.items()
     }
     return plan.model_copy(update={"sources": sources})
 
 
-def _seen_from(folder: Path, path: Path) -> str:
-    """A path as it is called from a folder: relative where it lies below it, else absolute."""
+def _relative_to(folder: Path, path: Path) -> str:
+    """Return a path relative to `folder` if it lies below it, and absolute otherwise."""
     whole, home = Path(os.path.abspath(path)), Path(os.path.abspath(folder))  # noqa: PTH100
     return str(whole.relative_to(home) if whole.is_relative_to(home) else whole)
