@@ -108,8 +108,8 @@ def test_lines_for_people(shelf: tuple[Mashup, CompletedProcess[str]]) -> None:
     assert one.startswith("few/one.wav: made in ")
     assert two.startswith("few/two.wav: made in ")
     assert lines[0].endswith(" left")
-    assert copy == "few/zzz copy.wav: the same as another, few/one.wav"
-    assert summary == "3 songs: 2 made, 1 the same as another"
+    assert copy == "few/zzz copy.wav: duplicate, few/one.wav"
+    assert summary == "3 songs: 2 processed, 1 duplicate"
     first, second = sorted(catalogue(mashup.folder / "shelf"), key=itemgetter("title"))
     assert (first["title"], second["title"]) == ("one", "two")
     assert [source["name"] for source in first["sources"]] == ["few/one.wav", "few/zzz copy.wav"]

@@ -1,4 +1,4 @@
-"""What `mashup reprocess` prints: a line a song as it ends, and a summary."""
+"""Output of `mashup reprocess`: one line per song, and a summary."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 Outcome = Literal["made", "there", "same", "planned", "failed", "queued", "followed"]
 _WORDS: dict[Outcome, str] = {
-    "made": "made",
-    "there": "there already",
-    "same": "the same as another",
-    "planned": "to be made",
+    "made": "processed",
+    "there": "already processed",
+    "same": "duplicate",
+    "planned": "to process",
     "failed": "failed",
-    "queued": "put into the queue",
-    "followed": "in the queue already",
+    "queued": "enqueued",
+    "followed": "already in the queue",
 }
 
 
 @dataclass(frozen=True)
 class ReprocessPrinter(Output):
-    """Prints and counts outcomes.
+    """Printer and counter of outcomes.
 
     Attributes:
-        counts: songs by what became of them.
+        counts: number of songs by outcome.
         failed: errors by source.
-        bars: what is taken away while a line is printed.
-        plans: bytes and claimed seconds of songs that a dry run would make.
+        bars: progress bars to hide while a line is printed.
+        plans: bytes and claimed seconds of songs that a dry run would process.
     """
 
     counts: Counter[Outcome] = field(default_factory=Counter)
@@ -44,13 +44,13 @@ class ReprocessPrinter(Output):
     plans: list[tuple[int, float]] = field(default_factory=list)
 
     def outcome(self, name: str, outcome: Outcome, text: str = "", **facts: Any) -> None:
-        """Tell what became of a song.
+        """Print the outcome of a song.
 
         Args:
-            name: its source.
-            outcome: what became of it.
-            text: more for people.
-            facts: more for programs.
+            name: source of the song.
+            outcome: its outcome.
+            text: details for the text line.
+            facts: details for JSON.
         """
         self.counts[outcome] += 1
         with self._aside():
@@ -58,28 +58,28 @@ class ReprocessPrinter(Output):
             self.line(f"{name}: {_WORDS[outcome]}{text}")
 
     def planned(self, name: str, size_bytes: int, claimed_s: float | None, **facts: Any) -> None:
-        """Tell that a song would be made; None where it does not say how long it is."""
+        """Print that a song would be processed; `claimed_s` is None without a stated duration."""
         self.plans.append((size_bytes, claimed_s or 0.0))
         duration_s = None if claimed_s is None else round(claimed_s, 3)
         self.outcome(name, "planned", bytes=size_bytes, claimed_duration_s=duration_s, **facts)
 
     def failure_of(self, name: str, error: MashupError, code: str | None = None) -> None:
-        """Tell that a song failed, and remember it for the end; `code` in place of the error's."""
+        """Print the failure of a song, and keep it for the summary; `code` replaces the error's."""
         self.counts["failed"] += 1
         self.failed[name] = error
-        told = error.message if name in error.message else f"{name}: {error.message}"
+        text = error.message if name in error.message else f"{name}: {error.message}"
         document = {"code": code or error.code, "message": error.message}
         with self._aside():
-            self.error(told)
+            self.error(text)
             self.json({"input": name, "outcome": "failed", "error": document})
 
     def summary(self, songs: int) -> None:
-        """Name the failed songs, and count the others."""
+        """Print the counts and the failed songs."""
         totals, text = {}, ""
         if self.plans:
             size_bytes, claimed_s = (sum(column) for column in zip(*self.plans, strict=True))
             totals = {"planned_bytes": size_bytes, "planned_s": round(claimed_s, 3)}
-            text = f"; {duration_text(claimed_s)} of sound to be made, {size_bytes:,} bytes"
+            text = f"; {duration_text(claimed_s)} of audio, {size_bytes:,} bytes"
         self.json({"songs": songs, **{name: self.counts[name] for name in _WORDS}, **totals})
         parts = [f"{count} {_WORDS[name]}" for name, count in self.counts.items()]
         counted = ", ".join(parts) or "nothing to do"
@@ -96,7 +96,7 @@ class ReprocessPrinter(Output):
 
 
 def duration_text(seconds: float) -> str:
-    """About how long, for people."""
+    """Return an approximate duration as text."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5_400:

@@ -1,4 +1,4 @@
-"""One call of `mashup reprocess --to`: a few songs at once, whatever happens to each."""
+"""One call of `mashup reprocess --to`, with several songs in flight."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _SAVE_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
-    """A song to make: its file lies in a folder of its own, where its results come too."""
+class _Task:
+    """Song to process, with a temporary folder for its file and results."""
 
     track: Track
     file: Path
@@ -52,7 +52,7 @@ class _Work:
 
 @dataclass(frozen=True)
 class _Made:
-    """A song that was made, and how long that took."""
+    """Processed song, and the seconds it took."""
 
     song: SeedResult
     elapsed_s: float
@@ -60,17 +60,17 @@ class _Made:
 
 @dataclass
 class ReprocessRun:
-    """One call of the command, with the model loaded once and only when needed.
+    """Call of the command; the model is loaded once, when the first song needs it.
 
     Attributes:
-        tracks: what to make.
-        library: where to.
-        settings: how.
-        model: the network to load.
-        max_duration_s: longest song taken.
-        dry_run: say what would be done, and write nothing.
-        printer: tells of it.
-        jobs: songs in flight at most.
+        tracks: songs to process.
+        library: destination.
+        settings: format and model of the stems.
+        model: model to load.
+        max_duration_s: longest song accepted.
+        dry_run: print the songs to process, and write nothing.
+        printer: printer of outcomes.
+        jobs: greatest number of songs in flight.
     """
 
     tracks: Sequence[Track]
@@ -89,7 +89,7 @@ class ReprocessRun:
     _ended_s: float = field(default_factory=time.monotonic)
 
     def all(self) -> None:
-        """Do all songs; the catalogue is written however it ends. Ends the command."""
+        """Process all songs and write the catalog; exit with an error code if any failed."""
         self.library.load()
         remove_stale_folders(None)
         time_left = self._time_left = TimeLeft(sum(track.source.bytes for track in self.tracks))
@@ -110,8 +110,8 @@ class ReprocessRun:
         if self.printer.failed:
             raise typer.Exit(EXIT_FAILED)
 
-    def _todo(self) -> Iterator[_Work]:
-        """The songs that are to be made, each in a folder of its own."""
+    def _todo(self) -> Iterator[_Task]:
+        """Yield the songs to process, each with its temporary folder."""
         for number, track in enumerate(self.tracks):
             name = PurePosixPath(track.source.name).name
             self._show(f"{number + 1} of {len(self.tracks)}, {name}")
@@ -119,40 +119,40 @@ class ReprocessRun:
                 prefix=scratch_prefix(os.getpid()), ignore_cleanup_errors=True
             )
             self._folders.add(folder)
-            work = self._looked_at(track, folder)
+            work = self._task_of(track, folder)
             if work is None:
                 self._drop(folder)
             else:
                 yield work
-            self._save_now_and_then()
+            self._save_catalog_if_due()
 
-    def _looked_at(self, track: Track, folder: tempfile.TemporaryDirectory[str]) -> _Work | None:
-        """What is to be made of a song; None where nothing is, and it is told, or will be."""
+    def _task_of(self, track: Track, folder: tempfile.TemporaryDirectory[str]) -> _Task | None:
+        """Return the task of a song; None if its outcome is known, or follows from another song."""
         try:
-            file, sha256 = self._brought(track, Path(folder.name))
+            file, sha256 = self._fetched(track, Path(folder.name))
         except Exception as error:
             self._fail(track, error)
             return None
         work = None
         known = self.library.find(sha256, self.settings)
         if known is not None:
-            self._tell_known(track, known)
+            self._print_known(track, known)
         elif sha256 in self._in_flight:
             self._same.setdefault(sha256, []).append(track)
         elif sha256 in self._seen:  # dry run, or it failed
-            self._tell_same(track, sha256)
+            self._print_duplicate(track, sha256)
         elif self.dry_run:
             self._plan(track, file, sha256)
         else:
-            with self._bar.aside():  # fetching weights has a bar of its own
+            with self._bar.aside():  # fetching weights shows its own bar
                 _ = self._separator
             self._in_flight[sha256] = 0.0
-            work = _Work(track, file, sha256, folder)
+            work = _Task(track, file, sha256, folder)
         self._seen.setdefault(sha256, track.source.name)
         return work
 
-    def _brought(self, track: Track, folder: Path) -> tuple[Path, str]:
-        """The file and its digest; an object that is known by its place is not fetched."""
+    def _fetched(self, track: Track, folder: Path) -> tuple[Path, str]:
+        """Return the file of a song and its digest, without fetching a known object."""
         known = self.library.sha256_of(track.source)
         if known is not None and self.library.find(known, self.settings) is not None:
             return folder, known
@@ -160,7 +160,7 @@ class ReprocessRun:
         return file, file_sha256(file)
 
     def _plan(self, track: Track, file: Path, sha256: str) -> None:
-        """Tell that a song would be made, as long as its header says that it is."""
+        """Print that a song would be processed, with the duration of its header."""
         from mashup_worker.audio.probe import probe
 
         name, size_bytes = track.source.name, track.source.bytes
@@ -172,8 +172,8 @@ class ReprocessRun:
         self._time_left.skip(size_bytes)
         self.printer.planned(name, size_bytes, claimed_s, sha256=sha256)
 
-    def _make(self, work: _Work, stop: Stop) -> _Made:
-        """Make a song, in a thread of its own."""
+    def _make(self, work: _Task, stop: Stop) -> _Made:
+        """Process a song in a thread of the pool."""
         from mashup_worker.pipelines.song import STAGES
         from mashup_worker.seed.make import SeedSong, make_seed
         from mashup_worker.worker.progress import Progress
@@ -191,38 +191,38 @@ class ReprocessRun:
         made = make_seed(song, self._separator, self.settings, self.max_duration_s, report)
         return _Made(made, time.monotonic() - started_s)
 
-    def _end(self, work: _Work, result: Future[_Made]) -> None:
-        """Keep what was made, and tell of it and of what is the same."""
+    def _end(self, work: _Task, result: Future[_Made]) -> None:
+        """Add a processed song to the library, and print it and its duplicates."""
         track, sha256 = work.track, work.sha256
         try:
             made = result.result()
-        except (StorageFailed, DeviceLost):  # the next song would fail by it as well
+        except (StorageFailed, DeviceLost):  # the next song would fail too
             raise
         except Exception as error:
             self._fail(track, error)
         else:
             self.library.add(made.song.record, made.song.files)
-            # Songs overlap: what one took of the run's time is what has passed since the last.
+            # Songs overlap: each counts for the time since the one before ended.
             since_s, self._ended_s = self._ended_s, time.monotonic()
             self._time_left.add(track.source.bytes, self._ended_s - since_s)
-            self._tell_made(made.song.record, made.elapsed_s)
+            self._print_made(made.song.record, made.elapsed_s)
         self._drop(work.folder)
         del self._in_flight[sha256]
         self._show()
         for same in self._same.pop(sha256, ()):
             known = self.library.find(sha256, self.settings)
             if known is None:
-                self._tell_same(same, sha256)
+                self._print_duplicate(same, sha256)
             else:
-                self._tell_known(same, known)
-        self._save_now_and_then()
+                self._print_known(same, known)
+        self._save_catalog_if_due()
 
     def _drop(self, folder: tempfile.TemporaryDirectory[str]) -> None:
         self._folders.discard(folder)
         folder.cleanup()
 
     def _show(self, label: str | None = None) -> None:
-        # Songs that need no work are no part of it, or the rest would seem quick.
+        # Skipped songs are not counted: they would shorten the estimate.
         done, left = self._time_left.processed_bytes, self._time_left.remaining_bytes
         self._bar.begin(label, done, done + left)
 
@@ -243,18 +243,18 @@ class ReprocessRun:
         self._time_left.skip(track.source.bytes)
         self.printer.failure_of(track.source.name, error)
 
-    def _tell_known(self, track: Track, record: SeedRecord) -> None:
+    def _print_known(self, track: Track, record: SeedRecord) -> None:
         if not self.dry_run:
             self.library.add_source(record, track.source)
         self._time_left.skip(track.source.bytes)
         if record.sha256 in self._seen:
-            self._tell_same(track, record.sha256)
+            self._print_duplicate(track, record.sha256)
         else:
             self.printer.outcome(
                 track.source.name, "there", sha256=record.sha256, folder=record.folder
             )
 
-    def _tell_same(self, track: Track, sha256: str) -> None:
+    def _print_duplicate(self, track: Track, sha256: str) -> None:
         first = self._seen[sha256]
         if first in self.printer.failed:
             self.printer.failure_of(track.source.name, self.printer.failed[first])
@@ -263,7 +263,7 @@ class ReprocessRun:
                 track.source.name, "same", f", {first}", sha256=sha256, same_as=first
             )
 
-    def _tell_made(self, record: SeedRecord, elapsed_s: float) -> None:
+    def _print_made(self, record: SeedRecord, elapsed_s: float) -> None:
         left_s = self._time_left.remaining_s
         left = f", about {duration_text(left_s)} left" if left_s else ""
         self.printer.outcome(
@@ -277,7 +277,7 @@ class ReprocessRun:
             left_s=None if left_s is None else round(left_s, 1),
         )
 
-    def _save_now_and_then(self) -> None:
+    def _save_catalog_if_due(self) -> None:
         if not self.dry_run and time.monotonic() - self._saved_s > _SAVE_EVERY_S:
             self.library.write_catalog()
             self._saved_s = time.monotonic()
