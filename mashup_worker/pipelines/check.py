@@ -11,10 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.analysis.result import (
-    Analysis,
-    AnalysisOptions,
-)
+from mashup_worker.analysis.result import Analysis, AnalysisOptions
 from mashup_worker.mixing.measures import arrangement, levels, splices, stereo, timing
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid

@@ -7,7 +7,8 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.planning.compatibility import Match, SongProfile, compare_songs
+from mashup_worker.mixing.planning.compatibility import Match, compare_songs
+from mashup_worker.mixing.planning.song_features import SongFeatures
 from mashup_worker.pipelines.mix_songs import MIX
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def match_songs(songs: Sequence[MixSong]) -> MatchResult:
     """
     if len(songs) < 2:
         raise InvalidInput("two songs or more are needed to match")
-    profiles = [SongProfile.of(song) for song in songs]
+    profiles = [SongFeatures.of(song) for song in songs]
     pairs = [
         (vocals, backing)
         for vocals, backing in permutations(profiles, 2)

@@ -97,14 +97,7 @@ def fade_out_end(clips: Iterable[Clip], bars: float) -> list[Clip]:
 def set_stretch(
     clips: Iterable[Clip], sources: Mapping[str, PlanSource], bar_s: float, engine: str
 ) -> tuple[Clip, ...]:
-    """Set the engine and the stretch ratio of clips.
-
-    Args:
-        clips: the clips.
-        sources: their sources by name.
-        bar_s: duration of a bar of the mashup.
-        engine: name of the engine.
-    """
+    """Set the engine and the stretch ratio of clips."""
     return tuple(
         clip.model_copy(
             update={

@@ -8,35 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mashup_worker.analysis.onsets import RATE_HZ as ONSET_RATE_HZ
-from mashup_worker.audio.resample import resample
-from mashup_worker.audio.signal import Audio
-from mashup_worker.dsp.stft import stft
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.keys import fifths_between, transposed
 from mashup_worker.mixing.planning.harmony import (
     MAX_SHIFT_SEMITONES,
     PitchAgreement,
     compare_profiles,
-    song_profile,
 )
 from mashup_worker.mixing.planning.tempo import find_common_tempo, share_meter
-from mashup_worker.mixing.song import DRUMS
 from mashup_worker.mixing.stretch_limit import MAX_STRETCH, format_speed_change, speed_change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from torch import Tensor
-
+    from mashup_worker.mixing.planning.song_features import SongFeatures
     from mashup_worker.mixing.song import MixSong
 
 WEIGHTS = {"tempo": 0.35, "key": 0.35, "rhythm": 0.15, "spectrum": 0.15}
 """Exponents of the geometric mean of the scores; one score of 0 makes the total 0."""
 
-_STEPS_PER_BAR = 16
-_BANDS_HZ = (200.0, 400.0, 800.0, 1_600.0, 3_200.0, 6_400.0)
-_WINDOW_SAMPLES = 2048
 _MIN_SCORE = 0.05
 _UNKNOWN_SCORE = 0.5
 _GOOD_CORRELATION = 0.7
@@ -107,45 +97,7 @@ class Match:
         }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class SongProfile:
-    """Features of a song that matching compares, computed once a song.
-
-    Attributes:
-        song: the song.
-        vocal_pitches: pitch-class profile of the vocals, or of all pitched stems without vocals.
-        backing_pitches: pitch-class profile of the instruments, or of the vocals without them.
-        accents: onset strength at each sixteenth of a bar, `(16,)`, sum 1.
-        vocal_bands: share of the vocals' energy in each band, `(bands,)`, sum 1.
-        backing_bands: share of the instruments' energy in each band, `(bands,)`, sum 1.
-    """
-
-    song: MixSong
-    vocal_pitches: Tensor
-    backing_pitches: Tensor
-    accents: Tensor
-    vocal_bands: Tensor
-    backing_bands: Tensor
-
-    @classmethod
-    def of(cls, song: MixSong) -> SongProfile:
-        """Measure a song; where it has no vocals or no instruments, all its stems replace them."""
-        instruments = [stem.audio for stem in song.instruments.values()]
-        vocals = [song.vocals.audio] if song.vocals else instruments
-        backing_pitches = song_profile([song], vocals=False)
-        vocal_pitches = song_profile([song], vocals=True) if song.vocals else backing_pitches
-        drums = song.stems.get(DRUMS)
-        return cls(
-            song=song,
-            vocal_pitches=vocal_pitches,
-            backing_pitches=backing_pitches if float(backing_pitches.sum()) else vocal_pitches,
-            accents=bar_accents(song, [drums.audio] if drums else instruments or vocals),
-            vocal_bands=band_shares(vocals),
-            backing_bands=band_shares(instruments or vocals),
-        )
-
-
-def compare_songs(vocals: SongProfile, backing: SongProfile) -> Match:
+def compare_songs(vocals: SongFeatures, backing: SongFeatures) -> Match:
     """Score one song's vocals over another song's instruments."""
     tempo, tempo_bpm, ratios = _tempo_score(vocals.song, backing.song)
     key, vocal_semitones, backing_semitones = _key_score(vocals, backing)
@@ -197,7 +149,7 @@ def _tempo_score(
     return CompatibilityScore("tempo", value, reason), tempo.tempo_bpm, ratios
 
 
-def _key_score(vocals: SongProfile, backing: SongProfile) -> tuple[CompatibilityScore, int, int]:
+def _key_score(vocals: SongFeatures, backing: SongFeatures) -> tuple[CompatibilityScore, int, int]:
     """Return the score of the best correlation of pitch classes, less 3 % a semitone.
 
     Returns:
@@ -248,7 +200,7 @@ def _shift_reason(agreement: PitchAgreement, relative: int) -> str:
     return f"correlation {agreement.at(relative):.2f} with {shift}, {agreement.at(0):.2f} without"
 
 
-def _rhythm_score(vocals: SongProfile, backing: SongProfile) -> CompatibilityScore:
+def _rhythm_score(vocals: SongFeatures, backing: SongFeatures) -> CompatibilityScore:
     """Return the cosine similarity of the accents in a bar."""
     a, b = vocals.accents, backing.accents
     scale = float(a.norm() * b.norm())
@@ -261,7 +213,7 @@ def _rhythm_score(vocals: SongProfile, backing: SongProfile) -> CompatibilitySco
     )
 
 
-def _spectrum_score(vocals: SongProfile, backing: SongProfile) -> CompatibilityScore:
+def _spectrum_score(vocals: SongFeatures, backing: SongFeatures) -> CompatibilityScore:
     """Return the share of the vocals' energy in bands that the instruments leave free."""
     if not float(vocals.vocal_bands.sum()) or not float(backing.backing_bands.sum()):
         return CompatibilityScore("spectrum", _UNKNOWN_SCORE, "one of the songs is silent")
@@ -270,51 +222,3 @@ def _spectrum_score(vocals: SongProfile, backing: SongProfile) -> CompatibilityS
     return CompatibilityScore(
         "spectrum", max(_MIN_SCORE, 1 - overlap), f"{overlap:.0%} of the spectrum overlaps{doubt}"
     )
-
-
-def bar_accents(song: MixSong, stems: Iterable[Audio]) -> Tensor:
-    """Return the onset strength at each sixteenth of a bar.
-
-    Args:
-        song: the song whose bars count.
-        stems: its stems that are measured.
-
-    Returns:
-        float64 `(16,)` with sum 1, or 0 for silence.
-    """
-    total = torch.zeros(_STEPS_PER_BAR, dtype=torch.float64)
-    for audio in stems:
-        mono = resample(_mono(audio), ONSET_RATE_HZ).samples[0]
-        hop = ONSET_RATE_HZ // 200
-        power = mono[: len(mono) // hop * hop].view(-1, hop).square().mean(1)
-        rise = (power + 1e-8).log().diff(prepend=power[:1].add(1e-8).log()).relu()
-        weight = (rise * power.sqrt()).double()
-        times = torch.arange(len(weight)) * hop / ONSET_RATE_HZ
-        bars = torch.tensor([song.grid.bar_at(float(at)) for at in times], dtype=torch.float64)
-        step = torch.round((bars % 1) * _STEPS_PER_BAR).long() % _STEPS_PER_BAR
-        total.index_add_(0, step, weight)
-    return total / total.sum().clamp_min(1e-12)
-
-
-def band_shares(stems: Iterable[Audio]) -> Tensor:
-    """Return the share of energy in each octave from 200 to 6,400 Hz.
-
-    Returns:
-        float64 `(bands,)` with sum 1, or 0 for silence.
-    """
-    total = torch.zeros(len(_BANDS_HZ) - 1, dtype=torch.float64)
-    window = torch.hann_window(_WINDOW_SAMPLES)
-    for audio in stems:
-        mono = _mono(audio).samples[0]
-        if len(mono) < _WINDOW_SAMPLES:
-            continue
-        power = stft(mono, window, _WINDOW_SAMPLES).abs().square().sum(0).double()
-        hz = torch.arange(len(power)) * audio.rate_hz / _WINDOW_SAMPLES
-        band = torch.bucketize(hz, torch.tensor(_BANDS_HZ)) - 1
-        inside = (band >= 0) & (band < len(total))
-        total.index_add_(0, band[inside], power[inside])
-    return total / total.sum().clamp_min(1e-12)
-
-
-def _mono(audio: Audio) -> Audio:
-    return Audio(audio.samples.mean(0, keepdim=True).cpu(), audio.rate_hz)

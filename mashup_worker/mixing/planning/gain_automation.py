@@ -32,12 +32,6 @@ def automate_gains(
     splice differs by more than `MAX_STEP_LU`, the quieter segment is raised by the excess, by 12 dB
     at most. The gain changes in the quarter bar before the splice, so that it has its new value on
     the bar line.
-
-    Args:
-        clips: the clips, with gains.
-        songs: their songs by name.
-        bars: length of the mashup.
-        bar_s: duration of a bar.
     """
     edges = _segment_edges(clips, bars)
     gains_db = _segment_gains(clips, songs, edges, _WINDOW_S / bar_s)

@@ -56,7 +56,7 @@ class PitchAgreement:
         return self.by_rotation[semitones % 12]
 
 
-def song_profile(songs: Iterable[MixSong], *, vocals: bool) -> Tensor:
+def song_pitch_profile(songs: Iterable[MixSong], *, vocals: bool) -> Tensor:
     """Return the pitch-class profile of songs' vocals, or of their instruments without drums."""
     return pitch_class_profile(
         stem.audio

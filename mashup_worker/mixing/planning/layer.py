@@ -143,14 +143,7 @@ def _slots(
 
 
 def _roles(request: MixRequest, available: int, size: float, bar_s: float) -> list[str]:
-    """Return the roles of the mashup's phrases: intro, vocals with breaks, outro.
-
-    Args:
-        request: properties of the mashup.
-        available: phrases that the vocals have.
-        size: bars a phrase.
-        bar_s: duration of a bar.
-    """
+    """Return the roles of the mashup's phrases: intro, vocals with breaks, outro."""
     vibe, intensity = request.vibe_settings, request.intensity
     phrase_s = size * bar_s
     intro = max(1, round(vibe.intro_bars.at(intensity) / size))
@@ -248,12 +241,6 @@ def _thinned(
     """Return the kinds of stems that play at a density below 1.
 
     More than that share plays where it holds less than `_MIN_POWER_SHARE` of the power.
-
-    Args:
-        band: the songs.
-        chosen: their phrases by name of the song.
-        density: share of the stems.
-        order: kinds in the order in which they are chosen.
     """
     powers = {
         kind: song.power((kind,), chosen[song.name].from_bar, chosen[song.name].end_bar)

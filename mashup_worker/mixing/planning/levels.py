@@ -85,11 +85,6 @@ def mean_power(
     """Return the K-weighted mean square of clips between two bars of the mashup.
 
     Gains and fades are included; automation is not.
-
-    Args:
-        clips: the clips.
-        songs: their songs by name.
-        span: first bar and end.
     """
     start, stop = span
     power = 0.0
@@ -151,14 +146,7 @@ def _vocal_gain(
     songs: Mapping[str, MixSong],
     lift_lu: float | None,
 ) -> float:
-    """Return the gain that lifts vocals above the instruments that play while they sing.
-
-    Args:
-        sung: all clips of the vocals.
-        backing: all clips of instruments, with gains.
-        songs: the songs by name.
-        lift_lu: as for `set_gains`.
-    """
+    """Return the gain that lifts vocals above the instruments that play while they sing."""
     name, kind = split_source_name(sung[0].source)
     vocals = _sung_power(sung, songs[name], songs[name].stems[kind])
     if not vocals:

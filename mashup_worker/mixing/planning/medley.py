@@ -32,12 +32,6 @@ def arrange_sequence(
     The end of a song and the beginning of the next share bars, with the change of songs in the
     middle, so that the phrases of both are aligned.
 
-    Args:
-        songs: the songs in their order.
-        request: properties of the mashup.
-        tempo: the common tempo.
-        semitones: transposition by name of the song.
-
     Raises:
         InvalidInput: a song is shorter than a bar.
     """
@@ -110,13 +104,7 @@ def _runs(
 
 
 def _half_overlap(lengths: Sequence[float], index: int, shared_bars: int) -> int:
-    """Return the bars shared on each side of the change to a song: a quarter of either at most.
-
-    Args:
-        lengths: bars of the mashup that each song plays.
-        index: number of the song after the change.
-        shared_bars: bars that both songs share.
-    """
+    """Return the bars shared on each side of the change to a song: a quarter of either at most."""
     if not 0 < index < len(lengths):
         return 0
     return min(shared_bars // 2, int(min(lengths[index - 1 : index + 1]) // 4))

@@ -112,11 +112,6 @@ def plan_layer(
 def plan_sequence(songs: Sequence[MixSong], request: MixRequest, sample_rate: int = 44_100) -> Plan:
     """Plan songs one after another; the first sets the tempo.
 
-    Args:
-        songs: the songs in their order.
-        request: properties of the mashup.
-        sample_rate: sample rate of the result.
-
     Raises:
         InvalidInput: the songs cannot be combined; the message names the song or the option.
     """

@@ -11,7 +11,7 @@ from mashup_worker.mixing.planning.harmony import (
     MAX_SHIFT_SEMITONES,
     PitchAgreement,
     compare_profiles,
-    song_profile,
+    song_pitch_profile,
 )
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def transpose_layer(
     """
     if requested_key is not None:
         return _to_key((vocal_song, *backing_songs), parse_key(requested_key), forced=forced)
-    vocals = song_profile([vocal_song], vocals=True)
-    backing = {song.name: song_profile([song], vocals=False) for song in backing_songs}
+    vocals = song_pitch_profile([vocal_song], vocals=True)
+    backing = {song.name: song_pitch_profile([song], vocals=False) for song in backing_songs}
     known = {name: profile for name, profile in backing.items() if float(profile.sum())}
     if not float(vocals.sum()) or not known:
         semitones = {song.name: 0 for song in (vocal_song, *backing_songs)}
@@ -123,12 +123,7 @@ def _shift_next_to(key: str, before: str) -> int:
 
 
 def _best_shifts(vocal_song: str, agreements: Mapping[str, PitchAgreement]) -> dict[str, int]:
-    """Return the transpositions with the highest sum of correlations, by name of the song.
-
-    Args:
-        vocal_song: name of the song that provides the vocals.
-        agreements: of the vocals with each backing song, by name.
-    """
+    """Return the transpositions with the highest sum of correlations, by name of the song."""
     shifts = range(-MAX_SHIFT_SEMITONES, MAX_SHIFT_SEMITONES + 1)
     first, *others = agreements
 
