@@ -105,8 +105,8 @@ def test_lines_for_people(shelf: tuple[Mashup, CompletedProcess[str]]) -> None:
     assert done.returncode == 0, done.stderr
     *lines, summary = done.stdout.splitlines()
     one, two, copy = sorted(lines)  # they are told as they are done
-    assert one.startswith("few/one.wav: made in ")
-    assert two.startswith("few/two.wav: made in ")
+    assert one.startswith("few/one.wav: processed in ")
+    assert two.startswith("few/two.wav: processed in ")
     assert lines[0].endswith(" left")
     assert copy == "few/zzz copy.wav: duplicate, few/one.wav"
     assert summary == "3 songs: 2 processed, 1 duplicate"
