@@ -19,7 +19,7 @@ from mashup_worker.bench.results import Limit, Ratio, Separation, Work
 from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.errors import DeviceLost, InvalidInput, MashupError
 from mashup_worker.models.demucs_engine import EngineOptions
-from mashup_worker.models.shortages import shortages
+from mashup_worker.models.memory_events import out_of_memory_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -151,7 +151,7 @@ def sweep_values(device: torch.device, sweep: str) -> list[dict[str, Any]]:
         return [{"precision": name} for name in ceilings.precisions(device)]
     if sweep == "compile":
         return [{"compile": False}, {"compile": True}]
-    raise InvalidInput(f"unknown sweep {sweep!r}: use {', '.join(SWEEPS)} or lanes")
+    raise InvalidInput(f"unknown sweep {sweep!r}: use {', '.join(SWEEPS)} or in-flight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +229,7 @@ class _Bench:
         for changes in sweep_values(self._device, name):
             label = " ".join(f"{key} {value}" for key, value in changes.items())
             self._on_step(f"sweep: {label}")
-            before = shortages()
+            before = out_of_memory_events()
             try:
                 runs, _ = self.in_turn([self.ours(self._request.options(**changes))], {})
             except DeviceLost:
@@ -237,7 +237,7 @@ class _Bench:
             except Exception as error:  # what compilers and drivers raise, too
                 not_run[label] = _reason(error)
                 continue
-            if shortages() > before:
+            if out_of_memory_events() > before:
                 not_run[label] = "it does not fit into the device's memory"
                 return
             yield from runs

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mashup_worker.errors import OutOfMemory
 from mashup_worker.models.device import is_out_of_memory, release_memory
-from mashup_worker.models.shortages import note_shortage
+from mashup_worker.models.memory_events import record_out_of_memory
 from mashup_worker.models.streams import stream_for, upload
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class Batcher:
             error = OutOfMemory(f"{device} has too little memory for one segment at a time")
             self._settle(batch, error)
             return
-        note_shortage()
+        record_out_of_memory()
         self.size = max(1, min(self.size, len(batch)) // 2)
         for network in list(self._networks):  # also those that ran long ago in larger batches
             network.forget()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import SampleSource
     from mashup_worker.models.separator import Separator
-    from mashup_worker.pipelines.stems import Recipe
+    from mashup_worker.pipelines.stems import StemMix
 
 _SHARE_OF_MEMORY = 1 / 8
 """Of what is free on the device, what one song may take: others are in flight, and networks run."""
@@ -37,7 +37,7 @@ _COPIES = 3
 """Of each stem at once: as computed, at the song's rate, and as it is written."""
 
 
-def fits(separator: Separator, song: SampleSource, made: Sequence[Recipe]) -> bool:
+def fits(separator: Separator, song: SampleSource, made: Sequence[StemMix]) -> bool:
     """Whether a song can stay on the separator's device."""
     device = torch.device(separator.device)
     if device.type != "cuda" or not has_few_phases(song.rate_hz, separator.rate_hz):
@@ -51,7 +51,7 @@ def fits(separator: Separator, song: SampleSource, made: Sequence[Recipe]) -> bo
 def separate_on_device(
     separator: Separator,
     song: SampleSource,
-    made: Sequence[Recipe],
+    made: Sequence[StemMix],
     on_progress: Callable[[float], None] | None,
 ) -> tuple[Stem, ...]:
     """Stems at the song's rate and channels, on the separator's device."""
@@ -70,7 +70,7 @@ def separate_on_device(
         parts = parts.mean(1, keepdim=True)
     back = converted(parts, separator.rate_hz, song.rate_hz, song.length_samples)
     sounds = {kind: Audio(part, song.rate_hz) for kind, part in zip(kinds, back, strict=True)}
-    return tuple(Stem(recipe, whole, sounds) for recipe in made)
+    return tuple(Stem(weights, whole, sounds) for weights in made)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from mashup_worker.errors import InvalidInput
 from mashup_worker.models.device import device_errors
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.on_device import fits, separate_on_device
-from mashup_worker.pipelines.stems import Stem, computed_stems, recipes
+from mashup_worker.pipelines.stems import Stem, computed_stems, stem_mixes
 from mashup_worker.pipelines.writing import StemFile, shared_gain, write_stems
 from mashup_worker.system.files import check_writable
 
@@ -193,7 +193,7 @@ def _separate(
     on_progress: Callable[[float], None] | None,
 ) -> tuple[Stem, ...]:
     """Stems at the song's rate and channels. What they need stays open as long as `stack`."""
-    made = recipes(separator.stems, separator.residual_stem, wanted)
+    made = stem_mixes(separator.stems, separator.residual_stem, wanted)
     if fits(separator, song, made):
         return separate_on_device(separator, song, made, on_progress)
     computed = computed_stems(made)
@@ -211,7 +211,7 @@ def _separate(
         for block, part, resample in zip(blocks, parts.values(), back, strict=True):
             folded = block if song.channels == separator.channels else block.mean(0, keepdim=True)
             part.append(resample.process(folded, last=position == mix.length_samples))
-    return tuple(Stem(recipe, song, parts) for recipe in made)
+    return tuple(Stem(weights, song, parts) for weights in made)
 
 
 def _as_wanted(stack: ExitStack, song: SampleSource, separator: Separator) -> SampleSource:

@@ -1,4 +1,4 @@
-"""What is written for a song: stems as sums of what a model computes and of the mix itself."""
+"""Stems as weighted sums of a model's outputs and of the original mix."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.errors import InvalidInput
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,18 +18,14 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import SampleSource
 
 
-WITHOUT = "no_"
-"""Before a kind: the mix without it."""
-
-
 @dataclass(frozen=True)
-class Recipe:
-    """How one stem is made.
+class StemMix:
+    """Weights of one stem.
 
     Attributes:
-        kind: what the stem is called.
-        mix: factor of the original mix.
-        parts: factors of the stems that the model computes.
+        kind: kind of the stem.
+        mix: weight of the original mix.
+        parts: weights of the model's outputs.
     """
 
     kind: str
@@ -36,59 +33,59 @@ class Recipe:
     parts: Mapping[str, float]
 
 
-def recipes(
+def stem_mixes(
     model_stems: Sequence[str], residual_stem: str | None, wanted: Sequence[str]
-) -> tuple[Recipe, ...]:
-    """The recipes for the wanted stems.
+) -> tuple[StemMix, ...]:
+    """Return the weights of the requested stems.
 
     Args:
-        model_stems: all that the model makes.
-        residual_stem: the stem that is the mix less all others, where there is one. Taking it
-            from the original mix keeps the sum exact at any sample rate.
+        model_stems: all outputs of the model.
+        residual_stem: the stem defined as the mix minus all others, if the model has one. Computing
+            it from the original mix keeps the sum exact at any sample rate.
         wanted: kinds of stems; `no_<kind>` is the mix without that kind.
 
     Raises:
-        InvalidInput: a kind that the model does not make, or no kind at all.
+        InvalidInput: the model lacks a kind, or no kind is requested.
     """
     if not wanted:
-        raise InvalidInput("no stem asked for")
-    return tuple(_recipe(model_stems, residual_stem, kind) for kind in dict.fromkeys(wanted))
+        raise InvalidInput("no stem requested")
+    return tuple(_stem_mix(model_stems, residual_stem, kind) for kind in dict.fromkeys(wanted))
 
 
-def _recipe(model_stems: Sequence[str], residual_stem: str | None, kind: str) -> Recipe:
-    base = kind.removeprefix(WITHOUT)
+def _stem_mix(model_stems: Sequence[str], residual_stem: str | None, kind: str) -> StemMix:
+    base = kind.removeprefix(COMPLEMENT_PREFIX)
     if base not in model_stems:
-        raise InvalidInput(f"no stem {kind!r} in this model: it makes {', '.join(model_stems)}")
+        raise InvalidInput(f"no stem {kind!r} in this model; use one of {', '.join(model_stems)}")
     if base != residual_stem:
-        stem = Recipe(kind, 0.0, {base: 1.0})
+        stem = StemMix(kind, 0.0, {base: 1.0})
     else:
-        stem = Recipe(kind, 1.0, {other: -1.0 for other in model_stems if other != base})
+        stem = StemMix(kind, 1.0, {other: -1.0 for other in model_stems if other != base})
     if base == kind:
         return stem
-    return Recipe(kind, 1.0 - stem.mix, {part: -factor for part, factor in stem.parts.items()})
+    return StemMix(kind, 1.0 - stem.mix, {part: -factor for part, factor in stem.parts.items()})
 
 
-def computed_stems(made: Sequence[Recipe]) -> tuple[str, ...]:
-    """The stems that the model has to compute for `made`."""
-    return tuple(dict.fromkeys(part for recipe in made for part in recipe.parts))
+def computed_stems(made: Sequence[StemMix]) -> tuple[str, ...]:
+    """Return the outputs that the model must compute for these stems."""
+    return tuple(dict.fromkeys(part for stem in made for part in stem.parts))
 
 
 @dataclass(frozen=True)
 class Stem:
-    """One stem of a song, put together as it is read. A `SampleSource`."""
+    """Stem of a song, computed as it is read. A `SampleSource`."""
 
-    recipe: Recipe
+    weights: StemMix
     song: SampleSource
     parts: Mapping[str, SampleSource]
 
     @property
     def kind(self) -> str:
-        """What the stem is called."""
-        return self.recipe.kind
+        """Kind of the stem."""
+        return self.weights.kind
 
     @property
     def rate_hz(self) -> int:
-        """Samples a second."""
+        """Sample rate."""
         return self.song.rate_hz
 
     @property
@@ -98,18 +95,18 @@ class Stem:
 
     @property
     def length_samples(self) -> int:
-        """Samples a channel."""
+        """Samples per channel."""
         return self.song.length_samples
 
     @property
     def is_on_host(self) -> bool:
-        """Whether its samples are in the host's memory, or on its disk."""
+        """Whether its samples are in host memory or on disk."""
         return self.song.read(0, 0).device.type == "cpu"
 
     def read(self, start: int, stop: int) -> Tensor:
-        """Samples `start` up to `stop`, shape `(channels, stop - start)`."""
+        """Return samples `start` to `stop`, shape `(channels, stop - start)`."""
         song = self.song.read(start, stop)
-        total = self.recipe.mix * song if self.recipe.mix else torch.zeros_like(song)
-        for part, factor in self.recipe.parts.items():
+        total = self.weights.mix * song if self.weights.mix else torch.zeros_like(song)
+        for part, factor in self.weights.parts.items():
             total += factor * self.parts[part].read(start, stop)
         return total

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from mashup_worker.errors import OutOfMemory
 from mashup_worker.models.batcher import Batcher, Window
+from mashup_worker.models.memory_events import out_of_memory_events
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
-from mashup_worker.models.shortages import shortages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,11 +132,11 @@ def test_songs_in_flight_fill_each_others_batches() -> None:
 
 def test_running_out_of_memory_halves_the_batch_and_goes_on() -> None:
     network, samples = Doubling(holds=3), torch.randn(10, 2, 64)
-    by, before = batcher(8), shortages()
+    by, before = batcher(8), out_of_memory_events()
     assert torch.equal(run(by, runner(network), samples), 2 * samples[:, None])
     assert by.size == 2
     assert set(network.seen) == {2}
-    assert shortages() - before == 2  # operators see them: 8 to 4, 4 to 2
+    assert out_of_memory_events() - before == 2  # operators see them: 8 to 4, 4 to 2
 
 
 def test_running_out_of_memory_releases_the_recordings_of_all_networks(

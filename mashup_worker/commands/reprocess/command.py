@@ -85,7 +85,7 @@ def reprocess(
         fail(error.message, EXIT_USAGE)
     if user is not None:
         from mashup_worker.commands.reprocess.enqueue import EnqueueRun
-        from mashup_worker.commands.services import uuid_of
+        from mashup_worker.commands.shared.services import uuid_of
 
         EnqueueRun(tracks, uuid_of(user, "--user"), settings, dry_run, printer).all()
         return
@@ -117,11 +117,11 @@ def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSe
         InvalidInput: there is no such model, or it makes no such stem.
     """
     from mashup_worker.models.catalogue import find
-    from mashup_worker.pipelines.stems import recipes
+    from mashup_worker.pipelines.stems import stem_mixes
     from mashup_worker.seed.record import SeedSettings
 
     if kinds:
-        recipes(find(model).stems, None, kinds)
+        stem_mixes(find(model).stems, None, kinds)
     else:
         find(model)
     return SeedSettings(model=model, stems=kinds, format=format_)

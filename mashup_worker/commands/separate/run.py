@@ -111,12 +111,12 @@ class SeparateRun:
 
     def _kinds(self) -> tuple[str, ...]:
         """Return the stems to write; an unknown model or kind is wrong usage."""
-        from mashup_worker.pipelines.stems import recipes
+        from mashup_worker.pipelines.stems import stem_mixes
 
         try:
             known = self.model.known_stems() or self._model().separator.stems
             wanted = known if self.wanted is None else self.wanted
-            return tuple(recipe.kind for recipe in recipes(known, None, wanted))
+            return tuple(one.kind for one in stem_mixes(known, None, wanted))
         except InvalidInput as error:
             fail(error.message, EXIT_USAGE)
 

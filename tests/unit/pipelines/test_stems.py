@@ -7,7 +7,7 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
-from mashup_worker.pipelines.stems import Stem, computed_stems, recipes
+from mashup_worker.pipelines.stems import Stem, computed_stems, stem_mixes
 
 KINDS = ("drums", "bass", "other", "vocals")
 
@@ -21,9 +21,9 @@ def sources() -> dict[str, Audio]:
 def made(sources: dict[str, Audio], residual: str | None, *wanted: str) -> dict[str, torch.Tensor]:
     """Stems of a mix that is the sum of its sources, from only the parts that are computed."""
     mix = Audio(torch.stack([one.samples for one in sources.values()]).sum(0), 8000)
-    cooked = recipes(KINDS, residual, wanted)
-    parts = {kind: sources[kind] for kind in computed_stems(cooked)}
-    return {recipe.kind: Stem(recipe, mix, parts).read(0, 500) for recipe in cooked}
+    mixes = stem_mixes(KINDS, residual, wanted)
+    parts = {kind: sources[kind] for kind in computed_stems(mixes)}
+    return {one.kind: Stem(one, mix, parts).read(0, 500) for one in mixes}
 
 
 @pytest.mark.parametrize("residual", [None, "other"])
@@ -38,17 +38,17 @@ def test_every_stem_is_its_source_and_their_complements_the_rest(
 
 
 def test_only_what_is_needed_is_computed() -> None:
-    assert computed_stems(recipes(KINDS, None, ["vocals", "no_vocals"])) == ("vocals",)
-    assert computed_stems(recipes(KINDS, "other", ["vocals"])) == ("vocals",)
-    assert "other" not in computed_stems(recipes(KINDS, "other", KINDS))
+    assert computed_stems(stem_mixes(KINDS, None, ["vocals", "no_vocals"])) == ("vocals",)
+    assert computed_stems(stem_mixes(KINDS, "other", ["vocals"])) == ("vocals",)
+    assert "other" not in computed_stems(stem_mixes(KINDS, "other", KINDS))
 
 
 def test_order_is_kept_and_repeats_are_dropped() -> None:
-    kinds = [recipe.kind for recipe in recipes(KINDS, None, ["vocals", "drums", "vocals"])]
+    kinds = [one.kind for one in stem_mixes(KINDS, None, ["vocals", "drums", "vocals"])]
     assert kinds == ["vocals", "drums"]
 
 
 @pytest.mark.parametrize("wanted", [[], ["banjo"], ["no_banjo"], ["no_no_vocals"]])
 def test_what_the_model_does_not_make_is_refused(wanted: list[str]) -> None:
     with pytest.raises(InvalidInput):
-        recipes(KINDS, None, wanted)
+        stem_mixes(KINDS, None, wanted)
