@@ -23,10 +23,10 @@ CUDA = torch.device("cuda", 0)
 
 
 @pytest.fixture(autouse=True)
-def _as_torch_starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _as_torch_starts() -> Iterator[None]:
     """A process that has not used CUDA yet."""
     with fp32.fp32("torch"):
-        monkeypatch.setattr(fp32, "_chosen", None)
+        fp32._chosen = None
         yield
 
 
