@@ -1,8 +1,7 @@
-"""Measures a finished mashup: sound in, and its plan and stems where they are kept; a report out.
+"""Measure a finished mashup, with its plan and stems where they are available.
 
-The mix alone tells its loudness, peaks, stereo, tempo and key. A plan says what was wanted, and
-where to listen for splices. Stems tell how each of them keeps to the grid, and how they share the
-room.
+The mix alone shows loudness, peaks, stereo, tempo and key. A plan adds targets and the positions of
+splices. Stems show how each of them keeps to the grid, and how they share the spectrum.
 """
 
 from __future__ import annotations
@@ -43,18 +42,18 @@ _AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Target:
-    """What a mashup was brought to; None for what the plan says, or without one for what is usual.
+    """Targets of a mashup; None for the plan's, or for the default without a plan.
 
     Attributes:
-        loudness_lufs: integrated loudness; any where there is no plan.
-        true_peak_dbtp: highest true peak; -1 where there is no plan.
+        loudness_lufs: integrated loudness; without a plan, any.
+        true_peak_dbtp: highest true peak; without a plan, -1.
     """
 
     loudness_lufs: float | None = None
     true_peak_dbtp: float | None = None
 
     def completed(self, plan: Plan | None) -> Target:
-        """The same with what the plan says."""
+        """Return the target with the plan's values filled in."""
         usual = Target(None, DEFAULT_TRUE_PEAK_DBTP)
         if plan is not None:
             usual = Target(plan.master.loudness_lufs, plan.master.true_peak_dbtp)
@@ -78,19 +77,18 @@ def check_mix(
     """Measure a mashup.
 
     Args:
-        mix: the mashup as a listener gets it.
-        plan: what it was rendered from.
-        stems: its parts as they were rendered, before the bus, of one sample rate; or what was
-            measured of them already.
-        analysis: of the mix, where there is one already.
-        target: loudness and true peak that were wanted.
-        lossy: whether the mix went through a lossy codec, which changes loudness a little.
-        second_opinion: whether to analyse the mix where no analysis is given. Without a plan, and
-            without an analysis, nothing can be said of tempo and lags.
-        on_progress: called with the stage and its share done.
+        mix: the mastered mashup.
+        plan: plan that it was rendered from.
+        stems: rendered stems before the bus, of one sample rate, or their measurements.
+        analysis: analysis of the mix, if it is already known.
+        target: loudness and true peak to expect.
+        lossy: whether the mix was encoded in a lossy format, which changes loudness slightly.
+        second_opinion: analyze the mix where no analysis is given. Without a plan and an analysis,
+            tempo and lags are not measured.
+        on_progress: called with the stage and the share done.
 
     Raises:
-        InvalidInput: stems differ in sample rate, or a name occurs twice.
+        InvalidInput: stems differ in sample rate, or two share a name.
     """
     report = on_progress or (lambda _stage, _share: None)
     mix = without_excess(mix)
@@ -120,7 +118,7 @@ def _taken(part: Callable[[], Iterator[Measurement]]) -> list[Measurement]:
 
 
 class _Check:
-    """One mashup, each thing in it measured once."""
+    """Measurements of one mashup, each computed once."""
 
     def __init__(
         self,
@@ -178,7 +176,7 @@ class _Check:
         yield stereo.mono_loss(self.meters)
 
     def notes(self) -> Iterator[str]:
-        """What could not be measured, and why."""
+        """Yield what could not be measured, and why."""
         if self.plan is None:
             yield "without a plan: no splices were looked at, and lags are against beats as heard"
         else:
@@ -215,7 +213,7 @@ class _Check:
                 )
 
     def _subdivision(self, song: str, attacks: Sequence[Attacks], grid: BeatGrid) -> Subdivision:
-        """How a song divides the beats; one in half time has two of its own in each."""
+        """Return how a song divides the beats; a song in half time has two of its own in each."""
         clips = self.plan.clips if self.plan else ()
         factors = (clip.tempo_factor for clip in clips if self._song_of(clip) == song)
         if max(factors, default=1.0) < _HALF_TIME:
@@ -227,7 +225,7 @@ class _Check:
 
 
 def _options(plan: Plan | None) -> AnalysisOptions:
-    """What the plan says beforehand, so that the analysis counts at the same level."""
+    """Return analysis options from the plan, so that the analysis finds the same metrical level."""
     if plan is None:
         return AnalysisOptions()
     tempo_bpm = plan.grid.tempo_bpm

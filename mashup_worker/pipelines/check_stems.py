@@ -1,4 +1,4 @@
-"""Measures the stems of a mashup, which needs no mix: it can be done while that is written."""
+"""Measure the stems of a mashup; this needs no mix and can run while the mix is encoded."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class CheckedStems:
-    """Stems, and what was measured of them.
+    """Stems and their measurements.
 
     Attributes:
-        stems: those, in one or two channels and without what is no number.
-        attacks: of each stem, by name.
-        harmony: how voices and the rest fit together in key.
-        clicks: at the edges of clips; empty without a plan.
-        room: how stems share the room.
+        stems: the stems, mono or stereo, without non-finite samples.
+        attacks: attacks of each stem, by name.
+        harmony: agreement of vocals and accompaniment in key.
+        clicks: clicks at the edges of clips; empty without a plan.
+        room: how stems share the spectrum.
     """
 
     stems: tuple[StemTrack, ...]
@@ -43,10 +43,10 @@ class CheckedStems:
 
 
 def check_stems(stems: Sequence[StemTrack], plan: Plan | None) -> CheckedStems:
-    """Measure stems as they were rendered, before the bus.
+    """Measure rendered stems before the bus.
 
     Raises:
-        InvalidInput: stems differ in sample rate, or a name occurs twice.
+        InvalidInput: stems differ in sample rate, or two share a name.
     """
     check_tracks(stems)
     usable = tuple(
@@ -69,7 +69,7 @@ def check_stems(stems: Sequence[StemTrack], plan: Plan | None) -> CheckedStems:
 def _spliced(
     stems: Sequence[StemTrack], attacks: dict[str, Attacks], plan: Plan
 ) -> dict[str, splices.SplicedAudio]:
-    """What to listen to for clicks: each stem at its own edges."""
+    """Return the stems and the edges at which clicks are searched."""
     sounds = {}
     for track in stems:
         edges = {edge for span in arrangement.clip_spans_s(track, plan) for edge in span}
@@ -100,7 +100,7 @@ def _room(stems: Sequence[StemTrack], plan: Plan | None) -> Iterator[Measurement
 
 
 def without_excess(audio: Audio) -> Audio:
-    """In one or two channels, and without what is no number."""
+    """Return audio with at most two channels, without non-finite samples."""
     samples = fold_to_stereo(audio.samples.detach().float())
     if samples.numel() and not float(samples.abs().max()) <= LOUDEST:
         samples = torch.where(samples.abs() <= LOUDEST, samples, 0.0)

@@ -1,7 +1,7 @@
-"""Mashups: a plan in, a mastered file and what was measured of it out.
+"""Render, master and measure the mashup of a plan.
 
-A ladder that can be entered at any rung: `make_mashup` does all, `render_mix` plays a plan to
-sound, and `mashup_worker.mixing` has the steps before and between.
+`make_mashup` does all of it; `render_mix` only renders. `mashup_worker.mixing` has the single
+steps.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class MixRender:
-    """A plan, played.
+    """Rendered plan.
 
     Attributes:
-        mix: the sum, not yet mastered.
-        tracks: what it is the sum of, by source of the plan.
-        timings_s: seconds spent in each stage.
+        mix: sum of the tracks, before mastering.
+        tracks: the tracks, one for each source of the plan.
+        timings_s: seconds of each stage.
     """
 
     mix: Audio = field(repr=False)
@@ -59,20 +59,20 @@ class MixRender:
 
     @property
     def engines(self) -> dict[str, tuple[str, ...]]:
-        """What stretched each source."""
+        """Engines that stretched each source."""
         return {track.name: track.engines for track in self.tracks}
 
 
 @dataclass(frozen=True, eq=False)
 class MashupResult:
-    """A finished mashup.
+    """Finished mashup.
 
     Attributes:
-        plan: what was rendered, with notes on what came up on the way.
-        render: the tracks that it is made of.
+        plan: the rendered plan, with notes added while rendering.
+        render: the tracks.
         master: the file.
-        report: what was measured of it.
-        timings_s: seconds spent in each stage.
+        report: the measurements.
+        timings_s: seconds of each stage.
     """
 
     plan: Plan
@@ -83,12 +83,12 @@ class MashupResult:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds spent in all."""
+        """Sum of the timings."""
         return sum(self.timings_s.values())
 
 
 def sounds_of_songs(songs: Iterable[MixSong]) -> dict[str, Audio]:
-    """The sounds that a plan of these songs names."""
+    """Return the audio of the sources that a plan of these songs names."""
     return {
         f"{song.name}/{kind}": stem.audio for song in songs for kind, stem in song.stems.items()
     }
@@ -97,15 +97,15 @@ def sounds_of_songs(songs: Iterable[MixSong]) -> dict[str, Audio]:
 def sounds_of_plan(
     plan: Plan, folder: Path, on_progress: OnProgress | None = None
 ) -> dict[str, Audio]:
-    """Read the sounds that a plan names.
+    """Decode the sources of a plan.
 
     Args:
         plan: the plan.
-        folder: what relative paths of it are meant from.
-        on_progress: called with the stage and its share done.
+        folder: folder that its relative paths refer to.
+        on_progress: called with the stage and the share done.
 
     Raises:
-        InvalidInput: a file can't be used, or is another than the plan was made of.
+        InvalidInput: a file cannot be decoded, or differs from the one that was planned.
     """
     report = on_progress or (lambda _stage, _share: None)
     sounds: dict[str, Audio] = {}
@@ -128,19 +128,19 @@ def render_mix(
     device: str = "cpu",
     on_progress: OnProgress | None = None,
 ) -> MixRender:
-    """Play a plan. The same plan and sounds give the same samples on the same kind of device.
+    """Render a plan. The same plan and audio give the same samples on the same kind of device.
 
     Args:
         plan: the plan.
-        sounds: by source of the plan, its sound: stereo, at the plan's rate.
+        sounds: stereo audio at the plan's sample rate, by source.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        on_progress: called with the stage and its share done.
+        on_progress: called with the stage and the share done.
 
     Raises:
-        InvalidInput: a clip names an engine that is not there.
-        DeviceUnavailable: there is no such device.
-        OutOfMemory: the device can't hold the tracks.
-        DeviceLost: this process can't use the device any more.
+        InvalidInput: a clip names an unknown engine.
+        DeviceUnavailable: the machine lacks the device.
+        OutOfMemory: the device cannot hold the tracks.
+        DeviceLost: this process can no longer use the device.
     """
     report, clock = on_progress or (lambda _stage, _share: None), Clock()
     place = resolve_device(device)
@@ -167,11 +167,11 @@ def make_mashup(
     device: str = "cpu",
     on_progress: OnProgress | None = None,
 ) -> MashupResult:
-    """Render a plan, master it, write it, and measure what was written.
+    """Render a plan, master it, write it, and measure the written file.
 
     Raises:
         InvalidInput, DeviceUnavailable, OutOfMemory, DeviceLost: as `render_mix`.
-        StorageFailed: the file can't be written.
+        StorageFailed: the file cannot be written.
     """
     report = on_progress or (lambda _stage, _share: None)
     render = render_mix(plan, sounds, device=device, on_progress=on_progress)
@@ -213,7 +213,7 @@ def make_mashup(
 
 
 def _engine_notes(render: MixRender) -> tuple[str, ...]:
-    """Which engine stretched what."""
+    """Return which engine stretched which sources."""
     users: dict[str, list[str]] = {}
     for name, engines in render.engines.items():
         for engine in engines:

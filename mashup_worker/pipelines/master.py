@@ -1,4 +1,4 @@
-"""Mastering: a mix in, a file of the wanted loudness out, measured as it will be played."""
+"""Master a mix into a file with a given loudness and true peak, measured after decoding."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ _NOTED_LIMITING_DB = 9.0
 
 @dataclass(frozen=True)
 class MasterRequest:
-    """What a mix is brought to.
+    """Targets of a master.
 
     Attributes:
         loudness_lufs: integrated loudness.
-        true_peak_dbtp: highest true peak of the file when it is played.
-        compression: the compressor on the way; None for none.
-        seed: what the dither of 16-bit files is made from.
+        true_peak_dbtp: highest true peak of the decoded file.
+        compression: bus compressor before the limiter; None for none.
+        seed: seed of the dither of 16-bit files.
 
     Raises:
-        InvalidInput: at once, for values that make no sense.
+        InvalidInput: a value is out of range.
     """
 
     loudness_lufs: float = -14.0
@@ -79,13 +79,13 @@ class MasterRequest:
 
 @dataclass(frozen=True, eq=False)
 class Mastered:
-    """A finished mix.
+    """Mastered mix.
 
     Attributes:
-        audio: its sound.
-        gain_db: the gain in front of the limiter.
-        limiting_db: what the limiter took off the highest peak.
-        notes: what a person should know.
+        audio: the samples.
+        gain_db: gain before the limiter.
+        limiting_db: gain reduction of the limiter at the highest peak.
+        notes: remarks for the user.
     """
 
     audio: Audio
@@ -96,16 +96,16 @@ class Mastered:
 
 @dataclass(frozen=True, eq=False)
 class MasterResult:
-    """A finished file.
+    """Mastered file.
 
     Attributes:
-        path: where it is.
-        played: what is heard when it is played: the file, decoded.
-        loudness: what was measured of that.
+        path: the file.
+        played: the decoded file.
+        loudness: measurements of the decoded file.
         gain_db, limiting_db: as in `Mastered`.
-        rounds: how often it was encoded until it was right.
-        notes: what a person should know.
-        timings_s: seconds spent in each stage.
+        rounds: number of encodings until the targets were met.
+        notes: remarks for the user.
+        timings_s: seconds of each stage.
     """
 
     path: Path
@@ -119,11 +119,11 @@ class MasterResult:
 
 
 def mastered(audio: Audio, request: MasterRequest) -> Mastered:
-    """Compress, bring to the loudness, and limit, until both figures are right.
+    """Compress, amplify and limit a mix until loudness and true peak meet their targets.
 
-    Shape: `(channels, samples)` to the same. What can't be measured, such as silence, stays as it
-    is. Once the highest peak is limited by more than 15 dB, the gain is not raised any further, so
-    that the loudness may stay below.
+    Shape: `(channels, samples)` to the same. Audio without a loudness, such as silence, is returned
+    unchanged. Gain is not raised further once the highest peak is limited by more than 15 dB, so
+    the loudness may stay below its target.
     """
     done = _Mix(audio, request.compression).brought_to(
         _Aim(request.loudness_lufs, request.true_peak_dbtp)
@@ -139,22 +139,22 @@ def write_master(
     encode: EncodeOptions,
     on_progress: OnProgress | None = None,
 ) -> MasterResult:
-    """Master a mix into a file that appears once it is right.
+    """Master a mix into a file, which appears only once it meets the true peak.
 
-    The file is decoded and measured; where loudness or true peak miss, the mix is mastered again
-    with what was learned, and written anew. A loudness that can't be reached is noted. No file
-    appears whose true peak is above the wanted one.
+    The file is decoded and measured. Where loudness or true peak miss their target, the mix is
+    mastered again with a corrected aim and encoded anew. A loudness that cannot be reached is
+    noted.
 
     Raises:
-        StorageFailed: the file can't be written.
-        InvalidInput: there is no sound, the format can't hold this one, or its encoder can't keep
-            the true peak.
+        StorageFailed: the file cannot be written.
+        InvalidInput: the mix is empty, the format cannot hold it, or its encoder cannot keep the
+            true peak.
     """
     report, clock = on_progress or (lambda _stage, _share: None), Clock()
     check_writable(target)
     check_fits(target, audio, encode)
     if not audio.length_samples:
-        raise InvalidInput(f"{target}: there is no sound to write")
+        raise InvalidInput(f"{target}: the mix is empty")
     tolerance = FORMATS[encode.format].loudness_tolerance_lu
     margin_db = _EXACT_MARGIN_DB if encode.lossless else _LOSSY_MARGIN_DB
     mix, aim = _Mix(audio, request.compression), _Aim.below(request, margin_db)
@@ -191,7 +191,7 @@ def write_master(
 
 @dataclass(frozen=True)
 class _Aim:
-    """What the mix is brought to, so that the file has what is wanted."""
+    """Loudness and true peak to master to, so that the encoded file meets the targets."""
 
     loudness_lufs: float
     ceiling_dbtp: float
@@ -201,7 +201,7 @@ class _Aim:
         return cls(request.loudness_lufs, request.true_peak_dbtp - margin_db)
 
     def corrected(self, over_db: float, miss_lu: float) -> _Aim:
-        """An aim that makes up for how far a file was over the peak and below the loudness."""
+        """Return an aim that compensates the errors of an encoded file."""
         lower_db = 1.2 * over_db + 0.03 if over_db > 0 else 0.0
         louder_lu = min(_STEP_LU, max(-_STEP_LU, miss_lu))
         return _Aim(self.loudness_lufs + louder_lu, self.ceiling_dbtp - lower_db)
@@ -209,7 +209,7 @@ class _Aim:
 
 @dataclass(frozen=True, eq=False)
 class _Try:
-    """A mix brought to an aim, its loudness, and whether limiting kept it from the aim."""
+    """Mix mastered to an aim, its loudness, and whether limiting kept it from the aim."""
 
     audio: Audio
     gain_db: float
@@ -219,7 +219,7 @@ class _Try:
 
 
 class _Mix:
-    """A mix whose levels and peaks are found once, for however many aims it is brought to."""
+    """Mix whose levels and peaks are measured once, for any number of aims."""
 
     def __init__(self, audio: Audio, compression: Compression | None) -> None:
         self._audio = audio if compression is None else compress(audio, compression)
@@ -227,7 +227,7 @@ class _Mix:
         self._gain_db, self._lufs = 0.0, integrated_lufs(self._audio)
 
     def brought_to(self, aim: _Aim) -> _Try:
-        """The mix with the gain that makes it as loud as wanted below the ceiling."""
+        """Return the mix with the gain that reaches the loudness below the ceiling."""
         if self._lufs is None:
             limited = limit(self._audio, aim.ceiling_dbtp)
             return _Try(limited.audio, 0.0, limited.most_reduction_db, None, held_back=True)
@@ -254,7 +254,7 @@ class _Mix:
 
 
 def _errors(loudness: Loudness, request: MasterRequest) -> tuple[float, float]:
-    """How far a file is above the wanted true peak, in dB, and below the loudness, in LU."""
+    """Return how far a file exceeds the true peak, in dB, and misses the loudness, in LU."""
     peak_dbtp, lufs = loudness.true_peak_dbtp, loudness.integrated_lufs
     over_db = -math.inf if peak_dbtp is None else peak_dbtp - request.true_peak_dbtp
     return over_db, 0.0 if lufs is None else request.loudness_lufs - lufs
@@ -263,7 +263,7 @@ def _errors(loudness: Loudness, request: MasterRequest) -> tuple[float, float]:
 def _notes(
     request: MasterRequest, done: _Try, lufs: float | None, tolerance_lu: float
 ) -> tuple[str, ...]:
-    """What a person should know of a mix that was to be as requested and is heard at `lufs`."""
+    """Return remarks on a mix that is heard at `lufs` instead of the requested loudness."""
     if done.lufs is None or lufs is None:
         return ("silent or too short to have a loudness: its level stays",)
     limiting = f"its highest peak is limited by {done.limiting_db:.1f} dB"
@@ -278,7 +278,7 @@ def _notes(
 def _written(
     audio: Audio, temporary: Path, target: Path, seed: int, encode: EncodeOptions
 ) -> Audio:
-    """Write the sound at the temporary name, and what is heard when that is played."""
+    """Write the audio to the temporary name, and return the decoded file."""
     samples = audio.samples
     if encode.bit_depth == 16 and encode.encodes_integers:
         samples = dithered(samples, 16, seed)
@@ -291,7 +291,7 @@ def _written(
 
 
 def _by_stage(laps_s: Mapping[str, float]) -> dict[str, float]:
-    """Seconds of all rounds of a stage together."""
+    """Return the seconds of each stage, summed over all rounds."""
     stages: dict[str, float] = {}
     for lap, seconds in laps_s.items():
         stage = lap.partition(" ")[0]

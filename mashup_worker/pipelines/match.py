@@ -1,4 +1,4 @@
-"""Matching: songs in, how well each would sing over each other out."""
+"""Rate how well the vocals of each song fit the instruments of each other song."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MatchResult:
-    """Pairs of songs.
+    """Rated pairs of songs.
 
     Attributes:
-        matches: every song over every other, the best first.
-        notes: what could not be told, and why.
+        matches: each song over each other, the best first.
+        notes: what could not be compared, and why.
     """
 
     matches: tuple[Match, ...]
     notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as JSON keeps it."""
+        """Return the result as a JSON object."""
         return {"matches": [one.as_dict() for one in self.matches], "notes": list(self.notes)}
 
 
 def match_songs(songs: Sequence[MixSong]) -> MatchResult:
-    """Compare every song with every other, each as the singer and as the host.
+    """Compare every song with every other, in both directions.
 
-    Songs that are known to have no vocals are no singers.
+    Songs without vocals are compared as accompaniment only.
 
     Raises:
-        InvalidInput: fewer than two songs, or nobody sings.
+        InvalidInput: fewer than two songs, or no song has vocals.
     """
     if len(songs) < 2:
-        raise InvalidInput("two songs or more are needed to match")
+        raise InvalidInput("match: fewer than two songs; name two or more")
     profiles = [SongFeatures.of(song) for song in songs]
     pairs = [
         (vocals, backing)
@@ -54,7 +54,7 @@ def match_songs(songs: Sequence[MixSong]) -> MatchResult:
         raise InvalidInput("no song has vocals to lay over another's instruments")
     matches = [compare_songs(vocals, backing) for vocals, backing in pairs]
     notes = [
-        f"{song.name} is not separated: its mix stands for voice and instruments"
+        f"{song.name} is not separated: its mix is compared as vocals and instruments"
         for song in songs
         if is_whole(song)
     ]
@@ -62,10 +62,10 @@ def match_songs(songs: Sequence[MixSong]) -> MatchResult:
 
 
 def is_whole(song: MixSong) -> bool:
-    """Whether only a song's mix is there."""
+    """Return whether a song consists of its mix only."""
     return tuple(song.stems) == (MIX,)
 
 
 def can_sing(song: MixSong) -> bool:
-    """Whether a song has a voice, or may have one."""
+    """Return whether a song has vocals, or may have."""
     return song.vocals is not None or is_whole(song)

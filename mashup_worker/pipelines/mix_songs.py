@@ -1,4 +1,4 @@
-"""Songs of a mashup: decoded, separated where they are whole, and analysed."""
+"""Load the songs of a mashup: decode, separate whole songs, and analyze."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ LIMITS = DecodeLimits(max_duration_s=3_600.0)
 
 @dataclass(frozen=True)
 class SongFiles:
-    """A song as it comes: whole, or in stems.
+    """Files of a song: the whole song, or its stems.
 
     Attributes:
-        name: what it is called.
-        stems: its stems' files by kind; empty for a whole song.
-        whole: its file, for a whole song.
-        analysis: of the song, where it is known: a voice alone may hold no beat, though its song
-            has one.
+        name: name of the song.
+        stems: files of the stems by kind; empty for a whole song.
+        whole: file of a whole song.
+        analysis: analysis of the song, if known: vocals alone may contain no beat that can be
+            detected.
     """
 
     name: str
@@ -59,17 +59,17 @@ class SongFiles:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All its files."""
+        """All files."""
         return tuple(self.stems.values()) if self.whole is None else (self.whole,)
 
 
 @dataclass(frozen=True)
 class LoadedSongs:
-    """Songs that are ready to be planned.
+    """Songs ready to be planned.
 
     Attributes:
-        songs: in the order in which they came.
-        notes: what was left out, and why.
+        songs: in the order of the files.
+        notes: stems that were left out, and uncertain beats.
     """
 
     songs: tuple[MixSong, ...]
@@ -78,16 +78,16 @@ class LoadedSongs:
 
 @dataclass(frozen=True)
 class SongLoader:
-    """Brings songs into memory.
+    """Loader of songs.
 
     Attributes:
-        cache: keeps stems and analyses.
-        separator: makes the model that separates whole songs, when the first of them comes; None
-            leaves them whole, as a part of the kind `mix`.
-        rate_hz: sample rate that all are brought to.
-        limits: what each file may measure.
-        device: where analyses are computed.
-        on_progress: called with the stage and its share done.
+        cache: cache of stems and analyses.
+        separator: returns the model that separates whole songs, called when the first one is met;
+            None keeps them whole, as a stem of the kind `mix`.
+        rate_hz: sample rate of all songs.
+        limits: limits of each file.
+        device: device that computes analyses.
+        on_progress: called with the stage and the share done.
     """
 
     cache: SongCache
@@ -101,17 +101,17 @@ class SongLoader:
         """Load songs.
 
         Raises:
-            InvalidInput: a file can't be used, a song is silent, or has no beat; names it.
-            ModelUnavailable: the model for whole songs can't be had.
+            InvalidInput: a file cannot be decoded, or a song is silent or has no beat.
+            ModelUnavailable: the model for whole songs is unavailable.
         """
         songs, notes = [], []
         for one, parts in zip(files, self._parts(files), strict=True):
             song, silent = self._song(one.name, parts, one.analysis)
             songs.append(song)
-            notes += [f"{one.name}/{kind} is silent: left out" for kind in silent]
+            notes += [f"{one.name}/{kind} is silent; it is left out" for kind in silent]
             if song.analysis.tempo_confidence < _SURE:
                 sure = f"{song.analysis.tempo_confidence:.0%} sure"
-                notes.append(f"{one.name}: its beat at {song.grid.tempo_bpm:.2f} BPM is {sure}")
+                notes.append(f"{one.name}: uncertain beat, {song.grid.tempo_bpm:.2f} BPM ({sure})")
         return LoadedSongs(tuple(songs), tuple(notes))
 
     def _parts(self, files: Sequence[SongFiles]) -> Iterator[dict[str, SongStem]]:
@@ -156,7 +156,7 @@ class SongLoader:
         digests = {kind: part.sha256 for kind, part in parts.items()}
         known = self.cache.analysis(digests)
         if known is None:
-            self.on_progress(f"analyse {name}", 0.0)
+            self.on_progress(f"analyze {name}", 0.0)
             sounds = {kind: part.audio for kind, part in parts.items()}
             known = analyze_stems(sounds, device=self.device).analysis
             self.cache.keep_analysis(digests, known)
@@ -170,7 +170,7 @@ class SongLoader:
         return self._separated(files.whole, self.separator())
 
     def _separated(self, song: Path, separator: Separator) -> dict[str, Path]:
-        """A whole song's stems, from the cache or put into it."""
+        """Return the stems of a whole song, separated unless they are cached."""
         digest = file_sha256(song, InvalidInput)
         paths = self.cache.stem_paths(digest, separator.name, tuple(separator.stems))
         if not all(path.is_file() for path in paths.values()):
@@ -184,7 +184,7 @@ class SongLoader:
 
 
 def stereo_at(audio: Audio, rate_hz: int) -> Audio:
-    """Sound as stereo at a rate."""
+    """Return audio as stereo at a sample rate."""
     converted = resample(audio, rate_hz)
     return replace(converted, samples=converted.samples.expand(2, -1).contiguous())
 

@@ -119,7 +119,7 @@ def test_stems_of_other_rates_channels_and_lengths_are_one_song(tmp_path: Path) 
     assert song.grid.tempo_bpm == pytest.approx(124, abs=0.05)
     assert {part.audio.channels for part in song.stems.values()} == {2}
     assert {part.audio.rate_hz for part in song.stems.values()} == {44_100}
-    assert loaded.notes == ("odd/bass is silent: left out",)
+    assert loaded.notes == ("odd/bass is silent; it is left out",)
     assert set(song.stems) == {"drums", "other"}
 
 
