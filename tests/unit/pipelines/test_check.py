@@ -1,4 +1,4 @@
-"""Whole mashups measured: good ones pass, and what is wrong with bad ones is named."""
+"""Reports of synthetic mashups, without faults and with one fault each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.measures.report import Measurement, MixReport
     from mashup_worker.mixing.plan import Plan
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = Path(__file__).parents[3] / "samples"
 RATE_HZ = 22_050
 TEMPO_BPM, BARS = 120.0, 12
 DURATION_S = BARS * 2.0
@@ -54,12 +54,12 @@ def sounds() -> dict[str, torch.Tensor]:
     voice = torch.zeros(round(DURATION_S * RATE_HZ))
     voice[4 * RATE_HZ : 20 * RATE_HZ] = torch.cat(sung)
     chords = cadence(0, "major", bar_s=2.0, rate_hz=RATE_HZ)
-    ridden = torch.full_like(voice, 1.35)
-    ridden[4 * RATE_HZ : 20 * RATE_HZ] = 1
+    gain = torch.full_like(voice, 1.35)
+    gain[4 * RATE_HZ : 20 * RATE_HZ] = 1
     return {
-        "b/drums": ridden * drums(beats, 4, DURATION_S, RATE_HZ),
-        "b/other": ridden * 0.8 * torch.cat([chords, chords[: 8 * RATE_HZ]]),
-        "b/bass": ridden * 0.6 * torch.stack(bass).sum(dim=0),
+        "b/drums": gain * drums(beats, 4, DURATION_S, RATE_HZ),
+        "b/other": gain * 0.8 * torch.cat([chords, chords[: 8 * RATE_HZ]]),
+        "b/bass": gain * 0.6 * torch.stack(bass).sum(dim=0),
         "a/vocals": VOICE * voice,
     }
 
@@ -67,7 +67,7 @@ def sounds() -> dict[str, torch.Tensor]:
 def mashup(
     change: Callable[[str, torch.Tensor], torch.Tensor] = lambda _name, stem: stem,
 ) -> tuple[Audio, list[StemTrack], Plan]:
-    """A mashup with its stems and its plan, at its target; `change` spoils stems."""
+    """Return a mashup at its target loudness, its stems and its plan; `change` alters stems."""
     stems = {
         name: 0.25 * change(name, sound.clone()).expand(2, -1) for name, sound in sounds().items()
     }
@@ -92,7 +92,7 @@ def failed(report: MixReport) -> set[str]:
     return {one.name for one in report.failures}
 
 
-def test_a_good_mashup_passes_everything() -> None:
+def test_a_mashup_without_faults_passes() -> None:
     mix, stems, plan = mashup()
     stages: list[str] = []
     report = check_mix(mix, plan=plan, stems=stems, on_progress=lambda s, _: stages.append(s))
@@ -110,7 +110,7 @@ def test_a_good_mashup_passes_everything() -> None:
     assert len(report.loudness_curve.lufs) == len(report.loudness_curve.ends_s) > 100
 
 
-def test_json_tells_all_of_it() -> None:
+def test_a_report_converts_to_json() -> None:
     mix, _, plan = mashup()
     report = check_mix(mix, plan=plan, second_opinion=False)
     document = json.loads(json.dumps(report.as_dict(), allow_nan=False))
@@ -170,7 +170,7 @@ def transposed(name: str, stem: torch.Tensor) -> torch.Tensor:
         (transposed, {"key: vocals fit best at"}),
     ],
 )
-def test_what_is_wrong_is_named_and_nothing_else(
+def test_a_fault_fails_its_measurements_only(
     change: Callable[[str, torch.Tensor], torch.Tensor], wrong: set[str]
 ) -> None:
     mix, stems, plan = mashup(change)
@@ -189,7 +189,7 @@ def test_a_mix_that_misses_its_targets_fails() -> None:
     assert found == {"clipped samples in a row"}
 
 
-def test_a_lossy_mix_may_be_off_by_more() -> None:
+def test_a_lossy_mix_has_a_wider_loudness_tolerance() -> None:
     mix, _, plan = mashup()
     mix = Audio(mix.samples * 10 ** (0.3 / 20), RATE_HZ)
     for lossy in (True, False):
@@ -197,7 +197,7 @@ def test_a_lossy_mix_may_be_off_by_more() -> None:
         assert report.passed is lossy
 
 
-def test_the_wrong_tempo_is_heard_in_the_mix_alone() -> None:
+def test_the_tempo_is_measured_in_the_mix_where_stems_are_missing() -> None:
     mix, _, _ = mashup()
     other = mashup_plan(SPANS, bars=BARS, tempo_bpm=120.06)
     found = named(check_mix(mix, plan=other, second_opinion=False))
@@ -205,7 +205,7 @@ def test_the_wrong_tempo_is_heard_in_the_mix_alone() -> None:
     assert found["tempo"].value == pytest.approx(120, abs=0.01)
 
 
-def test_two_voices_are_told_where_they_were_asked_for() -> None:
+def test_requested_vocal_overlap_is_reported_without_a_verdict() -> None:
     mix, stems, plan = mashup()
     stems.append(replace(stems[-1], name="c/vocals", song="c"))
     name = "two vocals at once"
@@ -216,7 +216,7 @@ def test_two_voices_are_told_where_they_were_asked_for() -> None:
     assert "c/vocals is no stem of the plan" in report.notes
 
 
-def test_a_file_alone_is_told_of() -> None:
+def test_a_mix_is_measured_without_a_plan() -> None:
     mix, _, _ = mashup()
     report = check_mix(mix)
     found = named(report)
@@ -235,7 +235,7 @@ def test_stems_without_a_plan_are_compared_with_each_other() -> None:
     assert failed(check_mix(mix, stems=stems)) == {"b/bass: lag", "b/bass: lag p95"}
 
 
-def test_an_analysis_that_is_there_is_used() -> None:
+def test_a_given_analysis_is_used() -> None:
     mix, _, plan = mashup()
     known = Analysis(DURATION_S, tempo_bpm=77.0, key="F major", tempo_confidence=1.0)
     found = named(check_mix(mix, plan=plan, analysis=known))
@@ -252,7 +252,7 @@ def test_a_mix_of_another_length_is_noted() -> None:
 
 @pytest.mark.parametrize("length_samples", [0, 1, 1000, 5 * RATE_HZ])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_silence_and_scraps_can_be_measured(length_samples: int, channels: int) -> None:
+def test_silence_and_short_audio_are_measured(length_samples: int, channels: int) -> None:
     silence = Audio(torch.zeros(channels, length_samples), RATE_HZ)
     stems = [
         StemTrack("a/vocals", "vocals", "a", silence),
@@ -265,15 +265,15 @@ def test_silence_and_scraps_can_be_measured(length_samples: int, channels: int) 
         assert failed(report) <= {"integrated loudness"}
 
 
-def test_what_is_no_number_is_silence() -> None:
+def test_nan_counts_as_silence() -> None:
     mix, _, plan = mashup()
     mix.samples[:, 5000] = torch.nan
     assert check_mix(mix, plan=plan, second_opinion=False).passed
 
 
 @pytest.mark.parametrize("name", ["slow-it-down", "when-the-night-falls"])
-def test_sample_songs_keep_their_own_grid(name: str) -> None:
-    """Swung, sung freely and mastered as they are, cut on bar lines where nothing clicks."""
+def test_sample_songs_follow_their_own_grid(name: str) -> None:
+    """The samples have swing, free singing and a master; splices lie on bar lines."""
     folder = SAMPLES / name
     truth = json.loads((folder / "truth.json").read_text())
     stems = [
@@ -291,7 +291,7 @@ def test_sample_songs_keep_their_own_grid(name: str) -> None:
     assert named(report)["it/drums: lag p95"].passed is True
 
 
-def test_stems_that_do_not_belong_together_are_refused() -> None:
+def test_stems_of_different_sample_rates_are_refused() -> None:
     mix, stems, plan = mashup()
     other = replace(stems[0], name="x/drums", audio=Audio(torch.zeros(1, 9), 48_000))
     with pytest.raises(InvalidInput, match="sample rate"):
