@@ -1,1 +1,1 @@
-"""Signal operations on samples: loudness, transforms, measures of likeness."""
+"""Signal processing on tensors: loudness, filters, dynamics, transforms, time-stretching."""

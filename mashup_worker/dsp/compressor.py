@@ -1,4 +1,4 @@
-"""A bus compressor: holds the loud parts of a mix together."""
+"""Bus compressor for the sum of a mix."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _KNEE_DB = 3.0
 
 @dataclass(frozen=True)
 class Compression:
-    """How a compressor works.
+    """Settings of a compressor.
 
     Attributes:
-        ratio: how many dB more come in for one more that goes out, above the threshold.
-        reduction_db: what it takes off the loud parts (the 90th percentile of levels); that puts
-            the threshold where it belongs.
-        attack_s: how fast it takes hold.
-        release_s: how long it needs to let go of `reduction_db`.
+        ratio: dB of input per dB of output above the threshold.
+        reduction_db: gain reduction of the loud parts (90th percentile of levels); it determines
+            the threshold.
+        attack_s: time in which the reduction rises.
+        release_s: time in which `reduction_db` falls to 0.
     """
 
     ratio: float = 2.0
@@ -38,9 +38,9 @@ class Compression:
 
 
 def compress(audio: Audio, how: Compression) -> Audio:
-    """Compress all channels by one gain; no make-up gain.
+    """Compress all channels by one gain, without make-up gain.
 
-    Shape: `(channels, samples)` to the same. Silence comes back as it is.
+    Shape: `(channels, samples)` to the same. Silence is returned unchanged.
     """
     gain_db = -reduction_db(audio, how)
     if not len(gain_db):
@@ -51,7 +51,7 @@ def compress(audio: Audio, how: Compression) -> Audio:
 
 
 def reduction_db(audio: Audio, how: Compression) -> Tensor:
-    """What is taken off, at every step of the envelope, shape `(steps,)`; empty for nothing."""
+    """Return the gain reduction of each envelope step, shape `(steps,)`; empty for none."""
     levels = levels_db(audio.samples, audio.rate_hz)
     sounding = levels[levels > _SILENCE_DB].sort().values
     if not len(sounding) or how.reduction_db <= 0 or how.ratio <= 1:
@@ -59,10 +59,10 @@ def reduction_db(audio: Audio, how: Compression) -> Tensor:
     steps_per_second = audio.rate_hz / step_samples(audio.rate_hz)
     fall = how.reduction_db / max(1.0, how.release_s * steps_per_second)
     share = 1 - 1 / how.ratio
-    # Levels held and smoothed as the reduction will be, so that the threshold fits them.
+    # Hold and smooth levels as the reduction will be, so that the threshold fits them.
     followed = smoothed(released(levels, fall / share), round(how.attack_s * steps_per_second))
     ranked = followed[levels > _SILENCE_DB].sort().values
     loud = float(ranked[math.ceil(_LOUD_SHARE * len(ranked)) - 1])
-    # The knee turned round: how far above the threshold takes off just `reduction_db`.
+    # Inverse of the knee: level above the threshold that is reduced by `reduction_db`.
     above = _KNEE_DB * math.log(math.expm1(how.reduction_db / (share * _KNEE_DB)))
     return share * _KNEE_DB * F.softplus((followed - loud + above) / _KNEE_DB)

@@ -1,4 +1,4 @@
-"""Dither: noise that turns the rounding to integers into noise."""
+"""Dither: noise that makes the error of rounding to integers independent of the signal."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 
 def dithered(samples: Tensor, bit_depth: int, seed: int) -> Tensor:
-    """Samples with triangular noise of one least significant bit, ready to be rounded.
+    """Add triangular noise of one least significant bit, before rounding.
 
-    With it, the error of rounding has the same power whatever sounds (S. P. Lipshitz, R. A.
+    The power of the rounding error is then independent of the signal (S. P. Lipshitz, R. A.
     Wannamaker and J. Vanderkooy, "Quantization and dither: a theoretical survey", JAES 40(5),
     1992). Digital silence stays silent.
 
     Args:
         samples: shape `(channels, samples)`.
-        bit_depth: of the integers.
-        seed: the same seed gives the same noise, on any device.
+        bit_depth: size of the integers.
+        seed: seed of the noise, which is the same on any device.
     """
     noise = torch.Generator().manual_seed(seed % 2**63)
     step = 2.0 ** (1 - bit_depth)

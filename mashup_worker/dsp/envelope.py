@@ -1,7 +1,8 @@
-"""How loud a sound is from moment to moment, and gains that follow it.
+"""Level envelopes, and gains that follow them.
 
-All on a grid of steps much coarser than samples, and without recursion: a release that falls evenly
-in decibels is a running maximum of levels that were tilted before and are tilted back after it.
+Envelopes have a step of about a millisecond and are computed without recursion: a release that
+falls linearly in decibels is a running maximum of levels that are tilted before and tilted back
+after it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ SILENCE_DB = -120.0
 
 
 def levels_db(samples: Tensor, rate_hz: int) -> Tensor:
-    """RMS of every millisecond or so of all channels, in dB re full scale; -120 at least.
+    """Return the RMS level over all channels of each step, in dB re full scale, at least -120.
 
-    Shape: `(channels, samples)` to `(steps,)`, one step a `step_samples(rate_hz)`.
+    Shape: `(channels, samples)` to `(steps,)`, one step per `step_samples(rate_hz)`.
     """
     step = step_samples(rate_hz)
     power = samples.square().mean(0)
@@ -31,12 +32,12 @@ def levels_db(samples: Tensor, rate_hz: int) -> Tensor:
 
 
 def step_samples(rate_hz: int) -> int:
-    """Samples a step of envelopes."""
+    """Return the samples of one envelope step."""
     return max(1, rate_hz // STEPS_PER_SECOND)
 
 
 def released(levels: Tensor, fall_db_per_step: float) -> Tensor:
-    """Levels that rise at once, and fall no faster than evenly.
+    """Return levels that rise at once and fall at most at a constant rate in decibels.
 
     Shape: `(steps,)` to the same.
     """
@@ -46,7 +47,7 @@ def released(levels: Tensor, fall_db_per_step: float) -> Tensor:
 
 
 def smoothed(curve: Tensor, steps: int) -> Tensor:
-    """A weighted mean of so many steps, centred, the ends going on as they are.
+    """Return a centered weighted mean of steps; the ends are extended by their values.
 
     Shape: `(steps,)` to the same.
     """
@@ -60,7 +61,7 @@ def smoothed(curve: Tensor, steps: int) -> Tensor:
 
 
 def at_samples(curve: Tensor, step: int, length_samples: int) -> Tensor:
-    """A curve of steps at every sample, straight between the middles of steps.
+    """Interpolate an envelope linearly between the centers of steps to every sample.
 
     Shape: `(steps,)` to `(length_samples,)`.
     """
@@ -83,17 +84,16 @@ def activity(
     attack_s: float,
     release_s: float,
 ) -> Tensor:
-    """How much of a sound is there: 1 at its loud moments, 0 in its rests.
+    """Return how active a sound is: 1 at its loud moments, 0 in its rests.
 
     Args:
         key: shape `(channels, samples)`.
-        rate_hz: samples a second.
-        full_db: from so much below its loud moments (the 98th percentile of its levels) on it
-            is 1; negative.
-        none_db: from so much below them down it is 0; negative.
-        attack_s: it rises within half of this, and is up a quarter of it before the sound is there.
-        release_s: how long it takes to fall from 1 to 0; as many dB a second bring it from its
-            loud moments down to `full_db` before that.
+        rate_hz: sample rate.
+        full_db: level, relative to its loud moments (98th percentile of levels), from which the
+            activity is 1; negative.
+        none_db: relative level below which it is 0; negative.
+        attack_s: time of the rise, a quarter of which precedes the sound.
+        release_s: time of the fall from 1 to 0.
 
     Returns:
         Shape `(steps,)`, 0 to 1; zeros for silence.
@@ -102,13 +102,13 @@ def activity(
     sounding = levels[levels > -80.0]
     if not len(sounding):
         return torch.zeros_like(levels)
-    # Sorted, since `quantile` takes no more than 16 million values, which are four hours.
+    # Sorted, because `quantile` takes at most 16 million values, which are four hours.
     loud = float(sounding.sort().values[math.ceil(0.98 * len(sounding)) - 1])
     steps_per_second = rate_hz / step_samples(rate_hz)
     fall = (full_db - none_db) / max(1.0, release_s * steps_per_second)
     held = released(levels, fall)
     amount = ((held - loud - none_db) / (full_db - none_db)).clamp(0, 1)
-    # The maximum of the coming steps comes first, so that it is all there when the sound is.
+    # The maximum over the coming steps is taken first, so that the rise precedes the sound.
     reach = round(attack_s * steps_per_second / 2)
     ahead = F.max_pool1d(amount[None], 2 * reach + 1, 1, reach)[0] if reach else amount
     return smoothed(ahead, reach)

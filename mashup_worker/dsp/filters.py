@@ -1,4 +1,4 @@
-"""Filters without phase shift whose response may move with time."""
+"""Zero-phase filters whose response may vary over time."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ what broadcasts to it."""
 _HOPS_A_WINDOW = 4
 _FRAMES_AT_ONCE = 1024
 _ORDER = 4
-"""Of Butterworth responses: 24 dB an octave, which is what filters of DJ mixers have."""
+"""Order of Butterworth responses: 24 dB per octave, as in the filters of DJ mixers."""
 
 
 def filtered(
     samples: Tensor, rate_hz: int, responses: Sequence[Response], *, window_s: float = 0.046
 ) -> Tensor:
-    """Filter sound by all responses at once.
+    """Apply all responses to a sound.
 
-    Spectra of overlapping frames are multiplied by the gains at their middle, so phases stay, and
-    what has gain 1 all along comes back as it was.
+    Spectra of overlapping frames are multiplied by the gains at their center, so phases are
+    unchanged, and a gain of 1 returns the input.
 
     Args:
         samples: float tensor of shape `(channels, samples)`.
-        rate_hz: samples a second.
-        responses: what to multiply by; none leave the sound as it is.
-        window_s: length of a frame: short for what moves fast, long for what is narrow.
+        rate_hz: sample rate.
+        responses: gains to multiply by.
+        window_s: length of a frame: short for fast changes, long for narrow responses.
 
     Returns:
         A tensor of the same shape.
@@ -78,15 +78,15 @@ def low_pass(hz: Tensor, cutoff_hz: Tensor | float) -> Tensor:
 
 
 def low_shelf(hz: Tensor, corner_hz: float, gain_db: Tensor | float) -> Tensor:
-    """Gain of what lies below a corner, going over to 1 above it."""
+    """Gain below a corner frequency, with a transition to 1 above it."""
     gain = 10 ** (torch.as_tensor(gain_db, device=hz.device) / 20)
     return 1 + (gain - 1) * low_pass(hz, corner_hz)
 
 
 def bell(hz: Tensor, low_hz: float, high_hz: float, gain_db: Tensor | float) -> Tensor:
-    """Gain of what lies between two frequencies, going over to 1 around them.
+    """Gain between two frequencies, with a transition to 1 outside them.
 
-    Half of it, in dB, is reached half an octave outside.
+    Half of the gain, in dB, is reached half an octave outside.
     """
     width = 0.5
     octaves = torch.log2(hz.clamp_min(1e-3))

@@ -1,4 +1,4 @@
-"""Harmonic and percussive parts of a spectrogram by median filtering."""
+"""Harmonic-percussive separation of a spectrogram by median filtering."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SMALL_VALUES = 1 << 18
 
 
 def median_filter(values: Tensor, size: int) -> Tensor:
-    """Running median along the last axis; outside there are zeros.
+    """Return the running median along the last axis, with zeros outside.
 
     Shape: `(..., n)` to the same. `size` is odd.
     """
@@ -29,7 +29,7 @@ def median_filter(values: Tensor, size: int) -> Tensor:
 def harmonic_percussive(
     magnitude: Tensor, *, size_frames: int, size_bins: int
 ) -> tuple[Tensor, Tensor]:
-    """Magnitudes of what lasts (lines along time) and of what strikes (lines along frequency).
+    """Return the magnitudes of sustained (along time) and percussive (along frequency) sound.
 
     Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
 
@@ -40,9 +40,9 @@ def harmonic_percussive(
 
 
 def soft_mask(wanted: Tensor, rest: Tensor) -> Tensor:
-    """Share of a bin that belongs to `wanted`: the ratio of squares, as in a Wiener filter.
+    """Return the share of each bin that belongs to `wanted`: a Wiener-like ratio of squares.
 
-    Independent of scale; one half where both magnitudes are zero.
+    Independent of scale; 0.5 where both magnitudes are zero.
     """
     tiny = torch.finfo(wanted.dtype).tiny
     ratio = (wanted + tiny) / (wanted + rest + 2 * tiny)

@@ -1,14 +1,14 @@
-"""K-weighting by ITU-R BS.1770-5: the ear's frequency response, as two second-order filters.
+"""K-weighting by ITU-R BS.1770-5: two second-order filters that model the ear's response.
 
-The filters are recursive, but a recursion need not walk sample by sample. With the filters' four
-numbers of state as a row `s`, and a block of samples as a row `x`, the block's output and the
-state after it are linear in both:
+The filters are recursive, but need no loop over samples. With the four state variables as a row `s`
+and a block of samples as a row `x`, the output of a block and the state after it are linear in
+both:
 
     y = x T + s O        s' = x I + s A
 
-So the outputs of all blocks are one matrix product. The states follow by doubling: after k rounds
-each knows the 2^k blocks before it, and a power of A soon is nothing. The result is that of the
-recursion itself: no impulse response is cut off, however long it rings at low rates.
+The outputs of all blocks are one matrix product. The states follow by doubling: after k rounds each
+includes the 2^k blocks before it, and powers of A soon vanish. The result equals the recursion; no
+impulse response is truncated, however long it rings at low rates.
 """
 
 from __future__ import annotations
@@ -30,38 +30,38 @@ the recommendation prints. B. De Man, "Evaluation of implementations of the EBU 
 measurement", AES Convention 145 (2018)."""
 
 LOWEST_RATE_HZ = 3364
-"""Below it the shelf lies above half the rate, and its design is not stable."""
+"""Below it the shelf lies above half the sample rate, and its design is unstable."""
 
 _BLOCK_SAMPLES = 64
-"""Longer blocks cost more products, shorter ones more states."""
+"""Longer blocks cost more products, shorter blocks more states."""
 
 _Matrix: TypeAlias = "np.ndarray[tuple[Any, ...], np.dtype[np.floating[Any]]]"
 
 _STATES = 4
 _FORGOTTEN = 1e-9
-"""A power of A whose entries are all below this changes no float32."""
+"""A power of A with entries below this does not change a float32."""
 
 
 def summing_dtype(device: torch.device) -> torch.dtype:
-    """The precision in which sums of products measure signals on `device`.
+    """Return the precision for sums of products on `device`.
 
-    float32, but float64 on CUDA: no setting for faster and coarser products touches that.
+    float32, but float64 on CUDA, which settings for fast float32 products do not affect.
     """
     return torch.float64 if device.type == "cuda" else torch.float32
 
 
 def pieces(samples: Tensor) -> tuple[Tensor, ...]:
-    """`samples` in pieces along its last axis; on a CPU they are short enough for its cache."""
+    """Yield `samples` in pieces along the last axis; on a CPU they fit its cache."""
     size = 1 << 16 if samples.device.type == "cpu" else 1 << 20
     parts: tuple[Tensor, ...] = samples.split(size, dim=-1)
     return parts
 
 
 class KWeighting:
-    """K-weights a signal that arrives in pieces, on the device of its samples.
+    """K-weighting filter for a signal that arrives in pieces, on the device of its samples.
 
     Args:
-        rate_hz: samples a second.
+        rate_hz: sample rate.
 
     Raises:
         ValueError: `rate_hz` is below `LOWEST_RATE_HZ`.
@@ -74,10 +74,9 @@ class KWeighting:
         self._state: Tensor | None = None
 
     def push(self, samples: Tensor) -> Tensor:
-        """The next samples, weighted; silence is taken to be before the first.
+        """Return the next samples weighted; silence precedes the first.
 
-        Shape: `(..., samples)` to the same. All but the number of samples stays as it is from
-        call to call, the device included.
+        Shape: `(..., samples)` to the same. Leading sizes and device are the same in every call.
         """
         system = _system(self._rate_hz, samples.device)
         rows = samples.detach().flatten(0, -2) if samples.ndim > 1 else samples.detach()[None]
@@ -95,16 +94,16 @@ class KWeighting:
 
 @dataclass(frozen=True, eq=False)
 class _System:
-    """The filters' matrices for blocks of `size` samples, for row vectors.
+    """Matrices of the filters for blocks of `size` samples, for row vectors.
 
-    The states are so scaled that what the filters ring after a block has the energy of its state,
-    whatever it is: they neither grow nor cancel, which float32 needs at high rates.
+    States are scaled so that the ringing after a block has the energy of its state. They then
+    neither grow nor cancel, which float32 needs at high rates.
 
     Attributes:
         block: `[T I]`, shape `(size, size + 4)`.
         output: O, shape `(4, size)`.
-        step: the A of one sample, shape `(4, 4)`.
-        powers: A, its square, the square's square and so on, until nothing is left.
+        step: A of one sample, shape `(4, 4)`.
+        powers: A, its square, the square of that, and so on, until they vanish.
     """
 
     block: Tensor
@@ -114,11 +113,11 @@ class _System:
 
     @property
     def transition(self) -> Tensor:
-        """The A of a block, shape `(4, 4)`."""
+        """A of a block, shape `(4, 4)`."""
         return self.powers[0]
 
     def weight_blocks(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Whole blocks, shape `(rows, blocks * size)`, weighted, and the state after them."""
+        """Weight whole blocks, shape `(rows, blocks * size)`; return them and the last state."""
         size = len(self.block)
         products = rows.reshape(-1, size) @ self.block
         gained = products[:, size:].reshape(len(rows), -1, _STATES)
@@ -133,7 +132,7 @@ class _System:
         return weighted.reshape(rows.shape), states[:, -1]
 
     def weight_rest(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Less than a block, shape `(rows, samples)`, weighted, and the state after it."""
+        """Weight less than a block, shape `(rows, samples)`; return it and the last state."""
         length, size = rows.shape[1], len(self.block)
         weighted = rows @ self.block[:length, :length] + state @ self.output[:, :length]
         gained = rows @ self.block[size - length :, size:]
@@ -142,7 +141,7 @@ class _System:
 
 @lru_cache(maxsize=32)
 def _system(rate_hz: int, device: torch.device) -> _System:
-    """The matrices, read off the filters' answers to every single sample and every single state."""
+    """Return the matrices, read from the responses to each single sample and state."""
     size = _BLOCK_SAMPLES
     _, after_sample = _answers(rate_hz, 1)
     outputs, after = _answers(rate_hz, size)
@@ -165,11 +164,11 @@ def _system(rate_hz: int, device: torch.device) -> _System:
 
 
 def _answers(rate_hz: int, length: int) -> tuple[_Matrix, _Matrix]:
-    """What the filters give, and the state they end in, when all is zero but for a single one.
+    """Return the outputs and final states of the filters for unit inputs.
 
     Returns:
-        outputs, shape `(length + 4, length)`, and states, shape `(length + 4, 4)`. In the first
-        `length` rows the one is that sample; in the others it is a number of the state before.
+        Outputs, shape `(length + 4, length)`, and states, shape `(length + 4, 4)`. The first
+        `length` rows are the responses to one sample; the others are those to one state variable.
     """
     signals = np.eye(length + _STATES, length)
     states = np.eye(length + _STATES, _STATES, -length)

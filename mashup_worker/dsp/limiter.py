@@ -1,4 +1,4 @@
-"""A limiter that sees true peaks coming."""
+"""Look-ahead true-peak limiter."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _LOOKAHEAD_S = 0.005
 _RELEASE_DB_PER_S = 100.0
 _ROUNDS = 4
 _OVERSHOOT_DB = 0.02
-"""A gain that moves between samples lifts what lies between them by up to so much."""
+"""A gain that changes between samples raises the peaks between them by at most this."""
 
 _DEEPEST_DB = 30.0
-"""Peaks so far below the highest are not looked for between samples."""
+"""Peaks this far below the highest are not oversampled."""
 
 _CONTEXT_SAMPLES = 64
-"""More than what a value between samples comes from."""
+"""More samples than an interpolated value depends on."""
 
 
 @dataclass(frozen=True, eq=False)
 class Limited:
-    """What a limiter did.
+    """Limited sound.
 
     Attributes:
-        audio: the sound.
-        most_reduction_db: what was taken off the highest peak.
+        audio: the samples.
+        most_reduction_db: gain reduction at the highest peak.
     """
 
     audio: Audio
@@ -43,11 +43,11 @@ class Limited:
 
 
 class PeakLimiter:
-    """A limiter for one sound, which may be tried with several gains.
+    """Limiter for one sound, which may be tried with several gains.
 
-    One gain for all channels, found from peaks between samples too. It falls before a peak comes
-    and rises evenly in decibels after it: the reduction is the highest of its surroundings,
-    smoothed over less than these, so it is never less than what a peak needs.
+    One gain applies to all channels and follows true peaks. It falls before a peak and rises
+    linearly in decibels after it. The reduction is a running maximum, smoothed over less than its
+    width, so it never falls short of what a peak needs.
 
     Args:
         audio: shape `(channels, samples)`.
@@ -61,9 +61,9 @@ class PeakLimiter:
         self._highest = F.pad(peaks, (0, steps * step - len(peaks))).view(steps, step).amax(1)
 
     def limited(self, gain_db: float, ceiling_dbtp: float) -> Limited:
-        """The sound, amplified, with its peaks brought down to a ceiling.
+        """Amplify the sound and limit its peaks to a ceiling.
 
-        Its true peak may lie above by some thousandths of a dB; `limit` makes sure.
+        The true peak may exceed the ceiling by some thousandths of a dB; `limit` corrects this.
         """
         audio = self._audio
         reduction = self.reduction_db(gain_db, ceiling_dbtp - _OVERSHOOT_DB)
@@ -75,7 +75,7 @@ class PeakLimiter:
         return Limited(Audio(gained, audio.rate_hz), float(reduction.max()))
 
     def reduction_db(self, gain_db: float, ceiling_dbtp: float) -> Tensor:
-        """What has to be taken off, at every step of the envelope, shape `(steps,)`."""
+        """Return the gain reduction of each envelope step, shape `(steps,)`."""
         if not len(self._highest):
             return self._highest
         audio = self._audio
@@ -83,15 +83,15 @@ class PeakLimiter:
         level = 20 * torch.log10(self._highest.clamp_min(1e-9)) + gain_db
         held = released((level - ceiling_dbtp).clamp_min(0.0), _RELEASE_DB_PER_S / steps_per_second)
         reach = math.ceil(_LOOKAHEAD_S * steps_per_second / 2)
-        # One step more than the smoothing reaches, since gains are interpolated between steps.
+        # One step more than the smoothing reaches, because gains are interpolated between steps.
         around = F.max_pool1d(held[None], 2 * (reach + 1) + 1, 1, reach + 1)[0]
         return smoothed(around, 2 * reach)
 
 
 def limit(audio: Audio, ceiling_dbtp: float, gain_db: float = 0.0) -> Limited:
-    """Amplify, and keep true peaks at a ceiling or below.
+    """Amplify, and keep true peaks at or below a ceiling.
 
-    What never reaches the ceiling is amplified and nothing else.
+    Sound that never reaches the ceiling is only amplified.
 
     Shape: `(channels, samples)` to the same.
     """
@@ -107,9 +107,9 @@ def limit(audio: Audio, ceiling_dbtp: float, gain_db: float = 0.0) -> Limited:
 
 
 def _peaks(audio: Audio) -> Tensor:
-    """The highest true peak around each sample, shape `(samples,)`.
+    """Return the highest true peak around each sample, shape `(samples,)`.
 
-    Piece by piece, since what lies between samples takes many times the room of these.
+    Computed piece by piece: oversampled audio needs several times the memory.
     """
     if not audio.length_samples:
         return audio.samples.new_empty(0)

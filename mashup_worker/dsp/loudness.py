@@ -1,4 +1,4 @@
-"""Loudness by ITU-R BS.1770-5 and EBU Tech 3341 and 3342, measured while the sound streams by."""
+"""Loudness by ITU-R BS.1770-5 and EBU Tech 3341 and 3342, for streams."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import Audio
 
 SILENCE_LUFS = -120.0
-"""What loudness curves show for silence and for anything fainter."""
+"""Value of loudness curves for silence and anything fainter."""
 
 _STEPS_PER_SECOND = 10
 _MOMENTARY_STEPS = 4
 _SHORT_TERM_STEPS = 30
 """Momentary loudness is that of 400 ms, which are the gating blocks too, and short-term loudness
-that of 3 s; both start anew every 100 ms."""
+that of 3 s; both are evaluated every 100 ms."""
 
 _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
@@ -35,7 +35,7 @@ _OFFSET_DB = -0.691
 """Makes a 997 Hz sine at full scale in one channel read -3.01 LUFS."""
 
 _HIGHEST_SQUARE = 1e30
-"""Samples of float files may be so high that their squares are infinite in float32."""
+"""Samples of float files may be so high that their squares overflow float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +43,9 @@ class LoudnessCurve:
     """Loudness over time.
 
     Attributes:
-        ends_s: where each window ends, 100 ms after the one before; float64, shape `(windows,)`.
+        ends_s: end of each window, every 100 ms; float64, shape `(windows,)`.
         lufs: loudness of each window, at least `SILENCE_LUFS`; float64, shape `(windows,)`.
-        window_s: how long each window lasts.
+        window_s: length of a window.
     """
 
     ends_s: Tensor
@@ -61,12 +61,12 @@ class LoudnessCurve:
 
 @dataclass(frozen=True)
 class Loudness:
-    """What is measured of a whole sound. None stands for what the sound does not have.
+    """Measurements of a whole sound; None where a value is undefined.
 
-    Silence has none of it. Below 3,364 samples a second only the true peak can be measured.
+    All values are None for silence. Below 3,364 Hz only the true peak can be measured.
 
     Attributes:
-        integrated_lufs: gated loudness of the whole; None below 400 ms and up to -70 LUFS.
+        integrated_lufs: gated loudness; None below 400 ms and up to -70 LUFS.
         range_lu: loudness range by EBU Tech 3342; None below 3 s and up to -70 LUFS.
         true_peak_dbtp: highest true peak.
         momentary_max_lufs: loudest 400 ms; None below 400 ms and up to -120 LUFS.
@@ -81,17 +81,17 @@ class Loudness:
 
 
 class LoudnessMeter:
-    """Loudness of a stream, on the device of its samples.
+    """Loudness meter for a stream, on the device of its samples.
 
-    Memory grows by 8 bytes for each 100 ms, and by less than 1 kB for each call that ends some.
-    Sound of 3363 samples a second and fewer can't be K-weighted, and has no loudness.
+    Memory grows by 8 bytes per 100 ms, and by less than 1 kB per call that completes some. Below
+    3,364 Hz K-weighting is undefined, and loudness is None.
 
     Args:
-        rate_hz: samples a second.
-        channels: 1 or 2; each weighs the same.
+        rate_hz: sample rate.
+        channels: 1 or 2, weighted equally.
 
     Raises:
-        ValueError: there are more channels, or none.
+        ValueError: the number of channels is not 1 or 2.
     """
 
     def __init__(self, rate_hz: int, channels: int) -> None:
@@ -104,7 +104,7 @@ class LoudnessMeter:
         self._open_energy: Tensor | None = None
 
     def add(self, samples: Tensor) -> None:
-        """Take the next samples, shape `(channels, samples)`, full scale ±1 and all finite."""
+        """Add the next samples, shape `(channels, samples)`, full scale ±1, all finite."""
         if self._weighting is None:
             return
         for piece in pieces(samples):
@@ -112,17 +112,17 @@ class LoudnessMeter:
             self._add_energies(squares.clamp_(max=_HIGHEST_SQUARE))
 
     def move(self, copy: Callable[[Tensor], Tensor]) -> None:
-        """Replace the figures taken so far by copies of them, such as copies on the host.
+        """Replace the measurements by copies of them, such as copies on the host.
 
-        No more samples can be added then.
+        No more samples can be added afterwards.
         """
         if self._step_energies:
             self._step_energies = [copy(torch.cat(self._step_energies))]
 
     def integrated_lufs(self) -> float | None:
-        """Loudness so far, in LUFS.
+        """Return the integrated loudness so far, in LUFS.
 
-        None for less than 400 ms, for silence (-70 and below), and at rates too low for it.
+        None for less than 400 ms, for silence (-70 and below), and at rates that are too low.
         """
         powers = self._powers(_MOMENTARY_STEPS)
         powers = powers[powers > _power(_ABSOLUTE_GATE_LUFS)]
@@ -132,9 +132,9 @@ class LoudnessMeter:
         return float(_lufs(loud.mean()))
 
     def loudness_range_lu(self) -> float | None:
-        """Loudness range so far, in LU: from soft to loud passages, without silence and outliers.
+        """Return the loudness range so far, in LU.
 
-        None for less than 3 s, for silence, and at rates too low for it.
+        None for less than 3 s, for silence, and at rates that are too low.
         """
         powers = self._powers(_SHORT_TERM_STEPS)
         powers = powers[powers >= _power(_ABSOLUTE_GATE_LUFS)]
@@ -145,11 +145,11 @@ class LoudnessMeter:
         return float(_lufs(high) - _lufs(low))
 
     def momentary_lufs(self) -> LoudnessCurve:
-        """Loudness of each 400 ms; empty before there are as many."""
+        """Return the loudness of each 400 ms; empty before the first."""
         return self._curve(_MOMENTARY_STEPS)
 
     def short_term_lufs(self) -> LoudnessCurve:
-        """Loudness of each 3 s; empty before there are as many."""
+        """Return the loudness of each 3 s; empty before the first."""
         return self._curve(_SHORT_TERM_STEPS)
 
     def _add_energies(self, squares: Tensor) -> None:
@@ -169,7 +169,7 @@ class LoudnessMeter:
         self._taken = end
 
     def _powers(self, steps: int) -> Tensor:
-        """Mean square of each window of so many steps, added over the channels; on the CPU."""
+        """Return the mean square of each window of steps, summed over channels, on the CPU."""
         energies = torch.cat(self._step_energies).cpu() if self._step_energies else torch.empty(0)
         if len(energies) < steps:
             return torch.empty(0, dtype=torch.float64)
@@ -184,10 +184,10 @@ class LoudnessMeter:
 
 
 def measure(audio: Audio) -> Loudness:
-    """Everything that is measured of sound in memory with one or two channels, in one pass.
+    """Measure loudness and true peak of mono or stereo audio in one pass.
 
     Raises:
-        ValueError: there are more channels, or none.
+        ValueError: the number of channels is not 1 or 2.
     """
     meter, peaks = LoudnessMeter(audio.rate_hz, audio.channels), TruePeakMeter(audio.rate_hz)
     for piece in pieces(audio.samples):

@@ -1,4 +1,4 @@
-"""How close an estimate comes to the truth, in decibels."""
+"""Similarity of an estimate and a reference, in decibels."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ if TYPE_CHECKING:
 
 
 def si_sdr_db(estimate: Tensor, reference: Tensor) -> float:
-    """Scale-invariant signal-to-distortion ratio, over all channels together.
+    """Return the scale-invariant signal-to-distortion ratio over all channels.
 
-    Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019: the estimate's part along the
-    reference against the rest of it. Means are not removed.
+    Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019. Means are not removed.
 
     Shape: both the same.
 
     Returns:
-        Decibels; `-inf` where the estimate holds nothing of the reference, as a silent one does;
-        NaN where the reference is silent: then there is nothing to come close to.
+        Decibels; `-inf` for an estimate without any part of the reference; NaN for a silent
+        reference.
 
     Raises:
         ValueError: the shapes differ.
@@ -35,12 +34,12 @@ def si_sdr_db(estimate: Tensor, reference: Tensor) -> float:
 
 
 def snr_db(estimate: Tensor, reference: Tensor) -> float:
-    """Signal-to-noise ratio: the reference against the difference, scale included.
+    """Return the signal-to-noise ratio: the reference against the difference, scale included.
 
     Shape: both the same.
 
     Returns:
-        Decibels; `inf` where both are equal, silence included, `-inf` where only the reference is
+        Decibels; `inf` where both are equal, including silence; `-inf` where only the reference is
         silent.
 
     Raises:

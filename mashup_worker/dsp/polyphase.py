@@ -1,4 +1,4 @@
-"""Sample rate conversion on tensors, wherever they are."""
+"""Sample rate conversion of tensors on any device."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _ZEROS, _ROLLOFF, _BETA = 64, 0.9475937167399596, 14.769656459379492
 the Kaiser window's shape: those of resampy's `kaiser_best` (McFee 2016)."""
 
 _MOST_PHASES = 640
-"""Each phase has a filter of its own: beyond this, filters would take more room than songs."""
+"""Each phase has its own filter: above this number, filters need more memory than songs."""
 
 
 def has_few_phases(in_rate_hz: int, out_rate_hz: int) -> bool:
-    """Whether the rates have a ratio of numbers so small that `converted` can be used."""
+    """Return whether the ratio of the rates is simple enough for `converted`."""
     return max(in_rate_hz, out_rate_hz) // gcd(in_rate_hz, out_rate_hz) <= _MOST_PHASES
 
 
 def converted(samples: Tensor, in_rate_hz: int, out_rate_hz: int, length_samples: int) -> Tensor:
-    """Return the same sound at another rate, without delay; silence is taken to be around it.
+    """Return the sound at another sample rate, without delay, padded with silence.
 
     Shape: `(..., samples)` to `(..., length_samples)`.
     """

@@ -1,4 +1,4 @@
-"""Short-time spectra of a signal that arrives in pieces, and the signal back from them."""
+"""Short-time Fourier transform of a signal that arrives in pieces, and its inverse."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 def frame_count(length_samples: int, window_samples: int, hop_samples: int) -> int:
-    """Frames that touch a signal of this length, the first of them with `hop_samples` of it."""
+    """Return the number of frames that touch a signal of this length, the first by one hop."""
     if length_samples == 0:
         return 0
     return -(-(length_samples + window_samples - hop_samples) // hop_samples)
 
 
 def stft(samples: Tensor, window: Tensor, hop_samples: int) -> Tensor:
-    """Spectra of all frames that fit into `samples`, without any padding.
+    """Return the spectra of all frames that fit into `samples`, without padding.
 
     Shape: `(..., samples)` to complex `(..., frames, bins)`, with `window` of shape `(size,)` and
     `bins = size // 2 + 1`.
@@ -25,12 +25,11 @@ def stft(samples: Tensor, window: Tensor, hop_samples: int) -> Tensor:
 
 
 class OverlapAdd:
-    """Turns spectra back into samples, frame after frame, keeping what the next frames overlap.
+    """Inverse transform by overlap-add, frame by frame.
 
-    The window is used for synthesis too, so spectra that `stft` made and nobody changed give the
-    signal back, from sample `size - hop` on. Needs a window whose size is a multiple of the hop
-    and whose squares, moved by the hop, add up to a constant: a periodic Hann window at a quarter
-    of its size.
+    The window is used for synthesis too, so unchanged spectra of `stft` give the signal back from
+    sample `size - hop` on. The window must be a multiple of the hop long, and its squares, shifted
+    by the hop, must add up to a constant, as for a periodic Hann window at a hop of a quarter.
     """
 
     def __init__(self, window: Tensor, hop_samples: int) -> None:
@@ -40,10 +39,11 @@ class OverlapAdd:
         self._tail: Tensor | None = None
 
     def push(self, spectra: Tensor) -> Tensor:
-        """The samples that no later frame can change, `hop_samples` for every frame.
+        """Return the samples that no later frame can change, `hop_samples` for each frame.
 
-        Shape: complex `(..., frames, bins)` to `(..., frames * hop_samples)`; the leading sizes
-        are the same in every call.
+        Shape: complex `(..., frames, bins)` to `(..., frames * hop_samples)`; leading sizes are the
+            same in
+        every call.
         """
         *lead, count, _ = spectra.shape
         frames: Tensor = torch.fft.irfft(spectra, n=len(self._window)) * self._window

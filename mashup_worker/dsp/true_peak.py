@@ -1,4 +1,4 @@
-"""True peak by ITU-R BS.1770-5, Annex 2: the peak of the signal between its samples, too."""
+"""True peak by ITU-R BS.1770-5, Annex 2: the peak of the signal between its samples."""
 
 from __future__ import annotations
 
@@ -18,27 +18,26 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import Audio
 
 _TAPS = 32
-"""Samples that a value between two samples comes from; the recommendation's example has 12."""
+"""Samples that an interpolated value depends on; the example of the recommendation has 12."""
 
 _KAISER_BETA = 6.0
 """With 32 taps and 44.1 kHz: flat within 0.02 dB up to 19.5 kHz, -0.2 dB at 20 kHz."""
 
 _BLOCK_SAMPLES = 16
-"""Samples oversampled by one row of the matrix product: more cost more products a sample, and are
-less often passed over. A divisor of the taps."""
+"""Samples oversampled by one row of the matrix product; a divisor of the taps. More of them cost more
+products per sample and are skipped less often."""
 
 _ROUNDING = 1e-5
 """Share by which float32 sums may exceed their bound."""
 
 
 class TruePeakMeter:
-    """True peak of a stream with silence before and after it.
+    """True-peak meter for a stream that is surrounded by silence.
 
-    Four times oversampled below 96,000 samples a second, twice below 192,000, and not at all from
-    there on, so that peaks are looked for at least 176,400 times a second in music.
+    Audio is oversampled four times below 96 kHz, twice below 192 kHz, and not above.
 
     Args:
-        rate_hz: samples a second.
+        rate_hz: sample rate.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -47,15 +46,15 @@ class TruePeakMeter:
         self._peak: Tensor | None = None
 
     def add(self, samples: Tensor) -> None:
-        """Take the next samples, shape `(channels, samples)`, full scale ±1 and all finite.
+        """Add the next samples, shape `(channels, samples)`, full scale ±1, all finite.
 
-        The channels and the device are the same in every call.
+        Channels and device are the same in every call.
         """
         for piece in pieces(samples.detach()):
             self._add_piece(piece.to(summing_dtype(piece.device)))
 
     def true_peak_dbtp(self) -> float | None:
-        """The highest peak so far, in dB of full scale; None for silence."""
+        """Return the highest peak so far, in dB of full scale; None for silence."""
         if self._held is None or self._peak is None:
             return None
         silence = _TAPS + _BLOCK_SAMPLES - self._held.shape[1] % _BLOCK_SAMPLES
@@ -80,10 +79,9 @@ def true_peak_dbtp(audio: Audio) -> float | None:
 
 
 def peaks_near(samples: Tensor, rate_hz: int, above: float) -> Tensor:
-    """The highest magnitude of any channel at each sample and between it and its neighbours.
+    """Return the highest magnitude of any channel at and next to each sample.
 
-    What lies between samples is looked at only where it could be higher than `above`; elsewhere
-    the sample itself counts.
+    Values between samples are computed only where they could exceed `above`.
 
     Shape: `(channels, samples)` to `(samples,)`.
     """
@@ -115,10 +113,10 @@ def _factor(rate_hz: int) -> int:
 
 
 def _highest(rows: Tensor, peak: Tensor, factor: int) -> Tensor:
-    """The higher of `peak` and the true peak of `rows`, shape `(rows, blocks * block)`.
+    """Return the greater of `peak` and the true peak of `rows`, shape `(rows, blocks * block)`.
 
-    On a CPU, blocks whose samples are too low to make a higher one are passed over; elsewhere
-    finding them takes longer than oversampling them.
+    On a CPU, blocks that cannot exceed `peak` are skipped; on a GPU finding them takes longer than
+    oversampling them.
     """
     block_peaks = F.max_pool1d(rows.abs(), _BLOCK_SAMPLES)
     peak = torch.maximum(peak, block_peaks.max())
