@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from mashup_worker.models.fp32 import exact_unless_set
 from tests.checkpoints import make_repository
 from tests.fake_cuda.budget import DeviceBudget, is_fake
 
@@ -21,12 +22,14 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip tests whose device is not here."""
+    """Skip tests whose device is not here; fp32 is exact on it, as after `resolve_device`."""
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("no CUDA device; tests/integration/test_gpu_paths.py runs it on a fake one")
     hardware = item.get_closest_marker("hardware")
     if hardware and is_fake():
         pytest.skip(f"needs a real GPU: {hardware.args[0]}")
+    if item.get_closest_marker("gpu"):
+        exact_unless_set()
 
 
 @pytest.fixture

@@ -172,17 +172,22 @@ def test_what_only_happens_to_be_an_error_stops_everything(weights: Weights) -> 
 
 def test_pipeline_measured(weights: Weights) -> None:
     request = PipelineRequest(
-        weights, EngineOptions(device="cpu"), CPU, Work(tracks=3, track_s=2), lanes=(1, 2), rounds=2
+        weights,
+        EngineOptions(device="cpu"),
+        CPU,
+        Work(tracks=3, track_s=2),
+        in_flight=(1, 2),
+        rounds=2,
     )
     first, made = measure_pipeline(request, TAKEN, _nothing)
-    assert first.lanes == made.lanes[:1]
-    assert [one.lanes for one in made.lanes] == [1, 2]
-    for one in made.lanes:
+    assert first.in_flight == made.in_flight[:1]
+    assert [one.songs for one in made.in_flight] == [1, 2]
+    for one in made.in_flight:
         assert set(one.stages) == {"decode", "device", "encode"}
         assert one.bottleneck == max(one.stages, key=lambda name: one.stages[name].busy_share)
         assert all(0 < stage.busy_share <= 1 for stage in one.stages.values())
         assert one.run.times_real_time == pytest.approx(6 / one.run.p50_s, rel=1e-2)
-    assert made.best in made.lanes
+    assert made.best in made.in_flight
 
 
 def test_peers_run_with_the_settings_of_torch_and_what_they_set_is_undone(
@@ -245,7 +250,6 @@ def test_on_cuda_our_engine_is_warm_before_it_is_measured(weights: Weights) -> N
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_separation_measured_on_a_gpu(weights: Weights) -> None:
     device = torch.device("cuda", 0)
     request = SeparationRequest(

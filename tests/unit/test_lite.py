@@ -4,7 +4,7 @@ import importlib.util
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import soundfile
@@ -15,6 +15,7 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.hpss import soft_mask
 from mashup_worker.dsp.metrics import si_sdr_db, snr_db
 from mashup_worker.errors import InvalidInput, ModelUnavailable
+from mashup_worker.models.device import resolve_device
 from mashup_worker.models.lite import LiteSeparator, load_lite, weights
 from mashup_worker.models.lite.separator import LEVEL, TOP_BINS, _tiles
 from mashup_worker.models.lite.split import SIZE_FRAMES, split_masks
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
+
+    from mashup_worker.models.lite.unet import UNet
+    from tests.fake_cuda.budget import DeviceBudget
 
 SONG = Path(__file__).parents[2] / "samples" / "when-the-night-falls"
 HOP, SIZE = 1024, 4096
@@ -281,3 +285,18 @@ def test_tones_hits_and_kicks_go_where_they_belong() -> None:
     for stem, mask in (("drums", masks.drums), ("bass", masks.bass), ("other", masks.other)):
         estimate = torch.istft((spectra * mask).mT, SIZE, HOP, window=window, length=mix.shape[1])
         assert si_sdr_db(estimate, truth[stem].expand(2, -1)) > 10, stem
+
+
+@pytest.mark.gpu
+def test_a_song_on_the_device_stays_there(device_budget: DeviceBudget) -> None:
+    """With other networks, which take a while on a fake device."""
+    device, network = resolve_device("cuda"), cast("UNet", torch.nn.Identity())
+    model = LiteSeparator(network, network, str(device), "fp32")
+    song = torch.randn(2, FRAMES * HOP + 5000, generator=torch.Generator().manual_seed(0))
+    there = Audio(song.to(device), 44_100)
+    blocks = model.stream(there, on_device=True)
+    made = [next(blocks)]
+    with device_budget.limit(read=0, copy=0):
+        made += blocks
+    assert all(block.device == device for block in made)
+    assert sum(block.shape[-1] for block in made) == there.length_samples

@@ -141,7 +141,6 @@ def test_files_are_the_same(
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("rate_hz", [44_100, 48_000])
 def test_on_cuda_the_integers_are_those_of_the_cpu(
     rate_hz: int, device_budget: DeviceBudget

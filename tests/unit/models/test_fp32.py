@@ -53,16 +53,14 @@ def test_newer_and_older_settings_of_torch_agree(
     assert torch.get_float32_matmul_precision() == ("high" if products == "tf32" else "highest")
 
 
-def test_the_first_use_of_cuda_makes_fp32_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["auto", "cuda", "cuda:0"])
+def test_the_first_use_of_cuda_makes_fp32_exact(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
-    for name in ("auto", "cuda", "cuda:0"):
-        with fp32.fp32("torch"):
-            monkeypatch.setattr(fp32, "_chosen", None)
-            assert settings()[1] == "tf32"
-            assert resolve_device(name) == CUDA
-            assert settings() == ("ieee",) * 3
+    assert settings()[1] == "tf32"
+    assert resolve_device(name) == CUDA
+    assert settings() == ("ieee",) * 3
 
 
 def test_what_an_engine_has_chosen_outlives_other_uses_of_the_device(
