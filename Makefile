@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 MODEL ?= lite
 TEST_JOBS ?= 2
 DEMO_OUTPUT ?= demo-output
+GPU_MINUTES ?= 9
+GPU_OUTPUT ?= gpu-results
 
-.PHONY: help install demo test lint format samples bench clean
+.PHONY: help install demo test lint format samples bench gpu clean
 
 help:
 	@echo "make demo      install, separate the sample songs, mix two, write pages to listen to, and do it"
@@ -17,6 +19,7 @@ help:
 	@echo "make format    put the code into the project's format"
 	@echo "make samples   render the sample songs again"
 	@echo "make bench     measure quality, speed and memory (slow)"
+	@echo "make gpu       test and measure an NVIDIA GPU, in ten minutes"
 	@echo "make clean     remove what these made"
 
 install: $(VENV)/.installed
@@ -55,8 +58,14 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/mashup bench all --against demucs
 	$(BIN)/python -m benchmarks.performance_page
 
+gpu: $(VENV)/.installed-dev
+	@$(BIN)/python -m benchmarks.gpu --minutes $(GPU_MINUTES) --output $(GPU_OUTPUT); status=$$?; \
+		[ $$status -le 1 ] || exit $$status; \
+		cp $(GPU_OUTPUT)/*.json benchmarks/results/ && $(BIN)/python -m benchmarks.performance_page; \
+		exit $$status
+
 clean:
-	rm -rf $(VENV) $(DEMO_OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_OUTPUT) $(GPU_OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -42,10 +42,12 @@ def kernel_share(work: Callable[[], object], device: torch.device, wall_s: float
     without the profiler, since watching slows the host down and not the kernels.
 
     Returns:
-        The share, 0 to 1; None where the profiler sees no kernel.
+        The share, 0 to 1; None where the profiler sees no kernel, or can't watch the device.
     """
-    from torch.profiler import ProfilerActivity, profile
+    from torch.profiler import ProfilerActivity, profile, supported_activities
 
+    if ProfilerActivity.CUDA not in supported_activities():
+        return None
     with profile(activities=[ProfilerActivity.CUDA], acc_events=True) as profiler:
         timed_s(work, device)
     busy_s = covered([(start / 1e6, stop / 1e6) for start, stop in _kernels_us(profiler)])

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from mashup_worker.system.files import check_writable, write_whole
 from mashup_worker.bench.results import SCHEMA, Results
 from mashup_worker.errors import InvalidInput
+from mashup_worker.system.files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mashup_worker.bench.machine import Machine
 
 _ADAPTER = TypeAdapter(Results)
+_ANY = TypeAdapter(dict[str, object])
 
 
 def to_json(results: Results) -> str:
@@ -30,14 +31,17 @@ def from_json(text: str | bytes) -> Results:
         InvalidInput: it is none of ours, or of another schema.
     """
     try:
-        results = _ADAPTER.validate_json(text)
+        schema = _ANY.validate_json(text).get("schema")
+    except ValidationError:
+        raise InvalidInput("not results of `mashup bench`: no JSON object") from None
+    if schema != SCHEMA:
+        raise InvalidInput(f"results of schema {schema}; this version reads {SCHEMA}")
+    try:
+        return _ADAPTER.validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InvalidInput(f"not results of `mashup bench`: {place}: {first['msg']}") from error
-    if results.schema != SCHEMA:
-        raise InvalidInput(f"results of schema {results.schema}; this version reads {SCHEMA}")
-    return results
 
 
 def read(path: Path) -> Results | None:
@@ -60,12 +64,13 @@ def read(path: Path) -> Results | None:
 
 def check_savable(machine: Machine, folder: Path) -> None:
     """Find out before the work whether its results could be saved. Raises as `save`."""
-    path = _path(machine, folder)
+    path = path_of(machine, folder)
     read(path)
     check_writable(path)
 
 
-def _path(machine: Machine, folder: Path) -> Path:
+def path_of(machine: Machine, folder: Path) -> Path:
+    """Return where a folder holds the machine's document."""
     return folder / f"{machine.slug}.json"
 
 
@@ -76,7 +81,7 @@ def save(results: Results, folder: Path) -> tuple[Results, Path]:
         InvalidInput: what is there is no such document.
         StorageFailed: it can't be written.
     """
-    path = _path(results.machine, folder)
+    path = path_of(results.machine, folder)
     whole = results.over(read(path))
     write_whole(path, to_json(whole).encode())
     return whole, path

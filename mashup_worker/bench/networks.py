@@ -43,8 +43,8 @@ def small_demucs() -> Demucs:
     return network
 
 
-def save_repository(folder: Path, network: Demucs | HTDemucs) -> None:
-    """A repository that holds the network by the name `random`."""
+def save_repository(folder: Path, network: Demucs | HTDemucs, name: str = "random") -> None:
+    """Save the network in a repository, by a name."""
     args, kwargs = cast("Any", network)._init_args_kwargs
     package = {"klass": type(network), "args": args, "kwargs": kwargs}
-    torch.save(package | {"state": network.state_dict()}, folder / "random.th")
+    torch.save(package | {"state": network.state_dict()}, folder / f"{name}.th")

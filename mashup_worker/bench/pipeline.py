@@ -19,7 +19,7 @@ from mashup_worker.bench.busy import ProcessorClock, covered, kernel_share
 from mashup_worker.bench.engines import OurEngine
 from mashup_worker.bench.measure import timed_s
 from mashup_worker.bench.memory import PeakMemory, held_bytes, host_peak_bytes, reset_host_peak
-from mashup_worker.bench.results import Lanes, Pipeline, Stage, Work
+from mashup_worker.bench.results import InFlight, Pipeline, Stage, Work
 from mashup_worker.errors import Canceled
 from mashup_worker.models.streams import wait_for
 from mashup_worker.pipelines.separate import SeparateRequest, separate_file
@@ -52,7 +52,7 @@ class PipelineRequest:
         options: how our engine runs them.
         device: where.
         work: songs in a round, and their length.
-        lanes: numbers of songs in flight, one after the other.
+        in_flight: numbers of songs in flight, one after the other.
         rounds: of each.
     """
 
@@ -60,7 +60,7 @@ class PipelineRequest:
     options: EngineOptions
     device: torch.device
     work: Work
-    lanes: tuple[int, ...]
+    in_flight: tuple[int, ...]
     rounds: int
 
 
@@ -76,11 +76,11 @@ def measure_pipeline(request: PipelineRequest, taken: Taken, on_step: OnStep) ->
     with tempfile.TemporaryDirectory() as name:
         songs = _write_songs(Path(name, "songs"), request.work)
         flow = _Flow(engine.separator, songs, Path(name, "stems"), request.device)
-        flow.round(lanes=1, songs=1)
+        flow.round(in_flight=1, songs=1)
         resting = held_bytes(request.device) - before
-        measured: list[Lanes] = []
-        for lanes in request.lanes:
-            measured.append(_measure(request, engine, flow, lanes, resting, on_step))
+        measured: list[InFlight] = []
+        for in_flight in request.in_flight:
+            measured.append(_measure(request, engine, flow, in_flight, resting, on_step))
             weights = request.weights
             yield Pipeline(taken, weights.model, weights.random, tuple(measured))
 
@@ -89,26 +89,26 @@ def _measure(
     request: PipelineRequest,
     engine: OurEngine,
     flow: _Flow,
-    lanes: int,
+    in_flight: int,
     resting_bytes: int,
     on_step: OnStep,
-) -> Lanes:
+) -> InFlight:
     device_bytes = None
     if request.device.type == "cuda":
         with PeakMemory(request.device) as peak:
-            flow.round(lanes)
+            flow.round(in_flight)
         device_bytes = resting_bytes + (peak.device_bytes or 0)
     reset_host_peak()
     rounds = []
     for number in range(request.rounds):
-        on_step(f"pipeline: {lanes} in flight, round {number + 1} of {request.rounds}")
-        rounds.append(flow.round(lanes))
+        on_step(f"pipeline: {in_flight} in flight, round {number + 1} of {request.rounds}")
+        rounds.append(flow.round(in_flight))
     host_bytes = host_peak_bytes()
     middle = sorted(rounds, key=lambda one: one.wall_s)[len(rounds) // 2]
     busy = middle.device_s / middle.wall_s
     if request.device.type == "cuda":
-        busy = kernel_share(lambda: flow.round(lanes), request.device, middle.wall_s) or busy
-    stages = middle.stages(lanes, request.work, busy, own_device=request.device.type != "cpu")
+        busy = kernel_share(lambda: flow.round(in_flight), request.device, middle.wall_s) or busy
+    stages = middle.stages(in_flight, request.work, busy, own_device=request.device.type != "cpu")
     run = request.work.run(
         engine.label,
         [one.wall_s for one in rounds],
@@ -120,7 +120,7 @@ def _measure(
         busy_share=middle.processor_share if request.device.type == "cpu" else busy,
     )
     bottleneck = max(stages, key=lambda name: stages[name].busy_share)
-    return Lanes(lanes, run, stages, bottleneck)
+    return InFlight(in_flight, run, stages, bottleneck)
 
 
 @dataclass(frozen=True)
@@ -142,14 +142,14 @@ class _Round:
     encode_s: float
 
     def stages(
-        self, lanes: int, work: Work, device_share: float, own_device: bool
+        self, in_flight: int, work: Work, device_share: float, own_device: bool
     ) -> dict[str, Stage]:
         """What each stage did, and what it could do alone: in every lane, or on all cores."""
         audio_s = work.tracks * work.track_s
         shares = {
-            "decode": self.decode_s / (lanes * self.wall_s),
+            "decode": self.decode_s / (in_flight * self.wall_s),
             "device": device_share,
-            "encode": self.encode_s / (lanes * self.wall_s),
+            "encode": self.encode_s / (in_flight * self.wall_s),
         }
         if own_device:
             shares["processor"] = self.processor_share
@@ -171,13 +171,13 @@ class _Flow:
     ) -> None:
         self._separator, self._songs, self._out, self._device = separator, songs, out, device
 
-    def round(self, lanes: int, songs: int | None = None) -> _Round:
+    def round(self, in_flight: int, songs: int | None = None) -> _Round:
         """All songs, or the first few of them."""
         results: list[SeparateResult] = []
         watched = _Watched(self._separator)
 
         def work() -> None:
-            with ThreadPoolExecutor(lanes) as pool:
+            with ThreadPoolExecutor(in_flight) as pool:
                 jobs = [pool.submit(self._one, watched, path) for path in self._songs[:songs]]
                 try:
                     results.extend(job.result() for job in jobs)

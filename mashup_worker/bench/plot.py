@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mashup_worker.bench.results import Lanes, Results, Run, Separation
+    from mashup_worker.bench.results import InFlight, Results, Run, Separation
 
     Panel = Callable[[Axes], None]
 
@@ -70,8 +70,8 @@ def _panels(results: Results) -> list[Panel]:
             ]
         panels.append(lambda axes: _draw_engines(axes, made))
     if results.pipeline is not None:
-        lanes = results.pipeline.lanes
-        panels.append(lambda axes: _draw_lanes(axes, lanes))
+        in_flight = results.pipeline.in_flight
+        panels.append(lambda axes: _draw_pipeline(axes, in_flight))
     return panels
 
 
@@ -135,12 +135,12 @@ def _draw_engines(axes: Axes, made: Separation) -> None:
         axes.text(0, place + 0.27, name, fontsize=style.LABEL_PT, color=style.INK, va="bottom")
 
 
-def _draw_lanes(axes: Axes, lanes: Sequence[Lanes]) -> None:
+def _draw_pipeline(axes: Axes, in_flight: Sequence[InFlight]) -> None:
     style.prepare(axes, "Pipeline, files to files", "times real time")
-    style.aside(axes, f"bottleneck: {max(lanes, key=_speed).bottleneck}")
-    _band(axes, [str(one.lanes) for one in lanes], [one.run for one in lanes])
+    style.aside(axes, f"bottleneck: {max(in_flight, key=_speed).bottleneck}")
+    _band(axes, [str(one.songs) for one in in_flight], [one.run for one in in_flight])
     axes.set_xlabel("songs in flight", fontsize=style.LABEL_PT, color=style.QUIET)
 
 
-def _speed(one: Lanes) -> float:
+def _speed(one: InFlight) -> float:
     return one.run.times_real_time

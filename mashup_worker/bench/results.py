@@ -16,7 +16,7 @@ from mashup_worker.bench.measure import percentile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -256,8 +256,9 @@ class Stage:
     """One of the stages that songs of a pipeline are in at the same time.
 
     Attributes:
-        busy_share: of decoding and encoding, the share of all lanes' time; of the device, the
-            share of the time in which it worked; of the processor, that of all cores' time.
+        busy_share: of decoding and encoding, the share of the time of all songs in flight; of the
+            device, the share of the time in which it worked; of the processor, that of all cores'
+            time.
         times_real_time: what it could do if it were busy all the time.
     """
 
@@ -266,16 +267,16 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Lanes:
+class InFlight:
     """A pipeline with so many songs in flight.
 
     Attributes:
-        lanes: songs in flight.
+        songs: how many.
         stages: decode, device, encode, and the processor where the device is another.
         bottleneck: the stage that was busy for the largest share of the time.
     """
 
-    lanes: int
+    songs: int
     run: Run
     stages: dict[str, Stage]
     bottleneck: str
@@ -288,18 +289,18 @@ class Pipeline:
     Attributes:
         model: whose shape the networks have.
         random_weights: whether that is all they have of it.
-        lanes: the pipeline with some numbers of songs in flight.
+        in_flight: the pipeline with some numbers of songs in flight.
     """
 
     taken: Taken
     model: str
     random_weights: bool
-    lanes: tuple[Lanes, ...]
+    in_flight: tuple[InFlight, ...]
 
     @property
-    def best(self) -> Lanes:
+    def best(self) -> InFlight:
         """The fastest."""
-        return max(self.lanes, key=lambda one: one.run.times_real_time)
+        return max(self.in_flight, key=lambda one: one.run.times_real_time)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from benchmarks.performance_page import PAGE, documents, page
 from mashup_worker.bench.machine import Machine
-from mashup_worker.bench.results import Results
+from mashup_worker.bench.results import Ratio, Results
 from tests.unit.test_bench_results import full
 
 
@@ -21,11 +22,32 @@ def test_documents_hold_no_names_of_places() -> None:
 
 
 def test_without_a_gpu_the_page_says_so_and_how_to_measure_one() -> None:
-    assert "Not measured yet" in page([full()])
-    assert "mashup bench all --against demucs" in page([full()])
+    assert "Nothing was measured on a GPU yet" in page([full()])
+    assert "make gpu" in page([full()])
     gpu = Results(Machine("NVIDIA X", "cuda", "580", 8 << 30, "CPU", 8, None))
-    assert "Not measured yet" not in page([gpu])
+    assert "Nothing was measured on a GPU yet" not in page([gpu])
     assert "driver 580" in page([gpu])
+
+
+def test_each_arithmetic_has_its_own_row_and_ratio() -> None:
+    made = full()
+    assert made.separation is not None
+    ours, stock = (
+        replace(run, label=name)
+        for run, name in zip(made.separation.runs, ("ours 1", "demucs 4"), strict=False)
+    )
+    half = replace(ours, precision="fp16", compiled=True)
+    separation = replace(
+        made.separation,
+        limit=None,
+        runs=(ours, stock, half),
+        ratios=(Ratio.of(ours, stock, 8.25), Ratio.of(half, stock, 9.5)),
+    )
+    text = page([replace(made, separation=separation)])
+    assert re.search(r"\| bf16 \| [^|]+ \| 8\.25 \|", text)
+    assert re.search(r"\| fp16 compiled \| [^|]+ \| 9\.50 \|", text)
+    assert "ours 1 in fp16, compiled is 9.50 times as fast as demucs 4." in text
+    assert "Against the limit" not in text
 
 
 def test_a_page_of_everything_shows_every_section() -> None:

@@ -13,7 +13,7 @@ from mashup_worker.bench.machine import Machine
 from mashup_worker.bench.plot import results_png
 from mashup_worker.bench.results import (
     Counts,
-    Lanes,
+    InFlight,
     Limit,
     Pipeline,
     Ratio,
@@ -61,12 +61,12 @@ def full() -> Results:
         not_run={"unblend": "not here"},
     )
     stage = Stage(0.5, 30.0)
-    lanes = [
-        Lanes(lanes, a_run("ours", 10 / lanes), {"decode": stage, "device": stage}, "device")
-        for lanes in (1, 2)
+    in_flight = [
+        InFlight(songs, a_run("ours", 10 / songs), {"decode": stage, "device": stage}, "device")
+        for songs in (1, 2)
     ]
     staged = Staged(TAKEN, a_run("analysis", 1), {"measure": 0.5})
-    pipeline = Pipeline(TAKEN, "htdemucs", random_weights=True, lanes=tuple(lanes))
+    pipeline = Pipeline(TAKEN, "htdemucs", random_weights=True, in_flight=tuple(in_flight))
     return Results(MACHINE, separation, staged, staged, pipeline)
 
 
@@ -101,6 +101,28 @@ def test_other_documents_are_refused(damage: object) -> None:
     damage(document)  # type: ignore[operator]
     with pytest.raises(InvalidInput):
         from_json(json.dumps(document))
+
+
+def test_an_older_schema_is_named(tmp_path: Path) -> None:
+    document = json.loads(to_json(full()))
+    document["pipeline"]["lanes"] = document["pipeline"].pop("in_flight")
+    with pytest.raises(InvalidInput, match="schema 1; this version reads 2"):
+        from_json(json.dumps(document | {"schema": 1}))
+    (tmp_path / "list.json").write_text("[]")
+    with pytest.raises(InvalidInput, match=r"list\.json: .*no JSON object"):
+        read(tmp_path / "list.json")
+
+
+def test_a_limit_that_was_not_measured_anew_stays(tmp_path: Path) -> None:
+    save(full(), tmp_path)
+    before = full().separation
+    assert before is not None
+    newer = replace(before, limit=None, runs=before.runs[:1])
+    whole, _ = save(Results(MACHINE, separation=newer), tmp_path)
+    assert whole.separation == replace(newer, limit=before.limit)
+    other = replace(newer, model="another")
+    whole, _ = save(Results(MACHINE, separation=other), tmp_path)
+    assert whole.separation == other
 
 
 def test_a_section_takes_the_place_of_its_older_self_and_of_nothing_else(tmp_path: Path) -> None:

@@ -78,12 +78,12 @@ Rounds = Annotated[
 Songs = Annotated[
     int | None, typer.Option(min=1, help="Songs of the pipeline. 32 on a GPU, 4 on a CPU.")
 ]
-LanesOption = Annotated[
-    int | None, typer.Option("--lanes", min=1, max=64, help="Songs of the pipeline in flight.")
+InFlight = Annotated[
+    int | None, typer.Option("--in-flight", min=1, max=64, help="Songs of the pipeline in flight.")
 ]
 Sweep = Annotated[
     str | None,
-    typer.Option(help="What to vary, such as batch,precision,compile,lanes. Takes longer."),
+    typer.Option(help="What to vary, such as batch,precision,compile,in-flight. Takes longer."),
 ]
 GpuPrice = Annotated[
     float | None,
@@ -122,7 +122,7 @@ def bench(
     seconds: Seconds = None,
     rounds: Rounds = None,
     songs: Songs = None,
-    lanes: LanesOption = None,
+    in_flight: InFlight = None,
     sweep: Sweep = None,
     limit: Limit = True,
     mashup_format: Format = MashupFormat.MP3,
@@ -152,7 +152,7 @@ def bench(
             seconds=seconds,
             rounds=rounds,
             songs=songs,
-            lanes=lanes,
+            in_flight=in_flight,
             sweeps=tuple(name.strip() for name in (sweep or "").split(",") if name.strip()),
             limit=limit,
             mashup_format="flac" if mashup_format is MashupFormat.FLAC else "mp3",

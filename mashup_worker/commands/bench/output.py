@@ -90,10 +90,13 @@ def _show_separation(made: Separation) -> None:
 
 
 def _show_pipeline(made: Pipeline) -> None:
-    work = made.lanes[0].run
+    work = made.in_flight[0].run
     _print(
         f"pipeline: {work.tracks} FLAC files of {work.track_s:g} s in, 4 FLAC stems each out",
-        _runs([one.run for one in made.lanes], [f"{one.lanes} in flight" for one in made.lanes]),
+        _runs(
+            [one.run for one in made.in_flight],
+            [f"{one.songs} in flight" for one in made.in_flight],
+        ),
     )
     best = made.best
     rows = [("stage", "busy", "x real time at most")]
@@ -101,7 +104,7 @@ def _show_pipeline(made: Pipeline) -> None:
         (name, f"{one.busy_share:.1%}", f"{one.times_real_time:,.0f}")
         for name, one in best.stages.items()
     ]
-    _print(f"stages with {best.lanes} in flight", rows)
+    _print(f"stages with {best.songs} in flight", rows)
     share = best.run.times_real_time / AIM_TIMES_REAL_TIME
     typer.echo(
         f"bottleneck: {best.bottleneck}. {best.run.times_real_time:.1f} times real time, "

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _SECTIONS = ("separation", "pipeline", "analyze", "mashup")
 _CPU_SECONDS = {"separation": 60.0, "pipeline": 30.0, "analyze": 180.0, "mashup": 180.0}
 _GPU_SECONDS = {"separation": 240.0, "pipeline": 240.0, "analyze": 240.0, "mashup": 180.0}
-_CPU_LANES, _GPU_LANES = (2, (1, 2, 4)), (8, (1, 2, 4, 8, 16))
+CPU_IN_FLIGHT: tuple[int, tuple[int, ...]] = (2, (1, 2, 4))
+GPU_IN_FLIGHT: tuple[int, tuple[int, ...]] = (8, (1, 2, 4, 8, 16))
 """Songs in flight, and those of a sweep."""
 
 _PACE = {
@@ -60,7 +61,7 @@ class BenchRequest:
     seconds: float | None
     rounds: int | None
     songs: int | None
-    lanes: int | None
+    in_flight: int | None
     sweeps: tuple[str, ...]
     limit: bool
     mashup_format: Literal["mp3", "flac"]
@@ -68,7 +69,7 @@ class BenchRequest:
     command: str
 
     def __post_init__(self) -> None:
-        known = {"separation": SWEEPS, "pipeline": ("lanes",), "all": (*SWEEPS, "lanes")}
+        known = {"separation": SWEEPS, "pipeline": ("in-flight",), "all": (*SWEEPS, "in-flight")}
         allowed = known.get(self.what, ())
         if unknown := [name for name in self.sweeps if name not in allowed]:
             use = ", ".join(allowed) or "none"
@@ -129,7 +130,7 @@ class BenchPlan:
             ),
             device=self.device,
             work=self.work("pipeline"),
-            lanes=self._lanes(),
+            in_flight=self._in_flight(),
             rounds=self.rounds("pipeline"),
         )
 
@@ -145,11 +146,11 @@ class BenchPlan:
         by_section = _CPU_SECONDS if self.device.type == "cpu" else _GPU_SECONDS
         return self.request.seconds or by_section[section]
 
-    def _lanes(self) -> tuple[int, ...]:
-        usual, swept = _CPU_LANES if self.device.type == "cpu" else _GPU_LANES
-        if "lanes" in self.request.sweeps:
+    def _in_flight(self) -> tuple[int, ...]:
+        usual, swept = CPU_IN_FLIGHT if self.device.type == "cpu" else GPU_IN_FLIGHT
+        if "in-flight" in self.request.sweeps:
             return swept
-        return (self.request.lanes or usual,)
+        return (self.request.in_flight or usual,)
 
     def _separation_s(self) -> float:
         kind, request = self.device.type, self.request
@@ -176,6 +177,6 @@ class BenchPlan:
         times: float = rounds + (2 if kind == "cuda" else 1)  # one for warmth, one for memory
         compile_s = 0.0
         if section == "pipeline":
-            times = (times - 1) * len(self._lanes()) + 1 / work.tracks
+            times = (times - 1) * len(self._in_flight()) + 1 / work.tracks
             compile_s = self.request.compiled * _COMPILE_S[kind]
         return times * work.tracks * work.track_s / _PACE[section][kind] + compile_s

@@ -1,0 +1,1 @@
+"""Everything worth knowing of a GPU in ten minutes: correctness first, then speed."""
