@@ -24,8 +24,8 @@ _KAISER_BETA = 6.0
 """With 32 taps and 44.1 kHz: flat within 0.02 dB up to 19.5 kHz, -0.2 dB at 20 kHz."""
 
 _BLOCK_SAMPLES = 16
-"""Samples oversampled by one row of the matrix product; a divisor of the taps. More of them cost more
-products per sample and are skipped less often."""
+"""Samples oversampled by one row of the matrix product; a divisor of the taps. More of them cost
+more products per sample and are skipped less often."""
 
 _ROUNDING = 1e-5
 """Share by which float32 sums may exceed their bound."""

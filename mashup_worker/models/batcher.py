@@ -1,4 +1,4 @@
-"""Windows of all songs in flight, gathered into full batches for one device."""
+"""Batches of windows from all songs in flight on one device."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _CUDA_MAX_BATCH = 16
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """What a network is to be run on.
+    """Input of a network.
 
     Attributes:
         network: the network.
-        rows: the stems wanted of it.
-        samples: fp32, shape `(channels, samples)`, anywhere.
-        exact: whether it is run in fp32, whatever the precision is.
+        rows: stems to compute.
+        samples: fp32, shape `(channels, samples)`, on any device.
+        exact: whether to run in fp32 instead of the configured precision.
     """
 
     network: NetworkRunner
@@ -45,29 +45,29 @@ class Window:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Windows of one kind can be run together."""
+        """Key of windows that can share a batch."""
         return id(self.network), self.rows, self.samples.shape, self.exact
 
 
 @dataclass(eq=False)
 class _Ticket:
-    """A window that waits, and then what became of it.
+    """Submitted window and its result.
 
     Attributes:
-        window: that.
-        samples: those of the window, on the device.
-        ready: when they are there.
-        made: the estimate, or the error that came of the window's batch.
-        done: when the estimate is there.
-        finite: in fp16, of the whole batch: whether all samples of a window are numbers.
-        place: the window's place in the batch.
-        settled: whether nobody waits for it any more.
+        window: the window.
+        samples: its samples on the device.
+        ready: event after the upload of the samples.
+        result: the estimate, or the error of its batch.
+        done: event after the estimate.
+        finite: in fp16, whether all samples of each window of the batch are finite.
+        place: index of the window in its batch.
+        settled: whether its caller has taken the result or given up.
     """
 
     window: Window
     samples: Tensor
     ready: torch.cuda.Event | None = None
-    made: Tensor | BaseException | None = None
+    result: Tensor | BaseException | None = None
     done: torch.cuda.Event | None = None
     finite: Tensor | None = None
     place: int = 0
@@ -75,30 +75,30 @@ class _Ticket:
 
 
 class Batcher:
-    """Runs the windows of all threads that separate songs, in batches that fit.
+    """Runner of windows from any number of threads, in batches that fit the device.
 
-    There is no thread of its own: whichever needs a result first runs the batch that it is in,
-    together with what others have waiting. On CUDA everything runs on one stream, and the host
-    stays a full batch ahead of the device.
+    The thread that needs a result first runs the batch that contains it, together with windows of
+    other threads; the batcher has no thread. On CUDA all batches run on one stream, and the host
+    stays one full batch ahead of the device.
 
     Attributes:
-        size: windows run at once. Halved for good whenever the device runs out of memory.
+        size: windows per batch; halved permanently when the device runs out of memory.
     """
 
     def __init__(self, how: Arithmetic, size: int | None) -> None:
         self.size = size or _default_size(how.device)
         self._how = how
         self._waiting: deque[_Ticket] = deque()
-        self._made: list[_Ticket] = []
-        self._counting = Lock()
-        self._running = Lock()
+        self._finished: list[_Ticket] = []
+        self._queue_lock = Lock()
+        self._run_lock = Lock()
         self._networks: WeakSet[NetworkRunner] = WeakSet()
         self._stream = stream_for(how.device, "networks") if how.device.type == "cuda" else None
 
     def estimates(self, windows: Iterable[Window]) -> Iterator[Tensor]:
-        """What the networks make of `windows`, in their order.
+        """Yield the outputs of the networks for `windows`, in order.
 
-        Windows are taken some way ahead of the results. Any number of threads may call this.
+        Windows are submitted ahead of the results. Any number of threads may call this.
 
         Yields:
             fp32 on the device, shape `(rows, channels, samples)`.
@@ -117,7 +117,7 @@ class Batcher:
                 yield self._result(tickets[0], more=False)
                 tickets.popleft()
         finally:
-            # No lock: an abandoned generator may end wherever memory is tidied up.
+            # No lock: an abandoned generator may be closed at any garbage collection.
             for ticket in tickets:
                 ticket.settled = True
 
@@ -125,18 +125,18 @@ class Batcher:
         ticket = _Ticket(window, upload(window.samples, self._how.device))
         if self._stream is not None:
             ticket.ready = torch.cuda.current_stream(self._how.device).record_event()
-        with self._counting:
+        with self._queue_lock:
             self._networks.add(window.network)
             self._waiting.append(ticket)
         return ticket
 
     def _result(self, ticket: _Ticket, *, more: bool) -> Tensor:
-        while ticket.made is None or self._device_may_idle(more):
-            with self._running:
-                if ticket.made is None or self._device_may_idle(more):
+        while ticket.result is None or self._device_may_idle(more):
+            with self._run_lock:
+                if ticket.result is None or self._device_may_idle(more):
                     self._run_next()
         ticket.settled = True
-        made, ticket.made = ticket.made, None  # or its whole batch would stay until the next
+        made, ticket.result = ticket.result, None  # a reference would keep the whole batch alive
         if isinstance(made, BaseException):
             raise made
         if ticket.done is not None:
@@ -144,34 +144,36 @@ class Batcher:
             stream.wait_event(ticket.done)
             made.record_stream(stream)
         if ticket.finite is not None and not ticket.finite[ticket.place]:
-            return self._again(ticket)
+            return self._run_exactly(ticket)
         return made
 
     def _device_may_idle(self, more: bool) -> bool:
-        """Whether the batch that runs is the last, though another could follow.
+        """Return whether another batch should be started to keep the device busy.
 
-        Where `more` windows are to come, only a full one.
+        If `more` windows will come, only a full batch is started.
         """
         if self._stream is None:
             return False
-        with self._counting:
-            self._tidy()
-            return len(self._made) <= self.size and len(self._waiting) >= (self.size if more else 1)
+        with self._queue_lock:
+            self._drop_settled()
+            return len(self._finished) <= self.size and len(self._waiting) >= (
+                self.size if more else 1
+            )
 
-    def _tidy(self) -> None:
-        self._made = [ticket for ticket in self._made if not ticket.settled]
+    def _drop_settled(self) -> None:
+        self._finished = [ticket for ticket in self._finished if not ticket.settled]
         self._waiting = deque(ticket for ticket in self._waiting if not ticket.settled)
 
-    def _again(self, ticket: _Ticket) -> Tensor:
-        """In fp32, what was no number in fp16."""
+    def _run_exactly(self, ticket: _Ticket) -> Tensor:
+        """Return the result in fp32 of a window with non-finite samples in fp16."""
         exact = replace(ticket.window, samples=ticket.samples, exact=True)
         [estimate] = self.estimates([exact])
         return estimate
 
     def _run_next(self) -> None:
-        """Run the oldest window that waits, with others of its kind."""
-        with self._counting:
-            self._tidy()
+        """Run the oldest waiting window in a batch with others of its kind."""
+        with self._queue_lock:
+            self._drop_settled()
             kind = self._waiting[0].window.kind if self._waiting else None
             batch = [one for one in self._waiting if one.window.kind == kind][: self.size]
             for ticket in batch:
@@ -182,30 +184,30 @@ class Batcher:
             self._run(batch)
         except RuntimeError as error:
             if not is_out_of_memory(error):
-                self._settle(batch, error)
+                self._resolve(batch, error)
                 return
         except BaseException as error:
-            # Others wait for their part of the batch, and must not wait for ever.
-            self._settle(batch, error)
+            # Other threads wait for their part of the batch.
+            self._resolve(batch, error)
             raise
         else:
             return
-        # Only now is the error gone, and with it what its frames held on the device.
-        self._make_do(batch)
+        # The error is released here, and with it the tensors that its frames hold.
+        self._split(batch)
 
-    def _make_do(self, batch: list[_Ticket]) -> None:
-        """Put a batch back that did not fit, to be run in smaller ones."""
+    def _split(self, batch: list[_Ticket]) -> None:
+        """Return a batch that did not fit to the queue, to be run in smaller batches."""
         device = self._how.device
         if self.size == 1:
             error = OutOfMemory(f"{device} has too little memory for one segment at a time")
-            self._settle(batch, error)
+            self._resolve(batch, error)
             return
         record_out_of_memory()
         self.size = max(1, min(self.size, len(batch)) // 2)
-        for network in list(self._networks):  # also those that ran long ago in larger batches
+        for network in list(self._networks):  # including those that last ran in larger batches
             network.forget()
         release_memory(device)
-        with self._counting:
+        with self._queue_lock:
             self._waiting.extendleft(reversed(batch))
 
     def _run(self, batch: list[_Ticket]) -> None:
@@ -225,32 +227,32 @@ class Batcher:
             done = None if self._stream is None else self._stream.record_event()
         for place, ticket in enumerate(batch):
             ticket.done, ticket.finite, ticket.place = done, finite, place
-        self._settle(batch, estimates)
+        self._resolve(batch, estimates)
 
-    def _settle(self, batch: list[_Ticket], made: Tensor | BaseException) -> None:
-        with self._counting:
-            self._made += batch
+    def _resolve(self, batch: list[_Ticket], made: Tensor | BaseException) -> None:
+        with self._queue_lock:
+            self._finished += batch
             for ticket in batch:
-                ticket.made = made if isinstance(made, BaseException) else made[ticket.place]
+                ticket.result = made if isinstance(made, BaseException) else made[ticket.place]
 
     @property
     def sizes(self) -> list[int]:
-        """The sizes of batches that are run, where those are fixed: the largest first.
+        """Batch sizes in use, the largest first.
 
-        Each is recorded apart. Compiling takes so long that only one size is worth it.
+        Each size is recorded separately. Compilation takes so long that only one size is compiled.
         """
         if self._how.compiled or not self._how.captures:
             return [self.size]
         return [self.size >> halvings for halvings in range(self.size.bit_length())]
 
     def _padded(self, samples: Tensor) -> Tensor:
-        """With windows of silence, up to a size that is recorded."""
+        """Pad a batch with silent windows to a recorded size."""
         size = min(size for size in self.sizes if size >= len(samples))
         return F.pad(samples, (0, 0, 0, 0, 0, size - len(samples)))
 
 
 def _default_size(device: torch.device) -> int:
-    """One window at a time on a CPU, where more is slower; what memory holds on CUDA."""
+    """Return 1 on a CPU, where larger batches are slower, and what fits the memory on CUDA."""
     if device.type != "cuda":
         return 1
     free_bytes, _ = torch.cuda.mem_get_info(device)

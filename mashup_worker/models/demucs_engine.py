@@ -1,11 +1,9 @@
-"""The Demucs engine: runs the networks of a bag over a song, piece by piece.
+"""Demucs engine: run the networks of a bag over a song, piece by piece.
 
-`demucs` brings the network classes and the bag; the schedule is this module's. For every network
-that the wanted stems need, a pass cuts the song into segments, has them run in batches, which it
-shares with all other songs in flight, and cross-fades the results. All passes advance together, and
-what all have finished is combined by the bag's weights and handed out. Nothing of song length is
-ever held: the accumulators stay on the device and are as long as a segment, and finished samples
-leave it at once.
+`demucs` provides the network classes and the bag. For every network that the requested stems need,
+a pass cuts the song into segments, runs them in batches shared with all songs in flight, and
+cross-fades the results. All passes advance together, and finished samples are combined by the bag's
+weights. The accumulators stay on the device and are one segment long.
 
 In fp32 with `shifts=0` the result equals `demucs.api.Separator` with `shifts=0`.
 """
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
     from mashup_worker.models.separator import OnProgress
 
 _MAX_SHIFT_S = 0.5
-"""Greatest random shift, as Demucs has it."""
+"""Greatest random shift, as in Demucs."""
 
 _LEVEL_BLOCK_SAMPLES = 1 << 20
 
@@ -58,19 +56,19 @@ windows were seen to overflow fp16 or to land below 14 dB of the fp32 result.
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How the engine runs.
+    """Settings of the engine.
 
     Attributes:
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        precision: `auto`, `fp32`, `tf32`, `bf16` or `fp16`. `tf32` holds for all float32 products
-            and convolutions of the process, in resampling and mastering too, until an engine of
-            another precision is loaded: cuBLAS and cuDNN have one setting a process.
+        precision: `auto`, `fp32`, `tf32`, `bf16` or `fp16`. `tf32` applies to all float32 products
+            and convolutions of the process, also in resampling and mastering, until an engine with
+            another precision is loaded: cuBLAS and cuDNN have one setting per process.
         shifts: number of random shifts whose results are averaged; 0 for none.
-        seed: what the shifts are drawn from.
-        overlap: share of a segment that the next one covers again, 0 up to but not 1.
-        batch: segments run at once; chosen by the device's memory when None.
-        compile: have torch compile the networks at first use, which takes up to minutes; for
-            processes that stay.
+        seed: seed of the shifts.
+        overlap: share of a segment that the next one overlaps, 0 up to but not 1.
+        batch: segments per batch; chosen by the device's memory when None.
+        compile: compile the networks at first use, which takes up to minutes; for long-running
+            processes.
     """
 
     device: str = "auto"
@@ -83,21 +81,21 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         if self.shifts < 0:
-            raise InvalidInput(f"shifts must be 0 or more, not {self.shifts}")
+            raise InvalidInput(f"shifts {self.shifts}: use 0 or more")
         if not 0 <= self.overlap < 1:
-            raise InvalidInput(f"overlap must be at least 0 and below 1, not {self.overlap}")
+            raise InvalidInput(f"overlap {self.overlap}: use at least 0 and below 1")
         if self.batch is not None and self.batch < 1:
-            raise InvalidInput(f"batch must be 1 or more, not {self.batch}")
+            raise InvalidInput(f"batch {self.batch}: use 1 or more")
 
 
 @dataclass(frozen=True)
 class _Level:
-    """What a song is normalised by: Demucs networks want zero mean and unit deviation."""
+    """Mean and deviation of a song; Demucs networks expect zero mean and unit deviation."""
 
     mean: float
     deviation: float
 
-    def normalise(self, samples: Tensor) -> Tensor:
+    def normalize(self, samples: Tensor) -> Tensor:
         return (samples - self.mean) / self.deviation
 
     def restore(self, samples: Tensor) -> Tensor:
@@ -106,12 +104,14 @@ class _Level:
 
 @dataclass(frozen=True)
 class _Pass:
-    """One run of one network over a song.
+    """Run of one network over a song.
 
     Attributes:
-        start: where the first segment starts; below 0 when the song is shifted.
-        weights: what this pass adds to each wanted stem, shape `(stems, 1, 1)`; one in sum over
-            all passes.
+        network: the network.
+        segmentation: cut into segments.
+        start: start of the first segment; negative for a shifted song.
+        weights: weight of this pass for each requested stem, shape `(stems, 1, 1)`; they sum to 1
+            over all passes.
     """
 
     network: NetworkRunner
@@ -121,18 +121,18 @@ class _Pass:
 
 
 class DemucsSeparator:
-    """A bag of Demucs networks, ready on a device. Implements `Separator`."""
+    """Bag of Demucs networks on a device. Implements `Separator`."""
 
     def __init__(self, name: str, bag: BagOfModels, options: EngineOptions | None = None) -> None:
         """Move the networks to the device.
 
-        On CUDA this sets the arithmetic of float32 for the process: no song may be in flight.
+        On CUDA this sets the float32 arithmetic of the process; no song may be in flight.
 
         Raises:
-            InvalidInput: options that mean nothing.
-            DeviceUnavailable: the device is not in this machine.
+            InvalidInput: an option is invalid.
+            DeviceUnavailable: the machine lacks the device.
             OutOfMemory: the networks do not fit on it.
-            DeviceLost: the device can't be used by this process any more.
+            DeviceLost: this process can no longer use the device.
         """
         self.name = name
         self.options = options or EngineOptions()
@@ -154,7 +154,7 @@ class DemucsSeparator:
 
     @property
     def device(self) -> str:
-        """Where the networks run."""
+        """Device of the networks."""
         return str(self._how.device)
 
     @property
@@ -164,18 +164,18 @@ class DemucsSeparator:
 
     @property
     def is_compiled(self) -> bool:
-        """Whether every network has run, and each run of its core was compiled by torch."""
+        """Whether every network has run, and each run of its core was compiled."""
         return all(network.is_compiled for network in self._networks)
 
     def warm_up(self) -> None:
-        """Run every network in every size of batch, so that no song has to wait for recordings.
+        """Run every network in every batch size, so that songs do not wait for recordings.
 
-        Call it before threads separate songs. cuDNN's algorithms are searched here only: what it
-        finds stays in the recordings, and every other thread would have to search again.
+        Call it before threads separate songs. cuDNN algorithms are searched only here: recordings
+        keep the result, while every other thread would have to search again.
 
         Raises:
-            OutOfMemory: not even one segment fits; larger batches that do not fit are given up.
-            DeviceLost: the device can't be used by this process any more.
+            OutOfMemory: one segment does not fit; larger batches that do not fit are dropped.
+            DeviceLost: this process can no longer use the device.
         """
         size = None
         with searching_algorithms(self._how.device), device_errors(self.device, "this model"):
@@ -218,7 +218,7 @@ class DemucsSeparator:
             if on_progress is not None:
                 on_progress(done / total)
 
-        streams = [self._run(one, rows, _Normalised(mix, level), advance) for one in passes]
+        streams = [self._run(one, rows, _NormalizedSong(mix, level), advance) for one in passes]
         with device_errors(self.device, "this model"):
             for block in _combine(streams, [one.weights for one in passes]):
                 finished = level.restore(block)
@@ -233,7 +233,7 @@ class DemucsSeparator:
         return [self.stems.index(stem) for stem in stems]
 
     def _passes(self, rows: list[int]) -> list[_Pass]:
-        """The runs that the stems `rows` need; networks without weight for them are left out."""
+        """Return the passes that the stems `rows` need, without networks that have no weight."""
         wanted = self._weights[:, rows]
         shares = wanted / wanted.sum(0) / max(1, self.options.shifts)
         return [
@@ -249,10 +249,10 @@ class DemucsSeparator:
         ]
 
     def _starts(self) -> list[list[int]]:
-        """Where the passes of each network start.
+        """Return the starts of the passes of each network.
 
-        Drawn for every network, needed or not: a stem must not depend on which others are asked
-        for.
+        They are drawn for every network, so that a stem does not depend on which others are
+        requested.
         """
         if not self.options.shifts:
             return [[0] for _ in self._networks]
@@ -264,9 +264,9 @@ class DemucsSeparator:
         ]
 
     def _run(
-        self, one: _Pass, rows: list[int], mix: _Normalised, advance: Callable[[], None]
+        self, one: _Pass, rows: list[int], mix: _NormalizedSong, advance: Callable[[], None]
     ) -> Iterator[Tensor]:
-        """Do one pass; yields `(stems, channels, samples)` that cover the song once."""
+        """Run one pass; yield `(stems, channels, samples)` that cover the song once."""
         cut, stop = one.segmentation, mix.length_samples
         fade = CrossFade((len(rows), self.channels), cut.segment_samples, self._how.device)
         to_skip = -one.start
@@ -289,8 +289,8 @@ class DemucsSeparator:
 
 
 @dataclass(frozen=True)
-class _Normalised:
-    """A song as the networks want it: normalised, and followed and preceded by zeros."""
+class _NormalizedSong:
+    """Song with zero mean and unit deviation, surrounded by zeros."""
 
     mix: SampleSource
     level: _Level
@@ -302,17 +302,17 @@ class _Normalised:
     def window(self, segment: Segment) -> Tensor:
         window_stop = segment.window_start + segment.window_length
         start, stop = max(0, segment.window_start), min(self.length_samples, window_stop)
-        samples = self.level.normalise(self.mix.read(start, stop))
+        samples = self.level.normalize(self.mix.read(start, stop))
         return F.pad(samples, (start - segment.window_start, window_stop - stop))
 
 
 def _crest(samples: Tensor) -> Tensor:
-    """Peak over RMS; 0 for silence."""
+    """Return peak over RMS; 0 for silence."""
     return samples.abs().amax() / samples.square().mean().sqrt().clamp(min=1e-12)
 
 
 def _combine(streams: list[Iterator[Tensor]], weights: list[Tensor]) -> Iterator[Tensor]:
-    """Weighted sum of streams that cover the same samples in pieces of different lengths."""
+    """Yield the weighted sum of streams that cover the same samples in pieces of any length."""
     pieces = [next(stream) for stream in streams]
     while True:
         length = min(piece.shape[-1] for piece in pieces)
@@ -330,13 +330,13 @@ def _combine(streams: list[Iterator[Tensor]], weights: list[Tensor]) -> Iterator
 
 
 def _measure_level(mix: SampleSource) -> _Level:
-    """Mean and deviation of the mono mix, as `demucs.api` takes them, in double precision."""
+    """Return mean and deviation of the mono mix as `demucs.api` does, in double precision."""
     count = mix.length_samples
     sums = []
     for start in range(0, count, _LEVEL_BLOCK_SAMPLES):
         block = mix.read(start, min(count, start + _LEVEL_BLOCK_SAMPLES)).mean(0).double()
         sums.append(torch.stack([block.sum(), block.square().sum()]))
-    total, squares = torch.stack(sums).sum(0).tolist()  # wherever it is, waited for once
+    total, squares = torch.stack(sums).sum(0).tolist()  # the only wait for the device
     mean = total / count
     variance = max(0.0, squares - count * mean * mean) / max(1, count - 1)
     return _Level(mean, variance**0.5 + 1e-8)

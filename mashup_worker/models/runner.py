@@ -9,7 +9,7 @@ import torch
 
 from mashup_worker.models.device import HALF, arithmetic
 from mashup_worker.models.graphs import CapturedCore, CompiledCore
-from mashup_worker.models.htdemucs.convert import UnlikeHybrid, convert
+from mashup_worker.models.htdemucs.convert import NotConvertible, convert
 from mashup_worker.models.htdemucs.network import HybridNetwork
 from mashup_worker.models.segments import Segmentation
 
@@ -69,7 +69,7 @@ class NetworkRunner:
         self._captured: CapturedCore | None = None
         try:
             converted = convert(network)
-        except UnlikeHybrid:
+        except NotConvertible:
             self.network = network.to(how.device).eval()
             self._exact = self.network
             return

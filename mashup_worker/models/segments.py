@@ -1,10 +1,10 @@
-"""How a song is cut into the pieces that a Demucs network sees, and put together again.
+"""Segments of a song for a Demucs network, and their cross-fade.
 
-The cut follows Demucs (Défossez 2021, `demucs.apply.apply_model`), so that results can be
-compared sample by sample. Segments of a fixed length start every `stride` samples. A network may
-want a longer window than the segment it is asked for: the window is then centred on the segment,
-takes what the song holds on both sides, and zeros where the song has ended. The last segment is
-short; for networks with a fixed input length that makes it the most off-centre case.
+The cut follows Demucs (Défossez 2021, `demucs.apply.apply_model`), so that results agree sample by
+sample. Segments of a fixed length start every `stride` samples. A network may require a longer
+window than the segment: the window is centered on the segment and filled with samples of the song
+on both sides, and with zeros beyond its end. The last segment is short; for networks with a fixed
+input length it is the most off-center case.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Segment:
-    """One piece of a song. Positions are samples from the song's start, and may lie outside it.
+    """Piece of a song. Positions are samples from the start of the song, and may lie outside it.
 
     Attributes:
-        start: first sample whose estimate is used.
-        length: samples whose estimate is used.
-        window_start: first sample that the network sees.
-        window_length: samples that the network sees.
+        start: first sample of the estimate that is used.
+        length: number of samples of the estimate that are used.
+        window_start: first sample of the network's input.
+        window_length: samples of the network's input.
     """
 
     start: int
@@ -37,19 +37,19 @@ class Segment:
     window_length: int
 
     def trim(self, estimate: Tensor) -> Tensor:
-        """The used part of a network's output, shape `(..., window)` to `(..., length)`."""
+        """Return the used part of a network's output, shape `(..., window)` to `(..., length)`."""
         offset = self.start - self.window_start
         return estimate[..., offset : offset + self.length]
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """The rule that cuts a song for one network.
+    """Rule that cuts a song for one network.
 
     Attributes:
         segment_samples: length of all segments but the last.
-        overlap: share of a segment that the next one covers again, 0 up to but not 1.
-        window_samples: length of the window that the network wants for a segment's length.
+        overlap: share of a segment that the next one overlaps, 0 up to but not 1.
+        window_samples: length of the window for the length of a segment.
     """
 
     segment_samples: int
@@ -58,15 +58,15 @@ class Segmentation:
 
     @property
     def stride_samples(self) -> int:
-        """Distance between the starts of neighbouring segments."""
+        """Distance between the starts of neighboring segments."""
         return max(1, int((1 - self.overlap) * self.segment_samples))
 
     def count(self, start: int, stop: int) -> int:
-        """Number of segments that cover samples `start` to `stop`."""
+        """Return the number of segments that cover samples `start` to `stop`."""
         return -(-(stop - start) // self.stride_samples)
 
     def segments(self, start: int, stop: int) -> Iterator[Segment]:
-        """The segments that cover samples `start` to `stop`, in order."""
+        """Yield the segments that cover samples `start` to `stop`, in order."""
         for position in range(start, stop, self.stride_samples):
             length = min(self.segment_samples, stop - position)
             window = self.window_samples(length)
@@ -74,14 +74,14 @@ class Segmentation:
 
 
 class CrossFade:
-    """Cross-fades the estimates of overlapping segments with triangular weights.
+    """Cross-fade of overlapping segments with triangular weights.
 
-    Estimates come in order; whatever no later segment can touch is handed out at once, so the
-    memory held is that of one segment, not of the song.
+    Estimates come in order. Samples that no later segment overlaps are returned at once, so one
+    segment is held, not the song.
     """
 
     def __init__(self, rows: tuple[int, int], segment_samples: int, device: torch.device) -> None:
-        """Make room for estimates of `rows`, that is `(stems, channels)`."""
+        """Allocate for estimates of shape `(stems, channels)`."""
         rising = torch.arange(1, segment_samples // 2 + 1, device=device)
         falling = torch.arange(segment_samples - segment_samples // 2, 0, -1, device=device)
         weight = torch.cat([rising, falling])
@@ -90,12 +90,12 @@ class CrossFade:
         self._sum_weight = torch.zeros(0, device=device)
 
     def add(self, segment: Segment, estimate: Tensor, next_start: int | None) -> Tensor:
-        """Add a segment and take what is finished.
+        """Add a segment and return the finished samples.
 
         Args:
-            segment: it follows the one before.
-            estimate: what the network made of its window, shape `(stems, channels, window)`.
-            next_start: where the next segment will start, or None if there is none.
+            segment: the segment after the previous one.
+            estimate: output of the network for its window, shape `(stems, channels, window)`.
+            next_start: start of the next segment, or None for the last one.
 
         Returns:
             The next finished samples, shape `(stems, channels, samples)`.

@@ -1,4 +1,4 @@
-"""What every separator can do, whatever network or method is inside."""
+"""Protocol of all separators."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import SampleSource
 
     OnProgress = Callable[[float], None]
-    """Called with the share of the work done, 0 to 1. An exception raised in it stops the work."""
+    """Called with the share done, 0 to 1. An exception raised in it cancels the work."""
 
 
 class Separator(Protocol):
-    """Splits a mix into stems.
+    """Model that splits a mix into stems.
 
-    A separator holds its networks ready on their device and keeps no state between songs. Several
-    threads may separate songs with it at once.
+    A separator keeps its networks on their device and no state between songs. Several threads may
+    separate songs with it at once.
     """
 
     @property
     def name(self) -> str:
-        """The model's name in the catalogue, or the name it was loaded by."""
+        """Name of the model in the catalogue, or the name it was loaded by."""
         ...
 
     @property
     def stems(self) -> tuple[str, ...]:
-        """Kinds of stems the model makes, such as `("drums", "bass", "other", "vocals")`."""
+        """Kinds of stems, such as `("drums", "bass", "other", "vocals")`."""
         ...
 
     @property
     def rate_hz(self) -> int:
-        """Sample rate the model works at."""
+        """Sample rate of the model."""
         ...
 
     @property
     def channels(self) -> int:
-        """Channels the model works on."""
+        """Channels of the model."""
         ...
 
     @property
     def device(self) -> str:
-        """Where the networks run: `"cpu"`, `"cuda:0"`, `"mps"`."""
+        """Device of the networks: `"cpu"`, `"cuda:0"`, `"mps"`."""
         ...
 
     @property
@@ -54,9 +54,9 @@ class Separator(Protocol):
 
     @property
     def residual_stem(self) -> str | None:
-        """The stem defined as the mix less all others, where the model's stems add up to the mix.
+        """Stem defined as the mix minus all others, for models whose stems add up to the mix.
 
-        None for models whose stems are independent estimates.
+        None for models with independent estimates.
         """
         ...
 
@@ -68,21 +68,20 @@ class Separator(Protocol):
         on_progress: OnProgress | None = None,
         on_device: bool = False,
     ) -> Iterator[Tensor]:
-        """Separate `mix` and yield the stems piece by piece, from the start to the end.
+        """Separate `mix` and yield the stems piece by piece, in order.
 
         Args:
-            mix: sound at this separator's `rate_hz` with this separator's `channels`.
-            stems: kinds wanted, in the order wanted; all when None.
+            mix: audio with the sample rate and channels of this separator.
+            stems: kinds, in the order wanted; all when None.
             on_progress: called between batches with the share done.
-            on_device: leave the stems where the networks run.
+            on_device: keep the stems on the device of the networks.
 
         Yields:
-            Tensors of shape `(stems, channels, samples)`, float32 on the CPU unless `on_device`;
-            their lengths vary and add up to `mix.length_samples`. Nothing is yielded for an empty
-            mix.
+            Tensors of shape `(stems, channels, samples)`, float32 on the CPU unless `on_device`.
+            Their lengths vary and add up to `mix.length_samples`. An empty mix yields nothing.
 
         Raises:
-            InvalidInput: a stem that this model does not make.
+            InvalidInput: the model lacks a stem.
             OutOfMemory: not even the smallest batch fits.
         """
         ...

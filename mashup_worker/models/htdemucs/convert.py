@@ -1,4 +1,4 @@
-"""From a network of the `demucs` package to the same network as it is laid out here."""
+"""Conversion of a network of the `demucs` package to this memory layout."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class UnlikeHybrid(Exception):
-    """A network has a part that is not laid out here; run it as it is."""
+class NotConvertible(Exception):
+    """The network has a part that cannot be converted; it must run unconverted."""
 
 
 def convert(network: nn.Module) -> HybridNetwork:
-    """The network with copies of its weights, on the CPU in float32.
+    """Return the network with copies of its weights, on the CPU in float32.
 
-    Every published htdemucs converts. What does not are other classes, and options that no
-    published network has: sparse attention, Wiener filters, norms in the encoders, LSTMs.
+    Every published htdemucs converts. Other classes do not, nor do options that no published
+    network uses: sparse attention, Wiener filters, norms in the encoders, LSTMs.
 
     Raises:
-        UnlikeHybrid: it does not convert.
+        NotConvertible: the network cannot be converted.
     """
     _require(type(network) is HTDemucs, type(network).__name__)
     with torch.no_grad():
@@ -63,18 +63,18 @@ def convert(network: nn.Module) -> HybridNetwork:
 
 def _require(holds: bool, what: str) -> None:
     if not holds:
-        raise UnlikeHybrid(what)
+        raise NotConvertible(what)
 
 
 def _copy(tensor: Any) -> Tensor:
-    """The numbers on the CPU in fp32, whatever they are in."""
+    """Return a copy on the CPU in float32."""
     _require(tensor is not None, "a layer without bias")
     copy: Tensor = tensor.detach().to("cpu", torch.float32, copy=True)
     return copy
 
 
 class _Conversion:
-    """Takes a network apart, layer by layer."""
+    """Conversion of one network, layer by layer."""
 
     def __init__(self, network: Any) -> None:
         _require(network.cac and network.use_train_segment, "Wiener filters, or any segment")
@@ -96,7 +96,7 @@ class _Conversion:
         return HybridNetwork(core, spectrum, len(network.sources))
 
     def embedding(self) -> Tensor:
-        """What is added for each frequency after the first encoder, `(rows, channels)`."""
+        """Return the embedding of each frequency after the first encoder, `(rows, channels)`."""
         network = self._network
         if network.freq_emb is None:
             return torch.zeros(network.nfft // 2 // STRIDE, network.encoder[0].conv.out_channels)
@@ -128,7 +128,7 @@ class _Conversion:
         )
 
     def _positions(self, transformer: Any) -> tuple[Tensor, Tensor]:
-        """Sines and cosines of the tokens' places, of both branches: `(1, tokens, channels)`."""
+        """Return the position embeddings of both branches, `(1, tokens, channels)`."""
         network = self._network
         rows = network.nfft // 2 // STRIDE**network.depth
         frames = -(-self._window_samples // network.hop_length)
@@ -185,7 +185,7 @@ def _require_plain(layer: Any) -> None:
 
 
 def _kernel(conv: Any) -> Tensor:
-    """Weights by `(out, in, frames, rows)`: Demucs has rows before frames, or no frames."""
+    """Return weights as `(out, in, frames, rows)`; Demucs has rows before frames, or no frames."""
     weight = _copy(conv.weight)
     return weight[:, :, None] if weight.ndim == 3 else weight.transpose(2, 3)
 

@@ -1,4 +1,4 @@
-"""The network between the transforms: normalised spectrogram and waveform in, estimates out."""
+"""Network between the transforms: from normalized spectrogram and waveform to estimates."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 class Bottleneck(nn.Module):
-    """The transformer, with what widens and narrows the channels on both of its sides.
+    """Transformer, with the projections to and from its width.
 
     Args:
         transformer: the layers.
-        widen: of frequency and time branch; None where the transformer is as wide as the encoders.
-        narrow: the same after the transformer.
+        widen: projections of frequency and time branch; None where the transformer is as wide as
+            the encoders.
+        narrow: projections back.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
         """Shape: `(batch, frames, rows, channels)` of both branches to the same."""
         dtype = x.dtype
-        # Frames follow each other with all rows of one side by side: the transformer's order.
+        # Order of the transformer's tokens: frame by frame, with all rows of a frame adjacent.
         tokens, tokens_t = self.transformer(
             self.widen[0](x).flatten(1, 2), self.widen[1](xt).flatten(1, 2)
         )
@@ -52,13 +53,12 @@ class HybridCore(nn.Module):
     """Encoders, transformer and decoders of both branches.
 
     Args:
-        encoders: of the frequency branch.
-        encoders_t: of the time branch, as many.
-        embedding: what is added for the frequency of each row after the first encoder, shape
-            `(rows, channels)`.
-        bottleneck: the transformer; None where there is none.
-        decoders: of the frequency branch, innermost first.
-        decoders_t: of the time branch.
+        encoders: encoders of the frequency branch.
+        encoders_t: encoders of the time branch, as many.
+        embedding: frequency embedding, added after the first encoder, shape `(rows, channels)`.
+        bottleneck: the transformer; None for networks without.
+        decoders: decoders of the frequency branch, innermost first.
+        decoders_t: decoders of the time branch.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class HybridCore(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the products are computed in."""
+        """Type of the products."""
         return self.embedding.dtype
 
     def forward(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
-        """Estimates of both branches, in `dtype` as the input.
+        """Return the estimates of both branches, in the `dtype` of the input.
 
         Args:
             x: spectrogram, shape `(batch, frames, frequencies, 2 * channels)`.
@@ -114,7 +114,7 @@ class HybridCore(nn.Module):
     def cast(self, dtype: torch.dtype) -> HybridCore:
         """Compute products in `dtype`, in place; norms, embeddings and statistics stay float32."""
         for parameter in self.parameters():
-            # `to` keeps the order in memory, which the convolutions rely on.
+            # `to` keeps the memory format, which the convolutions rely on.
             parameter.data = parameter.data.to(dtype)
         return self
 

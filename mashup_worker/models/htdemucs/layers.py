@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STRIDE = 4
-"""Rows of a layer's input to one of its output; kernels are twice as long."""
+"""Stride of the layers along the rows; kernels are twice as long."""
 
 _NORM_EPSILON = 1e-5
 
@@ -24,14 +24,14 @@ _MATRIX_UNIT = 8
 
 
 class Convolution(nn.Module):
-    """A convolution over frames and rows.
+    """Convolution over frames and rows.
 
     Args:
         weight: shape `(out, in, frames, rows)`.
         bias: shape `(out,)`.
-        stride: along the rows.
-        padding: zeros on both sides, of frames and of rows.
-        dilation: of the kernel along the frames.
+        stride: stride along the rows.
+        padding: zeros on both sides of frames and of rows.
+        dilation: dilation of the kernel along the frames.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Convolution(nn.Module):
 
     @property
     def inputs(self) -> int:
-        """Input channels, with those that `align_channels` has added."""
+        """Input channels, including those added by `align_channels`."""
         return self.weight.shape[1]
 
     def align_channels(self) -> None:
@@ -89,7 +89,7 @@ class Convolution(nn.Module):
 
 
 class Gate(nn.Module):
-    """A convolution and a gated linear unit: one half of its channels opens and shuts the other."""
+    """Convolution and gated linear unit: one half of its channels gates the other."""
 
     def __init__(self, weight: Tensor, bias: Tensor, padding: tuple[int, int] = (0, 0)) -> None:
         super().__init__()
@@ -99,12 +99,12 @@ class Gate(nn.Module):
         """Shape: `(batch, frames, rows, in)` to `(batch, frames, rows, out)`."""
         if x.device.type != "cpu":
             return F.glu(self.conv(x), -1)
-        # Here two products that lie apart are quicker than one whose halves are interleaved.
+        # On a CPU, two contiguous products are faster than one with interleaved halves.
         value, gate = self.conv.halves(x)
         return value.mul_(gate.sigmoid_())
 
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
-        """`total`, shape `(batch, frames, rows, out)`, with that of `x` added in place."""
+        """Add the result for `x` to `total`, shape `(batch, frames, rows, out)`, in place."""
         if x.device.type != "cpu":
             return total.add_(self(x))
         value, gate = self.conv.halves(x)
@@ -143,7 +143,7 @@ class ResidualBranch(nn.Module):
     ) -> None:
         super().__init__()
         self.squeeze = squeeze
-        # Statistics stay in float32 whatever the products are in, so these are no parameters.
+        # Buffers, not parameters: statistics stay in float32 when the products are cast.
         self.register_buffer("squeeze_norm", squeeze_norm.contiguous())
         self.register_buffer("expand", expand.contiguous())
         self.register_buffer("expand_bias", expand_bias.contiguous())
@@ -153,7 +153,7 @@ class ResidualBranch(nn.Module):
         self._spare = -inputs.shape[1] % _MATRIX_UNIT
         scales = torch.cat([scale, torch.ones(len(scale))])
         weight = F.pad((scales * gain)[:, None] * inputs, (0, self._spare))
-        self.normalised = Gate(weight[:, :, None, None], scales * offset)
+        self.normalized = Gate(weight[:, :, None, None], scales * offset)
 
     squeeze_norm: Tensor
     expand: Tensor
@@ -161,13 +161,13 @@ class ResidualBranch(nn.Module):
     factor: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Adds to `x`, shape `(batch, frames, rows, channels)`, in place, and returns it."""
-        hidden = _normalise(self.squeeze(x).float(), self.squeeze_norm)
-        inputs = self._normalised_inputs(F.gelu(hidden)).to(x.dtype)
-        return self.normalised.add_to(x, inputs)
+        """Add to `x`, shape `(batch, frames, rows, channels)`, in place, and return it."""
+        hidden = _normalize(self.squeeze(x).float(), self.squeeze_norm)
+        inputs = self._normalized_inputs(F.gelu(hidden)).to(x.dtype)
+        return self.normalized.add_to(x, inputs)
 
-    def _normalised_inputs(self, hidden: Tensor) -> Tensor:
-        """What the product that expands and normalises wants; `(..., hidden)` to `(..., in)`."""
+    def _normalized_inputs(self, hidden: Tensor) -> Tensor:
+        """Return the inputs of the normalizing product, `(..., hidden)` to `(..., in)`."""
         frames = hidden.shape[1]
         mean = hidden.sum(1, keepdim=True) / frames
         within = F.linear(hidden - mean, self.factor).square().sum((1, 3)) / frames
@@ -181,7 +181,7 @@ class ResidualBranch(nn.Module):
 
 
 class Linear(nn.Module):
-    """A product with a matrix, shape `(out, in)`."""
+    """Matrix product with bias; the matrix has shape `(out, in)`."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
@@ -236,15 +236,15 @@ class Decoder(nn.Module):
 
 
 class Transposed(nn.Module):
-    """A transposed convolution along the rows, as a plain one that makes four rows at once.
+    """Transposed convolution along the rows, computed as a plain one with four times the outputs.
 
-    Rows `4 k` to `4 k + 3` depend on the rows `k` and `k - 1` of the input, so a kernel of two
-    rows with four times the channels makes the same.
+    Rows `4 k` to `4 k + 3` depend on the rows `k` and `k - 1` of the input, so a kernel of two rows
+    with four times the channels computes the same.
 
     Args:
         weight: shape `(in, out, 8)`.
         bias: shape `(out,)`.
-        crop: rows to leave out at the start.
+        crop: rows to drop at the start.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, crop: int) -> None:
@@ -261,11 +261,11 @@ class Transposed(nn.Module):
 
 
 class Branches(nn.Module):
-    """Residual branches, one after the other.
+    """Sequence of residual branches.
 
     Args:
-        branches: those.
-        along_rows: whether they run along the rows, of one frame, instead of along the frames.
+        branches: the branches.
+        along_rows: run them along the rows of one frame instead of along the frames.
     """
 
     def __init__(self, branches: list[ResidualBranch], *, along_rows: bool) -> None:
@@ -274,7 +274,7 @@ class Branches(nn.Module):
         self._along_rows = along_rows
 
     def forward(self, x: Tensor) -> Tensor:
-        """Adds to `x`, shape `(batch, frames, rows, channels)`, in place, and returns it."""
+        """Add to `x`, shape `(batch, frames, rows, channels)`, in place, and return it."""
         turned = x.transpose(1, 2) if self._along_rows else x
         for layer in self.layers:
             layer(turned)
@@ -287,10 +287,10 @@ def _padded(x: Tensor, rows: int, channels: int) -> Tensor:
     return F.pad(x, (0, missing[0], 0, missing[1])) if any(missing) else x
 
 
-def _normalise(x: Tensor, norm: Tensor) -> Tensor:
-    """Group norm over frames and channels of each row, `(batch, frames, rows, channels)`."""
+def _normalize(x: Tensor, norm: Tensor) -> Tensor:
+    """Normalize each row over frames and channels, `(batch, frames, rows, channels)`."""
     mean = x.mean((1, 3), keepdim=True)
-    centred = x - mean
-    variance = centred.square().mean((1, 3), keepdim=True)
+    centered = x - mean
+    variance = centered.square().mean((1, 3), keepdim=True)
     gain, offset = norm
-    return torch.addcmul(offset, centred * (variance + _NORM_EPSILON).rsqrt(), gain)
+    return torch.addcmul(offset, centered * (variance + _NORM_EPSILON).rsqrt(), gain)

@@ -1,4 +1,4 @@
-"""Windows of sound in, stems of them out: transforms and statistics around the core."""
+"""Complete network: transforms and statistics around the core."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from mashup_worker.models.htdemucs.spectrum import Spectrum
 
     Core = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-    """Called as `HybridCore.forward` is: the core itself, or a compiled or captured form of it."""
+    """Signature of `HybridCore.forward`: the core, or its compiled or captured form."""
 
 _NORM_EPSILON = 1e-5
 
 
 class HybridNetwork(nn.Module):
-    """A network that separates windows of one length.
+    """Network that separates windows of one length.
 
-    Transforms, statistics and what goes in and comes out are float32, whatever the core is in.
+    Transforms, statistics, inputs and outputs are float32, independent of the core.
 
     Args:
-        core: the network between the transforms.
+        core: network between the transforms.
         spectrum: the transforms.
-        stems: number of stems that it makes.
+        stems: number of stems.
     """
 
     def __init__(self, core: HybridCore, spectrum: Spectrum, stems: int) -> None:
@@ -41,8 +41,8 @@ class HybridNetwork(nn.Module):
         self.run_core_by(core)
 
     def run_core_by(self, run: Core) -> None:
-        """Call `run` in place of the core, such as a compiled or a captured form of it."""
-        # A module kept as it is would become a child, which only another module could replace.
+        """Call `run` instead of the core, such as its compiled or captured form."""
+        # Stored as a plain callable: a module would become a child that only a module can replace.
         self._run_core: Core = partial(run)
 
     def forward(self, windows: Tensor, rows: Sequence[int] | None = None) -> Tensor:
@@ -55,12 +55,12 @@ class HybridNetwork(nn.Module):
         # (batch, channels, frames, frequencies, 2) to (batch, frames, frequencies, 2 * channels).
         parts = torch.view_as_real(self.spectrum(windows)).permute(0, 2, 3, 1, 4).flatten(-2)
         level, level_t = _Level(parts, (1, 2, 3)), _Level(windows, (1, 2))
-        waves = level_t.normalise(windows).transpose(1, 2)[:, None]
+        waves = level_t.normalize(windows).transpose(1, 2)[:, None]
         dtype = self.core.dtype
         made, made_t = self._run_core(
-            level.normalise(parts).to(dtype), waves.to(dtype, memory_format=torch.contiguous_format)
+            level.normalize(parts).to(dtype), waves.to(dtype, memory_format=torch.contiguous_format)
         )
-        # Stem by stem, which on a CPU stays within memory that it need not hand out anew each time.
+        # Stem by stem: on a CPU the allocator can then reuse the same memory.
         estimates = []
         for row in range(self._stems) if rows is None else rows:
             spectrogram = _as_spectrogram(_row(made, row, self._stems))
@@ -77,7 +77,7 @@ def _row(made: Tensor, row: int, stems: int) -> Tensor:
 
 
 def _as_spectrogram(made: Tensor) -> Tensor:
-    """With room for the highest frequency, of which the network knows nothing.
+    """Append zeros for the highest frequency, which the core does not estimate.
 
     Shape: `(batch, frames, frequencies, 2 * channels)` to float32
     `(batch, channels, frames, frequencies + 1, 2)`.
@@ -90,15 +90,15 @@ def _as_spectrogram(made: Tensor) -> Tensor:
 
 
 class _Level:
-    """Mean and deviation of each item of a batch, over the axes `dims`."""
+    """Mean and deviation of each item of a batch over the axes `dims`."""
 
     def __init__(self, x: Tensor, dims: tuple[int, ...]) -> None:
         self._deviation, self._mean = torch.std_mean(x, dims, keepdim=True)
 
-    def normalise(self, x: Tensor) -> Tensor:
+    def normalize(self, x: Tensor) -> Tensor:
         return (x - self._mean) / (_NORM_EPSILON + self._deviation)
 
     def restore(self, x: Tensor) -> Tensor:
-        """Back to the level, in place; `x` has any axes after the batch's."""
+        """Undo the normalization in place; `x` has any axes after the batch."""
         shape = (-1, *[1] * (x.ndim - 1))
         return x.mul_(self._deviation.view(shape)).add_(self._mean.view(shape))

@@ -1,7 +1,7 @@
-"""The transforms around the core: short-time Fourier transform with all that it needs prepared.
+"""Short-time Fourier transforms around the core, with prepared windows and indices.
 
-The same as Demucs has them (`demucs.spec`, and `_spec` and `_ispec` of its network), in another
-order of numbers: frames side by side become rows of one real Fourier transform.
+Equal to those of Demucs (`demucs.spec`, and `_spec` and `_ispec` of its network), with frames as
+rows of one real Fourier transform.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Spectrum(nn.Module):
-    """Spectrograms of windows of one length, and windows of spectrograms.
+    """Transform of windows of one length, and its inverse.
 
     Args:
-        size: samples of a frame; frames start every quarter of it.
+        size: samples of a frame; the hop is a quarter of it.
         length: samples of a window.
     """
 
@@ -31,7 +31,7 @@ class Spectrum(nn.Module):
         hann = torch.hann_window(size)
         self.register_buffer("window", hann / size**0.5)
         self.register_buffer("window_back", hann * size**0.5)
-        # Two frames more on both sides reach into the window, though the network sees none of them.
+        # Two more frames on both sides reach into the window, but are not part of the spectrogram.
         energy = _overlap(hann.square().expand(self.frames + 4, size))
         self.register_buffer("energy", self._crop(energy[2 * self._hop :]))
 
@@ -40,21 +40,21 @@ class Spectrum(nn.Module):
     energy: Tensor
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Spectrogram without the highest frequency.
+        """Return the spectrogram without the highest frequency.
 
         Shape: `(batch, channels, length)` to complex `(batch, channels, frames, size / 2)`.
         """
         lead = self._hop // 2 * 3
         missing = self.frames * self._hop - self._length
-        # Demucs pads by reflection for its own alignment, and its transform does so once more,
-        # for frames that it leaves out then.
+        # Demucs pads by reflection for its alignment, and its transform pads once more
+        # for frames that it then drops.
         padded = _reflect(windows, lead, lead + missing)
         framed = padded.unfold(-1, self._size, self._hop)
         spectrogram: Tensor = torch.fft.rfft(framed * self.window)[..., :-1]
         return spectrogram
 
     def inverse(self, spectrogram: Tensor) -> Tensor:
-        """Windows whose spectrogram is nearest.
+        """Return the windows whose spectrogram is nearest.
 
         Shape: `(batch, channels, frames, size / 2 + 1, 2)`, real and imaginary parts last, to
         `(batch, channels, length)`.
@@ -69,7 +69,7 @@ class Spectrum(nn.Module):
 
 
 def _overlap(framed: Tensor) -> Tensor:
-    """Frames, shape `(..., frames, size)`, added up where they are: `(..., samples)`."""
+    """Overlap and add frames, shape `(..., frames, size)` to `(..., samples)`."""
     quarters = framed.unflatten(-1, (4, -1))
     total = F.pad(quarters[..., 0, :], (0, 0, 0, 3))
     for step in range(1, 4):
@@ -78,7 +78,7 @@ def _overlap(framed: Tensor) -> Tensor:
 
 
 def _reflect(samples: Tensor, before: int, after: int) -> Tensor:
-    """Mirrored at both ends, as far as there is something to mirror, and zeros beyond that."""
+    """Pad by reflection where the input is long enough, and by zeros beyond."""
     longest = max(before, after)
     if samples.shape[-1] > longest:
         return F.pad(samples, (before, after), mode="reflect")

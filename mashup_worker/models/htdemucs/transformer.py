@@ -1,7 +1,7 @@
-"""The cross-domain transformer between encoders and decoders.
+"""Cross-domain transformer between encoders and decoders.
 
-Tokens are `(batch, tokens, channels)`. What is added up over the layers, the norms and their
-statistics are float32; the products are in whatever their weights are in.
+Tokens are `(batch, tokens, channels)`. The residual stream, the norms and their statistics are
+float32; products have the type of their weights.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class LayerNorm(nn.Module):
-    """A norm over the channels of each token, in float32."""
+    """Norm over the channels of each token, in float32."""
 
     def __init__(self, weight: Tensor, bias: Tensor, epsilon: float) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class LayerNorm(nn.Module):
 
 
 class SongNorm(nn.Module):
-    """A norm over all tokens and channels of each item of the batch, in float32."""
+    """Norm over all tokens and channels of each item of the batch, in float32."""
 
     def __init__(self, weight: Tensor, bias: Tensor, epsilon: float) -> None:
         super().__init__()
@@ -51,9 +51,9 @@ class SongNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape: `(batch, tokens, channels)` to the same."""
         mean = x.mean((1, 2), keepdim=True)
-        centred = x - mean
-        rate = (centred.square().mean((1, 2), keepdim=True) + self._epsilon).rsqrt()
-        return torch.addcmul(self.bias, centred, rate * self.weight)
+        centered = x - mean
+        rate = (centered.square().mean((1, 2), keepdim=True) + self._epsilon).rsqrt()
+        return torch.addcmul(self.bias, centered, rate * self.weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,8 @@ class AttentionWeights:
     """Weights of multi-head attention.
 
     Attributes:
-        inputs: of queries, keys and values, one below the other, shape `(3 * channels, channels)`.
+        inputs: matrices of queries, keys and values, concatenated, shape `(3 * channels,
+            channels)`.
         inputs_bias: shape `(3 * channels,)`.
         output: shape `(channels, channels)`.
         output_bias: shape `(channels,)`.
@@ -76,7 +77,7 @@ class AttentionWeights:
 
 
 class Attention(nn.Module):
-    """Multi-head attention of tokens to tokens of the same or of the other branch."""
+    """Multi-head attention to tokens of the same or of the other branch."""
 
     def __init__(self, weights: AttentionWeights, scale: Tensor) -> None:
         super().__init__()
@@ -100,14 +101,14 @@ class Attention(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention and a feed-forward network, each added to what goes in.
+    """Attention and feed-forward network with residual connections.
 
     Args:
-        norms: of the tokens, of those of the other branch where they attend to these, and of what
-            the feed-forward network gets.
-        attention: of the tokens to themselves, or to those of the other branch.
-        feed: the feed-forward network.
-        norm_out: of what comes out; None for no norm.
+        norms: norms of the tokens, of the other branch's tokens for cross-attention, and of the
+            input of the feed-forward network.
+        attention: self-attention or cross-attention.
+        feed: feed-forward network.
+        norm_out: norm of the output; None for none.
     """
 
     def __init__(
@@ -137,13 +138,12 @@ class Layer(nn.Module):
 
 
 class CrossTransformer(nn.Module):
-    """Layers in pairs, one for each branch; every other pair looks at the other branch.
+    """Pairs of layers, one for each branch; every other pair attends to the other branch.
 
     Args:
-        norms: of the tokens that go in, of frequency and time branch.
-        layers: pairs of layers, of frequency and time branch.
-        positions: what is added to the tokens of each branch for their places, shape
-            `(1, tokens, channels)`.
+        norms: input norms of frequency and time branch.
+        layers: pairs of layers of frequency and time branch.
+        positions: position embeddings of both branches, shape `(1, tokens, channels)`.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class CrossTransformer(nn.Module):
     positions_t: Tensor
 
     def forward(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens of both branches, shape `(batch, tokens, channels)`, to the same in float32."""
+        """Transform the tokens of both branches, `(batch, tokens, channels)`, to float32."""
         x = self.norms[0](x) + self.positions
         xt = self.norms[1](xt) + self.positions_t
         for layer, layer_t in zip(self.layers, self.layers_t, strict=True):

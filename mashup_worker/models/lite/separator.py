@@ -1,4 +1,4 @@
-"""The preview model as a separator: spectrogram masks, tile after tile."""
+"""Preview model: spectrogram masks, computed tile by tile."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ WINDOW_SAMPLES = 4096
 HOP_SAMPLES = 1024
 
 LEVEL = 0.2
-"""RMS a tile is brought to for the networks, which know music as loud as records are."""
+"""RMS that tiles are scaled to: the networks were trained on mastered music."""
 
 QUIETEST = 1e-3
-"""RMS below which a tile is not brought up any further."""
+"""RMS below which tiles are not amplified further."""
 
 TOP_BINS = BINS // 4
-"""Bins at the upper end of the network's band whose mean mask serves the bins above it."""
+"""Bins at the upper end of the network's band whose mean mask is used above it."""
 
 CONTEXT = SIZE_FRAMES // 2
-"""Frames on either side that the split looks at."""
+"""Frames of context on either side for the split."""
 
 
 @dataclass(frozen=True, eq=False)
 class LiteSeparator:
-    """A preview model: quick and offline, good enough to hear what stems would be like.
+    """Preview model: fast and offline, of limited quality.
 
-    Two U-Nets tell vocals from accompaniment, and median filters split the accompaniment (see
+    Two U-Nets separate vocals from accompaniment, and median filters split the accompaniment (see
     `split`). The four stems add up to the mix. Implements `Separator`.
     """
 
@@ -78,15 +78,15 @@ class LiteSeparator:
         on_progress: OnProgress | None = None,
         on_device: bool = False,
     ) -> Iterator[Tensor]:
-        """Separate `mix` as `Separator.stream` says; reads it once, from the start to the end.
+        """Separate `mix` as `Separator.stream`, reading it once in order.
 
-        Memory does not grow with the song. Samples that are not numbers are taken as zeros. What a
-        block holds does not depend on where blocks begin.
+        Memory is bounded. Non-finite samples are replaced by zeros. The result does not depend on
+        the positions of blocks.
         """
         wanted = STEMS if stems is None else tuple(stems)
         for stem in wanted:
             if stem not in STEMS:
-                raise InvalidInput(f"lite makes {', '.join(STEMS)}, not {stem}")
+                raise InvalidInput(f"no stem {stem!r} in lite; use one of {', '.join(STEMS)}")
         for block in self._blocks(mix, wanted, on_progress):
             yield block if on_device else block.cpu()
 
@@ -101,7 +101,7 @@ class LiteSeparator:
             tiles = (self._vocals_and_rest(tile, window) for tile in _tiles(mix, device))
             for parts in _with_context(tiles):
                 samples = overlap_add.push(_stem_spectra(parts, wanted))
-                # Frame 0 begins before the song, and the last frame ends behind it.
+                # Frame 0 begins before the song, and the last frame ends after it.
                 begin = 0 if done else WINDOW_SAMPLES - HOP_SAMPLES
                 block = samples[..., begin:][..., : mix.length_samples - done]
                 done += block.shape[-1]
@@ -110,7 +110,7 @@ class LiteSeparator:
                 yield block
 
     def _vocals_and_rest(self, samples: Tensor, window: Tensor) -> Tensor:
-        """Spectra of one tile's vocals and accompaniment, shape `(2, 2, frames, bins)`."""
+        """Return spectra of vocals and accompaniment, shape `(2, 2, frames, bins)`."""
         spectra = stft(samples, window, HOP_SAMPLES)
         level = samples.square().mean().sqrt().clamp(min=QUIETEST)
         frames = spectra.shape[1]
@@ -128,7 +128,7 @@ class LiteSeparator:
 def _tiles(mix: SampleSource, device: torch.device) -> Iterator[Tensor]:
     """Yield samples of `FRAMES` frames at a time, on the device.
 
-    The last tile is shorter, and the song has zeros around it.
+    The last tile is shorter; zeros surround the song.
 
     Shape: `(2, (frames - 1) * HOP_SAMPLES + WINDOW_SAMPLES)`.
     """
@@ -149,10 +149,10 @@ def _tiles(mix: SampleSource, device: torch.device) -> Iterator[Tensor]:
 
 
 def _with_context(tiles: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Tiles of spectra, each with `CONTEXT` frames of its neighbours, zeros around the song.
+    """Yield tiles of spectra with `CONTEXT` frames of their neighbors, or zeros at the ends.
 
-    Shape: `(sources, channels, frames, bins)`. The frames without the context, put together, are
-    the tiles put together.
+    Shape: `(sources, channels, frames, bins)`. Without the context, the tiles concatenate to the
+        song.
     """
     held: Tensor | None = None
     for tile in tiles:
@@ -166,7 +166,7 @@ def _with_context(tiles: Iterable[Tensor]) -> Iterator[Tensor]:
 
 
 def _stem_spectra(parts: Tensor, wanted: tuple[str, ...]) -> Tensor:
-    """Spectra of the stems wanted.
+    """Return the spectra of the requested stems.
 
     Shape: vocals and accompaniment with context, `(2, 2, context + frames + context, bins)`, to
     `(stems, 2, frames, bins)`.
@@ -183,16 +183,16 @@ def _stem_spectra(parts: Tensor, wanted: tuple[str, ...]) -> Tensor:
 
 
 def load_lite(device: str = "cpu", precision: str = "auto") -> LiteSeparator:
-    """The preview model, ready on a device.
+    """Load the preview model onto a device.
 
     Args:
-        device: where to run, as `resolve_device` takes it.
-        precision: arithmetic of the networks, as `resolve_precision` takes it.
+        device: as for `resolve_device`.
+        precision: as for `resolve_precision`.
 
     Raises:
-        DeviceUnavailable: the device is not in this machine.
-        InvalidInput: a device or precision that means nothing.
-        ModelUnavailable: the weights are not there, or are not the ones that are known.
+        DeviceUnavailable: the machine lacks the device.
+        InvalidInput: the device or precision is invalid.
+        ModelUnavailable: the weights are missing or have another digest.
     """
     place = resolve_device(device)
     arithmetic_used = resolve_precision(precision, place)

