@@ -1,4 +1,4 @@
-"""Which engine stretches what."""
+"""Selection of the time-stretching engine."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 AUTO: Mapping[str, str] = {"drums": "slices", "percussion": "slices"}
 OTHERWISE = "tensor"
-"""What `auto` picks by kind of stem: slices where attacks are all, the project's own vocoder for
-the rest. Both are everywhere, and run where the sound is."""
+"""Engine of `auto` by kind of stem: slices for percussive stems, the phase vocoder for all others.
+Both are always available, and run on the device of the sound."""
 
 
 def _rubberband_fine() -> StretchEngine:
@@ -49,17 +49,17 @@ ENGINES: Mapping[str, Callable[[], StretchEngine]] = {
     "rubberband": _rubberband_fine,
     "signalsmith": _signalsmith,
 }
-"""Every engine by name; `rubberband` is its finer one."""
+"""Every engine by name; `rubberband` is its R3 engine."""
 
 ENGINE_NAMES = ("auto", *ENGINES)
-"""What `choose_engine` knows."""
+"""Names that `choose_engine` accepts."""
 
 
 def find_engine(name: str) -> StretchEngine:
-    """The engine of a name.
+    """Return the engine with this name.
 
     Raises:
-        InvalidInput: there is no such engine.
+        InvalidInput: no engine has this name.
         EngineUnavailable: its command is not installed.
     """
     if name not in ENGINES:
@@ -68,10 +68,10 @@ def find_engine(name: str) -> StretchEngine:
 
 
 def choose_engine(name: str, kind: str) -> StretchEngine:
-    """The engine of a name, or for `auto` the best for a kind of stem.
+    """Return the engine with this name, or for `auto` the best for a kind of stem.
 
     Raises:
-        InvalidInput: there is no such engine.
+        InvalidInput: no engine has this name.
         EngineUnavailable: its command is not installed.
     """
     return find_engine(AUTO.get(kind, OTHERWISE) if name == "auto" else name)

@@ -1,4 +1,4 @@
-"""What every stretching engine offers."""
+"""Protocol of the time-stretching engines."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 
 LOWEST_RATIO = 0.25
 HIGHEST_RATIO = 4.0
-"""What engines are asked for at most; far beyond what a mashup should use."""
+"""Limits of all engines, far beyond what a mashup should use."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What to do to a sound.
+    """Change of time and pitch.
 
     Attributes:
-        time_map: where its moments go; spans the sound.
-        semitones: how far its pitch moves; fractions are allowed.
-        keep_formants: let the voice keep its character while its pitch moves, where the engine
-            can.
+        time_map: map from the sound to its stretched copy; spans the sound.
+        semitones: pitch shift; fractions are allowed.
+        keep_formants: keep the formants of a voice while its pitch changes, where the engine can.
     """
 
     time_map: TimeMap
@@ -37,16 +36,16 @@ class Change:
 
     @property
     def is_nothing(self) -> bool:
-        """Whether the sound would come out as it is."""
+        """Whether the change leaves the sound unchanged."""
         return self.time_map.is_identity and self.semitones == 0
 
 
 class StretchEngine(Protocol):
-    """Changes time without pitch and pitch without time."""
+    """Engine that changes time without pitch and pitch without time."""
 
     @property
     def name(self) -> str:
-        """What people call it by."""
+        """Name of the engine."""
         ...
 
     @property
@@ -55,11 +54,11 @@ class StretchEngine(Protocol):
         ...
 
     def stretch(self, audio: Audio, change: Change) -> Audio:
-        """The sound, changed.
+        """Return the changed sound.
 
         Shape: `(channels, change.time_map.source_samples)` to
-        `(channels, change.time_map.target_samples)`, on the same device, at the same rate: exact
-        to the sample. A sound that is not to change comes back as it is. Channels keep their
+        `(channels, change.time_map.target_samples)`, exact to the sample, on the same device, at
+        the same sample rate. An identity change returns the sound unchanged. Channels keep their
         phase relations.
 
         Raises:
@@ -70,7 +69,7 @@ class StretchEngine(Protocol):
 
 
 def check(audio: Audio, change: Change) -> None:
-    """Raise `InvalidInput` for what no engine is asked for."""
+    """Raise `InvalidInput` for a change outside the limits of all engines."""
     time_map = change.time_map
     if time_map.source_samples != audio.length_samples:
         raise InvalidInput(
@@ -78,7 +77,7 @@ def check(audio: Audio, change: Change) -> None:
             f"{audio.length_samples}"
         )
     for source, target in time_map.steps:
-        # Ends are whole samples, so either may be one away from what was meant.
+        # Lengths are whole samples, so each may be rounded by one.
         if not LOWEST_RATIO * source - 1 <= target <= HIGHEST_RATIO * source + 1:
             raise InvalidInput(
                 f"time_map: a ratio of {target / source:.3g} lies outside "
@@ -87,6 +86,6 @@ def check(audio: Audio, change: Change) -> None:
 
 
 def exactly(samples: Tensor, like: Audio, length_samples: int) -> Audio:
-    """Sound of just this length, silence at its end or its end cut, on the device of another."""
+    """Cut or pad a sound to a length, on the device of another."""
     padded = F.pad(samples, (0, max(0, length_samples - samples.shape[1])))
     return Audio(padded[:, :length_samples].contiguous().to(like.samples.device), like.rate_hz)

@@ -1,4 +1,4 @@
-"""Gains that keep the formants of a voice where they are while its pitch moves."""
+"""Gains that preserve the formants of a voice while its pitch changes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import torch
 from torch import Tensor
 
 _FINEST_S = 0.0016
-"""What the envelope follows: half a period of 310 Hz, the pitch of a voice."""
+"""Highest quefrency of the envelope: half a period of 310 Hz, the pitch of a voice."""
 
 _STEPS = 8
 _FLOOR_NEPERS = 9.2
-"""80 dB below the highest peak of a frame the envelope ends."""
+"""Floor of the envelope: 80 dB below the highest peak of a frame."""
 
 _GREATEST_NEPERS = 2.8
 """24 dB."""
 
 
 def formant_gains(power: Tensor, pitch_factor: float, rate_hz: int) -> Tensor:
-    """What to multiply spectra by before their frequencies are multiplied by a factor.
+    """Return the gains of spectra before their frequencies are multiplied by a factor.
 
-    Afterwards each frequency has the envelope that it has now.
+    After the shift, each frequency has the envelope that it has now.
 
     Shape: power `(frames, bins)` of a window of `2 * (bins - 1)` samples, to gains of the same.
     """
@@ -32,11 +32,11 @@ def formant_gains(power: Tensor, pitch_factor: float, rate_hz: int) -> Tensor:
 
 
 def true_envelope(power: Tensor, order: int) -> Tensor:
-    """A smooth curve over the peaks of a spectrum, in nepers of magnitude.
+    """Return a smooth curve over the peaks of a spectrum, in nepers of magnitude.
 
-    Cepstral smoothing, repeated with what lies below the curve raised to it. A. Röbel and X. Rodet,
-    "Efficient spectral envelope estimation and its application to pitch shifting and envelope
-    preservation", DAFx 2005.
+    Cepstral smoothing, repeated with everything below the curve raised to it. A. Röbel and X.
+    Rodet, "Efficient spectral envelope estimation and its application to pitch shifting and
+    envelope preservation", DAFx 2005.
 
     Shape: `(frames, bins)` to the same. `order` is the highest quefrency kept, in samples.
     """

@@ -1,14 +1,14 @@
-"""Phases of a stretched sound's frames, without a loop over the frames.
+"""Phases of the frames of a stretched sound, computed without a loop over frames.
 
-A frame of the stretched sound is a frame of the sound whose bins are rotated. With identity phase
+A frame of the stretched sound is a frame of the sound with rotated bins. With identity phase
 locking (J. Laroche and M. Dolson, "Improved phase vocoder time-scale modification of audio", IEEE
-Transactions on Speech and Audio Processing 7(3), 1999) all bins around a spectral peak share the
-rotation of the peak: what the peak's bin had in the frame before, and a turn more,
+Transactions on Speech and Audio Processing 7(3), 1999) all bins around a spectral peak share its
+rotation: that of the peak's bin in the frame before, plus a turn,
 
     rotation[t, k] = turn[t, leader[t, k]] * rotation[t - 1, leader[t, k]].
 
-So a frame is a map of bins to bins along with a unit complex number each, and such steps can be
-composed before it is known what they will be applied to: a prefix scan solves the recursion.
+A frame is thus a map from bins to bins with a unit complex number each. Such maps can be composed
+before they are applied, so a prefix scan solves the recursion.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 
 
 def leading_peaks(power: Tensor) -> Tensor:
-    """The bin of the nearest spectral peak, for every bin; the bin itself in silence.
+    """Return the bin of the nearest spectral peak for every bin; the bin itself in silence.
 
     A peak is higher than two bins on either side.
 
@@ -41,7 +41,7 @@ def leading_peaks(power: Tensor) -> Tensor:
 
 
 def unit(values: Tensor) -> Tensor:
-    """Complex numbers brought to magnitude 1; 1 for 0."""
+    """Scale complex numbers to magnitude 1; 0 becomes 1."""
     magnitude = values.abs()
     silent = magnitude < torch.finfo(magnitude.dtype).tiny
     return torch.where(silent, 1, values / magnitude.masked_fill(silent, 1))
@@ -50,18 +50,19 @@ def unit(values: Tensor) -> Tensor:
 def rotations(first: Tensor, leaders: Tensor, turns: Tensor) -> Tensor:
     """Solve `rotation[t, k] = turns[t, l] * rotation[t - 1, l]` with `l = leaders[t, k]`.
 
-    Where the leader is `bins`, one more than the last bin, the rotation starts anew with 1.
+    A leader of `bins`, one more than the last bin, restarts the rotation with 1.
 
-    Blocks of frames are composed side by side, then the blocks in turn, so `n` frames take some
+    Blocks of frames are composed in parallel, then one after the other, so `n` frames take about
     `2 * sqrt(n)` steps on whole tensors.
 
-    Shape: `first`, the rotation before frame 0: complex `(bins,)`; `leaders`: int64
-    `(frames, bins)`; `turns`: complex `(frames, bins)`, magnitudes 1; result as `turns`.
+    Shape: `first`, the rotation before frame 0: complex `(bins,)`; `leaders`: int64 `(frames,
+        bins)`;
+    `turns`: complex `(frames, bins)`, magnitudes 1; result as `turns`.
     """
     frames, bins = leaders.shape
     size = max(1, math.isqrt(frames))
     blocks = -(-frames // size)
-    # One more bin stays 1. Frames that change nothing fill up the last block.
+    # One extra bin stays 1. Identity frames fill up the last block.
     own = torch.arange(bins + 1, device=leaders.device)
     maps = own.repeat(blocks * size, 1)
     maps[:frames, :bins] = leaders

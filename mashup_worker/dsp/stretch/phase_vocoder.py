@@ -1,4 +1,4 @@
-"""Time-stretching on tensors: a phase vocoder that locks phases and holds attacks."""
+"""Time-stretching on tensors: a phase vocoder with phase locking and transient preservation."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from mashup_worker.dsp.stretch.time_map import TimeMap
 
 _WINDOW_S = 0.093
-"""4096 samples at 44.1 kHz: tells the tones of a chord apart down to the second octave."""
+"""4096 samples at 44.1 kHz: resolves the tones of a chord down to the second octave."""
 
 _HOPS_A_WINDOW = 4
 _FRAMES_AT_ONCE = 512
 
 _HELD_BEFORE, _HELD_AFTER = 0.4, 0.3
-"""Of a window: how much is held around an attack. Frames further from it hardly hear it."""
+"""Part of a window that is held around an attack. Frames further away hardly contain it."""
 
 _RISE = 2.0
-"""By how much a bin's power grows where an attack begins anew what sounds there."""
+"""Growth of a bin's power at which an attack counts as a new sound."""
 
 _LEAD = 1 / 32
 """Of a window: from where to an attack the power after it counts. The ends of a window are 0, and
@@ -50,25 +50,25 @@ _RESAMPLER_ZEROS = 24
 
 @dataclass(frozen=True)
 class TensorStretcher:
-    """A phase vocoder with identity phase locking, on the CPU or on CUDA.
+    """Phase vocoder with identity phase locking, on the CPU or on CUDA.
 
-    Frames of the copy are evenly spaced; each is made of the frame of the sound that belongs
-    there, and turned to continue the frame before it. By how much is told by the sound itself, one
-    hop before: no frequency is estimated and nothing unwrapped. All channels turn by the same
-    angles, so their phase relations stay.
+    Frames of the copy are evenly spaced. Each is taken from the position of the sound that the time
+    map gives, and rotated to continue the frame before it. The rotation follows from the sound one
+    hop earlier, so no frequency is estimated and no phase unwrapped. All channels rotate by the
+    same angles and keep their phase relations.
 
-    Around attacks the sound is played at its own speed, and bins that begin anew with an attack
-    start with the phase they have in the sound. A. Röbel, "A new approach to transient processing
-    in the phase vocoder", DAFx 2003, resets bins likewise, without holding the time.
+    Around attacks the sound is played at its own speed, and bins that start with the attack take
+    the phase of the sound. A. Röbel, "A new approach to transient processing in the phase vocoder",
+    DAFx 2003, resets bins likewise, without holding the time.
 
-    Pitch is moved by stretching more, or less, and resampling.
+    Pitch is shifted by stretching and resampling.
     """
 
     name: str = "tensor"
     keeps_formants: bool = True
 
     def stretch(self, audio: Audio, change: Change) -> Audio:
-        """The sound, changed; see `StretchEngine.stretch`."""
+        """Return the changed sound; see `StretchEngine.stretch`."""
         check(audio, change)
         if change.is_nothing:
             return audio
@@ -83,7 +83,7 @@ class TensorStretcher:
 
 
 def _pitch_factor(semitones: float) -> Fraction:
-    """By what frequencies are multiplied: a fraction of small numbers."""
+    """Return the factor of frequencies as a fraction of small numbers."""
     factor = Fraction(2 ** (semitones / 12))
     fractions = [factor.limit_denominator(largest) for largest in _DENOMINATORS]
     near = (one for one in fractions if abs(1200 * math.log2(one / factor)) < _NEAR_CENTS)
@@ -91,14 +91,14 @@ def _pitch_factor(semitones: float) -> Fraction:
 
 
 def _longer(time_map: TimeMap, factor: Fraction) -> TimeMap:
-    """The map to a copy that is longer by a factor."""
+    """Return the map to a copy that is longer by a factor."""
     targets = [round(one * factor) for one in time_map.target]
     points = zip(time_map.source, targets, strict=True)
     return rising_map(points, (time_map.source_samples, max(1, targets[-1])))
 
 
 def _stretched(audio: Audio, time_map: TimeMap, formant_shift: float) -> Tensor:
-    """The sound along a map, shape `(channels, time_map.target_samples)`."""
+    """Stretch the sound along a map, to shape `(channels, time_map.target_samples)`."""
     frames = _Frames(audio, time_map)
     length, hop = time_map.target_samples, frames.hop_samples
     early = frames.window.shape[0] - hop
@@ -121,14 +121,14 @@ def _stretched(audio: Audio, time_map: TimeMap, formant_shift: float) -> Tensor:
 
 
 def _power(spectra: Tensor) -> Tensor:
-    """Power of all channels together: `(channels, frames, bins)` to `(frames, bins)`."""
+    """Return the power over all channels: `(channels, frames, bins)` to `(frames, bins)`."""
     return (spectra.real.square() + spectra.imag.square()).sum(0)
 
 
 def _turns(before: Tensor, ahead: Tensor) -> Tensor:
-    """Turns from the sound one hop before frames to the frames really before them.
+    """Return the turns from the sound one hop before frames to the frames that precede them.
 
-    Channels count by their power; unlike in a mid signal, nothing can cancel.
+    Channels are weighted by power, so that, unlike in a mid signal, nothing cancels.
 
     Shape: two of `(channels, frames, bins)` to `(frames, bins)`.
     """
@@ -136,9 +136,9 @@ def _turns(before: Tensor, ahead: Tensor) -> Tensor:
 
 
 class _Frames:
-    """The frames of a sound that a stretched copy is made of.
+    """Frames of a sound that a stretched copy is made of.
 
-    Frame 0 begins a window less a hop before the copy.
+    Frame 0 begins a window minus a hop before the copy.
     """
 
     def __init__(self, audio: Audio, time_map: TimeMap) -> None:
@@ -155,34 +155,34 @@ class _Frames:
         self._before = size + self.hop_samples
         self._padded = F.pad(audio.samples, (self._before, size))
         self._windows = self._padded.unfold(1, size, 1)
-        # The first frame whose centre is held; with it bins begin anew.
-        first = self._centre(torch.zeros_like(held.starts))
+        # The first frame whose center is held; bins restart with it.
+        first = self._center(torch.zeros_like(held.starts))
         self._resets = -((first - held.starts) // self.hop_samples)
 
     def silence(self) -> Tensor:
-        """A frame of nothing, complex `(channels, 1, bins)`."""
+        """Return a silent frame, complex `(channels, 1, bins)`."""
         return self._spectra(torch.zeros(1, dtype=torch.int64, device=self.window.device))
 
     def spectra(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Spectra of frames, and of the sound one hop before them.
+        """Return the spectra of frames, and of the sound one hop before them.
 
         Shape: int64 `(frames,)` to two of complex `(channels, frames, bins)`.
         """
-        source = self._held.time_map.source_at(self._centre(frame)).round().long()
+        source = self._held.time_map.source_at(self._center(frame)).round().long()
         start = source + self._before - len(self.window) // 2
         start = start.clamp(self.hop_samples, self._windows.shape[1] - 1)
         return self._spectra(start), self._spectra(start - self.hop_samples)
 
     def held(self, frame: Tensor, leaders: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
-        """Leaders and turns as they are around attacks.
+        """Adjust leaders and turns around attacks.
 
-        While the sound has its own speed, every bin goes on as it is. Before that, the bins that
-        begin anew with the attack get the phase that they have in the sound.
+        While the sound is played at its own speed, every bin continues unchanged. Before that, bins
+        that start with the attack take the phase of the sound.
 
         Shape: int64 `(frames,)` and twice `(frames, bins)` to twice `(frames, bins)`.
         """
         held, bins = self._held, leaders.shape[1]
-        centre = self._centre(frame)
+        centre = self._center(frame)
         attack = torch.searchsorted(held.starts, centre, right=True)
         same = attack == torch.searchsorted(held.starts, centre - self.hop_samples, right=True)
         stop = F.pad(held.stops, (1, 0), value=-len(self.window))[attack]
@@ -198,21 +198,21 @@ class _Frames:
         return leaders, turns
 
     def _begins_anew(self, attack: Tensor) -> Tensor:
-        """1.0 for bins whose power rises with attacks, `(attacks,)` to `(attacks, bins)`."""
+        """Return 1.0 for bins whose power rises with attacks, `(attacks,)` to `(attacks, bins)`."""
         size = len(self.window)
         short = torch.hann_window(size // 4, device=attack.device)
         start = attack + self._before - size // 4 - round(_LEAD * size)
         around = self._padded.unfold(1, size // 2, 1)[:, start]
         spectra = torch.fft.rfft(around.unflatten(-1, (2, -1)) * short, n=size)
         before, after = _power(spectra.flatten(1, 2)).unflatten(0, (-1, 2)).unbind(1)
-        # Over the width of a bin of the short window, as noise has gaps.
+        # Smoothed over a bin of the short window, because noise has gaps.
         before, after = (
             F.avg_pool1d(one, 9, 1, 4, count_include_pad=False) for one in (before, after)
         )
         return (after > _RISE * before).float()
 
-    def _centre(self, frame: Tensor) -> Tensor:
-        """Samples of the copy at the middle of frames."""
+    def _center(self, frame: Tensor) -> Tensor:
+        """Return the samples of the copy at the center of frames."""
         centre: Tensor = (frame + 1) * self.hop_samples - len(self.window) // 2
         return centre
 

@@ -1,7 +1,6 @@
 """Rubber Band, through its command and pyrubberband.
 
-The library is GPL; calling its command keeps it apart from this program. It is used where it is
-installed.
+The library is GPL; calling its command keeps the two programs separate. Used where it is installed.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 COMMAND = "rubberband"
 
 _PEAK = 0.2
-"""pyrubberband hands sound over in 16-bit files, and the command makes all of it quieter when it
-would clip. Limited sound grows to four times its peak when its phases move; at a fifth of full
+"""pyrubberband passes 16-bit files, and the command reduces the gain of a file that would clip. Limited
+sound grows to four times its peak when its phases move; at a fifth of full
 scale that fits, and what rounding adds lies 84 dB below the peak."""
 
 _SILENT = 1e-9
@@ -38,10 +37,10 @@ _SILENT = 1e-9
 
 @dataclass(frozen=True)
 class RubberBand:
-    """Rubber Band's engines, by C. Cannam.
+    """Engines of Rubber Band by C. Cannam.
 
     Attributes:
-        quality: `fine` for its R3 engine, `fast` for R2, which smears attacks.
+        quality: `fine` for the R3 engine, `fast` for R2, which smears attacks.
     """
 
     quality: Literal["fine", "fast"] = "fine"
@@ -49,16 +48,16 @@ class RubberBand:
 
     @property
     def name(self) -> str:
-        """What people call it by."""
+        """Name of the engine."""
         return "rubberband-r3" if self.quality == "fine" else "rubberband-r2"
 
     @staticmethod
     def available() -> bool:
-        """Whether the command is there."""
+        """Return whether the command is installed."""
         return shutil.which(COMMAND) is not None
 
     def require(self) -> None:
-        """Raise `EngineUnavailable` where the command is not installed."""
+        """Raise `EngineUnavailable` if the command is not installed."""
         if not self.available():
             raise EngineUnavailable(
                 f"engine {self.name}: its command {COMMAND} is not installed "
@@ -66,7 +65,7 @@ class RubberBand:
             )
 
     def stretch(self, audio: Audio, change: Change) -> Audio:
-        """The sound, changed; see `StretchEngine.stretch`.
+        """Return the changed sound; see `StretchEngine.stretch`.
 
         Raises:
             EngineUnavailable: the command is not installed.
@@ -85,16 +84,16 @@ class RubberBand:
         return exactly(changed * (peak / _PEAK), audio, length_samples)
 
     def _changed(self, samples: Samples, rate_hz: int, change: Change) -> Samples:
-        """What the command makes of it; takes and gives shapes `(channels, samples)`."""
+        """Run the command; takes and returns shapes `(channels, samples)`."""
         time_map, pitch = change.time_map, 2 ** (change.semitones / 12)
-        # Apart, the channels would lose their phase relations.
+        # Stretched separately, the channels would lose their phase relations.
         options = {"--centre-focus": "", "--time": repr(time_map.ratio)}
         options["--fine" if self.quality == "fine" else "--fast"] = ""
         if change.semitones:
             options["--pitch"] = repr(float(change.semitones))
             if change.keep_formants:
                 options["--formant"] = ""
-        # R3 takes an anchor at the start for a piece of no length, and loses its way. R2 counts
+        # R3 takes an anchor at the start for an empty piece, and fails. R2 counts
         # targets before it resamples.
         unit = 1.0 if self.quality == "fine" else pitch
         targets = [round(one * unit) for one in time_map.target[1:]]

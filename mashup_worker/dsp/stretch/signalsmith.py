@@ -1,4 +1,4 @@
-"""Signalsmith Stretch, in this process, through python-stretch."""
+"""Signalsmith Stretch, in the process, through python-stretch."""
 
 from __future__ import annotations
 
@@ -30,17 +30,18 @@ _SEED = 1
 class Signalsmith:
     """Signalsmith Stretch by G. Luff: a phase vocoder that tracks the phases between bins.
 
-    Its own delay is taken off by python-stretch, which has no formants.
+    python-stretch compensates its delay, and has no formant control.
     """
 
     name: str = "signalsmith"
     keeps_formants: bool = False
 
     def stretch(self, audio: Audio, change: Change) -> Audio:
-        """The sound, changed; see `StretchEngine.stretch`.
+        """Return the changed sound; see `StretchEngine.stretch`.
 
-        The engine knows one ratio at a time: pieces of the map are stretched one by one, with some
-        of the sound around them, and faded into each other.
+        The engine supports one ratio at a time: pieces of the map are stretched separately, with
+            some of the
+        sound around them, and cross-faded.
         """
         check(audio, change)
         if change.is_nothing:
@@ -72,5 +73,5 @@ def _stretched(samples: Tensor, rate_hz: int, ratio: float, semitones: float) ->
 
 
 def _ramp(at: Tensor, half: int) -> Tensor:
-    """From 0 to 1 around 0."""
+    """Return a ramp from 0 to 1 around 0."""
     return ((at + 0.5 + half) / max(1, 2 * half)).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""Time-stretching of drums: attacks as they were played, at exactly the moments they belong."""
+"""Time-stretching of drums: original attacks, placed to the sample."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _BEFORE_S, _AFTER_S = 0.015, 0.080
-"""Around an attack, at most: what is played untouched. Less where attacks are close."""
+"""Greatest part around an attack that is copied; less where attacks are close."""
 
 _FADE_IN_S, _FADE_OUT_S = 0.004, 0.015
 
@@ -33,26 +33,25 @@ _RISE = 2.0
 """By how much the power of lows grows around an attack that brings its own."""
 
 _SAMPLES_AT_ONCE, _MARGIN_SAMPLES = 1 << 20, 1 << 13
-"""Powers of two, so that the frames of a filter lie alike in every piece; it reaches less far than
-the margin."""
+"""Powers of two, so that the frames of a filter are aligned in every piece. The margin
+exceeds the filter."""
 
 _ATTACKS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
 class SliceStretcher:
-    """Cuts a sound at its attacks and lays them over its stretched self.
+    """Engine that cuts a sound at its attacks and lays them over its stretched version.
 
-    Every attack is the sound's own, from a little before it until it has died down, and lands
-    where the time map takes it, to the sample. Between attacks the stretched sound fills what gaps
-    there are, so there are neither holes nor repeated attacks; before an attack it has faded out.
+    Every attack is copied from the sound, from shortly before it until its decay, and placed where
+    the time map puts it, to the sample. Between attacks the stretched sound fills the gaps, and
+    fades out before the next attack, so there are neither holes nor repeated attacks.
 
-    A bass note that sounds on through a hi-hat has another phase there in the stretched sound than
-    in the sound, and fades between the two would tear holes into it. Over such notes only what
-    lies above a crossover is laid.
+    A bass note that continues through a hi-hat has another phase in the stretched sound, and a fade
+    between the two would cancel. Over such notes only the band above a crossover is copied.
 
     Attributes:
-        body: what stretches the sound between attacks.
+        body: engine that stretches the sound between attacks.
     """
 
     body: TensorStretcher = field(default_factory=TensorStretcher)
@@ -60,7 +59,7 @@ class SliceStretcher:
     keeps_formants: bool = True
 
     def stretch(self, audio: Audio, change: Change) -> Audio:
-        """The sound, changed; see `StretchEngine.stretch`."""
+        """Return the changed sound; see `StretchEngine.stretch`."""
         check(audio, change)
         stretched = self.body.stretch(audio, change)
         if change.time_map.is_identity:
@@ -74,10 +73,10 @@ class SliceStretcher:
 
 
 def _laid_over(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
-    """The body, with attacks of the sound faded in and out where they are held."""
+    """Return the body with the attacks of the sound faded in and out where they are held."""
     if not len(held.attacks):
         return body
-    apart = _lows_apart(body, audio, held)
+    apart = _lows_differ(body, audio, held)
     out = torch.empty_like(body)
     for start in range(0, body.shape[1], _SAMPLES_AT_ONCE):
         stop = min(start + _SAMPLES_AT_ONCE, body.shape[1])
@@ -94,7 +93,7 @@ def _laid_over(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
 
 
 def _less_lows(held: HeldAttacks, apart: Tensor, first: int) -> Response:
-    """Of what is laid over from a sample of the copy on: less its lows where they are apart."""
+    """Return the copied sound from a sample on, without lows where they would cancel."""
 
     def response(at: Tensor, hz: Tensor) -> Tensor:
         return 1 - apart[_attack_at(held, first + at), None].float() * low_pass(hz, _CROSSOVER_HZ)
@@ -103,12 +102,12 @@ def _less_lows(held: HeldAttacks, apart: Tensor, first: int) -> Response:
 
 
 def _attack_at(held: HeldAttacks, at: Tensor) -> Tensor:
-    """The index of the last attack whose held part has begun, else of the first."""
+    """Return the index of the last attack whose held part has begun, else of the first."""
     return (torch.searchsorted(held.starts, at, right=True) - 1).clamp_min(0)
 
 
 def _untouched(audio: Audio, held: HeldAttacks, at: Tensor, attack: Tensor) -> Tensor:
-    """The sound's own samples for those of the copy, when these are held with an attack.
+    """Return the samples of the sound for those of the copy that are held with an attack.
 
     Shape: samples of the copy and indices of attacks, both `(...)`, to `(channels, ...)`.
     """
@@ -117,16 +116,16 @@ def _untouched(audio: Audio, held: HeldAttacks, at: Tensor, attack: Tensor) -> T
 
 
 def _weights(held: HeldAttacks, at: Tensor, attack: Tensor, rate_hz: int) -> Tensor:
-    """Shares of the sound's own in samples of the copy; takes and gives shapes `(...)`."""
-    # A fade is over when the attack comes, even at the start of the sound.
+    """Return the share of the original sound in samples of the copy; shapes `(...)`."""
+    # A fade ends before the attack, even at the start of the sound.
     fade_in = (held.landings - held.starts).clamp(1, max(1, round(_FADE_IN_S * rate_hz)))
     fade_out = max(1, round(_FADE_OUT_S * rate_hz))
     rise = (at - held.starts[attack] + 1) / fade_in[attack]
     return torch.minimum(rise, (held.stops[attack] - at) / fade_out).clamp(0, 1)
 
 
-def _lows_apart(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
-    """Whether lows sound on through attacks and are unlike the body's; bool `(attacks,)`."""
+def _lows_differ(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
+    """Return whether lows continue through attacks and differ in the body; bool `(attacks,)`."""
     longest = int((held.stops - held.starts).max()) + 1
     around = max(1, round(_AROUND_S * audio.rate_hz))
     window = torch.hann_window(around, device=body.device)
@@ -151,7 +150,7 @@ def _lows_apart(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
 
 
 def _lows(samples: Tensor, rate_hz: int) -> Tensor:
-    """Bins below the crossover, `(channels, attacks, samples)` to `(attacks, bins)`."""
+    """Return the bins below the crossover, `(channels, attacks, samples)` to `(attacks, bins)`."""
     bins = 1 + math.ceil(samples.shape[-1] * _CROSSOVER_HZ / rate_hz)
     spectra: Tensor = torch.fft.rfft(samples)[..., :bins]
     return spectra.movedim(1, 0).flatten(1)

@@ -1,4 +1,4 @@
-"""Where every moment of a sound goes when it is stretched."""
+"""Map from the time of a sound to the time of its stretched copy."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TimeMap:
-    """A piecewise linear map from a sound's time to that of its stretched copy.
+    """Piecewise linear map from the time of a sound to that of its stretched copy.
 
     Attributes:
-        source: samples of the sound, rising strictly, from 0 to its length.
-        target: where each of them lands, rising strictly, from 0 to the copy's length.
+        source: samples of the sound, strictly rising, from 0 to its length.
+        target: samples of the copy that they map to, strictly rising, from 0 to its length.
 
     Raises:
-        ValueError: at once, for anchors that do not rise or do not begin at 0.
+        ValueError: anchors do not rise or do not begin at 0.
     """
 
     source: tuple[int, ...]
@@ -39,7 +39,7 @@ class TimeMap:
 
     @classmethod
     def constant(cls, length_samples: int, ratio: float) -> TimeMap:
-        """Stretch evenly: a copy `ratio` times as long, 1 sample or more."""
+        """Return an even stretch: a copy `ratio` times as long, at least 1 sample."""
         return cls((0, length_samples), (0, max(1, round(length_samples * ratio))))
 
     @property
@@ -54,12 +54,12 @@ class TimeMap:
 
     @property
     def ratio(self) -> float:
-        """How many times as long the copy is, on the whole."""
+        """Length of the copy divided by that of the sound."""
         return self.target_samples / self.source_samples
 
     @property
     def ratios(self) -> tuple[float, ...]:
-        """How many times as long each piece becomes."""
+        """Stretch ratio of each piece."""
         return tuple(target / source for source, target in self.steps)
 
     @property
@@ -70,22 +70,22 @@ class TimeMap:
 
     @property
     def is_identity(self) -> bool:
-        """Whether every moment stays where it is."""
+        """Whether the map leaves every sample in place."""
         return self.source == self.target
 
     def target_at(self, source: Tensor) -> Tensor:
-        """Where samples of the sound land; float64, same shape, linear beyond the ends too."""
+        """Map samples of the sound to the copy; float64, same shape, linear beyond the ends."""
         return _interpolate(source, self.source, self.target)
 
     def source_at(self, target: Tensor) -> Tensor:
-        """What sounds at samples of the copy; float64, same shape, linear beyond the ends too."""
+        """Map samples of the copy to the sound; float64, same shape, linear beyond the ends."""
         return _interpolate(target, self.target, self.source)
 
     def scaled(self, source_factor: float, target_factor: float) -> TimeMap:
-        """The same map in other units, such as those of another sample rate.
+        """Return the map in other units, such as those of another sample rate.
 
         Raises:
-            ValueError: anchors fall together.
+            ValueError: anchors coincide.
         """
         return TimeMap(
             tuple(round(one * source_factor) for one in self.source),
@@ -93,7 +93,7 @@ class TimeMap:
         )
 
     def piece_at(self, source_sample: int) -> int:
-        """Index into `ratios` of the piece that holds a sample of the sound."""
+        """Return the index into `ratios` of the piece that contains a sample of the sound."""
         return min(max(bisect_right(self.source, source_sample) - 1, 0), len(self.source) - 2)
 
 

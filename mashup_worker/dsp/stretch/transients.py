@@ -1,4 +1,4 @@
-"""Attacks: where they are, and time maps that leave them as they are."""
+"""Detection of attacks, and time maps that preserve them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BAND_EDGES_HZ = (0, 200, 400, 800, 1_600, 3_200, 6_400, 12_800)
 _FRAMES_AT_ONCE = 4096
 
 _FLOOR = 1e-3
-"""Of a band's mean power: what is weaker is taken for silence."""
+"""Share of a band's mean power below which it counts as silent."""
 
 _LEAST_RISE = 0.5
 """Nepers of power, averaged over the bands."""
@@ -39,18 +39,18 @@ _LEAST_RATIO = 2.0
 _NEARLY = 0.9
 
 _HELD_SHARE = 0.6
-"""Of a gap between attacks, the part that may be held."""
+"""Part of a gap between attacks that may be held."""
 
 
 def find_attacks(audio: Audio) -> Tensor:
-    """The samples at which sounds begin.
+    """Return the samples at which sounds begin.
 
-    Frames in which the power of many bands has risen are candidates; the attack is where near them
-    the power of some milliseconds exceeds that before most.
+    Candidates are frames in which the power of many bands rises. The attack is the nearby sample at
+    which the power of some milliseconds exceeds that before it most.
 
     Returns:
-        int64, shape `(attacks,)`, rising, at least `_SHORTEST_GAP_S` apart or so; empty for
-        silence and for sounds that have none.
+        int64, shape `(attacks,)`, rising, about `_SHORTEST_GAP_S` apart or more; empty for silence
+        and for sounds without attacks.
     """
     if not audio.length_samples:
         return torch.empty(0, dtype=torch.int64, device=audio.samples.device)
@@ -59,12 +59,12 @@ def find_attacks(audio: Audio) -> Tensor:
 
 
 def _candidates(samples: Tensor, rate_hz: int) -> Tensor:
-    """Centres of frames in which power rises most among those around them."""
+    """Return the centers of frames in which power rises most among their neighbors."""
     hop = max(1, round(_WINDOW_S * rate_hz / _HOPS_A_WINDOW))
     power = _band_power(samples, rate_hz, hop)
     floor = _FLOOR * torch.maximum(power.mean(1, keepdim=True), power.mean() / len(power))
     level = (power + floor.clamp_min(torch.finfo(power.dtype).tiny)).log()
-    # A step takes a window to pass through; the frames before that are what it rises from.
+    # A step takes a window to pass; the frames before that are its reference.
     lag = _HOPS_A_WINDOW
     before = F.max_pool1d(F.pad(level, (lag + 2, 0), value=float(level.min())), 3, 1)
     rise = (level - before[:, : level.shape[1]]).relu().mean(0)
@@ -75,14 +75,14 @@ def _candidates(samples: Tensor, rate_hz: int) -> Tensor:
 
 
 def _band_power(samples: Tensor, rate_hz: int, hop: int) -> Tensor:
-    """Power of all channels by band and frame; frame `i` is centred on sample `i * hop`."""
+    """Return the power over all channels by band and frame; frame `i` is centered on `i * hop`."""
     size = _HOPS_A_WINDOW * hop
     window = torch.hann_window(size, device=samples.device)
     padded = F.pad(samples, (size // 2, size // 2))
     hz = torch.arange(size // 2 + 1, device=samples.device) * (rate_hz / size)
     edges = torch.tensor(_BAND_EDGES_HZ[1:], device=samples.device, dtype=hz.dtype)
     band = torch.bucketize(hz, edges, right=True)
-    # A product, as sums by index come out differently each time on CUDA.
+    # A matrix product: sums by index are not deterministic on CUDA.
     by_band = F.one_hot(band, len(_BAND_EDGES_HZ)).to(samples.dtype)
     pieces = []
     for start in range(0, padded.shape[1] - size + 1, _FRAMES_AT_ONCE * hop):
@@ -94,7 +94,7 @@ def _band_power(samples: Tensor, rate_hz: int, hop: int) -> Tensor:
 
 
 def _refined(samples: Tensor, rate_hz: int, coarse: Tensor) -> Tensor:
-    """The samples near candidates where power exceeds that before most."""
+    """Return the samples near candidates at which power exceeds that before most."""
     before, after = (max(1, round(s * rate_hz)) for s in (_BEFORE_S, _AFTER_S))
     reach = max(1, round(_SEARCH_S * rate_hz))
     margin = reach + before + 1
@@ -119,15 +119,15 @@ def _refined(samples: Tensor, rate_hz: int, coarse: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class HeldAttacks:
-    """A time map that plays what is around attacks at its own speed.
+    """Time map that plays the surroundings of attacks at their own speed.
 
     Attributes:
-        time_map: leads through the attacks as the plain map does, and sample by sample around
-            them; what is between them makes up for the time.
-        attacks: where they are in the sound, int64 `(attacks,)`.
-        landings: where they are in the copy.
-        starts: where that which is held begins in the copy.
-        stops: where it ends.
+        time_map: passes through the attacks as the plain map does, and sample by sample around
+            them; the parts between them compensate.
+        attacks: positions in the sound, int64 `(attacks,)`.
+        landings: positions in the copy.
+        starts: starts of the held parts in the copy.
+        stops: ends of the held parts.
     """
 
     time_map: TimeMap
@@ -140,13 +140,13 @@ class HeldAttacks:
 def hold_attacks(
     time_map: TimeMap, attacks: Tensor, before_samples: int, after_samples: int
 ) -> HeldAttacks:
-    """A map that holds attacks, and less of them where they are close.
+    """Return a map that holds attacks, and less of them where they are close.
 
     Args:
         time_map: the plain map.
         attacks: samples of the sound, int64 `(attacks,)`, rising.
-        before_samples: how much is held before an attack, at most.
-        after_samples: likewise after it.
+        before_samples: greatest part held before an attack.
+        after_samples: greatest part held after it.
     """
     landings = time_map.target_at(attacks).round().long()
     sides = ((attacks, time_map.source_samples), (landings, time_map.target_samples))
@@ -164,7 +164,7 @@ def hold_attacks(
 
 
 def rising_map(points: Iterable[tuple[int, int]], end: tuple[int, int]) -> TimeMap:
-    """A map through pairs of source and target samples, less those that do not rise to its end."""
+    """Return a map through pairs of source and target samples, without pairs that do not rise."""
     rising = [(0, 0)]
     for point in sorted(points):
         if all(a < b < c for a, b, c in zip(rising[-1], point, end, strict=True)):
@@ -174,7 +174,7 @@ def rising_map(points: Iterable[tuple[int, int]], end: tuple[int, int]) -> TimeM
 
 
 def _through(time_map: TimeMap, sources: list[int], targets: list[int]) -> TimeMap:
-    """The map with pieces put in, each from a point to the next; its anchors inside them go."""
+    """Return the map with pieces inserted; anchors inside them are removed."""
     points = list(zip(sources, targets, strict=True))
     for anchor in zip(time_map.source, time_map.target, strict=True):
         place = bisect_left(sources, anchor[0])
