@@ -1,4 +1,4 @@
-"""Makes the bucket of the settings where it is missing."""
+"""Create the bucket of the settings unless it exists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.config import Config
 
 
 def main() -> int:
-    """Make it; 0 also where it was there."""
+    """Create the bucket; return 0 also if it exists."""
     client = boto3.client(
         "s3",
         endpoint_url=os.environ["S3_ENDPOINT_URL"],
@@ -20,7 +20,7 @@ def main() -> int:
     bucket = os.environ["S3_BUCKET"]
     if bucket not in {one["Name"] for one in client.list_buckets()["Buckets"]}:
         client.create_bucket(Bucket=bucket)
-        sys.stdout.write(f"made {bucket}\n")
+        sys.stdout.write(f"created {bucket}\n")
     return 0
 
 

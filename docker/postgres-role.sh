@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run once, on an empty volume: the role that worker and mirror log in as. `mashup migrate` grants it
-# what it needs.
+# Create the role of worker and mirror. Postgres runs this script once, on an empty volume; `mashup
+# migrate` grants the rights.
 set -eu
 psql --set ON_ERROR_STOP=1 --set password="$WORKER_PASSWORD" \
     --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" <<'SQL'

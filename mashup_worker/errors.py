@@ -1,30 +1,30 @@
-"""Everything that can go wrong, as one tree.
+"""Errors of this package, as one tree.
 
     MashupError
-    ├── InvalidInput            a value or file that can never work
+    ├── InvalidInput            a value or file that cannot be used
     │   ├── UnknownModel        no model has this name
-    │   ├── UnsupportedAudio    not audio, or audio in a form nothing here decodes
-    │   ├── TooLarge            more bytes than the limit allows
-    │   ├── TooLong             more seconds than the limit allows
-    │   └── FetchRefused        an address that may not be read
-    ├── ModelUnavailable        missing weights, wrong checksum
-    ├── DeviceUnavailable       the device asked for is not in this machine
-    ├── EngineUnavailable       the stretching engine asked for is not installed
+    │   ├── UnsupportedAudio    no decoder reads the file
+    │   ├── TooLarge            more bytes than the limit
+    │   ├── TooLong             more seconds than the limit
+    │   └── FetchRefused        an address that must not be read
+    ├── ModelUnavailable        missing or damaged weights
+    ├── DeviceUnavailable       the machine lacks the requested device
+    ├── EngineUnavailable       the requested stretching engine is not installed
     ├── OutOfMemory             the smallest piece of work does not fit
-    ├── DeviceLost              the device can't be used by this process any more
+    ├── DeviceLost              this process can no longer use the device
     ├── StorageFailed           bytes could not be read or written
-    ├── FetchFailed             an address that did not give what it should
-    ├── ServiceUnavailable      a database or queue that can't be used
-    ├── JobTimeout              a job took longer than it may
-    ├── LeaseLost               a job is no longer this worker's
-    ├── QuotaExceeded           more than the user's tier allows
-    ├── InternalError           a fault of ours, or of what we stand on
-    └── Canceled                somebody asked to stop
+    ├── FetchFailed             a server that did not deliver a file
+    ├── ServiceUnavailable      Postgres, Redis or the store cannot be used
+    ├── JobTimeout              a job exceeded its time limit
+    ├── LeaseLost               a job no longer belongs to this worker
+    ├── QuotaExceeded           a job over the limit of its user's tier
+    ├── InternalError           a bug in this package or a library
+    └── Canceled                the user canceled the work
 
-Each class fixes three facts: `code`, the word that JSON and the job table carry; `retryable`,
-whether the same work may succeed later without anybody changing anything; and `exit_code`, what
-the command line ends with when this error ends the whole run (an error of one file among several
-always ends it with 1). The first line of a class's docstring is its message when none is given.
+Each class sets `code`, which JSON documents and the job table contain; `retryable`, whether a
+repeated attempt may succeed without any change; and `exit_code`, with which a command ends if the
+error ends its whole run. (If one file among several fails, the exit code is 1.) The first line of a
+class's docstring is its default message.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from __future__ import annotations
 from typing import ClassVar
 
 EXIT_FAILED = 1
-"""Some inputs failed; a summary names them."""
+"""Exit code: some inputs failed; a summary names them."""
 
 EXIT_USAGE = 2
-"""The command was called wrongly."""
+"""Exit code: invalid arguments."""
 
 EXIT_ENVIRONMENT = 3
-"""Something the run needs is not there: weights, a device, a writable folder."""
+"""Exit code: weights, a device, a service or a writable folder is missing."""
 
 EXIT_INTERRUPTED = 130
-"""Stopped from the keyboard."""
+"""Exit code: interrupted by Ctrl-C."""
 
 
 class MashupError(Exception):
-    """The work could not be done."""
+    """The work failed."""
 
     code: ClassVar[str] = "failed"
     retryable: ClassVar[bool] = False
@@ -57,12 +57,12 @@ class MashupError(Exception):
 
     @property
     def message(self) -> str:
-        """What went wrong, in one line."""
+        """Message in one line: the thing, its problem, and the remedy."""
         return str(self.args[0])
 
 
 class InvalidInput(MashupError):
-    """The input can't be used."""
+    """The input cannot be used."""
 
     code = "invalid_input"
 
@@ -75,7 +75,7 @@ class UnknownModel(InvalidInput):
 
 
 class UnsupportedAudio(InvalidInput):
-    """The file is not audio that can be decoded here."""
+    """No decoder reads the file."""
 
     code = "unsupported_audio"
 
@@ -93,28 +93,28 @@ class TooLong(InvalidInput):
 
 
 class ModelUnavailable(MashupError):
-    """The model's weights can't be had."""
+    """The weights of the model are missing or damaged."""
 
     code = "model_unavailable"
     exit_code = EXIT_ENVIRONMENT
 
 
 class DeviceUnavailable(MashupError):
-    """The device is not in this machine."""
+    """This machine lacks the device."""
 
     code = "device_unavailable"
     exit_code = EXIT_ENVIRONMENT
 
 
 class EngineUnavailable(MashupError):
-    """The stretching engine is not installed here."""
+    """The stretching engine is not installed."""
 
     code = "engine_unavailable"
     exit_code = EXIT_ENVIRONMENT
 
 
 class OutOfMemory(MashupError):
-    """The device's memory is too small, even for one segment at a time."""
+    """The memory is too small, even for one segment."""
 
     code = "out_of_memory"
     retryable = True
@@ -122,7 +122,7 @@ class OutOfMemory(MashupError):
 
 
 class DeviceLost(MashupError):
-    """The device failed in a way that only a new process recovers from."""
+    """This process can no longer use the device; only a new process can."""
 
     code = "device_lost"
     retryable = True
@@ -138,20 +138,20 @@ class StorageFailed(MashupError):
 
 
 class FetchRefused(InvalidInput):
-    """The address may not be read."""
+    """The address must not be read."""
 
     code = "fetch_refused"
 
 
 class FetchFailed(MashupError):
-    """The address did not answer as it should."""
+    """The server did not deliver the file."""
 
     code = "fetch_failed"
     retryable = True
 
 
 class ServiceUnavailable(MashupError):
-    """The database or the queue can't be used."""
+    """Postgres, Redis or the store cannot be used."""
 
     code = "service_unavailable"
     retryable = True
@@ -159,27 +159,27 @@ class ServiceUnavailable(MashupError):
 
 
 class JobTimeout(MashupError):
-    """The job took longer than it may."""
+    """The job exceeded its time limit."""
 
     code = "timeout"
     retryable = True
 
 
 class LeaseLost(MashupError):
-    """The worker did not answer in time, and the job was taken from it."""
+    """The worker sent no heartbeat in time, so it lost the job."""
 
     code = "lease_lost"
     retryable = True
 
 
 class QuotaExceeded(MashupError):
-    """The user's tier allows no more of these."""
+    """The limit of the user's tier is reached."""
 
     code = "quota_exceeded"
 
 
 class InternalError(MashupError):
-    """Something went wrong that nobody foresaw."""
+    """An unexpected error occurred; see the log."""
 
     code = "internal_error"
     retryable = True

@@ -1,4 +1,4 @@
-"""Log lines of the long-running commands, each with the job that it is about."""
+"""Log lines of long-running commands, with the job that each concerns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TIME = "%Y-%m-%dT%H:%M:%S"
 
 @dataclass(frozen=True)
 class _Job:
-    """The job that a process has."""
+    """Job that this process runs."""
 
     job: str
     attempt: int
@@ -28,17 +28,17 @@ class _Job:
 
 
 _current: _Job | None = None
-"""Of the process, not of a thread: the lease and the uploads of a job have threads of their own."""
+"""Job of the process, not of a thread, since the lease and the uploads have their own threads."""
 
 
 @contextmanager
 def logging_job(job: str, attempt: int, stage: Callable[[], str | None]) -> Iterator[None]:
-    """Lines of this process are about a job, while a `with` block lasts.
+    """Add a job to all log lines of this process while the block runs.
 
     Args:
-        job: its id.
-        attempt: its number.
-        stage: tells the stage that it is in.
+        job: id.
+        attempt: number of the attempt.
+        stage: returns the current stage.
     """
     global _current
     _current = _Job(job, attempt, stage)
@@ -49,11 +49,11 @@ def logging_job(job: str, attempt: int, stage: Callable[[], str | None]) -> Iter
 
 
 def log_to_stderr(log_format: LogFormat = "text", level: int = logging.INFO) -> None:
-    """Write our own log lines to standard error.
+    """Write the log lines of this package to standard error.
 
     Args:
-        log_format: `text`, or `json` for an object a line.
-        level: what is left out below.
+        log_format: `text`, or `json` for one object per line.
+        level: lowest level that is written.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines() if log_format == "json" else _TextLines())
@@ -61,20 +61,20 @@ def log_to_stderr(log_format: LogFormat = "text", level: int = logging.INFO) -> 
     ours.handlers[:] = [handler]
     ours.setLevel(level)
     ours.propagate = False
-    # RQ and the pool tell of outages in their own words, beside ours.
+    # RQ and the connection pool would log each outage a second time.
     for name in ("rq.worker", "psycopg.pool"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _about() -> dict[str, Any]:
-    """What this process has to do now."""
+def _job_fields() -> dict[str, Any]:
+    """Return the fields of the current job."""
     if _current is None:
         return {}
     return {"job": _current.job, "attempt": _current.attempt, "stage": _current.stage()}
 
 
 class _TextLines(logging.Formatter):
-    """Time in UTC, level, room, message, and the job where there is one."""
+    """Lines of time in UTC, level, logger, message, and the current job."""
 
     converter = staticmethod(time.gmtime)
 
@@ -82,25 +82,25 @@ class _TextLines(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", f"{_TIME}Z")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
-        """The line, before the traceback if there is one."""
-        about = " ".join(f"{name}={value}" for name, value in _about().items() if value)
-        return super().formatMessage(record) + (f" [{about}]" if about else "")
+        """Return the line, which precedes a traceback."""
+        fields = " ".join(f"{name}={value}" for name, value in _job_fields().items() if value)
+        return super().formatMessage(record) + (f" [{fields}]" if fields else "")
 
 
 class _JsonLines(logging.Formatter):
-    """An object a line; a traceback is one string of it."""
+    """Lines of one JSON object; a traceback is one of its strings."""
 
     converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         line = {
             "time": f"{self.formatTime(record, _TIME)}.{record.msecs:03.0f}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
             "process": record.process,
-            **_about(),
+            **_job_fields(),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -1,4 +1,4 @@
-"""`mashup enqueue`: puts a job into the queue, as a backend would."""
+"""`mashup enqueue`: inserts a job, as a backend does."""
 
 from __future__ import annotations
 
@@ -8,46 +8,44 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.services import jobs_database, uuid_of
 from mashup_worker.commands.shared.failure import service_settings_or_fail
+from mashup_worker.commands.shared.services import jobs_database, uuid_of
 from mashup_worker.errors import EXIT_FAILED, InvalidInput
+from mashup_worker.vocabulary import JOB_TYPES
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from mashup_worker.db.jobs import Job
 
 _OPERATOR = "operator"
 
 
 def enqueue(
-    job_type: Annotated[str, typer.Argument(help="separate, analyze, mashup or master.")],
+    job_type: Annotated[str, typer.Argument(help=f"Job type: {', '.join(JOB_TYPES)}.")],
     given: Annotated[
         str,
         typer.Option(
             "--input",
             help="The job's input_data: JSON, a .json file, or an audio file. Local audio files "
-            "that it names are uploaded first.",
+            "are uploaded first.",
         ),
     ],
-    user: Annotated[
-        str | None, typer.Option(help="The user whose job it is; nobody's when absent.")
-    ] = None,
-    priority: Annotated[int, typer.Option(help="Higher starts earlier.")] = 0,
+    user: Annotated[str | None, typer.Option(help="Id of the job's user. [none]")] = None,
+    priority: Annotated[int, typer.Option(help="Jobs with a higher priority start first.")] = 0,
     idempotency_key: Annotated[
-        str | None, typer.Option(help="A second job of this user with this word is refused.")
+        str | None, typer.Option(help="Key that refuses a second job of the same user.")
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Follow the job until it ends; 1 unless it completed.")
+        bool, typer.Option("--wait", help="Wait for the job; exit with 1 unless it completes.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the job as JSON on stdout and nothing else.")
+        bool, typer.Option("--json", help="Print only the job as JSON on stdout.")
     ] = False,
 ) -> None:
-    """Put a job into the queue; prints its id."""
-    import psycopg
-
-    from mashup_worker.commands.job_view import document_of, follow, print_job
-    from mashup_worker.db import jobs
-    from mashup_worker.queue.contracts import read_input
+    """Insert a job and print its id."""
+    from mashup_worker.commands.shared.job_view import document_of, follow, print_job
+    from mashup_worker.queue.validation import read_input
 
     user_id = None if user is None else uuid_of(user, "--user")
     document = _with_uploads(_document(given), user_id)
@@ -55,22 +53,15 @@ def enqueue(
     for warning in warnings:
         typer.echo(f"mashup: {warning}", err=True)
     with jobs_database() as database:
-        try:
-            with database.transaction() as connection:
-                job = jobs.insert(
-                    connection,
-                    job_type,
-                    document,
-                    user_id=user_id,
-                    priority=priority,
-                    idempotency_key=idempotency_key,
-                )
-        except psycopg.errors.UniqueViolation:
-            raise InvalidInput(
-                f"--idempotency-key {idempotency_key}: there is such a job"
-            ) from None
-        except psycopg.errors.ForeignKeyViolation:
-            raise InvalidInput(f"--user {user}: there is no such profile") from None
+        with database.transaction() as connection:
+            job = _inserted(
+                connection,
+                job_type,
+                document,
+                user_id=user_id,
+                priority=priority,
+                idempotency_key=idempotency_key,
+            )
         if wait:
             job = follow(database, job.id, quiet=as_json)
     if as_json:
@@ -83,8 +74,27 @@ def enqueue(
         raise typer.Exit(EXIT_FAILED)
 
 
+def _inserted(connection: Any, job_type: str, document: dict[str, Any], **columns: Any) -> Job:
+    """Insert the job.
+
+    Raises:
+        InvalidInput: the idempotency key is taken, or the user does not exist.
+    """
+    import psycopg
+
+    from mashup_worker.db import jobs
+
+    try:
+        return jobs.insert(connection, job_type, document, **columns)
+    except psycopg.errors.UniqueViolation:
+        key = columns["idempotency_key"]
+        raise InvalidInput(f"--idempotency-key {key}: a job with this key exists") from None
+    except psycopg.errors.ForeignKeyViolation:
+        raise InvalidInput(f"--user {columns['user_id']}: no such profile") from None
+
+
 def _document(given: str) -> Any:
-    """The input as JSON says it, or `{"audio": FILE}` for an audio file."""
+    """Return the input: JSON, or `{"audio": FILE}` for an audio file."""
     text = given
     if not given.lstrip().startswith("{"):
         path = Path(given)
@@ -95,19 +105,19 @@ def _document(given: str) -> Any:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not a text in UTF-8"
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
             raise InvalidInput(f"--input {given}: {reason}") from error
     try:
-        document = json.loads(text, parse_constant=_refused)
+        document = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"--input: not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise InvalidInput("--input: it must be an object")
+        raise InvalidInput("--input: not a JSON object")
     return document
 
 
 def _with_uploads(document: dict[str, Any], user_id: UUID | None) -> dict[str, Any]:
-    """The input with local files replaced by the keys that they were uploaded under."""
+    """Upload the local files in an input; return the input with their keys."""
     new = dict(document)
     stems = document.get("stems")
     if isinstance(document.get("audio"), str):
@@ -116,10 +126,10 @@ def _with_uploads(document: dict[str, Any], user_id: UUID | None) -> dict[str, A
         new["stems"] = {kind: _uploaded(address, user_id) for kind, address in stems.items()}
     elif isinstance(stems, list):
         new["stems"] = [
-            {**one, "audio": _uploaded(one["audio"], user_id)}
-            if isinstance(one, dict) and isinstance(one.get("audio"), str)
-            else one
-            for one in stems
+            {**stem, "audio": _uploaded(stem["audio"], user_id)}
+            if isinstance(stem, dict) and isinstance(stem.get("audio"), str)
+            else stem
+            for stem in stems
         ]
     return new
 
@@ -147,5 +157,5 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _refused(word: str) -> float:
-    raise ValueError(f"{word} is no number of JSON")
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")

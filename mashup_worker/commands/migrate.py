@@ -1,4 +1,4 @@
-"""`mashup migrate`: the schema that jobs need."""
+"""`mashup migrate`: brings the database schema up to date."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.commands.services import jobs_database
 from mashup_worker.commands.shared.failure import service_settings_or_fail
+from mashup_worker.commands.shared.services import jobs_database
 from mashup_worker.errors import EXIT_FAILED
 
 
 def migrate(
     check: Annotated[
         bool,
-        typer.Option(
-            "--check", help="Change nothing: say what is missing or does not work; 1 if anything."
-        ),
+        typer.Option("--check", help="Only report problems; exit with 1 if any exist."),
     ] = False,
 ) -> None:
-    """Bring the database of DATABASE_URL up to date, and try whether jobs work in it."""
+    """Migrate the database of DATABASE_URL, and test whether jobs run in it."""
     from mashup_worker.db.migrate import migrate as apply
     from mashup_worker.db.schema_check import schema_problems
 
@@ -28,9 +26,9 @@ def migrate(
         if not check:
             for name in apply(database.url):
                 typer.echo(f"applied {name}")
-        found = schema_problems(database, publishing=publishing)
-    for fault in found:
-        typer.echo(f"mashup: {fault}", err=True)
-    if found:
+        problems = schema_problems(database, publishing=publishing)
+    for problem in problems:
+        typer.echo(f"mashup: {problem}", err=True)
+    if problems:
         raise typer.Exit(EXIT_FAILED)
-    typer.echo("up to date: jobs can be claimed, finished and published")
+    typer.echo("up to date: jobs can be claimed, completed and published")

@@ -1,4 +1,4 @@
-"""`mashup mirror`: keeps Redis in step with Postgres."""
+"""`mashup mirror`: wakes workers and copies job states from Postgres to Redis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mashup_worker.commands.shared.failure import service_settings_or_fail
-from mashup_worker.commands.shared.metrics_option import MetricsAddress  # noqa: TC001  (typer reads it)
+from mashup_worker.commands.shared.metrics_option import (
+    MetricsAddress,  # noqa: TC001  (typer reads it)
+)
 
 if TYPE_CHECKING:
     import redis
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
     from mashup_worker.db.database import Database
     from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
     from mashup_worker.queue.mirror import Mirror
-    from mashup_worker.settings import ServiceSettings
+    from mashup_worker.settings import QueueSettings, ServiceSettings
 
 _ORPHANS_EVERY_S = 3_600.0
-_LOOK_EVERY_S = 5.0
+_GAUGES_EVERY_S = 5.0
 
 
 def mirror(
@@ -30,18 +32,19 @@ def mirror(
         bool, typer.Option(hidden=True, help="Stop when standard input ends.")
     ] = False,
 ) -> None:
-    """Ring for waiting jobs, take back those whose worker died, cancel, and mirror the status.
+    """Wake workers, requeue jobs of dead workers, cancel jobs, and copy their status to Redis.
 
-    One is enough; several agree with each other. Prints a line that begins with "ready" after its
-    first pass.
+    One mirror is enough; several cooperate. Prints a line that starts with "ready" after the first
+    pass.
     """
     from mashup_worker.logs import log_to_stderr
     from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
-    from mashup_worker.monitoring.server import serving
-    from mashup_worker.queue.hints import PostgresHints, RedisHints
-    from mashup_worker.queue.mirror import Chore, Mirror
-    from mashup_worker.system.child_guard import stop_with_parent as follow_parent
-    from mashup_worker.worker.open_tools import (
+    from mashup_worker.monitoring.server import serve_metrics
+    from mashup_worker.queue.listeners import PostgresListener, RedisListener
+    from mashup_worker.queue.mirror import Mirror
+    from mashup_worker.queue.periodic import PeriodicTask
+    from mashup_worker.system.child_guard import stop_with_parent as start_parent_watch
+    from mashup_worker.worker.context import (
         check_redis,
         check_schema,
         open_database,
@@ -53,32 +56,28 @@ def mirror(
     with open_database(settings) as database, open_redis(settings) as client:
         check_schema(database, settings)
         check_redis(client, settings)
-        counted = MirrorMetrics(settings.queue.poll_s)
+        mirror_metrics = MirrorMetrics(settings.queue.poll_s)
         address = metrics or settings.monitoring.metrics_address
-        chores = [
-            Chore(
-                "orphan sweep",
-                _ORPHANS_EVERY_S,
-                lambda: counted.orphans_removed(_sweep(database, settings)),
-            )
-        ]
+        sweep = partial(_sweep, mirror_metrics, database, settings)
+        tasks = [PeriodicTask("orphan sweep", _ORPHANS_EVERY_S, sweep)]
         if address is not None:
-            look = partial(_look_at_queue, counted, database, client, settings)
-            chores.append(Chore("look at the queue", _LOOK_EVERY_S, look))
-        running = Mirror(database, client, settings, chores, counted)
+            set_gauges = partial(_set_gauges, mirror_metrics, database, client, settings.queue)
+            tasks.append(PeriodicTask("queue gauges", _GAUGES_EVERY_S, set_gauges))
+        running = Mirror(
+            database, client, settings.queue, periodic_tasks=tasks, observer=mirror_metrics
+        )
         _stop_on_signals(running)
         if stop_with_parent:
-            follow_parent()
-        if settings.connections.listen != "off":
-            PostgresHints(
-                database.url, running.wake, insist=settings.connections.listen == "on"
-            ).start()
-        RedisHints(client, running.wake).start()
-        with serving(address, counted):
-            running.run(_say_ready)
+            start_parent_watch()
+        listen = settings.connections.listen
+        if listen != "off":
+            PostgresListener(database.url, running.wake, insist=listen == "on").start()
+        RedisListener(client, running.wake).start()
+        with serve_metrics(address, mirror_metrics):
+            running.run(_print_ready)
 
 
-def _say_ready() -> None:
+def _print_ready() -> None:
     typer.echo("ready: mirror")
     sys.stdout.flush()
 
@@ -88,30 +87,29 @@ def _stop_on_signals(running: Mirror) -> None:
         signal.signal(number, lambda _number, _frame: running.stop())
 
 
-def _sweep(database: Database, settings: ServiceSettings) -> int:
-    """Remove what no row names; how many objects that were."""
+def _sweep(metrics: MirrorMetrics, database: Database, settings: ServiceSettings) -> None:
+    """Remove and count orphaned results, if this mirror knows the store and all tables."""
     from mashup_worker.worker.orphans import sweep_results
 
-    if not settings.results.writes_all_tables or not (
-        settings.storage.storage_url or settings.storage.s3_bucket
-    ):
-        return 0
-    return len(sweep_results(database, settings, dry_run=False).removed)
+    has_store = settings.storage.storage_url or settings.storage.s3_bucket
+    if settings.results.writes_all_tables and has_store:
+        swept = sweep_results(database, settings, dry_run=False)
+        metrics.orphans_removed(len(swept.removed))
 
 
-def _look_at_queue(
-    counted: MirrorMetrics, database: Database, client: redis.Redis, settings: ServiceSettings
+def _set_gauges(
+    metrics: MirrorMetrics, database: Database, client: redis.Redis, settings: QueueSettings
 ) -> None:
     from rq import Worker
 
     from mashup_worker.db.tiers import open_by_tier
-    from mashup_worker.queue.doorbell import queue_of, rung
+    from mashup_worker.queue.wakeups import pending_wakeups, rq_queue
 
     with database.transaction() as connection:
         jobs = open_by_tier(connection)
-    queues = {name: queue_of(name, client) for name in settings.queue.queues}
-    counted.see_queue(
+    queues = {name: rq_queue(name, client) for name in settings.queues}
+    metrics.set_queue(
         jobs,
-        {name: len(rung(queue)) for name, queue in queues.items()},
+        {name: len(pending_wakeups(queue)) for name, queue in queues.items()},
         {name: Worker.count(queue=queue) for name, queue in queues.items()},
     )

@@ -1,4 +1,4 @@
-"""`mashup sweep`: removes results that no row names."""
+"""`mashup sweep`: removes results that no row references."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.commands.services import jobs_database
 from mashup_worker.commands.shared.failure import service_settings_or_fail
+from mashup_worker.commands.shared.services import jobs_database
 
 
 def sweep(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+        bool, typer.Option("--dry-run", help="List the objects without removing them.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")
+        bool, typer.Option("--json", help="Print only one JSON document on stdout.")
     ] = False,
 ) -> None:
-    """Remove objects below jobs/ that no row names and that are older than the grace.
+    """Remove objects below jobs/ that no row references.
 
-    The mirror does so every hour. The grace is MASHUP_ORPHAN_GRACE_S, a day unless set.
+    Objects younger than MASHUP_ORPHAN_GRACE_S, one day by default, are kept. The mirror sweeps once
+    per hour.
     """
     from mashup_worker.worker.orphans import sweep_results
 
     with jobs_database() as database:
-        done = sweep_results(database, service_settings_or_fail(), dry_run=dry_run)
+        swept = sweep_results(database, service_settings_or_fail(), dry_run=dry_run)
     if as_json:
         document = {
-            "removed": list(done.removed),
-            "kept": done.kept,
-            "bytes_removed": done.bytes_removed,
+            "removed": list(swept.removed),
+            "kept": swept.kept,
+            "bytes_removed": swept.bytes_removed,
             "dry_run": dry_run,
         }
         typer.echo(json.dumps(document))
         return
-    for key in done.removed:
+    for key in swept.removed:
         typer.echo(key)
-    what = "would be removed" if dry_run else "removed"
-    typer.echo(f"{len(done.removed)} {what}, {done.kept} kept", err=True)
+    verb = "would be removed" if dry_run else "removed"
+    typer.echo(f"{len(swept.removed)} {verb}, {swept.kept} kept", err=True)

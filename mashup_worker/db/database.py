@@ -22,35 +22,39 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S = 5
 _STATEMENT_TIMEOUT_S = 30.0
 
-_AWAY = ("08", "57P")
-"""Classes of SQLSTATE that say that the server goes or is gone."""
+_OUTAGE_STATES = ("08", "57P")
+"""Prefixes of the SQLSTATE codes of lost connections and of a server that shuts down."""
 
 OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, ServiceUnavailable)
-"""What is raised while the database can't be reached: waiting helps."""
+"""Errors while the database is unreachable; a later attempt may succeed."""
 
 
 class Database:
-    """A small pool of connections that mends itself.
+    """Small pool of connections that reconnects after outages.
 
-    Nothing here needs more than a transaction: no session state, no prepared statements, no session
-    locks. So a transaction pooler will do.
+    Works through a transaction pooler: it uses no session state, no prepared statements and no
+    session locks.
+
+    Args:
+        url: the database.
+        size: largest number of connections.
+        timeout_s: longest wait for a connection or a row lock.
     """
 
-    def __init__(self, url: str, *, size: int = 4, patience_s: float = 5.0) -> None:
+    def __init__(self, url: str, *, size: int = 4, timeout_s: float = 5.0) -> None:
         self.url = url
-        self._patience_s = patience_s
-        # Nobody waits for a row that somebody else holds and forgot.
+        self._timeout_s = timeout_s
         self._limits = (
-            f"SET LOCAL lock_timeout = {round(1_000 * patience_s)};"
+            f"SET LOCAL lock_timeout = {round(1_000 * timeout_s)};"
             f" SET LOCAL statement_timeout = {round(1_000 * _STATEMENT_TIMEOUT_S)}"
         ).encode()
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=0,
             max_size=size,
-            timeout=patience_s,
+            timeout=timeout_s,
             max_idle=60.0,
-            reconnect_timeout=patience_s,
+            reconnect_timeout=timeout_s,
             check=ConnectionPool.check_connection,
             kwargs=connection_options(),
             configure=_read_any_json,
@@ -59,10 +63,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A connection in a transaction, committed at the end and rolled back by an exception.
+        """Yield a connection in a transaction, committed at the end or rolled back on an exception.
 
         Raises:
-            ServiceUnavailable: no connection can be had.
+            ServiceUnavailable: no connection is available.
         """
         try:
             with self._pool.connection() as connection:
@@ -70,14 +74,14 @@ class Database:
                 yield connection
         except PoolTimeout as error:
             raise ServiceUnavailable(
-                f"Postgres at {place(self.url)} can't be used: {self._why()}"
+                f"Postgres at {location(self.url)}: no connection: {self._reason()}"
             ) from error
 
-    def _why(self) -> str:
-        """Why there is no connection: the pool keeps that to itself."""
+    def _reason(self) -> str:
+        """Return the reason of a pool timeout, which the pool does not report."""
         try:
             with psycopg.connect(self.url, connect_timeout=_CONNECT_TIMEOUT_S):
-                return f"no connection was free within {self._patience_s:g} s"
+                return f"all connections were in use for {self._timeout_s:g} s"
         except psycopg.Error as error:
             return reason_of(error)
 
@@ -94,13 +98,13 @@ class Database:
 
 @dataclass(frozen=True)
 class UnreadableJson:
-    """JSON that Postgres took and Python does not: nested too deep, or a number without end."""
+    """JSON that Postgres stores and Python cannot parse: too deep, or with too many digits."""
 
     reason: str
 
 
 def _read_any_json(connection: Connection) -> None:
-    """A value that somebody wrote must not keep others from reading their rows."""
+    """Read a value that cannot be parsed as `UnreadableJson`; other rows stay readable."""
 
     def loads(text: str | bytes) -> Any:
         try:
@@ -112,13 +116,13 @@ def _read_any_json(connection: Connection) -> None:
 
 
 def connection_options() -> dict[str, Any]:
-    """How connections are made, pooled or alone."""
+    """Return the options of all connections, pooled or not."""
     return {
         "row_factory": dict_row,
         "prepare_threshold": None,
         "connect_timeout": _CONNECT_TIMEOUT_S,
         "application_name": "mashup-worker",
-        # A machine that vanished is noticed within a minute, not after two hours.
+        # Detects a vanished peer within a minute; the system's default is two hours.
         "keepalives_idle": 15,
         "keepalives_interval": 5,
         "keepalives_count": 3,
@@ -126,23 +130,23 @@ def connection_options() -> dict[str, Any]:
     }
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether an error says that the database can't be reached, and not that it refuses."""
+def is_outage(error: BaseException) -> bool:
+    """Return whether an error means that the database is unreachable, and not that it refuses."""
     if isinstance(error, psycopg.Error) and error.sqlstate is not None:
-        return error.sqlstate.startswith(_AWAY)
+        return error.sqlstate.startswith(_OUTAGE_STATES)
     return isinstance(error, OUTAGES)
 
 
-def place(url: str) -> str:
-    """Host and database of a URL, without its password, for messages."""
+def location(url: str) -> str:
+    """Return host, port and database of a URL without its password, for messages."""
     try:
         parts = psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        return "the given address"
+        return "an invalid address"
     host, port = parts.get("host", "localhost"), parts.get("port", "5432")
     return f"{host}:{port}/{parts.get('dbname', '')}"
 
 
 def reason_of(error: BaseException) -> str:
-    """What Postgres said, in one line."""
+    """Return the first line of an error's message, or else its class name."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

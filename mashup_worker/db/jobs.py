@@ -21,32 +21,33 @@ Status = Literal["queued", "processing", "completed", "failed", "canceled"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 TERMINAL: frozenset[str] = frozenset({"completed", "failed", "canceled"})
 
-Move = Literal[
+StatusChange = Literal[
     "claim",
     "complete",
     "fail",
     "retry",
-    "hand_back",
-    "stop",
+    "release",
+    "cancel_running",
     "cancel_waiting",
     "reject",
     "expire",
 ]
+"""Names of the statements in `sql/status_changes.sql`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """A row of `ai_jobs`.
+    """Row of `ai_jobs`.
 
     Attributes:
-        attempt: how often it was claimed; the fence of every write of a running job.
-        failures: errors and lost leases, not hand-backs.
-        run_at: not before this.
-        lease_expires_at: until then the job is its worker's; by the database's clock.
-        retry_of: the finished job that this one repeats.
-        result_digest: of the work that was done, for jobs that repeat it.
-        source_sha256: of the files that it read; None where that is not known.
-        source_jobs: whose results it read.
+        attempt: number of claims; part of the fence of every write to a running job.
+        failures: number of errors and lost leases; released attempts do not count.
+        run_at: earliest start.
+        lease_expires_at: end of the worker's lease, on the database's clock.
+        retry_of: ended job that this one repeats.
+        result_digest: digest of the work, by which later jobs find the same result.
+        source_sha256: digests of the files that the job read; None if unknown.
+        source_jobs: jobs whose results the job read; None if unknown.
     """
 
     id: UUID
@@ -80,21 +81,21 @@ class Job:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether it has ended."""
+        """Whether the job has ended."""
         return self.status in TERMINAL
 
     @classmethod
-    def of_row(cls, row: Mapping[str, Any]) -> Job:
-        """The job of a row; columns that the backend has beside ours are left out."""
+    def from_row(cls, row: Mapping[str, Any]) -> Job:
+        """Return the job of a row, without columns that the backend added."""
         return cls(**{name: row[name] for name in _COLUMNS})
 
 
 _COLUMNS = tuple(field.name for field in fields(Job))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Who holds a job: what every write of a running job is fenced by."""
+    """Fence of the writes to a running job: its worker and the number of the attempt."""
 
     id: UUID
     attempt: int
@@ -102,39 +103,39 @@ class Claim:
 
     @property
     def fence(self) -> dict[str, Any]:
-        """The claim as parameters of a statement."""
+        """Parameters of a fenced statement."""
         return {"id": self.id, "attempt": self.attempt, "worker_id": self.worker_id}
 
     def holds(self, job: Job) -> bool:
-        """Whether the row still says so, or says that this very attempt ended."""
+        """Return whether a row still belongs to this attempt, running or ended."""
         return (job.attempt, job.worker_id) == (self.attempt, self.worker_id)
 
 
-def move(connection: Connection, kind: Move, /, **parameters: Any) -> Job | None:
-    """Change a job's status, the only way there is.
+def change_status(connection: Connection, change: StatusChange, /, **parameters: Any) -> Job | None:
+    """Change the status of a job; no other function does.
 
     Args:
         connection: in a transaction.
-        kind: one of `sql/moves.sql`.
-        parameters: what that statement names.
+        change: statement of `sql/status_changes.sql`.
+        parameters: parameters of the statement.
 
     Returns:
-        The job afterwards, or None where it was not in the state that the move starts from.
+        The job after the change, or None if it was not in the state that the change starts from.
     """
-    row = connection.execute(statements("moves")[kind], parameters).fetchone()
-    return Job.of_row(row) if row else None
+    row = connection.execute(statements("status_changes")[change], parameters).fetchone()
+    return Job.from_row(row) if row else None
 
 
 def heartbeat(
-    connection: Connection, claim: Claim, lease_s: float, progress: int, stage: str | None
+    connection: Connection, claim: Claim, *, lease_s: float, progress: int, stage: str | None
 ) -> bool:
-    """Prolong a lease and tell progress.
+    """Renew a lease and store the progress.
 
     Returns:
-        Whether somebody asked for the job to be canceled.
+        Whether cancellation of the job is requested.
 
     Raises:
-        LeaseLost: the job is no longer this claim's.
+        LeaseLost: the job no longer belongs to this claim.
     """
     parameters = {**claim.fence, "lease_s": lease_s, "progress": progress, "stage": stage}
     row = connection.execute(statements("jobs")["heartbeat"], parameters).fetchone()
@@ -144,9 +145,9 @@ def heartbeat(
 
 
 def find(connection: Connection, job_id: UUID) -> Job | None:
-    """The job of an id."""
+    """Return the job with an id."""
     row = connection.execute(statements("jobs")["find"], {"id": job_id}).fetchone()
-    return Job.of_row(row) if row else None
+    return Job.from_row(row) if row else None
 
 
 def insert(
@@ -159,7 +160,7 @@ def insert(
     priority: int = 0,
     retry_of: UUID | None = None,
 ) -> Job:
-    """A new job, waiting."""
+    """Insert a queued job."""
     row = connection.execute(
         statements("jobs")["insert"],
         {
@@ -171,31 +172,31 @@ def insert(
             "retry_of": retry_of,
         },
     ).fetchone()
-    assert row is not None, "an INSERT … RETURNING gives a row"  # noqa: S101
-    return Job.of_row(row)
+    assert row is not None, "INSERT … RETURNING returns a row"  # noqa: S101
+    return Job.from_row(row)
 
 
 def request_cancel(connection: Connection, job_id: UUID) -> Job:
-    """Ask for a job to be canceled.
+    """Request the cancellation of an open job.
 
     Raises:
-        InvalidInput: there is no such job, or it has ended.
+        InvalidInput: no job has this id, or the job has ended.
     """
     row = connection.execute(statements("jobs")["request_cancel"], {"id": job_id}).fetchone()
     if row is not None:
-        return Job.of_row(row)
+        return Job.from_row(row)
     job = find(connection, job_id)
-    raise InvalidInput(f"job {job_id} is {job.status} already" if job else f"no job {job_id}")
+    raise InvalidInput(f"job {job_id}: {f'already {job.status}' if job else 'not found'}")
 
 
 def select(connection: Connection, query: str, /, **parameters: Any) -> list[dict[str, Any]]:
-    """The rows of a query of `sql/jobs.sql`."""
+    """Return the rows of a query in `sql/jobs.sql`."""
     return connection.execute(statements("jobs")[query], parameters).fetchall()
 
 
-def jobs_of(rows: Iterable[Mapping[str, Any]]) -> list[Job]:
-    """Rows as jobs."""
-    return [Job.of_row(row) for row in rows]
+def from_rows(rows: Iterable[Mapping[str, Any]]) -> list[Job]:
+    """Return the jobs of rows."""
+    return [Job.from_row(row) for row in rows]
 
 
 def recent(
@@ -206,8 +207,8 @@ def recent(
     user_id: UUID | None = None,
     limit: int = 20,
 ) -> Sequence[Job]:
-    """The newest jobs."""
+    """Return the newest jobs, filtered by the given values."""
     rows = select(
         connection, "recent", status=status, job_type=job_type, user_id=user_id, limit=limit
     )
-    return jobs_of(rows)
+    return from_rows(rows)

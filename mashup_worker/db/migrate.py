@@ -1,4 +1,4 @@
-"""Numbered migrations, each in a transaction of its own, once."""
+"""Numbered migrations, each applied once in its own transaction."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.rows import dict_row
 
-from mashup_worker.db.database import connection_options, place, reason_of
+from mashup_worker.db.database import connection_options, location, reason_of
 from mashup_worker.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from mashup_worker.db.database import Connection
 
 _LOCK = 0x6D617368
-"""Of the advisory lock that lets migrations of two processes follow each other."""
+"""Key of the advisory lock that serializes the migrations of several processes."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Migration:
     """One step of the schema.
 
     Attributes:
-        name: its file's name without the ending, number first.
-        sql: its statements.
+        name: file name without extension; starts with the number.
+        sql: statements.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """Digest of its text, to notice an edited file."""
+        """Digest of the statements, which reveals edited files."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def migrations() -> tuple[Migration, ...]:
-    """All there are, in order."""
+    """Return all migrations in order."""
     folder = files("mashup_worker.db").joinpath("migrations")
     return tuple(
         Migration(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
@@ -49,43 +49,43 @@ def migrations() -> tuple[Migration, ...]:
 
 
 def migrate(database_url: str) -> list[str]:
-    """Bring the schema up to date.
+    """Apply all missing migrations.
 
     Args:
-        database_url: of the tables' owner.
+        database_url: the database, as the owner of the tables.
 
     Returns:
-        Names of the migrations that were applied now.
+        Names of the migrations that were applied.
 
     Raises:
-        ServiceUnavailable: the database can't be reached, or refuses a statement; what was applied
-            before stays, and the migration that failed leaves nothing.
+        ServiceUnavailable: the database is unreachable or refuses a statement. The failed migration
+            is rolled back; earlier ones stay applied.
     """
     return [one.name for one in migrations() if _apply(database_url, one)]
 
 
 def pending(connection: Connection) -> list[str]:
-    """Names of the migrations that a database lacks."""
+    """Return the names of migrations that are not applied."""
     done = _applied(connection)
     return [migration.name for migration in migrations() if migration.name not in done]
 
 
 def edited(connection: Connection) -> list[str]:
-    """Names of the migrations that were applied with another text than they have now."""
+    """Return the names of migrations whose text has changed since they were applied."""
     done = _applied(connection)
     return [one.name for one in migrations() if done.get(one.name, one.sha256) != one.sha256]
 
 
 def _applied(connection: Connection) -> dict[str, str]:
-    there = connection.execute("SELECT to_regclass('mashup_worker.migrations') AS found").fetchone()
-    if there is None or there["found"] is None:
+    table = connection.execute("SELECT to_regclass('mashup_worker.migrations') AS name").fetchone()
+    if table is None or table["name"] is None:
         return {}
     rows = connection.execute("SELECT name, sha256 FROM mashup_worker.migrations").fetchall()
     return {row["name"]: row["sha256"] for row in rows}
 
 
 def _apply(database_url: str, migration: Migration) -> bool:
-    """Apply one, unless it was; whether it was done now."""
+    """Apply a migration unless it is applied already; return whether it was applied now."""
     try:
         with psycopg.connect(
             database_url, **{**connection_options(), "row_factory": dict_row}
@@ -94,8 +94,8 @@ def _apply(database_url: str, migration: Migration) -> bool:
             if migration.name in _applied(connection):
                 return False
             connection.execute("SET LOCAL client_min_messages = warning")
-            # Functions that don't fit the backend's tables are replaced by its operator, and named
-            # before any job runs; they must not keep the rest from being made.
+            # Creates functions that do not fit the backend's tables too. The schema check reports
+            # them before a job runs, and the operator replaces them.
             connection.execute("SET LOCAL check_function_bodies = off")
             connection.execute(migration.sql.encode())
             connection.execute(
@@ -109,7 +109,7 @@ def _apply(database_url: str, migration: Migration) -> bool:
             )
     except psycopg.OperationalError as error:
         raise ServiceUnavailable(
-            f"Postgres at {place(database_url)} can't be used: {reason_of(error)}"
+            f"Postgres at {location(database_url)}: {reason_of(error)}"
         ) from error
     except psycopg.Error as error:
         raise ServiceUnavailable(f"migration {migration.name}: {reason_of(error)}") from error

@@ -1,7 +1,7 @@
-"""SQL kept in files, statement by statement under a name.
+"""Named SQL statements in files.
 
-A statement begins with a line `-- name: <name>` and lasts until the next one; comments directly
-below its name belong to it.
+A line `-- name: <name>` starts a statement, which ends before the next such line. Comments below
+the name belong to the statement.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 @cache
 def statements(file: str) -> Mapping[str, bytes]:
-    """Statements of `sql/<file>.sql` by name; as bytes, which is how psycopg takes plain SQL."""
+    """Return the statements of `sql/<file>.sql` by name, as the bytes that psycopg executes."""
     text = files("mashup_worker.db").joinpath("sql", f"{file}.sql").read_text(encoding="utf-8")
     _, *parts = _NAME.split(text)
     return {name: body.strip().encode() for name, body in zip(parts[::2], parts[1::2], strict=True)}

@@ -1,4 +1,4 @@
-"""What a finished job writes beside its own row, through functions that operators may replace."""
+"""Rows of completed jobs in the backend's tables, by SQL functions that operators may replace."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 _PUBLISHERS = {"separate": "publish_stems", "mashup": "publish_mashup"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RegisteredStem:
-    """A stem of the registry that a job may read.
+    """Stem of the registry that a job may read.
 
     Attributes:
-        key: its object.
+        key: object key.
         kind: vocals, drums, ...
-        song: what tells its song from others.
-        analysis: of that song, as `separate` told it, where it is known.
+        song: identifier of the song that the stem belongs to.
+        analysis: analysis of that song by a `separate` job; None if unknown.
     """
 
     key: str
@@ -34,36 +34,34 @@ class RegisteredStem:
 
 
 def publish(connection: Connection, job_type: str, job_id: UUID) -> None:
-    """Write the rows that a finished job promises, in the transaction that finishes it."""
+    """Write the backend's rows for a job, in the transaction that completes it."""
     publisher = _PUBLISHERS.get(job_type)
     if publisher is not None:
         connection.execute(statements("publishing")[publisher], {"job": job_id})
 
 
 def owns_mashup(connection: Connection, mashup_id: UUID, user_id: UUID | None) -> bool:
-    """Whether a user's job may write to a mashup."""
-    return bool(_one(connection, "owns_mashup", mashup=mashup_id, user=user_id)["owns"])
+    """Return whether a user's job may write to a mashup."""
+    return bool(_rows(connection, "owns_mashup", mashup=mashup_id, user=user_id)[0]["owns"])
 
 
 def readable_stem(
     connection: Connection, stem_id: UUID, user_id: UUID | None
 ) -> RegisteredStem | None:
-    """A stem of the registry, where a user's job may read it."""
-    rows = _all(connection, "readable_stem", stem=stem_id, user=user_id)
+    """Return a stem of the registry; None if it does not exist or the user must not read it."""
+    rows = _rows(connection, "readable_stem", stem=stem_id, user=user_id)
     if not rows:
         return None
     row = rows[0]
-    return RegisteredStem(row["storage_key"], row["kind"], row["song"], row["analysis"])
+    return RegisteredStem(
+        key=row["storage_key"], kind=row["kind"], song=row["song"], analysis=row["analysis"]
+    )
 
 
-def named_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
-    """Those of the keys that rows name, or may name soon."""
-    return {row["key"] for row in _all(connection, "named_keys", keys=list(keys))}
+def referenced_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Return the keys that rows reference, or may reference soon."""
+    return {row["key"] for row in _rows(connection, "referenced_keys", keys=list(keys))}
 
 
-def _one(connection: Connection, query: str, **parameters: Any) -> dict[str, Any]:
-    return _all(connection, query, **parameters)[0]
-
-
-def _all(connection: Connection, query: str, **parameters: Any) -> list[dict[str, Any]]:
+def _rows(connection: Connection, query: str, **parameters: Any) -> list[dict[str, Any]]:
     return connection.execute(statements("publishing")[query], parameters).fetchall()

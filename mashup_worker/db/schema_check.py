@@ -1,4 +1,4 @@
-"""Whether the live schema does what a job needs, found out by doing it and taking it back."""
+"""Check of the live schema: every statement of a job is executed and rolled back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from mashup_worker.db import jobs
 from mashup_worker.db.database import reason_of
 from mashup_worker.db.migrate import edited, pending
-from mashup_worker.db.publishing import named_keys, owns_mashup, publish, readable_stem
+from mashup_worker.db.publishing import owns_mashup, publish, readable_stem, referenced_keys
 from mashup_worker.db.tiers import likely_over_quota, open_by_tier, reject_over_quota, tier_of
 from mashup_worker.errors import MashupError
 
@@ -27,7 +27,7 @@ _WRITTEN = {
     "stem_mashup_links": "stem_id mashup_id",
     "stem_usage_log": "stem_id mashup_id user_id job_id",
 }
-"""Columns that our own publishing functions fill, by table."""
+"""Columns that the functions of our migrations fill, by table."""
 
 _REQUIRED_COLUMNS = b"""
 SELECT attname AS name FROM pg_catalog.pg_attribute AS a
@@ -41,52 +41,59 @@ WHERE oid = to_regproc('mashup_worker.publish_stems')
 """
 
 
-class _TakeBackError(Exception):
-    """Ends the probe's transaction."""
+class _RollBackError(Exception):
+    """Ends the transaction of a check."""
 
 
-def faults(database: Database, *, publishing: bool = True) -> list[str]:
-    """What is wrong with the schema for the role that is connected; empty when all is well.
+def schema_problems(database: Database, *, publishing: bool = True) -> list[str]:
+    """Return the problems of the schema for the connected role; empty if there are none.
 
     Args:
-        database: as the worker sees it.
+        database: as the worker's role.
         publishing: whether the backend's tables are written too.
 
     Raises:
-        ServiceUnavailable: the database can't be reached.
+        ServiceUnavailable: the database is unreachable.
     """
     with database.transaction() as connection:
         missing = pending(connection)
         if missing:
-            return [f"migration {name} is missing: run `mashup migrate`" for name in missing]
-        found = [f"migration {name} was applied with another text" for name in edited(connection)]
-    steps: dict[str, Callable[[Connection], None]] = {
+            return [f"migration {name}: missing; run `mashup migrate`" for name in missing]
+        problems = [
+            f"migration {name}: its text differs from the one that was applied"
+            for name in edited(connection)
+        ]
+    for name, step in _steps(publishing=publishing).items():
+        reason = _refusal(database, step)
+        if reason:
+            problems.append(f"{name}: {reason}")
+    if publishing:
+        problems += _unfilled_columns(database)
+    return problems
+
+
+def _steps(*, publishing: bool) -> dict[str, Callable[[Connection], object]]:
+    steps: dict[str, Callable[[Connection], object]] = {
         "the status of a job": _run_jobs,
-        "tiers": _ask_tiers,
+        "tiers": _query_tiers,
     }
     if publishing:
         steps |= {
             "publishing stems": lambda c: publish(c, "separate", uuid4()),
             "publishing a mashup": lambda c: publish(c, "mashup", uuid4()),
-            "ownership of mashups": lambda c: _ignore(owns_mashup(c, uuid4(), uuid4())),
-            "stems of the registry": lambda c: _ignore(readable_stem(c, uuid4(), uuid4())),
-            "keys that rows name": lambda c: _ignore(named_keys(c, ["probes/none"])),
+            "ownership of mashups": lambda c: owns_mashup(c, uuid4(), uuid4()),
+            "stems of the registry": lambda c: readable_stem(c, uuid4(), uuid4()),
+            "referenced keys": lambda c: referenced_keys(c, ["probes/none"]),
         }
-    for what, step in steps.items():
-        reason = _refusal(database, step)
-        if reason:
-            found.append(f"{what}: {reason}")
-    if publishing:
-        found += _columns_left_empty(database)
-    return found
+    return steps
 
 
-def _refusal(database: Database, step: Callable[[Connection], None]) -> str | None:
+def _refusal(database: Database, step: Callable[[Connection], object]) -> str | None:
     try:
         with database.transaction() as connection:
             step(connection)
-            raise _TakeBackError
-    except _TakeBackError:
+            raise _RollBackError
+    except _RollBackError:
         return None
     except psycopg.OperationalError:
         raise
@@ -95,25 +102,25 @@ def _refusal(database: Database, step: Callable[[Connection], None]) -> str | No
 
 
 def _run_jobs(connection: Connection) -> None:
-    """Take jobs through every move there is."""
-    told = {"code": "probe", "message": "probe"}
+    """Apply every status change to jobs."""
+    error = {"code": "probe", "message": "probe"}
     job, claim = _claimed(connection)
-    jobs.heartbeat(connection, claim, 60, 1, "probe")
-    _moved(connection, "retry", **claim.fence, **told, delay_s=0)
-    _moved(connection, "hand_back", **_claim_again(connection, job, 60).fence)
-    _claim_again(connection, job, -1)
-    _moved(connection, "expire", id=job, **told)
+    jobs.heartbeat(connection, claim, lease_s=60, progress=1, stage="probe")
+    _changed(connection, "retry", **claim.fence, **error, delay_s=0)
+    _changed(connection, "release", **_claim(connection, job, 60).fence)
+    _claim(connection, job, -1)
+    _changed(connection, "expire", id=job, **error)
     jobs.request_cancel(connection, job)
-    _moved(connection, "cancel_waiting", id=job)
+    _changed(connection, "cancel_waiting", id=job)
     waiting = jobs.insert(connection, "separate", {})
-    _moved(connection, "reject", id=waiting.id, **told)
+    _changed(connection, "reject", id=waiting.id, **error)
     _, claim = _claimed(connection)
-    _moved(connection, "fail", **claim.fence, **told)
+    _changed(connection, "fail", **claim.fence, **error)
     job, claim = _claimed(connection)
     jobs.request_cancel(connection, job)
-    _moved(connection, "stop", **claim.fence)
+    _changed(connection, "cancel_running", **claim.fence)
     _, claim = _claimed(connection)
-    done = _moved(
+    completed = _changed(
         connection,
         "complete",
         **claim.fence,
@@ -122,11 +129,11 @@ def _run_jobs(connection: Connection) -> None:
         source_sha256=[],
         source_jobs=[],
     )
-    if done.completed_at is None:
-        raise MashupError("a job has no end: the trigger ai_jobs_guard is missing")
+    if completed.completed_at is None:
+        raise MashupError("ai_jobs: trigger ai_jobs_guard is missing; restore it from 0003_ai_jobs")
 
 
-def _ask_tiers(connection: Connection) -> None:
+def _query_tiers(connection: Connection) -> None:
     tier_of(connection, uuid4())
     open_by_tier(connection)
     likely_over_quota(connection)
@@ -135,41 +142,39 @@ def _ask_tiers(connection: Connection) -> None:
 
 def _claimed(connection: Connection) -> tuple[UUID, jobs.Claim]:
     job = jobs.insert(connection, "separate", {})
-    return job.id, _claim_again(connection, job.id, 60)
+    return job.id, _claim(connection, job.id, 60)
 
 
-def _claim_again(connection: Connection, job: UUID, lease_s: float) -> jobs.Claim:
-    claimed = _moved(
+def _claim(connection: Connection, job: UUID, lease_s: float) -> jobs.Claim:
+    claimed = _changed(
         connection, "claim", id=job, worker_id="probe", lease_s=lease_s, job_types=["separate"]
     )
-    return jobs.Claim(job, claimed.attempt, "probe")
+    return jobs.Claim(id=job, attempt=claimed.attempt, worker_id="probe")
 
 
-def _moved(connection: Connection, kind: jobs.Move, **parameters: Any) -> jobs.Job:
-    moved = jobs.move(connection, kind, **parameters)
-    if moved is None:
-        # Row-level security without a policy changes no rows, and raises nothing.
-        raise MashupError(f"this role may not update ai_jobs ({kind}): it needs a policy")
-    return moved
+def _changed(connection: Connection, change: jobs.StatusChange, **parameters: Any) -> jobs.Job:
+    changed = jobs.change_status(connection, change, **parameters)
+    if changed is None:
+        # Row-level security without a policy changes no rows and raises no error.
+        raise MashupError(
+            f"ai_jobs: row-level security hides jobs from this role ({change}); add a policy for it"
+        )
+    return changed
 
 
-def _columns_left_empty(database: Database) -> list[str]:
-    """Columns of the live tables that need a value which our functions don't give."""
-    found = []
+def _unfilled_columns(database: Database) -> list[str]:
+    """Return required columns of the live tables that our functions do not fill."""
+    problems = []
     with database.transaction() as connection:
         own = connection.execute(_OWN_FUNCTIONS).fetchone()
         if own is None or not own["own"]:
             return []
         for table, written in _WRITTEN.items():
             rows = connection.execute(_REQUIRED_COLUMNS, {"table": table}).fetchall()
-            needed = {row["name"] for row in rows} - set(written.split())
-            found += [
-                f"{table}.{column} needs a value: replace the function mashup_worker.publish_"
+            unfilled = {row["name"] for row in rows} - set(written.split())
+            problems += [
+                f"{table}.{column}: needs a value; replace the function mashup_worker.publish_"
                 f"{'stems' if table in ('stems', 'mashup_stems') else 'mashup'}"
-                for column in sorted(needed)
+                for column in sorted(unfilled)
             ]
-    return found
-
-
-def _ignore(_value: object) -> None:
-    """For calls that are made for their errors alone."""
+    return problems

@@ -1,4 +1,4 @@
-"""Seed tracks in the queue: a job and a mashup for each."""
+"""Seed tracks in the queue: one job and one mashup each."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ if TYPE_CHECKING:
 
 
 def latest(connection: Connection, user: UUID, key: str) -> jobs.Job | None:
-    """The job with this idempotency key, or the last one that repeats it."""
+    """Return the latest retry of the job with an idempotency key, or the job itself."""
     rows = _rows(connection, "latest", user=user, key=key)
-    return jobs.Job.of_row(rows[0]) if rows else None
+    return jobs.Job.from_row(rows[0]) if rows else None
 
 
 def check(connection: Connection, user: UUID) -> None:
-    """Make sure that mashups of the user's can be made; none is.
+    """Check that mashups of a user can be inserted, and insert none.
 
     Args:
         connection: in a transaction.
-        user: whose they would be.
+        user: owner of the mashups.
 
     Raises:
-        psycopg.errors.ForeignKeyViolation: there is no such user.
+        psycopg.errors.ForeignKeyViolation: the user does not exist.
     """
     with connection.transaction(force_rollback=True):
         _rows(connection, "seed_mashup", user=user, title="")
 
 
 def insert(
-    connection: Connection, user: UUID, key: str, title: str, document: Mapping[str, Any]
+    connection: Connection, *, user: UUID, key: str, title: str, document: Mapping[str, Any]
 ) -> jobs.Job:
-    """A mashup of the user's, and the job that separates its song.
+    """Insert a mashup and the job that separates its song.
 
     Args:
         connection: in a transaction.
-        user: whose they are.
-        key: the job's idempotency key.
-        title: of the mashup.
-        document: the job's input, but for the mashup.
+        user: owner of both.
+        key: idempotency key of the job.
+        title: title of the mashup.
+        document: input of the job without `mashup_id`.
 
     Raises:
-        psycopg.errors.ForeignKeyViolation: there is no such user.
-        psycopg.errors.UniqueViolation: there is such a job.
+        psycopg.errors.ForeignKeyViolation: the user does not exist.
+        psycopg.errors.UniqueViolation: a job with this key exists.
     """
     mashup = _rows(connection, "seed_mashup", user=user, title=title)[0]["id"]
     return jobs.insert(
@@ -61,7 +61,7 @@ def insert(
 
 
 def states(connection: Connection, job_ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """Status, progress and error of jobs."""
+    """Return status, progress and error of jobs."""
     return _rows(connection, "states", jobs=list(job_ids))
 
 

@@ -1,4 +1,4 @@
-"""Rows of what has to go: a song with all that was made from it, or all that is a user's."""
+"""Rows to take down: a song with everything derived from it, or everything of a user."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 def jobs_of_song(connection: Connection, sha256: str) -> list[jobs.Job]:
-    """Jobs that read a file with these bytes, those that read their results, and so on."""
-    return jobs.jobs_of(_rows(connection, "jobs_of_song", sha256=sha256))
+    """Return jobs that read a file with this digest, jobs that read their results, and so on."""
+    return jobs.from_rows(_rows(connection, "jobs_of_song", sha256=sha256))
 
 
 def jobs_of_user(connection: Connection, user_id: UUID) -> list[jobs.Job]:
-    """All jobs of a user."""
-    return jobs.jobs_of(_rows(connection, "jobs_of_user", user=user_id))
+    """Return all jobs of a user."""
+    return jobs.from_rows(_rows(connection, "jobs_of_user", user=user_id))
 
 
 def purge_jobs(connection: Connection, job_ids: Sequence[UUID]) -> list[UUID]:
-    """Remove ended jobs and every row that they left.
+    """Delete ended jobs and all of their rows.
 
     Returns:
-        Mashups that lost stems.
+        Ids of the mashups that lost stems.
     """
     return [row["id"] for row in _rows(connection, "purge_jobs", jobs=list(job_ids))]
 

@@ -1,4 +1,4 @@
-"""What users' subscriptions give them: how soon their jobs start, and how many they may have."""
+"""Subscription tiers: the priority and the limits of a user's jobs."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from mashup_worker.db.database import Connection
 
 NO_TIER = "none"
-"""Of jobs without a user: limits don't concern them."""
+"""Tier of jobs without a user, which have no limits."""
 
-_CALLED = {"separate": ("separation", "separations"), "mashup": ("mashup", "mashups")}
+_NOUNS = {"separate": ("separation", "separations"), "mashup": ("mashup", "mashups")}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OpenJobs:
-    """Jobs that have not ended, of one tier, type and status.
+    """Number of open jobs of one tier, type and status.
 
     Attributes:
         tier: `none` for jobs without a user.
         status: queued or processing.
-        jobs: how many.
-        oldest_s: how long ago the oldest was inserted.
+        jobs: number of jobs.
+        oldest_s: age of the oldest job in seconds.
     """
 
     tier: str
@@ -39,51 +39,53 @@ class OpenJobs:
 
 
 def tier_of(connection: Connection, user_id: UUID | None) -> str:
-    """The tier of a user; `none` for nobody."""
+    """Return the tier of a user, or `none` without a user."""
     if user_id is None:
         return NO_TIER
     return str(_rows(connection, "tier_of", user=user_id)[0]["tier"])
 
 
 def reject_over_quota(connection: Connection, job_id: UUID) -> jobs.Job | None:
-    """Fail a waiting job if its user's tier allows no more of these, and say what would lift that.
+    """Fail a waiting job that is over the limit of its user's tier.
 
-    The decision holds until the transaction ends: no other job of this user is decided meanwhile.
+    A lock for the user lasts until the transaction ends, so that no other job of the user is
+    decided meanwhile.
 
     Returns:
-        The failed job; None where the job may start.
+        The failed job; None if the job may start.
     """
     rows = _rows(connection, "over_quota", job=job_id)
     if not rows:
         return None
-    return jobs.move(
+    return jobs.change_status(
         connection, "reject", id=job_id, code=QuotaExceeded.code, message=_message(rows[0])
     )
 
 
 def likely_over_quota(connection: Connection) -> list[UUID]:
-    """Waiting jobs to ask `reject_over_quota` about."""
+    """Return waiting jobs that `reject_over_quota` should decide about."""
     return [row["id"] for row in _rows(connection, "likely_over_quota")]
 
 
 def open_by_tier(connection: Connection) -> list[OpenJobs]:
-    """How many jobs wait and run, and for how long."""
+    """Return numbers and ages of all open jobs."""
     return [OpenJobs(**row) for row in _rows(connection, "open_by_tier")]
 
 
 def _message(limit: dict[str, Any]) -> str:
-    """What is used up, and what would lift it."""
-    one, many = _CALLED.get(limit["job_type"], (limit["job_type"], limit["job_type"]))
-    most, period, lifted_by = limit["most"], limit["period"], limit["lifted_by"]
-    if most == 0:
-        told = f"The {limit['tier']} tier has no {many}"
-        ways = []
+    """Return the message for users: the limit that is reached, and when or how it is lifted."""
+    one, many = _NOUNS.get(limit["job_type"], (limit["job_type"], limit["job_type"]))
+    max_jobs, period, next_tier = limit["max_jobs"], limit["period"], limit["next_tier"]
+    if max_jobs == 0:
+        reached = f"The {limit['tier']} tier includes no {many}"
+        remedies = []
     else:
-        told = f"The {limit['tier']} tier has {most} {one if most == 1 else many} a {period}"
-        ways = [f"there are new ones on {limit['until']} at 00:00 UTC"]
-    if lifted_by:
-        ways.append(f"the {lifted_by} tier has more")
-    return f"{told}; {', and '.join(ways)}." if ways else f"{told}."
+        noun = one if max_jobs == 1 else many
+        reached = f"The {limit['tier']} tier includes {max_jobs} {noun} per {period}"
+        remedies = [f"wait until {limit['until']} 00:00 UTC"]
+    if next_tier:
+        remedies.append(f"upgrade to the {next_tier} tier")
+    return f"{reached}; {' or '.join(remedies)}." if remedies else f"{reached}."
 
 
 def _rows(connection: Connection, query: str, **parameters: Any) -> list[dict[str, Any]]:

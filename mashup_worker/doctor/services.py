@@ -20,40 +20,40 @@ _REMEDY = "set it to use the job queue, or run all services on this machine with
 
 def check_database(_settings: Settings) -> Finding:
     """Report whether a job can be claimed, completed and published."""
-    from mashup_worker.db.database import place
-    from mashup_worker.db.schema_check import faults
-    from mashup_worker.worker.open_tools import open_database
+    from mashup_worker.db.database import location
+    from mashup_worker.db.schema_check import schema_problems
+    from mashup_worker.worker.context import open_database
 
     settings = load_service_settings()
     if settings.connections.database_url is None:
         return Finding("database", "note", f"DATABASE_URL is {_NOT_SET}", _REMEDY)
     try:
         with open_database(settings) as database:
-            found = faults(database, publishing=settings.results.writes_all_tables)
-            where = place(database.url)
+            found = schema_problems(database, publishing=settings.results.writes_all_tables)
+            where = location(database.url)
     except MashupError as error:
         return Finding("database", "error", error.message, "check DATABASE_URL")
     if found:
         remedy = "run `mashup migrate` as the tables' owner; docs/queue.md describes other schemas"
-        return Finding("database", "error", "; ".join(found), remedy, {"faults": found})
+        return Finding("database", "error", "; ".join(found), remedy, {"problems": found})
     return Finding("database", "ok", f"{where}: jobs can be claimed, completed and published")
 
 
 def check_redis(_settings: Settings) -> Finding:
     """Report whether Redis answers."""
-    from mashup_worker.queue.redis_client import place
-    from mashup_worker.worker import open_tools
+    from mashup_worker.queue.redis_client import location
+    from mashup_worker.worker import context
 
     settings = load_service_settings()
     if settings.connections.redis_url is None:
         return Finding("redis", "note", f"REDIS_URL is {_NOT_SET}", _REMEDY)
     try:
-        with open_tools.open_redis(settings) as client:
-            open_tools.check_redis(client, settings)
+        with context.open_redis(settings) as client:
+            context.check_redis(client, settings)
             version = client.info("server").get("redis_version", "?")
     except MashupError as error:
         return Finding("redis", "error", error.message, "check REDIS_URL")
-    where = place(settings.connections.redis_url.get_secret_value())
+    where = location(settings.connections.redis_url.get_secret_value())
     return Finding("redis", "ok", f"{where}, version {version}")
 
 

@@ -1,1 +1,1 @@
-"""What operators see of running services: metrics, health, and the state of each process."""
+"""Monitoring of running services: metrics, health checks, and reports of worker processes."""

@@ -1,4 +1,4 @@
-"""Metrics of every process: its own memory, processor time and files, and its version."""
+"""Metrics of every process: memory, processor time, open files and version."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mashup_worker import __version__
 
 
 def process_registry() -> CollectorRegistry:
-    """A registry with these metrics in it."""
-    # It would add a second series to each, which says when it began.
+    """Return a new registry with the metrics of this process."""
+    # Otherwise each counter gets a second series with its creation time.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    build = Gauge("mashup_build_info", "The version that runs.", ["version"], registry=registry)
+    build = Gauge("mashup_build_info", "Running version.", ["version"], registry=registry)
     build.labels(__version__).set(1)
     return registry

@@ -1,7 +1,7 @@
-"""What a lane tells its supervisor, a line of JSON each.
+"""Reports of worker processes to their supervisor: one line of JSON each on standard output.
 
-Lanes die; what they counted must not. So a lane counts nothing: it tells what happened through its
-standard output, and the supervisor, which has no models and lives on, counts and answers scrapes.
+Worker processes may die, and their counters would die with them. So the supervisor, which outlives
+them, counts and serves the metrics.
 """
 
 from __future__ import annotations
@@ -9,35 +9,33 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Outcome = Literal["completed", "failed", "canceled", "retried", "handed_back", "lost"]
-OUTCOMES: tuple[Outcome, ...] = (
-    *("completed", "failed", "canceled", "retried", "handed_back", "lost"),
-)
+Outcome = Literal["completed", "failed", "canceled", "retried", "released", "lost"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
-_MOST_BYTES = 4_096
-"""What a pipe takes in one piece, or not at all."""
+_MAX_LINE_BYTES = 4_096
+"""Size up to which a write to a pipe is atomic."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AttemptReport:
-    """How an attempt ended.
+    """Report of an ended attempt.
 
     Attributes:
-        job_type: of the job.
-        tier: of the job's user; `none` for jobs of nobody.
-        outcome: what became of it; `lost` where the job was no longer ours.
-        code: of the error, empty where there was none.
-        seconds: from the claim to the end.
-        stages_s: seconds of each stage.
-        device_s: seconds of the device.
-        sound_s: seconds of the sound that was made or looked at.
-        reused: whether the result is an earlier job's.
-        halvings: how often a batch was too large for the memory.
+        job_type: type of the job.
+        tier: tier of the job's user; `none` for jobs without a user.
+        outcome: `lost` if the job no longer belonged to the worker.
+        code: error code; empty without an error.
+        seconds: time from the claim to the end.
+        stages_s: seconds per stage.
+        device_s: seconds that occupied the device.
+        audio_s: duration of the audio that was written or analyzed.
+        reused: whether the results of an earlier job were copied.
+        halvings: number of batches that were halved because they exceeded the memory.
     """
 
     job_type: str
@@ -47,42 +45,42 @@ class AttemptReport:
     seconds: float = 0.0
     stages_s: Mapping[str, float] = field(default_factory=dict)
     device_s: float = 0.0
-    sound_s: float = 0.0
+    audio_s: float = 0.0
     reused: bool = False
     halvings: int = 0
 
 
-@dataclass(frozen=True)
-class VitalsReport:
-    """How a lane does, told every few seconds.
+@dataclass(frozen=True, kw_only=True)
+class HealthReport:
+    """Report of a process's health, sent every few seconds.
 
     Attributes:
-        memory_bytes: resident.
-        device_bytes: memory of its device by kind, `allocated`, `reserved`, `free` and `total`;
-            empty where it uses none of its own.
-        away: services that did not answer it.
+        memory_bytes: resident memory.
+        device_bytes: memory of the CUDA device as `allocated`, `reserved`, `free` and `total`;
+            empty without a device.
+        unreachable: names of services that do not answer.
     """
 
     memory_bytes: int
     device_bytes: Mapping[str, int] = field(default_factory=dict)
-    away: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
 
 
-Report = AttemptReport | VitalsReport
-_KINDS: dict[str, type[AttemptReport | VitalsReport]] = {
+Report = AttemptReport | HealthReport
+_KINDS: dict[str, type[AttemptReport | HealthReport]] = {
     "attempt": AttemptReport,
-    "vitals": VitalsReport,
+    "health": HealthReport,
 }
 
 
-def line_of(report: Report) -> str:
-    """A report as a line."""
+def encode_report(report: Report) -> str:
+    """Return a report as a line."""
     kind = next(name for name, one in _KINDS.items() if isinstance(report, one))
     return json.dumps({kind: asdict(report)}) + "\n"
 
 
-def report_of(line: str) -> Report | None:
-    """The report of a line; None for any other line."""
+def decode_report(line: str) -> Report | None:
+    """Return the report in a line; None for any other line."""
     if not line.startswith("{"):
         return None
     try:
@@ -92,21 +90,21 @@ def report_of(line: str) -> Report | None:
         return None
 
 
-def teller(descriptor: int) -> Callable[[Report], None]:
-    """Tells through a pipe, and never waits for it: what a full pipe does not take is dropped.
+def report_writer(descriptor: int) -> Callable[[Report], None]:
+    """Return a function that writes reports to a pipe and drops them while the pipe is full.
 
     Args:
-        descriptor: of the pipe, which is made non-blocking.
+        descriptor: the pipe, which becomes non-blocking.
     """
     os.set_blocking(descriptor, False)
 
-    def tell(report: Report) -> None:
-        line = line_of(report).encode()
-        if len(line) > _MOST_BYTES:
+    def write(report: Report) -> None:
+        line = encode_report(report).encode()
+        if len(line) > _MAX_LINE_BYTES:
             return
         try:
             os.write(descriptor, line)
-        except OSError:  # full, or nobody reads any more
+        except OSError:  # full, or closed by the reader
             return
 
-    return tell
+    return write

@@ -1,9 +1,10 @@
-"""Answers `/livez`, `/readyz` and `/metrics` to whoever may reach its port."""
+"""HTTP server of `/livez`, `/readyz` and `/metrics`."""
 
 from __future__ import annotations
 
 import logging
 import re
+import socket
 import threading
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -25,52 +26,52 @@ _ADDRESS = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[\w.-]*):([0-9]{1,5})$")
 _REQUEST_TIMEOUT_S = 10.0
 
 
-class Watched(Protocol):
-    """Something that can tell how it does. Each problem is a few words without secrets."""
+class HealthSource(Protocol):
+    """Source of metrics and health. Problems are short phrases without secrets."""
 
     @property
     def registry(self) -> CollectorRegistry:
-        """Its metrics."""
+        """Metrics."""
         ...
 
     def not_alive(self) -> str | None:
-        """Why the process should be started anew; None where it should not."""
+        """Return the reason to restart the process; None if it is alive."""
         ...
 
     def not_ready(self) -> str | None:
-        """Why it can't do its work now; None where it can."""
+        """Return the reason why the process cannot work now; None if it can."""
         ...
 
 
 def parse_address(address: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`, `:PORT` or `[IPv6]:PORT`; port 0 means any that is free.
+    """Return host and port of `HOST:PORT`, `:PORT` or `[IPv6]:PORT`; port 0 means any free port.
 
     Raises:
-        InvalidInput: it is no address.
+        InvalidInput: the address has another form.
     """
-    found = _ADDRESS.match(address)
-    if found is None or int(found[2]) > 65_535:
-        raise InvalidInput(f"{address!r}: not of the form HOST:PORT")
-    return found[1].strip("[]") or "0.0.0.0", int(found[2])  # noqa: S104 - as asked
+    match = _ADDRESS.match(address)
+    if match is None or int(match[2]) > 65_535:
+        raise InvalidInput(f"metrics address {address!r}: not of the form HOST:PORT")
+    return match[1].strip("[]") or "0.0.0.0", int(match[2])  # noqa: S104 - as requested
 
 
 @contextmanager
-def serving(address: str | None, watched: Watched) -> Iterator[None]:
-    """Answer requests while a `with` block lasts; nothing where the address is None.
+def serve_metrics(address: str | None, source: HealthSource) -> Iterator[None]:
+    """Serve requests while the block runs; without an address, serve none.
 
     Raises:
-        InvalidInput: the address is none.
-        ServiceUnavailable: it can't be listened on.
+        InvalidInput: the address is invalid.
+        ServiceUnavailable: the address cannot be bound.
     """
     if address is None:
         yield
         return
     host, port = parse_address(address)
     try:
-        server = _Server((host, port), watched)
+        server = _Server((host, port), source)
     except OSError as error:
         reason = error.strerror or error
-        raise ServiceUnavailable(f"can't serve metrics on {address}: {reason}") from error
+        raise ServiceUnavailable(f"metrics on {address}: {reason}; use another port") from error
     bound_host, bound_port = server.server_address[:2]
     logger.info("metrics on http://%s:%s/metrics", _in_url(str(bound_host)), bound_port)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
@@ -84,15 +85,13 @@ def serving(address: str | None, watched: Watched) -> Iterator[None]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, place: tuple[str, int], watched: Watched) -> None:
-        import socket
-
-        self.watched = watched
-        self.address_family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
-        super().__init__(place, _Handler)
+    def __init__(self, address: tuple[str, int], source: HealthSource) -> None:
+        self.source = source
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a client that went away is no news."""
+        """Ignore errors of clients that disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -102,27 +101,27 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answer one of three paths."""
-        watched = self.server.watched
+        """Answer a request."""
+        source = self.server.source
         path = self.path.partition("?")[0]
         if path == "/metrics":
             encode, media_type = choose_encoder(self.headers.get("Accept") or "")
-            self._answer(HTTPStatus.OK, encode(watched.registry), media_type)
+            self._answer(HTTPStatus.OK, encode(source.registry), media_type)
         elif path == "/livez":
-            self._tell("alive", watched.not_alive())
+            self._answer_state("alive", source.not_alive())
         elif path == "/readyz":
-            self._tell("ready", watched.not_ready())
+            self._answer_state("ready", source.not_ready())
         else:
-            self._answer(HTTPStatus.NOT_FOUND, b"try /livez, /readyz or /metrics\n")
+            self._answer(HTTPStatus.NOT_FOUND, b"not found; use /livez, /readyz or /metrics\n")
 
     do_HEAD = do_GET  # noqa: N815 - the library's name
 
     def log_message(self, format: str, *values: object) -> None:  # noqa: A002
-        """Nothing: probes come every few seconds."""
+        """Write no log, since probes arrive every few seconds."""
 
-    def _tell(self, what: str, problem: str | None) -> None:
+    def _answer_state(self, state: str, problem: str | None) -> None:
         status = HTTPStatus.OK if problem is None else HTTPStatus.SERVICE_UNAVAILABLE
-        text = what if problem is None else f"not {what}: {problem}"
+        text = state if problem is None else f"not {state}: {problem}"
         self._answer(status, f"{text}\n".encode())
 
     def _answer(

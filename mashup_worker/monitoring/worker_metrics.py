@@ -1,4 +1,4 @@
-"""What a supervisor counts of its lanes."""
+"""Metrics that a supervisor counts for its worker processes."""
 
 from __future__ import annotations
 
@@ -10,226 +10,230 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Gauge, Histogram
 
 from mashup_worker.monitoring.process import process_registry
-from mashup_worker.monitoring.reports import AttemptReport, VitalsReport, report_of
+from mashup_worker.monitoring.reports import AttemptReport, HealthReport, decode_report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from prometheus_client import CollectorRegistry
 
 ALIVE_WITHIN_S = 10.0
-"""How long ago the supervisor's loop may have turned."""
+"""Longest time between two rounds of the supervisor's loop."""
 
 SILENT_AFTER_S = 60.0
-"""A lane that told nothing for this long is not ready, whatever else it does."""
+"""Time without a report after which a process counts as not ready."""
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640, 1_280)
-_TIMES = (0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
+_SPEEDS = (0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
 
 
 @dataclass
-class _LaneState:
+class _ProcessState:
     is_ready: bool = False
-    told_s: float = 0.0
-    away: tuple[str, ...] = ()
+    reported_s: float = 0.0
+    unreachable: tuple[str, ...] = ()
 
 
 @dataclass
 class WorkerMetrics:
-    """Counts what lanes tell, and says how they do.
+    """Metrics and health of worker processes. Implements `SupervisorObserver`, `HealthSource`.
 
     Attributes:
-        lanes: how many there are to be.
-        registry: the metrics.
+        processes: configured number of processes.
+        registry: metrics.
     """
 
-    lanes: int
+    processes: int
     registry: CollectorRegistry = field(default_factory=process_registry)
 
     def __post_init__(self) -> None:
         registry = self.registry
-        self._turned_s = time.monotonic()
-        self._states = [_LaneState() for _ in range(self.lanes)]
+        self._looped_s = time.monotonic()
+        self._states = [_ProcessState() for _ in range(self.processes)]
         self._lock = threading.Lock()
-        self._jobs = _JobMetrics(registry)
-        self._ready = Gauge("mashup_lanes_ready", "Lanes that can take a job.", registry=registry)
-        self._ready.set_function(lambda: self.lanes - len(self._problems()))
-        wanted = Gauge("mashup_lanes", "Lanes that there are to be.", registry=registry)
-        wanted.set(self.lanes)
-        self._starts = Counter(
-            "mashup_lane_starts", "Processes started as a lane.", ["lane"], registry=registry
+        self._attempts = AttemptCounters(registry)
+        configured = Gauge(
+            "mashup_worker_processes", "Configured worker processes.", registry=registry
         )
-        self._ends = Counter(
-            "mashup_lane_ends",
-            "Lanes that ended by themselves: by a signal, or with an exit code.",
-            ["lane", "how"],
+        configured.set(self.processes)
+        ready = Gauge(
+            "mashup_worker_processes_ready",
+            "Worker processes that accept jobs.",
+            registry=registry,
+        )
+        ready.set_function(lambda: self.processes - len(self._problems()))
+        self._starts = Counter(
+            "mashup_worker_process_starts",
+            "Starts of a worker process.",
+            ["process"],
+            registry=registry,
+        )
+        self._exits = Counter(
+            "mashup_worker_process_exits",
+            "Unexpected exits of a worker process, by a signal or with an exit code.",
+            ["process", "how"],
             registry=registry,
         )
         self._memory = Gauge(
-            "mashup_lane_memory_bytes",
-            "Resident memory of a lane.",
-            ["lane"],
+            "mashup_worker_process_memory_bytes",
+            "Resident memory of a worker process.",
+            ["process"],
             registry=registry,
         )
         self._device_memory = Gauge(
-            "mashup_lane_device_memory_bytes",
-            "Memory of a lane's CUDA device: allocated and reserved by the lane, free and total.",
-            ["lane", "kind"],
+            "mashup_worker_process_device_memory_bytes",
+            "CUDA memory: allocated and reserved by a process, free and total of its device.",
+            ["process", "kind"],
             registry=registry,
         )
-        for lane in range(self.lanes):
-            self._starts.labels(lane)
+        for process in range(self.processes):
+            self._starts.labels(process)
             for how in ("signal", "exit"):
-                self._ends.labels(lane, how)
+                self._exits.labels(process, how)
 
-    def turned(self) -> None:
-        """The supervisor's loop went round."""
-        self._turned_s = time.monotonic()
+    def looped(self) -> None:
+        """Record a round of the supervisor's loop."""
+        self._looped_s = time.monotonic()
 
-    def started(self, lane: int) -> None:
-        """A lane's process was started."""
-        self._starts.labels(lane).inc()
+    def started(self, process: int) -> None:
+        """Count the start of a process."""
+        self._starts.labels(process).inc()
+        self._reset(process)
+
+    def ready(self, process: int) -> None:
+        """Record that a process accepts jobs."""
         with self._lock:
-            self._states[lane] = _LaneState(told_s=time.monotonic())
+            self._states[process].is_ready = True
+            self._states[process].reported_s = time.monotonic()
 
-    def listens(self, lane: int) -> None:
-        """A lane said that it is ready."""
-        with self._lock:
-            self._states[lane].is_ready = True
-            self._states[lane].told_s = time.monotonic()
-
-    def said(self, lane: int, line: str) -> None:
-        """A lane said something else."""
-        report = report_of(line)
+    def output(self, process: int, line: str) -> None:
+        """Record the report in a line of output; ignore any other line."""
+        report = decode_report(line)
         if isinstance(report, AttemptReport):
-            self._jobs.observe(report)
-        elif isinstance(report, VitalsReport):
-            self._memory.labels(lane).set(report.memory_bytes)
+            self._attempts.count(report)
+        elif isinstance(report, HealthReport):
+            self._memory.labels(process).set(report.memory_bytes)
             for kind, number in report.device_bytes.items():
-                self._device_memory.labels(lane, kind).set(number)
+                self._device_memory.labels(process, kind).set(number)
             with self._lock:
-                self._states[lane].told_s = time.monotonic()
-                self._states[lane].away = tuple(report.away)
+                self._states[process].reported_s = time.monotonic()
+                self._states[process].unreachable = tuple(report.unreachable)
 
-    def ended(self, lane: int, code: int) -> None:
-        """A lane ended, and nobody had asked it to."""
-        self._ends.labels(lane, "signal" if code < 0 else "exit").inc()
-        self._memory.labels(lane).set(0)
-        with self._lock:
-            self._states[lane] = _LaneState(told_s=time.monotonic())
+    def exited(self, process: int, code: int) -> None:
+        """Count an unexpected exit."""
+        self._exits.labels(process, "signal" if code < 0 else "exit").inc()
+        self._memory.labels(process).set(0)
+        self._reset(process)
 
     def not_alive(self) -> str | None:
-        """Why the supervisor should be started anew."""
-        still_s = time.monotonic() - self._turned_s
-        return f"it stands still for {still_s:.0f} s" if still_s > ALIVE_WITHIN_S else None
+        """Return the reason to restart the supervisor; None if it is alive."""
+        stalled_s = time.monotonic() - self._looped_s
+        return f"stalled for {stalled_s:.0f} s" if stalled_s > ALIVE_WITHIN_S else None
 
     def not_ready(self) -> str | None:
-        """Why not every lane can take a job."""
-        problems = self._problems()
-        return "; ".join(problems) or None
+        """Return the processes that do not accept jobs, with reasons; None if all do."""
+        return "; ".join(self._problems()) or None
+
+    def _reset(self, process: int) -> None:
+        with self._lock:
+            self._states[process] = _ProcessState(reported_s=time.monotonic())
 
     def _problems(self) -> list[str]:
         with self._lock:
-            found = {n: _problem(state) for n, state in enumerate(self._states)}
-        return [f"lane {lane} {problem}" for lane, problem in found.items() if problem]
+            found = {number: _problem(state) for number, state in enumerate(self._states)}
+        return [f"process {number} {problem}" for number, problem in found.items() if problem]
 
 
-def _problem(state: _LaneState) -> str | None:
+def _problem(state: _ProcessState) -> str | None:
     if not state.is_ready:
         return "is starting"
-    if state.away:
-        return f"waits for {' and '.join(state.away)}"
-    silent_s = time.monotonic() - state.told_s
+    if state.unreachable:
+        return f"waits for {' and '.join(state.unreachable)}"
+    silent_s = time.monotonic() - state.reported_s
     return f"is silent for {silent_s:.0f} s" if silent_s > SILENT_AFTER_S else None
 
 
-class _JobMetrics:
-    """What is counted of attempts."""
+class AttemptCounters:
+    """Counters of attempts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._attempts = Counter(
             "mashup_attempts",
-            "Attempts that ended; lost ones were no longer this worker's.",
+            "Ended attempts; a lost one no longer belonged to its worker.",
             ["job_type", "tier", "outcome"],
             registry=registry,
         )
         self._errors = Counter(
             "mashup_attempt_errors",
-            "Attempts that ended with an error, by its code; retried where the job goes on.",
+            "Attempts that ended with an error, by its code.",
             ["job_type", "code", "outcome"],
             registry=registry,
         )
         self._seconds = Histogram(
             "mashup_attempt_seconds",
-            "From the claim to the end.",
+            "Duration of attempts from the claim to the end.",
             ["job_type", "outcome"],
             buckets=_SECONDS,
             registry=registry,
         )
         self._stages = Histogram(
             "mashup_stage_seconds",
-            "Stages of completed attempts.",
+            "Duration of the stages of completed attempts.",
             ["job_type", "stage"],
             buckets=_SECONDS,
             registry=registry,
         )
         self._times_real_time = Histogram(
             "mashup_times_real_time",
-            "Seconds of sound for each second of completed attempts; reused results are left out.",
+            "Seconds of audio per second of a completed attempt, without reused results.",
             ["job_type"],
-            buckets=_TIMES,
+            buckets=_SPEEDS,
             registry=registry,
         )
-        self._sound = Counter(
-            "mashup_sound_seconds",
-            "Seconds of sound of completed attempts.",
+        self._audio = Counter(
+            "mashup_audio_seconds",
+            "Seconds of audio of completed attempts.",
             ["job_type"],
             registry=registry,
         )
         self._device = Counter(
             "mashup_device_seconds",
-            "Seconds that completed attempts had the device.",
+            "Seconds that completed attempts occupied the device.",
             ["job_type", "tier"],
             registry=registry,
         )
         self._reused = Counter(
             "mashup_reused_results",
-            "Attempts completed with an earlier job's result.",
+            "Attempts that were completed with an earlier job's results.",
             ["job_type"],
             registry=registry,
         )
         self._out_of_memory = Counter(
             "mashup_out_of_memory",
-            "Times that memory did not suffice: for a batch, which is halved, or for an attempt.",
+            "Out-of-memory events: of a batch, which is then halved, or of an attempt.",
             ["scope"],
             registry=registry,
         )
         for scope in ("batch", "attempt"):
             self._out_of_memory.labels(scope)
 
-    def observe(self, report: AttemptReport) -> None:
-        """Count one attempt."""
-        kind, outcome = report.job_type, report.outcome
-        self._attempts.labels(kind, report.tier, outcome).inc()
-        self._seconds.labels(kind, outcome).observe(report.seconds)
+    def count(self, report: AttemptReport) -> None:
+        """Count an attempt."""
+        job_type, outcome = report.job_type, report.outcome
+        self._attempts.labels(job_type, report.tier, outcome).inc()
+        self._seconds.labels(job_type, outcome).observe(report.seconds)
         self._out_of_memory.labels("batch").inc(report.halvings)
         if report.code:
-            self._errors.labels(kind, report.code, outcome).inc()
+            self._errors.labels(job_type, report.code, outcome).inc()
             self._out_of_memory.labels("attempt").inc(report.code == "out_of_memory")
         if outcome == "completed":
-            self._observe_result(report)
+            self._count_result(report)
 
-    def _observe_result(self, report: AttemptReport) -> None:
-        kind = report.job_type
-        self._sound.labels(kind).inc(report.sound_s)
-        self._device.labels(kind, report.tier).inc(report.device_s)
-        _observe_each(self._stages, kind, report.stages_s)
+    def _count_result(self, report: AttemptReport) -> None:
+        job_type = report.job_type
+        self._audio.labels(job_type).inc(report.audio_s)
+        self._device.labels(job_type, report.tier).inc(report.device_s)
+        for stage, seconds in report.stages_s.items():
+            self._stages.labels(job_type, stage).observe(seconds)
         if report.reused:
-            self._reused.labels(kind).inc()
-        elif report.sound_s and report.seconds:
-            self._times_real_time.labels(kind).observe(report.sound_s / report.seconds)
-
-
-def _observe_each(histogram: Histogram, kind: str, seconds: Mapping[str, float]) -> None:
-    for stage, value in seconds.items():
-        histogram.labels(kind, stage).observe(value)
+            self._reused.labels(job_type).inc()
+        elif report.audio_s and report.seconds:
+            self._times_real_time.labels(job_type).observe(report.audio_s / report.seconds)

@@ -1,1 +1,1 @@
-"""The queue: contracts of jobs, doorbells in Redis, and the mirror between Postgres and Redis."""
+"""Job queue: contracts of jobs, wake-ups in RQ, and the mirror of Postgres in Redis."""

@@ -1,151 +1,189 @@
-"""What jobs are given and what they give back: `input_data` and `output_data` of `ai_jobs`.
+"""Contracts of jobs: `input_data` and `output_data` of `ai_jobs`.
 
-Keys that a contract does not know are ignored, and told as a warning. A wrong value fails the job
-with `invalid_input`, and the message names the field.
+Unknown keys are ignored with a warning. An invalid value fails the job with `invalid_input`; the
+message names the field.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import datetime  # noqa: TC003  (pydantic reads annotations when it runs)
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003  (pydantic reads annotations at runtime)
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
-from mashup_worker.db.database import UnreadableJson
-from mashup_worker.errors import InvalidInput
-from mashup_worker.vocabulary import FormatName, JobType  # noqa: TC001
+from mashup_worker.mixing.vibes import VIBES
+from mashup_worker.vocabulary import (
+    COMPLEMENT_PREFIX,
+    DEFAULT_LOUDNESS_LUFS,
+    DEFAULT_TRUE_PEAK_DBTP,
+    LOUDNESS_LUFS,
+    STEM_KINDS,
+    TEMPO_BPM,
+    TRUE_PEAK_DBTP,
+    FormatName,
+    TransitionName,
+)
 
-StemKind = Annotated[
-    str,
-    Field(pattern=r"^(no_)?(vocals|drums|bass|other|guitar|piano|mix)$"),
-]
-Address = Annotated[str, Field(min_length=1, max_length=4_096)]
-"""Where sound lies: an https URL, `s3://bucket/key`, or a key of our own storage."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-MusicalKey = Annotated[str, Field(pattern=r"^[A-G](#|b)? (major|minor)$")]
+    from mashup_worker.vocabulary import JobType, Range
 
+WHOLE_SONG = "mix"
+"""Kind of a whole song among the stems of a mashup."""
 
+_KIND = rf"^({COMPLEMENT_PREFIX})?({'|'.join((*STEM_KINDS, WHOLE_SONG))})$"
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def _plain_id(value: object) -> object:
-    """An id as Postgres reads it too; Python takes `urn:uuid:…` and braces besides."""
+def _within(limits: Range) -> Any:
+    """Return the constraint of a number within limits."""
+    return Field(ge=limits.low, le=limits.high)
+
+
+def _canonical_id(value: object) -> object:
+    """Refuse the spellings of UUIDs that Python reads and Postgres does not."""
     if isinstance(value, str) and not _ID.fullmatch(value):
         raise ValueError("not a UUID")
     return value
 
 
-Id = Annotated[UUID, BeforeValidator(_plain_id)]
+def _known_vibe(vibe: str) -> str:
+    if vibe not in VIBES:
+        raise ValueError(f"unknown vibe {vibe!r}; use one of {', '.join(VIBES)}")
+    return vibe
 
 
-class _Given(BaseModel):
-    """A value that somebody else wrote: unknown keys are left out, known ones must be right."""
+AnyStemKind = Annotated[str, Field(pattern=_KIND)]
+"""Kind of a stem, of the mix without that stem, or `mix` for a whole song."""
+
+Address = Annotated[str, Field(min_length=1, max_length=4_096)]
+"""Location of audio: an https URL, `s3://bucket/key`, or a key of the store."""
+
+Vibe = Annotated[str, AfterValidator(_known_vibe), Field(json_schema_extra={"enum": list(VIBES)})]
+MusicalKey = Annotated[str, Field(pattern=r"^[A-G](#|b)? (major|minor)$")]
+Id = Annotated[UUID, BeforeValidator(_canonical_id)]
+
+
+class _Untrusted(BaseModel):
+    """Value written by a client: unknown keys are ignored, known ones must be valid."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, strict=True)
 
 
-class _Made(BaseModel):
-    """A value that we write."""
+class _Trusted(BaseModel):
+    """Value written by a worker."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SeparateInput(_Given):
-    """A song to split into stems.
+class JobInput(_Untrusted):
+    """Input of a job."""
+
+
+class SeparateInput(JobInput):
+    """Song to separate into stems.
 
     Attributes:
         audio: the song.
-        mashup_id: the mashup whose stems these become.
-        model: which network; the worker's own choice when absent.
-        stems: which stems; all of the model's when absent.
-        format: how the stems are written.
+        mashup_id: mashup whose stems these become.
+        model: model that separates; by default the worker's.
+        stems: stems to write; by default all stems of the model.
+        format: format of the stems.
         analyze: whether tempo, beats, key and loudness are found too.
     """
 
     audio: Address
     mashup_id: Id | None = None
     model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] | None = None
-    stems: Annotated[tuple[StemKind, ...], Field(min_length=1, max_length=12)] | None = None
+    stems: Annotated[tuple[AnyStemKind, ...], Field(min_length=1, max_length=12)] | None = None
     format: FormatName = "flac"
     analyze: bool = True
 
 
-class AnalyzeInput(_Given):
-    """A song to analyse, whole or in stems.
+class AnalyzeInput(JobInput):
+    """Song to analyze, whole or as stems.
 
     Attributes:
         audio: the whole song.
-        stems: its stems by kind, instead.
+        stems: its stems by kind, in place of `audio`.
     """
 
     audio: Address | None = None
-    stems: Annotated[dict[StemKind, Address], Field(min_length=1, max_length=12)] | None = None
+    stems: Annotated[dict[AnyStemKind, Address], Field(min_length=1, max_length=12)] | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> AnalyzeInput:
+    def _either(self) -> AnalyzeInput:
         if (self.audio is None) == (self.stems is None):
             raise ValueError("give either audio or stems")
         return self
 
 
-class StemInput(_Given):
-    """A stem of a mashup.
+class StemInput(_Untrusted):
+    """Stem of a mashup.
 
     Attributes:
-        stem_id: a stem of the registry.
-        audio: a file instead.
-        kind: what it is; `mix` for a whole song.
-        song: what its song is called; stems with the same word belong together. Without one, a
-            stem of the registry belongs to the song that it was made from, and a file to a song of
-            its own.
+        stem_id: stem of the registry.
+        audio: file, in place of `stem_id`.
+        kind: kind of the stem; `mix` for a whole song.
+        song: name of its song; stems with the same name belong together. By default, a stem of the
+            registry belongs to the song that it was separated from, and a file to a song of its
+            own.
     """
 
     stem_id: Id | None = None
     audio: Address | None = None
-    kind: StemKind
+    kind: AnyStemKind
     song: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> StemInput:
+    def _either(self) -> StemInput:
         if (self.audio is None) == (self.stem_id is None):
             raise ValueError("give either stem_id or audio")
         return self
 
 
-class MashupConfig(_Given):
-    """How a mashup should be.
+class MashupConfig(_Untrusted):
+    """Parameters of a mashup.
 
     Attributes:
-        vibe: its character.
-        intensity: 0 for calm to 1 for full on.
-        transition: how one song gives way to the next; the vibe's own when absent.
-        tempo_bpm, key: of the result; whatever needs least change when absent.
-        length_s: about how long it should be.
-        loudness_lufs: integrated loudness; the vibe's own when absent.
-        seed: what chance decides by.
+        vibe: style of arrangement, mix and master.
+        intensity: 0 for calm to 1 for full.
+        transition: transition between songs; by default the vibe's.
+        tempo_bpm, key: tempo and key of the result; by default those that change the songs least.
+        length_s: approximate length.
+        loudness_lufs: integrated loudness; by default the vibe's.
+        seed: seed of random choices.
     """
 
-    vibe: Literal["club", "chill", "lofi", "hype", "ambient"] = "club"
+    vibe: Vibe = "club"
     intensity: Annotated[float, Field(ge=0, le=1)] = 0.5
-    transition: Literal["crossfade", "bass_swap", "filter_sweep", "cut"] | None = None
-    tempo_bpm: Annotated[float, Field(ge=30, le=300)] | None = None
+    transition: TransitionName | None = None
+    tempo_bpm: Annotated[float, _within(TEMPO_BPM)] | None = None
     key: MusicalKey | None = None
     length_s: Annotated[float, Field(ge=4, le=1_200)] | None = None
-    loudness_lufs: Annotated[float, Field(ge=-36, le=-5)] | None = None
+    loudness_lufs: Annotated[float, _within(LOUDNESS_LUFS)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
-class MashupInput(_Given):
-    """A mashup to make.
+class MashupInput(JobInput):
+    """Mashup to make.
 
     Attributes:
-        stems: what it is made of.
-        config: how it should be.
-        format: how it is written.
-        mashup_id: the mashup that it becomes; its stems are credited at once.
+        stems: stems and whole songs to combine.
+        config: parameters.
+        format: format of the result.
+        mashup_id: mashup that the result becomes; its stems are credited at once.
     """
 
     stems: Annotated[tuple[StemInput, ...], Field(min_length=1, max_length=32)]
@@ -154,33 +192,30 @@ class MashupInput(_Given):
     mashup_id: Id | None = None
 
 
-class MasterInput(_Given):
-    """A mix to master.
+class MasterInput(JobInput):
+    """Mix to master.
 
     Attributes:
         audio: the mix.
         loudness_lufs: integrated loudness of the result.
-        true_peak_dbtp: highest true peak of the result when it is played.
-        format: how it is written.
+        true_peak_dbtp: highest true peak of the decoded result.
+        format: format of the result.
     """
 
     audio: Address
-    loudness_lufs: Annotated[float, Field(ge=-36, le=-5)] = -14.0
-    true_peak_dbtp: Annotated[float, Field(ge=-9, le=0)] = -1.0
+    loudness_lufs: Annotated[float, _within(LOUDNESS_LUFS)] = DEFAULT_LOUDNESS_LUFS
+    true_peak_dbtp: Annotated[float, _within(TRUE_PEAK_DBTP)] = DEFAULT_TRUE_PEAK_DBTP
     format: FormatName = "mp3"
 
 
-JobInput = SeparateInput | AnalyzeInput | MashupInput | MasterInput
-
-
-class StoredAudio(_Made):
-    """A file in the store.
+class StoredAudio(_Trusted):
+    """Audio file in the store.
 
     Attributes:
-        key: its place, which is the truth.
-        url: a link to it, until `url_expires_at` where that is set.
-        sha256: digest of its bytes.
-        peaks_key: place of its waveform for players, in audiowaveform's JSON.
+        key: object key, which identifies the file.
+        url: link to the file, valid until `url_expires_at` if that is set.
+        sha256: digest of the file.
+        peaks_key: key of the waveform for players, in the JSON of audiowaveform.
     """
 
     key: str
@@ -196,133 +231,84 @@ class StoredAudio(_Made):
 
 
 class StemOutput(StoredAudio):
-    """A stem in the store."""
+    """Stem in the store."""
 
     kind: str
 
 
-class ModelOutput(_Made):
-    """What did the work."""
+class ModelOutput(_Trusted):
+    """Model that separated a song, and its device."""
 
     name: str
     device: str
     precision: str
 
 
-class StemUsed(_Made):
-    """A stem that a mashup was made of; `stem_id` where it came from the registry."""
+class StemUsed(_Trusted):
+    """Stem in a mashup; `stem_id` is set for stems of the registry."""
 
     stem_id: UUID | None
     kind: str
     song: str
 
 
-class SeparateOutput(_Made):
-    """Stems, and what is known of the song."""
+class JobOutput(_Trusted):
+    """Output of a job.
+
+    Attributes:
+        timings_s: seconds per stage; `device` is the part that occupied the device.
+        warnings: remarks about the input.
+        reused_job_id: earlier job whose results were copied.
+    """
+
+    timings_s: dict[str, float]
+    warnings: tuple[str, ...] = ()
+    reused_job_id: UUID | None = None
+
+
+class SeparateOutput(JobOutput):
+    """Stems and analysis of a song."""
 
     stems: tuple[StemOutput, ...]
     analysis: dict[str, Any] | None
     model: ModelOutput
-    timings_s: dict[str, float]
-    warnings: tuple[str, ...] = ()
-    reused_job_id: UUID | None = None
 
 
-class AnalyzeOutput(_Made):
-    """What is known of a song."""
+class AnalyzeOutput(JobOutput):
+    """Analysis of a song."""
 
     analysis: dict[str, Any]
-    timings_s: dict[str, float]
-    warnings: tuple[str, ...] = ()
-    reused_job_id: UUID | None = None
 
 
-class MashupOutput(_Made):
-    """A mashup, how it was planned, and what was measured of it."""
+class MashupOutput(JobOutput):
+    """Mashup with its plan and its measurements."""
 
     audio: StoredAudio
     stems_used: tuple[StemUsed, ...]
     plan: dict[str, Any]
     report: dict[str, Any]
     analysis: dict[str, Any]
-    timings_s: dict[str, float]
-    warnings: tuple[str, ...] = ()
-    reused_job_id: UUID | None = None
 
 
-class MasterOutput(_Made):
-    """A mastered file, and what was measured of it."""
+class MasterOutput(JobOutput):
+    """Mastered file with its measurements."""
 
     audio: StoredAudio
     report: dict[str, Any]
-    timings_s: dict[str, float]
-    warnings: tuple[str, ...] = ()
-    reused_job_id: UUID | None = None
 
 
-JobOutput = SeparateOutput | AnalyzeOutput | MashupOutput | MasterOutput
+@dataclass(frozen=True)
+class Contract:
+    """Types of a job's input and output."""
 
-INPUTS: dict[JobType, type[JobInput]] = {
-    "separate": SeparateInput,
-    "analyze": AnalyzeInput,
-    "mashup": MashupInput,
-    "master": MasterInput,
+    input: type[JobInput]
+    output: type[JobOutput]
+
+
+CONTRACTS: Mapping[JobType, Contract] = {
+    "separate": Contract(SeparateInput, SeparateOutput),
+    "analyze": Contract(AnalyzeInput, AnalyzeOutput),
+    "mashup": Contract(MashupInput, MashupOutput),
+    "master": Contract(MasterInput, MasterOutput),
 }
-OUTPUTS: dict[JobType, type[JobOutput]] = {
-    "separate": SeparateOutput,
-    "analyze": AnalyzeOutput,
-    "mashup": MashupOutput,
-    "master": MasterOutput,
-}
-
-
-def read_input(job_type: str, document: object) -> tuple[JobInput, tuple[str, ...]]:
-    """A job's input, and warnings of keys that mean nothing.
-
-    Raises:
-        InvalidInput: an unknown type, or a value that makes no sense; the message names the field.
-    """
-    contract = INPUTS.get(job_type)  # type: ignore[call-overload]
-    if contract is None:
-        raise InvalidInput(f"job_type {job_type!r}: one of {', '.join(INPUTS)}")
-    if not isinstance(document, dict):
-        why = f": {document.reason}" if isinstance(document, UnreadableJson) else ""
-        raise InvalidInput(f"input_data: it must be an object{why}")
-    try:
-        # As JSON, so that lists are tuples and texts are ids, while "12" is no number.
-        request: JobInput = contract.model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(["input_data", *(str(step) for step in first["loc"])])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InvalidInput(f"{where}: {reason}") from error
-    unknown = _unknown_keys(document, request)
-    return request, tuple(f"input_data.{key} means nothing, and was ignored" for key in unknown)
-
-
-def _unknown_keys(document: dict[str, Any], model: BaseModel, before: str = "") -> list[str]:
-    """Paths of keys in the document that its contract does not have."""
-    found = []
-    for key, value in document.items():
-        if key not in type(model).model_fields:
-            found.append(before + key)
-            continue
-        known = getattr(model, key)
-        if isinstance(known, BaseModel) and isinstance(value, dict):
-            found += _unknown_keys(value, known, f"{before}{key}.")
-        elif isinstance(known, tuple) and isinstance(value, list):
-            for index, (one, part) in enumerate(zip(value, known, strict=True)):
-                if isinstance(part, BaseModel) and isinstance(one, dict):
-                    found += _unknown_keys(one, part, f"{before}{key}.{index}.")
-    return found
-
-
-def schemas() -> dict[str, Any]:
-    """JSON Schema of every job's input and output."""
-    return {
-        job_type: {
-            "input_data": INPUTS[job_type].model_json_schema(),
-            "output_data": OUTPUTS[job_type].model_json_schema(),
-        }
-        for job_type in INPUTS
-    }
+"""Contract of each job type."""

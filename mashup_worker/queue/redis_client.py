@@ -8,16 +8,13 @@ from redis.retry import Retry
 
 from mashup_worker.errors import InvalidInput
 
-OUTAGES = (redis.ConnectionError, redis.TimeoutError)
-"""What is raised while Redis can't be reached: waiting helps."""
-
 
 def connect(url: str, *, timeout_s: float = 5.0) -> redis.Redis:
-    """A client that connects when it is first used.
+    """Return a client that connects at its first command.
 
     Args:
         url: `redis://…`, `rediss://…` or `unix://…`.
-        timeout_s: longest that connecting or one answer may take. Blocking commands need more.
+        timeout_s: longest connection attempt, and longest answer. Blocking commands need more.
 
     Raises:
         InvalidInput: the URL has another form.
@@ -36,7 +33,7 @@ def connect(url: str, *, timeout_s: float = 5.0) -> redis.Redis:
     return client
 
 
-def place(url: str) -> str:
-    """Host and port of a URL, without its password, for messages."""
+def location(url: str) -> str:
+    """Return host, port and database of a URL without its password, for messages."""
     _, _, rest = url.rpartition("@") if "@" in url else url.rpartition("//")
     return rest.partition("?")[0]

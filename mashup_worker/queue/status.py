@@ -1,7 +1,7 @@
-"""The status of jobs in Redis, for cheap polling: a mirror that may vanish at any moment.
+"""Status of jobs in Redis, for cheap polling. Redis may lose it at any time.
 
 `ai_jobs:<id>` is a hash of `status`, `stage`, `progress`, `attempt`, `error_code`, `error_message`,
-`output_data` (JSON, once completed) and `updated_at`. Changes are published, as JSON without the
+`output_data` (JSON, once completed) and `updated_at`. Changes are published as JSON, without the
 output, on the channel `ai_jobs`.
 """
 
@@ -25,7 +25,8 @@ CHANNEL = "ai_jobs"
 
 _OPEN_TTL_S = 7 * 86_400
 _ENDED_TTL_S = 86_400
-_AFTER_RUNNING, _ENDED = 1_000, 2_000
+_QUEUED_AGAIN, _ENDED = 1_000, 2_000
+"""Sequence numbers after those of a running attempt, which are its percent."""
 
 _WRITE = """
 local attempt = tonumber(redis.call('HGET', KEYS[1], 'attempt') or '-1')
@@ -34,25 +35,25 @@ local new_attempt, new_sequence = tonumber(ARGV[1]), tonumber(ARGV[2])
 if new_attempt < attempt or (new_attempt == attempt and new_sequence < sequence) then
   return 0
 end
-local said = redis.call('HGET', KEYS[1], 'said')
-redis.call('HSET', KEYS[1], 'attempt', ARGV[1], 'sequence', ARGV[2], 'said', ARGV[4],
+local published = redis.call('HGET', KEYS[1], 'published')
+redis.call('HSET', KEYS[1], 'attempt', ARGV[1], 'sequence', ARGV[2], 'published', ARGV[4],
   unpack(ARGV, 6))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
-if said ~= ARGV[4] then
+if published ~= ARGV[4] then
   redis.call('PUBLISH', ARGV[5], ARGV[4])
 end
 return 1
 """
-"""A write with an older attempt, or an older sequence within it, loses."""
+"""Script that ignores a write with an older attempt, or with an older sequence of the attempt."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StatusView:
-    """What Redis tells of a job.
+    """Status of a job as Redis holds it.
 
     Attributes:
-        output: `output_data` as JSON; None where there is none yet.
-        updated_at: when Postgres, or the worker between two writes to it, saw this; ISO 8601.
+        output: `output_data` as JSON; None before completion.
+        updated_at: time of the change in Postgres, as ISO 8601; empty for a worker's progress.
     """
 
     id: UUID
@@ -66,8 +67,8 @@ class StatusView:
     updated_at: str = ""
 
     @classmethod
-    def of(cls, job: Job) -> StatusView:
-        """What a row says."""
+    def from_job(cls, job: Job) -> StatusView:
+        """Return the status of a job."""
         return cls(
             id=job.id,
             attempt=job.attempt,
@@ -81,8 +82,8 @@ class StatusView:
         )
 
     @classmethod
-    def of_row(cls, row: Mapping[str, Any]) -> StatusView:
-        """What a row of `changed_since` or `still_open` says."""
+    def from_row(cls, row: Mapping[str, Any]) -> StatusView:
+        """Return the status in a row of `changed_since` or `still_open`."""
         return cls(
             id=row["id"],
             attempt=row["attempt"],
@@ -97,36 +98,32 @@ class StatusView:
 
     @property
     def sequence(self) -> int:
-        """Rises with whatever can happen within an attempt: running, waiting again, ended.
+        """Number that grows within an attempt: percent while running, queued again, ended.
 
-        It follows from the row alone, so everybody who tells of a job agrees on it.
+        It follows from the row, so all writers agree on it.
         """
         if self.status in TERMINAL:
             return _ENDED
-        return _AFTER_RUNNING if self.status == "queued" else self.progress
+        return _QUEUED_AGAIN if self.status == "queued" else self.progress
+
+    def published(self) -> str:
+        """Return the message for subscribers."""
+        fields = ("attempt", "status", "stage", "progress", "error_code", "error_message")
+        return json.dumps({"id": str(self.id), **{name: getattr(self, name) for name in fields}})
 
 
 class StatusMirror:
-    """Writes the status of jobs to Redis."""
+    """Writer of job statuses in Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._write = redis.register_script(_WRITE)
 
     def write(self, view: StatusView) -> bool:
-        """Tell of a job; whether that was news or at least not old.
+        """Write a status; return False if Redis holds a newer one.
 
         Raises:
-            redis.RedisError: Redis does not take it.
+            redis.RedisError: Redis is unreachable or refuses.
         """
-        told = {
-            "id": str(view.id),
-            "attempt": view.attempt,
-            "status": view.status,
-            "stage": view.stage,
-            "progress": view.progress,
-            "error_code": view.error_code,
-            "error_message": view.error_message,
-        }
         fields: dict[str, str | int] = {
             "status": view.status,
             "stage": view.stage or "",
@@ -140,12 +137,12 @@ class StatusMirror:
         flat = [part for pair in fields.items() for part in pair]
         ttl_s = _ENDED_TTL_S if view.status in TERMINAL else _OPEN_TTL_S
         written = self._write(
-            keys=[key_of(view.id)],
-            args=[view.attempt, view.sequence, ttl_s, json.dumps(told), CHANNEL, *flat],
+            keys=[status_key(view.id)],
+            args=[view.attempt, view.sequence, ttl_s, view.published(), CHANNEL, *flat],
         )
         return bool(written)
 
 
-def key_of(job_id: UUID) -> str:
-    """The hash that tells of a job."""
+def status_key(job_id: UUID) -> str:
+    """Return the key of a job's hash."""
     return f"ai_jobs:{job_id}"

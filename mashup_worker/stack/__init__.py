@@ -1,1 +1,1 @@
-"""Postgres, Valkey and S3 on this machine, from packages, for one person's use."""
+"""Local stack: Postgres, Valkey and S3 from packages, on one machine for one user."""

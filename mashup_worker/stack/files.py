@@ -1,4 +1,4 @@
-"""What a stack keeps in its folder: secrets, ports, and who holds it."""
+"""Files of a stack's folder: secrets, ports, and the lock of its owner."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PORTS = range(15_000, 32_000)
-"""Below what Linux gives to outgoing connections: one of these could hold a stopped server's port,
-and a client that tries again and again could end up connected to itself."""
+"""Ports below those that Linux gives to outgoing connections. One of those could occupy the port of
+a stopped server, and a client that retries could even connect to itself."""
 
 _TRIES = 1_000
 
 
 class FolderLock:
-    """Says that a stack is up; the system takes it back when its holder dies."""
+    """Lock of a running stack, which the system releases when its process dies."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle: int | None = None
 
-    def take(self) -> bool:
-        """Whether it is ours now."""
+    def acquire(self) -> bool:
+        """Acquire the lock without waiting; return whether it succeeded."""
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,21 +45,21 @@ class FolderLock:
         self._handle = handle
         return True
 
-    def give_back(self) -> None:
-        """Let others have it."""
+    def release(self) -> None:
+        """Release the lock if this object holds it."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
     @staticmethod
-    def is_taken(path: Path) -> bool:
-        """Whether somebody holds the lock of this path."""
+    def is_held(path: Path) -> bool:
+        """Return whether a process holds the lock of a path."""
         lock = FolderLock(path)
         try:
-            free = lock.take()
-        except FileNotFoundError:  # not even its folder is there
+            free = lock.acquire()
+        except FileNotFoundError:  # the folder does not exist
             return False
-        lock.give_back()
+        lock.release()
         return not free
 
 
@@ -69,24 +69,24 @@ def write_secret(path: Path, text: str) -> None:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """A file's JSON object; empty when there is no such file.
+    """Return the JSON object in a file, or an empty one if the file does not exist.
 
     Raises:
-        ServiceUnavailable: the file holds something else.
+        ServiceUnavailable: the file contains anything else.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise ServiceUnavailable(f"{path} is not JSON: {error}") from error
+        raise ServiceUnavailable(f"{path}: not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise ServiceUnavailable(f"{path} holds no JSON object")
+        raise ServiceUnavailable(f"{path}: not a JSON object")
     return found
 
 
 def keep_secrets(path: Path, names: Iterable[str]) -> dict[str, str]:
-    """A secret for each name, made up once; letters and digits only, so that URLs can hold it."""
+    """Return a secret for each name, generated once; letters and digits only, for use in URLs."""
     known = read_object(path)
     missing = {name: secrets.token_hex(20) for name in names if name not in known}
     if missing:
@@ -95,7 +95,7 @@ def keep_secrets(path: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def keep_ports(path: Path, names: Iterable[str]) -> dict[str, int]:
-    """A free port of 127.0.0.1 for each name, the one it had before where that is free."""
+    """Return a free port of 127.0.0.1 for each name: the previous one if it is still free."""
     known: dict[str, int] = read_object(path)
     chosen = dict(known)
     for name in names:
@@ -109,10 +109,10 @@ def keep_ports(path: Path, names: Iterable[str]) -> dict[str, int]:
 
 def _free_port(taken: set[int]) -> int:
     for _ in range(_TRIES):
-        port = random.choice(_PORTS)  # noqa: S311 - any will do
+        port = random.choice(_PORTS)  # noqa: S311 - not a secret
         if port not in taken and _is_free(port):
             return port
-    raise ServiceUnavailable("no free port on 127.0.0.1")
+    raise ServiceUnavailable("127.0.0.1: no free port")
 
 
 def _is_free(port: int) -> bool:

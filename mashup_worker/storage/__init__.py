@@ -1,1 +1,1 @@
-"""Where bytes come from and go to: a folder, an S3 bucket, a URL fetched safely."""
+"""Storage of bytes: a folder, an S3 bucket, and safe fetching of URLs."""

@@ -1,4 +1,4 @@
-"""Which addresses of the Internet belong to the public."""
+"""Public and private IP addresses."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ _DENIED = tuple(
     for network in (
         "0.0.0.0/8",
         "100.64.0.0/10",
-        "168.63.129.16/32",  # a cloud's own services
+        "168.63.129.16/32",  # a cloud provider's internal services
         "192.0.0.0/24",
         "192.88.99.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "2001::/23",  # IPv4 in IPv6, as in 2002::
+        "2001::/23",  # IPv4 in IPv6, like 2002::
         "2002::/16",
         "3fff::/20",
     )
 )
-"""What Python's `is_global` lets through, or may in some version."""
+"""Networks that `is_global` accepts in some version of Python."""
 
 _UNICAST = ipaddress.ip_network("2000::/3")
-"""All of IPv6 that was ever given out to the public.
+"""All IPv6 addresses ever assigned to the public.
 
-What lies outside leads to neighbours, to IPv4 by another name (`::ffff:0:0`, `64:ff9b::`), or into
-networks that chose their addresses themselves.
+Addresses outside lead to neighbors, to IPv4 (`::ffff:0:0`, `64:ff9b::`), or into networks that
+chose their own addresses.
 """
 
 
 def is_public(address: str) -> bool:
-    """Whether an address, in figures, is one that everybody may reach."""
+    """Return whether a numeric address is reachable by everyone on the Internet."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if any(parsed in network for network in _DENIED if network.version == parsed.version):
         return False

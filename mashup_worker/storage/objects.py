@@ -1,4 +1,4 @@
-"""What every store can do, and what its keys may look like."""
+"""Interface of object stores, and rules for keys."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-PROBES = "probes/"
-"""Where a store is tried out."""
+PROBES_PREFIX = "probes/"
+"""Prefix of the keys of test objects."""
 
-_LONGEST_KEY_BYTES = 900
-_NO_LETTERS = ("Cc", "Cs")
-"""Unicode's names for control characters, and for halves of characters."""
+_MAX_KEY_BYTES = 900
+_FORBIDDEN_CATEGORIES = ("Cc", "Cs")
+"""Unicode categories of control characters and surrogates."""
 
 _MEDIA_TYPES = {
-    **{f".{name}": format_.media_type for name, format_ in FORMATS.items()},
+    **{f".{name}": one.media_type for name, one in FORMATS.items()},
     ".json": "application/json",
     ".jsonl": "application/jsonl",
     ".html": "text/html",
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """An object in a store.
+    """Object in a store.
 
     Attributes:
-        key: its place.
-        bytes: its size.
-        sha256: digest of its bytes as its writer told it; None where that is not known.
-        modified_at: when it was written, with its time zone.
+        key: object key.
+        bytes: size.
+        sha256: digest given by its writer; None if unknown.
+        modified_at: time of the write, with time zone.
     """
 
     key: str
@@ -51,31 +51,31 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class Link:
-    """A URL that reads an object, until `expires_at` where that is set."""
+    """URL of an object, valid until `expires_at` if that is set."""
 
     url: str
     expires_at: datetime | None = None
 
 
 class Storage(Protocol):
-    """A store of objects, written once and mostly never changed. Safe for several threads."""
+    """Store of objects that are written once and rarely change. Thread-safe."""
 
     def put(
         self, key: str, path: Path, *, content_type: str, sha256: str, changes: bool = False
     ) -> StoredObject:
-        """Write a file, whole or not at all.
+        """Write a file atomically.
 
         Args:
-            key: its place.
+            key: object key.
             path: the file.
-            content_type: what kind of file it is, in the words of `media_type`.
-            sha256: digest of its bytes, kept beside them.
-            changes: whether another file may take its place some day, so that no cache keeps it.
+            content_type: media type, as `media_type` returns it.
+            sha256: digest of the file, stored as metadata.
+            changes: whether the object may be replaced later, so that caches must not keep it.
 
         Raises:
-            InvalidInput: no object can have this key.
-            TooLarge: the store takes no object of this size.
-            StorageFailed: it can't be written.
+            InvalidInput: the key is invalid.
+            TooLarge: the store refuses objects of this size.
+            StorageFailed: the object cannot be written.
         """
         ...
 
@@ -83,120 +83,128 @@ class Storage(Protocol):
         """Read an object into a file.
 
         Raises:
-            InvalidInput: there is none.
-            TooLarge: it has more than `max_bytes`.
-            StorageFailed: it can't be read.
+            InvalidInput: the object does not exist.
+            TooLarge: the object is larger than `max_bytes`.
+            StorageFailed: the object cannot be read.
         """
         ...
 
     def head(self, key: str) -> StoredObject | None:
-        """What is known of an object; None where there is none.
+        """Return the metadata of an object; None if it does not exist.
 
         Raises:
-            StorageFailed: the store can't be asked.
+            StorageFailed: the store is unavailable.
         """
         ...
 
     def copy(self, source_key: str, target_key: str) -> StoredObject:
-        """Write an object's bytes, with what is kept beside them, under another key too.
+        """Copy an object with its metadata.
 
         Raises:
-            InvalidInput: there is no such object.
-            StorageFailed: it can't be written.
+            InvalidInput: the source does not exist.
+            StorageFailed: the copy cannot be written.
         """
         ...
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Remove objects; those that are not there are no error.
+        """Delete objects; missing ones are ignored.
 
         Raises:
-            StorageFailed: one can't be removed.
+            StorageFailed: an object cannot be deleted.
         """
         ...
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """The objects whose keys begin so, without digests, in an order of the store's own.
+        """Yield the objects whose keys start with a prefix, without digests, in any order.
 
         Raises:
-            StorageFailed: the store can't be asked.
+            StorageFailed: the store is unavailable.
         """
         ...
 
     def link(self, key: str) -> Link:
-        """A URL that reads an object, which need not be there yet."""
+        """Return a URL for an object, which need not exist yet."""
         ...
 
     def key_of(self, address: str) -> str | None:
-        """The key that a URL of this store stands for; None for any other address.
+        """Return the key in a URL of this store; None for any other address.
 
         Raises:
-            InvalidInput: it is a URL of this store, but no object can have such a key.
+            InvalidInput: the URL belongs to this store, but its key is invalid.
         """
         ...
 
     def check(self) -> None:
-        """Make sure that the store can be used: write, see and remove a small object.
+        """Check that objects can be written, read and deleted.
 
         Raises:
-            StorageFailed: it can't; the message says why, in one line.
+            StorageFailed: they cannot; the message has the reason in one line.
         """
         ...
 
 
 def check_store(storage: Storage, scratch: Path, name: str) -> None:
-    """Make sure that objects can be written, seen and removed.
+    """Check that objects can be written, read and deleted.
 
     Args:
         storage: the store.
-        scratch: a file to try it with.
-        name: of the probe, so that several processes don't meet.
+        scratch: path for a temporary file.
+        name: unique name of the test object.
 
     Raises:
-        StorageFailed: they can't; the message says why.
+        StorageFailed: they cannot; the message has the reason.
     """
-    key = f"{PROBES}{name}"
+    key = f"{PROBES_PREFIX}{name}"
     try:
         scratch.write_bytes(b"probe\n")
     except OSError as error:
-        raise StorageFailed(f"can't write {scratch}: {error.strerror or error}") from error
+        raise StorageFailed(f"{scratch}: can't write: {error.strerror or error}") from error
     sha256 = file_sha256(scratch)
     storage.put(key, scratch, content_type="text/plain", sha256=sha256)
-    there = storage.head(key)
+    found = storage.head(key)
     storage.delete([key])
-    if there is None or there.bytes != scratch.stat().st_size:
-        raise StorageFailed("the store takes objects, but does not show them")
-    if there.sha256 != sha256:
-        raise StorageFailed("the store does not keep the metadata of objects")
+    if found is None or found.bytes != scratch.stat().st_size:
+        raise StorageFailed("store: an object that was written cannot be found")
+    if found.sha256 != sha256:
+        raise StorageFailed("store: the metadata of an object was lost")
 
 
 def probe(storage: Storage) -> None:
-    """`check_store`, with a temporary file.
+    """Call `check_store` with a temporary file.
 
     Raises:
-        StorageFailed: the store can't be used.
+        StorageFailed: the store cannot be used.
     """
     try:
         with tempfile.TemporaryDirectory() as folder:
             check_store(storage, Path(folder) / "probe", uuid4().hex)
     except OSError as error:
-        raise StorageFailed(f"no temporary file: {error.strerror or error}") from error
+        raise StorageFailed(f"temporary file: {error.strerror or error}") from error
 
 
 def check_key(key: str) -> str:
-    """The key, if it can be one everywhere.
+    """Return a key that is valid in every store.
 
     Raises:
-        InvalidInput: it is empty, too long, or would lead elsewhere in a folder.
+        InvalidInput: the key is empty, too long, or would leave its folder.
     """
     if (
-        len(key.encode(errors="replace")) > _LONGEST_KEY_BYTES
+        len(key.encode(errors="replace")) > _MAX_KEY_BYTES
         or any(part in ("", ".", "..") for part in key.split("/"))
-        or any(letter == "\\" or unicodedata.category(letter) in _NO_LETTERS for letter in key)
+        or any(
+            letter == "\\" or unicodedata.category(letter) in _FORBIDDEN_CATEGORIES
+            for letter in key
+        )
     ):
-        raise InvalidInput(f"{key[:80]!r} is no key of an object")
+        raise InvalidInput(f"{key[:80]!r}: not a valid object key")
     return key
 
 
+def not_found(key: str) -> InvalidInput:
+    """Return the error for a missing object."""
+    return InvalidInput(f"{key}: object not found")
+
+
 def media_type(path: Path) -> str:
-    """Content type by the ending of a name."""
+    """Return the media type of a file by its suffix."""
     return _MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")

@@ -1,4 +1,4 @@
-"""From settings to a store."""
+"""Selection of the store by the settings."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def open_storage(settings: StorageSettings) -> Storage:
-    """The store of the settings; not yet tried.
+    """Return the store of the settings, without connecting.
 
     Raises:
-        InvalidInput: they name none.
+        InvalidInput: the settings name no store.
     """
     if settings.storage_url is not None:
         from mashup_worker.storage.folder import FolderStorage
@@ -25,7 +25,7 @@ def open_storage(settings: StorageSettings) -> Storage:
         folder = Path(unquote(urlsplit(settings.storage_url).path))
         return FolderStorage(folder, settings.public_base_url)
     if settings.s3_bucket is None:
-        raise InvalidInput("no store: set S3_BUCKET, or STORAGE_URL=file:///…")
+        raise InvalidInput("store: not set; set S3_BUCKET, or STORAGE_URL=file:///…")
     from mashup_worker.storage.s3 import S3Storage
 
     return S3Storage(settings)

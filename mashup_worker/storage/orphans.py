@@ -1,4 +1,4 @@
-"""Objects that nobody names any more."""
+"""Removal of objects without a reference."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ if TYPE_CHECKING:
 
     from mashup_worker.storage.objects import Storage
 
+    Referenced = Callable[[Sequence[str]], set[str]]
+    """Returns the keys, among those given, that are still needed."""
+
 _PAGE = 500
-_GROUP = 50
-"""How many keys are removed after one look at who names them: few, so that the look is fresh."""
+_DELETE_BATCH = 50
+"""Number of keys deleted per check: few, so that the check is recent."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SweepResult:
-    """What a sweep did.
+    """Result of a sweep.
 
     Attributes:
-        removed: keys that were removed, or would be.
-        kept: how many were named, or too young.
-        bytes_removed: what the removed ones held.
+        removed: keys that were removed, or that a dry run found.
+        kept: number of objects that are referenced or too young.
+        bytes_removed: total size of the removed objects.
     """
 
     removed: tuple[str, ...]
@@ -36,26 +39,26 @@ class SweepResult:
 def sweep(
     storage: Storage,
     prefix: str,
-    is_named: Callable[[Sequence[str]], set[str]],
+    referenced: Referenced,
     *,
     older_than_s: float,
     now: datetime,
     dry_run: bool,
 ) -> SweepResult:
-    """Remove objects that are older than a grace and that nobody names.
+    """Remove old objects without a reference.
 
-    Who names a key is asked for many keys at once, and once more just before they are removed.
+    References are checked for many keys at once, and again just before the removal.
 
     Args:
         storage: the store.
-        prefix: beginning of the keys that are looked at.
-        is_named: those of the given keys that are still needed.
-        older_than_s: the grace; an object may be written before it is named.
-        now: the time, with its time zone.
+        prefix: prefix of the keys to check.
+        referenced: returns the keys, among those given, that are still needed.
+        older_than_s: minimum age, since an object may be written before it is referenced.
+        now: current time with time zone.
         dry_run: remove nothing.
 
     Raises:
-        StorageFailed: the store can't be used.
+        StorageFailed: the store is unavailable.
     """
     oldest = now - timedelta(seconds=older_than_s)
     removed: list[str] = []
@@ -63,27 +66,25 @@ def sweep(
     objects = storage.list(prefix)
     while page := list(islice(objects, _PAGE)):
         old = {one.key: one.bytes for one in page if one.modified_at < oldest}
-        gone = _unnamed(list(old), is_named)
+        orphans = _unreferenced(list(old), referenced)
         if not dry_run:
-            gone = _remove(storage, gone, is_named)
-        removed += gone
-        size += sum(old[key] for key in gone)
-        kept += len(page) - len(gone)
-    return SweepResult(tuple(removed), kept, size)
+            orphans = _remove(storage, orphans, referenced)
+        removed += orphans
+        size += sum(old[key] for key in orphans)
+        kept += len(page) - len(orphans)
+    return SweepResult(removed=tuple(removed), kept=kept, bytes_removed=size)
 
 
-def _unnamed(keys: Sequence[str], is_named: Callable[[Sequence[str]], set[str]]) -> list[str]:
-    named = is_named(keys) if keys else set()
-    return [key for key in keys if key not in named]
+def _unreferenced(keys: Sequence[str], referenced: Referenced) -> list[str]:
+    needed = referenced(keys) if keys else set()
+    return [key for key in keys if key not in needed]
 
 
-def _remove(
-    storage: Storage, keys: Sequence[str], is_named: Callable[[Sequence[str]], set[str]]
-) -> list[str]:
-    """Remove those of the keys that still nobody names; gives these."""
+def _remove(storage: Storage, keys: Sequence[str], referenced: Referenced) -> list[str]:
+    """Delete the keys that are still unreferenced; return them."""
     removed: list[str] = []
-    for start in range(0, len(keys), _GROUP):
-        group = _unnamed(keys[start : start + _GROUP], is_named)
-        storage.delete(group)
-        removed += group
+    for start in range(0, len(keys), _DELETE_BATCH):
+        batch = _unreferenced(keys[start : start + _DELETE_BATCH], referenced)
+        storage.delete(batch)
+        removed += batch
     return removed

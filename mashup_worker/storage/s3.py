@@ -1,8 +1,8 @@
-"""A bucket of an S3-compatible store, through boto3.
+"""Object store in a bucket of an S3-compatible service, through boto3.
 
-The configuration leaves out the checksums that boto3 adds by itself since 1.36: R2, B2, GCS and
-others refuse them, or keep them inside the object. What is written carries an MD5 on the wire,
-which every store compares, and its SHA-256 as metadata.
+The configuration disables the checksums that boto3 adds since 1.36: R2, B2, GCS and others refuse
+them or store them inside the object. Instead each upload carries an MD5, which every service
+checks, and its SHA-256 as metadata.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mashup_worker.errors import InvalidInput, MashupError, StorageFailed, TooLarge
-from mashup_worker.storage.objects import Link, StoredObject, check_key, probe
+from mashup_worker.storage.objects import Link, StoredObject, check_key, not_found, probe
 from mashup_worker.storage.urls import key_below, url_below
 from mashup_worker.storage.writing import too_large, write_capped
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from mashup_worker.settings import StorageSettings
 
-_FOREVER = "public, max-age=31536000, immutable"
-"""Most objects are never changed, so players and caches may keep them."""
+_IMMUTABLE = "public, max-age=31536000, immutable"
+"""Cache-Control of most objects, which never change."""
 
-_NOT_AT_ALL = "no-cache"
+_NO_CACHE = "no-cache"
 
-_LARGEST_BYTES = 5 << 30
-"""One request takes no more."""
+_MAX_BYTES = 5 << 30
+"""Limit of a single PUT request."""
 
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 5, 60
 _TRIES = 5
@@ -51,37 +51,36 @@ _REFUSALS = (
     "SignatureDoesNotMatch",
     "Unauthorized",
 )
-"""Answers whose own words may name accounts and keys."""
+"""Error codes whose messages may contain accounts and keys."""
 
 
 class S3Storage:
-    """Objects of one bucket. A `Storage`.
+    """Objects of one bucket. Implements `Storage`.
 
     Args:
-        settings: endpoint, bucket, region, and how links are made. Credentials come from where
-            boto3 looks for them.
+        settings: endpoint, bucket, region and links. boto3 finds the credentials.
 
     Raises:
-        InvalidInput: the settings name no bucket, or no such endpoint can be.
+        InvalidInput: the bucket is missing, or the endpoint is invalid.
     """
 
     def __init__(self, settings: StorageSettings) -> None:
         if settings.s3_bucket is None:
-            raise InvalidInput("S3_BUCKET is not set")
+            raise InvalidInput("S3_BUCKET: not set")
         self._bucket = settings.s3_bucket
         self._base = settings.public_base_url
         self._expiry_s = max(1, int(settings.url_expiry_s))
         self._client = _client(settings)
-        self._bases = self._addresses(settings)
+        self._bases = self._base_urls(settings)
 
     def put(
         self, key: str, path: Path, *, content_type: str, sha256: str, changes: bool = False
     ) -> StoredObject:
-        """Write a file, whole or not at all. The time it gives is this machine's."""
-        with self._told(key), path.open("rb") as file:
+        """Write a file atomically; `modified_at` is the time of this machine."""
+        with self._storage_errors(key), path.open("rb") as file:
             size = path.stat().st_size
-            if size > _LARGEST_BYTES:
-                raise TooLarge(f"{key}: more than 5 GiB")
+            if size > _MAX_BYTES:
+                raise TooLarge(f"{key}: larger than the limit of 5 GiB")
             md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
             file.seek(0)
             self._client.put_object(
@@ -90,82 +89,91 @@ class S3Storage:
                 Body=file,
                 ContentMD5=base64.b64encode(md5.digest()).decode(),
                 ContentType=content_type,
-                CacheControl=_NOT_AT_ALL if changes else _FOREVER,
+                CacheControl=_NO_CACHE if changes else _IMMUTABLE,
                 Metadata={"sha256": sha256},
             )
-        return StoredObject(key, size, sha256, datetime.now(UTC))
+        return StoredObject(key=key, bytes=size, sha256=sha256, modified_at=datetime.now(UTC))
 
     def get(self, key: str, target: Path, max_bytes: int | None = None) -> None:
         """Read an object into a file."""
-        with self._told(key):
+        with self._storage_errors(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=check_key(key))
-            # Not `with answer["Body"]`, which gives the raw stream, one that may end too early.
+            # `with answer["Body"]` would return the raw stream, which does not check its length.
             with closing(answer["Body"]) as body:
                 if max_bytes is not None and answer["ContentLength"] > max_bytes:
                     raise too_large(key, max_bytes)
 
                 def read(count: int) -> bytes:
-                    with self._told(key):
-                        block: bytes = body.read(count)  # raises where the body ends too early
+                    with self._storage_errors(key):
+                        block: bytes = body.read(count)  # raises if the body is too short
                         return block
 
                 write_capped(read, target, key, max_bytes)
 
     def head(self, key: str) -> StoredObject | None:
-        """What is known of an object."""
+        """Return the metadata of an object."""
         from botocore.exceptions import ClientError
 
-        with self._told(key):
+        with self._storage_errors(key):
             try:
                 answer = self._client.head_object(Bucket=self._bucket, Key=check_key(key))
             except ClientError as error:
                 if error.response["Error"]["Code"] in _NO_KEY:
                     return None
                 raise
-        sha256 = answer["Metadata"].get("sha256")
-        return StoredObject(key, answer["ContentLength"], sha256, answer["LastModified"])
+        return StoredObject(
+            key=key,
+            bytes=answer["ContentLength"],
+            sha256=answer["Metadata"].get("sha256"),
+            modified_at=answer["LastModified"],
+        )
 
     def copy(self, source_key: str, target_key: str) -> StoredObject:
-        """Write an object's bytes under another key too, inside the store."""
-        with self._told(source_key):
+        """Copy an object with its metadata inside the store."""
+        with self._storage_errors(source_key):
             self._client.copy_object(
                 Bucket=self._bucket,
                 Key=check_key(target_key),
                 CopySource={"Bucket": self._bucket, "Key": check_key(source_key)},
             )
-        there = self.head(target_key)
-        if there is None:
-            raise StorageFailed(f"{target_key}: copied, but not there")
-        return there
+        found = self.head(target_key)
+        if found is None:
+            raise StorageFailed(f"{target_key}: missing after the copy")
+        return found
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Remove objects."""
+        """Delete objects."""
         for key in keys:
-            # One by one: the request for many needs a checksum that not every store agrees on.
-            with self._told(key):
+            # One by one: stores disagree about the checksum of requests for many.
+            with self._storage_errors(key):
                 self._client.delete_object(Bucket=self._bucket, Key=check_key(key))
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """The objects whose keys begin so."""
+        """Yield the objects whose keys start with a prefix."""
         paginator = self._client.get_paginator("list_objects_v2")
         options = {"PageSize": _PAGE}
         pages = iter(
             paginator.paginate(Bucket=self._bucket, Prefix=prefix, PaginationConfig=options)
         )
         while True:
-            with self._told(prefix):
+            with self._storage_errors(prefix):
                 page: dict[str, Any] | None = next(pages, None)
             if page is None:
                 return
             for one in page.get("Contents", ()):
-                yield StoredObject(one["Key"], one["Size"], None, one["LastModified"])
+                yield StoredObject(
+                    key=one["Key"],
+                    bytes=one["Size"],
+                    sha256=None,
+                    modified_at=one["LastModified"],
+                )
 
     def link(self, key: str) -> Link:
-        """A URL that reads an object."""
+        """Return a URL for an object."""
         if self._base is not None:
             return Link(url_below(self._base, key))
         expires_at = datetime.now(UTC) + timedelta(seconds=self._expiry_s)
-        with self._told(key):
+        with self._storage_errors(key):
             url = self._client.generate_presigned_url(
                 "get_object",
                 Params={"Bucket": self._bucket, "Key": check_key(key)},
@@ -174,7 +182,7 @@ class S3Storage:
         return Link(url, expires_at)
 
     def key_of(self, address: str) -> str | None:
-        """The key that a URL of this store stands for: public, presigned, plain, or `s3://`."""
+        """Return the key in a public, presigned, plain or `s3://` URL of this store."""
         bucket, slash, key = address.removeprefix("s3://").partition("/")
         if address.startswith("s3://"):
             return check_key(key) if slash and bucket == self._bucket else None
@@ -182,11 +190,11 @@ class S3Storage:
         return next((key for key in found if key is not None), None)
 
     def check(self) -> None:
-        """Make sure that the bucket can be written."""
+        """Check that the bucket can be written."""
         probe(self)
 
-    def _addresses(self, settings: StorageSettings) -> tuple[str, ...]:
-        """All that may stand before a key in a URL, the longest first."""
+    def _base_urls(self, settings: StorageSettings) -> tuple[str, ...]:
+        """Return all base URLs of the store's objects, the longest first."""
         endpoints = [self._client.meta.endpoint_url.rstrip("/")]
         if settings.s3_endpoint_url is None:
             endpoints += ["https://s3.amazonaws.com"]
@@ -198,8 +206,8 @@ class S3Storage:
         return tuple(sorted(bases, key=len, reverse=True))
 
     @contextmanager
-    def _told(self, key: str) -> Iterator[None]:
-        """Whatever boto3 and what is below it raise, as one line that names the key."""
+    def _storage_errors(self, key: str) -> Iterator[None]:
+        """Convert errors of boto3 and its libraries to errors of one line with the key."""
         from botocore.exceptions import BotoCoreError, ClientError
         from urllib3.exceptions import HTTPError
 
@@ -210,18 +218,18 @@ class S3Storage:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _NO_KEY:
-                raise InvalidInput(f"no object {key}") from error
-            raise StorageFailed(f"{key}: {self._answer(error, code)}") from error
+                raise not_found(key) from error
+            raise StorageFailed(f"{key}: {self._reason(error, code)}") from error
         except (BotoCoreError, HTTPError, OSError) as error:
             raise StorageFailed(f"{key}: {_one_line(error)}") from error
 
-    def _answer(self, error: Any, code: str) -> str:
+    def _reason(self, error: Any, code: str) -> str:
         if code in _REFUSALS:
-            return f"the store does not let us use bucket {self._bucket} so ({code})"
+            return f"access to bucket {self._bucket} refused ({code}); check the credentials"
         if code == "NoSuchBucket":
-            return f"the store has no bucket {self._bucket}"
-        words = " ".join(error.response["Error"].get("Message", "").split())
-        return f"the store answered {code}: {words}" if words else f"the store answered {code}"
+            return f"bucket {self._bucket} not found"
+        message = " ".join(error.response["Error"].get("Message", "").split())
+        return f"the store answered {code}: {message}" if message else f"the store answered {code}"
 
 
 def _client(settings: StorageSettings) -> Any:
@@ -230,7 +238,7 @@ def _client(settings: StorageSettings) -> Any:
     from botocore.exceptions import BotoCoreError
 
     if settings.s3_endpoint_url is not None and "@" in urlsplit(settings.s3_endpoint_url).netloc:
-        raise InvalidInput("S3_ENDPOINT_URL: credentials do not belong into it")
+        raise InvalidInput("S3_ENDPOINT_URL: contains credentials; use AWS_ACCESS_KEY_ID")
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},
@@ -242,7 +250,7 @@ def _client(settings: StorageSettings) -> Any:
         max_pool_connections=_CONNECTIONS,
     )
     try:
-        # A session of its own, since making clients from a shared one is not safe among threads.
+        # A session of its own, since creating clients from a shared session is not thread-safe.
         return boto3.session.Session().client(
             "s3",
             endpoint_url=settings.s3_endpoint_url,
@@ -254,6 +262,6 @@ def _client(settings: StorageSettings) -> Any:
 
 
 def _one_line(error: Exception) -> str:
-    words = " ".join(str(error).split()) or type(error).__name__
-    # A header that can't be sent is quoted, and it may be the one that names the key in use.
-    return type(error).__name__ if "Credential=" in words else words
+    message = " ".join(str(error).split()) or type(error).__name__
+    # An error about an invalid header quotes the header, which may contain the access key.
+    return type(error).__name__ if "Credential=" in message else message

@@ -1,4 +1,4 @@
-"""Keys in URLs, and URLs of keys."""
+"""Conversion between object keys and URLs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _PORTS = {"https": 443, "http": 80}
 
 
 def url_below(base: str, key: str) -> str:
-    """The URL of a key below an address."""
+    """Return the URL of a key below a base URL."""
     return f"{base.rstrip('/')}/{quote(check_key(key))}"
 
 
 def key_below(base: str, url: str) -> str | None:
-    """The key that a URL below an address stands for, whatever its query; None for other URLs.
+    """Return the key in a URL below a base URL, without its query; None for other URLs.
 
     Raises:
-        InvalidInput: it lies below the address, but no object can have such a key.
+        InvalidInput: the URL is below the base, but its key is invalid.
     """
     try:
         ours, theirs = urlsplit(base), urlsplit(url)

@@ -1,1 +1,1 @@
-"""The GPU process: claims jobs, keeps their leases, does the work, publishes, and stops well."""
+"""Worker process: claims jobs, renews their leases, runs them and publishes the results."""

@@ -1,70 +1,73 @@
-"""A lane as a process, started by the supervisor."""
+"""Entry point of a worker process, which the supervisor starts."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mashup_worker.errors import EXIT_FAILED, MashupError
+from mashup_worker.errors import EXIT_FAILED, DeviceLost, MashupError
 from mashup_worker.system.allocator import keep_freed_memory
 from mashup_worker.system.child_guard import stop_with_parent
 
 if TYPE_CHECKING:
-    from mashup_worker.worker.work import Handler
+    from mashup_worker.worker.handler import Handler
 
 
 def main() -> int:
-    """Run one lane; the exit code."""
+    """Run one worker process; return its exit code."""
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # see `cli.main`
     keep_freed_memory()
     parser = argparse.ArgumentParser(prog="python -m mashup_worker.worker")
-    parser.add_argument("--class", dest="worker_class", required=True)
+    parser.add_argument("--queue", required=True)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     options = parser.parse_args()
     stop_with_parent()
     try:
-        return _run(options.worker_class, options.device, options.precision)
+        return _run(options.queue, options.device, options.precision)
     except MashupError as error:
         sys.stderr.write(f"mashup worker: {error.message}\n")
-        return error.exit_code
+        # A new process may use a lost device, so the supervisor must restart this one.
+        return EXIT_FAILED if isinstance(error, DeviceLost) else error.exit_code
 
 
-def _run(worker_class: str, device: str, precision: str) -> int:
+def _run(queue: str, device: str, precision: str) -> int:
     from mashup_worker.logs import log_to_stderr
-    from mashup_worker.monitoring.reports import teller
+    from mashup_worker.monitoring.reports import report_writer
     from mashup_worker.settings import load_service_settings, load_settings
     from mashup_worker.system.undumpable import make_undumpable
-    from mashup_worker.worker.handlers import handlers
-    from mashup_worker.worker.lane import Lane
-    from mashup_worker.worker.models import ModelShelf
-    from mashup_worker.worker.open_tools import open_tools
-    from mashup_worker.worker.scratch import remove_leftovers
+    from mashup_worker.worker.context import open_context
+    from mashup_worker.worker.handlers import all_handlers
+    from mashup_worker.worker.model_cache import ModelCache
+    from mashup_worker.worker.process import WorkerProcess
+    from mashup_worker.worker.scratch import remove_stale_folders
     from mashup_worker.worker.supervisor import READY
 
     make_undumpable()
     settings = load_service_settings()
     log_to_stderr(settings.monitoring.log_format)
-    remove_leftovers(settings.worker.scratch)
-    wanted = settings.queue.queues[worker_class]
-    everything = handlers(settings.inputs.max_duration_s)
-    chosen: dict[str, Handler] = {kind: everything[kind] for kind in wanted}
-    models = ModelShelf(
-        device,
-        precision,
-        settings.worker.model,
+    remove_stale_folders(settings.worker.scratch)
+    available = all_handlers(settings.inputs.max_duration_s)
+    handlers: dict[str, Handler[Any]] = {
+        job_type: available[job_type] for job_type in settings.queue.queues[queue]
+    }
+    models = ModelCache(
         load_settings(),
+        default=settings.worker.model,
+        device=device,
+        precision=precision,
         compiled=settings.worker.compile_networks,
     )
-    tell = teller(sys.stdout.fileno())
-    lane = Lane(open_tools(settings, models, chosen, tell=tell), worker_class)
-    if {"separate", "mashup"} & set(wanted):
+    send_report = report_writer(sys.stdout.fileno())
+    context = open_context(settings, models, handlers, send_report=send_report)
+    process = WorkerProcess(context, queue)
+    if any(handler.uses_models for handler in handlers.values()):
         models.warm_up()
-    sys.stdout.write(f"{READY} {lane.worker_id}\n")
+    sys.stdout.write(f"{READY} {process.worker_id}\n")
     sys.stdout.flush()
-    return 0 if lane.run() else EXIT_FAILED
+    return 0 if process.run() else EXIT_FAILED
 
 
 if __name__ == "__main__":

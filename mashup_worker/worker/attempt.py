@@ -1,271 +1,250 @@
-"""One attempt at a job: from the claim to whatever its row says in the end."""
+"""One attempt at a job, from the claim to the final status."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
 
-from mashup_worker import __version__
 from mashup_worker.db import jobs
 from mashup_worker.db.publishing import owns_mashup
 from mashup_worker.db.tiers import reject_over_quota, tier_of
-from mashup_worker.errors import Canceled, InvalidInput, LeaseLost, MashupError
+from mashup_worker.errors import InvalidInput, LeaseLost, MashupError
 from mashup_worker.logs import logging_job
-from mashup_worker.queue.contracts import read_input
 from mashup_worker.queue.status import StatusMirror, StatusView
-from mashup_worker.worker.account import Account
-from mashup_worker.worker.lease import HandBackError, LeaseKeeper
-from mashup_worker.worker.objects import RESULTS, JobInputs, Uploads
+from mashup_worker.queue.validation import read_input
+from mashup_worker.worker.attempt_metrics import AttemptMetrics
+from mashup_worker.worker.finalize import AttemptResult, Finalizer
+from mashup_worker.worker.handler import JobContext
+from mashup_worker.worker.inputs import JobInputs
+from mashup_worker.worker.lease import JobReleased, Lease
 from mashup_worker.worker.progress import FETCH, UPLOAD, Progress
+from mashup_worker.worker.reuse import result_digest, reused_output
 from mashup_worker.worker.scratch import scratch_prefix
-from mashup_worker.worker.settle import Result, Settlement
-from mashup_worker.worker.work import Work
+from mashup_worker.worker.uploads import RESULTS_PREFIX, Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
     from uuid import UUID
 
-    from mashup_worker.db.database import Database
-    from mashup_worker.monitoring.reports import AttemptReport
     from mashup_worker.queue.contracts import JobInput
-    from mashup_worker.settings import ServiceSettings
-    from mashup_worker.storage.objects import Storage
-    from mashup_worker.worker.work import Handler, Models, Sources
+    from mashup_worker.worker.context import WorkerContext
+    from mashup_worker.worker.handler import Handler, Sources
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Tools:
-    """What attempts need, the same for all of a process.
-
-    Attributes:
-        settings: of the services.
-        database, redis, storage: the services.
-        models: networks that stay ready.
-        handlers: what does each type of job.
-        at: told of named points on the way: `claimed`, `working`, `uploaded`, `publishing`,
-            `published`. For tests that end the process there.
-        tell: takes a report of each attempt's end.
-    """
-
-    settings: ServiceSettings
-    database: Database
-    redis: redis.Redis
-    storage: Storage
-    models: Models
-    handlers: Mapping[str, Handler]
-    at: Callable[[str], None] = lambda _point: None
-    tell: Callable[[AttemptReport], None] = lambda _report: None
-
-
-@dataclass
 class Attempt:
-    """One attempt.
+    """Attempt at a claimed job.
 
-    Attributes:
-        tools: what it needs.
-        job: as it was claimed.
-        warnings: what the output tells beside the result.
-        timings_s: seconds spent outside the handler.
+    Args:
+        context: services and handlers of the process.
+        job: the job as claimed.
     """
 
-    tools: Tools
-    job: jobs.Job
-    warnings: tuple[str, ...] = ()
-    timings_s: dict[str, float] = field(default_factory=dict)
-    _account: Account = field(init=False)
-    _progress: Progress = field(init=False)
-    _keeper: LeaseKeeper = field(init=False)
-    _settlement: Settlement = field(init=False)
-
-    def __post_init__(self) -> None:
-        tools, job = self.tools, self.job
+    def __init__(self, context: WorkerContext, job: jobs.Job) -> None:
         assert job.worker_id is not None, "a claimed job has a worker"  # noqa: S101
-        claim = jobs.Claim(job.id, job.attempt, job.worker_id)
-        handler = tools.handlers.get(job.job_type)
-        self._account = Account(job.job_type)
+        self._context, self._job = context, job
+        self._warnings: tuple[str, ...] = ()
+        self._timings_s: dict[str, float] = {}
+        claim = jobs.Claim(id=job.id, attempt=job.attempt, worker_id=job.worker_id)
+        handler = context.handlers.get(job.job_type)
+        self._metrics = AttemptMetrics(job.job_type)
         self._progress = Progress(handler.stages if handler else {})
-        self._settlement = Settlement(
-            tools.database, job, claim, tools.settings, lambda: self._keeper.give_up_at_s, tools.at
-        )
-        self._keeper = LeaseKeeper(
-            tools.database,
-            StatusMirror(tools.redis),
+        self._lease = Lease(
+            context.database,
+            StatusMirror(context.redis),
             claim,
-            self._progress,
-            tools.settings,
-            lambda reason: self._ended(self._settlement.end(reason), reason),
+            progress=self._progress,
+            settings=context.settings.attempts,
+            finalize=lambda reason: self._report(self._finalizer.end(reason), reason),
+        )
+        self._finalizer = Finalizer(
+            database=context.database,
+            job=job,
+            claim=claim,
+            settings=context.settings,
+            give_up_at_s=lambda: self._lease.give_up_at_s,
+            on_step=context.on_step,
         )
 
     def run(self) -> Exception | None:
-        """Work, and settle the job whatever happens; what went wrong, if anything did."""
-        with logging_job(str(self.job.id), self.job.attempt, lambda: self._progress.now()[1]):
-            done, error = self._run()
-            self._ended(done, error)
+        """Run the job and finalize it in every case; return the error that ended the attempt."""
+        with logging_job(str(self._job.id), self._job.attempt, lambda: self._progress.now()[1]):
+            job, error = self._run()
+            self._report(job, error)
         return error
 
+    def release(self) -> None:
+        """Stop at the next report of progress and release the job. Thread-safe."""
+        self._lease.abort(JobReleased("the worker stops"))
+
     def _run(self) -> tuple[jobs.Job | None, Exception | None]:
-        """The job afterwards, None where it is no longer ours, and what went wrong."""
+        """Return the job, or None if it no longer belongs to this worker, and the error."""
         error: Exception | None = None
-        done: jobs.Job | None = None
+        job: jobs.Job | None = None
         try:
-            with self._keeper:
-                self.tools.at("claimed")
-                self._tell(self.job)
+            with self._lease:
+                self._context.on_step("claimed")
+                self._write_status(self._job)
                 try:
-                    done = self._settlement.complete(self._work())
+                    job = self._finalizer.complete(self._result())
                 except Exception as caught:
                     error = caught
-                    done = self._settlement.end(caught)
+                    job = self._finalizer.end(caught)
         except LeaseLost as lost:
             error = lost
-        return done, error
+        return job, error
 
-    def _ended(self, done: jobs.Job | None, error: Exception | None) -> None:
-        self._log(done, error)
-        self._tell(done)
-        self.tools.tell(self._account.report(done, error))
-
-    def hand_back(self) -> None:
-        """Stop at the next report and give the job back. From any thread."""
-        self._keeper.abort(HandBackError("the worker stops"))
-
-    def _work(self) -> Result:
-        tools, job = self.tools, self.job
-        with tools.database.transaction() as connection:
-            self._account.tier = tier_of(connection, job.user_id)
-        request, self.warnings = read_input(job.job_type, job.input_data)
+    def _result(self) -> AttemptResult:
+        """Run the handler, or copy the results of an earlier job."""
+        context, job = self._context, self._job
+        with context.database.transaction() as connection:
+            self._metrics.tier = tier_of(connection, job.user_id)
+        request, self._warnings = read_input(job.job_type, job.input_data)
         self._check_mashup(request)
-        handler = tools.handlers[job.job_type]
-        report = self._keeper.report
-        uploads = Uploads(tools.storage, f"{RESULTS}{job.id}/{job.attempt}/", report, tools.at)
-        with tempfile.TemporaryDirectory(
-            prefix=scratch_prefix(os.getpid()),
-            dir=tools.settings.worker.scratch,
-            ignore_cleanup_errors=True,
-        ) as name:
-            folder = Path(name)
+        handler = context.handlers[job.job_type]
+        uploads = Uploads(
+            storage=context.storage,
+            prefix=f"{RESULTS_PREFIX}{job.id}/{job.attempt}/",
+            on_progress=self._lease.report,
+            on_step=context.on_step,
+        )
+        with self._folder() as folder:
             inputs = JobInputs(
-                tools.storage, tools.database, tools.settings, job.user_id, folder, report
+                storage=context.storage,
+                database=context.database,
+                settings=context.settings,
+                user_id=job.user_id,
+                folder=folder,
+                on_progress=self._lease.report,
             )
-            work = Work(request, folder, inputs, tools.models, self._working)
+            work = JobContext(
+                request=request,
+                folder=folder,
+                inputs=inputs,
+                models=context.models,
+                on_progress=self._on_progress,
+            )
             with self._timed(FETCH):
-                sources = handler.gather(work)
+                sources = handler.fetch(work)
             sha256s = {name: inputs.digests[path] for name, path in sources.paths.items()}
-            digest = self._digest(handler.settings(work), sources.facts, sha256s)
-            output = self._known(digest, uploads)
+            digest = result_digest(
+                job.job_type,
+                settings=handler.settings(work),
+                facts=sources.facts,
+                sha256s=sha256s,
+            )
+            output = self._reused(digest, uploads)
             if output is None:
-                output = self._made(handler, work, sources, uploads)
-        origins = tuple(sorted(set(sha256s.values()))), tuple(sorted(inputs.source_jobs))
-        return Result(output, digest, *origins)
+                output = self._computed(handler, work, sources, uploads)
+        return AttemptResult(
+            output=output,
+            digest=digest,
+            source_sha256=tuple(sorted(set(sha256s.values()))),
+            source_jobs=tuple(sorted(inputs.source_jobs)),
+        )
 
-    def _made(
-        self, handler: Handler, work: Work, sources: Sources, uploads: Uploads
+    def _computed(
+        self,
+        handler: Handler[Any],
+        work: JobContext[JobInput],
+        sources: Sources,
+        uploads: Uploads,
     ) -> dict[str, Any]:
-        """The output of the handler's work, stored, as JSON."""
-        product = handler.make(work, sources)
+        result = handler.run(work, sources)
         with self._timed(UPLOAD):
-            stored = uploads.store(product.files)
-        output: dict[str, Any] = product.output(stored).model_dump(mode="json")
-        output["warnings"] = [*self.warnings, *output["warnings"]]
-        output["timings_s"] = {**self.timings_s, **output["timings_s"]}
+            stored = uploads.store(result.files)
+        output: dict[str, Any] = result.output(stored).model_dump(mode="json")
+        output["warnings"] = [*self._warnings, *output["warnings"]]
+        output["timings_s"] = {**self._timings_s, **output["timings_s"]}
         return output
 
-    def _working(self, stage: str, share: float) -> None:
-        self.tools.at("working")
-        self._keeper.report(stage, share)
+    def _reused(self, digest: str, uploads: Uploads) -> dict[str, Any] | None:
+        context = self._context
+        if not context.settings.results.reuse_results:
+            return None
+        output = reused_output(context.database, uploads, digest, self._job.user_id)
+        if output is not None:
+            output["warnings"] = list(self._warnings)
+            output["timings_s"] = {**self._timings_s, "device": 0.0}
+        return output
+
+    def _on_progress(self, stage: str, share: float) -> None:
+        self._context.on_step("working")
+        self._lease.report(stage, share)
 
     def _check_mashup(self, request: JobInput) -> None:
         mashup_id = getattr(request, "mashup_id", None)
-        if mashup_id is None or not self.tools.settings.results.writes_all_tables:
+        if mashup_id is None or not self._context.settings.results.writes_all_tables:
             return
-        with self.tools.database.transaction() as connection:
-            if not owns_mashup(connection, mashup_id, self.job.user_id):
+        with self._context.database.transaction() as connection:
+            if not owns_mashup(connection, mashup_id, self._job.user_id):
                 raise InvalidInput(
-                    f"input_data.mashup_id {mashup_id}: this user has no such mashup"
+                    f"input_data.mashup_id {mashup_id}: not found, or not a mashup of this user"
                 )
 
-    def _digest(
-        self, settings: Mapping[str, Any], facts: Mapping[str, Any], sha256s: Mapping[str, str]
-    ) -> str:
-        """What decides about the result: the same digest, the same result."""
-        parts = {
-            "version": __version__,
-            "job_type": self.job.job_type,
-            "settings": dict(settings),
-            "sources": dict(sha256s),
-            "facts": dict(facts),
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-    def _known(self, digest: str, uploads: Uploads) -> dict[str, Any] | None:
-        """The output of a job that did the same work, as this job's own."""
-        if not self.tools.settings.results.reuse_results:
-            return None
-        with self.tools.database.transaction() as connection:
-            rows = jobs.select(
-                connection, "with_result", result_digest=digest, user_id=self.job.user_id
-            )
-        for earlier in jobs.jobs_of(rows):
-            output = uploads.take_over(earlier.output_data)
-            if output is not None:
-                output["reused_job_id"] = str(earlier.id)
-                output["warnings"] = list(self.warnings)
-                output["timings_s"] = {**self.timings_s, "device": 0.0}
-                return output
-        return None
+    @contextmanager
+    def _folder(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(
+            prefix=scratch_prefix(os.getpid()),
+            dir=self._context.settings.worker.scratch,
+            ignore_cleanup_errors=True,
+        ) as name:
+            yield Path(name)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
         started_s = time.perf_counter()
         yield
-        self.timings_s[stage] = round(time.perf_counter() - started_s, 3)
+        self._timings_s[stage] = round(time.perf_counter() - started_s, 3)
 
-    def _tell(self, job: jobs.Job | None) -> None:
-        """Tell Redis at once; the mirror would a little later."""
+    def _report(self, job: jobs.Job | None, error: Exception | None) -> None:
+        """Log the end of the attempt, and send it to Redis and to the supervisor."""
+        self._log(job, error)
+        self._write_status(job)
+        self._context.send_report(self._metrics.report(job, error))
+
+    def _write_status(self, job: jobs.Job | None) -> None:
+        """Write the status to Redis now; the mirror would write it a little later."""
         if job is None:
             return
         try:
-            StatusMirror(self.tools.redis).write(StatusView.of(job))
+            StatusMirror(self._context.redis).write(StatusView.from_job(job))
         except redis.RedisError as error:
             logger.warning("Redis: %s", error)
 
-    def _log(self, done: jobs.Job | None, error: Exception | None) -> None:
-        status = done.status if done else "not ours any more"
-        if error is None or isinstance(error, Canceled | HandBackError | MashupError):
-            why = f" ({error})" if error else ""
-            logger.info("%s after %.1f s%s", status, self._account.seconds, why)
+    def _log(self, job: jobs.Job | None, error: Exception | None) -> None:
+        status = job.status if job else "lost to another worker"
+        if error is None or isinstance(error, JobReleased | MashupError):
+            reason = f" ({error})" if error else ""
+            logger.info("%s after %.1f s%s", status, self._metrics.seconds, reason)
         else:
             logger.error("%s", status, exc_info=error)
 
 
-def claim(tools: Tools, job_id: UUID, worker_id: str) -> jobs.Job | None:
-    """Claim a job whose doorbell rang; None where it is not to be done now, or not by this worker.
+def claim(context: WorkerContext, job_id: UUID, worker_id: str) -> jobs.Job | None:
+    """Claim a job; return None if it must not start now, or not on this worker.
 
-    A job that its user's tier does not allow any more fails instead.
+    A job over the limit of its user's tier fails instead.
 
     Raises:
-        ServiceUnavailable, psycopg.OperationalError: Postgres is away.
+        ServiceUnavailable, psycopg.OperationalError: Postgres is unreachable.
     """
-    with tools.database.transaction() as connection:
-        if tools.settings.queue.enforce_quotas and reject_over_quota(connection, job_id):
+    with context.database.transaction() as connection:
+        if context.settings.queue.enforce_quotas and reject_over_quota(connection, job_id):
             return None
-        return jobs.move(
+        return jobs.change_status(
             connection,
             "claim",
             id=job_id,
             worker_id=worker_id,
-            lease_s=tools.settings.attempts.lease_s,
-            job_types=sorted(tools.handlers),
+            lease_s=context.settings.attempts.lease_s,
+            job_types=sorted(context.handlers),
         )

@@ -1,9 +1,8 @@
-"""Keeps a job's lease while it runs, tells its progress, and stops it when it must stop.
+"""Lease of a running job: renewal, progress, and the end of work that must stop.
 
-Work is stopped by an exception that the progress callback raises between batches. Where native
-code never comes back to it, the process ends: a thread of ours settles the job and leaves. Where
-the interpreter itself is held, faulthandler's timer, which needs none, ends the process before the
-lease does.
+The progress callback stops work by raising an exception. Work that never calls it is ended with the
+process: first by a thread that finalizes the job and exits, then, if native code holds the
+interpreter, by faulthandler's timer before the lease ends.
 """
 
 from __future__ import annotations
@@ -27,37 +26,38 @@ if TYPE_CHECKING:
 
     from mashup_worker.db.database import Database
     from mashup_worker.queue.status import StatusMirror
-    from mashup_worker.settings import ServiceSettings
+    from mashup_worker.settings import AttemptSettings
     from mashup_worker.worker.progress import Progress
 
 logger = logging.getLogger(__name__)
 
-_HEARTBEATS_A_LEASE = 6
-_GIVE_UP_AT, _END_AT = 1 / 3, 1 / 6
-"""Shares of the lease that are left when work is given up, and when the process is ended."""
+_HEARTBEATS_PER_LEASE = 6
+_GIVE_UP_SHARE, _EXIT_SHARE = 1 / 3, 1 / 6
+"""Remaining shares of the lease at which work is given up, and at which the process exits."""
 
 _TICK_S = 0.1
-_POSTGRES_EVERY_S, _REDIS_EVERY_S = 1.0, 0.5
-_REDIS_REST_S = 5.0
+_POSTGRES_INTERVAL_S, _REDIS_INTERVAL_S = 1.0, 0.5
+_REDIS_RETRY_S = 5.0
+_MAX_STUCK_S = 20.0
 _EXIT_STUCK = 70
 _STDERR = 2
 
 
-class HandBackError(Exception):
-    """The worker stops: the job goes back into the queue, and that is no failure of it."""
+class JobReleased(Exception):
+    """The worker stops: the job is queued again without counting a failure."""
 
 
-class LeaseKeeper:
-    """The lease of one attempt, while a `with` block lasts.
+class Lease:
+    """Context manager that holds the lease of one attempt.
 
     Args:
-        database: where the lease is.
-        status: the mirror in Redis, for progress.
-        claim: whose lease it is.
-        progress: what to tell.
+        database: holds the lease.
+        status: receives the progress in Redis.
+        claim: the attempt.
+        progress: progress to store.
         settings: length of the lease, timeout of the job.
-        settle: called from another thread with the reason, when the work does not come back by
-            itself; the process ends afterwards.
+        finalize: called with the reason, from another thread, when the work does not stop; the
+            process exits afterwards.
     """
 
     def __init__(
@@ -65,54 +65,54 @@ class LeaseKeeper:
         database: Database,
         status: StatusMirror,
         claim: jobs.Claim,
+        *,
         progress: Progress,
-        settings: ServiceSettings,
-        settle: Callable[[Exception], None],
+        settings: AttemptSettings,
+        finalize: Callable[[Exception], None],
     ) -> None:
         self._database, self._status, self._claim = database, status, claim
-        self._progress, self._settle = progress, settle
-        self._lease_s = settings.attempts.lease_s
-        self._patience_s = min(20.0, settings.attempts.lease_s / 3)
+        self._progress, self._finalize = progress, finalize
+        self._lease_s, self._timeout_s = settings.lease_s, settings.job_timeout_s
+        self._max_stuck_s = min(_MAX_STUCK_S, settings.lease_s / 3)
         started_s = time.monotonic()
-        self._ends_s = started_s + settings.attempts.job_timeout_s
-        self._timeout_s = settings.attempts.job_timeout_s
-        self._lease_until_s = started_s + settings.attempts.lease_s
+        self._times_out_s = started_s + settings.job_timeout_s
+        self._expires_s = started_s + settings.lease_s
         self._reason: Exception | None = None
         self._reason_since_s = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
-        self._told_redis: tuple[int, str | None] = (-1, None)
-        self._told_postgres: tuple[int, str | None] = (0, None)
-        self._redis_from_s = 0.0
-        self._postgres_from_s = started_s + settings.attempts.lease_s / _HEARTBEATS_A_LEASE
+        self._in_redis: tuple[int, str | None] = (-1, None)
+        self._in_postgres: tuple[int, str | None] = (0, None)
+        self._next_redis_s = 0.0
+        self._next_heartbeat_s = started_s + self._heartbeat_interval_s
 
-    def __enter__(self) -> LeaseKeeper:
-        self._arm()
+    def __enter__(self) -> Lease:
+        self._arm_exit()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        # Before the thread, which may be waiting for a database that is away, and after it, since
-        # it may have armed the timer once more.
+        # Before the join, since the thread may wait for an unreachable database, and after it,
+        # since the thread may have armed the timer again.
         faulthandler.cancel_dump_traceback_later()
         self._thread.join()
         faulthandler.cancel_dump_traceback_later()
 
     def report(self, stage: str, share: float) -> None:
-        """Progress, from the work itself; raises the reason where it has to stop.
+        """Store progress of the work.
 
         Raises:
-            LeaseLost, Canceled, JobTimeout, HandBackError: stop.
+            LeaseLost, Canceled, JobTimeout, JobReleased: the work must stop.
         """
         self._progress.advance(stage, share)
         self.check()
 
     def check(self) -> None:
-        """Raise the reason to stop, if there is one.
+        """Raise the reason to stop, if one exists.
 
         Raises:
-            LeaseLost, Canceled, JobTimeout, HandBackError: stop.
+            LeaseLost, Canceled, JobTimeout, JobReleased: the work must stop.
         """
         if self._reason is None and time.monotonic() > self.give_up_at_s:
             self.abort(LeaseLost("Postgres did not answer, and the lease is about to end"))
@@ -120,82 +120,87 @@ class LeaseKeeper:
             raise self._reason
 
     def abort(self, reason: Exception) -> None:
-        """Stop the work at its next report."""
+        """Stop the work at its next report. The first reason wins."""
         if self._reason is None:
             self._reason, self._reason_since_s = reason, time.monotonic()
 
     @property
     def give_up_at_s(self) -> float:
-        """When nothing more is tried for this job, on the monotonic clock."""
-        return self._lease_until_s - _GIVE_UP_AT * self._lease_s
+        """Time on the monotonic clock after which nothing is tried for this job."""
+        return self._expires_s - _GIVE_UP_SHARE * self._lease_s
 
     @property
-    def _left_s(self) -> float:
-        return self._lease_until_s - time.monotonic()
+    def _heartbeat_interval_s(self) -> float:
+        return self._lease_s / _HEARTBEATS_PER_LEASE
 
-    def _arm(self) -> None:
-        """End the process before the lease does, whoever holds the interpreter then."""
-        left_s = self._left_s - _END_AT * self._lease_s
+    def _arm_exit(self) -> None:
+        """Let faulthandler end the process shortly before the lease ends."""
+        left_s = self._expires_s - time.monotonic() - _EXIT_SHARE * self._lease_s
         faulthandler.dump_traceback_later(max(0.05, left_s), exit=True, file=_STDERR)
 
     def _run(self) -> None:
         while not self._stopped.wait(_TICK_S):
             now_s = time.monotonic()
-            if now_s > self._ends_s:
-                self.abort(JobTimeout(f"it took longer than {self._timeout_s:g} s"))
-            if self._reason is not None and now_s - self._reason_since_s > self._patience_s:
-                self._end()
-            self._tell_redis(now_s)
-            self._tell_postgres(now_s)
+            if now_s > self._times_out_s:
+                self.abort(JobTimeout(f"the attempt took longer than {self._timeout_s:g} s"))
+            if self._reason is not None and now_s - self._reason_since_s > self._max_stuck_s:
+                self._exit_stuck()
+            self._write_redis(now_s)
+            self._write_postgres(now_s)
 
-    def _tell_postgres(self, now_s: float) -> None:
-        told = self._progress.now()
-        news = told != self._told_postgres and now_s >= self._postgres_from_s - self._quiet_s
-        if not news and now_s < self._postgres_from_s:
+    def _write_postgres(self, now_s: float) -> None:
+        """Send a heartbeat when it is due, or earlier with new progress, once a second at most."""
+        percent, stage = self._progress.now()
+        early_s = max(0.0, self._heartbeat_interval_s - _POSTGRES_INTERVAL_S)
+        changed = (percent, stage) != self._in_postgres
+        if now_s < self._next_heartbeat_s - (early_s if changed else 0.0):
             return
         try:
             with self._database.transaction() as connection:
-                canceled = jobs.heartbeat(connection, self._claim, self._lease_s, *told)
+                canceled = jobs.heartbeat(
+                    connection, self._claim, lease_s=self._lease_s, progress=percent, stage=stage
+                )
         except LeaseLost as error:
             self.abort(error)
             canceled = False
         except OUTAGES as error:
             logger.warning("heartbeat: %s", reason_of(error))
-            self._postgres_from_s = time.monotonic() + _POSTGRES_EVERY_S
+            self._next_heartbeat_s = time.monotonic() + _POSTGRES_INTERVAL_S
             return
         else:
-            # Counted from before the question was asked: the database's clock started later.
-            self._lease_until_s = now_s + self._lease_s
-            self._told_postgres = told
+            # From before the query was sent, since the database's clock started later.
+            self._expires_s = now_s + self._lease_s
+            self._in_postgres = (percent, stage)
             if not self._stopped.is_set():
-                self._arm()
+                self._arm_exit()
         if canceled:
-            self.abort(Canceled("It was canceled."))
-        self._postgres_from_s = now_s + self._lease_s / _HEARTBEATS_A_LEASE
+            self.abort(Canceled())
+        self._next_heartbeat_s = now_s + self._heartbeat_interval_s
 
-    @property
-    def _quiet_s(self) -> float:
-        """How much earlier than a heartbeat progress may be told: at most once a second."""
-        return max(0.0, self._lease_s / _HEARTBEATS_A_LEASE - _POSTGRES_EVERY_S)
-
-    def _tell_redis(self, now_s: float) -> None:
-        told = self._progress.now()
-        if told == self._told_redis or now_s < self._redis_from_s or self._reason is not None:
+    def _write_redis(self, now_s: float) -> None:
+        percent, stage = self._progress.now()
+        unchanged = (percent, stage) == self._in_redis
+        if unchanged or now_s < self._next_redis_s or self._reason is not None:
             return
-        percent, stage = told
-        view = StatusView(self._claim.id, self._claim.attempt, "processing", percent, stage)
+        view = StatusView(
+            id=self._claim.id,
+            attempt=self._claim.attempt,
+            status="processing",
+            progress=percent,
+            stage=stage,
+        )
         try:
             self._status.write(view)
-            self._redis_from_s = now_s + _REDIS_EVERY_S
-        except redis.RedisError:  # the mirror brings it up to date later
-            self._redis_from_s = now_s + _REDIS_REST_S
-        self._told_redis = told
+            self._next_redis_s = now_s + _REDIS_INTERVAL_S
+        except redis.RedisError:  # the mirror writes it later
+            self._next_redis_s = now_s + _REDIS_RETRY_S
+        self._in_redis = (percent, stage)
 
-    def _end(self) -> None:
-        """The work does not come back: settle the job from here, and leave."""
+    def _exit_stuck(self) -> None:
+        """Finalize the job from this thread and exit."""
         assert self._reason is not None, "called with a reason"  # noqa: S101
-        logger.error("the work does not stop (%s): ending the process", self._reason)
+        logger.error("the work does not stop (%s); the process exits", self._reason)
         try:
-            self._settle(self._reason)
+            self._finalize(self._reason)
         finally:
             os._exit(_EXIT_STUCK)

@@ -1,4 +1,4 @@
-"""Results that no row names: of attempts that died, or lost their lease, after writing."""
+"""Removal of results that no row references, left by attempts that died or lost their lease."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mashup_worker.db.publishing import named_keys
+from mashup_worker.db.publishing import referenced_keys
 from mashup_worker.storage.open import open_storage
 from mashup_worker.storage.orphans import sweep
-from mashup_worker.worker.objects import RESULTS
+from mashup_worker.worker.uploads import RESULTS_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,20 +22,20 @@ logger = logging.getLogger(__name__)
 
 
 def sweep_results(database: Database, settings: ServiceSettings, *, dry_run: bool) -> SweepResult:
-    """Remove results that no row names and that are older than the grace.
+    """Remove results without a reference that are older than `orphan_grace_s`.
 
     Raises:
-        StorageFailed, ServiceUnavailable: the store or the database can't be used.
+        StorageFailed, ServiceUnavailable: the store or the database is unavailable.
     """
 
-    def is_named(keys: Sequence[str]) -> set[str]:
+    def referenced(keys: Sequence[str]) -> set[str]:
         with database.transaction() as connection:
-            return named_keys(connection, keys)
+            return referenced_keys(connection, keys)
 
     result = sweep(
         open_storage(settings.storage),
-        RESULTS,
-        is_named,
+        RESULTS_PREFIX,
+        referenced,
         older_than_s=settings.results.orphan_grace_s,
         now=datetime.now(UTC),
         dry_run=dry_run,

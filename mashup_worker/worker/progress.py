@@ -1,4 +1,4 @@
-"""How far a job is, in whole percent that never go backwards."""
+"""Progress of a job in percent."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 FETCH, UPLOAD = "fetch", "upload"
 _FETCH_SHARE, _UPLOAD_SHARE = 0.04, 0.08
-_HIGHEST_UNFINISHED = 99
+_MAX_UNFINISHED = 99
 
 
 class Progress:
-    """Percent of a job from the shares of its stages. Any thread may advance it.
+    """Percent of a job, which never decreases. Thread-safe.
 
     Args:
-        stages: the handler's stages in order, with the share of the time that each takes.
+        stages: stages of the handler in order, with their shares of the time.
     """
 
     def __init__(self, stages: Mapping[str, float]) -> None:
@@ -38,14 +38,14 @@ class Progress:
         self._stage: str | None = None
 
     def advance(self, stage: str, share: float) -> None:
-        """A stage is done by `share`, 0 to 1. A stage without a span keeps the percent."""
+        """Record that a share of a stage, 0 to 1, is done. An unknown stage keeps the percent."""
         with self._lock:
             self._stage = stage
             start, span = self._spans.get(stage, (0.0, 0.0))
             percent = int(100 * (start + span * min(1.0, max(0.0, share))))
-            self._percent = min(_HIGHEST_UNFINISHED, max(self._percent, percent))
+            self._percent = min(_MAX_UNFINISHED, max(self._percent, percent))
 
     def now(self) -> tuple[int, str | None]:
-        """The percent and the stage."""
+        """Return the percent and the stage."""
         with self._lock:
             return self._percent, self._stage

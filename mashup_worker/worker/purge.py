@@ -1,4 +1,4 @@
-"""Takes down a song with all that was made from it, or all that is a user's."""
+"""Takedown of a song with everything derived from it, or of everything of a user."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.db import jobs, takedown
 from mashup_worker.errors import InvalidInput, ServiceUnavailable, TooLarge
-from mashup_worker.queue.status import key_of
+from mashup_worker.queue.status import status_key
 from mashup_worker.system.digests import file_sha256
-from mashup_worker.worker.objects import RESULTS
+from mashup_worker.worker.uploads import RESULTS_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,41 +27,41 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_USER = "{user_id}"
+_USER_PLACEHOLDER = "{user_id}"
 _POLL_S = 0.25
-_AT_ONCE = 500
+_BATCH = 500
 
 
 @dataclass(frozen=True)
 class SongTarget:
-    """A song by the SHA-256 of its file: jobs that read it, and all that was made from theirs."""
+    """Song by the SHA-256 of its file: the jobs that read it, and jobs that read their results."""
 
     sha256: str
 
     def jobs(self, connection: Connection) -> list[jobs.Job]:
-        """What has to go now."""
+        """Return the jobs to remove."""
         return takedown.jobs_of_song(connection, self.sha256)
 
 
 @dataclass(frozen=True)
 class UserTarget:
-    """All jobs and uploads of a user. What others made of their stems stays."""
+    """User: all jobs and uploads. Mashups that others made of the user's stems stay."""
 
     user_id: UUID
 
     def jobs(self, connection: Connection) -> list[jobs.Job]:
-        """What has to go now."""
+        """Return the jobs to remove."""
         return takedown.jobs_of_user(connection, self.user_id)
 
 
-@dataclass(frozen=True)
-class Purged:
-    """What was removed, or would be.
+@dataclass(frozen=True, kw_only=True)
+class PurgeResult:
+    """Removed items, or the items that a dry run found.
 
     Attributes:
-        jobs: their ids; their rows, and those of their stems, are gone.
-        keys: objects.
-        mashups: those that lost stems; None of their own rows is gone.
+        jobs: ids of jobs, whose rows and stems are removed.
+        keys: keys of objects.
+        mashups: mashups that lost stems; their own rows stay.
     """
 
     jobs: tuple[UUID, ...]
@@ -69,15 +69,14 @@ class Purged:
     mashups: tuple[UUID, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Purge:
-    """Removes objects first, then rows, then what Redis tells.
-
-    So, cut off anywhere, it can be called again and finds what is left.
+    """Removes objects first, then rows, then the status in Redis; safe to repeat after an abort.
 
     Attributes:
-        database: as its owner, or the service role: workers may not take anything down.
-        storage, redis, settings: the services; no Redis where None.
+        database: as the owner of the tables or the service role; workers lack the rights.
+        storage, settings: the store and the settings.
+        redis: None skips Redis.
     """
 
     database: Database
@@ -85,75 +84,83 @@ class Purge:
     redis: redis.Redis | None
     settings: ServiceSettings
 
-    def run(self, target: SongTarget | UserTarget, *, dry_run: bool = False) -> Purged:
-        """Remove everything; jobs under way are canceled first.
+    def run(self, target: SongTarget | UserTarget, *, dry_run: bool = False) -> PurgeResult:
+        """Cancel open jobs of the target and remove everything.
 
         Raises:
-            ServiceUnavailable: a job does not end; nothing of it was removed.
-            StorageFailed: the store can't be used.
+            ServiceUnavailable: a job does not end; none of its objects and rows are removed.
+            StorageFailed: the store is unavailable.
         """
         job_ids: list[UUID] = []
         keys: list[str] = []
         mashups: set[UUID] = set()
-        # Until nothing is found any more: a job may come while others are removed.
+        # Repeats until no job is found, since new jobs may arrive meanwhile.
         while found := self._found(target):
             if not dry_run:
                 self._end(found)
-            here = [*self._results(found), *self._inputs(found, target)]
+            batch = [*self._results(found), *self._inputs(found, target)]
             job_ids += [job.id for job in found]
-            keys += here
+            keys += batch
             if dry_run:
                 break
-            self._delete(here)
-            mashups.update(self._forget([job.id for job in found]))
+            self._delete(batch)
+            mashups.update(self._delete_rows([job.id for job in found]))
         if isinstance(target, UserTarget):
             uploads = list(self._uploads(target.user_id))
             keys += uploads
             if not dry_run:
                 self._delete(uploads)
-        return Purged(tuple(job_ids), tuple(dict.fromkeys(keys)), tuple(sorted(mashups)))
+        return PurgeResult(
+            jobs=tuple(job_ids),
+            keys=tuple(dict.fromkeys(keys)),
+            mashups=tuple(sorted(mashups)),
+        )
 
     def _found(self, target: SongTarget | UserTarget) -> list[jobs.Job]:
         with self.database.transaction() as connection:
             return target.jobs(connection)
 
     def _end(self, found: Sequence[jobs.Job]) -> None:
-        """Cancel what has not ended, and wait until it has."""
+        """Cancel open jobs and wait for their end."""
         left = {job.id for job in found if not job.is_terminal}
-        until_s = time.monotonic() + self.settings.attempts.lease_s + 2 * self.settings.queue.poll_s
+        settings = self.settings
+        patience_s = settings.attempts.lease_s + 2 * settings.queue.poll_s
+        until_s = time.monotonic() + patience_s
         for job_id in left:
             with self.database.transaction() as connection:
                 jobs.select(connection, "request_cancel", id=job_id)
-                jobs.move(connection, "cancel_waiting", id=job_id)
+                jobs.change_status(connection, "cancel_waiting", id=job_id)
         while left := {job_id for job_id in left if not self._has_ended(job_id)}:
             if time.monotonic() > until_s:
-                raise ServiceUnavailable(f"{len(left)} jobs don't end, such as {min(left)}")
+                raise ServiceUnavailable(
+                    f"{len(left)} jobs, such as {min(left)}: still running; try again later"
+                )
             time.sleep(_POLL_S)
 
     def _has_ended(self, job_id: UUID) -> bool:
         with self.database.transaction() as connection:
-            # As a mirror would: there may be none.
-            told = {"code": "lease_lost", "message": "its worker stopped answering"}
-            jobs.move(connection, "expire", id=job_id, **told)
+            # As the mirror does, which may not be running.
+            reason = {"code": "lease_lost", "message": "no heartbeat of its worker"}
+            jobs.change_status(connection, "expire", id=job_id, **reason)
             job = jobs.find(connection, job_id)
         return job is None or job.is_terminal
 
     def _results(self, found: Sequence[jobs.Job]) -> Iterator[str]:
         for job in found:
-            for there in self.storage.list(f"{RESULTS}{job.id}/"):
-                yield there.key
+            for stored in self.storage.list(f"{RESULTS_PREFIX}{job.id}/"):
+                yield stored.key
 
     def _inputs(self, found: Sequence[jobs.Job], target: SongTarget | UserTarget) -> Iterator[str]:
-        """Objects of our store that jobs read the song from, if they still are this song."""
+        """Yield uploads that jobs read and that still are the song."""
         if not isinstance(target, SongTarget):
             return
-        addresses = {address for job in found for address in _addresses(job.input_data)}
-        for address in sorted(addresses):
+        texts = {text for job in found for text in _texts(job.input_data)}
+        for address in sorted(texts):
             try:
                 key = self.storage.key_of(address) or address
-                if not key.startswith(RESULTS) and self._sha256(key) == target.sha256:
+                if not key.startswith(RESULTS_PREFIX) and self._sha256(key) == target.sha256:
                     yield key
-            except (InvalidInput, TooLarge):  # elsewhere, gone, or larger than any input
+            except (InvalidInput, TooLarge):  # no address, foreign, deleted, or too large
                 continue
 
     def _sha256(self, key: str) -> str:
@@ -164,31 +171,31 @@ class Purge:
 
     def _uploads(self, user_id: UUID) -> Iterator[str]:
         for prefix in self.settings.inputs.input_prefixes:
-            if _USER in prefix:  # what has no user in its name is everybody's
-                for there in self.storage.list(prefix.format(user_id=user_id)):
-                    yield there.key
+            if _USER_PLACEHOLDER in prefix:  # other prefixes are shared by all users
+                for stored in self.storage.list(prefix.format(user_id=user_id)):
+                    yield stored.key
 
     def _delete(self, keys: Sequence[str]) -> None:
-        for start in range(0, len(keys), _AT_ONCE):
-            self.storage.delete(keys[start : start + _AT_ONCE])
+        for start in range(0, len(keys), _BATCH):
+            self.storage.delete(keys[start : start + _BATCH])
 
-    def _forget(self, job_ids: Sequence[UUID]) -> list[UUID]:
+    def _delete_rows(self, job_ids: Sequence[UUID]) -> list[UUID]:
         with self.database.transaction() as connection:
             mashups = takedown.purge_jobs(connection, job_ids)
         if self.redis is not None:
-            for start in range(0, len(job_ids), _AT_ONCE):
-                keys = [key_of(job_id) for job_id in job_ids[start : start + _AT_ONCE]]
+            for start in range(0, len(job_ids), _BATCH):
+                keys = [status_key(job_id) for job_id in job_ids[start : start + _BATCH]]
                 self.redis.delete(*keys)
         logger.info("purged %d jobs", len(job_ids))
         return mashups
 
 
-def _addresses(document: Any) -> set[str]:
-    """Every text in a job's input; whether it is an address shows when it is read."""
+def _texts(document: Any) -> set[str]:
+    """Return every string in a job's input, each of which may be an address."""
     if isinstance(document, str):
         return {document}
     if isinstance(document, dict):
-        return set().union(*(_addresses(value) for value in document.values()))
+        return set().union(*(_texts(value) for value in document.values()))
     if isinstance(document, list):
-        return set().union(*(_addresses(value) for value in document))
+        return set().union(*(_texts(value) for value in document))
     return set()

@@ -1,4 +1,4 @@
-"""Folders of running jobs, and what lanes that were killed left of them."""
+"""Folders of running jobs, and removal of those that killed worker processes left."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 
 
 def scratch_prefix(pid: int) -> str:
-    """How the folders of a process of this machine begin."""
+    """Return the prefix of folder names of a process on this machine."""
     return f"mashup-job-{socket.gethostname()}-{pid}-"
 
 
-def remove_leftovers(home: Path | None) -> None:
-    """Remove folders of processes of this machine that are gone.
+def remove_stale_folders(parent: Path | None) -> None:
+    """Remove job folders of processes on this machine that no longer exist.
 
     Args:
-        home: where they lie; the system's folder for temporary files when None.
+        parent: folder that contains them; None for the system's temporary folder.
     """
     pattern = re.compile(rf"mashup-job-{re.escape(socket.gethostname())}-(\d+)-.*")
-    for folder in (home or Path(tempfile.gettempdir())).glob("mashup-job-*"):
+    for folder in (parent or Path(tempfile.gettempdir())).glob("mashup-job-*"):
         match = pattern.fullmatch(folder.name)
-        if match and not _runs(int(match[1])):
+        if match and not _exists(int(match[1])):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _runs(pid: int) -> bool:
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

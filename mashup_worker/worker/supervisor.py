@@ -1,4 +1,4 @@
-"""Starts lanes, each a process, and starts again what dies."""
+"""Supervisor: starts worker processes and restarts those that exit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Protocol
 
 from mashup_worker.errors import EXIT_ENVIRONMENT, ServiceUnavailable
+from mashup_worker.system.restarter import RestartBackoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,98 +20,94 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 READY = "ready"
-"""What a lane prints when it listens."""
-
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
-_STEADY_S = 60.0
-"""A lane that lived this long is started again without a pause."""
+"""First word of the line that a worker process prints when it accepts jobs."""
 
 _TICK_S = 0.1
-_LAST_WORDS_S = 1.0
+_LAST_OUTPUT_S = 1.0
 
 
-class Observer(Protocol):
-    """Sees what happens to lanes, which are numbered from 0."""
+class SupervisorObserver(Protocol):
+    """Receiver of events; processes are numbered from 0. Called from several threads."""
 
-    def turned(self) -> None:
-        """The loop went round."""
+    def looped(self) -> None:
+        """Record a round of the supervisor's loop."""
         ...
 
-    def started(self, lane: int) -> None:
-        """A process was started as this lane."""
+    def started(self, process: int) -> None:
+        """Record the start of a process."""
         ...
 
-    def listens(self, lane: int) -> None:
-        """The lane said that it is ready."""
+    def ready(self, process: int) -> None:
+        """Record that a process accepts jobs."""
         ...
 
-    def said(self, lane: int, line: str) -> None:
-        """The lane said something else."""
+    def output(self, process: int, line: str) -> None:
+        """Record any other line of output, such as a report."""
         ...
 
-    def ended(self, lane: int, code: int) -> None:
-        """The lane ended, and was not asked to; the code is negative for a signal."""
+    def exited(self, process: int, code: int) -> None:
+        """Record an unexpected exit; the code is negative for a signal."""
         ...
 
 
 @dataclass
 class _Slot:
-    """A lane's place: the process that is in it now, or when the next is started."""
+    """Current process of a number, or the time of the next start."""
 
     number: int
     command: Sequence[str]
     process: subprocess.Popen[str] | None = None
     started_s: float = 0.0
     start_at_s: float = 0.0
-    pause_s: float = _FIRST_PAUSE_S
     is_ready: bool = False
+    backoff: RestartBackoff = field(default_factory=RestartBackoff)
     reader: threading.Thread | None = field(default=None, repr=False)
 
 
 class Supervisor:
-    """Keeps lanes running until it is told to stop.
+    """Keeps worker processes running until a signal.
 
-    Every lane reads its standard input, which nobody writes to: when the supervisor is gone,
-    however it went, the lanes see the end of it and stop.
+    Each process has a pipe as standard input, which ends when the supervisor dies. The process then
+    stops.
 
     Args:
-        commands: one a lane.
-        observer: told of everything, also from threads of ours.
-        on_ready: called once, when all lanes listen for the first time.
+        commands: one command line per process.
+        observer: receives events.
+        on_ready: called once, when all processes accept jobs.
     """
 
     def __init__(
         self,
         commands: Sequence[Sequence[str]],
-        observer: Observer,
+        observer: SupervisorObserver,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self._slots = [_Slot(number, command) for number, command in enumerate(commands)]
         self._on_ready = on_ready
         self._observer = observer
         self._signals = 0
-        self._told_ready = False
+        self._was_ready = False
 
     @property
     def pids(self) -> list[int]:
-        """The lanes that run now."""
+        """Process ids of the running processes."""
         return [slot.process.pid for slot in self._slots if slot.process is not None]
 
     def run(self) -> None:
-        """Run until SIGTERM or SIGINT; lanes get the same signal, as often.
+        """Run until SIGTERM or SIGINT; each signal is forwarded to all processes.
 
         Raises:
-            ServiceUnavailable: no lane could start, because something it needs is not there.
+            ServiceUnavailable: no process can start on this machine.
         """
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         try:
             while self._signals == 0 or self.pids:
-                self._observer.turned()
+                self._observer.looped()
                 for slot in self._slots:
-                    self._look_after(slot)
-                if not self._told_ready and all(slot.is_ready for slot in self._slots):
-                    self._told_ready = True
+                    self._check(slot)
+                if not self._was_ready and all(slot.is_ready for slot in self._slots):
+                    self._was_ready = True
                     self._on_ready()
                 time.sleep(_TICK_S)
         finally:
@@ -119,12 +116,12 @@ class Supervisor:
                     slot.process.kill()
                     slot.process.wait()
 
-    def _look_after(self, slot: _Slot) -> None:
+    def _check(self, slot: _Slot) -> None:
         now_s = time.monotonic()
         if slot.process is not None:
             code = slot.process.poll()
             if code is not None:
-                self._bury(slot, code, now_s)
+                self._after_exit(slot, code, now_s)
         elif self._signals == 0 and now_s >= slot.start_at_s:
             self._start(slot, now_s)
 
@@ -134,16 +131,16 @@ class Supervisor:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # a terminal's Ctrl-C comes through us, and only once
+            start_new_session=True,  # Ctrl-C must arrive once, through the supervisor
         )
         slot.started_s = now_s
         self._observer.started(slot.number)
-        assert slot.process.stdout is not None, "it is a pipe"  # noqa: S101
+        assert slot.process.stdout is not None, "a pipe was requested"  # noqa: S101
         slot.reader = threading.Thread(
             target=self._read, args=(slot, slot.process.stdout), daemon=True
         )
         slot.reader.start()
-        if self._signals:  # it came while the process was being made
+        if self._signals:  # a signal arrived during the start
             slot.process.send_signal(signal.SIGTERM)
 
     def _read(self, slot: _Slot, lines: IO[str]) -> None:
@@ -151,28 +148,25 @@ class Supervisor:
             for line in lines:
                 if line.startswith(READY):
                     slot.is_ready = True
-                    self._observer.listens(slot.number)
+                    self._observer.ready(slot.number)
                 else:
-                    self._observer.said(slot.number, line)
+                    self._observer.output(slot.number, line)
 
-    def _bury(self, slot: _Slot, code: int, now_s: float) -> None:
-        assert slot.process is not None, "it has died"  # noqa: S101
+    def _after_exit(self, slot: _Slot, code: int, now_s: float) -> None:
+        assert slot.process is not None, "the process has exited"  # noqa: S101
         if slot.process.stdin is not None:
             slot.process.stdin.close()
-        if slot.reader is not None:  # what it said last comes before its end
-            slot.reader.join(_LAST_WORDS_S)
+        if slot.reader is not None:  # its last reports precede its exit
+            slot.reader.join(_LAST_OUTPUT_S)
         slot.process = None
         if self._signals:
             return
-        self._observer.ended(slot.number, code)
-        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with {code}"
-        logger.error("a lane ended %s; starting another", how)
-        if not self._told_ready and code == EXIT_ENVIRONMENT:
-            raise ServiceUnavailable("the worker can't start here: see the message above")
-        if now_s - slot.started_s > _STEADY_S:
-            slot.pause_s = _FIRST_PAUSE_S
-        slot.start_at_s = now_s + slot.pause_s
-        slot.pause_s = min(_LONGEST_PAUSE_S, 2 * slot.pause_s)
+        self._observer.exited(slot.number, code)
+        how = signal.Signals(-code).name if code < 0 else f"code {code}"
+        logger.error("worker process %d: exited with %s; restarting", slot.number, how)
+        if not self._was_ready and code == EXIT_ENVIRONMENT:
+            raise ServiceUnavailable("worker: cannot start on this machine; see the message above")
+        slot.start_at_s = now_s + slot.backoff.pause_s(now_s - slot.started_s)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._signals += 1

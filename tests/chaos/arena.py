@@ -1,4 +1,4 @@
-"""Everything that a queue needs, as real processes that can be hurt."""
+"""Servers, mirrors and workers as real processes, with injected faults."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from tests.chaos.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from uuid import UUID
 
     from mashup_worker.stack.stack import StackInfo
@@ -35,8 +36,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass
-class Actor:
-    """A process of ours, which is started again where it died."""
+class Managed:
+    """Process that can be restarted after it died."""
 
     name: str
     command: list[str]
@@ -45,7 +46,7 @@ class Actor:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, if it does not run."""
+        """Start the process unless it runs."""
         if self.process is not None and self.process.poll() is None:
             return
         self._close()
@@ -61,12 +62,12 @@ class Actor:
             )
 
     def send(self, number: int) -> None:
-        """Send a signal, if it runs."""
+        """Send a signal if the process runs."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
 
     def end(self, timeout_s: float = 20.0) -> int:
-        """Stop it well; its exit code."""
+        """Stop the process with SIGTERM; return its exit code."""
         assert self.process is not None
         self.send(signal.SIGCONT)
         self.send(signal.SIGTERM)
@@ -83,21 +84,21 @@ class Actor:
             self.process.stdin.close()
 
     def is_ready(self, times: int = 1) -> bool:
-        """Whether its log has so many lines that begin with `ready`."""
+        """Return whether the log has at least `times` lines that start with `ready`."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return sum(line.startswith("ready") for line in lines) >= times
 
 
 @dataclass
 class Arena:
-    """Servers, mirrors and lanes.
+    """Servers, mirrors and worker processes.
 
     Attributes:
-        folder: for data, logs and faults.
+        folder: folder of data, logs and faults.
         stack: the servers.
-        info: where they are.
-        postgres_proxy, s3_proxy: what lanes see of Postgres and S3.
-        environment: of our processes.
+        info: their addresses.
+        postgres_proxy, s3_proxy: proxies between workers and Postgres or S3.
+        environment: environment of all processes.
     """
 
     folder: Path
@@ -106,66 +107,68 @@ class Arena:
     postgres_proxy: Proxy
     s3_proxy: Proxy
     environment: dict[str, str]
-    actors: list[Actor] = field(default_factory=list)
+    processes: list[Managed] = field(default_factory=list)
     made: int = 0
 
     @property
     def faults(self) -> Path:
-        """The folder of faults to come."""
+        """Folder of injected faults."""
         return self.folder / "faults"
 
-    def lay(self, fault: str) -> None:
-        """Have the next attempt that comes to a point suffer there."""
+    def inject(self, fault: str) -> None:
+        """Inject a fault into the next attempt that reaches its step."""
         (self.faults / fault).touch()
 
-    def lane(self, duration_s: float = 0.1, **more: str) -> Actor:
-        """A quick lane; `more` are settings of its own."""
-        command = [sys.executable, "-m", "tests.chaos.quick_worker", str(self.faults)]
-        return self._actor("lane", [*command, str(duration_s)], {**self.beyond_proxies, **more})
+    def worker_process(self, duration_s: float = 0.1, **more: str) -> Managed:
+        """Start a fast worker process with additional settings."""
+        command = [sys.executable, "-m", "tests.chaos.fast_worker", str(self.faults)]
+        return self._start(
+            "worker-process", [*command, str(duration_s)], {**self.proxied_environment, **more}
+        )
 
-    def worker(self, lanes: int, **more: str) -> Actor:
-        """Quick lanes under a supervisor; `more` are settings of its own."""
-        command = [sys.executable, "-m", "tests.chaos.quick_supervisor", str(self.faults)]
-        arguments = [*command, "0.1", str(lanes)]
-        return self._actor("worker", arguments, {**self.beyond_proxies, **more})
+    def worker(self, processes: int, **more: str) -> Managed:
+        """Start fast worker processes under a supervisor, with additional settings."""
+        command = [sys.executable, "-m", "tests.chaos.fast_supervisor", str(self.faults)]
+        arguments = [*command, "0.1", str(processes)]
+        return self._start("worker", arguments, {**self.proxied_environment, **more})
 
-    def command(self, *arguments: str, **more: str) -> Actor:
-        """A command of `mashup`; `more` are settings of its own."""
+    def command(self, *arguments: str, **more: str) -> Managed:
+        """Start a command of `mashup` with additional settings."""
         command = [sys.executable, "-m", "mashup_worker", *arguments]
-        return self._actor(arguments[0], command, {**self.environment, **more})
+        return self._start(arguments[0], command, {**self.environment, **more})
 
     @property
-    def beyond_proxies(self) -> dict[str, str]:
-        """The environment of whoever sees Postgres and S3 through the proxies."""
+    def proxied_environment(self) -> dict[str, str]:
+        """Environment of processes that reach Postgres and S3 through the proxies."""
         return {
             **self.environment,
             "DATABASE_URL": with_port(self.info.worker_database_url, self.postgres_proxy.port),
             "S3_ENDPOINT_URL": f"http://127.0.0.1:{self.s3_proxy.port}",
         }
 
-    def mirror(self, **more: str) -> Actor:
-        """A mirror; `more` are settings of its own."""
+    def mirror(self, **more: str) -> Managed:
+        """Start a mirror with additional settings."""
         return self.command("mirror", "--stop-with-parent", **more)
 
-    def _actor(self, name: str, command: list[str], environment: dict[str, str]) -> Actor:
+    def _start(self, name: str, command: list[str], environment: dict[str, str]) -> Managed:
         self.made += 1
         number = self.made
         log = self.folder / f"{number}-{name}.log"
-        actor = Actor(f"{name} {number}", command, environment, log)
-        self.actors.append(actor)
-        actor.start()
-        return actor
+        managed = Managed(f"{name} {number}", command, environment, log)
+        self.processes.append(managed)
+        managed.start()
+        return managed
 
     @contextmanager
     def sql(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-        """The owner's connection."""
+        """Yield a connection of the owner."""
         with psycopg.connect(
             self.info.database_url, autocommit=True, row_factory=dict_row
         ) as connection:
             yield connection
 
     def insert(self, audio: str = "inputs/good", **columns: Any) -> UUID:
-        """A waiting job."""
+        """Insert a queued job."""
         values = {"job_type": "separate", "input_data": Jsonb({"audio": audio}), **columns}
         names, holes = ", ".join(values), ", ".join(["%s"] * len(values))
         with self.sql() as connection:
@@ -178,7 +181,7 @@ class Arena:
         return job_id
 
     def job(self, job_id: UUID) -> dict[str, Any]:
-        """The row of a job."""
+        """Return the row of a job."""
         with self.sql() as connection:
             row = connection.execute(
                 "SELECT * FROM public.ai_jobs WHERE id = %s", [job_id]
@@ -187,19 +190,27 @@ class Arena:
         return row
 
     def ended(self, job_id: UUID, timeout_s: float = 30.0) -> dict[str, Any]:
-        """The row of a job, once it has ended."""
+        """Wait for the end of a job and return its row."""
         ended = ("completed", "failed", "canceled")
         until(lambda: self.job(job_id)["status"] in ended, timeout_s, f"job {job_id} to end")
         return self.job(job_id)
 
+    def now(self) -> datetime:
+        """Return the time on the clock of Postgres."""
+        with self.sql() as connection:
+            row = connection.execute("SELECT clock_timestamp() AS now").fetchone()
+        assert row is not None
+        now: datetime = row["now"]
+        return now
+
     @cached_property
     def redis(self) -> redis.Redis:
-        """A client of the queue's Redis."""
+        """Client of Redis."""
         client: redis.Redis = redis.Redis.from_url(self.info.redis_url, decode_responses=True)
         return client
 
     def storage(self) -> S3Storage:
-        """The store, not through the proxy."""
+        """Return the store, without the proxy."""
         settings = StorageSettings(
             s3_endpoint_url=self.info.s3_endpoint_url, s3_bucket=self.info.bucket
         )
@@ -208,22 +219,22 @@ class Arena:
 
 @contextmanager
 def arena(folder: Path, **settings: str) -> Iterator[Arena]:
-    """Servers with the schema in place; no mirror and no lane yet.
+    """Run servers with a migrated schema, without mirrors and workers.
 
     Args:
-        folder: an empty one.
-        settings: in place of the short times that tests use.
+        folder: an empty folder.
+        settings: replacements of the short times for tests.
     """
-    with ExitStack() as things:
+    with ExitStack() as cleanup:
         stack = Stack(folder / "stack")
         info = stack.start()
-        things.callback(stack.stop)
+        cleanup.callback(stack.stop)
         migrate(info.database_url)
         (folder / "faults").mkdir()
         postgres = Proxy(port_of(info.database_url), folder / "faults" / "cutting")
         s3 = Proxy(port_of(info.s3_endpoint_url))
-        things.callback(postgres.close)
-        things.callback(s3.close)
+        cleanup.callback(postgres.close)
+        cleanup.callback(s3.close)
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -239,24 +250,24 @@ def arena(folder: Path, **settings: str) -> Iterator[Arena]:
         }
         os.environ.update({k: v for k, v in environment.items() if k.startswith("AWS_")})
         made = Arena(folder, stack, info, postgres, s3, environment)
-        things.callback(lambda: made.redis.close())
-        things.callback(lambda: [actor.end() for actor in made.actors])
+        cleanup.callback(lambda: made.redis.close())
+        cleanup.callback(lambda: [one.end() for one in made.processes])
         yield made
 
 
-def started(place: Arena, lanes: int = 1, duration_s: float = 0.1, **settings: str) -> None:
-    """A mirror and lanes, ready."""
+def started(place: Arena, processes: int = 1, duration_s: float = 0.1, **settings: str) -> None:
+    """Start a mirror and worker processes, and wait until they are ready."""
     place.mirror(**settings)
-    for _ in range(lanes):
-        place.lane(duration_s, **settings)
-    until(lambda: all(actor.is_ready() for actor in place.actors), 30, "everybody to be ready")
+    for _ in range(processes):
+        place.worker_process(duration_s, **settings)
+    until(lambda: all(one.is_ready() for one in place.processes), 30, "all processes to be ready")
 
 
 def until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
     """Wait for a condition.
 
     Raises:
-        AssertionError: it does not come.
+        AssertionError: the condition is not met in time.
     """
     end_s = time.monotonic() + timeout_s
     while True:
@@ -270,13 +281,13 @@ def until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
 
 
 def port_of(url: str) -> int:
-    """The port of a URL."""
+    """Return the port of a URL."""
     port = urlsplit(url).port
     assert port is not None
     return port
 
 
 def with_port(url: str, port: int) -> str:
-    """A URL with another port."""
+    """Return a URL with another port."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{port}")).geturl()

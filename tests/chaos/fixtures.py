@@ -1,4 +1,4 @@
-"""Fixtures of tests that hurt what a queue needs."""
+"""Fixtures of tests with injected faults."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
 
 @pytest.fixture
 def place(servers: Arena) -> Iterator[Arena]:
-    """The servers with one mirror, and nothing of the test before."""
+    """Servers without jobs, processes and faults of earlier tests."""
     with servers.sql() as connection:
         connection.execute("TRUNCATE public.ai_jobs, public.stems, public.mashups CASCADE")
     servers.redis.flushall()
     for fault in servers.faults.iterdir():
         fault.unlink()
     yield servers
-    for actor in servers.actors:
-        actor.end()
-    servers.actors.clear()
-    servers.s3_proxy.become("pass")
-    servers.postgres_proxy.become("pass")
+    for process in servers.processes:
+        process.end()
+    servers.processes.clear()
+    servers.s3_proxy.set_mode("pass")
+    servers.postgres_proxy.set_mode("pass")

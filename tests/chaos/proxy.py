@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server, which can refuse, hang, or swallow the answer to a COMMIT."""
+"""TCP proxy that can refuse connections, hang, or drop the answer to a COMMIT."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Mode = Literal["pass", "refuse", "hang"]
 
 
 class Proxy:
-    """Passes bytes on, unless told otherwise.
+    """Proxy that passes bytes on by default.
 
     Args:
-        port: of the server, on this machine.
-        cut_sign: while this file exists, the next COMMIT reaches the server and its answer reaches
-            nobody; the file is taken away then.
+        port: port of the server on this machine.
+        cut_file: while this file exists, the answer to the next COMMIT is dropped and the file is
+            removed.
     """
 
-    def __init__(self, port: int, cut_sign: Path | None = None) -> None:
-        self._target, self._cut_sign = port, cut_sign
+    def __init__(self, port: int, cut_file: Path | None = None) -> None:
+        self._target, self._cut_file = port, cut_file
         self.mode: Mode = "pass"
         self.cuts = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -33,17 +33,17 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Stop, and drop everybody."""
+        """Stop, and close all connections."""
         self._listener.close()
         self.drop()
 
     def drop(self) -> None:
-        """Drop all connections."""
+        """Close all connections."""
         for one in list(self._open):
             self._end(one)
 
-    def become(self, mode: Mode) -> None:
-        """Treat everybody so from now on."""
+    def set_mode(self, mode: Mode) -> None:
+        """Change the mode of all connections."""
         self.mode = mode
         if mode == "refuse":
             self.drop()
@@ -74,10 +74,10 @@ class Proxy:
             while data := source.recv(65_536):
                 while self.mode == "hang" and source in self._open:
                     threading.Event().wait(0.05)
-                if outward and b"COMMIT" in data and self._is_to_cut():
+                if outward and b"COMMIT" in data and self._should_cut():
                     self._muted.add(target)  # before the server can answer
                 if not outward and source in self._muted:
-                    self.cuts += 1  # the server has answered; nobody will hear of it
+                    self.cuts += 1  # drops the answer
                     return
                 target.sendall(data)
         except OSError:
@@ -86,11 +86,11 @@ class Proxy:
             self._end(source)
             self._end(target)
 
-    def _is_to_cut(self) -> bool:
-        if self._cut_sign is None:
+    def _should_cut(self) -> bool:
+        if self._cut_file is None:
             return False
         try:
-            self._cut_sign.unlink()
+            self._cut_file.unlink()
         except FileNotFoundError:
             return False
         return True

@@ -1,4 +1,4 @@
-"""A running `mashup up`, seen by a client that knows nothing of this package."""
+"""Running `mashup up`, used by a client without this package."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ ENDED = ("completed", "failed", "canceled")
 
 @dataclass(frozen=True)
 class Service:
-    """What `mashup up --json` printed, and the folder that it runs in."""
+    """Running service: its folder, its facts from `mashup up --json`, and its environment."""
 
     folder: Path
     facts: dict[str, Any]
     environment: dict[str, str]
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """As the backend, which may do everything."""
+        """Execute a statement as the owner, like a backend."""
         with psycopg.connect(
             self.facts["database_url"], autocommit=True, row_factory=dict_row
         ) as connection:
@@ -47,7 +47,7 @@ class Service:
             return cursor.fetchall() if cursor.description else []
 
     def as_user(self, user: UUID, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """As a user's own role, with row-level security on."""
+        """Execute a statement with the role of a user, under row-level security."""
         with psycopg.connect(self.facts["database_url"], row_factory=dict_row) as connection:
             claims = json.dumps({"sub": str(user), "role": "authenticated"})
             connection.execute("SELECT set_config('request.jwt.claims', %s, true)", [claims])
@@ -56,7 +56,7 @@ class Service:
             return cursor.fetchall() if cursor.description else []
 
     def upload(self, user: UUID, name: str, start_s: float) -> str:
-        """Eight seconds of a song, as the backend would store an upload; its key."""
+        """Upload eight seconds of a song like a backend; return the key."""
         data = io.BytesIO()
         soundfile.write(data, excerpt(8.0, start_s), 44_100, format="FLAC")
         key = f"uploads/{user}/{name}"
@@ -85,7 +85,7 @@ class Service:
         return job
 
     def ended(self, user: UUID, job: UUID, timeout_s: float = 120.0) -> dict[str, Any]:
-        """The row as its user sees it, once the job has ended; progress may only rise."""
+        """Wait for the end of a job; return the row that its user sees. Progress must not fall."""
         end_s, progress = time.monotonic() + timeout_s, 0
         while True:
             (row,) = self.as_user(user, "SELECT * FROM ai_jobs WHERE id = %s", job)
@@ -98,7 +98,7 @@ class Service:
             time.sleep(0.1)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The command, with the service's settings."""
+        """Run a command with the settings of the service."""
         return subprocess.run(
             [MASHUP, *arguments],
             cwd=self.folder,
@@ -122,7 +122,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "MASHUP_MODEL_CACHE": str(folder / "cache"),
     }
     with subprocess.Popen(
-        [MASHUP, "up", "--data", str(folder / "data"), "--lanes", "2", "--json"],
+        [MASHUP, "up", "--data", str(folder / "data"), "--processes", "2", "--json"],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""The whole service as `mashup up` runs it, used by a client that knows nothing of this package."""
+"""Jobs in a running service, inserted by a client without this package."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def user(service: Service) -> UUID:
 
 @pytest.fixture(scope="module")
 def separated(service: Service, user: UUID) -> list[tuple[UUID, dict[str, Any]]]:
-    """Two songs of a user, separated for two of their mashups: the mashup and the job's row."""
+    """Separate two songs for two mashups of a user; return mashups and rows."""
     mashups = [new_mashup(service, user) for _ in range(2)]
     made = [
         service.insert(
@@ -44,7 +44,7 @@ def separated(service: Service, user: UUID) -> list[tuple[UUID, dict[str, Any]]]
     return [(mashup, service.ended(user, job)) for mashup, job in zip(mashups, made, strict=True)]
 
 
-def test_separate_fulfils_its_promise(
+def test_separate_publishes_stems_and_analysis(
     service: Service, user: UUID, separated: list[tuple[UUID, dict[str, Any]]]
 ) -> None:
     for mashup, row in separated:
@@ -61,8 +61,8 @@ def test_separate_fulfils_its_promise(
             assert stem["key"].startswith(f"jobs/{row['id']}/1/")
         assert output["analysis"]["tempo_bpm"] > 0
         assert output["timings_s"]["device"] > 0
-        (told,) = service.as_user(user, "SELECT * FROM mashups WHERE id = %s", mashup)
-        assert (told["has_stems"], told["stems_count"]) == (True, 4)
+        (updated,) = service.as_user(user, "SELECT * FROM mashups WHERE id = %s", mashup)
+        assert (updated["has_stems"], updated["stems_count"]) == (True, 4)
         stems = service.as_user(user, "SELECT * FROM mashup_stems WHERE mashup_id = %s", mashup)
         assert {stem["storage_key"] for stem in stems} == {s["key"] for s in output["stems"]}
         registered = service.as_user(user, "SELECT * FROM stems WHERE job_id = %s", row["id"])
@@ -70,14 +70,14 @@ def test_separate_fulfils_its_promise(
         assert {stem["tempo_bpm"] for stem in registered} == {output["analysis"]["tempo_bpm"]}
 
 
-def test_redis_tells_the_same(
+def test_redis_has_the_same_status(
     service: Service, separated: list[tuple[UUID, dict[str, Any]]]
 ) -> None:
     with redis.Redis.from_url(service.facts["redis_url"], decode_responses=True) as client:
         for _, row in separated:
-            told = client.hgetall(f"ai_jobs:{row['id']}")
-            assert (told["status"], told["progress"]) == ("completed", "100")
-            assert json.loads(told["output_data"]) == row["output_data"]
+            copied = client.hgetall(f"ai_jobs:{row['id']}")
+            assert (copied["status"], copied["progress"]) == ("completed", "100")
+            assert json.loads(copied["output_data"]) == row["output_data"]
 
 
 def test_mashup_of_registered_stems_credits_them(
@@ -103,39 +103,39 @@ def test_mashup_of_registered_stems_credits_them(
 
     saved = new_mashup(service, user)
     for _ in range(2):
-        (told,) = service.as_user(user, "SELECT link_stems(%s, %s) AS credited", saved, job)
-        assert told["credited"] == 4
+        (linked,) = service.as_user(user, "SELECT link_stems(%s, %s) AS credited", saved, job)
+        assert linked["credited"] == 4
     links = service.sql("SELECT stem_id FROM stem_mashup_links WHERE mashup_id = %s", saved)
     logged = service.sql("SELECT stem_id, job_id FROM stem_usage_log WHERE mashup_id = %s", saved)
     assert len(links) == len(logged) == 4
-    stranger = new_user(service)
-    (told,) = service.as_user(stranger, "SELECT link_stems(%s, %s) AS credited", saved, job)
-    assert told["credited"] == 0
-    (nobodys,) = service.sql(
+    other = new_user(service)
+    (linked,) = service.as_user(other, "SELECT link_stems(%s, %s) AS credited", saved, job)
+    assert linked["credited"] == 0
+    (without_user,) = service.sql(
         "INSERT INTO ai_jobs (job_type, input_data) VALUES ('mashup', %s) RETURNING id",
         Jsonb({"stems": stems}),
     )
-    theirs = new_mashup(service, stranger)
-    (told,) = service.as_user(
-        stranger, "SELECT link_stems(%s, %s) AS credited", theirs, nobodys["id"]
+    foreign = new_mashup(service, other)
+    (linked,) = service.as_user(
+        other, "SELECT link_stems(%s, %s) AS credited", foreign, without_user["id"]
     )
-    assert told["credited"] == 0
+    assert linked["credited"] == 0
 
 
 def test_master_and_analyze(service: Service, user: UUID) -> None:
     song = service.upload(user, "mix.flac", 10.0)
     master = service.insert(user, "master", {"audio": song, "loudness_lufs": -16, "format": "wav"})
-    analyze = service.insert(user, "analyze", {"audio": song, "colour": "blue"})
+    analyze = service.insert(user, "analyze", {"audio": song, "unknown": "blue"})
     output = service.ended(user, master)["output_data"]
     assert output["report"]["loudness_lufs"] == pytest.approx(-16, abs=0.3)
     assert output["report"]["true_peak_dbtp"] <= -1
     assert len(read(output["audio"]["url"])) == output["audio"]["bytes"]
     output = service.ended(user, analyze)["output_data"]
     assert output["analysis"]["beats_s"]
-    assert output["warnings"] == ["input_data.colour means nothing, and was ignored"]
+    assert output["warnings"] == ["input_data.unknown: unknown key, ignored"]
 
 
-def test_changes_are_heard(service: Service, user: UUID) -> None:
+def test_postgres_and_redis_announce_changes(service: Service, user: UUID) -> None:
     with (
         psycopg.connect(service.facts["database_url"], autocommit=True) as connection,
         redis.Redis.from_url(service.facts["redis_url"], decode_responses=True) as client,
@@ -143,32 +143,32 @@ def test_changes_are_heard(service: Service, user: UUID) -> None:
     ):
         connection.execute("LISTEN ai_jobs")
         channel.subscribe("ai_jobs")
-        job = service.insert(user, "analyze", {"audio": service.upload(user, "heard.flac", 6.0)})
+        job = service.insert(user, "analyze", {"audio": service.upload(user, "announced.flac", 6.0)})
         service.ended(user, job)
-        heard = [note.payload for note in connection.notifies(timeout=2, stop_after=3)]
-        assert heard.count(str(job)) == 3, "inserted, started, ended"
-        said, quiet = [], 0
-        while quiet < 3:  # a message that is left out counts as none
+        payloads = [note.payload for note in connection.notifies(timeout=2, stop_after=3)]
+        assert payloads.count(str(job)) == 3, "inserted, started, completed"
+        published, empty = [], 0
+        while empty < 3:  # get_message also returns None for an ignored message
             message = channel.get_message(timeout=0.5)
-            quiet = 0 if message else quiet + 1
-            said += [json.loads(message["data"])] if message else []
-    mine = [one["status"] for one in said if one["id"] == str(job)]
+            empty = 0 if message else empty + 1
+            published += [json.loads(message["data"])] if message else []
+    mine = [one["status"] for one in published if one["id"] == str(job)]
     assert list(dict.fromkeys(mine)) in (
         ["queued", "processing", "completed"],
         ["processing", "completed"],
     )
 
 
-def test_the_same_work_is_not_done_twice(
+def test_a_repeated_job_reuses_the_results_of_the_same_user(
     service: Service, user: UUID, separated: list[tuple[UUID, dict[str, Any]]]
 ) -> None:
     _, first = separated[0]
-    stranger = new_user(service)
-    theirs = service.insert(
-        stranger, "separate", {"audio": service.upload(stranger, "same.flac", 4.0)}
+    other = new_user(service)
+    foreign = service.insert(
+        other, "separate", {"audio": service.upload(other, "same.flac", 4.0)}
     )
     again = service.insert(user, "separate", {"audio": first["input_data"]["audio"]})
-    assert service.ended(stranger, theirs)["output_data"]["reused_job_id"] is None
+    assert service.ended(other, foreign)["output_data"]["reused_job_id"] is None
     row = service.ended(user, again)
     assert row["output_data"]["reused_job_id"] == str(first["id"])
     assert row["output_data"]["timings_s"]["device"] == 0
@@ -178,7 +178,7 @@ def test_the_same_work_is_not_done_twice(
         assert hashlib.sha256(read(stem["url"])).hexdigest() == old[stem["kind"]]["sha256"]
 
 
-def test_two_separations_of_one_mashup_leave_each_other_alone(service: Service, user: UUID) -> None:
+def test_two_separations_for_one_mashup_do_not_mix(service: Service, user: UUID) -> None:
     mashup = new_mashup(service, user)
     made = [
         service.insert(
@@ -197,58 +197,58 @@ def test_two_separations_of_one_mashup_leave_each_other_alone(service: Service, 
     assert {stem["storage_key"] for stem in stems} == {
         stem["key"] for stem in last["output_data"]["stems"]
     }
-    (told,) = service.sql("SELECT count(*) AS registered FROM stems WHERE mashup_id = %s", mashup)
-    assert told["registered"] == 8
+    (counts,) = service.sql("SELECT count(*) AS registered FROM stems WHERE mashup_id = %s", mashup)
+    assert counts["registered"] == 8
 
 
-def test_users_see_and_change_only_what_is_theirs(service: Service, user: UUID) -> None:
-    stranger = new_user(service)
+def test_users_read_and_change_only_their_own_jobs(service: Service, user: UUID) -> None:
+    other = new_user(service)
     job = service.insert(user, "analyze", {"audio": "uploads/none"})
-    assert not service.as_user(stranger, "SELECT * FROM ai_jobs WHERE id = %s", job)
+    assert not service.as_user(other, "SELECT * FROM ai_jobs WHERE id = %s", job)
     for statement in (
         "INSERT INTO ai_jobs (user_id, job_type, input_data) VALUES ('{user}', 'analyze', '{{}}')",
         "INSERT INTO ai_jobs (user_id, job_type, input_data, priority) "
-        "VALUES ('{stranger}', 'analyze', '{{}}', 9)",
+        "VALUES ('{other}', 'analyze', '{{}}', 9)",
         "UPDATE ai_jobs SET status = 'completed' WHERE id = '{job}'",
         "UPDATE ai_jobs SET max_attempts = 99 WHERE id = '{job}'",
         "DELETE FROM ai_jobs WHERE id = '{job}'",
         "SELECT mashup_worker.publish_stems('{job}')",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            service.as_user(stranger, statement.format(user=user, stranger=stranger, job=job))
-    service.as_user(stranger, "UPDATE ai_jobs SET cancel_requested_at = now() WHERE id = %s", job)
+            service.as_user(other, statement.format(user=user, other=other, job=job))
+    service.as_user(other, "UPDATE ai_jobs SET cancel_requested_at = now() WHERE id = %s", job)
     row = service.ended(user, job)
     assert (row["status"], row["error_code"]) == ("failed", "invalid_input")
 
 
-def test_jobs_read_only_what_their_user_may(
+def test_jobs_read_only_objects_of_their_user(
     service: Service, separated: list[tuple[UUID, dict[str, Any]]]
 ) -> None:
-    stranger = new_user(service)
+    other = new_user(service)
     mashup, row = separated[0]
     (stem,) = service.sql("SELECT id FROM stems WHERE job_id = %s AND kind = 'vocals'", row["id"])
-    own = service.upload(stranger, "own.flac", 4.0)
-    theirs = row["output_data"]["stems"][0]
+    own = service.upload(other, "own.flac", 4.0)
+    foreign = row["output_data"]["stems"][0]
     attempts = (
-        ("analyze", {"audio": row["input_data"]["audio"]}, "no object"),
-        ("analyze", {"audio": theirs["key"]}, "no object"),
-        ("analyze", {"audio": theirs["url"]}, "no object"),
-        ("analyze", {"audio": "s3://elsewhere/song.flac"}, "may not read"),
-        ("analyze", {"audio": "file:///etc/passwd"}, "give an https URL"),
-        ("analyze", {"audio": "http://127.0.0.1/song.flac"}, "only https"),
-        ("separate", {"audio": own, "mashup_id": str(mashup)}, "no such mashup"),
-        ("mashup", {"stems": [{"stem_id": str(stem["id"]), "kind": "vocals"}]}, "no such stem"),
-        ("mashup", {"stems": [{"stem_id": str(uuid4()), "kind": "vocals"}]}, "no such stem"),
+        ("analyze", {"audio": row["input_data"]["audio"]}, "object not found"),
+        ("analyze", {"audio": foreign["key"]}, "object not found"),
+        ("analyze", {"audio": foreign["url"]}, "object not found"),
+        ("analyze", {"audio": "s3://elsewhere/song.flac"}, "must not read"),
+        ("analyze", {"audio": "file:///etc/passwd"}, "unknown scheme"),
+        ("analyze", {"audio": "http://127.0.0.1/song.flac"}, "scheme http is not allowed"),
+        ("separate", {"audio": own, "mashup_id": str(mashup)}, "mashup_id"),
+        ("mashup", {"stems": [{"stem_id": str(stem["id"]), "kind": "vocals"}]}, "not found"),
+        ("mashup", {"stems": [{"stem_id": str(uuid4()), "kind": "vocals"}]}, "not found"),
     )
-    made = [service.insert(stranger, kind, document) for kind, document, _ in attempts]
+    made = [service.insert(other, kind, document) for kind, document, _ in attempts]
     for job, (_, document, reason) in zip(made, attempts, strict=True):
-        ended = service.ended(stranger, job)
+        ended = service.ended(other, job)
         assert ended["status"] == "failed", document
         assert reason in ended["error_message"]
         assert ended["attempt"] == 1
 
 
-def test_hostile_uploads_fail_and_the_workers_live_on(
+def test_hostile_uploads_fail_without_killing_workers(
     service: Service, user: UUID, tmp_path: Path
 ) -> None:
     chosen = {"m3u8 as mp3", "ffconcat as wav", "html as wav", "nothing as mp3", "atoms as wav"}
@@ -271,14 +271,14 @@ def test_hostile_uploads_fail_and_the_workers_live_on(
         assert row["error_code"] in refused, path.name
         assert row["error_message"].startswith("input_data.audio"), row["error_message"]
         assert "\n" not in row["error_message"]
-    assert len({row["worker_id"] for row in (*rows, last)}) <= 2  # lanes, and none was replaced
+    assert len({row["worker_id"] for row in (*rows, last)}) <= 2, "a process died"
 
 
-def test_the_commands(service: Service, user: UUID) -> None:
+def test_commands(service: Service, user: UUID) -> None:
     song = service.folder / "song.flac"
     soundfile.write(song, excerpt(4.0), 44_100)
-    word = uuid4().hex
-    options = ("--user", str(user), "--idempotency-key", word)
+    key = uuid4().hex
+    options = ("--user", str(user), "--idempotency-key", key)
     done = service.run("enqueue", "analyze", "--input", "song.flac", *options, "--wait", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     job = json.loads(done.stdout)
@@ -288,14 +288,14 @@ def test_the_commands(service: Service, user: UUID) -> None:
     again = service.run("enqueue", "analyze", "--input", "song.flac", *options)
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr.count("\n") == 1
-    assert word in again.stderr
+    assert key in again.stderr
 
     shown = service.run("jobs", "show", job["id"], "--json")
     assert json.loads(shown.stdout)["output_data"] == job["output_data"]
     listed = service.run("jobs", "list", "--user", str(user), "--limit", "1", "--json")
     assert json.loads(listed.stdout)["id"] == job["id"]
     refused = service.run("jobs", "cancel", job["id"])
-    assert (refused.returncode, "completed already" in refused.stderr) == (1, True)
+    assert (refused.returncode, "already completed" in refused.stderr) == (1, True)
     retried = service.run("jobs", "retry", job["id"], "--json")
     assert json.loads(retried.stdout)["retry_of"] == job["id"]
     watched = service.run("jobs", "show", json.loads(retried.stdout)["id"], "--watch")
@@ -303,7 +303,7 @@ def test_the_commands(service: Service, user: UUID) -> None:
 
     failed = service.run("enqueue", "analyze", "--input", '{"audio": "nothing"}', "--wait")
     assert failed.returncode == 1
-    assert "no object nothing" in failed.stdout
+    assert "nothing: object not found" in failed.stdout
     wrong = service.run("enqueue", "dance", "--input", "{}")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
     assert service.run("migrate", "--check").returncode == 0

@@ -1,4 +1,4 @@
-"""What has to go is gone, everywhere, and nothing else is."""
+"""Takedowns: everything derived from a song or a user is removed, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def separated(service: Service, user: UUID, key: str) -> tuple[UUID, dict[str, Any]]:
-    """A new mashup of the user with the song's stems, and the job's row."""
+    """Separate a song for a new mashup; return the mashup and the row of the job."""
     mashup = new_mashup(service, user)
     job = service.insert(
         user, "separate", {"audio": key, "mashup_id": str(mashup), "analyze": False}
@@ -28,8 +28,8 @@ def separated(service: Service, user: UUID, key: str) -> tuple[UUID, dict[str, A
     return mashup, row
 
 
-def mashed(service: Service, user: UUID, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A mashup of one song's drums and another's bass, which the user may read."""
+def mashup_of(service: Service, user: UUID, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Make a mashup of the drums of one job and the bass of another; return its row."""
     stems = [
         {"audio": _stem(row, kind)["key"], "kind": kind, "song": str(row["id"])}
         for row, kind in zip(rows, ("drums", "bass"), strict=True)
@@ -55,14 +55,14 @@ def jobs(service: Service) -> set[UUID]:
     return {row["id"] for row in service.sql("SELECT id FROM ai_jobs")}
 
 
-def test_a_song_goes_with_all_that_was_made_of_it(service: Service) -> None:
+def test_purging_a_song_removes_everything_derived_from_it(service: Service) -> None:
     user, other = new_user(service), new_user(service)
     song, innocent = (service.upload(user, f"{n}.flac", 5.37 + 8 * n) for n in range(2))
     same_song = service.upload(other, "renamed.flac", 5.37)
     mashup, taken = separated(service, user, song)
     kept_mashup, kept = separated(service, user, innocent)
     elsewhere, also_taken = separated(service, other, same_song)
-    derived = mashed(service, user, [taken, kept])
+    derived = mashup_of(service, user, [taken, kept])
     remade = service.ended(
         user, service.insert(user, "master", {"audio": derived["output_data"]["audio"]["key"]})
     )
@@ -71,22 +71,22 @@ def test_a_song_goes_with_all_that_was_made_of_it(service: Service) -> None:
     sha256 = hashlib.sha256(data).hexdigest()
     gone = {row["id"] for row in (taken, also_taken, derived, remade)}
 
-    would = service.run("purge", "--song", sha256, "--dry-run", "--json")
-    told = json.loads(would.stdout)
-    assert {UUID(job) for job in told["jobs"]} == gone
+    dry = service.run("purge", "--song", sha256, "--dry-run", "--json")
+    result = json.loads(dry.stdout)
+    assert {UUID(job) for job in result["jobs"]} == gone
     assert jobs(service) >= gone
-    assert set(told["keys"]) <= keys(service)
+    assert set(result["keys"]) <= keys(service)
 
-    nobody_to_ask = service.run("purge", "--song", sha256)
-    assert (nobody_to_ask.returncode, "--yes" in nobody_to_ask.stderr) == (2, True)
+    without_terminal = service.run("purge", "--song", sha256)
+    assert (without_terminal.returncode, "--yes" in without_terminal.stderr) == (2, True)
     done = service.run("purge", "--song", sha256, "--yes", "--json")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert {UUID(job) for job in told["jobs"]} == gone
-    assert {UUID(one) for one in told["mashups"]} == {mashup, elsewhere}
+    result = json.loads(done.stdout)
+    assert {UUID(job) for job in result["jobs"]} == gone
+    assert {UUID(one) for one in result["mashups"]} == {mashup, elsewhere}
     left = keys(service)
     assert untouched <= left
-    assert not left & {song, same_song, *told["keys"]}
+    assert not left & {song, same_song, *result["keys"]}
     assert not [key for key in left if any(str(job) in key for job in gone)]
     assert not jobs(service) & gone
     assert kept["id"] in jobs(service)
@@ -103,12 +103,12 @@ def test_a_song_goes_with_all_that_was_made_of_it(service: Service) -> None:
         assert not client.exists(*(f"ai_jobs:{job}" for job in gone))
         assert client.exists(f"ai_jobs:{kept['id']}")
 
-    # Nothing is left to take over: the song, uploaded again, is separated anew.
+    # No result is left to reuse, so the same song is separated again.
     _, again = separated(service, user, service.upload(user, "0.flac", 5.37))
     assert again["output_data"]["reused_job_id"] is None
 
 
-def test_a_user_goes_and_others_stay(service: Service) -> None:
+def test_purging_a_user_keeps_other_users(service: Service) -> None:
     user, other = new_user(service), new_user(service)
     mine, theirs = (service.upload(who, "song.flac", 12.0) for who in (user, other))
     _, gone = separated(service, user, mine)
@@ -130,7 +130,7 @@ def test_a_user_goes_and_others_stay(service: Service) -> None:
     assert service.run("purge", "--user", str(user), "--yes").returncode == 0
 
 
-def test_neither_users_nor_workers_take_anything_down(service: Service) -> None:
+def test_the_role_of_workers_must_not_purge(service: Service) -> None:
     user = new_user(service)
     worker_url = service.facts["worker_database_url"]
     refused = subprocess.run(

@@ -1,4 +1,4 @@
-"""`mashup up`: the whole service from one command, and nothing left when it ends."""
+"""`mashup up`: starts, stops and restarts the whole service."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SERVERS = {"postgres", "valkey", "s3"}
 
 @dataclass
 class Running:
-    """An `up` in the background.
+    """Running `mashup up`.
 
     Attributes:
         process: the command.
-        document: the line that it printed.
+        document: the printed line.
     """
 
     process: subprocess.Popen[str]
@@ -45,7 +45,7 @@ class Running:
         pids: dict[str, int] = self.document["pids"]
         return pids
 
-    def family(self) -> list[int]:
+    def descendants(self) -> list[int]:
         return [one.pid for one in psutil.Process(self.process.pid).children(recursive=True)]
 
 
@@ -58,10 +58,10 @@ def started(mashup: Mashup, *options: str) -> Running:
     return Running(process, json.loads(line))
 
 
-def until(happened: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     deadline = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
+    while not condition():
+        assert time.monotonic() < deadline, "condition not met in time"
         time.sleep(0.05)
 
 
@@ -69,7 +69,7 @@ def gone(pids: list[int]) -> bool:
     return not any(psutil.pid_exists(pid) for pid in pids)
 
 
-def tables(database_url: str) -> bool:
+def has_tables(database_url: str) -> bool:
     with psycopg.connect(database_url) as database:
         found = database.execute("SELECT to_regclass('public.ai_jobs')").fetchone()
     return found is not None and found[0] is not None
@@ -77,7 +77,7 @@ def tables(database_url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def service(mashup: Mashup) -> Iterator[Running]:
-    """Servers and schema, up for all tests of this module that only look at it."""
+    """Servers and schema for the tests that change neither."""
     running = started(mashup, "--no-workers")
     with running.process:
         yield running
@@ -87,15 +87,15 @@ def service(mashup: Mashup) -> Iterator[Running]:
     assert gone(list(running.pids.values()))
 
 
-def test_one_line_says_where_everything_is(mashup: Mashup, service: Running) -> None:
+def test_one_line_contains_all_addresses(mashup: Mashup, service: Running) -> None:
     assert service.document.keys() == KEYS
     assert service.pids.keys() == SERVERS
     assert Path(service.document["data"]) == mashup.folder / "service"
-    assert tables(service.document["database_url"])
-    assert tables(service.document["worker_database_url"])
+    assert has_tables(service.document["database_url"])
+    assert has_tables(service.document["worker_database_url"])
 
 
-def test_a_second_up_shows_the_first(mashup: Mashup, service: Running) -> None:
+def test_a_second_up_prints_the_settings_of_the_first(mashup: Mashup, service: Running) -> None:
     again = mashup.run("up", "--data", "service", "--json")
     assert (again.returncode, again.stderr) == (0, "")
     assert json.loads(again.stdout) == service.document
@@ -106,17 +106,17 @@ def test_a_second_up_shows_the_first(mashup: Mashup, service: Running) -> None:
     ]
 
 
-def test_a_command_runs_against_the_running_one_and_leaves_it_up(
+def test_a_command_uses_the_running_service_and_leaves_it_running(
     mashup: Mashup, service: Running
 ) -> None:
     done = mashup.run("up", "--data", "service", "--run", "echo $S3_BUCKET; exit 7")
     assert (done.returncode, done.stdout, done.stderr) == (7, "mashup\n", "")
     killed = mashup.run("up", "--data", "service", "--run", "kill -9 $$")
     assert killed.returncode == 128 + signal.SIGKILL
-    assert tables(service.document["database_url"])
+    assert has_tables(service.document["database_url"])
 
 
-def test_a_server_that_dies_is_started_again(mashup: Mashup, service: Running) -> None:
+def test_a_dead_server_is_restarted(mashup: Mashup, service: Running) -> None:
     def document() -> dict[str, Any]:
         found: dict[str, Any] = json.loads(mashup.run("up", "--data", "service", "--json").stdout)
         return found
@@ -126,17 +126,17 @@ def test_a_server_that_dies_is_started_again(mashup: Mashup, service: Running) -
     until(lambda: document()["pids"] not in (before["pids"], {}))
     service.document = document()
     assert service.document | {"pids": None} == before | {"pids": None}
-    assert tables(service.document["database_url"])
+    assert has_tables(service.document["database_url"])
 
 
 @pytest.fixture(scope="module")
 def other(pool: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Mashup:
-    """A folder of its own for services that are harmed."""
-    return Mashup(tmp_path_factory.mktemp("harmed"), pool)
+    """Separate folder, for services that are killed."""
+    return Mashup(tmp_path_factory.mktemp("killed"), pool)
 
 
-def test_run_starts_everything_and_stops_it_again(other: Mashup) -> None:
-    """Workers and all; the next test starts again in the folder that this one leaves."""
+def test_run_starts_and_stops_everything(other: Mashup) -> None:
+    """The next test starts again in the folder of this one."""
     line = "import os, json; print(json.dumps(dict(os.environ)))"
     command = f"python -c '{line}'; exit 3"
     done = other.run("up", "--data", "service", "--json", "--run", command)
@@ -148,7 +148,7 @@ def test_run_starts_everything_and_stops_it_again(other: Mashup) -> None:
     assert gone(list(document["pids"].values()))
 
 
-def test_killed_it_leaves_nothing_and_a_worker_that_dies_comes_back(other: Mashup) -> None:
+def test_a_killed_up_stops_everything_and_a_dead_worker_is_restarted(other: Mashup) -> None:
     running = started(other)
     with running.process:
         first = running.pids["worker"]
@@ -160,7 +160,7 @@ def test_killed_it_leaves_nothing_and_a_worker_that_dies_comes_back(other: Mashu
             return found
 
         until(lambda: worker() not in (None, first))
-        family = running.family()
-        assert {*running.pids.values()} - {first} < {*family}
+        started_pids = running.descendants()
+        assert {*running.pids.values()} - {first} < {*started_pids}
         running.process.kill()
-    until(lambda: gone(family), timeout_s=10)
+    until(lambda: gone(started_pids), timeout_s=10)

@@ -1,4 +1,4 @@
-"""Servers that do not play by the rules, once they are reached."""
+"""Answers of servers that violate HTTP, stall, or send too much."""
 
 from __future__ import annotations
 
@@ -112,15 +112,15 @@ _SLOW: Mapping[str, Answer] = {
     "a status, byte by byte": _drip_status,
     "a header, byte by byte": _drip_header,
     "headers, one by one": _drip_headers,
-    "go on, and go on": _drip_continue,
-    "what follows the last chunk, line by line": _drip_trailer,
-    "half a body, and then nothing": _stop_in_the_middle,
+    "100 Continue, repeated": _drip_continue,
+    "a trailer, line by line": _drip_trailer,
+    "half a body, then silence": _stop_in_the_middle,
     "silence": lambda talk: talk.listen(),
 }
 
 _LARGE: Mapping[str, Answer] = {
-    "a body without end": _endless_body,
-    "chunks without end": _endless_chunks,
+    "an endless body": _endless_body,
+    "endless chunks": _endless_chunks,
     "a length over the limit": _sized(b"10001"),
     "a length of 20 digits": _sized(b"9" * 20),
     "a body over the limit": whole(b"x" * 10_001),
@@ -128,38 +128,44 @@ _LARGE: Mapping[str, Answer] = {
 }
 
 _BROKEN: Mapping[str, tuple[Answer, str]] = {
-    "a header without end": (_endless_header, "LineTooLong"),
-    "headers without end": (_endless_headers, "HTTPException"),
-    "a status without end": (_endless_status, "LineTooLong"),
-    "the size of a chunk without end": (_endless_chunk_size, ""),
+    "an endless header": (_endless_header, "LineTooLong"),
+    "endless headers": (_endless_headers, "HTTPException"),
+    "an endless status line": (_endless_status, "LineTooLong"),
+    "an endless chunk size": (_endless_chunk_size, ""),
     "no answer": (b"", "RemoteDisconnected"),
-    "what is no HTTP": (f"{SECRET}\x1b[31m\r\n\r\n".encode(), "BadStatusLine"),
-    "an answer of another service": (b"-ERR unknown command\r\n\r\n", "BadStatusLine"),
+    "not HTTP": (f"{SECRET}\x1b[31m\r\n\r\n".encode(), "BadStatusLine"),
+    "a Redis answer": (b"-ERR unknown command\r\n\r\n", "BadStatusLine"),
     "a status of letters": (b"HTTP/1.1 OK\r\n\r\n", "BadStatusLine"),
     "a reset before the answer": (_reset_at_once, ""),
     "a reset in the body": (_reset_in_the_body, ""),
-    "fewer bytes than it says": (_sized(b"9000"), "sent 4 of 9000 bytes"),
-    "a length below 0": (_sized(b"-1"), "does not say how long"),
-    "a length of letters": (_sized(b"many"), "does not say how long"),
-    "a length with a sign": (_sized(b"+4"), "does not say how long"),
-    "a length with an underscore": (_sized(b"1_0"), "does not say how long"),
-    "a length of 5000 digits": (_sized(b"9" * 5000), "does not say how long"),
-    "no length where one is named": (_sized(b""), "does not say how long"),
-    "two lengths": (whole(b"song", b"Content-Length: 5"), "does not say how long"),
-    "a chunk that is no number": (_CHUNKED + b"song\r\nx\r\n0\r\n\r\n", "IncompleteRead"),
-    "a chunk below 0": (_CHUNKED + b"-4\r\nsong\r\n0\r\n\r\n", "IncompleteRead"),
-    "chunks without the last": (_CHUNKED + b"4\r\nsong\r\n", "IncompleteRead"),
-    "a chunk that is cut": (_CHUNKED + b"400\r\nsong", "IncompleteRead"),
-    "a body packed by gzip": (
+    "fewer bytes than Content-Length": (_sized(b"9000"), "sent 4 of 9000 bytes"),
+    "a negative length": (_sized(b"-1"), "invalid Content-Length"),
+    "a length of letters": (_sized(b"many"), "invalid Content-Length"),
+    "a length with a sign": (_sized(b"+4"), "invalid Content-Length"),
+    "a length with an underscore": (_sized(b"1_0"), "invalid Content-Length"),
+    "a length of 5000 digits": (_sized(b"9" * 5000), "invalid Content-Length"),
+    "an empty length": (_sized(b""), "invalid Content-Length"),
+    "two lengths": (whole(b"song", b"Content-Length: 5"), "invalid Content-Length"),
+    "a chunk size of letters": (_CHUNKED + b"song\r\nx\r\n0\r\n\r\n", "IncompleteRead"),
+    "a negative chunk size": (_CHUNKED + b"-4\r\nsong\r\n0\r\n\r\n", "IncompleteRead"),
+    "no last chunk": (_CHUNKED + b"4\r\nsong\r\n", "IncompleteRead"),
+    "a truncated chunk": (_CHUNKED + b"400\r\nsong", "IncompleteRead"),
+    "gzip": (
         whole(gzip.compress(bytes(1_000_000)), b"Content-Encoding: gzip"),
-        "sent it packed",
+        "compressed the answer",
     ),
-    "packed twice": (
+    "two content codings": (
         whole(b"x", b"Content-Encoding: identity", b"Content-Encoding: br"),
-        "sent it packed",
+        "compressed the answer",
     ),
-    "packed on the way": (OK + b"Transfer-Encoding: gzip\r\n\r\nsong", "sent it packed"),
-    "packed in chunks": (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\nx", "sent it packed"),
+    "gzip as transfer coding": (
+        OK + b"Transfer-Encoding: gzip\r\n\r\nsong",
+        "compressed the answer",
+    ),
+    "gzip and chunked": (
+        OK + b"Transfer-Encoding: gzip, chunked\r\n\r\nx",
+        "compressed the answer",
+    ),
 }
 
 _STATUS: Mapping[int, type[MashupError]] = {
@@ -196,11 +202,13 @@ def _answered(status: int) -> bytes:
 
 ANSWERS = (
     *(
-        Case(name, SONG, FetchFailed, "song.example took too long", {"*": slow}, 1, _SHORT_S)
+        Case(name, SONG, FetchFailed, "song.example: took too long", {"*": slow}, 1, _SHORT_S)
         for name, slow in _SLOW.items()
     ),
     *(
-        Case(name, SONG, TooLarge, "song.example: larger than the limit of 0.01 MB", {"*": large}, 1)
+        Case(
+            name, SONG, TooLarge, "song.example: larger than the limit of 0.01 MB", {"*": large}, 1
+        )
         for name, large in _LARGE.items()
     ),
     *(

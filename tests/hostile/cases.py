@@ -1,4 +1,4 @@
-"""What a hostile URL is, and what must come of it."""
+"""Hostile URLs with their expected outcomes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.hostile.servers import Answer
 
 SECRET = "s3cr3t"
-"""Stands wherever a URL may hold a signature or a password; no message may name it."""
+"""Stands for signatures and passwords in URLs; no message may contain it."""
 
 SIGNED = f"song.wav?signature={SECRET}"
 SONG = f"https://song.example/{SIGNED}"
@@ -22,17 +22,17 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 @dataclass(frozen=True)
 class Case:
-    """A URL of a stranger.
+    """Hostile URL.
 
     Attributes:
-        name: what it tries.
-        url: what the job names.
-        error: how it ends.
-        says: part of the message.
-        answers: what the public server answers, by path.
-        visits: connections that the public server gets.
-        timeout_s: for everything.
-        max_bytes: what the file may hold.
+        name: the attack.
+        url: URL in the job's input.
+        error: expected error.
+        says: expected part of the message.
+        answers: answers of the public server by path.
+        visits: expected number of connections to the public server.
+        timeout_s: timeout of the fetch.
+        max_bytes: size limit of the file.
     """
 
     name: str
@@ -45,14 +45,14 @@ class Case:
     max_bytes: int = 10_000
 
 
-def redirect(where: str | bytes, status: int = 302) -> bytes:
-    """An answer that leads elsewhere."""
-    where = where.encode() if isinstance(where, str) else where
-    head = f"HTTP/1.1 {status} Elsewhere\r\nContent-Length: 0\r\nLocation: ".encode()
-    return head + where + b"\r\n\r\n"
+def redirect(location: str | bytes, status: int = 302) -> bytes:
+    """Return a redirect."""
+    encoded = location.encode() if isinstance(location, str) else location
+    head = f"HTTP/1.1 {status} Found\r\nContent-Length: 0\r\nLocation: ".encode()
+    return head + encoded + b"\r\n\r\n"
 
 
 def whole(body: bytes, *headers: bytes) -> bytes:
-    """A good answer."""
+    """Return a valid answer."""
     lines = (b"Content-Length: %d" % len(body), *headers)
     return OK + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body

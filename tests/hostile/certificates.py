@@ -1,4 +1,4 @@
-"""Servers that can not show that they are who they should be."""
+"""Servers with invalid certificates, or without TLS."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _silence(talk: Talk) -> None:
     talk.over.wait()
 
 
-def _half_a_handshake(talk: Talk) -> None:
+def _partial_handshake(talk: Talk) -> None:
     talk.say(b"\x16\x03\x03\x3f\x00")
     talk.drip(b"\0")
 
@@ -56,21 +56,21 @@ def _certified(*hosts: str, **options: Any) -> Maker:
 
 _YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
-STRANGE_TLS: dict[str, tuple[Maker, str]] = {
+INVALID_TLS: dict[str, tuple[Maker, str]] = {
     "another name": (_certified("other.example"), "certificate"),
-    "a name that begins so": (_certified("song.example.evil.example"), "certificate"),
-    "all names below": (_certified("*.song.example"), "certificate"),
-    "an address, no name": (_certified(PUBLIC), "certificate"),
-    "a certificate that ended": (
+    "a name with this prefix": (_certified("song.example.evil.example"), "certificate"),
+    "a wildcard for subdomains": (_certified("*.song.example"), "certificate"),
+    "an address instead of the name": (_certified(PUBLIC), "certificate"),
+    "an expired certificate": (
         _certified("song.example", not_before=_YESTERDAY - timedelta(1), not_after=_YESTERDAY),
         "certificate has expired",
     ),
-    "an authority of its own": (
+    "an unknown authority": (
         lambda _authority: _certified("song.example")(trustme.CA()),
         "certificate",
     ),
     "plain HTTP": (_greeted(_plain_http), "song.example: "),
-    "half a handshake, byte by byte": (_greeted(_half_a_handshake), "took too long"),
+    "a partial handshake, byte by byte": (_greeted(_partial_handshake), "took too long"),
     "no handshake": (_greeted(_silence), "took too long"),
     "a reset": (_greeted(_reset), "song.example: "),
 }

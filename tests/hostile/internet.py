@@ -1,8 +1,8 @@
-"""An Internet of two servers: one of the public, and one that nobody may reach.
+"""Internet of two servers: a public one, and a private one that must not be reached.
 
-Names are looked up in a table, and connections led to this machine. Nothing else is replaced: what
-the fetcher checks, it checks here too. Whatever it connects to that is not public ends at the
-forbidden server, which would answer.
+Names are resolved in a table, and all connections lead to this machine: those to public addresses
+to the public server, all others to the private one, which answers. Every other part of the fetcher
+is real.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 PUBLIC = "93.184.215.14"
 OTHER_PUBLIC = "2606:4700:4700::1111"
-DEAF = "93.184.215.15"
-"""A public address at which nobody listens."""
+CLOSED = "93.184.215.15"
+"""Public address with closed ports."""
 
 NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "song.example": ((PUBLIC,),),
     "six.example": ((OTHER_PUBLIC,),),
-    "deaf.example": ((DEAF,),),
+    "closed.example": ((CLOSED,),),
     "localhost": (("127.0.0.1", "::1"),),
     "inside.example": (("10.0.0.1",),),
     "metadata.example": (("169.254.169.254",),),
@@ -44,43 +44,43 @@ NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "changing.example": ((PUBLIC,), ("10.0.0.1",)),
     "xn--sng-sed.example": (("10.0.0.1",),),
 }
-"""The addresses of each name, look-up by look-up; the last ones stay."""
+"""Addresses of each name for successive look-ups; the last entry repeats."""
 
 
 @dataclass
 class Internet:
-    """What the fetcher sees of the world.
+    """Network of the fetcher.
 
     Attributes:
-        public: the server behind all public addresses.
-        forbidden: the server behind all others.
-        asked: names that were looked up.
-        reached: addresses that were connected to.
+        public: server at all public addresses.
+        private: server at all other addresses.
+        asked: names that were resolved.
+        reached: addresses of connections.
     """
 
     public: Server
-    forbidden: Server
+    private: Server
     asked: list[str] = field(default_factory=list)
     reached: list[str] = field(default_factory=list)
 
     def look_up(self, host: str, port: int, **_options: Any) -> list[Any]:
-        """What `socket.getaddrinfo` gives."""
+        """Stand in for `socket.getaddrinfo`."""
         name = host.rstrip(".").lower()
         answers = NAMES.get(name)
         self.asked.append(name)
         if answers is None:
-            # Figures in whatever form the C library reads; for any other name there is no address.
+            # Numeric forms that the C library reads; any other name has no address.
             flags = socket.AI_NUMERICHOST
             return _real_look_up(name, port, type=socket.SOCK_STREAM, flags=flags)
         now = answers[min(self.asked.count(name), len(answers)) - 1]
         return [_entry(address, port) for address in now]
 
     def connect(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
-        """What `socket.socket.connect` does."""
+        """Stand in for `socket.socket.connect`."""
         host, port = str(address[0]), address[1]
         self.reached.append(f"{host} {port}")
-        server = self.public if host in (PUBLIC, OTHER_PUBLIC) and port == 443 else self.forbidden
-        if host == DEAF:
+        server = self.public if host in (PUBLIC, OTHER_PUBLIC) and port == 443 else self.private
+        if host == CLOSED:
             raise ConnectionRefusedError(111, "Connection refused")
         six = connection.family == socket.AF_INET6
         _real_connect(connection, ("::ffff:127.0.0.1" if six else "127.0.0.1", server.port))
@@ -102,7 +102,7 @@ def _entry(address: str, port: int) -> Any:
 def internet(
     public: AbstractContextManager[Server], context: ssl.SSLContext, patch: pytest.MonkeyPatch
 ) -> Iterator[Internet]:
-    """A world with this public server, and with a forbidden one that has this context."""
+    """Yield a network with a public server, and a private one with a TLS context."""
     body = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nvault\n"
     with public as open_one, serving({"*": body}, context) as closed_one, patch.context() as here:
         world = Internet(open_one, closed_one)

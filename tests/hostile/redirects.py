@@ -1,4 +1,4 @@
-"""Answers that lead elsewhere."""
+"""Redirects to forbidden URLs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from mashup_worker.errors import FetchFailed, FetchRefused
 from tests.hostile.cases import SECRET, SIGNED, SONG, Case, redirect, whole
 
 _PRIVATE = "its address is not public"
-_USERS = "with a user name"
+_USERS = "a user name is not allowed"
 
-_ELSEWHERE: dict[str, tuple[str | bytes, str]] = {
+_TARGETS: dict[str, tuple[str | bytes, str]] = {
     "loopback": ("https://127.0.0.1/", _PRIVATE),
     "metadata": (f"https://169.254.169.254/latest?{SECRET}", _PRIVATE),
     "a decimal address": ("https://2130706433/", _PRIVATE),
@@ -17,26 +17,26 @@ _ELSEWHERE: dict[str, tuple[str | bytes, str]] = {
     "a name inside": (f"https://inside.example/?{SECRET}", _PRIVATE),
     "a name of two addresses": ("https://mixed.example/", _PRIVATE),
     "a private address without scheme": ("//10.0.0.1/song", _PRIVATE),
-    "plain HTTP": (f"http://song.example/?{SECRET}", "http: only https"),
-    "plain HTTP inside": ("http://169.254.169.254/", "http: only https"),
-    "a file": ("file:///etc/passwd", "file: only https"),
-    "FTP": ("ftp://song.example/", "ftp: only https"),
-    "Gopher": ("gopher://127.0.0.1:6379/_FLUSHALL", "gopher: only https"),
-    "data": (f"data:audio/wav;base64,{SECRET}", "data: only https"),
-    "our own bucket": (f"s3://songs/{SECRET}", "s3: only https"),
+    "plain HTTP": (f"http://song.example/?{SECRET}", "scheme 'http' is not allowed"),
+    "plain HTTP inside": ("http://169.254.169.254/", "scheme 'http' is not allowed"),
+    "a file": ("file:///etc/passwd", "scheme 'file' is not allowed"),
+    "FTP": ("ftp://song.example/", "scheme 'ftp' is not allowed"),
+    "Gopher": ("gopher://127.0.0.1:6379/_FLUSHALL", "scheme 'gopher' is not allowed"),
+    "data": (f"data:audio/wav;base64,{SECRET}", "scheme 'data' is not allowed"),
+    "our own bucket": (f"s3://songs/{SECRET}", "scheme 's3' is not allowed"),
     "a user": (f"https://{SECRET}@song.example/", _USERS),
     "a user without scheme": (f"//{SECRET}:{SECRET}@song.example/", _USERS),
     "a port": ("https://song.example:8443/", "port 8443"),
     "a port without scheme": ("//song.example:22/", "port 22"),
-    "a backslash": ("https://song.example\\@10.0.0.1/", "not read"),
-    "what is no URL": (f"https://[{SECRET}", "not a URL"),
-    "brackets with something else": ("//[::g]/", "not "),
-    "a slash in one letter": ("//song\u2100.example/", "not a URL"),
+    "a backslash": ("https://song.example\\@10.0.0.1/", "no valid host"),
+    "an invalid URL": (f"https://[{SECRET}", "URL: invalid"),
+    "an invalid IPv6 address": ("//[::g]/", ""),
+    "a slash in one letter": ("//song\u2100.example/", "URL: invalid"),
     "a percent-encoded host": ("https://%31%30.0.0.1/", "neither a name nor"),
-    "a control character": (b"https://song.example/\x1b[2J", "no control characters"),
-    "a folded line": (b"https://ins\r\n\tide.example/", "no control characters"),
-    "a tab in the host": (b"https://ins\tide.example/", "no control characters"),
-    "a space": ("https://song.example/a b", "no spaces"),
+    "a control character": (b"https://song.example/\x1b[2J", "control characters are not allowed"),
+    "a folded line": (b"https://ins\r\n\tide.example/", "control characters are not allowed"),
+    "a tab in the host": (b"https://ins\tide.example/", "control characters are not allowed"),
+    "a space": ("https://song.example/a b", "spaces and control characters"),
 }
 
 _HOPS = {f"/{hop}": redirect(f"/{hop + 1}?{SECRET}") for hop in range(9)} | {
@@ -46,7 +46,7 @@ _HOPS = {f"/{hop}": redirect(f"/{hop + 1}?{SECRET}") for hop in range(9)} | {
 REDIRECTS = (
     *(
         Case(f"to {name}", SONG, FetchRefused, says, {f"/{SIGNED}": redirect(where)}, 1)
-        for name, (where, says) in _ELSEWHERE.items()
+        for name, (where, says) in _TARGETS.items()
     ),
     *(
         Case(
@@ -95,6 +95,20 @@ REDIRECTS = (
         {"/": redirect("/again"), "/again": whole(b"song")},
         1,
     ),
-    Case("to nowhere", SONG, FetchFailed, "redirects to nowhere", {"*": redirect("")}, 1),
-    Case("to nobody", SONG, FetchFailed, "not known", {"*": redirect("//nobody.example/")}, 1),
+    Case(
+        "without a location",
+        SONG,
+        FetchFailed,
+        "redirects without a location",
+        {"*": redirect("")},
+        1,
+    ),
+    Case(
+        "to an unknown name",
+        SONG,
+        FetchFailed,
+        "not known",
+        {"*": redirect("//unknown.example/")},
+        1,
+    ),
 )

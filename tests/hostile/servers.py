@@ -1,4 +1,4 @@
-"""Servers on this machine that answer as strangers might, and count who comes."""
+"""Scripted servers on this machine, which count connections."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ if TYPE_CHECKING:
     Answer = bytes | Callable[["Talk"], None]
 
 _PATIENCE_S = 10.0
-"""A fetch that goes on after it ends wrongly, and does not hang."""
+"""Limit for a fetch that fails to stop."""
 
 
 @dataclass(frozen=True)
 class Talk:
-    """One connection to a server, and how to know that the test is over."""
+    """Connection of a server, and an event that ends it after the test."""
 
     connection: socket.socket
     over: threading.Event
 
     def say(self, *parts: bytes) -> None:
-        """Send something, all of it."""
+        """Send bytes."""
         for part in parts:
             self.connection.sendall(part)
 
     def drip(self, part: bytes, every_s: float = 0.02) -> None:
-        """Send the same now and then until nobody listens any more."""
+        """Send the same bytes repeatedly until the client disconnects."""
         end_s = time.monotonic() + _PATIENCE_S
         while not self.over.wait(every_s) and time.monotonic() < end_s:
             self.say(part)
 
     def flood(self, part: bytes) -> None:
-        """Send the same as fast as it is taken, for longer than any test may last."""
+        """Send the same bytes as fast as possible, longer than any test lasts."""
         end_s = time.monotonic() + _PATIENCE_S
         while not self.over.is_set() and time.monotonic() < end_s:
             self.say(part)
 
     def listen(self) -> None:
-        """Say nothing until the other side goes."""
+        """Send nothing until the client disconnects."""
         self.connection.recv(1)
 
     def reset(self) -> None:
-        """Hang up as a crash does."""
-        # Without a linger the kernel would send the rest, and a proper end.
+        """Reset the connection, as a crash does."""
+        # Without a linger of 0 the kernel would close the connection properly.
         linger = b"\1\0\0\0\0\0\0\0"
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.connection.close()
@@ -58,15 +58,16 @@ class Talk:
 
 @dataclass
 class Server:
-    """Answers by path, over TLS where it has a context.
+    """Server with scripted answers.
 
     Attributes:
-        listener: its socket, on this machine's own address.
-        answers: by path and query, and `*` for all others; whoever asks for another is hung up on.
-        context: of its certificate; None for plain HTTP.
-        greeting: what it says instead, before it was asked anything.
-        visits: connections that were made, with or without a request.
-        requests: heads of what was asked.
+        listener: listening socket.
+        answers: answers by path and query; `*` matches all others, and without it the connection is
+            closed.
+        context: TLS context; None for plain HTTP.
+        greeting: called for each connection, in place of an answer.
+        visits: number of connections, with or without a request.
+        requests: heads of the requests.
     """
 
     listener: socket.socket
@@ -81,7 +82,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Port of the listener."""
         port: int = self.listener.getsockname()[1]
         return port
 
@@ -99,7 +100,7 @@ class Server:
             thread.start()
 
     def stop(self) -> None:
-        """Hang up on everybody."""
+        """Close all connections."""
         self._over.set()
         with suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
@@ -110,7 +111,7 @@ class Server:
             thread.join(_PATIENCE_S)
 
     def _talk(self, plain: socket.socket) -> None:
-        # A copy, because a TLS socket takes the other's place, and `stop` needs it.
+        # A copy, since a TLS socket would take over the original, which `stop` needs.
         with suppress(OSError, ValueError), plain, plain.dup() as copy:
             copy.settimeout(_PATIENCE_S)
             if self.greeting is not None:
@@ -142,7 +143,7 @@ def serving(
     context: ssl.SSLContext | None = None,
     greeting: Greeting | None = None,
 ) -> Iterator[Server]:
-    """A server of this machine."""
+    """Run a server on this machine."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server(listener, answers or {}, context, greeting)
         thread = threading.Thread(target=server.serve, daemon=True)

@@ -1,4 +1,4 @@
-"""Real servers, started once for all tests, and fresh places in them for each."""
+"""Servers shared by all tests, with a new database, Redis database and bucket for each."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from mashup_worker.db.migrate import migrate
-from mashup_worker.stack.roles import make_database
 from mashup_worker.stack.seaweed import S3Keys, s3_client
 from mashup_worker.stack.stack import Stack
+from mashup_worker.stack.supabase import create_database
 from tests.chaos.fixtures import place, servers
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Postgres, Valkey and S3 for all tests; tests that harm servers start their own."""
+    """Postgres, Valkey and S3 for all tests; tests that damage servers start their own."""
     servers = Stack(tmp_path_factory.mktemp("stack"))
     with servers:
         yield servers
@@ -36,36 +36,36 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def services(stack: Stack) -> StackInfo:
-    """Where the servers are."""
+    """Addresses of the servers."""
     return stack.info
 
 
 @pytest.fixture
 def database_url(services: StackInfo) -> Iterator[str]:
-    """A database of this test's own, without tables; the URL is its owner's."""
+    """URL of a new database without tables, as its owner."""
     name = f"test_{next(_numbers)}"
-    yield make_database(services.database_url, name, _worker_password(services))
+    yield create_database(services.database_url, name, _worker_password(services))
     with psycopg.connect(services.database_url, autocommit=True) as owner:
         owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def worker_database_url(database_url: str, services: StackInfo) -> str:
-    """The same database as the worker's role sees it."""
+    """URL of the same database, as the worker's role."""
     path = urlsplit(database_url).path
     return urlsplit(services.worker_database_url)._replace(path=path).geturl()
 
 
 @pytest.fixture
 def migrated_url(database_url: str) -> str:
-    """The same database with the schema in place."""
+    """URL of the same database, with the schema."""
     migrate(database_url)
     return database_url
 
 
 @pytest.fixture
 def redis_url(services: StackInfo) -> str:
-    """An empty Redis database."""
+    """URL of an empty Redis database."""
     url = urlsplit(services.redis_url)._replace(path=f"/{1 + next(_numbers) % 15}").geturl()
     with redis.Redis.from_url(url) as client:
         client.flushdb()
@@ -74,7 +74,7 @@ def redis_url(services: StackInfo) -> str:
 
 @pytest.fixture
 def bucket(services: StackInfo) -> str:
-    """An empty bucket of the store."""
+    """Name of an empty bucket."""
     name = f"test-{next(_numbers)}"
     keys = S3Keys(services.access_key, services.secret_key, signing_key="")
     s3_client(services.s3_endpoint_url, keys).create_bucket(Bucket=name)

@@ -1,4 +1,4 @@
-"""A short run of the random schedule; `python -m tests.chaos.schedule` has the long one."""
+"""Short run of the random schedule; `python -m tests.chaos.schedule` makes long ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_whatever_goes_wrong_every_job_ends_once(tmp_path: Path) -> None:
-    wrong, chaos = run(tmp_path, jobs=60, seed=3, faults=16)
-    assert not wrong
+def test_every_job_ends_once_despite_random_faults(tmp_path: Path) -> None:
+    problems, chaos = run(tmp_path, jobs=60, seed=3, faults=16)
+    assert not problems
     assert len(chaos.jobs) == 60

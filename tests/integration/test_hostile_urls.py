@@ -1,4 +1,4 @@
-"""URLs that strangers might give: each is refused in its own words, and leads nowhere."""
+"""Untrusted URLs and keys: each attack is refused, and reaches no private server."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mashup_worker.db import jobs
 from mashup_worker.db.database import Database
 from mashup_worker.errors import FetchFailed, InvalidInput, MashupError, UnsupportedAudio
 from mashup_worker.settings import ServiceSettings, StorageSettings
-from mashup_worker.storage import wire
+from mashup_worker.storage import connection
 from mashup_worker.storage.fetch import fetch
 from mashup_worker.storage.folder import FolderStorage
 from mashup_worker.storage.s3 import S3Storage
 from mashup_worker.system.digests import file_sha256
-from mashup_worker.worker.objects import JobInputs
+from mashup_worker.worker.inputs import JobInputs
 from tests.hostile.answers import ANSWERS
 from tests.hostile.cases import SECRET, SIGNED, SONG, Case, redirect, whole
-from tests.hostile.certificates import STRANGE_TLS, context_for
-from tests.hostile.door import OTHERS, Door
+from tests.hostile.certificates import INVALID_TLS, context_for
+from tests.hostile.foreign_keys import FOREIGN, SharedStore
 from tests.hostile.forms import FORMS, PRIVATE
 from tests.hostile.internet import NAMES, OTHER_PUBLIC, PUBLIC, internet
-from tests.hostile.lies import lies
+from tests.hostile.mislabeled import mislabeled
 from tests.hostile.redirects import REDIRECTS
 from tests.hostile.servers import serving
 from tests.unit.audio_fixtures import music, write
@@ -53,14 +53,14 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def context(authority: trustme.CA) -> ssl.SSLContext:
-    """Of a certificate for every name and address here, so that nothing fails for its name."""
-    figures = ("127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", PUBLIC, OTHER_PUBLIC)
-    return context_for(authority, *NAMES, *figures)
+    """TLS context with a certificate that matches every name and address."""
+    addresses = ("127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", PUBLIC, OTHER_PUBLIC)
+    return context_for(authority, *NAMES, *addresses)
 
 
 @pytest.fixture(autouse=True)
 def _trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process trusts the certificates made here, as it does those of real authorities."""
+    """Trust the test authority in this process."""
     path = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(path))
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
@@ -77,7 +77,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def refused(case: Case, target: Path) -> MashupError:
-    """How a case ends; it must leave nothing, and tell nothing that is secret."""
+    """Return the error of a case, which must leave no file and reveal no secret."""
     with pytest.raises(MashupError) as caught:
         fetch(case.url, target, max_bytes=case.max_bytes, timeout_s=case.timeout_s)
     assert caught.type is case.error
@@ -90,7 +90,7 @@ def refused(case: Case, target: Path) -> MashupError:
     return caught.value
 
 
-def test_there_are_many_cases() -> None:
+def test_cases_are_many_and_distinct() -> None:
     assert len({case.name for case in CASES}) == len(CASES)
     tried = {(case.url, *(str(answer) for answer in case.answers.values())) for case in CASES}
     assert len(tried) == len(CASES) >= 200
@@ -102,18 +102,18 @@ def test_hostile_urls_are_refused(case: Case, target: Path, world: World) -> Non
         begin_s = time.monotonic()
         error = refused(case, target)
         took_s = time.monotonic() - begin_s
-    assert there.forbidden.visits == 0
+    assert there.private.visits == 0
     assert there.public.visits == case.visits
     assert took_s < case.timeout_s + 1.0
     assert error.retryable is (case.error is FetchFailed)
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1", "inside.example", "[::1]", "2852039166"])
-def test_without_the_check_they_would_get_in(
+def test_the_address_check_is_what_keeps_fetches_out(
     host: str, target: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that a forbidden server without visits means something."""
-    monkeypatch.setattr(wire, "is_public", lambda _address: True)
+    """Shows that the private server would be reached without the check."""
+    monkeypatch.setattr(connection, "is_public", lambda _address: True)
     with world({}) as there:
         if host.isdigit():
             with pytest.raises(FetchFailed, match="certificate"):
@@ -121,19 +121,21 @@ def test_without_the_check_they_would_get_in(
         else:
             fetch(f"https://{host}/", target, max_bytes=10, timeout_s=5.0)
             assert target.read_bytes() == b"vault\n"
-    assert there.forbidden.visits == 1
+    assert there.private.visits == 1
 
 
-def test_a_name_is_looked_up_once(target: Path, world: World) -> None:
+def test_a_name_is_resolved_once(target: Path, world: World) -> None:
     with world({"/song": whole(b"song")}) as there:
         fetch("https://changing.example/song", target, max_bytes=10, timeout_s=5.0)
         assert there.asked == ["changing.example"]
-        assert there.look_up("changing.example", 443)[0][4][0] == "10.0.0.1"  # as a second would
+        assert (
+            there.look_up("changing.example", 443)[0][4][0] == "10.0.0.1"
+        )  # a second look-up would return it
     assert target.read_bytes() == b"song"
     assert there.reached == [f"{PUBLIC} 443"]
 
 
-def test_proxies_and_passwords_of_the_environment_are_not_used(
+def test_proxies_and_passwords_of_the_environment_are_ignored(
     target: Path, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http", "https", "all", "ftp", "socks"):
@@ -155,15 +157,15 @@ def requests(there: Internet) -> list[str]:
     return there.public.requests
 
 
-@pytest.mark.parametrize("name", STRANGE_TLS)
-def test_without_a_good_certificate_nothing_is_asked(
+@pytest.mark.parametrize("name", INVALID_TLS)
+def test_an_invalid_certificate_prevents_the_request(
     name: str,
     target: Path,
     authority: trustme.CA,
     context: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    public, says = STRANGE_TLS[name]
+    public, says = INVALID_TLS[name]
     case = Case(name, SONG, FetchFailed, says, timeout_s=0.5)
     with internet(public(authority), context, monkeypatch) as there:
         assert refused(case, target).retryable
@@ -178,42 +180,44 @@ def job_inputs(
     database: Database | None = None,
     user_id: UUID | None = None,
 ) -> JobInputs:
-    """What a job of this user, or of some user, would read with."""
+    """Return the inputs of a job of this user, or of a random one."""
     folder.mkdir()
     return JobInputs(
-        storage,
-        database,  # type: ignore[arg-type]  # URLs of others are read without one
-        settings or ServiceSettings(),
-        user_id or uuid4(),
-        folder,
-        lambda _stage, _share: None,
+        storage=storage,
+        database=database,  # type: ignore[arg-type]  # URLs need none
+        settings=settings or ServiceSettings(),
+        user_id=user_id or uuid4(),
+        folder=folder,
+        on_progress=lambda _stage, _share: None,
     )
 
 
-LIES = tuple(lies(b"", ""))
+MISLABELED = tuple(mislabeled(b"", ""))
 
 
-@pytest.mark.parametrize("name", LIES)
-def test_what_only_says_that_it_is_sound_is_refused(
+@pytest.mark.parametrize("name", MISLABELED)
+def test_answers_that_are_not_the_declared_audio_are_refused(
     name: str, world: World, tmp_path: Path
 ) -> None:
     song = write(tmp_path / "song.wav", music(0.2)).read_bytes()
     inputs = job_inputs(tmp_path / "job", FolderStorage(tmp_path / "store"))
     with serving({"*": whole(song)}) as inside:
-        answers: dict[str, Answer] = {"*": lies(song, f"http://127.0.0.1:{inside.port}/")[name]}
+        answers: dict[str, Answer] = {
+            "*": mislabeled(song, f"http://127.0.0.1:{inside.port}/")[name]
+        }
         with world(answers) as there, pytest.raises(MashupError) as caught:
             inputs.fetch(SONG, "input_data.audio")
-    assert caught.type is (InvalidInput if name == "nothing at all" else UnsupportedAudio)
+    assert caught.type is (InvalidInput if name == "an empty body" else UnsupportedAudio)
     assert not caught.value.retryable
     assert caught.value.message.startswith("input_data.audio")
     assert caught.value.message.isprintable()
     assert SECRET not in caught.value.message
-    assert (inside.visits, there.forbidden.visits) == (0, 0)
+    assert (inside.visits, there.private.visits) == (0, 0)
     assert not inputs.digests
-    assert not list(inputs.folder.glob("*.sound.wav"))
+    assert not list(inputs.folder.glob("*.decoded.wav"))
 
 
-def test_a_song_of_a_stranger_is_read(world: World, tmp_path: Path) -> None:
+def test_a_song_at_a_public_url_is_read(world: World, tmp_path: Path) -> None:
     song = write(tmp_path / "song.wav", music(0.2))
     inputs = job_inputs(tmp_path / "job", FolderStorage(tmp_path / "store"))
     with world({f"/{SIGNED}": whole(song.read_bytes())}):
@@ -222,13 +226,13 @@ def test_a_song_of_a_stranger_is_read(world: World, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def door(
+def shared(
     services: StackInfo,
     bucket: str,
     migrated_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Door]:
+) -> Iterator[SharedStore]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", services.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", services.secret_key)
     endpoint = services.s3_endpoint_url
@@ -245,19 +249,19 @@ def door(
         for key in (f"inputs/{me}/a.wav", f"inputs/{victim}/a.wav", f"jobs/{job}/1/a.wav"):
             store.put(key, song, content_type="audio/wav", sha256=file_sha256(song))
         inputs = job_inputs(tmp_path / "job", store, settings, database, me)
-        yield Door(inputs, endpoint, bucket, me, victim, job)
+        yield SharedStore(inputs, endpoint, bucket, me, victim, job)
 
 
-def test_the_things_of_others_are_as_if_they_were_not_there(door: Door) -> None:
-    before = {given: told(door, given) for given in OTHERS}
-    door.forget_the_victim()
-    assert {given: told(door, given) for given in OTHERS} == before
-    assert not list(door.inputs.folder.iterdir())
+def test_foreign_objects_look_like_missing_ones(shared: SharedStore) -> None:
+    before = {given: refusal(shared, given) for given in FOREIGN}
+    shared.delete_victim()
+    assert {given: refusal(shared, given) for given in FOREIGN} == before
+    assert not list(shared.inputs.folder.iterdir())
 
 
-def told(door: Door, given: str) -> str:
+def refusal(shared: SharedStore, given: str) -> str:
     with pytest.raises(InvalidInput) as caught:
-        door.inputs.fetch(door.address(given), "input_data.audio")
+        shared.inputs.fetch(shared.address(given), "input_data.audio")
     assert not caught.value.retryable
     assert caught.value.message.isprintable()
     return caught.value.message
@@ -274,13 +278,13 @@ def told(door: Door, given: str) -> str:
         "s3://" + "b" * 10_000 + "/a.wav",
     ],
 )
-def test_messages_quote_little_and_no_secrets(door: Door, given: str) -> None:
-    message = told(door, given)
+def test_messages_quote_little_input_and_no_secrets(shared: SharedStore, given: str) -> None:
+    message = refusal(shared, given)
     assert "s3cr3t" not in message
     assert len(message) < 400
 
 
-def test_what_is_the_users_own_is_read(door: Door) -> None:
+def test_own_objects_are_read(shared: SharedStore) -> None:
     for given in ("", "s3://{bucket}/", "{endpoint}/{bucket}/"):
-        address = door.address(given + "inputs/{me}/a.wav")
-        assert door.inputs.fetch(address, "input_data.audio").is_file()
+        address = shared.address(given + "inputs/{me}/a.wav")
+        assert shared.inputs.fetch(address, "input_data.audio").is_file()

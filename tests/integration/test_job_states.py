@@ -1,4 +1,4 @@
-"""The life of jobs against real Postgres: whatever happens in whatever order, a model agrees."""
+"""Status changes of jobs in random order, in Postgres and in a model that must agree."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mashup_worker.db import jobs
 from mashup_worker.db.database import Database
 from mashup_worker.errors import InvalidInput, LeaseLost, StorageFailed
 from mashup_worker.settings import AttemptSettings, ServiceSettings
-from mashup_worker.worker.settle import Settlement
+from mashup_worker.worker.finalize import Finalizer
 
 if TYPE_CHECKING:
     from mashup_worker.db.database import Connection
@@ -38,7 +38,7 @@ TERMINAL = ("completed", "failed", "canceled")
 
 @dataclass
 class Expected:
-    """What a job's row should say."""
+    """Expected state of a row."""
 
     max_attempts: int
     status: str = "queued"
@@ -53,7 +53,7 @@ class Expected:
 
 
 class JobMachine(RuleBasedStateMachine):
-    """Clients, two workers and a mirror do what they may at any moment."""
+    """Random actions of clients, two workers and a mirror."""
 
     connection: Connection
 
@@ -80,18 +80,18 @@ class JobMachine(RuleBasedStateMachine):
     @rule(target=claims_made, job=jobs_made, worker=st.sampled_from(WORKERS))
     def claim(self, job: UUID, worker: str) -> Any:
         expected = self.model[job]
-        moved = jobs.move(
+        changed = jobs.change_status(
             self.connection, "claim", id=job, worker_id=worker, lease_s=60, job_types=["separate"]
         )
         if expected.status != "queued" or expected.cancel_requested:
-            assert moved is None
+            assert changed is None
             return multiple()
-        assert moved is not None
+        assert changed is not None
         expected.status, expected.worker, expected.overdue = "processing", worker, False
         expected.attempt += 1
         expected.progress = 0
-        assert moved.attempt == expected.attempt
-        return jobs.Claim(job, moved.attempt, worker)
+        assert changed.attempt == expected.attempt
+        return jobs.Claim(id=job, attempt=changed.attempt, worker_id=worker)
 
     def holds(self, claim: jobs.Claim) -> bool:
         expected = self.model[claim.id]
@@ -105,10 +105,12 @@ class JobMachine(RuleBasedStateMachine):
     def heartbeat(self, claim: jobs.Claim, progress: int) -> None:
         if not self.holds(claim):
             with pytest.raises(LeaseLost):
-                jobs.heartbeat(self.connection, claim, 60, progress, "work")
+                jobs.heartbeat(self.connection, claim, lease_s=60, progress=progress, stage="work")
             return
         expected = self.model[claim.id]
-        canceled = jobs.heartbeat(self.connection, claim, 60, progress, "work")
+        canceled = jobs.heartbeat(
+            self.connection, claim, lease_s=60, progress=progress, stage="work"
+        )
         assert canceled == expected.cancel_requested
         expected.progress = max(expected.progress, progress)
         expected.overdue = False
@@ -117,7 +119,7 @@ class JobMachine(RuleBasedStateMachine):
     def complete(self, claim: jobs.Claim) -> None:
         expected = self.model[claim.id]
         allowed = self.holds(claim) and not expected.cancel_requested
-        moved = jobs.move(
+        changed = jobs.change_status(
             self.connection,
             "complete",
             **claim.fence,
@@ -126,7 +128,7 @@ class JobMachine(RuleBasedStateMachine):
             source_sha256=[],
             source_jobs=[],
         )
-        assert (moved is not None) == allowed
+        assert (changed is not None) == allowed
         if allowed:
             expected.status, expected.progress = "completed", 100
             expected.completions += 1
@@ -134,8 +136,8 @@ class JobMachine(RuleBasedStateMachine):
     @rule(claim=claims_made)
     def fail(self, claim: jobs.Claim) -> None:
         allowed = self.holds(claim)
-        moved = jobs.move(self.connection, "fail", **claim.fence, code="a", message="b")
-        assert (moved is not None) == allowed
+        changed = jobs.change_status(self.connection, "fail", **claim.fence, code="a", message="b")
+        assert (changed is not None) == allowed
         if allowed:
             self.model[claim.id].status = "failed"
             self.model[claim.id].failures += 1
@@ -144,31 +146,33 @@ class JobMachine(RuleBasedStateMachine):
     def retry(self, claim: jobs.Claim) -> None:
         expected = self.model[claim.id]
         allowed = self.holds(claim) and expected.failures + 1 < expected.max_attempts
-        moved = jobs.move(self.connection, "retry", **claim.fence, code="a", message="b", delay_s=0)
-        assert (moved is not None) == allowed
+        changed = jobs.change_status(
+            self.connection, "retry", **claim.fence, code="a", message="b", delay_s=0
+        )
+        assert (changed is not None) == allowed
         if allowed:
             expected.status = "queued"
             expected.failures += 1
 
     @rule(claim=claims_made)
-    def hand_back(self, claim: jobs.Claim) -> None:
+    def release(self, claim: jobs.Claim) -> None:
         allowed = self.holds(claim)
-        moved = jobs.move(self.connection, "hand_back", **claim.fence)
-        assert (moved is not None) == allowed
+        changed = jobs.change_status(self.connection, "release", **claim.fence)
+        assert (changed is not None) == allowed
         if allowed:
             self.model[claim.id].status = "queued"
 
     @rule(claim=claims_made)
-    def stop(self, claim: jobs.Claim) -> None:
+    def cancel_running(self, claim: jobs.Claim) -> None:
         expected = self.model[claim.id]
         allowed = self.holds(claim) and expected.cancel_requested
-        moved = jobs.move(self.connection, "stop", **claim.fence)
-        assert (moved is not None) == allowed
+        changed = jobs.change_status(self.connection, "cancel_running", **claim.fence)
+        assert (changed is not None) == allowed
         if allowed:
             expected.status = "canceled"
 
     @rule(job=jobs_made)
-    def ask_to_cancel(self, job: UUID) -> None:
+    def request_cancel(self, job: UUID) -> None:
         if self.model[job].status in TERMINAL:
             with pytest.raises(InvalidInput):
                 jobs.request_cancel(self.connection, job)
@@ -180,16 +184,16 @@ class JobMachine(RuleBasedStateMachine):
     def cancel_waiting(self, job: UUID) -> None:
         expected = self.model[job]
         allowed = expected.status == "queued" and expected.cancel_requested
-        moved = jobs.move(self.connection, "cancel_waiting", id=job)
-        assert (moved is not None) == allowed
+        changed = jobs.change_status(self.connection, "cancel_waiting", id=job)
+        assert (changed is not None) == allowed
         if allowed:
             expected.status = "canceled"
 
     @rule(job=jobs_made)
     def reject(self, job: UUID) -> None:
         allowed = self.model[job].status == "queued"
-        moved = jobs.move(self.connection, "reject", id=job, code="a", message="b")
-        assert (moved is not None) == allowed
+        changed = jobs.change_status(self.connection, "reject", id=job, code="a", message="b")
+        assert (changed is not None) == allowed
         if allowed:
             self.model[job].status = "failed"
 
@@ -207,8 +211,10 @@ class JobMachine(RuleBasedStateMachine):
     def expire(self, job: UUID) -> None:
         expected = self.model[job]
         allowed = expected.status == "processing" and expected.overdue
-        moved = jobs.move(self.connection, "expire", id=job, code="lease_lost", message="b")
-        assert (moved is not None) == allowed
+        changed = jobs.change_status(
+            self.connection, "expire", id=job, code="lease_lost", message="b"
+        )
+        assert (changed is not None) == allowed
         if not allowed:
             return
         expected.failures += 1
@@ -219,8 +225,8 @@ class JobMachine(RuleBasedStateMachine):
             expected.status = "failed" if out else "queued"
 
     @rule(job=jobs_made, status=st.sampled_from(jobs.STATUSES))
-    def somebody_sets_the_status(self, job: UUID, status: str) -> None:
-        """By hand, and against the rules: refused."""
+    def set_status_directly(self, job: UUID, status: str) -> None:
+        """Refuse a change that the transition table lacks."""
         now = self.model[job].status
         legal = {
             "queued": ("processing", "canceled", "failed"),
@@ -234,7 +240,7 @@ class JobMachine(RuleBasedStateMachine):
             )
 
     @invariant()
-    def rows_are_as_expected(self) -> None:
+    def rows_match_the_model(self) -> None:
         for job_id, expected in self.model.items():
             job = jobs.find(self.connection, job_id)
             assert job is not None
@@ -252,7 +258,7 @@ class JobMachine(RuleBasedStateMachine):
             assert expected.completions <= 1
 
 
-def test_jobs_live_as_the_model_says(migrated_url: str) -> None:
+def test_rows_match_the_model_after_random_actions(migrated_url: str) -> None:
     with psycopg.connect(migrated_url, autocommit=True, row_factory=dict_row) as connection:
 
         class Machine(JobMachine):
@@ -271,22 +277,22 @@ def test_jobs_live_as_the_model_says(migrated_url: str) -> None:
         )
 
 
-def test_ended_rows_stay_as_they_are(migrated_url: str) -> None:
+def test_ended_rows_are_read_only(migrated_url: str) -> None:
     with psycopg.connect(migrated_url, autocommit=True, row_factory=dict_row) as connection:
         job = jobs.insert(connection, "separate", {"audio": "x"})
-        jobs.move(connection, "reject", id=job.id, code="a", message="b")
+        jobs.change_status(connection, "reject", id=job.id, code="a", message="b")
         for change in ("progress = 3", "output_data = '{}'", "error_code = NULL", "attempt = 9"):
             with pytest.raises(psycopg.errors.CheckViolation):
                 connection.execute(f"UPDATE public.ai_jobs SET {change} WHERE id = %s", [job.id])
 
 
-def test_a_word_for_a_job_is_taken_once(migrated_url: str) -> None:
+def test_an_idempotency_key_is_unique(migrated_url: str) -> None:
     with psycopg.connect(migrated_url, autocommit=True, row_factory=dict_row) as connection:
-        word = uuid4().hex
-        jobs.insert(connection, "separate", {}, idempotency_key=word)
+        key = uuid4().hex
+        jobs.insert(connection, "separate", {}, idempotency_key=key)
         with pytest.raises(psycopg.errors.UniqueViolation):
-            jobs.insert(connection, "separate", {}, idempotency_key=word)
-        jobs.insert(connection, "separate", {}, idempotency_key=f"{word} other")
+            jobs.insert(connection, "separate", {}, idempotency_key=key)
+        jobs.insert(connection, "separate", {}, idempotency_key=f"{key} other")
 
 
 def test_pauses_between_attempts_double_up_to_a_limit(migrated_url: str) -> None:
@@ -299,7 +305,7 @@ def test_pauses_between_attempts_double_up_to_a_limit(migrated_url: str) -> None
         for attempt in range(1, 6):
             with database.transaction() as connection:
                 connection.execute("UPDATE public.ai_jobs SET run_at = now()")
-                claimed = jobs.move(
+                claimed = jobs.change_status(
                     connection,
                     "claim",
                     id=job.id,
@@ -308,14 +314,20 @@ def test_pauses_between_attempts_double_up_to_a_limit(migrated_url: str) -> None
                     job_types=["separate"],
                 )
             assert claimed is not None
-            claim = jobs.Claim(job.id, attempt, "w")
-            settlement = Settlement(database, claimed, claim, config, lambda: float("inf"))
-            again = settlement.end(StorageFailed("no\0 disk"))
+            claim = jobs.Claim(id=job.id, attempt=attempt, worker_id="w")
+            finalizer = Finalizer(
+                database=database,
+                job=claimed,
+                claim=claim,
+                settings=config,
+                give_up_at_s=lambda: float("inf"),
+            )
+            again = finalizer.end(StorageFailed("no\0 disk"))
             assert again is not None
             assert (again.status, again.error_message) == ("queued", "no disk")
             pauses_s.append((again.run_at - again.updated_at).total_seconds())
             with database.transaction() as connection:
-                early = jobs.move(
+                early = jobs.change_status(
                     connection,
                     "claim",
                     id=job.id,

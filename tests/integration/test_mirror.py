@@ -1,4 +1,4 @@
-"""A mirror, pass by pass, against real Postgres and Valkey."""
+"""Passes of a mirror with Postgres and Valkey."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rq import Worker
 
 from mashup_worker.db import jobs
 from mashup_worker.db.database import Database
-from mashup_worker.db.publishing import named_keys
+from mashup_worker.db.publishing import referenced_keys
 from mashup_worker.errors import InvalidInput
-from mashup_worker.queue.contracts import read_input
-from mashup_worker.queue.doorbell import queue_of, rung
 from mashup_worker.queue.mirror import Mirror
 from mashup_worker.queue.status import StatusMirror, StatusView
-from mashup_worker.settings import QueueSettings, ServiceSettings
+from mashup_worker.queue.validation import read_input
+from mashup_worker.queue.wakeups import pending_wakeups, rq_queue
+from mashup_worker.settings import QueueSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,37 +42,35 @@ def owner(migrated_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
 @pytest.fixture
 def mirror(migrated_url: str, worker_database_url: str, client: redis.Redis) -> Iterator[Mirror]:
     assert migrated_url
-    with Database(worker_database_url, patience_s=1.0) as database:
-        yield Mirror(
-            database, client, ServiceSettings(queue=QueueSettings(poll_s=600, queue_depth=4))
-        )
+    with Database(worker_database_url, timeout_s=1.0) as database:
+        yield Mirror(database, client, QueueSettings(poll_s=600, queue_depth=4))
 
 
-def status_in(client: redis.Redis, job: UUID) -> str | None:
-    told = client.hget(f"ai_jobs:{job}", "status")
-    return told.decode() if isinstance(told, bytes) else None
+def redis_status(client: redis.Redis, job: UUID) -> str | None:
+    status = client.hget(f"ai_jobs:{job}", "status")
+    return status.decode() if isinstance(status, bytes) else None
 
 
 def waiting(client: redis.Redis) -> set[UUID]:
-    return rung(queue_of("gpu", client))
+    return pending_wakeups(rq_queue("gpu", client))
 
 
-def test_a_pass_rings_for_a_few_and_tells_of_all(
+def test_a_pass_wakes_workers_for_a_few_jobs_and_copies_all_statuses(
     mirror: Mirror, owner: psycopg.Connection[dict[str, Any]], client: redis.Redis
 ) -> None:
-    """Also where many rows have one and the same `updated_at`."""
+    """Includes more rows with the same `updated_at` than a page holds."""
     owner.execute(
         "INSERT INTO public.ai_jobs (job_type, input_data)"
         " SELECT 'separate', '{}' FROM generate_series(1, 1203)"
     )
     for _ in range(3):
         mirror.pass_once()
-    assert len(waiting(client)) == client.llen(queue_of("gpu", client).key) == 4
-    told = sum(1 for _ in client.scan_iter("ai_jobs:????????-*", count=1_000))
-    assert told == 1_203
+    assert len(waiting(client)) == client.llen(rq_queue("gpu", client).key) == 4
+    copied = sum(1 for _ in client.scan_iter("ai_jobs:????????-*", count=1_000))
+    assert copied == 1_203
 
 
-def test_two_mirrors_ring_no_more_than_one(
+def test_two_mirrors_send_no_more_wakeups_than_one(
     mirror: Mirror, owner: psycopg.Connection[dict[str, Any]], client: redis.Redis
 ) -> None:
     other = Mirror(mirror.database, client, mirror.settings)
@@ -81,30 +79,32 @@ def test_two_mirrors_ring_no_more_than_one(
     for _ in range(3):
         mirror.pass_once()
         other.pass_once()
-    assert len(waiting(client)) == client.llen(queue_of("gpu", client).key) == 4
+    assert len(waiting(client)) == client.llen(rq_queue("gpu", client).key) == 4
 
 
-def test_a_row_that_somebody_holds_stops_nobody_else(
+def test_a_locked_row_does_not_delay_other_jobs(
     mirror: Mirror,
     owner: psycopg.Connection[dict[str, Any]],
     client: redis.Redis,
     migrated_url: str,
 ) -> None:
     held = jobs.insert(owner, "separate", {})
-    jobs.move(owner, "claim", id=held.id, worker_id="w", lease_s=-1, job_types=["separate"])
+    jobs.change_status(
+        owner, "claim", id=held.id, worker_id="w", lease_s=-1, job_types=["separate"]
+    )
     with psycopg.connect(migrated_url) as holder:
         holder.execute("SELECT FROM public.ai_jobs WHERE id = %s FOR UPDATE", [held.id])
         free = jobs.insert(owner, "separate", {})
         mirror.pass_once()
         assert waiting(client) == {free.id}
-        assert status_in(client, free.id) == "queued"
+        assert redis_status(client, free.id) == "queued"
     mirror.pass_once()
     now = jobs.find(owner, held.id)
     assert now is not None
     assert (now.status, now.failures) == ("queued", 1)
 
 
-def test_a_redis_that_comes_back_with_old_knowledge_is_corrected(
+def test_a_redis_restored_from_an_old_snapshot_is_corrected(
     mirror: Mirror, owner: psycopg.Connection[dict[str, Any]], client: redis.Redis
 ) -> None:
     job = jobs.insert(owner, "separate", {})
@@ -121,12 +121,12 @@ def test_a_redis_that_comes_back_with_old_knowledge_is_corrected(
     for key, value in snapshot.items():
         client.restore(key, 0, value or b"")
     client.set("ai_jobs:mirrored", before.isoformat())
-    assert status_in(client, job.id) == "queued"
+    assert redis_status(client, job.id) == "queued"
     mirror.pass_once()
-    assert status_in(client, job.id) == "failed"
+    assert redis_status(client, job.id) == "failed"
 
 
-def test_a_flush_in_the_middle_of_a_pass_is_noticed(
+def test_a_flush_during_a_pass_is_detected(
     mirror: Mirror, owner: psycopg.Connection[dict[str, Any]], client: redis.Redis
 ) -> None:
     old = jobs.insert(owner, "separate", {})
@@ -134,24 +134,25 @@ def test_a_flush_in_the_middle_of_a_pass_is_noticed(
     owner.execute("ALTER TABLE public.ai_jobs DISABLE TRIGGER ai_jobs_guard")
     owner.execute("UPDATE public.ai_jobs SET updated_at = now() - interval '1 hour'")
     owner.execute("ALTER TABLE public.ai_jobs ENABLE TRIGGER ai_jobs_guard")
-    original = mirror._write
+    sync = mirror.status_sync
+    original = sync._write
 
     def flushed(status: StatusMirror, rows: list[dict[str, Any]]) -> None:
         client.flushdb()
         original(status, rows)
 
     jobs.insert(owner, "separate", {})
-    mirror._write = flushed  # type: ignore[method-assign]
+    sync._write = flushed  # type: ignore[method-assign]
     mirror.pass_once()
-    mirror._write = original  # type: ignore[method-assign]
+    sync._write = original  # type: ignore[method-assign]
     mirror.pass_once()
-    assert status_in(client, old.id) == "queued"
+    assert redis_status(client, old.id) == "queued"
 
 
-def test_workers_that_died_are_not_counted(
+def test_dead_workers_are_not_counted(
     mirror: Mirror, owner: psycopg.Connection[dict[str, Any]], client: redis.Redis
 ) -> None:
-    queue = queue_of("gpu", client)
+    queue = rq_queue("gpu", client)
     for number in range(20):
         worker = Worker([queue], name=f"dead-{number}", connection=client)
         worker.register_birth()  # type: ignore[no-untyped-call]
@@ -167,7 +168,7 @@ def test_workers_that_died_are_not_counted(
     ["[" * 3_000 + "]" * 3_000, '{"audio": ' + "9" * 5_000 + "}"],
     ids=["deep", "endless number"],
 )
-def test_rows_that_python_can_not_read_stop_nobody(
+def test_rows_that_python_cannot_parse_do_not_stop_the_queue(
     mirror: Mirror,
     owner: psycopg.Connection[dict[str, Any]],
     client: redis.Redis,
@@ -189,7 +190,7 @@ def test_rows_that_python_can_not_read_stop_nobody(
         read_input(job.job_type, job.input_data)
 
 
-def test_no_user_chooses_when_they_canceled(
+def test_the_server_sets_the_time_of_a_cancellation(
     owner: psycopg.Connection[dict[str, Any]], mirror: Mirror
 ) -> None:
     job = jobs.insert(owner, "separate", {})
@@ -205,7 +206,7 @@ def test_no_user_chooses_when_they_canceled(
     assert now.status == "canceled"
 
 
-def test_an_input_without_end_is_refused(owner: psycopg.Connection[dict[str, Any]]) -> None:
+def test_a_huge_input_is_refused(owner: psycopg.Connection[dict[str, Any]]) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="256 KiB"):
         jobs.insert(owner, "separate", {"audio": os.urandom(200_000).hex()})
 
@@ -213,19 +214,21 @@ def test_an_input_without_end_is_refused(owner: psycopg.Connection[dict[str, Any
 def test_objects_of_another_database_are_kept(
     owner: psycopg.Connection[dict[str, Any]], mirror: Mirror
 ) -> None:
-    """Two environments may share a bucket by mistake; neither may sweep the other's results."""
+    """Two environments may share a bucket by mistake; neither may remove the other's results."""
     job = jobs.insert(owner, "separate", {})
-    jobs.move(owner, "reject", id=job.id, code="a", message="b")
+    jobs.change_status(owner, "reject", id=job.id, code="a", message="b")
     ours, foreign = f"jobs/{job.id}/1/vocals.flac", f"jobs/{uuid4()}/1/vocals.flac"
     with mirror.database.transaction() as connection:
-        assert named_keys(connection, [ours, foreign, "jobs/other"]) == {foreign, "jobs/other"}
+        assert referenced_keys(connection, [ours, foreign, "jobs/other"]) == {foreign, "jobs/other"}
 
 
-def test_late_writes_of_an_older_attempt_lose(client: redis.Redis) -> None:
+def test_late_writes_of_an_older_attempt_are_ignored(client: redis.Redis) -> None:
     status, job = StatusMirror(client), uuid4()
 
     def write(attempt: int, state: str, progress: int) -> bool:
-        return status.write(StatusView(job, attempt, state, progress, None))
+        return status.write(
+            StatusView(id=job, attempt=attempt, status=state, progress=progress, stage=None)
+        )
 
     assert write(1, "processing", 40)
     assert not write(1, "processing", 30)
@@ -235,17 +238,20 @@ def test_late_writes_of_an_older_attempt_lose(client: redis.Redis) -> None:
     assert not write(1, "failed", 40)
     assert write(2, "completed", 100)
     assert not write(2, "queued", 100)
-    assert status_in(client, job) == "completed"
+    assert redis_status(client, job) == "completed"
 
 
-def test_only_news_are_published(client: redis.Redis) -> None:
+def test_only_changes_are_published(client: redis.Redis) -> None:
     status, job = StatusMirror(client), uuid4()
     with client.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
         channel.subscribe("ai_jobs")
         channel.get_message(timeout=1)
         for progress in (10, 10, 20, 20):
-            status.write(StatusView(job, 1, "processing", progress, "work"))
-        heard = 0
+            view = StatusView(
+                id=job, attempt=1, status="processing", progress=progress, stage="work"
+            )
+            status.write(view)
+        messages = 0
         while channel.get_message(timeout=0.5):
-            heard += 1
-    assert heard == 2
+            messages += 1
+    assert messages == 2

@@ -1,4 +1,4 @@
-"""What is scraped says what happened, and health what is the matter."""
+"""Metrics and health of real processes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.e2e.command import excerpt
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from tests.chaos.arena import Actor
+    from tests.chaos.arena import Managed
 
 ROOT = Path(__file__).parents[2]
 ANY_PORT = {"MASHUP_METRICS_ADDRESS": "127.0.0.1:0"}
@@ -56,16 +56,16 @@ def get(url: str, accept: str = "*/*", method: str = "GET") -> Answer:
         return Answer(error.code, error.read().decode(), error.headers["Content-Type"])
 
 
-def served_by(actor: Actor) -> str:
-    """Where a process serves its metrics; waits until it does."""
-    until(lambda: bool(SERVED.search(actor.log.read_text())), 30, f"{actor.name} to serve")
-    found = SERVED.search(actor.log.read_text())
+def served_by(process: Managed) -> str:
+    """Wait until a process serves its metrics; return their base URL."""
+    until(lambda: bool(SERVED.search(process.log.read_text())), 30, f"{process.name} to serve")
+    found = SERVED.search(process.log.read_text())
     assert found is not None
     return found[1]
 
 
 def scrape(base: str) -> Samples:
-    """All samples, by a real parser."""
+    """Return all samples of a scrape."""
     answer = get(f"{base}/metrics")
     assert answer.status == 200
     return {
@@ -76,7 +76,7 @@ def scrape(base: str) -> Samples:
 
 
 def total(samples: Samples, metric: str, **labels: str) -> float:
-    """The sum of what has these labels."""
+    """Return the sum of the samples with these labels."""
     wanted = set(labels.items())
     return sum(value for (name, has), value in samples.items() if name == metric and wanted <= has)
 
@@ -92,18 +92,18 @@ def user_of_tier(place: Arena, tier: str) -> UUID:
     return user
 
 
-def test_counts_equal_what_happened(place: Arena) -> None:
+def test_metrics_count_what_happened(place: Arena) -> None:
     mirror, worker = place.mirror(**ANY_PORT), place.worker(2, **ANY_PORT)
-    until(lambda: mirror.is_ready() and worker.is_ready(), 30, "everybody to be ready")
+    until(lambda: mirror.is_ready() and worker.is_ready(), 30, "all processes to be ready")
     of_mirror, of_worker = served_by(mirror), served_by(worker)
     pro, free = user_of_tier(place, "pro"), user_of_tier(place, "free")
     jobs = [place.insert(user_id=pro) for _ in range(3)]
     jobs += [place.insert("inputs/broken"), *(place.insert("inputs/flaky") for _ in range(6))]
-    jobs += [place.insert(user_id=free) for _ in range(2)]  # one more than its tier has
+    jobs += [place.insert(user_id=free) for _ in range(2)]  # one more than its tier allows
     jobs.append(place.insert(job_type="dance <script>"))
     for job in jobs:
         place.ended(job)
-    place.lay("working")  # dies there
+    place.inject("working")
     jobs.append(place.insert(user_id=pro))
     place.ended(jobs[-1])
     rows = [place.job(job) for job in jobs]
@@ -128,25 +128,25 @@ def test_counts_equal_what_happened(place: Arena) -> None:
         total(samples, "mashup_attempt_seconds_count", outcome="completed") == status["completed"]
     )
     assert total(samples, "mashup_device_seconds_total", tier="pro") == pytest.approx(0.4)
-    assert total(samples, "mashup_sound_seconds_total") == status["completed"]
+    assert total(samples, "mashup_audio_seconds_total") == status["completed"]
     assert total(samples, "mashup_stage_seconds_count", stage="upload") == status["completed"]
-    assert total(samples, "mashup_lane_ends_total", how="signal") == 1
-    assert total(samples, "mashup_lane_starts_total") == 3
+    assert total(samples, "mashup_worker_process_exits_total", how="signal") == 1
+    assert total(samples, "mashup_worker_process_starts_total") == 3
     assert total(samples, "mashup_out_of_memory_total") == 0
-    assert total(samples, "mashup_lane_memory_bytes", lane="0") > 10e6
-    moves = "mashup_mirror_moves_total"
+    assert total(samples, "mashup_worker_process_memory_bytes", process="0") > 10e6
+    changes = "mashup_mirror_status_changes_total"
     samples = scrape(of_mirror)
-    assert total(samples, moves, move="expire", code="lease_lost") == 1
-    assert total(samples, moves, move="reject", job_type="other", code="invalid_input") == 1
+    assert total(samples, changes, change="expire", code="lease_lost") == 1
+    assert total(samples, changes, change="reject", job_type="other", code="invalid_input") == 1
     assert total(samples, "mashup_mirror_passes_total", outcome="done") > 1
     until(lambda: place.job(jobs[-1])["status"] == "completed", 5, "the end")
-    check_what_pages_say(of_mirror, of_worker)
+    check_documentation(of_mirror, of_worker)
 
 
-def check_what_pages_say(*services: str) -> None:
-    """The page has every metric with its kind, labels and words, and labels hold no ids."""
+def check_documentation(*services: str) -> None:
+    """Compare the page with scrapes: kind, labels and help text; labels contain no ids."""
     page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    told = {
+    documented = {
         name: (kind, set(re.findall(r"`(\w+)`", labels)), words)
         for name, kind, labels, words in ROW.findall(page)
     }
@@ -159,15 +159,15 @@ def check_what_pages_say(*services: str) -> None:
             if not family.name.startswith("mashup") or family.name == "mashup_build_info":
                 continue
             name = family.name + ("_total" if family.type == "counter" else "")
-            kind, labels, words = told[name]
+            kind, labels, words = documented[name]
             assert (family.type, family.documentation) == (kind, words)
             for sample in family.samples:
                 assert set(sample.labels) - {"le"} == labels, name
             seen.add(name)
-    assert seen == told.keys()
+    assert seen == documented.keys()
 
 
-def test_the_queue_is_told_by_tier(place: Arena) -> None:
+def test_the_queue_is_measured_by_tier(place: Arena) -> None:
     mirror = place.mirror(**ANY_PORT)
     base = served_by(mirror)
     until(mirror.is_ready, 30, "the mirror to be ready")
@@ -178,25 +178,25 @@ def test_the_queue_is_told_by_tier(place: Arena) -> None:
             "UPDATE ai_jobs SET created_at = now() - interval '100 s' WHERE id = %s", [jobs[0]]
         )
     waiting = {"status": "queued", "job_type": "separate"}
-    until(lambda: total(scrape(base), "mashup_open_jobs", **waiting) == 3, 15, "a look at it")
+    until(lambda: total(scrape(base), "mashup_open_jobs", **waiting) == 3, 15, "the gauges")
     samples = scrape(base)
     assert total(samples, "mashup_open_jobs", tier="studio", **waiting) == 1
     assert total(samples, "mashup_open_jobs", tier="none", **waiting) == 2
     assert 100 <= total(samples, "mashup_oldest_job_age_seconds", tier="studio") < 130
-    assert total(samples, "mashup_doorbells", worker_class="gpu") == 3
-    assert total(samples, "mashup_registered_lanes", worker_class="gpu") == 0
+    assert total(samples, "mashup_pending_wakeups", queue="gpu") == 3
+    assert total(samples, "mashup_registered_worker_processes", queue="gpu") == 0
     with place.sql() as connection:
         connection.execute("UPDATE ai_jobs SET cancel_requested_at = now()")
-    until(lambda: total(scrape(base), "mashup_open_jobs") == 0, 15, "another look")
+    until(lambda: total(scrape(base), "mashup_open_jobs") == 0, 15, "the gauges")
     assert total(scrape(base), "mashup_oldest_job_age_seconds") == 0
 
 
-def test_entries_read_well_in_rqs_own_tools(place: Arena) -> None:
+def test_wakeups_are_readable_in_the_tools_of_rq(place: Arena) -> None:
     until(place.mirror().is_ready, 30, "the mirror to be ready")
     job = place.insert(job_type="analyze")
     client = redis.Redis.from_url(place.info.redis_url)
     queue = Queue("mashup-gpu", connection=client, serializer=JSONSerializer)
-    until(lambda: queue.count == 1, 10, "the doorbell")
+    until(lambda: queue.count == 1, 10, "the wake-up")
     (entry,) = queue.jobs
     assert entry.description == f"analyze {job}, attempt 1"
     client.close()
@@ -208,29 +208,29 @@ def test_readiness_follows_outages(place: Arena) -> None:
     bases = served_by(mirror), served_by(worker)
     assert get(f"{bases[1]}/livez") == Answer(200, "alive\n", "text/plain; charset=utf-8")
     until(lambda: all(get(f"{one}/readyz").status == 200 for one in bases), 30, "readiness")
-    place.postgres_proxy.become("refuse")
+    place.postgres_proxy.set_mode("refuse")
     until(lambda: all(get(f"{one}/readyz").status == 503 for one in bases), 40, "the outage")
-    assert get(f"{bases[1]}/readyz").text == "not ready: lane 0 waits for Postgres\n"
+    assert get(f"{bases[1]}/readyz").text == "not ready: process 0 waits for Postgres\n"
     assert get(f"{bases[0]}/readyz").text.startswith("not ready: no pass for ")
     assert [get(f"{one}/livez").status for one in bases] == [200, 200]
-    assert total(scrape(bases[1]), "mashup_lanes_ready") == 0
-    place.postgres_proxy.become("pass")
+    assert total(scrape(bases[1]), "mashup_worker_processes_ready") == 0
+    place.postgres_proxy.set_mode("pass")
     until(lambda: all(get(f"{one}/readyz").status == 200 for one in bases), 40, "the return")
 
 
-def test_a_lane_that_is_not_there_is_not_ready(place: Arena) -> None:
+def test_a_killed_process_is_counted_and_replaced(place: Arena) -> None:
     worker = place.worker(1, **ANY_PORT)
     base = served_by(worker)
     until(lambda: get(f"{base}/readyz").status == 200, 30, "readiness")
-    place.lay("claimed")
+    place.inject("claimed")
     until(place.mirror().is_ready, 30, "the mirror to be ready")
     place.insert()
-    until(lambda: total(scrape(base), "mashup_lane_ends_total") == 1, 30, "its death")
-    until(lambda: get(f"{base}/readyz").status == 200, 30, "the next")
-    assert total(scrape(base), "mashup_lane_starts_total", lane="0") == 2
+    until(lambda: total(scrape(base), "mashup_worker_process_exits_total") == 1, 30, "its exit")
+    until(lambda: get(f"{base}/readyz").status == 200, 30, "the replacement")
+    assert total(scrape(base), "mashup_worker_process_starts_total", process="0") == 2
 
 
-def test_what_else_is_asked(place: Arena) -> None:
+def test_other_paths_methods_and_formats(place: Arena) -> None:
     base = served_by(place.mirror(**ANY_PORT))
     assert get(f"{base}/").status == 404
     assert get(f"{base}/metrics", method="HEAD").text == ""
@@ -252,12 +252,12 @@ def test_what_else_is_asked(place: Arena) -> None:
 @pytest.mark.parametrize(
     ("address", "code", "words"),
     [
-        ("taken", 3, "can't serve metrics on 127.0.0.1:"),
+        ("taken", 3, "metrics on 127.0.0.1:"),
         ("nonsense", 1, "'nonsense': not of the form HOST:PORT"),
         ("127.0.0.1:99999", 1, "not of the form HOST:PORT"),
     ],
 )
-def test_addresses_that_can_not_be_served(
+def test_invalid_and_occupied_addresses_are_refused(
     place: Arena, address: str, code: int, words: str
 ) -> None:
     base = served_by(place.mirror(**ANY_PORT))
@@ -283,7 +283,7 @@ def test_the_real_worker_counts_and_logs(place: Arena, tmp_path: Path) -> None:
     settings = {"MASHUP_MODEL": "lite", "MASHUP_OFFLINE": "1", "MASHUP_LOG_FORMAT": "json"}
     worker = place.command("worker", "--metrics", "127.0.0.1:0", "--device", "cpu", **settings)
     mirror = place.mirror()
-    until(lambda: worker.is_ready() and mirror.is_ready(), 60, "everybody to be ready")
+    until(lambda: worker.is_ready() and mirror.is_ready(), 60, "all processes to be ready")
     found = re.search(r"http://127\.0\.0\.1:\d+", worker.log.read_text())
     assert found is not None
     job = place.insert("inputs/song.flac", job_type="analyze")
@@ -292,11 +292,11 @@ def test_the_real_worker_counts_and_logs(place: Arena, tmp_path: Path) -> None:
     count = "mashup_times_real_time_count"
     until(lambda: total(scrape(found[0]), count) == 1, 10, "the count")
     samples = scrape(found[0])
-    assert total(samples, "mashup_sound_seconds_total", job_type="analyze") == pytest.approx(8.0)
+    assert total(samples, "mashup_audio_seconds_total", job_type="analyze") == pytest.approx(8.0)
     for stage, seconds in row["output_data"]["timings_s"].items():
         if stage != "device":
-            told = total(samples, "mashup_stage_seconds_sum", job_type="analyze", stage=stage)
-            assert told == pytest.approx(seconds)
+            measured = total(samples, "mashup_stage_seconds_sum", job_type="analyze", stage=stage)
+            assert measured == pytest.approx(seconds)
     worker.send(signal.SIGTERM)
     lines = [json.loads(line) for line in worker.log.read_text().splitlines() if '"time"' in line]
     (ended,) = (line for line in lines if line["message"].startswith("completed after"))

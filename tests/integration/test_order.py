@@ -1,4 +1,4 @@
-"""In what order jobs start, and how soon."""
+"""Order and latency of job starts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import redis
 
 from mashup_worker.db import jobs
 from mashup_worker.db.database import Database
-from mashup_worker.queue.doorbell import job_of, queue_of
 from mashup_worker.queue.mirror import Mirror
-from mashup_worker.settings import QueueSettings, ServiceSettings
+from mashup_worker.queue.wakeups import job_id_of, rq_queue
+from mashup_worker.settings import QueueSettings
 from tests.chaos.arena import started, until
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ AGING_S = 600.0
 
 @dataclass(frozen=True)
 class Waiting:
-    """A queued job, as a naive queue would keep it."""
+    """Queued job in a naive queue."""
 
     id: UUID
     user: UUID | None
@@ -39,7 +39,7 @@ class Waiting:
 
 
 def naive_next(waiting: list[Waiting], running: Counter[UUID], now: datetime) -> Waiting:
-    """The job that the promise puts first."""
+    """Return the job that the documented order puts first."""
     before: dict[UUID, int] = {}
     queued: Counter[UUID] = Counter()
     for job in sorted(waiting, key=lambda job: (-job.priority, job.created_at, str(job.id))):
@@ -61,7 +61,7 @@ def thousand_jobs(connection: psycopg.Connection[Any]) -> list[Waiting]:
     users = [uuid4() for _ in range(USERS)]
     tiers = {user: dice.choice(list(TIERS)) for user in users}
     now = datetime.now(UTC)
-    # No two share a moment, and none crosses a step of ageing while the test runs.
+    # All ages differ, and none crosses a step of aging while the test runs.
     ages_s = [AGING_S * dice.randrange(6) + 60 + number * 0.2 for number in range(JOBS)]
     made = []
     for age_s in ages_s:
@@ -81,11 +81,9 @@ def thousand_jobs(connection: psycopg.Connection[Any]) -> list[Waiting]:
     return made
 
 
-def test_a_thousand_rows_start_in_the_promised_order(migrated_url: str, redis_url: str) -> None:
-    # One doorbell at a time, so that each choice is made with all that went before known.
-    settings = ServiceSettings(
-        queue=QueueSettings(queue_depth=1, aging_s=AGING_S, enforce_quotas=False)
-    )
+def test_a_thousand_jobs_start_in_the_documented_order(migrated_url: str, redis_url: str) -> None:
+    # One wake-up at a time, so that each choice follows the previous start.
+    settings = QueueSettings(queue_depth=1, aging_s=AGING_S, enforce_quotas=False)
     with (
         psycopg.connect(migrated_url, autocommit=True) as connection,
         Database(migrated_url) as database,
@@ -93,27 +91,27 @@ def test_a_thousand_rows_start_in_the_promised_order(migrated_url: str, redis_ur
     ):
         waiting = thousand_jobs(connection)
         mirror = Mirror(database, client, settings)
-        queue = queue_of("gpu", client)
+        queue = rq_queue("gpu", client)
         running: Counter[UUID] = Counter()
         for number in range(JOBS):
             mirror.pass_once()
-            (doorbell,) = queue.get_jobs()
-            job_id = job_of(doorbell)
+            (wakeup,) = queue.get_jobs()
+            job_id = job_id_of(wakeup)
             client.delete(queue.key)
             wanted = naive_next(waiting, running, datetime.now(UTC))
             assert job_id == wanted.id, f"start {number}"
             with database.transaction() as one:
-                moved = jobs.move(
+                claimed = jobs.change_status(
                     one, "claim", id=job_id, worker_id="w", lease_s=600, job_types=["separate"]
                 )
-            assert moved is not None
+            assert claimed is not None
             waiting.remove(wanted)
             if wanted.user:
                 running[wanted.user] += 1
 
 
 def latencies_s(place: Arena, count: int) -> list[float]:
-    """From insert to start, one job at a time, for an idle worker."""
+    """Return sorted times from insert to start on an idle worker, one job at a time."""
     found = []
     for _ in range(count):
         row = place.ended(place.insert())
@@ -128,14 +126,14 @@ def test_an_idle_worker_starts_at_once(place: Arena) -> None:
     assert found[round(0.95 * len(found)) - 1] < 1.0
 
 
-def test_without_notifications_a_sweep_is_enough(place: Arena) -> None:
+def test_without_notifications_polling_finds_jobs(place: Arena) -> None:
     started(place, duration_s=0.05, MASHUP_POLL_S="1", MASHUP_LISTEN="off")
     found = latencies_s(place, 10)
     assert found[-1] < 1.0 + 0.5
 
 
-def test_jobs_flow_without_a_sweep_between_them(place: Arena) -> None:
-    """More jobs than doorbells: each that ends makes room for the next at once."""
+def test_an_ended_job_makes_room_for_the_next_wakeup(place: Arena) -> None:
+    """More jobs than wake-ups, with a poll interval longer than the test."""
     started(place, duration_s=0.05, MASHUP_POLL_S="30")
     made = [place.insert() for _ in range(30)]
     until(

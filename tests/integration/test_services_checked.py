@@ -1,4 +1,4 @@
-"""What is said of services that can't be used: one line, without secrets."""
+"""Checks of the schema and of services; messages are one line without secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from mashup_worker.db.database import Database
 from mashup_worker.db.migrate import migrate, migrations
-from mashup_worker.db.schema_check import faults
+from mashup_worker.db.schema_check import schema_problems
 from mashup_worker.doctor import services as checks
 from mashup_worker.settings import Settings
 
@@ -23,20 +23,22 @@ def change(url: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def faults_of(url: str) -> list[str]:
+def problems_of(url: str) -> list[str]:
     with Database(url) as database:
-        return faults(database)
+        return schema_problems(database)
 
 
-def test_a_schema_that_works(migrated_url: str, worker_database_url: str) -> None:
-    assert faults_of(migrated_url) == []
-    assert faults_of(worker_database_url) == []
+def test_a_migrated_schema_has_no_problems(migrated_url: str, worker_database_url: str) -> None:
+    assert problems_of(migrated_url) == []
+    assert problems_of(worker_database_url) == []
     assert migrate(migrated_url) == []
 
 
 def test_missing_migrations_are_named(database_url: str) -> None:
-    assert all("is missing: run `mashup migrate`" in fault for fault in faults_of(database_url))
-    assert len(faults_of(database_url)) == len(migrations())
+    assert all(
+        ": missing; run `mashup migrate`" in problem for problem in problems_of(database_url)
+    )
+    assert len(problems_of(database_url)) == len(migrations())
 
 
 @pytest.mark.parametrize(
@@ -46,29 +48,29 @@ def test_missing_migrations_are_named(database_url: str) -> None:
         ("ALTER TABLE public.stems RENAME COLUMN kind TO instrument", "publishing stems"),
         ("ALTER TABLE public.stem_usage_log DROP COLUMN job_id", "publishing a mashup"),
         ("DROP FUNCTION mashup_worker.readable_stem", "stems of the registry"),
-        ("ALTER TABLE public.stems ADD COLUMN genre TEXT NOT NULL", "stems.genre needs a value"),
+        ("ALTER TABLE public.stems ADD COLUMN genre TEXT NOT NULL", "stems.genre: needs a value"),
         ("REVOKE UPDATE ON public.ai_jobs FROM mashup_worker", "permission denied"),
         ("ALTER TABLE public.ai_jobs ADD CHECK (job_type = 'dance') NOT VALID", "check constraint"),
         ("ALTER TABLE public.ai_jobs ADD CHECK (status <> 'canceled')", "check constraint"),
     ],
 )
-def test_a_schema_that_does_not(
+def test_each_problem_of_a_schema_is_named(
     migrated_url: str, worker_database_url: str, statement: str, named: str
 ) -> None:
     change(migrated_url, statement)
-    found = faults_of(worker_database_url)
-    assert any(named in fault for fault in found), found
-    assert all("\n" not in fault for fault in found)
+    found = problems_of(worker_database_url)
+    assert any(named in problem for problem in found), found
+    assert all("\n" not in problem for problem in found)
 
 
-def test_checking_leaves_nothing(migrated_url: str) -> None:
-    faults_of(migrated_url)
+def test_a_check_leaves_no_rows(migrated_url: str) -> None:
+    problems_of(migrated_url)
     with psycopg.connect(migrated_url) as connection:
         assert connection.execute("SELECT count(*) FROM public.ai_jobs").fetchone() == (0,)
 
 
-def test_a_backend_that_was_there_before_keeps_its_tables(database_url: str) -> None:
-    """The backend's own table, as it is in production, with rows and a column more."""
+def test_an_existing_backend_keeps_its_tables(database_url: str) -> None:
+    """The backend's production table with rows and an additional column."""
     change(
         database_url,
         """
@@ -85,7 +87,7 @@ def test_a_backend_that_was_there_before_keeps_its_tables(database_url: str) -> 
         """,
     )
     migrate(database_url)
-    assert faults_of(database_url) == []
+    assert problems_of(database_url) == []
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(
             "SELECT status, attempt, max_attempts FROM public.ai_jobs ORDER BY status"
@@ -98,7 +100,7 @@ def test_a_backend_that_was_there_before_keeps_its_tables(database_url: str) -> 
     assert {name for (name,) in columns} == {"id", "nickname"}
 
 
-def test_the_doctor_looks_at_services(
+def test_the_doctor_checks_services(
     monkeypatch: pytest.MonkeyPatch, migrated_url: str, redis_url: str, services: StackInfo
 ) -> None:
     for name, value in services.environment().items():
@@ -123,10 +125,10 @@ def test_the_doctor_looks_at_services(
     assert [check(Settings()).severity for check in every] == ["note"] * 3
 
 
-def test_a_backend_whose_tables_differ_is_told_which_functions_to_replace(
+def test_functions_that_do_not_fit_the_backend_are_named_and_can_be_replaced(
     database_url: str,
 ) -> None:
-    """And after that everything fits, without a change to a table."""
+    """The replaced function fits without changes to tables."""
     change(
         database_url,
         """
@@ -137,9 +139,9 @@ def test_a_backend_whose_tables_differ_is_told_which_functions_to_replace(
         """,
     )
     migrate(database_url)
-    told = "\n".join(faults_of(database_url))
-    for what in ("tiers", "publishing stems", "ownership of mashups", "stems of the registry"):
-        assert f"{what}: column " in told
+    text = "\n".join(problems_of(database_url))
+    for name in ("tiers", "publishing stems", "ownership of mashups", "stems of the registry"):
+        assert f"{name}: column " in text
     change(
         database_url,
         """
@@ -152,11 +154,11 @@ def test_a_backend_whose_tables_differ_is_told_which_functions_to_replace(
         $$;
         """,
     )
-    assert not [fault for fault in faults_of(database_url) if fault.startswith("tiers")]
+    assert not [problem for problem in problems_of(database_url) if problem.startswith("tiers")]
 
 
-def test_a_worker_is_content_with_the_schema_of_a_later_version(migrated_url: str) -> None:
-    """So that old and new workers run side by side while they are replaced."""
+def test_the_schema_of_a_later_version_has_no_problems(migrated_url: str) -> None:
+    """Old and new workers run side by side during an upgrade."""
     change(
         migrated_url,
         """
@@ -164,4 +166,4 @@ def test_a_worker_is_content_with_the_schema_of_a_later_version(migrated_url: st
         INSERT INTO mashup_worker.migrations (name, sha256) VALUES ('9999_later', 'x');
         """,
     )
-    assert faults_of(migrated_url) == []
+    assert problems_of(migrated_url) == []

@@ -1,4 +1,4 @@
-"""The local servers: they answer only those who may ask, and none outlives its holder."""
+"""Local servers: access control, persistence, and exit with their parent."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from mashup_worker.errors import InvalidInput, ServiceUnavailable
 from mashup_worker.stack import packages
 from mashup_worker.stack.packages import PackagesMissing
 from mashup_worker.stack.seaweed import S3Keys, s3_client
-from mashup_worker.stack.service import given_parts, missing_parts
-from mashup_worker.stack.stack import PARTS, Part, Stack, StackInfo
+from mashup_worker.stack.service import existing_servers, missing_servers
+from mashup_worker.stack.stack import SERVERS, ServerName, Stack, StackInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 HOLD = """
 import sys
 from pathlib import Path
-from mashup_worker.stack.service import given_parts, missing_parts
-from mashup_worker.stack.stack import PARTS, Part, Stack, StackInfo
+from mashup_worker.stack.service import existing_servers, missing_servers
+from mashup_worker.stack.stack import SERVERS, ServerName, Stack, StackInfo
 Stack(Path(sys.argv[1]), sys.argv[2:]).start()
 print("up", flush=True)
 input()
 """
 
 
-def until(happened: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     deadline = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
+    while not condition():
+        assert time.monotonic() < deadline, "condition not met in time"
         time.sleep(0.02)
 
 
@@ -76,7 +76,7 @@ def alive(pids: list[int]) -> list[int]:
     return [pid for pid in pids if psutil.pid_exists(pid)]
 
 
-def test_a_fresh_database_takes_the_migrations_and_lets_the_worker_in(
+def test_a_new_database_can_be_migrated_and_the_worker_has_limited_rights(
     database_url: str, worker_database_url: str
 ) -> None:
     assert migrate(database_url)
@@ -87,7 +87,7 @@ def test_a_fresh_database_takes_the_migrations_and_lets_the_worker_in(
             worker.execute("CREATE ROLE intruder SUPERUSER")
 
 
-def test_users_are_known_by_their_claims(database_url: str) -> None:
+def test_auth_uid_reads_the_claims(database_url: str) -> None:
     user = "6f9619ff-8b86-4d11-b42d-00c04fc964ff"
     with psycopg.connect(database_url) as owner:
         assert owner.execute("SELECT auth.uid()").fetchone() == (None,)
@@ -96,7 +96,7 @@ def test_users_are_known_by_their_claims(database_url: str) -> None:
         assert owner.execute("SELECT auth.uid()::text").fetchone() == (user,)
 
 
-def test_fresh_places_are_empty(redis_url: str, bucket: str, services: StackInfo) -> None:
+def test_fixtures_are_empty(redis_url: str, bucket: str, services: StackInfo) -> None:
     with redis.Redis.from_url(redis_url) as client:
         assert client.dbsize() == 0
     assert store(services).list_objects_v2(Bucket=bucket)["KeyCount"] == 0
@@ -119,7 +119,7 @@ def test_wrong_passwords_are_refused(services: StackInfo) -> None:
         store(services, "wrong").list_buckets()
 
 
-def test_objects_need_a_signature(services: StackInfo) -> None:
+def test_objects_require_a_signature(services: StackInfo) -> None:
     client = store(services)
     client.put_object(Bucket=services.bucket, Key="secret", Body=b"song")
     link = client.generate_presigned_url(
@@ -132,7 +132,7 @@ def test_objects_need_a_signature(services: StackInfo) -> None:
             pass
 
 
-def test_only_this_machine_can_reach_them(stack: Stack) -> None:
+def test_servers_listen_on_loopback_only(stack: Stack) -> None:
     for server in stack.servers.values():
         process = psutil.Process(server.pid)
         addresses = {
@@ -143,7 +143,7 @@ def test_only_this_machine_can_reach_them(stack: Stack) -> None:
         assert addresses == {"127.0.0.1"}, server.name
 
 
-def test_passwords_are_in_no_command_line_and_no_open_file(stack: Stack) -> None:
+def test_passwords_are_in_no_command_line_log_or_readable_file(stack: Stack) -> None:
     info = stack.info
     secrets = [
         urlsplit(info.database_url).password or "",
@@ -162,7 +162,7 @@ def test_passwords_are_in_no_command_line_and_no_open_file(stack: Stack) -> None
     assert not stack.folder.stat().st_mode & 0o066  # others may pass through, no more
 
 
-def test_a_folder_has_one_stack_at_a_time(stack: Stack) -> None:
+def test_a_folder_runs_one_stack_at_a_time(stack: Stack) -> None:
     with pytest.raises(ServiceUnavailable, match="in use"):
         Stack(stack.folder).start()
     assert Stack.running(stack.folder) == stack.info
@@ -171,15 +171,15 @@ def test_a_folder_has_one_stack_at_a_time(stack: Stack) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of a stack that tests may harm."""
-    return tmp_path_factory.mktemp("harmed")
+    """Folder of a stack that tests may damage."""
+    return tmp_path_factory.mktemp("damaged")
 
 
-def test_killed_servers_start_again_at_their_ports_with_their_data(folder: Path) -> None:
-    harmed = Stack(folder)
-    with harmed as info:
+def test_killed_servers_restart_on_their_ports_with_their_data(folder: Path) -> None:
+    damaged = Stack(folder)
+    with damaged as info:
         write(info, "before")
-        for server in (harmed.postgres, harmed.valkey, harmed.s3):
+        for server in (damaged.postgres, damaged.valkey, damaged.s3):
             pid = server.pid
             server.kill()
             assert not server.is_running()
@@ -192,65 +192,69 @@ def test_killed_servers_start_again_at_their_ports_with_their_data(folder: Path)
 
 
 @pytest.mark.parametrize(
-    ("killed", "parts"), [("holder", PARTS), ("leashes too", ("postgres", "valkey"))]
+    ("killed", "servers"), [("parent", SERVERS), ("guards too", ("postgres", "valkey"))]
 )
-def test_nothing_outlives_its_holder(folder: Path, killed: str, parts: tuple[Part, ...]) -> None:
-    command = [sys.executable, "-c", HOLD, str(folder), *parts]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"up\n"
+def test_servers_exit_with_their_parent(
+    folder: Path, killed: str, servers: tuple[ServerName, ...]
+) -> None:
+    command = [sys.executable, "-c", HOLD, str(folder), *servers]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"up\n"
         info = Stack.running(folder)
         assert info is not None
         with psycopg.connect(info.database_url) as owner:
             owner.execute("CREATE TABLE IF NOT EXISTS stays (killed text)")
             owner.execute("INSERT INTO stays VALUES (%s)", [killed])
-        family = [one.pid for one in psutil.Process(holder.pid).children(recursive=True)]
-        leashes = [one.pid for one in psutil.Process(holder.pid).children()]
-        assert info.pids.keys() == {*parts}
+        family = [one.pid for one in psutil.Process(parent.pid).children(recursive=True)]
+        guards = [one.pid for one in psutil.Process(parent.pid).children()]
+        assert info.pids.keys() == {*servers}
         assert {*info.pids.values()} < {*family}
-        holder.kill()
-        if killed == "leashes too":
-            for pid in leashes:
+        parent.kill()
+        if killed == "guards too":
+            for pid in guards:
                 os.kill(pid, signal.SIGKILL)
-    until(lambda: not alive(family))
-    # As after a power cut: the number in this file may be anybody's by now.
+    wait_for(lambda: not alive(family))
+    # After a power cut, another process may have the process id in this file.
     (folder / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{folder}\n0\n0\n\n\n\n")
-    with Stack(folder, parts=("postgres",)) as again:
+    with Stack(folder, servers=("postgres",)) as again:
         assert again.database_url == info.database_url
         with psycopg.connect(again.database_url) as owner:
             query = "SELECT FROM stays WHERE killed = %s"
             assert owner.execute(query, [killed]).rowcount == 1
 
 
-def test_parts_that_variables_name_are_used_and_not_started() -> None:
+def test_servers_named_by_variables_are_not_started() -> None:
     both = {
         "DATABASE_URL": "postgresql://there/it",
         "STORAGE_URL": "file:///there",
         "REDIS_URL": "",
     }
-    assert missing_parts(both) == ("valkey",)
-    assert given_parts(both) == StackInfo(both["DATABASE_URL"], both["DATABASE_URL"])
+    assert missing_servers(both) == ("valkey",)
+    assert existing_servers(both) == StackInfo(
+        database_url=both["DATABASE_URL"], worker_database_url=both["DATABASE_URL"]
+    )
     bucket = {"S3_BUCKET": "songs", "S3_REGION": "auto", "AWS_ACCESS_KEY_ID": "me"}
-    assert missing_parts(bucket) == ("postgres", "valkey")
-    assert given_parts(bucket).environment() == bucket
+    assert missing_servers(bucket) == ("postgres", "valkey")
+    assert existing_servers(bucket).environment() == bucket
     with pytest.raises(InvalidInput, match="S3_BUCKET"):
-        given_parts({"S3_ENDPOINT_URL": "https://there"})
+        existing_servers({"S3_ENDPOINT_URL": "https://there"})
 
 
 def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "find_spec", lambda _name: None)
     with pytest.raises(PackagesMissing) as caught:
         Stack(tmp_path).start()
-    assert caught.value.message == "mashup up needs: pip install 'mashup-worker[local]'"
+    assert "pip install 'mashup-worker[local]'" in caught.value.message
     assert caught.value.exit_code == 3
 
 
-def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
+def test_a_server_that_does_not_start_reports_its_last_log_line(folder: Path) -> None:
     version = folder / "postgres" / "PG_VERSION"
     version.write_text("9\n")
     try:
-        with pytest.raises(ServiceUnavailable, match=r"postgres ended: .*version 9"):
-            Stack(folder, parts=("postgres", "valkey")).start()
-        assert not Stack.is_taken(folder)
+        with pytest.raises(ServiceUnavailable, match=r"postgres: exited: .*version 9"):
+            Stack(folder, servers=("postgres", "valkey")).start()
+        assert not Stack.is_locked(folder)
     finally:
         version.write_text("18\n")

@@ -1,4 +1,4 @@
-"""What tiers allow, against real Postgres, and with real workers that race for it."""
+"""Limits of tiers in Postgres, also for racing workers."""
 
 from __future__ import annotations
 
@@ -66,19 +66,19 @@ def job_at(
 
 
 def start(connection: Connection, job: UUID) -> str:
-    """What becomes of a job whose doorbell rings: started, or the reason why not."""
+    """Claim a job as a worker does after a wake-up; return `started` or the message."""
     with connection.transaction():
         refused = reject_over_quota(connection, job)
         if refused is not None:
             assert (refused.status, refused.error_code) == ("failed", "quota_exceeded")
             return str(refused.error_message)
-        moved = jobs.move(
+        claimed = jobs.change_status(
             connection, "claim", id=job, worker_id="w", lease_s=60, job_types=["separate", "mashup"]
         )
-    return "started" if moved else "not waiting"
+    return "started" if claimed else "not waiting"
 
 
-def test_each_tier_allows_what_it_promises(owner: Connection) -> None:
+def test_each_tier_allows_its_number_of_jobs(owner: Connection) -> None:
     month = datetime.now(UTC).replace(day=15, hour=12)
     for tier, job_type, asked, allowed in (
         (None, "separate", 3, 1),
@@ -96,30 +96,30 @@ def test_each_tier_allows_what_it_promises(owner: Connection) -> None:
         with owner.transaction():
             refused = [job for job in made if reject_over_quota(owner, job)]
         assert refused == made[allowed:], (tier, job_type)
-    nobody = [job_at(owner, None, "mashup") for _ in range(3)]
-    assert not any(reject_over_quota(owner, job) for job in nobody)
+    userless = [job_at(owner, None, "mashup") for _ in range(3)]
+    assert not any(reject_over_quota(owner, job) for job in userless)
 
 
-def test_the_message_says_what_would_lift_it(owner: Connection) -> None:
+def test_the_message_names_the_limit_and_the_remedies(owner: Connection) -> None:
     day = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
     free, pro = new_user(owner), new_user(owner, "pro")
     start(owner, job_at(owner, free, "separate", day))
     assert start(owner, job_at(owner, free, "separate", day)) == (
-        "The free tier has 1 separation a day; there are new ones on 2027-01-01 at 00:00 UTC, and"
-        " the pro tier has more."
+        "The free tier includes 1 separation per day; wait until 2027-01-01 00:00 UTC or upgrade"
+        " to the pro tier."
     )
     assert start(owner, job_at(owner, free, "mashup", day)) == (
-        "The free tier has no mashups; the pro tier has more."
+        "The free tier includes no mashups; upgrade to the pro tier."
     )
     for number in range(20):
         assert start(owner, job_at(owner, pro, "mashup", day - timedelta(days=number))) == "started"
     assert start(owner, job_at(owner, pro, "mashup", day)) == (
-        "The pro tier has 20 mashups a month; there are new ones on 2027-01-01 at 00:00 UTC, and"
-        " the studio tier has more."
+        "The pro tier includes 20 mashups per month; wait until 2027-01-01 00:00 UTC or upgrade to"
+        " the studio tier."
     )
 
 
-def test_days_are_counted_in_utc(owner: Connection) -> None:
+def test_days_are_those_of_utc(owner: Connection) -> None:
     owner.execute("SET timezone = 'America/Los_Angeles'")
     user, midnight = new_user(owner), datetime(2026, 3, 8, tzinfo=UTC)
     late, early, next_late = (
@@ -129,29 +129,29 @@ def test_days_are_counted_in_utc(owner: Connection) -> None:
     assert "2026-03-09" in start(owner, next_late)
 
 
-def test_what_failed_or_never_began_does_not_count(owner: Connection) -> None:
+def test_failed_and_unstarted_jobs_do_not_count(owner: Connection) -> None:
     user, noon = new_user(owner), datetime(2026, 3, 9, 12, tzinfo=UTC)
     broken, unwanted, regretted, good, more = (
         job_at(owner, user, "separate", noon + timedelta(seconds=n)) for n in range(5)
     )
     with owner.transaction():
-        assert jobs.move(owner, "reject", id=broken, code="invalid_input", message="no")
+        assert jobs.change_status(owner, "reject", id=broken, code="invalid_input", message="no")
         jobs.request_cancel(owner, unwanted)
-        assert jobs.move(owner, "cancel_waiting", id=unwanted)
+        assert jobs.change_status(owner, "cancel_waiting", id=unwanted)
     assert start(owner, regretted) == "started"
-    # It began, so it counts, also once it is canceled or back in the queue.
+    # A started job counts, even after it is released or canceled.
     claim = {"id": regretted, "attempt": 1, "worker_id": "w"}
     with owner.transaction():
-        assert jobs.move(owner, "hand_back", **claim)
+        assert jobs.change_status(owner, "release", **claim)
     assert start(owner, good).startswith("The free tier")
     assert start(owner, regretted) == "started"
     with owner.transaction():
         jobs.request_cancel(owner, regretted)
-        assert jobs.move(owner, "stop", **{**claim, "attempt": 2})
+        assert jobs.change_status(owner, "cancel_running", **{**claim, "attempt": 2})
     assert start(owner, more).startswith("The free tier")
 
 
-def test_a_tier_is_the_best_that_is_paid_for(owner: Connection) -> None:
+def test_the_tier_is_that_of_the_best_active_subscription(owner: Connection) -> None:
     user = new_user(owner, "studio", "canceled")
     assert tier_of(owner, user) == "free"
     subscribe(owner, user, "free")
@@ -163,17 +163,17 @@ def test_a_tier_is_the_best_that_is_paid_for(owner: Connection) -> None:
 
 def test_operators_set_the_limits(owner: Connection) -> None:
     owner.execute("INSERT INTO mashup_worker.tiers VALUES ('label', 30, 2, NULL)")
-    owner.execute("UPDATE mashup_worker.tiers SET separations_a_day = NULL WHERE tier = 'free'")
+    owner.execute("UPDATE mashup_worker.tiers SET separations_per_day = NULL WHERE tier = 'free'")
     free, label = new_user(owner), new_user(owner, "label")
     assert all(start(owner, job_at(owner, free, "separate")) == "started" for _ in range(5))
     made = [job_at(owner, label, "separate") for _ in range(3)]
-    told = [start(owner, job) for job in made]
-    assert told[:2] == ["started"] * 2
-    # No better tier than this one has more.
-    assert told[2].endswith("00:00 UTC.")
+    results = [start(owner, job) for job in made]
+    assert results[:2] == ["started"] * 2
+    # No higher tier allows more.
+    assert results[2].endswith("00:00 UTC.")
 
 
-def test_likely_ones_are_found_at_once(owner: Connection) -> None:
+def test_jobs_over_the_limit_are_found(owner: Connection) -> None:
     users = [new_user(owner, tier) for tier in (None, "pro", "studio")]
     made = {user: [job_at(owner, user, "separate") for _ in range(4)] for user in users}
     rejected = [job_at(owner, users[0], "mashup"), *made[users[0]][1:]]
@@ -183,7 +183,7 @@ def test_likely_ones_are_found_at_once(owner: Connection) -> None:
     assert not likely_over_quota(owner)
 
 
-def test_racing_claims_pass_one(owner: Connection, migrated_url: str) -> None:
+def test_racing_claims_start_one_job(owner: Connection, migrated_url: str) -> None:
     user = new_user(owner)
     made = [job_at(owner, user, "separate") for _ in range(20)]
     barrier = threading.Barrier(len(made))
@@ -194,20 +194,20 @@ def test_racing_claims_pass_one(owner: Connection, migrated_url: str) -> None:
             return start(connection, job)
 
     with ThreadPoolExecutor(len(made)) as pool:
-        told = list(pool.map(claim, made))
-    assert told.count("started") == 1
-    assert sum(one.startswith("The free tier") for one in told) == 19
+        results = list(pool.map(claim, made))
+    assert results.count("started") == 1
+    assert sum(one.startswith("The free tier") for one in results) == 19
 
 
-def test_twenty_racing_inserts_give_one_start(place: Arena) -> None:
-    """As users insert: their own role, all at once, with several mirrors and workers waiting."""
+def test_twenty_racing_inserts_start_one_job(place: Arena) -> None:
+    """Inserted with the role of a user, with several mirrors and workers running."""
     with place.sql() as connection:
         user = new_user(connection)
     for _ in range(2):
         place.mirror()
     for _ in range(3):
-        place.lane(0.2)
-    until(lambda: all(actor.is_ready() for actor in place.actors), 30, "everybody to be ready")
+        place.worker_process(0.2)
+    until(lambda: all(one.is_ready() for one in place.processes), 30, "all processes to be ready")
     barrier = threading.Barrier(20)
 
     def insert(_number: int) -> None:
@@ -232,15 +232,15 @@ def test_twenty_racing_inserts_give_one_start(place: Arena) -> None:
             ).fetchall()
 
     until(lambda: all(row["status"] in ENDED for row in rows()), 30, "all to end")
-    told = Counter((row["status"], row["error_code"], row["attempt"]) for row in rows())
-    assert told == {("completed", None, 1): 1, ("failed", "quota_exceeded", 0): 19}
+    results = Counter((row["status"], row["error_code"], row["attempt"]) for row in rows())
+    assert results == {("completed", None, 1): 1, ("failed", "quota_exceeded", 0): 19}
 
 
-def test_a_backend_that_counts_itself_is_let(place: Arena) -> None:
+def test_enforcement_can_be_left_to_the_backend(place: Arena) -> None:
     with place.sql() as connection:
         user = new_user(connection)
     place.mirror(MASHUP_ENFORCE_QUOTAS="false")
-    place.lane(0.05, MASHUP_ENFORCE_QUOTAS="false")
+    place.worker_process(0.05, MASHUP_ENFORCE_QUOTAS="false")
     made = [place.insert(user_id=user) for _ in range(3)]
     assert [place.ended(job)["status"] for job in made] == ["completed"] * 3
 

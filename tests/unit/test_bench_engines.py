@@ -250,6 +250,7 @@ def test_on_cuda_our_engine_is_warm_before_it_is_measured(weights: Weights) -> N
 
 
 @pytest.mark.gpu
+@pytest.mark.hardware("a fake one has no rates and runs no kernels")
 def test_separation_measured_on_a_gpu(weights: Weights) -> None:
     device = torch.device("cuda", 0)
     request = SeparationRequest(

@@ -80,7 +80,7 @@ def test_ceilings_are_rates_of_machines() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.hardware("a fake one has no rates")
 def test_ceilings_of_a_gpu() -> None:
     device = torch.device("cuda", 0)
     sizes = ceilings.ProbeSizes(4096, copy_bytes=256 << 20, bus_bytes=64 << 20)
@@ -92,7 +92,7 @@ def test_ceilings_of_a_gpu() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.hardware("a fake one runs no kernels")
 def test_kernels_that_run_all_the_time_take_all_of_it() -> None:
     device = torch.device("cuda", 0)
     square = torch.randn(4096, 4096, device=device)

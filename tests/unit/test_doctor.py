@@ -142,7 +142,6 @@ def test_compiled_kernels_cannot_lie_on_a_noexec_mount(
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 def test_the_gpu_is_named_with_driver_and_memory(settings: Settings) -> None:
     finding = torch_checks.check_cuda(settings)
     assert finding.severity == "ok"

@@ -34,7 +34,6 @@ def test_a_line_belongs_to_its_direction() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_the_device_filters_as_the_cpu_does() -> None:
     values = torch.rand(40, 33)
     assert torch.equal(median_filter(values.cuda(), 17).cpu(), median_filter(values, 17))

@@ -47,7 +47,6 @@ def test_the_reduction_is_the_same_wherever_pieces_meet() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_limits_as_the_cpu_does() -> None:
     audio = hidden_peak(JOIN)
     on_cuda = PeakLimiter(Audio(audio.samples.cuda(), RATE_HZ)).limited(6.0, -1.0).audio

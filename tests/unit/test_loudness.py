@@ -288,7 +288,6 @@ def test_only_mono_and_stereo(channels: int) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("rate_hz", [8000, 44100])
 def test_cuda_measures_as_the_cpu_does(rate_hz: int) -> None:
     audio = bursts(rate_hz, 2, 10.0)

@@ -132,7 +132,8 @@ def test_files_are_the_same(
     assert (made["host"].shared_gain_db < 0) == limited
     assert made["device"].shared_gain_db == pytest.approx(made["host"].shared_gain_db)
     for theirs, mine in zip(made["host"].stems, made["device"].stems, strict=True):
-        if encode.format == "ogg":  # each stream has a number of its own
+        # Each Ogg stream has a number of its own, and float WAV says when its peak was found.
+        if encode.format == "ogg" or encode.is_float:
             pair = (soundfile.read(one.path)[0] for one in (mine, theirs))
             assert np.array_equal(*pair)
         else:

@@ -265,7 +265,6 @@ def test_silent_bins_lead_themselves_and_do_not_turn() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_sounds_as_the_cpu_does() -> None:
     audio = chord(2.0)
     on_cuda = stretched(Audio(audio.samples.cuda(), RATE_HZ), 1.1, 2.0, formants=True)

@@ -95,7 +95,6 @@ def test_networks_of_other_classes_are_not_compiled() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_fp32_on_cuda_is_not_tf32() -> None:
     device = resolve_device("cuda")
     runner = NetworkRunner(Gain(1.0), Arithmetic(device, "fp32"))

@@ -94,7 +94,6 @@ def test_what_is_not_to_change_is_not_touched() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_sound_on_cuda_comes_back_to_it() -> None:
     audio, change = noise(20_000), Change(TimeMap.constant(20_000, 1.2))
     copy = ENGINE.stretch(Audio(audio.samples.cuda(), 44100), change).samples

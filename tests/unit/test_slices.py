@@ -219,7 +219,6 @@ def test_a_map_of_another_sound_is_refused() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_places_hits_as_the_cpu_does() -> None:
     audio, starts = drums(8, 0.25)
     time_map = bent(audio.length_samples)

@@ -130,7 +130,6 @@ def test_silence_has_none(rate_hz: int) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_measures_as_the_cpu_does() -> None:
     samples = noise(100_000)
     on_cuda = true_peak_dbtp(Audio(samples.cuda(), 44100))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mashup_worker.commands.services import jobs_database
+from mashup_worker.commands.shared.services import jobs_database
 from mashup_worker.commands.shared.failure import service_settings_or_fail
 from mashup_worker.commands.shared.progress import share_progress
 from mashup_worker.db import jobs, seed

@@ -108,7 +108,7 @@ def open_library(destination: str) -> Library:
     if not destination.startswith(S3):
         from mashup_worker.storage.folder import FolderStorage
 
-        return Library(FolderStorage(Path(destination), keeps_facts=False))
+        return Library(FolderStorage(Path(destination), keeps_metadata=False))
     bucket, prefix = _address(destination)
     return Library(_bucket(bucket), f"{prefix.rstrip('/')}/" if prefix else "")
 

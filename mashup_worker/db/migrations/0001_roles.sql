@@ -1,4 +1,5 @@
--- The roles that Supabase has and a bare Postgres lacks, and the role of worker and mirror.
+-- Roles and functions that Supabase provides, where they are missing, and the role of worker and
+-- mirror.
 DO $$
 DECLARE
   role_name text;

@@ -1,6 +1,6 @@
--- The backend's tables, where they are missing: as thin as the worker and its tests need. Those
--- made here carry a comment, by which later migrations tell them from the backend's own.
-CREATE TEMPORARY TABLE there_before ON COMMIT DROP AS
+-- The backend's tables, where they are missing, with the columns that worker and tests need. A
+-- table created here gets a comment, by which later migrations distinguish it from the backend's.
+CREATE TEMPORARY TABLE existing_tables ON COMMIT DROP AS
   SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = 'public'::regnamespace;
 
 CREATE TABLE IF NOT EXISTS public.profiles (
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS public.mashups (
   created_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
--- The registry of all stems there ever were; nothing is deleted from it.
+-- Registry of all stems ever published. Only takedowns delete rows.
 CREATE TABLE IF NOT EXISTS public.stems (
   id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
   user_id UUID REFERENCES public.profiles (id),
@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS public.stems (
   UNIQUE (job_id, kind)
 );
 
--- The stems that a mashup has now.
+-- Current stems of each mashup.
 CREATE TABLE IF NOT EXISTS public.mashup_stems (
   id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
   mashup_id UUID NOT NULL REFERENCES public.mashups (id) ON DELETE CASCADE,
@@ -94,7 +94,7 @@ BEGIN
     'profiles', 'subscriptions', 'mashups', 'stems', 'mashup_stems', 'stem_mashup_links',
     'stem_usage_log', 'ai_jobs'
   ] LOOP
-    IF NOT EXISTS (SELECT FROM there_before WHERE relname = name) THEN
+    IF NOT EXISTS (SELECT FROM existing_tables WHERE relname = name) THEN
       EXECUTE pg_catalog.format('COMMENT ON TABLE public.%I IS %L', name, 'made by mashup-worker');
     END IF;
   END LOOP;

@@ -1,5 +1,5 @@
--- What the queue needs of a job beside the backend's own columns. All have defaults or may be null,
--- so an INSERT that knows nothing of them keeps working.
+-- Columns of the queue. All have defaults or are nullable, so the backend's plain INSERT keeps
+-- working.
 ALTER TABLE public.ai_jobs
   ADD COLUMN IF NOT EXISTS attempt INTEGER NOT NULL DEFAULT 0,
   ADD COLUMN IF NOT EXISTS failures INTEGER NOT NULL DEFAULT 0,
@@ -29,7 +29,7 @@ CREATE INDEX IF NOT EXISTS ai_jobs_of_user ON public.ai_jobs (user_id, created_a
 CREATE INDEX IF NOT EXISTS ai_jobs_result ON public.ai_jobs (result_digest)
   WHERE status = 'completed';
 
--- Which status may follow which. Whatever is not here is refused, whoever writes it.
+-- Allowed changes of status. A trigger refuses all others, for every role.
 CREATE TABLE IF NOT EXISTS mashup_worker.job_transitions (
   from_status TEXT NOT NULL,
   to_status TEXT NOT NULL,
@@ -63,16 +63,17 @@ BEGIN
     OLD.attempt, OLD.progress, OLD.output_data, OLD.error_code, OLD.error_message, OLD.completed_at,
     OLD.worker_id
   ) THEN
-    RAISE EXCEPTION 'job %: it is %, and stays as it is', OLD.id, OLD.status
+    RAISE EXCEPTION 'job %: it has ended (%) and is read-only', OLD.id, OLD.status
       USING ERRCODE = 'check_violation';
   END IF;
   IF NEW.cancel_requested_at IS DISTINCT FROM OLD.cancel_requested_at THEN
-    -- Whoever asks for it decides that it is asked for, not when; and there is no way back.
+    -- A client chooses whether to request cancellation. The time is the server's, and a request is
+    -- final.
     NEW.cancel_requested_at :=
       coalesce(OLD.cancel_requested_at, pg_catalog.clock_timestamp());
   END IF;
   IF NEW.attempt < OLD.attempt THEN
-    RAISE EXCEPTION 'job %: attempt can''t go back', OLD.id USING ERRCODE = 'check_violation';
+    RAISE EXCEPTION 'job %: attempt can''t decrease', OLD.id USING ERRCODE = 'check_violation';
   END IF;
   NEW.updated_at := pg_catalog.clock_timestamp();
   RETURN NEW;
@@ -82,15 +83,15 @@ CREATE OR REPLACE FUNCTION mashup_worker.guard_new_job() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
   IF pg_catalog.octet_length(NEW.input_data::text) > 262144 THEN
-    RAISE EXCEPTION 'input_data of more than 256 KiB' USING ERRCODE = 'check_violation';
+    RAISE EXCEPTION 'input_data is larger than 256 KiB' USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;
 END $$;
 
-CREATE OR REPLACE FUNCTION mashup_worker.tell_of_job() RETURNS trigger
+CREATE OR REPLACE FUNCTION mashup_worker.notify_job() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
-  -- The id alone: a notification holds 7,999 bytes, and rows may be private.
+  -- The id only: a payload is limited to 7,999 bytes, and rows are private.
   PERFORM pg_catalog.pg_notify('ai_jobs', NEW.id::text);
   RETURN NULL;
 END $$;
@@ -99,11 +100,11 @@ CREATE OR REPLACE TRIGGER ai_jobs_guard_new BEFORE INSERT ON public.ai_jobs
   FOR EACH ROW EXECUTE FUNCTION mashup_worker.guard_new_job();
 CREATE OR REPLACE TRIGGER ai_jobs_guard BEFORE UPDATE ON public.ai_jobs
   FOR EACH ROW EXECUTE FUNCTION mashup_worker.guard_job();
-CREATE OR REPLACE TRIGGER ai_jobs_tell_insert AFTER INSERT ON public.ai_jobs
-  FOR EACH ROW EXECUTE FUNCTION mashup_worker.tell_of_job();
-CREATE OR REPLACE TRIGGER ai_jobs_tell_update AFTER UPDATE ON public.ai_jobs
+CREATE OR REPLACE TRIGGER ai_jobs_notify_insert AFTER INSERT ON public.ai_jobs
+  FOR EACH ROW EXECUTE FUNCTION mashup_worker.notify_job();
+CREATE OR REPLACE TRIGGER ai_jobs_notify_update AFTER UPDATE ON public.ai_jobs
   FOR EACH ROW WHEN (
     OLD.status IS DISTINCT FROM NEW.status
     OR OLD.cancel_requested_at IS DISTINCT FROM NEW.cancel_requested_at
     OR OLD.run_at IS DISTINCT FROM NEW.run_at
-  ) EXECUTE FUNCTION mashup_worker.tell_of_job();
+  ) EXECUTE FUNCTION mashup_worker.notify_job();

@@ -1,5 +1,5 @@
--- Users see and insert their own jobs, and may ask for them to be canceled; nothing else is theirs
--- to write. The worker's role reads and updates all jobs.
+-- Users select and insert their own jobs and may request their cancellation. The worker's role
+-- reads and updates all jobs.
 ALTER TABLE public.ai_jobs ENABLE ROW LEVEL SECURITY;
 
 REVOKE ALL ON public.ai_jobs FROM anon, authenticated;
@@ -23,8 +23,7 @@ CREATE POLICY ai_jobs_worker ON public.ai_jobs TO mashup_worker USING (true) WIT
 DROP POLICY IF EXISTS ai_jobs_service ON public.ai_jobs;
 CREATE POLICY ai_jobs_service ON public.ai_jobs TO service_role USING (true) WITH CHECK (true);
 
--- Tables that these migrations made get policies of their own; a table that was there before keeps
--- what its owner decided.
+-- Tables created by these migrations get policies. A table that existed before keeps its owner's.
 DO $$
 DECLARE
   own RECORD;

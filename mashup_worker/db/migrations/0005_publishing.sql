@@ -1,10 +1,10 @@
--- What a finished job writes beside its own row. An operator whose tables differ replaces these
--- functions; a call with a job that does not exist must change nothing and raise nothing, for that
--- is how they are checked against the live schema.
+-- Functions that write a finished job's rows in the backend's tables. An operator whose tables
+-- differ replaces these functions. `mashup migrate --check` calls them with a job that does not
+-- exist; such a call must change no row and raise no error.
 
 CREATE OR REPLACE FUNCTION mashup_worker.publish_stems(job UUID) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
-  -- Locked, so that two separations of one mashup publish one after the other.
+  -- The lock serializes two separations of one mashup.
   SELECT m.id FROM public.mashups AS m
   JOIN public.ai_jobs AS j ON m.id = (j.input_data ->> 'mashup_id')::uuid
   WHERE j.id = job FOR UPDATE OF m;
@@ -52,7 +52,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
     CROSS JOIN LATERAL jsonb_to_recordset(j.output_data -> 'stems_used') AS u (stem_id UUID)
     JOIN public.stems AS s ON s.id = u.stem_id
     WHERE j.id = link_stems.job_id AND j.job_type = 'mashup' AND j.status = 'completed'
-      -- A user links what is their own; a service, which has no user, also what is nobody's.
+      -- A user links their own jobs and mashups. The service role also links jobs without a user.
       AND CASE
         WHEN auth.uid() IS NULL THEN j.user_id IS NULL OR j.user_id = m.user_id
         ELSE j.user_id = auth.uid() AND m.user_id = auth.uid()
@@ -67,18 +67,18 @@ LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
   SELECT count(*)::integer FROM used;
 $$;
 COMMENT ON FUNCTION public.link_stems IS
-  'Credits the stems that a finished mashup job used to the mashup it was saved as; their number.';
+  'Credits the stems that a finished mashup job used to the saved mashup; returns their number.';
 
 CREATE OR REPLACE FUNCTION mashup_worker.publish_mashup(job UUID) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
   SELECT public.link_stems((j.input_data ->> 'mashup_id')::uuid, j.id)
   FROM public.ai_jobs AS j
   WHERE j.id = job AND j.job_type = 'mashup' AND j.input_data ->> 'mashup_id' IS NOT NULL;
-  -- Names the tables even where there is no such job, so that a check sees whether they are there.
+  -- Reads the tables even without such a job, so that the check finds missing tables and columns.
   SELECT public.link_stems(NULL, job);
 $$;
 
--- Whether a user's job may write to a mashup.
+-- Returns whether a user's job may write to a mashup.
 CREATE OR REPLACE FUNCTION mashup_worker.owns_mashup(mashup UUID, job_user UUID) RETURNS BOOLEAN
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   SELECT EXISTS (
@@ -87,8 +87,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   );
 $$;
 
--- A stem that a user's job may read: their own, a public one, or any for a job without a user. With
--- the analysis of its song, where a job found one: a voice alone may hold no beat.
+-- Returns a stem that a user's job may read: their own, a public one, or any for a job without a
+-- user. The analysis of its song comes along where it is known, since vocals alone may have no beat.
 CREATE OR REPLACE FUNCTION mashup_worker.readable_stem(stem UUID, job_user UUID)
 RETURNS TABLE (storage_key TEXT, kind TEXT, song TEXT, analysis JSONB)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
@@ -102,9 +102,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     AND (job_user IS NULL OR s.user_id = job_user OR s.is_public OR coalesce(m.is_public, false));
 $$;
 
--- Those of the given keys that are to be kept: rows name them, or may name them soon because their
--- job has not ended, or their job is not of this database, so that nothing is known of them.
-CREATE OR REPLACE FUNCTION mashup_worker.named_keys(keys TEXT[]) RETURNS SETOF TEXT
+-- Returns the keys that must be kept: a row references the key, or its job has not ended and may
+-- reference it soon, or its job belongs to another database.
+CREATE OR REPLACE FUNCTION mashup_worker.referenced_keys(keys TEXT[]) RETURNS SETOF TEXT
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   SELECT k.key
   FROM unnest(keys) AS k (key)
@@ -121,15 +121,15 @@ $$;
 
 REVOKE ALL ON FUNCTION
   mashup_worker.publish_stems, mashup_worker.publish_mashup, mashup_worker.owns_mashup,
-  mashup_worker.readable_stem, mashup_worker.named_keys, public.link_stems
+  mashup_worker.readable_stem, mashup_worker.referenced_keys, public.link_stems
   FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION
   mashup_worker.publish_stems, mashup_worker.publish_mashup, mashup_worker.owns_mashup,
-  mashup_worker.readable_stem, mashup_worker.named_keys, public.link_stems
+  mashup_worker.readable_stem, mashup_worker.referenced_keys, public.link_stems
   TO mashup_worker;
 GRANT EXECUTE ON FUNCTION public.link_stems TO authenticated, service_role;
 
--- For the sweep; a backend's own tables may have other columns.
+-- Indexes for the sweep, on the columns that the backend's tables have.
 DO $$
 DECLARE
   own RECORD;

@@ -1,29 +1,28 @@
--- What users' subscriptions give them: how soon their jobs start, and how many they may have.
--- Operators change the rows; a limit that is null is none.
+-- Priority and limits of each subscription tier. Operators change the rows; null means no limit.
 CREATE TABLE IF NOT EXISTS mashup_worker.tiers (
   tier TEXT PRIMARY KEY,
   priority INTEGER NOT NULL,
-  separations_a_day INTEGER,
-  mashups_a_month INTEGER
+  separations_per_day INTEGER,
+  mashups_per_month INTEGER
 );
-INSERT INTO mashup_worker.tiers (tier, priority, separations_a_day, mashups_a_month) VALUES
+INSERT INTO mashup_worker.tiers (tier, priority, separations_per_day, mashups_per_month) VALUES
   ('free', 0, 1, 0),
   ('pro', 8, NULL, 20),
   ('studio', 16, NULL, NULL)
 ON CONFLICT DO NOTHING;
 GRANT SELECT ON mashup_worker.tiers TO mashup_worker;
 
--- The same, a row for each limit.
+-- The same with one row per limit.
 CREATE OR REPLACE VIEW mashup_worker.tier_limits AS
-  SELECT tier, priority, 'separate' AS job_type, separations_a_day AS most, 'day' AS period
+  SELECT tier, priority, 'separate' AS job_type, separations_per_day AS max_jobs, 'day' AS period
   FROM mashup_worker.tiers
   UNION ALL
-  SELECT tier, priority, 'mashup', mashups_a_month, 'month'
+  SELECT tier, priority, 'mashup', mashups_per_month, 'month'
   FROM mashup_worker.tiers;
 GRANT SELECT ON mashup_worker.tier_limits TO mashup_worker;
 
--- The tier of each of the given users: the best that a subscription of theirs gives, else free. An
--- operator whose subscriptions look otherwise replaces this function, and nothing else.
+-- Returns the tier of each user: the best of their subscriptions, or free. An operator whose
+-- subscriptions differ replaces this function only.
 CREATE OR REPLACE FUNCTION mashup_worker.user_tiers(users UUID[])
 RETURNS TABLE (user_id UUID, tier TEXT, priority INTEGER)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
@@ -36,10 +35,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   ORDER BY u.id, t.priority DESC;
 $$;
 
--- How many jobs of a user's own stand before one, in its day or month (UTC): all that were ever
--- started, and those that wait and are older. Failed ones, and those canceled before they started,
--- don't count.
-CREATE OR REPLACE FUNCTION mashup_worker.used_before(job public.ai_jobs, period TEXT)
+-- Returns how many jobs of the same user and type count before a job in its day or month (UTC): all
+-- that were ever started, and older ones that wait. Jobs that failed, or were canceled before they
+-- started, don't count.
+CREATE OR REPLACE FUNCTION mashup_worker.jobs_before(job public.ai_jobs, period TEXT)
 RETURNS BIGINT LANGUAGE sql STABLE SET search_path = '' AS $$
   SELECT count(*) FROM public.ai_jobs AS o
   WHERE o.user_id = job.user_id AND o.job_type = job.job_type AND o.id <> job.id
@@ -49,11 +48,11 @@ RETURNS BIGINT LANGUAGE sql STABLE SET search_path = '' AS $$
     AND (o.attempt > 0 OR (o.status = 'queued' AND (o.created_at, o.id) < (job.created_at, job.id)));
 $$;
 
--- Why a waiting job that was never started may not start; no row where it may. Until the end of the
--- transaction nothing else of its user can be decided, so that of two that race one comes second.
+-- Returns the limit that forbids a waiting job its first start; no row if it may start. The lock
+-- lasts until the transaction ends, so racing jobs of one user are decided one after the other.
 CREATE OR REPLACE FUNCTION mashup_worker.over_quota(job UUID)
 RETURNS TABLE (
-  tier TEXT, job_type TEXT, most INTEGER, period TEXT, until DATE, lifted_by TEXT
+  tier TEXT, job_type TEXT, max_jobs INTEGER, period TEXT, until DATE, next_tier TEXT
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
@@ -68,7 +67,7 @@ BEGIN
   SELECT l.* INTO own
   FROM mashup_worker.user_tiers(ARRAY[mine.user_id]) AS u
   JOIN mashup_worker.tier_limits AS l ON l.tier = u.tier
-  WHERE l.job_type = mine.job_type AND l.most IS NOT NULL;
+  WHERE l.job_type = mine.job_type AND l.max_jobs IS NOT NULL;
   IF NOT FOUND THEN
     RETURN;
   END IF;
@@ -76,23 +75,23 @@ BEGIN
     pg_catalog.hashtextextended('mashup_worker.over_quota', 0)
     # pg_catalog.hashtextextended(mine.user_id::text, 0)
   );
-  -- A statement of its own, so that it sees what was committed while the lock was waited for.
-  IF mashup_worker.used_before(mine, own.period) < own.most THEN
+  -- A separate statement, which sees rows that were committed while it waited for the lock.
+  IF mashup_worker.jobs_before(mine, own.period) < own.max_jobs THEN
     RETURN;
   END IF;
   RETURN QUERY
-    SELECT own.tier, own.job_type, own.most, own.period, (
+    SELECT own.tier, own.job_type, own.max_jobs, own.period, (
       pg_catalog.date_trunc(own.period, mine.created_at AT TIME ZONE 'UTC')
       + ('1 ' || own.period)::interval
     )::date, (
       SELECT l.tier FROM mashup_worker.tier_limits AS l
       WHERE l.job_type = own.job_type AND l.priority > own.priority
-        AND (l.most IS NULL OR l.most > own.most)
+        AND (l.max_jobs IS NULL OR l.max_jobs > own.max_jobs)
       ORDER BY l.priority LIMIT 1
     );
 END $$;
 
--- Waiting jobs that their user's tier most likely refuses; `over_quota` decides about each.
+-- Returns waiting jobs that are probably over their tier's limit; `over_quota` decides about each.
 CREATE OR REPLACE FUNCTION mashup_worker.likely_over_quota() RETURNS SETOF UUID
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   WITH fresh AS (
@@ -104,12 +103,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   FROM fresh AS f
   JOIN mashup_worker.user_tiers(ARRAY(SELECT DISTINCT user_id FROM fresh)) AS u USING (user_id)
   JOIN mashup_worker.tier_limits AS l ON l.tier = u.tier AND l.job_type = f.job_type
-  WHERE l.most IS NOT NULL AND mashup_worker.used_before(f.job, l.period) >= l.most
+  WHERE l.max_jobs IS NOT NULL AND mashup_worker.jobs_before(f.job, l.period) >= l.max_jobs
   LIMIT 500;
 $$;
 
 REVOKE ALL ON FUNCTION
-  mashup_worker.user_tiers, mashup_worker.used_before, mashup_worker.over_quota,
+  mashup_worker.user_tiers, mashup_worker.jobs_before, mashup_worker.over_quota,
   mashup_worker.likely_over_quota
   FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION

@@ -1,5 +1,4 @@
--- A mashup for a seed track that an operator puts into the queue. An operator whose mashups look
--- otherwise replaces this function.
+-- Creates a mashup for a seed track. An operator whose mashups differ replaces this function.
 CREATE OR REPLACE FUNCTION mashup_worker.seed_mashup(owner UUID, song_title TEXT) RETURNS UUID
 LANGUAGE sql SET search_path = '' AS $$
   INSERT INTO public.mashups (user_id, title) VALUES (owner, song_title) RETURNING id;

@@ -1,4 +1,4 @@
--- Which sound a result was made from, so that it can be taken down with all that came of it.
+-- Origins of each result, so that a song can be taken down with everything derived from it.
 ALTER TABLE public.ai_jobs
   ADD COLUMN IF NOT EXISTS source_sha256 TEXT[],
   ADD COLUMN IF NOT EXISTS source_jobs UUID[];
@@ -7,8 +7,8 @@ COMMENT ON COLUMN public.ai_jobs.source_jobs IS 'Jobs whose results the job read
 CREATE INDEX IF NOT EXISTS ai_jobs_source_sha256 ON public.ai_jobs USING gin (source_sha256);
 CREATE INDEX IF NOT EXISTS ai_jobs_source_jobs ON public.ai_jobs USING gin (source_jobs);
 
--- Jobs that read a file with these bytes, those that read their results, and so on; and jobs that
--- have not ended and name the same file.
+-- Returns jobs that read a file with this digest, jobs that read their results, and so on, and open
+-- jobs that name the same file.
 CREATE OR REPLACE FUNCTION mashup_worker.jobs_of_song(sha256 TEXT) RETURNS SETOF UUID
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   WITH RECURSIVE made (id) AS (
@@ -30,8 +30,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   SELECT j.id FROM public.ai_jobs AS j WHERE j.user_id = job_user;
 $$;
 
--- Removes every row that jobs left, and the jobs; gives the mashups that lost stems. An operator
--- whose tables differ replaces this function.
+-- Deletes ended jobs with all of their rows; returns the mashups that lost stems. An operator whose
+-- tables differ replaces this function.
 CREATE OR REPLACE FUNCTION mashup_worker.purge_jobs(jobs UUID[]) RETURNS SETOF UUID
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
@@ -60,7 +60,7 @@ BEGIN
   RETURN QUERY SELECT unnest(touched);
 END $$;
 
--- For operators: neither users nor workers may take anything down.
+-- For operators only, neither users nor workers.
 REVOKE ALL ON FUNCTION
   mashup_worker.jobs_of_song, mashup_worker.jobs_of_user, mashup_worker.purge_jobs
   FROM PUBLIC, anon, authenticated;

@@ -1,5 +1,5 @@
 -- name: heartbeat
--- Also the worker's report of progress, which never goes backwards within an attempt.
+-- Renews the lease and stores the progress, which never decreases within an attempt.
 UPDATE public.ai_jobs SET
   heartbeat_at = clock_timestamp(),
   lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s),
@@ -22,16 +22,16 @@ WHERE id = %(id)s AND status IN ('queued', 'processing')
 RETURNING *;
 
 -- name: next_waiting
--- The promised order: the priority of the job and its user's tier, raised by a step for every
--- `ageing_s` of waiting beyond one for each job of the same user that runs or is queued before it;
--- then whoever has fewer of these; then age. So what one user inserts at once grows old one by one,
--- and does not stand in the way of all who come later.
+-- Order of starts: first the priority of the job plus its user's tier, raised by one for every
+-- `aging_s` of waiting, minus one such step for each job of the same user that runs or is queued
+-- before it; then the number of those jobs, fewest first; then age. So jobs that one user inserts
+-- at once age one after the other and do not delay users who come later.
 WITH running AS (
   SELECT user_id, count(*) AS jobs FROM public.ai_jobs
   WHERE status = 'processing' AND user_id IS NOT NULL GROUP BY user_id
 ), waiting AS (
   SELECT id, user_id, job_type, attempt, created_at, priority,
-    floor(extract(epoch FROM clock_timestamp() - created_at) / %(ageing_s)s) AS steps,
+    floor(extract(epoch FROM clock_timestamp() - created_at) / %(aging_s)s) AS steps,
     CASE WHEN user_id IS NULL THEN 0
       ELSE row_number() OVER (PARTITION BY user_id ORDER BY priority DESC, created_at, id) - 1
     END AS before
@@ -46,7 +46,7 @@ WITH running AS (
 SELECT w.id, w.attempt, w.job_type
 FROM waiting AS w LEFT JOIN running USING (user_id) LEFT JOIN tier USING (user_id)
 CROSS JOIN LATERAL (SELECT w.before + coalesce(running.jobs, 0)) AS own (ahead)
-WHERE NOT w.id = ANY(%(rung)s)
+WHERE NOT w.id = ANY(%(pending)s)
 ORDER BY
   w.priority + coalesce(tier.priority, 0) + greatest(0, w.steps - own.ahead) DESC,
   own.ahead, w.created_at, w.id
@@ -57,7 +57,7 @@ SELECT id FROM public.ai_jobs
 WHERE status = 'queued' AND cancel_requested_at IS NOT NULL
 LIMIT 500 FOR UPDATE SKIP LOCKED;
 
--- name: of_no_class
+-- name: of_no_queue
 SELECT id, job_type FROM public.ai_jobs
 WHERE status = 'queued' AND NOT job_type = ANY(%(job_types)s)
 LIMIT 500 FOR UPDATE SKIP LOCKED;
@@ -68,12 +68,12 @@ WHERE status = 'processing' AND lease_expires_at < clock_timestamp()
 LIMIT 500 FOR UPDATE SKIP LOCKED;
 
 -- name: next_due_s
--- When the next job that waits for its time may run.
+-- Seconds until the next delayed job may run.
 SELECT extract(epoch FROM min(run_at) - clock_timestamp())::double precision AS seconds
 FROM public.ai_jobs WHERE status = 'queued' AND run_at > clock_timestamp();
 
 -- name: changed_since
--- Without input_data, which anybody wrote and nobody needs here.
+-- Without input_data, which is untrusted and not needed here.
 SELECT
   id, attempt, status, progress, stage, error_code, error_message, updated_at,
   output_data::text AS output
@@ -101,11 +101,8 @@ ORDER BY created_at DESC, id LIMIT %(limit)s;
 SELECT status, count(*)::integer AS jobs FROM public.ai_jobs GROUP BY status;
 
 -- name: with_result
--- The user's finished jobs that did the same work, newest first.
+-- The user's completed jobs that did the same work, newest first.
 SELECT * FROM public.ai_jobs
 WHERE result_digest = %(result_digest)s AND status = 'completed'
   AND user_id IS NOT DISTINCT FROM %(user_id)s
 ORDER BY completed_at DESC LIMIT 3;
-
--- name: user_of_job
-SELECT user_id FROM public.ai_jobs WHERE id = %(id)s;

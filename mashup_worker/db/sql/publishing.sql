@@ -10,5 +10,5 @@ SELECT mashup_worker.owns_mashup(%(mashup)s, %(user)s) AS owns;
 -- name: readable_stem
 SELECT * FROM mashup_worker.readable_stem(%(stem)s, %(user)s);
 
--- name: named_keys
-SELECT * FROM mashup_worker.named_keys(%(keys)s) AS k (key);
+-- name: referenced_keys
+SELECT * FROM mashup_worker.referenced_keys(%(keys)s) AS k (key);

@@ -1,5 +1,5 @@
 -- name: latest
--- The job of a key, or the last of those that repeat it.
+-- The job with an idempotency key, or its latest retry.
 WITH RECURSIVE chain AS (
   SELECT * FROM public.ai_jobs WHERE user_id = %(user)s AND idempotency_key = %(key)s
   UNION ALL

@@ -1,18 +1,21 @@
-"""What does each type of job: one module a type."""
+"""Handlers of jobs, one module per job type."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mashup_worker.worker.work import Handler
+    from collections.abc import Mapping
+
+    from mashup_worker.vocabulary import JobType
+    from mashup_worker.worker.handler import Handler
 
 
-def handlers(max_duration_s: float) -> dict[str, Handler]:
-    """All there are, by type of job.
+def all_handlers(max_duration_s: float) -> Mapping[JobType, Handler[Any]]:
+    """Return the handler of each job type.
 
     Args:
-        max_duration_s: longest sound that they take.
+        max_duration_s: longest audio that the handlers accept.
     """
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.worker.handlers.analyze import AnalyzeHandler

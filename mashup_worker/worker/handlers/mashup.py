@@ -16,12 +16,12 @@ from mashup_worker.mixing.request import MixRequest
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
-from mashup_worker.pipelines.mix_songs import MIX, SongFiles, SongLoader
+from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 from mashup_worker.pipelines.song_cache import SongCache
 from mashup_worker.pipelines.waveforms import write_waveforms
-from mashup_worker.queue.contracts import MashupInput, MashupOutput, StemUsed, StoredAudio
-from mashup_worker.worker.handlers.files import called, rounded, stored_audio
-from mashup_worker.worker.work import Product, Sources
+from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed, StoredAudio
+from mashup_worker.worker.handler import HandlerResult, Sources
+from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings, stored_audio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.song import MixSong
     from mashup_worker.pipelines.mashup import MashupResult
-    from mashup_worker.worker.work import StoredFile, Work
+    from mashup_worker.queue.contracts import MashupInput, StemInput
+    from mashup_worker.worker.handler import Inputs, JobContext, StoredFile
 
 _STEM = "input_data.stems."
 _STAGES = {
@@ -43,161 +44,189 @@ _STAGES = {
     "check": 0.15,
     "peaks": 0.05,
 }
-_PARTS = {"listen": "check", "measure": "check", "encode": "master"}
-"""Stages of the pipelines that are parts of one of ours."""
+_STAGE_OF_PART = {"listen": "check", "measure": "check", "encode": "master"}
+"""Stage of each stage of the pipelines that is a part of one of ours."""
+
+_DEVICE_STAGES = ("prepare", "stretch", "mix", "analysis")
 
 
 @dataclass(frozen=True)
 class MashupHandler:
-    """Makes a mashup, masters it and measures it. A `Handler`.
+    """Makes, masters and measures a mashup. Implements `Handler[MashupInput]`.
 
     Attributes:
-        limits: what each file may measure.
+        limits: limits of each file.
     """
 
     limits: DecodeLimits
+    uses_models = True
 
     @property
     def stages(self) -> Mapping[str, float]:
         """Shares of the time."""
         return _STAGES
 
-    def gather(self, work: Work) -> Sources:
-        """The stems, and which songs they belong to."""
+    def fetch(self, job: JobContext[MashupInput]) -> Sources:
+        """Fetch the stems, and the song and analysis of each."""
         paths: dict[str, Path] = {}
         used: list[StemUsed] = []
         analyses: dict[str, Any] = {}
-        for index, one in enumerate(_request(work).stems):
-            name = f"{_STEM}{index}"
-            if one.stem_id is not None:
-                stem = work.inputs.fetch_stem(one.stem_id, name)
-                if stem.kind != one.kind:
-                    raise InvalidInput(f"{name}.kind: this stem is {stem.kind}, not {one.kind}")
-                paths[name], song = stem.path, one.song or stem.song
-                analysis = stem.analysis
-            else:
-                address = one.audio or ""
-                paths[name] = work.inputs.fetch(address, name)
-                song = one.song or f"song {index + 1}"
-                analysis = work.inputs.known_analysis(address)
-            used.append(StemUsed(stem_id=one.stem_id, kind=one.kind, song=song))
-            if analysis is not None and one.kind != MIX:
-                analyses.setdefault(song, dict(analysis))
-        facts = {"stems": [one.model_dump(mode="json") for one in used], "analyses": analyses}
-        _songs(paths, used, {})
-        return Sources(paths, facts)
+        for index, stem in enumerate(job.request.stems):
+            fetched = _fetched(stem, index, job.inputs)
+            paths[f"{_STEM}{index}"] = fetched.path
+            used.append(StemUsed(stem_id=stem.stem_id, kind=stem.kind, song=fetched.song))
+            if fetched.analysis is not None and stem.kind != WHOLE_SONG:
+                analyses.setdefault(fetched.song, dict(fetched.analysis))
+        _songs(paths, used, {})  # refuses contradictory songs before the work
+        stems = [stem.model_dump(mode="json") for stem in used]
+        return Sources(paths, {"stems": stems, "analyses": analyses})
 
-    def settings(self, work: Work) -> Mapping[str, Any]:
-        """What the stems are, how the mashup should be, and what splits whole songs."""
-        request = _request(work)
-        stems = [one.model_dump(mode="json", exclude={"audio"}) for one in request.stems]
-        whole = any(one.kind == MIX for one in request.stems)
+    def settings(self, job: JobContext[MashupInput]) -> Mapping[str, Any]:
+        """Return stems, parameters, format, and the model if whole songs need one."""
+        request = job.request
+        has_whole = any(stem.kind == WHOLE_SONG for stem in request.stems)
         return {
-            "stems": stems,
+            "stems": [stem.model_dump(mode="json", exclude={"audio"}) for stem in request.stems],
             "config": request.config.model_dump(mode="json"),
             "format": request.format,
-            "model": work.models.separator(None).name if whole else None,
+            "model": job.models.separator(None).name if has_whole else None,
         }
 
-    def make(self, work: Work, sources: Sources) -> Product:
+    def run(self, job: JobContext[MashupInput], sources: Sources) -> HandlerResult:
         """Plan, render, master and measure the mashup."""
-        request, clock = _request(work), Clock()
+        request, clock = job.request, Clock()
         used = [StemUsed.model_validate_json(json.dumps(one)) for one in sources.facts["stems"]]
         name = f"mashup.{request.format}"
-        with called({**sources.paths, name: work.folder / name}):
-            analyses = sources.facts["analyses"]
-            songs = self._loaded(work, _songs(sources.paths, used, analyses))
+        with rename_paths({**sources.paths, name: job.folder / name}):
+            files = _songs(sources.paths, used, sources.facts["analyses"])
+            songs = self._load(job, files)
             clock.lap("prepare")
-            plan = plan_mashup(songs, MixRequest(**request.config.model_dump()))
-            done = make_mashup(
-                plan,
+            mashup = make_mashup(
+                plan_mashup(songs, MixRequest(**request.config.model_dump())),
                 sounds_of_songs(songs),
-                work.folder / name,
+                job.folder / name,
                 EncodeOptions(request.format),
-                device=work.models.device,
-                on_progress=lambda stage, share: work.on_progress(_PARTS.get(stage, stage), share),
+                device=job.models.device,
+                on_progress=lambda stage, share: job.on_progress(
+                    _STAGE_OF_PART.get(stage, stage), share
+                ),
             )
-            analysis = analyze_audio(done.master.played, device=work.models.device)
-        files = write_waveforms({done.master.path: done.master.played}, work.on_progress)
-        timings_s = {**clock.laps_s, **done.timings_s, "analysis": analysis.elapsed_s}
-        addresses = {str(path): _address(work, name) for name, path in sources.paths.items()}
-        finished = _Finished(name, tuple(used), _public(done.plan, addresses), done, analysis)
-        return Product(files, lambda stored: finished.output(stored, request, timings_s))
+            analysis = analyze_audio(mashup.master.played, device=job.models.device)
+        waveforms = write_waveforms({mashup.master.path: mashup.master.played}, job.on_progress)
+        addresses = {str(path): _address(job, name) for name, path in sources.paths.items()}
+        finished = _Finished(
+            name=name,
+            used=tuple(used),
+            plan=_public_plan(mashup.plan, addresses),
+            mashup=mashup,
+            analysis=analysis,
+            timings_s={**clock.laps_s, **mashup.timings_s, "analysis": analysis.elapsed_s},
+        )
+        return HandlerResult(waveforms, lambda stored: finished.output(stored, request))
 
-    def _loaded(self, work: Work, files: Sequence[SongFiles]) -> tuple[MixSong, ...]:
+    def _load(
+        self, job: JobContext[MashupInput], files: Sequence[SongFiles]
+    ) -> tuple[MixSong, ...]:
         order = {one.name: index for index, one in enumerate(files)}
 
         def report(stage: str, share: float) -> None:
             index = next((i for song, i in order.items() if stage.endswith(song)), 0)
-            work.on_progress("prepare", (index + 0.5 * share) / len(files))
+            job.on_progress("prepare", (index + 0.5 * share) / len(files))
 
         loader = SongLoader(
-            SongCache(work.folder / "songs"),
-            lambda: work.models.separator(None),
+            SongCache(job.folder / "songs"),
+            lambda: job.models.separator(None),
             limits=self.limits,
-            device=work.models.device,
+            device=job.models.device,
             on_progress=report,
         )
         return loader.load(files).songs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Finished:
-    """A finished mashup, before it is stored."""
+    """Mashup before its files are stored."""
 
     name: str
     used: tuple[StemUsed, ...]
     plan: Plan
-    done: MashupResult
+    mashup: MashupResult
     analysis: AnalyzeResult
+    timings_s: Mapping[str, float]
 
-    def output(
-        self,
-        stored: Mapping[str, StoredFile],
-        request: MashupInput,
-        timings_s: Mapping[str, float],
-    ) -> MashupOutput:
-        played, loudness = self.done.master.played, self.done.master.loudness
-        facts = stored_audio(
-            stored, self.name, request.format, played.duration_s, loudness.integrated_lufs
+    def output(self, stored: Mapping[str, StoredFile], request: MashupInput) -> MashupOutput:
+        master = self.mashup.master
+        fields = stored_audio(
+            stored,
+            self.name,
+            audio_format=request.format,
+            duration_s=master.played.duration_s,
+            loudness_lufs=master.loudness.integrated_lufs,
         )
         return MashupOutput(
-            audio=StoredAudio(**facts),
+            audio=StoredAudio(**fields),
             stems_used=self.used,
             plan=self.plan.as_dict(),
-            report=self.done.report.as_dict(),
+            report=self.mashup.report.as_dict(),
             analysis=self.analysis.analysis.as_dict(),
-            timings_s=rounded(timings_s, ("prepare", "stretch", "mix", "analysis")),
+            timings_s=rounded_timings(self.timings_s, _DEVICE_STAGES),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fetched:
+    """Local file of a stem, its song, and the analysis of the song if known."""
+
+    path: Path
+    song: str
+    analysis: Mapping[str, Any] | None
+
+
+def _fetched(stem: StemInput, index: int, inputs: Inputs) -> _Fetched:
+    """Fetch a stem of the registry, or a file.
+
+    Raises:
+        InvalidInput: the registered stem is of another kind.
+    """
+    name = f"{_STEM}{index}"
+    if stem.stem_id is None:
+        address = stem.audio or ""
+        path = inputs.fetch(address, name)
+        song = stem.song or f"song {index + 1}"
+        return _Fetched(path=path, song=song, analysis=inputs.known_analysis(address))
+    found = inputs.fetch_stem(stem.stem_id, name)
+    if found.kind != stem.kind:
+        raise InvalidInput(f"{name}.kind: the stem is {found.kind}, not {stem.kind}")
+    return _Fetched(path=found.path, song=stem.song or found.song, analysis=found.analysis)
 
 
 def _songs(
     paths: Mapping[str, Path], used: Sequence[StemUsed], analyses: Mapping[str, Any]
 ) -> list[SongFiles]:
-    """Stems as songs, in the order of the input, with what is known of them.
+    """Group stems into songs, in the order of the input.
 
     Raises:
-        InvalidInput: a song has a kind twice, or is whole and in stems.
+        InvalidInput: a song has two stems of a kind, or is both whole and in stems.
     """
     by_song: dict[str, dict[str, Path]] = {}
-    for (name, path), one in zip(paths.items(), used, strict=True):
-        kinds = by_song.setdefault(one.song, {})
-        if one.kind in kinds or (kinds and MIX in (one.kind, *kinds)):
-            there = " and ".join(kinds)
+    for (name, path), stem in zip(paths.items(), used, strict=True):
+        kinds = by_song.setdefault(stem.song, {})
+        if stem.kind in kinds or (kinds and WHOLE_SONG in (stem.kind, *kinds)):
             raise InvalidInput(
-                f"{name}: its song has {there} already; `song` tells songs from each other"
+                f"{name}: song {stem.song!r} already has {' and '.join(kinds)}; "
+                "set `song` to distinguish songs"
             )
-        kinds[one.kind] = path
+        kinds[stem.kind] = path
     return [
-        SongFiles(song, {}, kinds[MIX])
-        if MIX in kinds
+        SongFiles(song, {}, kinds[WHOLE_SONG])
+        if WHOLE_SONG in kinds
         else SongFiles(song, kinds, None, _analysis(analyses.get(song)))
         for song, kinds in by_song.items()
     ]
 
 
 def _analysis(document: Mapping[str, Any] | None) -> Analysis | None:
-    """An analysis as a job told it; None where it has no beats, or is of another form."""
+    """Return the analysis in a job's output; None without beats, or in an older format."""
     try:
         analysis = TypeAdapter(Analysis).validate_python(document)
     except ValidationError:
@@ -205,8 +234,8 @@ def _analysis(document: Mapping[str, Any] | None) -> Analysis | None:
     return analysis if analysis.beats_s else None
 
 
-def _public(plan: Plan, addresses: Mapping[str, str]) -> Plan:
-    """The plan with the addresses of its sources in place of files of this machine."""
+def _public_plan(plan: Plan, addresses: Mapping[str, str]) -> Plan:
+    """Return the plan with the addresses of its sources in place of local paths."""
     sources = {
         name: source.model_copy(update={"path": addresses.get(source.path, name)})
         for name, source in plan.sources.items()
@@ -214,11 +243,6 @@ def _public(plan: Plan, addresses: Mapping[str, str]) -> Plan:
     return plan.model_copy(update={"sources": sources})
 
 
-def _address(work: Work, name: str) -> str:
-    stem = _request(work).stems[int(name.removeprefix(_STEM))]
+def _address(job: JobContext[MashupInput], name: str) -> str:
+    stem = job.request.stems[int(name.removeprefix(_STEM))]
     return stem.audio or f"stem:{stem.stem_id}"
-
-
-def _request(work: Work) -> MashupInput:
-    assert isinstance(work.request, MashupInput), "handlers get their own type"  # noqa: S101
-    return work.request

@@ -10,16 +10,17 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.master import MasterRequest, write_master
 from mashup_worker.pipelines.waveforms import write_waveforms
-from mashup_worker.queue.contracts import MasterInput, MasterOutput, StoredAudio
-from mashup_worker.worker.handlers.files import called, rounded, stored_audio
-from mashup_worker.worker.work import Product, Sources
+from mashup_worker.queue.contracts import MasterOutput, StoredAudio
+from mashup_worker.worker.handler import HandlerResult, Sources
+from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings, stored_audio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.pipelines.master import MasterResult
-    from mashup_worker.worker.work import StoredFile, Work
+    from mashup_worker.queue.contracts import MasterInput
+    from mashup_worker.worker.handler import JobContext, StoredFile
 
 _SONG = "input_data.audio"
 _STAGES = {"decode": 0.1, "master": 0.8, "peaks": 0.1}
@@ -27,76 +28,76 @@ _STAGES = {"decode": 0.1, "master": 0.8, "peaks": 0.1}
 
 @dataclass(frozen=True)
 class MasterHandler:
-    """Brings a mix to a loudness, with its true peaks limited. A `Handler`.
+    """Brings a mix to a loudness with limited true peaks. Implements `Handler[MasterInput]`.
 
     Attributes:
-        limits: what the mix may measure.
+        limits: limits of the mix.
     """
 
     limits: DecodeLimits
+    uses_models = False
 
     @property
     def stages(self) -> Mapping[str, float]:
         """Shares of the time."""
         return _STAGES
 
-    def gather(self, work: Work) -> Sources:
-        """The mix."""
-        return Sources({_SONG: work.inputs.fetch(_request(work).audio, _SONG)})
+    def fetch(self, job: JobContext[MasterInput]) -> Sources:
+        """Fetch the mix."""
+        return Sources({_SONG: job.inputs.fetch(job.request.audio, _SONG)})
 
-    def settings(self, work: Work) -> Mapping[str, Any]:
-        """What it is brought to."""
-        return _request(work).model_dump(exclude={"audio"})
+    def settings(self, job: JobContext[MasterInput]) -> Mapping[str, Any]:
+        """Return targets and format."""
+        return job.request.model_dump(exclude={"audio"})
 
-    def make(self, work: Work, sources: Sources) -> Product:
+    def run(self, job: JobContext[MasterInput], sources: Sources) -> HandlerResult:
         """Master the mix."""
-        request, clock, paths = _request(work), Clock(), sources.paths
-        work.on_progress("decode", 0.0)
+        request, clock, paths = job.request, Clock(), sources.paths
+        job.on_progress("decode", 0.0)
         name = f"master.{request.format}"
-        wanted = MasterRequest(request.loudness_lufs, request.true_peak_dbtp)
-        with called({**paths, name: work.folder / name}):
+        target = MasterRequest(request.loudness_lufs, request.true_peak_dbtp)
+        with rename_paths({**paths, name: job.folder / name}):
             audio = decode(paths[_SONG], self.limits)
             clock.lap("decode")
-            done = write_master(
+            master = write_master(
                 audio,
-                work.folder / name,
-                wanted,
+                job.folder / name,
+                target,
                 EncodeOptions(request.format),
-                lambda _stage, share: work.on_progress("master", share),
+                lambda _stage, share: job.on_progress("master", share),
             )
-        files = write_waveforms({done.path: done.played}, work.on_progress)
+        files = write_waveforms({master.path: master.played}, job.on_progress)
 
         def output(stored: Mapping[str, StoredFile]) -> MasterOutput:
-            facts = stored_audio(
-                stored, name, request.format, done.played.duration_s, done.loudness.integrated_lufs
+            fields = stored_audio(
+                stored,
+                name,
+                audio_format=request.format,
+                duration_s=master.played.duration_s,
+                loudness_lufs=master.loudness.integrated_lufs,
             )
             return MasterOutput(
-                audio=StoredAudio(**facts),
-                report=_report(done, wanted),
-                timings_s=rounded({**clock.laps_s, **done.timings_s}, ()),
+                audio=StoredAudio(**fields),
+                report=_report(master, target),
+                timings_s=rounded_timings({**clock.laps_s, **master.timings_s}),
             )
 
-        return Product(files, output)
+        return HandlerResult(files, output)
 
 
-def _report(done: MasterResult, wanted: MasterRequest) -> dict[str, Any]:
-    loudness = done.loudness
+def _report(master: MasterResult, target: MasterRequest) -> dict[str, Any]:
+    loudness = master.loudness
     return {
-        "loudness_lufs": _two_digits(loudness.integrated_lufs),
-        "loudness_range_lu": _two_digits(loudness.range_lu),
-        "true_peak_dbtp": _two_digits(loudness.true_peak_dbtp),
-        "target_lufs": wanted.loudness_lufs,
-        "target_dbtp": wanted.true_peak_dbtp,
-        "gain_db": _two_digits(done.gain_db),
-        "limiting_db": _two_digits(done.limiting_db),
-        "notes": list(done.notes),
+        "loudness_lufs": _two_decimals(loudness.integrated_lufs),
+        "loudness_range_lu": _two_decimals(loudness.range_lu),
+        "true_peak_dbtp": _two_decimals(loudness.true_peak_dbtp),
+        "target_lufs": target.loudness_lufs,
+        "target_dbtp": target.true_peak_dbtp,
+        "gain_db": _two_decimals(master.gain_db),
+        "limiting_db": _two_decimals(master.limiting_db),
+        "notes": list(master.notes),
     }
 
 
-def _two_digits(value: float | None) -> float | None:
+def _two_decimals(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
-
-
-def _request(work: Work) -> MasterInput:
-    assert isinstance(work.request, MasterInput), "handlers get their own type"  # noqa: S101
-    return work.request

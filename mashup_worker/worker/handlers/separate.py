@@ -1,4 +1,4 @@
-"""Jobs that split a song into stems."""
+"""Jobs that separate a song into stems."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.separate import SeparateRequest
 from mashup_worker.pipelines.song import DEVICE_STAGES, STAGES, split_song
-from mashup_worker.queue.contracts import ModelOutput, SeparateInput, SeparateOutput, StemOutput
-from mashup_worker.worker.handlers.files import called, rounded, stored_audio
-from mashup_worker.worker.work import Product, Sources
+from mashup_worker.queue.contracts import ModelOutput, SeparateOutput, StemOutput
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX
+from mashup_worker.worker.handler import HandlerResult, Sources
+from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings, stored_audio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,33 +20,35 @@ if TYPE_CHECKING:
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.song import SplitSong
-    from mashup_worker.worker.work import StoredFile, Work
+    from mashup_worker.queue.contracts import SeparateInput
+    from mashup_worker.worker.handler import JobContext, StoredFile
 
 _SONG = "input_data.audio"
 
 
 @dataclass(frozen=True)
 class SeparateHandler:
-    """Splits a song, analyses it, and draws the stems' waveforms. A `Handler`.
+    """Separates and analyzes a song, with waveforms. Implements `Handler[SeparateInput]`.
 
     Attributes:
-        limits: what the song may measure.
+        limits: limits of the song.
     """
 
     limits: DecodeLimits
+    uses_models = True
 
     @property
     def stages(self) -> Mapping[str, float]:
-        """Shares of the time, most of which the network takes."""
+        """Shares of the time."""
         return STAGES
 
-    def gather(self, work: Work) -> Sources:
-        """The song."""
-        return Sources({_SONG: work.inputs.fetch(_request(work).audio, _SONG)})
+    def fetch(self, job: JobContext[SeparateInput]) -> Sources:
+        """Fetch the song."""
+        return Sources({_SONG: job.inputs.fetch(job.request.audio, _SONG)})
 
-    def settings(self, work: Work) -> Mapping[str, Any]:
-        """The network with its arithmetic, and what is written."""
-        request, separator = _request(work), _separator(work)
+    def settings(self, job: JobContext[SeparateInput]) -> Mapping[str, Any]:
+        """Return model, precision, stems and format."""
+        request, separator = job.request, _separator(job)
         return {
             "model": separator.name,
             "precision": separator.precision,
@@ -54,61 +57,57 @@ class SeparateHandler:
             "analyze": request.analyze,
         }
 
-    def make(self, work: Work, sources: Sources) -> Product:
-        """Split and analyse the song."""
-        request, separator = _request(work), _separator(work)
+    def run(self, job: JobContext[SeparateInput], sources: Sources) -> HandlerResult:
+        """Separate and analyze the song."""
+        request, separator = job.request, _separator(job)
         paths = sources.paths
         kinds = tuple(dict.fromkeys(request.stems or separator.stems))
-        targets = {kind: work.folder / f"{kind}.{request.format}" for kind in kinds}
-        with called(paths):
-            done = split_song(
+        targets = {kind: job.folder / f"{kind}.{request.format}" for kind in kinds}
+        with rename_paths(paths):
+            song = split_song(
                 separator,
                 SeparateRequest(paths[_SONG], targets, EncodeOptions(request.format), self.limits),
                 analyze=request.analyze,
-                device=work.models.device,
-                on_progress=work.on_progress,
+                device=job.models.device,
+                on_progress=job.on_progress,
             )
-
-        def output(stored: Mapping[str, StoredFile]) -> SeparateOutput:
-            return _output(stored, request, separator, done)
-
-        return Product(done.files, output)
+        return HandlerResult(song.files, lambda stored: _output(stored, request, separator, song))
 
 
 def _output(
     stored: Mapping[str, StoredFile],
     request: SeparateInput,
     separator: Separator,
-    done: SplitSong,
+    song: SplitSong,
 ) -> SeparateOutput:
     return SeparateOutput(
         stems=tuple(
             StemOutput(
                 kind=stem.kind,
                 **stored_audio(
-                    stored, stem.path.name, request.format, stem.duration_s, stem.loudness_lufs
+                    stored,
+                    stem.path.name,
+                    audio_format=request.format,
+                    duration_s=stem.duration_s,
+                    loudness_lufs=stem.loudness_lufs,
                 ),
             )
-            for stem in done.separated.stems
+            for stem in song.separated.stems
         ),
-        analysis=done.analysis.analysis.as_dict() if done.analysis else None,
+        analysis=song.analysis.analysis.as_dict() if song.analysis else None,
         model=ModelOutput(
             name=separator.name, device=separator.device, precision=separator.precision
         ),
-        timings_s=rounded(done.timings_s, DEVICE_STAGES),
+        timings_s=rounded_timings(song.timings_s, DEVICE_STAGES),
     )
 
 
-def _request(work: Work) -> SeparateInput:
-    assert isinstance(work.request, SeparateInput), "handlers get their own type"  # noqa: S101
-    return work.request
-
-
-def _separator(work: Work) -> Separator:
-    request = _request(work)
-    separator = work.models.separator(request.model)
-    for kind in request.stems or ():
-        if kind.removeprefix("no_") not in separator.stems:
-            made = ", ".join(separator.stems)
-            raise InvalidInput(f"input_data.stems: {separator.name} makes {made}, and no {kind}")
+def _separator(job: JobContext[SeparateInput]) -> Separator:
+    separator = job.models.separator(job.request.model)
+    for kind in job.request.stems or ():
+        if kind.removeprefix(COMPLEMENT_PREFIX) not in separator.stems:
+            stems = ", ".join(separator.stems)
+            raise InvalidInput(
+                f"input_data.stems: {separator.name} has no {kind}; use one of {stems}"
+            )
     return separator

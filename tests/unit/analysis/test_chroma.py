@@ -149,7 +149,6 @@ def test_a_low_note_beside_a_chord_stays_in_the_bass() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_hears_as_the_cpu_does() -> None:
     samples = chords(0.1)
     on_cuda = chroma(samples.cuda())

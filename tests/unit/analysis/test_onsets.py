@@ -169,7 +169,6 @@ def test_bursts_tell_a_snare_from_lasting_noise() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_hears_as_the_cpu_does() -> None:
     samples = placed(snare(), even_beats(120, 4), 4, RATE_HZ) + 0.01 * noise(4 * RATE_HZ)
     on_cuda = find_onsets(samples.cuda())

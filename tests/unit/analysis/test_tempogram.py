@@ -114,7 +114,6 @@ def test_a_change_of_tempo_shows_where_it_happens() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_feels_as_the_cpu_does() -> None:
     groups = strengths(4, 2000)
     on_cuda = tempogram(groups.cuda(), FRAME_RATE_HZ)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mashup_worker.errors import DeviceLost
+from mashup_worker.models import graphs
 from mashup_worker.models.device import is_out_of_memory
 from mashup_worker.models.graphs import CapturedCore, CompiledCore, reset_compiler
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 RECOMPILE_LIMIT = 8
 
-on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+RUNS = graphs._WARM_UP_RUNS + 1
+"""Calls that a recording takes: some to warm up, and the one that is recorded."""
 
 
 @pytest.fixture(autouse=True)
@@ -138,13 +140,18 @@ def test_inductors_advice_to_allow_tf32_stops_no_compilation(
     assert core.is_compiled
 
 
+LEFT: list[Any] = []
+"""Contexts of streams that stay entered, where collecting them would exit them."""
+
+
 def end_recordings_with(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
-    """Let recordings raise an error once they have ended."""
+    """Let recordings raise an error at their end, and leave their stream the current one."""
     plain = torch.cuda.graph
 
     class Failing:
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self._recording = plain(*args, **kwargs)
+        def __init__(self, graph: Any, *, stream: torch.cuda.Stream, **kwargs: Any) -> None:
+            self._recording = plain(graph, stream=stream, **kwargs)
+            self._stream = stream
 
         def __enter__(self) -> None:
             self._recording.__enter__()
@@ -153,6 +160,8 @@ def end_recordings_with(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
             try:
                 self._recording.__exit__(*error)
             finally:
+                LEFT.append(torch.cuda.stream(self._stream))
+                LEFT[-1].__enter__()
                 raise RuntimeError(message)
 
     monkeypatch.setattr(torch.cuda, "graph", Failing)
@@ -163,7 +172,7 @@ def fails_when_recorded(calls: list[int]) -> Core:
 
     def core(x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
         calls.append(len(calls))
-        if len(calls) == 4:  # three runs come before the recording
+        if len(calls) == RUNS:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return plain(x, xt)
 
@@ -171,7 +180,6 @@ def fails_when_recorded(calls: list[int]) -> Core:
 
 
 @pytest.mark.gpu
-@on_cuda
 def test_sizes_are_recorded_once_and_again_when_forgotten() -> None:
     calls: list[int] = []
     plain = new_core()
@@ -185,15 +193,14 @@ def test_sizes_are_recorded_once_and_again_when_forgotten() -> None:
     for length in (2, 3, 2, 3):
         run(captured, length, "cuda")
     assert captured.is_captured
-    assert calls == [2, 2, 2, 2, 3, 3, 3, 3]
+    assert calls == [2] * RUNS + [3] * RUNS
     captured.forget()
     assert not captured.is_captured
     run(captured, 2, "cuda")
-    assert len(calls) == 12
+    assert len(calls) == 3 * RUNS
 
 
 @pytest.mark.gpu
-@on_cuda
 def test_out_of_memory_in_a_recording_is_raised_and_the_size_recorded_again() -> None:
     core = CapturedCore(fails_when_recorded([]))
     stream = torch.cuda.current_stream()
@@ -206,20 +213,20 @@ def test_out_of_memory_in_a_recording_is_raised_and_the_size_recorded_again() ->
 
 
 @pytest.mark.gpu
-@on_cuda
 def test_out_of_memory_for_the_finished_graph_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = torch.cuda.current_stream()
     with monkeypatch.context() as patched:
         end_recordings_with(patched, "CUDA error: out of memory")
         core = CapturedCore(new_core())
         with pytest.raises(RuntimeError) as caught:
             run(core, device="cuda")
     assert is_out_of_memory(caught.value)
+    assert torch.cuda.current_stream() == stream
     run(core, device="cuda")
     assert core.is_captured
 
 
 @pytest.mark.gpu
-@on_cuda
 @pytest.mark.parametrize("out_of_memory", [False, True])
 def test_a_recording_that_can_not_be_ended_loses_the_device(
     monkeypatch: pytest.MonkeyPatch, out_of_memory: bool

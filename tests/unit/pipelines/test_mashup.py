@@ -82,7 +82,6 @@ def test_the_page_of_a_mashup_has_its_measurements_and_its_plan(tmp_path: Path) 
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_renders_what_the_cpu_renders() -> None:
     plan, sounds = small_plan()
     here, there = render_mix(plan, sounds), render_mix(plan, sounds, device="cuda")

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import soundfile as sf
+from PIL import Image
 
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.errors import StorageFailed, UnsupportedAudio
 from mashup_worker.report import images, media
-from mashup_worker.report.content import Report, SongSection, Track
+from mashup_worker.report.content import Report, ReportTrack, SongSection
 from mashup_worker.report.page import clock, figure, render_report, write_report
 
 if TYPE_CHECKING:
@@ -61,10 +62,10 @@ def _tone(hz: float, samples: int, channels: int = 2, rate_hz: int = RATE_HZ) ->
     return np.repeat(wave[:, None], channels, axis=1).astype(np.float32)
 
 
-def _track(folder: Path, kind: str, samples: Samples, rate_hz: int = RATE_HZ) -> Track:
+def _track(folder: Path, kind: str, samples: Samples, rate_hz: int = RATE_HZ) -> ReportTrack:
     path = folder / f"{kind}.wav"
     sf.write(path, samples, rate_hz, subtype="FLOAT")
-    return Track(kind, path, len(samples) / rate_hz, -20.5, 6.25, 8.5)
+    return ReportTrack(kind, path, len(samples) / rate_hz, -20.5, 6.25, 8.5)
 
 
 def _song(
@@ -76,7 +77,7 @@ def _song(
     )
 
 
-def test_page_needs_nothing_but_itself(tmp_path: Path) -> None:
+def test_the_page_refers_to_no_other_file(tmp_path: Path) -> None:
     song = _song(tmp_path, _tone(300, RATE_HZ))
     html = render_report(Report("Report", (song, song), "today", ("A note.",)))
     references = [
@@ -93,7 +94,7 @@ def test_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     assert "default-src 'none'" in html
 
 
-def test_script_is_the_one_that_the_policy_allows(tmp_path: Path) -> None:
+def test_the_policy_allows_the_script(tmp_path: Path) -> None:
     html = render_report(Report("Report", (_song(tmp_path, _tone(300, 4410)),)))
     (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -137,7 +138,7 @@ def test_tracks_keep_their_order_names_and_figures(tmp_path: Path) -> None:
         assert expected in text
 
 
-def _analysed(folder: Path, analysis: Analysis | None) -> Page:
+def _analyzed(folder: Path, analysis: Analysis | None) -> Page:
     song = replace(_song(folder, _tone(300, 2 * RATE_HZ)), analysis=analysis)
     return Page(render_report(Report("Report", (song,))))
 
@@ -148,7 +149,7 @@ def _ticks(path: dict[str, str], columns: float) -> list[float]:
 
 
 def test_beats_are_drawn_on_the_mix_at_their_times(tmp_path: Path) -> None:
-    page = _analysed(
+    page = _analyzed(
         tmp_path, Analysis(2.0, 120.0, beats_s=(0.0, 0.5, 1.0, 1.5), downbeats_s=(0.0, 1.0))
     )
     paths = page.all("path")
@@ -162,9 +163,9 @@ def test_beats_are_drawn_on_the_mix_at_their_times(tmp_path: Path) -> None:
     assert len([a for a in page.all("g") if a.get("class") == "beats"]) == 1
 
 
-def test_what_was_heard_is_told(tmp_path: Path) -> None:
+def test_the_analysis_is_shown(tmp_path: Path) -> None:
     text = " ".join(
-        _analysed(
+        _analyzed(
             tmp_path,
             Analysis(
                 2.0,
@@ -189,19 +190,21 @@ def test_what_was_heard_is_told(tmp_path: Path) -> None:
     assert f"{MINUS}1.0" in text
 
 
-def test_what_can_not_be_told_is_a_dash_and_no_analysis_is_no_line(tmp_path: Path) -> None:
-    unknown = _analysed(tmp_path, Analysis(2.0))
+def test_unknown_values_are_dashes_and_without_an_analysis_the_line_is_missing(
+    tmp_path: Path,
+) -> None:
+    unknown = _analyzed(tmp_path, Analysis(2.0))
     facts = [text.strip() for text in unknown.texts]
     assert facts[facts.index("Tempo") :].count("\N{EN DASH}") >= 6
     assert "None" not in " ".join(facts)
     assert not [a for a in unknown.all("g") if a.get("class") == "beats"]
-    assert "Tempo" not in _analysed(tmp_path, None).texts
+    assert "Tempo" not in _analyzed(tmp_path, None).texts
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     evil = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
     mix = _track(tmp_path, "mix", _tone(300, 4410))
-    stem = Track(evil, mix.path, mix.duration_s)
+    stem = ReportTrack(evil, mix.path, mix.duration_s)
     song = SongSection(evil, evil, evil, evil, 0.1, 0.1, mix, (stem,), evil)
     page = Page(render_report(Report(evil, (song,), evil, (evil,))))
     assert len(page.all("script")) == 1
@@ -212,9 +215,9 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("samples", [RATE_HZ, 441, 0])
-def test_silence_is_drawn_and_told(tmp_path: Path, samples: int) -> None:
+def test_silence_is_drawn(tmp_path: Path, samples: int) -> None:
     track = _track(tmp_path, "mix", np.zeros((samples, 2), np.float32))
-    quiet = Track("vocals", track.path, track.duration_s, float("-inf"), float("nan"))
+    quiet = ReportTrack("vocals", track.path, track.duration_s, float("-inf"), float("nan"))
     song = SongSection("Silence", "lite", "cpu", "fp32", 0.0, 0.0, track, (quiet,))
     page = Page(render_report(Report("Report", (song,))))
     assert all(np.abs(heard).max() < 1e-3 for heard, _ in page.sounds())
@@ -223,7 +226,7 @@ def test_silence_is_drawn_and_told(tmp_path: Path, samples: int) -> None:
     assert all(re.search(r"[1-9]", a["d"]) for a in page.all("path"))
 
 
-def test_not_a_number_in_a_file_does_not_spread(tmp_path: Path) -> None:
+def test_values_that_are_not_finite_are_silenced(tmp_path: Path) -> None:
     sound = _tone(440, RATE_HZ)
     sound[20_000] = np.nan
     sound[30_000] = np.inf
@@ -233,13 +236,13 @@ def test_not_a_number_in_a_file_does_not_spread(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("samples", [300_007, 999, 1])
-def test_blocks_draw_what_one_pass_over_the_whole_draws(
+def test_blocks_draw_the_same_as_the_whole(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, samples: int
 ) -> None:
     rng = np.random.default_rng(3)
     sound = rng.uniform(-0.5, 0.5, (samples, 1)).astype(np.float32)
     path = _track(tmp_path, "mix", sound).path
-    whole = media.Pictures(RATE_HZ, samples / RATE_HZ)
+    whole = media.MediaCollector(RATE_HZ, samples / RATE_HZ)
     whole.add(sound[:, 0])
     monkeypatch.setattr(media, "BLOCK_SAMPLES", 20_000)
     track = media.read_track(path, samples / RATE_HZ)
@@ -283,7 +286,7 @@ def test_shades_rise_away_from_the_background(dark: bool) -> None:
         assert abs(luma[-1] - luma[0]) > 150
 
 
-def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     for name, content in [("missing.wav", None), ("text.flac", b"not sound")]:
         path = tmp_path / name
         if content is not None:
@@ -306,11 +309,11 @@ def test_a_failed_report_leaves_the_old_one(tmp_path: Path) -> None:
     assert [p.name for p in target.parent.iterdir()] == ["report.html"]
 
 
-def test_a_report_without_songs_says_its_title() -> None:
+def test_a_report_without_songs_has_its_title() -> None:
     assert "Nothing done" in Page(render_report(Report("Nothing done", ()))).texts
 
 
-def test_times_and_figures_read_as_people_write_them() -> None:
+def test_times_and_figures_are_formatted() -> None:
     assert [clock(s, 1) for s in (0, 59.96, 65.25, 3600)] == [
         "0:00.0",
         "1:00.0",
@@ -330,3 +333,11 @@ def test_times_and_figures_read_as_people_write_them() -> None:
         f"{MINUS}∞",
         "\N{EN DASH}",
     ]
+
+
+def test_a_png_has_the_pixels_of_its_palette() -> None:
+    pixels = np.arange(64, dtype=np.uint8).reshape(4, 16)
+    palette = images.ramp(262.0, 0.15, dark=True)
+    image = Image.open(io.BytesIO(images.png(pixels, palette))).convert("RGBA")
+    expected = np.dstack([palette[pixels], np.where(pixels == 0, 0, 255)])
+    np.testing.assert_array_equal(np.asarray(image), expected)

@@ -87,7 +87,6 @@ def test_a_slowly_rising_tone_has_no_attacks() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_finds_what_the_cpu_finds() -> None:
     sound = placed(snare(44_100), TIMES_S, 12.0, 44_100)[None]
     on_cpu, on_cuda = (find_attacks(Audio(one, 44_100)) for one in (sound, sound.cuda()))

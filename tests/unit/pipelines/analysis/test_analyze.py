@@ -298,7 +298,6 @@ def test_limits_hold(song: Audio, tmp_path: Path) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_agrees_with_the_cpu(song: Audio, analysis: Analysis) -> None:
     alike(checked(analyze_audio(song, device="cuda")), analysis)
 

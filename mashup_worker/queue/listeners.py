@@ -1,0 +1,124 @@
+"""Listeners for changes of jobs: notifications of Postgres, and messages of workers in Redis.
+
+They shorten the wait for the mirror's next poll, which finds every change that they miss.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+import redis
+
+from mashup_worker.db.database import connection_options, reason_of
+from mashup_worker.queue.status import CHANNEL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+_PROBE_S = 3.0
+_WAKE_S = 1.0
+_PAUSE_S = 2.0
+_RETRY_S = 300.0
+
+
+class PostgresListener(threading.Thread):
+    """Thread that calls back for every notification on `ai_jobs`, and reconnects after outages.
+
+    Args:
+        url: session or direct connection. A transaction pooler delivers no notifications, which the
+            thread detects by a notification to itself; it then retries every five minutes.
+        on_change: called from this thread.
+        insist: listen even if the test notification does not arrive.
+    """
+
+    def __init__(self, url: str, on_change: Callable[[], None], *, insist: bool = False) -> None:
+        super().__init__(name="postgres-listener", daemon=True)
+        self._url, self._on_change, self._insist = url, on_change, insist
+        self._stopped = threading.Event()
+        self.works: bool | None = None
+        """Whether notifications arrive; None before the first test."""
+
+    def run(self) -> None:
+        """Listen until stopped."""
+        while not self._stopped.is_set():
+            try:
+                with psycopg.connect(
+                    self._url, autocommit=True, **connection_options()
+                ) as connection:
+                    connection.execute("LISTEN ai_jobs")
+                    self.works = self._arrives(connection)
+                    if not self.works and not self._insist:
+                        connection.execute("UNLISTEN *")  # the pooler keeps the connection
+                        logger.warning(
+                            "LISTEN: notifications do not arrive (a transaction pooler?); the "
+                            "mirror finds new jobs by polling"
+                        )
+                        self._stopped.wait(_RETRY_S)
+                        continue
+                    self._on_change()  # for changes before LISTEN
+                    self._listen(connection)
+            except psycopg.Error as error:
+                logger.warning("LISTEN: %s", reason_of(error))
+                self._stopped.wait(_PAUSE_S)
+
+    def stop(self) -> None:
+        """Stop within a second."""
+        self._stopped.set()
+
+    def _listen(self, connection: psycopg.Connection[dict[str, object]]) -> None:
+        while not self._stopped.is_set():
+            for _ in connection.notifies(timeout=_WAKE_S):
+                self._on_change()
+            # A query detects a dead peer, which an idle connection does not.
+            connection.execute("SELECT 1")
+
+    def _arrives(self, connection: psycopg.Connection[dict[str, object]]) -> bool:
+        """Return whether a notification from another connection arrives."""
+        token = f"probe {uuid4().hex}"
+        with psycopg.connect(self._url, autocommit=True, **connection_options()) as other:
+            other.execute("SELECT pg_notify('ai_jobs', %s)", [token])
+        until_s = time.monotonic() + _PROBE_S
+        while (left_s := until_s - time.monotonic()) > 0 and not self._stopped.is_set():
+            for note in connection.notifies(timeout=min(left_s, _WAKE_S), stop_after=1):
+                if note.payload == token:
+                    return True
+        return False
+
+
+class RedisListener(threading.Thread):
+    """Thread that calls back when a worker publishes that a job ended or was queued again."""
+
+    def __init__(self, client: redis.Redis, on_change: Callable[[], None]) -> None:
+        super().__init__(name="redis-listener", daemon=True)
+        self._redis, self._on_change = client, on_change
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Listen until stopped."""
+        while not self._stopped.is_set():
+            try:
+                with self._redis.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
+                    channel.subscribe(CHANNEL)
+                    self._on_change()
+                    while not self._stopped.is_set():
+                        message = channel.get_message(timeout=_WAKE_S)
+                        if message and b'"status": "processing"' not in message["data"]:
+                            self._on_change()
+            except redis.RedisError as error:
+                logger.warning("Redis: %s", error)
+                self._stopped.wait(_PAUSE_S)
+            except (ValueError, AttributeError):  # the client was closed
+                with suppress(Exception):
+                    self._stopped.wait(_PAUSE_S)
+
+    def stop(self) -> None:
+        """Stop within about a second."""
+        self._stopped.set()

@@ -1,0 +1,108 @@
+"""Cache of models that stay loaded on their device between jobs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import torch
+
+from mashup_worker.audio.signal import Audio
+from mashup_worker.errors import DeviceLost, MashupError
+from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
+from mashup_worker.models.device import release_memory, resolve_device
+from mashup_worker.models.load import load_model
+from mashup_worker.models.store import WeightStore
+from mashup_worker.pipelines.separate import separate_audio
+
+if TYPE_CHECKING:
+    from mashup_worker.models.separator import Separator
+    from mashup_worker.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_CAPACITY = 2
+_WARM_UP_S, _WARM_UP_LEVEL = 1.0, 0.01
+
+
+class ModelCache:
+    """Loads models on demand and keeps the last two. Implements `Models`.
+
+    Args:
+        settings: location of the weights.
+        default: model of jobs that name none; `auto` falls back to `lite` without weights.
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+        precision: arithmetic of the networks, or `auto`.
+        compiled: whether models are compiled when they are loaded, on CUDA only.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        default: str,
+        device: str = "auto",
+        precision: str = "auto",
+        compiled: bool = False,
+    ) -> None:
+        self._device = resolve_device(device)
+        # On a CPU, compiling takes over a minute and gains nothing.
+        compiled = compiled and self._device.type == "cuda"
+        self._options = EngineOptions(str(self._device), precision, compile=compiled)
+        self._default, self._store = default, WeightStore(settings)
+        self._models: OrderedDict[str, Separator] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def device(self) -> str:
+        """Device of the models."""
+        return str(self._device)
+
+    def separator(self, name: str | None) -> Separator:
+        """Return a loaded model by name; None stands for the default."""
+        wanted = name or self._default
+        with self._lock:
+            if wanted not in self._models:
+                if len(self._models) >= _CAPACITY:
+                    self._models.popitem(last=False)
+                    self.free_memory()
+                self._models[wanted] = self._load(wanted)
+            self._models.move_to_end(wanted)
+            return self._models[wanted]
+
+    def warm_up(self) -> None:
+        """Load the default model and run it once, so that the first job does not wait for that.
+
+        Missing weights are logged, since other job types need none.
+
+        Raises:
+            DeviceLost: this process can no longer use the device.
+        """
+        started_s = time.monotonic()
+        try:
+            separator = self.separator(None)
+            if isinstance(separator, DemucsSeparator):
+                separator.warm_up()
+            samples = round(_WARM_UP_S * separator.rate_hz)
+            noise = _WARM_UP_LEVEL * torch.randn(separator.channels, samples)
+            separate_audio(separator, Audio(noise, separator.rate_hz))
+        except DeviceLost:
+            raise
+        except MashupError as error:
+            logger.warning("%s: %s", self._default, error.message)
+        else:
+            took_s = time.monotonic() - started_s
+            logger.info("%s on %s: ready after %.1f s", separator.name, self.device, took_s)
+
+    def free_memory(self) -> None:
+        """Return cached memory to the device."""
+        release_memory(self._device)
+
+    def _load(self, name: str) -> Separator:
+        loaded = load_model(name, self._options, self._store)
+        if loaded.fallback_reason:
+            logger.warning("%s; using %s", loaded.fallback_reason, loaded.separator.name)
+        return loaded.separator
