@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 RECOMPILE_LIMIT = 8
 
-RUNS = graphs._WARM_UP_RUNS + 1
-"""Calls that a recording takes: some to warm up, and the one that is recorded."""
-
 
 @pytest.fixture(autouse=True)
 def _nothing_is_compiled() -> None:
@@ -167,12 +164,17 @@ def end_recordings_with(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
     monkeypatch.setattr(torch.cuda, "graph", Failing)
 
 
+def calls_to_record() -> int:
+    """Some that warm up, fewer on a fake device, and the one that is recorded."""
+    return graphs._WARM_UP_RUNS + 1
+
+
 def fails_when_recorded(calls: list[int]) -> Core:
     plain = new_core()
 
     def core(x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
         calls.append(len(calls))
-        if len(calls) == RUNS:
+        if len(calls) == calls_to_record():
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return plain(x, xt)
 
@@ -193,11 +195,11 @@ def test_sizes_are_recorded_once_and_again_when_forgotten() -> None:
     for length in (2, 3, 2, 3):
         run(captured, length, "cuda")
     assert captured.is_captured
-    assert calls == [2] * RUNS + [3] * RUNS
+    assert calls == [2] * calls_to_record() + [3] * calls_to_record()
     captured.forget()
     assert not captured.is_captured
     run(captured, 2, "cuda")
-    assert len(calls) == 3 * RUNS
+    assert len(calls) == 3 * calls_to_record()
 
 
 @pytest.mark.gpu
