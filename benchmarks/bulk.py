@@ -1,6 +1,6 @@
 """Many songs in one call beside the same songs one command at a time, and what memory does.
 
-    python -m benchmarks.bulk
+    python -m benchmarks.bulk [--device cuda]
 
 Generated songs of 30 s in several formats, rates and numbers of channels, separated by `lite`, and
 fewer of them by a network of htdemucs's size with random weights. Commands for single songs take
@@ -9,6 +9,7 @@ turns with the whole: before it and after it.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from benchmarks.devices import DeviceMemory, add_device_option
 from benchmarks.results import publish, table
 from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
@@ -30,9 +32,12 @@ from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
 from mashup_worker.bench.music import song as play
 from mashup_worker.bench.networks import random_htdemucs, save_repository
+from mashup_worker.models.device import resolve_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import torch
 
 DURATION_S = 30.0
 SINGLE = 6
@@ -55,10 +60,12 @@ class Bulk:
     Attributes:
         ends_s: when each song was done.
         resident_bytes: memory of the process then.
+        memory: of the device.
     """
 
     ends_s: list[float]
     resident_bytes: list[int]
+    memory: DeviceMemory
 
 
 def make_songs(folder: Path, count: int) -> list[Path]:
@@ -75,26 +82,28 @@ def make_songs(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def command(songs: Sequence[Path], output: Path, model: Sequence[str | Path]) -> list[str | Path]:
+def command(songs: Sequence[Path], output: Path, options: Sequence[str | Path]) -> list[str | Path]:
     """`mashup separate` on songs."""
     mashup = Path(sys.executable).with_name("mashup")
-    return [mashup, "separate", *songs, *model, "--device", "cpu", "--json", "-o", output]
+    return [mashup, "separate", *songs, *options, "--json", "-o", output]
 
 
-def single_s(songs: Sequence[Path], output: Path, model: Sequence[str | Path]) -> float:
+def single_s(songs: Sequence[Path], output: Path, options: Sequence[str | Path]) -> float:
     """Seconds a song with a command for each."""
     started = time.perf_counter()
     for song in songs:
-        arguments = command([song], output, model)
+        arguments = command([song], output, options)
         subprocess.run(arguments, check=True, capture_output=True)
     return (time.perf_counter() - started) / len(songs)
 
 
-def bulk(songs: Sequence[Path], output: Path, model: Sequence[str | Path]) -> Bulk:
+def bulk(
+    songs: Sequence[Path], output: Path, options: Sequence[str | Path], device: torch.device
+) -> Bulk:
     """All songs in one command."""
     started = time.perf_counter()
-    done = Bulk([], [])
-    arguments = command(songs, output, model)
+    done = Bulk([], [], DeviceMemory(device))
+    arguments = command(songs, output, options)
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         watched = psutil.Process(process.pid)
         assert process.stdout is not None
@@ -103,19 +112,25 @@ def bulk(songs: Sequence[Path], output: Path, model: Sequence[str | Path]) -> Bu
                 raise SystemExit(f"a song failed: {line.decode()}")
             done.ends_s.append(time.perf_counter() - started)
             done.resident_bytes.append(watched.memory_info().rss)
+            done.memory.look()
     if process.returncode or len(done.ends_s) != len(songs):
         raise SystemExit("a call failed")
     return done
 
 
 def measure(
-    name: str, songs: Sequence[Path], folder: Path, model: Sequence[str | Path]
+    name: str,
+    songs: Sequence[Path],
+    folder: Path,
+    model: Sequence[str | Path],
+    device: torch.device,
 ) -> tuple[str, ...]:
     """A row of the table."""
+    options = [*model, "--device", str(device)]
     half = SINGLE // 2
-    before_s = single_s(songs[:half], folder / f"{name}-before", model)
-    whole = bulk(songs, folder / f"{name}-bulk", model)
-    after_s = single_s(songs[half:SINGLE], folder / f"{name}-after", model)
+    before_s = single_s(songs[:half], folder / f"{name}-before", options)
+    whole = bulk(songs, folder / f"{name}-bulk", options, device)
+    after_s = single_s(songs[half:SINGLE], folder / f"{name}-after", options)
     alone_s = statistics.mean([before_s, after_s])
     each_s = whole.ends_s[-1] / len(songs)
     highest_then, highest = max(whole.resident_bytes[:_SETTLED]), max(whole.resident_bytes)
@@ -128,11 +143,15 @@ def measure(
         f"{DURATION_S / each_s:.1f}",
         f"{highest_then / 2**20:.0f}",
         f"{highest / 2**20:.0f}",
+        f"{(whole.memory.peak_bytes or 0) / 2**20:.0f}",
     )
 
 
 def main() -> None:
     """Measure, and publish."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_device_option(parser)
+    device = resolve_device(parser.parse_args().device)
     headings = (
         "model",
         "songs",
@@ -142,7 +161,9 @@ def main() -> None:
         "times real time",
         f"highest memory up to song {_SETTLED}, MiB",
         "highest of all, MiB",
+        "device memory, MiB",
     )
+    columns = len(headings) if device.type == "cuda" else len(headings) - 1
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "songs").mkdir()
@@ -151,19 +172,21 @@ def main() -> None:
         repository.mkdir()
         save_repository(repository, random_htdemucs())
         rows = [
-            measure("lite", songs, folder, ["--model", "lite"]),
+            measure("lite", songs, folder, ["--model", "lite"], device),
             measure(
                 "htdemucs, random weights",
                 songs[:32],
                 folder,
                 ["--model-repo", repository, "--model", "random"],
+                device,
             ),
         ]
     publish(
         "bulk",
         f"Songs of {DURATION_S:g} s to FLAC: {SINGLE} of them with a command each, and all in one "
         f"call; {os.cpu_count()} cores. Alone counts the start of the process and the weights.",
-        table(headings, rows),
+        table(headings[:columns], [row[:columns] for row in rows]),
+        device=device,
     )
 
 

@@ -1,6 +1,6 @@
 """How long a caller waits for the first stem: process start, weights, separation and encoding.
 
-    python -m benchmarks.first_stem
+    python -m benchmarks.first_stem [--device cuda]
 
 `mashup separate` beside the `demucs` command, in turn, on the same checkpoint of full size with
 random weights. The reference counts as done when the first of its files is there, written or not;
@@ -9,47 +9,70 @@ ours, which get their names when all of them are whole, when the first has its n
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.devices import DeviceMemory, add_device_option
 from benchmarks.results import publish, table
 from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench.music import song as play
 from mashup_worker.bench.networks import random_htdemucs, save_repository
+from mashup_worker.models.device import resolve_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import torch
 
 DURATIONS_S = (10, 60)
 ROUNDS = 3
 _POLL_S = 0.005
 
 
-def first_stem_s(command: Sequence[str | Path]) -> float:
-    """Seconds from the start of `command` to the first file with a name in its output folder."""
+@dataclass(frozen=True)
+class Waited:
+    """How long a command took to the first stem.
+
+    Attributes:
+        seconds: from its start.
+        device_bytes: the most that it held on a CUDA device by then; None on others.
+    """
+
+    seconds: float
+    device_bytes: int | None
+
+
+def first_stem(command: Sequence[str | Path], device: torch.device) -> Waited:
+    """Run `command` until there is a file with a name in its output folder, and then to its end."""
+    memory = DeviceMemory(device)
     folder = Path(command[-2])
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not any(path.suffix == ".wav" for path in folder.rglob("[!.]*.wav")):
             if process.poll() not in (None, 0):
                 raise SystemExit(f"{command[0]} failed")
+            memory.look()
             time.sleep(_POLL_S)
         waited_s = time.perf_counter() - started
     if process.returncode:
         raise SystemExit(f"{command[0]} failed")
-    return waited_s
+    return Waited(waited_s, memory.peak_bytes)
 
 
-def commands(song: Path, repository: Path, folder: Path) -> dict[str, list[str | Path]]:
+def commands(
+    song: Path, repository: Path, folder: Path, device: torch.device
+) -> dict[str, list[str | Path]]:
     """What is timed, by name; each writes WAV of 16 bits below a folder of its own in `folder`."""
     python = Path(sys.executable)
-    where: list[str | Path] = ["--device", "cpu"]
+    where: list[str | Path] = ["--device", str(device)]
     model: list[str | Path] = ["--model-repo", repository, "--model", "random"]
     ours = [python.with_name("mashup"), "separate", *model, *where, "--format", "wav", "-q"]
     theirs = [python, "-m", "demucs", "--repo", repository, "-n", "random", *where]
@@ -60,8 +83,10 @@ def commands(song: Path, repository: Path, folder: Path) -> dict[str, list[str |
     }
 
 
-def rounds_s(duration_s: int, repository: Path, folder: Path) -> list[dict[str, float]]:
-    """Seconds to the first stem, by command, of each round."""
+def rounds(
+    duration_s: int, repository: Path, folder: Path, device: torch.device
+) -> list[dict[str, Waited]]:
+    """Wait for the first stem of each command, in turn."""
     mix = play(duration_s)
     song = folder / f"song-{duration_s}.wav"
     with open_writer(
@@ -73,8 +98,8 @@ def rounds_s(duration_s: int, repository: Path, folder: Path) -> list[dict[str, 
         place = folder / f"{duration_s}-{number}"
         made.append(
             {
-                name: first_stem_s(command)
-                for name, command in commands(song, repository, place).items()
+                name: first_stem(command, device)
+                for name, command in commands(song, repository, place, device).items()
             }
         )
     return made
@@ -82,6 +107,10 @@ def rounds_s(duration_s: int, repository: Path, folder: Path) -> list[dict[str, 
 
 def main() -> None:
     """Measure, and publish."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_device_option(parser)
+    device = resolve_device(parser.parse_args().device)
+    cuda = device.type == "cuda"
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -89,16 +118,22 @@ def main() -> None:
         repository.mkdir()
         save_repository(repository, random_htdemucs())
         for duration_s in DURATIONS_S:
-            made = rounds_s(duration_s, repository, folder)
+            made = rounds(duration_s, repository, folder, device)
             for command in made[0]:
-                ratio = statistics.median(one["demucs"] / one[command] for one in made)
-                median_s = statistics.median(one[command] for one in made)
-                rows.append((f"{duration_s} s", command, f"{median_s:.1f}", f"{ratio:.2f}"))
+                ratio = statistics.median(
+                    one["demucs"].seconds / one[command].seconds for one in made
+                )
+                median_s = statistics.median(one[command].seconds for one in made)
+                row = (f"{duration_s} s", command, f"{median_s:.1f}", f"{ratio:.2f}")
+                peak_bytes = max(one[command].device_bytes or 0 for one in made)
+                rows.append((*row, f"{peak_bytes / 2**20:.0f}") if cuda else row)
+    headings = ("song", "command", "seconds", "times sooner")
     publish(
         "first_stem",
         f"Seconds from the start of the process to the first stem on disk, median of {ROUNDS} "
         "rounds in turn, and how many times sooner than the reference.",
-        table(("song", "command", "seconds", "times sooner"), rows),
+        table((*headings, "device memory, MiB") if cuda else headings, rows),
+        device=device,
     )
 
 

@@ -1,9 +1,10 @@
 """Peak memory of `mashup separate` on long songs.
 
-    python -m benchmarks.memory [--hour]
+    python -m benchmarks.memory [--hour] [--device cuda]
 
 Every case is a process of its own, which reports its peak resident memory before the song, with
-the model loaded, and after it. `--hour` adds an hour-long song, which takes its time.
+the model loaded, and after it; on a GPU also the most that torch reserved there. `--hour` adds an
+hour-long song, which takes its time.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import torch
 
+from benchmarks.devices import add_device_option
 from benchmarks.results import publish, table
 from mashup_worker.bench.networks import random_htdemucs, save_repository, small_demucs
 from mashup_worker.models.demucs_engine import EngineOptions
+from mashup_worker.models.device import resolve_device
 from mashup_worker.models.load import load_separator
 from mashup_worker.models.store import WeightStore
 from mashup_worker.pipelines.separate import SeparateRequest, separate_file
@@ -35,20 +39,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hour", action="store_true")
     parser.add_argument("--case", nargs=3, help=argparse.SUPPRESS)
+    add_device_option(parser)
     arguments = parser.parse_args()
+    device = resolve_device(arguments.device)
     if arguments.case:
-        print(json.dumps(measure(*arguments.case)))
+        model, song, folder = arguments.case
+        print(json.dumps(measure(model, song, folder, device)))
         return
     cases = [("lite", 1), ("lite", 10), ("full", 1), ("full", 5), ("small", 1), ("small", 10)]
     if arguments.hour:
         cases += [("lite", 60), ("small", 60)]
     with tempfile.TemporaryDirectory() as name:
-        rows = [case(Path(name), model, minutes) for model, minutes in cases]
-    headings = ("model", "song", "with the model", "peak", "more for the song")
-    publish("memory", table(headings, rows))
+        rows = [case(Path(name), model, minutes, device) for model, minutes in cases]
+    headings = ("model", "song", "with the model", "peak", "more for the song", "on the device")
+    columns = len(headings) if device.type == "cuda" else len(headings) - 1
+    shown = [row[:columns] for row in rows]
+    publish("memory", table(headings[:columns], shown), device=device)
 
 
-def case(folder: Path, model: str, minutes: int) -> tuple[str, ...]:
+def case(folder: Path, model: str, minutes: int, device: torch.device) -> tuple[str, ...]:
     """Run one case in a process of its own; one line of the table."""
     song = folder / f"{minutes}.flac"
     if not song.exists():
@@ -57,7 +66,8 @@ def case(folder: Path, model: str, minutes: int) -> tuple[str, ...]:
         (folder / model).mkdir()
         network = random_htdemucs() if model == "full" else small_demucs()
         save_repository(folder / model, network)
-    command = [sys.executable, "-m", "benchmarks.memory", "--case", model, str(song), str(folder)]
+    command = [sys.executable, "-m", "benchmarks.memory", "--device", str(device)]
+    command += ["--case", model, str(song), str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result = json.loads(done.stdout)
     names = {
@@ -71,12 +81,13 @@ def case(folder: Path, model: str, minutes: int) -> tuple[str, ...]:
         f"{result['model_mb']:.0f} MB",
         f"{result['peak_mb']:.0f} MB",
         f"{result['peak_mb'] - result['model_mb']:.0f} MB",
+        f"{result['device_mb']:.0f} MB",
     )
 
 
-def measure(model: str, song: str, folder: str) -> dict[str, float]:
-    """Separate a song in this process, and say how its peak memory grew."""
-    options = EngineOptions(device="cpu")
+def measure(model: str, song: str, folder: str, device: torch.device) -> dict[str, float]:
+    """Separate a song in this process, and return how its peak memory grew."""
+    options = EngineOptions(str(device))
     store = WeightStore(Settings(offline=True))
     if model == "lite":
         separator = load_separator("lite", options, store)
@@ -86,7 +97,8 @@ def measure(model: str, song: str, folder: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=folder) as out:
         targets = {kind: Path(out, f"{kind}.flac") for kind in separator.stems}
         separate_file(separator, SeparateRequest(Path(song), targets))
-    return {"model_mb": model_mb, "peak_mb": peak_mb()}
+    reserved = torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0
+    return {"model_mb": model_mb, "peak_mb": peak_mb(), "device_mb": reserved / 1e6}
 
 
 def peak_mb() -> float:
@@ -102,14 +114,16 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def write_song(path: Path, minutes: int) -> None:
-    """A stereo song of tones and noise."""
+def write_song(path: Path, minutes: float) -> None:
+    """Write a stereo song of tones and noise."""
     generator = np.random.default_rng(0)
-    time_s = np.arange(60 * RATE_HZ) / RATE_HZ
-    tone = 0.2 * np.sin(2 * np.pi * 220 * time_s)[:, None]
+    left = round(60 * minutes * RATE_HZ)
     with soundfile.SoundFile(path, "w", RATE_HZ, 2) as file:
-        for _ in range(minutes):
+        while left:
+            time_s = np.arange(min(left, 60 * RATE_HZ)) / RATE_HZ
+            tone = 0.2 * np.sin(2 * np.pi * 220 * time_s)[:, None]
             file.write(tone + 0.05 * generator.standard_normal((len(time_s), 2)))
+            left -= len(time_s)
 
 
 if __name__ == "__main__":

@@ -23,19 +23,28 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def publish(name: str, *parts: str) -> None:
-    """Print the parts and write them to `benchmarks/results/<name>.md`, with what made them."""
+def publish(name: str, *parts: str, device: torch.device | None = None) -> None:
+    """Print the parts and write them to `benchmarks/results/<name>.md`, with what made them.
+
+    Args:
+        name: of the benchmark's module and of the file.
+        parts: paragraphs and tables.
+        device: where the work ran, if not on the CPU.
+    """
     command = " ".join(["python -m", f"benchmarks.{name}", *sys.argv[1:]])
-    text = "\n\n".join([f"`{command}`, {machine()}", *parts]) + "\n"
+    text = "\n\n".join([f"`{command}`, {machine(device)}", *parts]) + "\n"
     print(text)
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.md").write_text(text, encoding="utf-8")
 
 
-def machine() -> str:
-    """Where and when the figures were taken."""
+def machine(device: torch.device | None = None) -> str:
+    """Return where and when the figures were taken."""
+    gpu = ""
+    if device is not None and device.type == "cuda":
+        gpu = f"{torch.cuda.get_device_properties(device).name}, "
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {processor()}, "
+        f"{datetime.now(UTC):%Y-%m-%d}, {gpu}{os.cpu_count()} cores, {processor()}, "
         f"torch {torch.__version__}"
     )
 

@@ -1,1 +1,1 @@
-"""HTML reports that contain their sound and pictures."""
+"""Self-contained HTML pages that show what a run did."""
