@@ -1,1 +1,1 @@
-"""Measurements of speed, memory and quality, and the page that is made of them."""
+"""Measurements of speed, memory and quality."""

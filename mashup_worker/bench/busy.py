@@ -1,4 +1,4 @@
-"""Which share of the time a device works."""
+"""Share of the time in which a device or processor is busy."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Return the processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class ProcessorClock:
-    """Share of the cores' time that this process has used since the clock was made."""
+    """Share of the cores' time that this process used since the clock was created."""
 
     def __init__(self) -> None:
         self._wall_s = time.perf_counter()
         self._used_s = time.process_time()
 
     def share(self) -> float:
-        """The share so far, 0 to 1."""
+        """Return the share so far, 0 to 1."""
         wall_s = time.perf_counter() - self._wall_s
         used_s = time.process_time() - self._used_s
         return min(1.0, used_s / (wall_s * cores())) if wall_s else 0.0
 
 
 def kernel_share(work: Callable[[], object], device: torch.device, wall_s: float) -> float | None:
-    """Share of `wall_s` in which kernels run when the CUDA device does `work` once.
+    """Return the share of `wall_s` in which kernels run while the CUDA device does `work` once.
 
-    Kernels are taken from torch's profiler, copies left out. The wall time is given, from a round
-    without the profiler, since watching slows the host down and not the kernels.
+    Kernels come from torch's profiler, without copies. The wall time comes from a round without the
+    profiler, which slows down the host but not the kernels.
 
     Returns:
-        The share, 0 to 1; None where the profiler sees no kernel, or can't watch the device.
+        The share, 0 to 1; None if the profiler finds no kernel.
     """
     from torch.profiler import ProfilerActivity, profile, supported_activities
 
@@ -55,7 +55,7 @@ def kernel_share(work: Callable[[], object], device: torch.device, wall_s: float
 
 
 def covered(spans: Iterable[tuple[float, float]]) -> float:
-    """Length of the union of spans `(start, stop)`."""
+    """Return the length of the union of spans `(start, stop)`."""
     total, reached = 0.0, float("-inf")
     for start, stop in sorted(spans):
         total += max(0.0, stop - max(start, reached))

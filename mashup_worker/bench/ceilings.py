@@ -1,4 +1,4 @@
-"""What a device can do at best: large products, large copies."""
+"""Limits of a device: rates of large products and large copies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 import torch
 
-from mashup_worker.bench.measure import synchronise, timed_s
+from mashup_worker.bench.measure import synchronize, timed_s
 from mashup_worker.models.device import Precision, cpu_multiplies_bf16
 from mashup_worker.models.fp32 import fp32
 
@@ -20,13 +20,13 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class ProbeSizes:
-    """How large the probes are, and how long each is repeated.
+    """Sizes of the probes, and the time for which each is repeated.
 
     Attributes:
-        matrix_side: of the square matrices that are multiplied.
-        copy_bytes: copied within the device's memory, and no more than a quarter of what is free.
-        bus_bytes: copied between host and device.
-        seconds: for which a warm probe is repeated; the best run counts.
+        matrix_side: side of the square matrices.
+        copy_bytes: bytes copied within the device's memory, at most a quarter of the free memory.
+        bus_bytes: bytes copied between host and device.
+        seconds: time for which a warm probe is repeated; the best run counts.
     """
 
     matrix_side: int
@@ -40,12 +40,12 @@ CPU_PROBES = ProbeSizes(matrix_side=2048, copy_bytes=512 << 20)
 
 
 def probe_sizes(device: torch.device) -> ProbeSizes:
-    """Sizes that no cache of the device holds."""
+    """Return sizes that exceed every cache of the device."""
     return CUDA_PROBES if device.type == "cuda" else CPU_PROBES
 
 
 def precisions(device: torch.device) -> tuple[Precision, ...]:
-    """Arithmetic that the device does in hardware, the most exact first."""
+    """Return the precisions that the device supports in hardware, the most exact first."""
     known: tuple[Precision, ...] = get_args(Precision)
     if device.type == "cuda":
         ampere = torch.cuda.get_device_capability(device) >= (8, 0)
@@ -58,7 +58,7 @@ def precisions(device: torch.device) -> tuple[Precision, ...]:
 def product_rate(
     device: torch.device, precision: Precision, sizes: ProbeSizes | None = None
 ) -> float:
-    """Operations a second of the product of two square matrices, the best of several."""
+    """Return the operations per second of a product of square matrices, the best of several."""
     sizes = sizes or probe_sizes(device)
     side, dtype = sizes.matrix_side, _DTYPES.get(precision, torch.float32)
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
@@ -69,7 +69,7 @@ def product_rate(
 
 
 def copy_rate(device: torch.device, sizes: ProbeSizes | None = None) -> float:
-    """Bytes read plus bytes written a second, by a copy too large for any cache."""
+    """Return the bytes read plus written per second by a copy that exceeds every cache."""
     sizes = sizes or probe_sizes(device)
     size = sizes.copy_bytes
     if device.type == "cuda":
@@ -81,7 +81,7 @@ def copy_rate(device: torch.device, sizes: ProbeSizes | None = None) -> float:
 
 
 def bus_rates(device: torch.device, sizes: ProbeSizes | None = None) -> tuple[float, float]:
-    """Bytes a second to a CUDA device from pinned memory, and back."""
+    """Return the bytes per second from pinned memory to a CUDA device, and back."""
     sizes = sizes or probe_sizes(device)
     host = torch.ones(sizes.bus_bytes // 4).pin_memory()
     there = torch.empty(host.shape, device=device)
@@ -95,5 +95,5 @@ def _best_s(work: Callable[[], object], device: torch.device, seconds: float) ->
     best_s, stop = timed_s(work, device), time.perf_counter() + seconds
     while time.perf_counter() < stop:
         best_s = min(best_s, timed_s(work, device))
-    synchronise(device)
+    synchronize(device)
     return best_s

@@ -1,8 +1,8 @@
-"""Operations and bytes of one segment, counted while the reference network runs it.
+"""Count the operations and bytes of one segment on the reference network.
 
 Operations are those of convolutions, matrix products, attention and Fourier transforms; all others
-together are below a hundredth of them. Attention counts in full, whichever kernel computes it:
-torch's own table lacks the CPU's.
+are below a hundredth of them. Attention counts in full for any kernel, because torch's own table
+lacks that of the CPU.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _KINDS = {
 
 
 def count(networks: Sequence[nn.Module], overlap: float = 0.25) -> Counts:
-    """Count what a segment asks of a device when `networks` all run it, one at a time, in fp32.
+    """Count the work of a segment when all `networks` run it one by one in fp32.
 
-    The networks are run once on the CPU.
+    The networks run once on the CPU.
     """
     operations: Counter[str] = Counter()
     traffic = _Traffic()
@@ -77,11 +77,11 @@ def _kind(operator: object) -> str:
 
 
 class _Traffic(TorchDispatchMode):
-    """Bytes that operators read and write; views move none.
+    """Bytes that operators read and write; views count as none.
 
     Attributes:
-        eager_bytes: of all operators.
-        fused_bytes: of those that are counted as operations.
+        eager_bytes: bytes of all operators.
+        fused_bytes: bytes of the operators that are counted as operations.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class _Traffic(TorchDispatchMode):
         self.fused_bytes = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run the operator, and count what it touches."""
+        """Run the operator and count its bytes."""
         made = func(*args, **(kwargs or {}))
         packet = func._overloadpacket
         if not func.is_view and packet not in _MOVES_NOTHING:
@@ -116,7 +116,7 @@ def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
 def _transform(
     shape: Sequence[int], axes: Sequence[int], *_: Any, out_shape: Any = None, **__: Any
 ) -> int:
-    """2.5 N log2 N for each real transform of N samples (Johnson and Frigo, 2007)."""
+    """Return 2.5 N log2 N for each real transform of N samples (Johnson and Frigo, 2007)."""
     frame = max(int(shape[axes[0]]), int(out_shape[axes[0]]) if out_shape else 0)
     return int(2.5 * frame * math.log2(frame) * math.prod(shape) / shape[axes[0]])
 

@@ -1,4 +1,4 @@
-"""Documents of measurements: read, written, and joined with what was measured before."""
+"""Documents of measurements: read, write and merge."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _ANY = TypeAdapter(dict[str, object])
 
 
 def to_json(results: Results) -> str:
-    """The document, indented."""
+    """Return the document as indented JSON."""
     return _ADAPTER.dump_json(results, indent=1).decode() + "\n"
 
 
 def from_json(text: str | bytes) -> Results:
-    """Read a document.
+    """Parse a document.
 
     Raises:
-        InvalidInput: it is none of ours, or of another schema.
+        InvalidInput: it is not a document of `mashup bench`, or has another schema.
     """
     try:
         schema = _ANY.validate_json(text).get("schema")
@@ -45,10 +45,10 @@ def from_json(text: str | bytes) -> Results:
 
 
 def read(path: Path) -> Results | None:
-    """The document at `path`; None where there is none.
+    """Return the document at `path`; None if the file is missing.
 
     Raises:
-        InvalidInput: what is there can't be read.
+        InvalidInput: the file is unreadable or not a document.
     """
     try:
         text = path.read_bytes()
@@ -63,23 +63,23 @@ def read(path: Path) -> Results | None:
 
 
 def check_savable(machine: Machine, folder: Path) -> None:
-    """Find out before the work whether its results could be saved. Raises as `save`."""
+    """Check before the work that its results can be saved. Raises as `save`."""
     path = path_of(machine, folder)
     read(path)
     check_writable(path)
 
 
 def path_of(machine: Machine, folder: Path) -> Path:
-    """Return where a folder holds the machine's document."""
+    """Return the path of the machine's document in a folder."""
     return folder / f"{machine.slug}.json"
 
 
 def save(results: Results, folder: Path) -> tuple[Results, Path]:
-    """Write the device's document into `folder`, with the sections it had before and these lack.
+    """Write the device's document into `folder`, keeping the sections that were not measured.
 
     Raises:
-        InvalidInput: what is there is no such document.
-        StorageFailed: it can't be written.
+        InvalidInput: the existing file is not such a document.
+        StorageFailed: the file cannot be written.
     """
     path = path_of(results.machine, folder)
     whole = results.over(read(path))

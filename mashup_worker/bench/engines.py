@@ -1,4 +1,4 @@
-"""Engines that separate on the same weights: ours, and `demucs` as it comes."""
+"""Engines that separate on the same weights: this project's and stock `demucs`."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
 OURS = "mashup-worker"
 RANDOM = "random"
-"""Name of the model that has htdemucs's shape and has learnt nothing."""
+"""Name of the model with the shape of htdemucs and random weights."""
 
 _PREFERRED = "htdemucs"
 
 
 class Engine(Protocol):
-    """Something that separates songs.
+    """Engine to measure.
 
     Attributes:
-        label: its name and version.
+        label: name and version.
         precision: arithmetic of its networks.
-        batch: segments run at once; None where it chooses.
-        compiled: whether the core that has run was compiled by torch.
+        batch: segments per batch; None where the engine chooses.
+        compiled: whether the core that ran was compiled by torch.
     """
 
     label: str
@@ -53,13 +53,13 @@ class Engine(Protocol):
 
     @property
     def compiled(self) -> bool:
-        """See above."""
+        """Whether the core that ran was compiled by torch."""
         ...
 
     def separate(self, mix: Audio) -> tuple[Tensor, ...]:
-        """Separate a song that is in host memory.
+        """Separate a song in host memory.
 
-        Every engine moves sound to the device and back by its own means.
+        Every engine uploads and downloads by its own means.
 
         Returns:
             The stems in host memory in fp32, each of shape `(channels, samples)`.
@@ -72,9 +72,9 @@ class Weights:
     """Networks to measure with.
 
     Attributes:
-        model: whose shape they have.
-        bag: on the CPU; engines take copies, since they change what they are given.
-        random: whether the shape is all they have.
+        model: model of their shape.
+        bag: networks on the CPU; engines take copies, because they modify them.
+        random: whether the weights are random.
     """
 
     model: str
@@ -82,46 +82,46 @@ class Weights:
     random: bool
 
     def copied(self) -> BagOfModels:
-        """Networks of one's own."""
+        """Return a copy of the networks."""
         return copy.deepcopy(self.bag)
 
 
 def load_weights(name: str, store: WeightStore, repository: Path | None) -> Weights:
-    """The networks to measure with.
+    """Return the networks to measure with.
 
     Args:
-        name: a model; `random` for random weights; `auto` for htdemucs where its weights are on
-            this machine, and for random ones where they are not: nothing is fetched for that.
-        store: where weights are kept.
-        repository: a folder of checkpoints to take the model from.
+        name: a model; `random` for random weights; `auto` for htdemucs if its weights are cached,
+            and random weights otherwise, without fetching.
+        store: cache of weights.
+        repository: folder of checkpoints that holds the model.
 
     Raises:
-        UnknownModel, ModelUnavailable: as `load_bag`, and as `WeightStore.ensure`.
-        InvalidInput: a model that is no bag of Demucs networks.
+        UnknownModel, ModelUnavailable: as `load_bag` and `WeightStore.ensure`.
+        InvalidInput: the model is not a bag of Demucs networks.
     """
     if repository is not None:
         if name in ("auto", RANDOM):
-            raise InvalidInput("name the --model to take from --model-repo")
+            raise InvalidInput("--model-repo needs --model, the name of the model in it")
         return Weights(name, load_bag(name, repository), random=False)
     if name == RANDOM or (name == "auto" and not store.has(_PREFERRED)):
         return Weights(_PREFERRED, BagOfModels([random_htdemucs()]), random=True)
     if name == "lite":
-        raise InvalidInput("lite is a preview: what is measured are Demucs networks")
+        raise InvalidInput("lite cannot be measured; use a Demucs model")
     wanted = _PREFERRED if name == "auto" else name
     return Weights(wanted, load_bag(wanted, store.ensure(wanted)), random=False)
 
 
 class OurEngine:
-    """The engine of this package."""
+    """Engine of this package."""
 
     def __init__(self, weights: Weights, options: EngineOptions) -> None:
-        """Make it ready. Raises as `DemucsSeparator`."""
+        """Load and prepare the engine. Raises as `DemucsSeparator`."""
         if options.compile:
             reset_compiler()  # earlier engines count towards the shapes that torch compiles
         self.label = f"{OURS} {__version__}"
         self.separator = DemucsSeparator(weights.model, weights.copied(), options)
         if self.separator.device.startswith("cuda"):
-            self.separator.warm_up()  # as workers do: threads of songs would search algorithms anew
+            self.separator.warm_up()  # as workers do: song threads would search algorithms again
         self.precision = str(self.separator.precision)
         self.batch = options.batch
 
@@ -152,7 +152,7 @@ class OurEngine:
 
 @contextmanager
 def settings_of_torch() -> Iterator[None]:
-    """Run another package's code with torch's own settings, and undo what it sets."""
+    """Run another package's code with the defaults of torch, and restore the settings."""
     searches = torch.backends.cudnn.benchmark
     try:
         with fp32("torch"):
@@ -162,9 +162,9 @@ def settings_of_torch() -> Iterator[None]:
 
 
 class StockEngine:
-    """`demucs.apply.apply_model`, the way `demucs.api` calls it, without random shifts.
+    """`demucs.apply.apply_model`, called as by `demucs.api`, without random shifts.
 
-    It runs one segment at a time, in the arithmetic that torch has by default.
+    It runs one segment at a time in the default arithmetic of torch.
     """
 
     precision = "fp32"
@@ -190,4 +190,4 @@ class StockEngine:
                 overlap=self._overlap,
                 device=self._device,
             )[0]
-        return (made * deviation + mean).unbind()  # apply_model adds the stems up in host memory
+        return (made * deviation + mean).unbind()  # apply_model sums the stems in host memory

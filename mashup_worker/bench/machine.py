@@ -1,4 +1,4 @@
-"""What a measurement ran on, in words that name no host and no user."""
+"""Description of the machine of a measurement, without host and user names."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from mashup_worker.bench.busy import cores
 
 @dataclass(frozen=True)
 class Machine:
-    """The device and what it stands in.
+    """Device and its host.
 
     Attributes:
         device: name of the device that ran the networks.
         kind: `cpu`, `cuda` or `mps`.
-        driver: version of a CUDA device's driver.
-        device_memory_bytes: of a CUDA device.
+        driver: driver version of a CUDA device.
+        device_memory_bytes: memory of a CUDA device.
         processor: name of the processor.
-        cores: of it that the process may use.
-        memory_bytes: of the host; None where the system does not tell.
+        cores: cores that the process may use.
+        memory_bytes: memory of the host; None if unknown.
     """
 
     device: str
@@ -39,13 +39,13 @@ class Machine:
     memory_bytes: int | None
 
     def is_like(self, other: Machine) -> bool:
-        """Whether figures of both can stand side by side; a virtual machine's memory varies."""
+        """Return whether figures of both are comparable; a virtual machine's memory varies."""
         mine, theirs = (replace(one, memory_bytes=None) for one in (self, other))
         return mine == theirs
 
     @property
     def slug(self) -> str:
-        """A file name for it."""
+        """File name for the machine."""
         words = re.sub(r"\((R|TM)\)", "", self.device, flags=re.IGNORECASE)
         if self.kind == "cpu":
             words += f" {self.cores} cores"
@@ -53,7 +53,7 @@ class Machine:
 
 
 def describe(device: torch.device) -> Machine:
-    """The machine around a device."""
+    """Return the machine of a device."""
     name, driver, memory = processor(), None, None
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
@@ -64,7 +64,7 @@ def describe(device: torch.device) -> Machine:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of Python and of the packages that are installed."""
+    """Return the versions of Python and of the installed packages."""
     found = {"python": platform.python_version()}
     for package in packages:
         try:
@@ -75,7 +75,7 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def processor() -> str:
-    """The processor's name, or its architecture where the system does not tell."""
+    """Return the name of the processor, or its architecture if unknown."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

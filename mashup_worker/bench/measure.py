@@ -1,4 +1,4 @@
-"""How long work takes: the device has finished before the clock starts, and before it stops."""
+"""Timing of work, with the device synchronized before and after."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def synchronise(device: torch.device) -> None:
-    """Wait until the device has done all that it was given."""
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has finished all submitted work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -21,19 +21,19 @@ def synchronise(device: torch.device) -> None:
 
 
 def timed_s(work: Callable[[], object], device: torch.device) -> float:
-    """Wall time of one call, all of its work on the device included."""
-    synchronise(device)
+    """Return the wall time of one call, including its work on the device."""
+    synchronize(device)
     start = time.perf_counter()
     work()
-    synchronise(device)
+    synchronize(device)
     return time.perf_counter() - start
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that `percent` of all lie at or below, interpolated between neighbours.
+    """Return the value below which `percent` of all lie, interpolated between neighbors.
 
     Raises:
-        ValueError: there are no values.
+        ValueError: the list is empty.
     """
     if not values:
         raise ValueError("no values")
@@ -45,9 +45,8 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def paired_ratio(slower_s: Sequence[float], faster_s: Sequence[float]) -> float:
-    """How many times as long one takes as the other: the median over rounds that followed closely.
+    """Return the median ratio of the times of paired rounds.
 
-    A machine that slows down for a while slows both of a pair, which the ratio of two medians
-    would not know.
+    A machine that slows down for a while slows down both of a pair, unlike a ratio of two medians.
     """
     return statistics.median(a / b for a, b in zip(slower_s, faster_s, strict=True))

@@ -1,4 +1,4 @@
-"""Peak memory of a stretch of work, on the device and on the host."""
+"""Peak memory of a block of work, on the device and on the host."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"
-"""What sets `VmHWM`, the kernel's own mark, to what is resident now (proc(5))."""
+"""Value that resets `VmHWM`, the kernel's peak, to the resident size (proc(5))."""
 
 
 @dataclass
 class PeakMemory:
-    """Watches the block that it is entered for. Give what is timed a round before it, afterwards.
+    """Peak memory while the block runs; run timed work once before.
 
-    On CUDA it counts what torch's allocator has reserved, and empties its cache first: tensors
-    alone would not show the memory that recorded graphs keep.
+    On CUDA it counts the memory reserved by torch's allocator after emptying its cache: allocated
+    tensors alone would miss the memory of recorded graphs.
 
     Attributes:
-        device: whose memory is watched beside the host's.
-        host_bytes: after the block, the most that the process held while it ran; where the system
-            can't start anew, since the process began.
-        device_bytes: after the block, the most that was reserved on the device beyond what was
-            before it; None on a CPU, where it is the same memory, and where torch does not count.
+        device: device to watch beside the host.
+        host_bytes: peak of the process in the block; since its start where the system cannot reset
+            it.
+        device_bytes: peak reserved on the device beyond the amount before the block; None on a CPU
+            and where torch does not count it.
     """
 
     device: torch.device
@@ -58,7 +58,7 @@ class PeakMemory:
 
 
 def held_bytes(device: torch.device) -> int:
-    """What tensors and recorded graphs hold on a CUDA device; 0 where torch does not count it."""
+    """Return the bytes of tensors and graphs on a CUDA device; 0 where torch counts none."""
     if device.type != "cuda":
         return 0
     gc.collect()
@@ -68,7 +68,7 @@ def held_bytes(device: torch.device) -> int:
 
 
 def reset_host_peak() -> bool:
-    """Let the peak start anew; False where the system has no such thing."""
+    """Reset the peak; return False where the system cannot."""
     try:
         _CLEAR_REFS.write_text(_RESET_PEAK)
     except OSError:
@@ -77,7 +77,7 @@ def reset_host_peak() -> bool:
 
 
 def host_peak_bytes() -> int:
-    """The most that this process has held since `reset_host_peak`, or since it began."""
+    """Return the peak of this process since `reset_host_peak`, or since its start."""
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:

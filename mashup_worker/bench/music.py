@@ -1,7 +1,7 @@
-"""Songs that need no file: a small band that plays four bars, again and again.
+"""Synthesized songs: a small band that repeats four bars.
 
-Speed depends on how much sound there is and hardly on which, but the analysis wants a beat to find,
-the planner a song to arrange, and the networks' number range both loud and quiet passages.
+Speed hardly depends on the content, but the analysis needs a beat, the planner a song to arrange,
+and half precision both loud and quiet passages.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MELODY = (2.0, 9 / 4, 5 / 2, 2.0, 3.0, 5 / 2, 9 / 4, 2.0)
 
 
 def stems(duration_s: float, tempo_bpm: float = 120.0, seed: int = 0) -> dict[str, Audio]:
-    """Drums, bass, other and vocals of one song, stereo at 44.1 kHz; always the same for a seed."""
+    """Return drums, bass, other and vocals of a song, stereo at 44.1 kHz, fixed by the seed."""
     generator = torch.Generator().manual_seed(seed)
     beat = round(60 / tempo_bpm * RATE_HZ)
     loops = {
@@ -37,7 +37,7 @@ def stems(duration_s: float, tempo_bpm: float = 120.0, seed: int = 0) -> dict[st
 
 
 def song(duration_s: float, tempo_bpm: float = 120.0, seed: int = 0) -> Audio:
-    """The band's mix, shape `(2, samples)`."""
+    """Return the band's mix, shape `(2, samples)`."""
     played = stems(duration_s, tempo_bpm, seed)
     return Audio(sum((one.samples for one in played.values()), torch.zeros(())), RATE_HZ)
 

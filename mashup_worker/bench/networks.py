@@ -1,7 +1,7 @@
 """Demucs networks of full size with random weights.
 
-Speed, memory and numerical agreement do not depend on what a network has learnt, so these stand
-in where real weights can't be fetched.
+Speed, memory and numerical agreement do not depend on the trained weights, so these replace weights
+that cannot be fetched.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SOURCES = ["drums", "bass", "other", "vocals"]
 
 
 def random_htdemucs() -> HTDemucs:
-    """A network of htdemucs's published shape, 42 million parameters."""
+    """Return a network with the published shape of htdemucs, 42 million parameters."""
     torch.manual_seed(0)
     network: HTDemucs = HTDemucs(
         SOURCES,
@@ -36,7 +36,7 @@ def random_htdemucs() -> HTDemucs:
 
 
 def small_demucs() -> Demucs:
-    """A network so small that whatever takes memory beside it shows."""
+    """Return a network so small that other memory dominates."""
     torch.manual_seed(0)
     network: Demucs = Demucs(SOURCES, channels=4, depth=4, dconv_comp=2, segment=8)
     network.eval()
@@ -44,7 +44,7 @@ def small_demucs() -> Demucs:
 
 
 def save_repository(folder: Path, network: Demucs | HTDemucs, name: str = "random") -> None:
-    """Save the network in a repository, by a name."""
+    """Save the network in a repository under a name."""
     args, kwargs = cast("Any", network)._init_args_kwargs
     package = {"klass": type(network), "args": args, "kwargs": kwargs}
     torch.save(package | {"state": network.state_dict()}, folder / f"{name}.th")

@@ -1,4 +1,4 @@
-"""Engines of others that may be installed: each an adapter that gives it the weights to run."""
+"""Adapters of other installed separation engines."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _REMEDIES = {
 
 
 def open_peer(name: str, weights: Weights, device: torch.device) -> Engine:
-    """The engine `name`, ready on the device.
+    """Return the engine `name` on the device.
 
     Raises:
-        EngineUnavailable: it is not installed, or can't run these networks here.
+        EngineUnavailable: it is not installed, or cannot run these networks.
     """
     check_installed(name)
     try:
@@ -42,39 +42,39 @@ def open_peer(name: str, weights: Weights, device: torch.device) -> Engine:
             return PEERS[name](weights, device)
     except EngineUnavailable:
         raise
-    except Exception as error:  # whatever a stranger's package raises
+    except Exception as error:  # other packages raise any exception
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise EngineUnavailable(f"{name} can't run here: {reason}") from error
+        raise EngineUnavailable(f"{name} cannot run: {reason}") from error
 
 
 def check_installed(name: str) -> None:
-    """Make sure that a peer can be had before anything is measured.
+    """Check that a peer is installed.
 
     Raises:
-        EngineUnavailable: it is not installed; says what to do.
+        EngineUnavailable: it is not installed; the message gives the remedy.
     """
     if importlib.util.find_spec(name.replace("-", "_")) is None:
-        raise EngineUnavailable(f"{name} is not installed here: {_REMEDIES[name]}")
+        raise EngineUnavailable(f"{name} is not installed: {_REMEDIES[name]}")
 
 
 class UnblendEngine:
-    """unblend (MIT): fp16 and compiled on CUDA, which is its fastest; fp32 on a CPU.
+    """unblend (MIT): fp16 and compiled on CUDA, its fastest mode; fp32 on a CPU.
 
-    Its HTDemucs takes the arguments and the weights of the original unchanged.
+    Its HTDemucs takes arguments and weights of the original unchanged.
     """
 
     batch: int | None = None
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
-        """Build its network from ours.
+        """Build its network from the measured one.
 
         Raises:
-            EngineUnavailable: the model is no single HTDemucs.
+            EngineUnavailable: the model is not a single HTDemucs.
         """
         unblend = importlib.import_module("unblend")
         self.label = f"unblend {importlib.metadata.version('unblend')}"
         if len(weights.bag.models) != 1:
-            raise EngineUnavailable("unblend is measured on single networks, not on bags")
+            raise EngineUnavailable("unblend runs single networks, not bags")
         self.compiled = device.type == "cuda"
         self._separator = unblend.Separator(
             _rebuilt(weights.bag.models[0], "unblend.htdemucs"),
@@ -95,10 +95,10 @@ class UnblendEngine:
 
 
 class DemucsInferEngine(StockEngine):
-    """demucs-infer (MIT): the networks and the schedule of demucs, packed for inference alone."""
+    """demucs-infer (MIT): networks and schedule of demucs, packaged for inference."""
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
-        """Build its networks from ours.
+        """Build its networks from the measured ones.
 
         Raises:
             EngineUnavailable: the model has networks other than HTDemucs.
@@ -112,9 +112,9 @@ class DemucsInferEngine(StockEngine):
 
 
 def _rebuilt(network: nn.Module, module: str) -> nn.Module:
-    """The network as another package's HTDemucs, with the same arguments and weights."""
+    """Return the network as another package's HTDemucs, with the same arguments and weights."""
     if not isinstance(network, HTDemucs):
-        raise EngineUnavailable(f"a network {type(network).__name__} is not measured with others")
+        raise EngineUnavailable(f"other engines cannot run a {type(network).__name__}")
     theirs_class: Any = importlib.import_module(module).HTDemucs
     made: Any = network
     args, kwargs = made._init_args_kwargs
@@ -133,4 +133,4 @@ PEERS: dict[str, Callable[[Weights, torch.device], Engine]] = {
     "unblend": UnblendEngine,
     "demucs-infer": DemucsInferEngine,
 }
-"""How to open each."""
+"""Constructor of each engine."""

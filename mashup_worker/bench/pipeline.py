@@ -1,4 +1,4 @@
-"""How fast files become stems on disk, with several songs in flight in one process."""
+"""Speed from files to stems on disk, with several songs in flight in one process."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ if TYPE_CHECKING:
     from mashup_worker.pipelines.separate import SeparateResult
 
     OnStep = Callable[[str], None]
-    """Called with what is done next. An exception raised in it stops the work."""
+    """Called with the next step. An exception raised in it cancels the work."""
 
 AIM_TIMES_REAL_TIME = 1000.0
-"""What one machine of the H200's class is to reach."""
+"""Target for one machine with a GPU like the H200."""
 
 
 @dataclass(frozen=True)
 class PipelineRequest:
-    """What is measured.
+    """Pipeline to measure.
 
     Attributes:
         weights: the networks.
-        options: how our engine runs them.
-        device: where.
-        work: songs in a round, and their length.
-        in_flight: numbers of songs in flight, one after the other.
-        rounds: of each.
+        options: settings of the engine.
+        device: device of the networks.
+        work: songs of a round, and their length.
+        in_flight: numbers of songs in flight to measure.
+        rounds: rounds of each.
     """
 
     weights: Weights
@@ -65,10 +65,10 @@ class PipelineRequest:
 
 
 def measure_pipeline(request: PipelineRequest, taken: Taken, on_step: OnStep) -> Iterator[Pipeline]:
-    """FLAC files in, four FLAC stems each out, in a temporary folder.
+    """Measure FLAC files in and four FLAC stems each out, in a temporary folder.
 
     Yields:
-        Everything measured so far, after each number of songs in flight. The last is complete.
+        The measurements so far, after each number of songs in flight. The last is complete.
     """
     on_step("pipeline: writing songs, warming up")
     before = held_bytes(request.device)
@@ -128,11 +128,11 @@ class _Round:
     """One round of all songs.
 
     Attributes:
-        wall_s: how long it took.
-        processor_share: of all cores' time.
-        decode_s: seconds that songs were being decoded in, added up.
-        device_s: seconds in which at least one song was with the networks.
-        encode_s: seconds that songs were being encoded in, added up.
+        wall_s: wall time.
+        processor_share: share of the time of all cores.
+        decode_s: decoding time, summed over songs.
+        device_s: time in which at least one song was in the networks.
+        encode_s: encoding time, summed over songs.
     """
 
     wall_s: float
@@ -144,7 +144,7 @@ class _Round:
     def stages(
         self, in_flight: int, work: Work, device_share: float, own_device: bool
     ) -> dict[str, Stage]:
-        """What each stage did, and what it could do alone: in every lane, or on all cores."""
+        """Return the share of each stage, and the speed it would have alone."""
         audio_s = work.tracks * work.track_s
         shares = {
             "decode": self.decode_s / (in_flight * self.wall_s),
@@ -164,7 +164,7 @@ class _Round:
 
 
 class _Flow:
-    """Songs through decoder, device and encoders, so many of them at the same time."""
+    """Songs through decoder, device and encoders, several at once."""
 
     def __init__(
         self, separator: Separator, songs: Sequence[Path], out: Path, device: torch.device
@@ -172,7 +172,7 @@ class _Flow:
         self._separator, self._songs, self._out, self._device = separator, songs, out, device
 
     def round(self, in_flight: int, songs: int | None = None) -> _Round:
-        """All songs, or the first few of them."""
+        """Process all songs, or the first few."""
         results: list[SeparateResult] = []
         watched = _Watched(self._separator)
 
@@ -205,11 +205,11 @@ class _Flow:
 
 
 class _Watched:
-    """A separator that notes when songs are with it, and lets go of them when it is told to.
+    """Separator that records when songs use it, and can be stopped.
 
     Attributes:
-        spans_s: from when to when, a pair a song.
-        stopped: whether nobody waits for the results any more.
+        spans_s: start and end of each song.
+        stopped: whether to cancel all songs.
     """
 
     def __init__(self, separator: Separator) -> None:

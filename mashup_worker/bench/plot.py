@@ -1,4 +1,4 @@
-"""The picture of a device's measurements: throughput and memory, by what was varied."""
+"""Picture of the measurements of a device: throughput and memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _WIDTH_INCHES, _ROW_INCHES, _DPI = 13.0, 4.2, 100
 
 
 def results_png(results: Results) -> bytes:
-    """The picture as the bytes of a PNG file."""
+    """Return the picture as a PNG file."""
     content = io.BytesIO()
     draw_results(results).savefig(content, format="png", dpi=_DPI)
     return content.getvalue()
 
 
 def draw_results(results: Results) -> Figure:
-    """The picture as a figure of its own, which no state of matplotlib's knows."""
+    """Return the picture as a figure that is independent of pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -114,7 +114,7 @@ def _draw_memory(axes: Axes, runs: Sequence[Run]) -> None:
 
 
 def _draw_engines(axes: Axes, made: Separation) -> None:
-    """Every engine, precision and compile setting beside the others."""
+    """Draw every engine, precision and compile setting side by side."""
     style.prepare(axes, "Separation of one song", "")
     style.aside(axes, "times real time")
     runs = [*made.runs, *made.sweeps.get("precision", ()), *made.sweeps.get("compile", ())]

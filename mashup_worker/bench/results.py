@@ -1,7 +1,7 @@
-"""What was measured, as data: one document a device, section by section.
+"""Measurements as data: one document per device, in sections.
 
-A run of `mashup bench` replaces the sections that it measured and leaves the others as they were,
-so each section says by which command, when and with which versions it was taken.
+A run of `mashup bench` replaces the sections that it measured and keeps the others, so each section
+records its command, date and versions.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SCHEMA = 2
 
 @dataclass(frozen=True)
 class Taken:
-    """How a section came to be.
+    """Origin of a section.
 
     Attributes:
-        command: what was run, without paths.
-        date: the day, ISO 8601, in UTC.
-        versions: of Python and of the packages that matter.
+        command: the command, without paths.
+        date: day in UTC, ISO 8601.
+        versions: versions of Python and of relevant packages.
     """
 
     command: str
@@ -36,28 +36,28 @@ class Taken:
 
 @dataclass(frozen=True)
 class Run:
-    """One way to do the work, measured over some rounds.
+    """Measurement of one engine or setting over several rounds.
 
     Attributes:
-        label: what did it.
-        precision: arithmetic of the networks; None where there are none.
-        batch: segments run at once; None where the engine chooses.
-        compiled: whether `torch.compile` made the core.
-        tracks: songs done in a round.
+        label: engine or job.
+        precision: arithmetic of the networks; None without networks.
+        batch: segments per batch; None where the engine chooses.
+        compiled: whether `torch.compile` compiled the core.
+        tracks: songs in a round.
         track_s: length of each song in seconds.
-        rounds_s: wall time of each round, the device synchronised on both sides.
-        p50_s: their median.
-        p95_s: their 95th percentile.
-        times_real_time: seconds of song a second, in the median round.
-        tracks_per_hour: songs an hour, at that pace.
-        cost_per_track: at the price that was given; None without one.
-        peak_host_bytes: resident memory of the whole process, whatever else it held.
-        peak_device_bytes: reserved on the device, weights and recorded graphs included; None on a
+        rounds_s: wall time of each round, the device synchronized on both sides.
+        p50_s: median of the rounds.
+        p95_s: 95th percentile of the rounds.
+        times_real_time: seconds of audio per second in the median round.
+        tracks_per_hour: songs per hour at that speed.
+        cost_per_track: cost at the given price; None without a price.
+        peak_host_bytes: peak resident memory of the whole process.
+        peak_device_bytes: peak memory reserved on the device, with weights and graphs; None on a
             CPU.
-        busy_share: share of the time in which the device worked; None where it can't be told.
-        snr_db: the result against the same engine in fp32; None where both are equal, or where
-            there is no such thing.
-        note: what a reader should know.
+        busy_share: share of the time in which the device was busy; None if unknown.
+        snr_db: signal-to-noise ratio against the same engine in fp32; None for equality and where
+            it does not apply.
+        note: remark for the reader.
     """
 
     label: str
@@ -81,12 +81,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Work:
-    """What a round does, and what an hour of the machine costs.
+    """Work of a round, and the price of the machine.
 
     Attributes:
         tracks: songs in a round.
         track_s: length of each.
-        price_per_hour: money; None for unknown.
+        price_per_hour: price; None if unknown.
     """
 
     tracks: int
@@ -107,7 +107,7 @@ class Work:
         snr_db: float | None = None,
         note: str | None = None,
     ) -> Run:
-        """The run that these rounds make."""
+        """Return the run of these rounds."""
         p50_s = statistics.median(rounds_s)
         per_hour = 3600 * self.tracks / p50_s
         price = self.price_per_hour
@@ -134,15 +134,15 @@ class Work:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How much faster one engine is than another.
+    """Speed of one engine relative to another.
 
     Attributes:
         label: the first engine.
         against: the other.
-        ratio: seconds of the other over seconds of the first, median of paired rounds.
+        ratio: time of the other divided by that of the first, median of paired rounds.
         precision: arithmetic of the first engine.
-        compiled: whether `torch.compile` made its core.
-        snr_db: as its run's; None where the result equals that in fp32.
+        compiled: whether `torch.compile` compiled its core.
+        snr_db: as in `Run`.
     """
 
     label: str
@@ -154,21 +154,22 @@ class Ratio:
 
     @classmethod
     def of(cls, first: Run, other: Run, ratio: float) -> Ratio:
-        """The ratio of two runs whose rounds were paired."""
+        """Return the ratio of two runs with paired rounds."""
         return cls(first.label, other.label, ratio, first.precision, first.compiled, first.snr_db)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What one segment asks of a device, counted on the reference network in fp32.
+    """Work of one segment, counted on the reference network in fp32.
 
     Attributes:
-        segment_s: seconds that the network sees.
+        segment_s: seconds of the input of the network.
         stride_s: seconds of song that each further segment adds.
-        operations: floating-point operations by kind, a multiplication and an addition as two.
-        weight_bytes: of the networks.
-        fused_bytes: read and written if only products, convolutions and transforms touch memory.
-        eager_bytes: read and written if every operator does.
+        operations: floating-point operations by kind; a multiplication and an addition count as
+            two.
+        weight_bytes: bytes of the weights.
+        fused_bytes: memory traffic if only products, convolutions and transforms access memory.
+        eager_bytes: memory traffic if every operator does.
     """
 
     segment_s: float
@@ -181,14 +182,14 @@ class Counts:
 
 @dataclass(frozen=True)
 class Limit:
-    """What the device can do, measured, beside what the work asks of it.
+    """Measured limits of the device, and the work of a segment.
 
     Attributes:
-        counts: what a segment asks.
-        product_rates: operations a second of large matrix products, by precision.
-        copy_bytes_per_s: bytes read plus bytes written by a copy within the device's memory.
-        to_device_bytes_per_s: from pinned host memory; None on a CPU.
-        from_device_bytes_per_s: to it.
+        counts: work of a segment.
+        product_rates: operations per second of large matrix products, by precision.
+        copy_bytes_per_s: bytes read plus written per second by a copy on the device.
+        to_device_bytes_per_s: rate from pinned host memory; None on a CPU.
+        from_device_bytes_per_s: rate to pinned host memory.
     """
 
     counts: Counts
@@ -198,11 +199,11 @@ class Limit:
     from_device_bytes_per_s: float | None = None
 
     def times_real_time(self, precision: str) -> float:
-        """No schedule of this network is faster on this device, with this arithmetic.
+        """Return the speed that no schedule of this network can exceed.
 
         The roofline of Williams, Waterman and Patterson (2009): the slower of products at the
-        measured rate and fused traffic at the measured bandwidth. Half precisions move half the
-        bytes.
+        measured rate and fused traffic at the measured bandwidth. Half precisions halve the
+        traffic.
         """
         counts = self.counts
         bytes_ = counts.fused_bytes * (0.5 if precision in ("bf16", "fp16") else 1.0)
@@ -215,16 +216,17 @@ class Limit:
 
 @dataclass(frozen=True)
 class Separation:
-    """Separating one song that is in memory.
+    """Separation of one song in memory.
 
     Attributes:
-        model: whose shape the networks have.
-        random_weights: whether that is all they have of it.
-        limit: what the device could do at best; None where it was not measured.
-        runs: engines in turn, on the same weights and the same song.
-        ratios: ours against the others.
-        sweeps: by what was varied, the engine with each value of it.
-        not_run: by name, why an engine or a setting could not be run.
+        taken: origin of the section.
+        model: model whose shape the networks have.
+        random_weights: whether the weights are random.
+        limit: limits of the device; None where they were not measured.
+        runs: engines in turn, on the same weights and song.
+        ratios: this engine against the others.
+        sweeps: runs of each value of a varied setting.
+        not_run: reason for each engine or setting that could not run.
     """
 
     taken: Taken
@@ -239,11 +241,12 @@ class Separation:
 
 @dataclass(frozen=True)
 class Staged:
-    """A job of several stages, such as an analysis or a mashup.
+    """Job of several stages, such as an analysis or a mashup.
 
     Attributes:
-        run: the whole of it.
-        stages_s: seconds of each stage, in the median of the rounds.
+        taken: origin of the section.
+        run: the whole job.
+        stages_s: seconds of each stage in the median of the rounds.
     """
 
     taken: Taken
@@ -253,13 +256,13 @@ class Staged:
 
 @dataclass(frozen=True)
 class Stage:
-    """One of the stages that songs of a pipeline are in at the same time.
+    """Stage of a pipeline with several songs in flight.
 
     Attributes:
-        busy_share: of decoding and encoding, the share of the time of all songs in flight; of the
-            device, the share of the time in which it worked; of the processor, that of all cores'
-            time.
-        times_real_time: what it could do if it were busy all the time.
+        busy_share: for decoding and encoding, the share of the time of all songs in flight; for the
+            device, the share of the time in which it was busy; for the processor, the share of the
+            time of all cores.
+        times_real_time: speed that the stage would have if it were always busy.
     """
 
     busy_share: float
@@ -268,12 +271,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class InFlight:
-    """A pipeline with so many songs in flight.
+    """Pipeline with a number of songs in flight.
 
     Attributes:
-        songs: how many.
-        stages: decode, device, encode, and the processor where the device is another.
-        bottleneck: the stage that was busy for the largest share of the time.
+        songs: number of songs in flight.
+        run: the whole pipeline.
+        stages: decode, device, encode, and the processor if the device is another.
+        bottleneck: stage with the largest share.
     """
 
     songs: int
@@ -284,12 +288,13 @@ class InFlight:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Files in, stems on disk out.
+    """Pipeline from files to stems on disk.
 
     Attributes:
-        model: whose shape the networks have.
-        random_weights: whether that is all they have of it.
-        in_flight: the pipeline with some numbers of songs in flight.
+        taken: origin of the section.
+        model: model whose shape the networks have.
+        random_weights: whether the weights are random.
+        in_flight: results for several numbers of songs in flight.
     """
 
     taken: Taken
@@ -299,13 +304,13 @@ class Pipeline:
 
     @property
     def best(self) -> InFlight:
-        """The fastest."""
+        """The fastest result."""
         return max(self.in_flight, key=lambda one: one.run.times_real_time)
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that is known of one device."""
+    """All measurements of one device."""
 
     machine: Machine
     separation: Separation | None = None
@@ -315,7 +320,7 @@ class Results:
     schema: int = SCHEMA
 
     def over(self, before: Results | None) -> Results:
-        """These results, and from `before`, of the same machine, the sections that they lack."""
+        """Return these results, completed by sections of `before` from the same machine."""
         if before is None or not before.machine.is_like(self.machine):
             return self
         separation = self.separation or before.separation

@@ -1,4 +1,4 @@
-"""How fast one song in memory is separated: ours beside others, on the same weights, in turn."""
+"""Speed of separating one song in memory, in turn with other engines on the same weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mashup_worker.bench.results import Counts, Run, Taken
 
     OnStep = Callable[[str], None]
-    """Called with what is done next. An exception raised in it stops the work."""
+    """Called with the next step. An exception raised in it cancels the work."""
 
 SWEEPS = ("batch", "precision", "compile")
 _WARM_UP_S = 12.0
@@ -41,20 +41,20 @@ CPU_BATCHES: tuple[int, ...] = (1, 2, 4)
 
 @dataclass(frozen=True)
 class SeparationRequest:
-    """What is measured.
+    """Separation to measure.
 
     Attributes:
         weights: the networks.
-        device: where they run.
+        device: device of the networks.
         song_s: length of the song.
-        rounds: how often each engine does it.
-        precision: of our engine, `auto` for its choice.
-        batch: of our engine; None for its choice.
-        compiled: whether our engine compiles its core.
+        rounds: rounds of each engine.
+        precision: precision of this engine, or `auto`.
+        batch: batch size of this engine; None for its choice.
+        compiled: whether this engine compiles its core.
         against: names of other engines.
-        sweeps: what is varied, of `SWEEPS`.
-        price_per_hour: money that the machine costs.
-        limit: whether the network's operations are counted and the device's ceilings measured.
+        sweeps: settings to vary, of `SWEEPS`.
+        price_per_hour: price of the machine.
+        limit: whether to count operations and measure the limits of the device.
     """
 
     weights: Weights
@@ -70,10 +70,10 @@ class SeparationRequest:
     limit: bool = True
 
     def options(self, **changes: Any) -> EngineOptions:
-        """Our engine's options, with changes.
+        """Return the options of this engine, with changes.
 
         Raises:
-            InvalidInput: a value that means nothing.
+            InvalidInput: a value is invalid.
         """
         usual = EngineOptions(
             str(self.device), self.precision, batch=self.batch, compile=self.compiled
@@ -84,17 +84,18 @@ class SeparationRequest:
 def measure_separation(
     request: SeparationRequest, taken: Taken, on_step: OnStep = lambda _step: None
 ) -> Iterator[Separation]:
-    """Measure it all.
+    """Measure all engines and sweeps.
 
-    Engines that can't be run, and settings that don't fit the device, are named in the result with
+    Engines that cannot run and settings that do not fit the device are listed in the result with
     the reason.
 
     Yields:
-        Everything measured so far: once the engines have had their rounds, and again after each
-        value of a sweep. The last is complete.
+        The measurements so far: after the rounds of the engines, and after each value of a sweep.
+            The
+        last is complete.
 
     Raises:
-        MashupError: as our engine raises with the options asked for.
+        MashupError: this engine fails with the requested options.
     """
     limit = None
     if request.limit:
@@ -107,7 +108,7 @@ def measure_separation(
         on_step(f"warming {name} up")
         try:
             contenders.append(bench.peer(name))
-        except Exception as error:  # whatever a stranger's package raises
+        except Exception as error:  # other packages raise any exception
             not_run[name] = _reason(error)
     runs, rounds_s = bench.in_turn(contenders, not_run)
     made = Separation(
@@ -134,7 +135,7 @@ def measure_separation(
 
 
 def measure_limit(counts: Counts, device: torch.device) -> Limit:
-    """The device's ceilings beside what a segment asks."""
+    """Return the limits of the device and the work of a segment."""
     rates: dict[str, float] = {
         name: ceilings.product_rate(device, name) for name in ceilings.precisions(device)
     }
@@ -143,7 +144,7 @@ def measure_limit(counts: Counts, device: torch.device) -> Limit:
 
 
 def sweep_values(device: torch.device, sweep: str) -> list[dict[str, Any]]:
-    """The changes of options that a sweep goes through."""
+    """Return the changes of options of a sweep."""
     if sweep == "batch":
         sizes = CUDA_BATCHES if device.type == "cuda" else CPU_BATCHES
         return [{"batch": size} for size in sizes]
@@ -156,7 +157,7 @@ def sweep_values(device: torch.device, sweep: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, eq=False)
 class _Contender:
-    """An engine that is warm, what it was asked for by, and what it takes on the device at most."""
+    """Warm engine, the name it was requested by, and its peak memory on the device."""
 
     name: str
     engine: Engine
@@ -164,7 +165,7 @@ class _Contender:
 
 
 class _Bench:
-    """Measures engines on one song, against what ours makes of it in fp32."""
+    """Measurement of engines on one song, compared with this engine in fp32."""
 
     def __init__(self, request: SeparationRequest, on_step: OnStep) -> None:
         self._request, self._on_step = request, on_step
@@ -176,16 +177,16 @@ class _Bench:
         self._exact = OurEngine(request.weights, exact).separate(self._song)
 
     def ours(self, made: EngineOptions) -> _Contender:
-        """Our engine, warm."""
+        """Return this engine, warm."""
         self._on_step("warming up")
         return self._warm("", lambda: OurEngine(self._request.weights, made))
 
     def peer(self, name: str) -> _Contender:
-        """Another, warm."""
+        """Return another engine, warm."""
         return self._warm(name, lambda: open_peer(name, self._request.weights, self._device))
 
     def _warm(self, name: str, make: Callable[[], Engine]) -> _Contender:
-        """On CUDA by the whole song, so that every shape has been seen and takes its memory."""
+        """Warm up; on CUDA with the whole song, so that every shape has been run."""
         before = held_bytes(self._device)
         engine = make()
         cuda = self._device.type == "cuda"
@@ -201,9 +202,9 @@ class _Bench:
     def in_turn(
         self, contenders: Sequence[_Contender], not_run: dict[str, str]
     ) -> tuple[list[Run], list[list[float]]]:
-        """Rounds of all, one after the other; those that fail are taken out."""
+        """Run rounds of all engines in turn; engines that fail are removed."""
         measured = [_Measured(one, self._device) for one in contenders]
-        if self._device.type == "cuda":  # each has emptied the caches of the one before
+        if self._device.type == "cuda":  # each engine has emptied the caches of the previous one
             for contender in contenders:
                 timed_s(partial(contender.engine.separate, self._song), self._device)
         for number in range(self._request.rounds):
@@ -225,7 +226,7 @@ class _Bench:
         )
 
     def sweep(self, name: str, not_run: dict[str, str]) -> Iterator[Run]:
-        """Our engine with each value that fits the device."""
+        """Yield the run of this engine with each value that fits the device."""
         for changes in sweep_values(self._device, name):
             label = " ".join(f"{key} {value}" for key, value in changes.items())
             self._on_step(f"sweep: {label}")
@@ -233,8 +234,8 @@ class _Bench:
             try:
                 runs, _ = self.in_turn([self.ours(self._request.options(**changes))], {})
             except DeviceLost:
-                raise  # nothing measured after it would be true
-            except Exception as error:  # what compilers and drivers raise, too
+                raise  # later measurements would be invalid
+            except Exception as error:  # compilers and drivers raise any exception
                 not_run[label] = _reason(error)
                 continue
             if out_of_memory_events() > before:

@@ -1,4 +1,4 @@
-"""How fast jobs of several stages are in a warm process: an analysis, and a mashup."""
+"""Speed of an analysis and of a mashup in a warm process."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from mashup_worker.bench.results import Taken
 
     OnStep = Callable[[str], None]
-    """Called with what is done next. An exception raised in it stops the work."""
+    """Called with the next step. An exception raised in it cancels the work."""
 
 _SINGER, _HOST = "singer", "host"
 _KINDS = {_SINGER: ("vocals",), _HOST: ("drums", "bass", "other")}
 _TEMPI_BPM = {_SINGER: 116.0, _HOST: 120.0}
 _SPARE = 1.2
-"""Stems are that much longer than the mashup, so that it is not cut short by the planner."""
+"""Length of stems relative to the mashup, so that the planner does not shorten it."""
 
 
 def measure_analysis(
     work: Work, device: torch.device, rounds: int, taken: Taken, on_step: OnStep
 ) -> Staged:
-    """Tempo, beats, bars, key, tuning and loudness of one song that is in memory."""
+    """Measure the analysis of one song in memory."""
     song = music.song(work.track_s)
 
     def once() -> Mapping[str, float]:
@@ -60,9 +60,9 @@ def measure_mashup(
     on_step: OnStep,
     encode: EncodeOptions,
 ) -> Staged:
-    """A voice over another song's drums, bass and other, from FLAC stems to a checked file.
+    """Measure a mashup of vocals over drums, bass and other, from FLAC stems to a checked file.
 
-    Songs are analysed before the first round, as they are when they have been separated.
+    Songs are analyzed before the first round, as after their separation.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""Figures as words, for the terminal and for the page."""
+"""Text of measurements, for the terminal and for the documentation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def run_cells(run: Run) -> dict[str, str]:
-    """By column, what a table says of a run; empty for what was not measured or has no meaning."""
+    """Return the cells of a run by column; empty where a value was not measured."""
     many = run.tracks > 1
     return {
         "engine": run.label,
@@ -28,23 +28,23 @@ def run_cells(run: Run) -> dict[str, str]:
 
 
 def first_engine(ratio: Ratio) -> str:
-    """Name the engine that a ratio is of, with its arithmetic."""
+    """Return the name of the first engine of a ratio, with its arithmetic."""
     compiled = ", compiled" if ratio.compiled else ""
     return ratio.label + (f" in {ratio.precision}" if ratio.precision else "") + compiled
 
 
 def decibels(snr_db: float | None) -> str:
-    """A ratio, or that there is no difference."""
+    """Return a ratio in decibels, or that both are equal."""
     return "equal" if snr_db is None else f"{snr_db:.0f} dB"
 
 
 def gigabytes(bytes_: int | None) -> str:
-    """Billions of bytes."""
+    """Return bytes in units of 10^9."""
     return "" if bytes_ is None else f"{bytes_ / 1e9:.2f}"
 
 
 def significant(value: float) -> str:
-    """Three significant digits, without exponents."""
+    """Return three significant digits, without exponents."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"

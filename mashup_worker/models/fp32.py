@@ -1,7 +1,7 @@
 """Arithmetic of float32 products and convolutions on CUDA, which is a setting of the process.
 
-cuDNN computes float32 convolutions in TF32 unless it is told not to, and every step of a pipeline
-has some: resampling, envelopes, limiting. A setting that one thread changed around its own work
+cuDNN computes float32 convolutions in TF32 by default, and every step of a pipeline has some:
+resampling, envelopes, limiting. A setting that one thread changed around its own work
 would change the work of all others, so it is made once: exact when a CUDA device is first used, and
 anew when an engine is loaded.
 """

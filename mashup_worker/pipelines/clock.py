@@ -1,4 +1,4 @@
-"""How long the stages of a job take."""
+"""Durations of the stages of a job."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """Seconds between laps, by stage.
+    """Clock that is read at the end of each stage.
 
     Attributes:
-        laps_s: seconds spent in each stage so far.
+        laps_s: seconds of each stage so far.
     """
 
     def __init__(self) -> None:
@@ -23,12 +23,12 @@ class Clock:
         self._last = time.perf_counter()
 
     def lap(self, stage: str, device: torch.device | None = None) -> None:
-        """End a stage: it lasted since the lap before, or since the clock was made.
+        """End a stage, which lasted since the previous lap or the creation of the clock.
 
         Args:
             stage: name of the stage.
-            device: where it computed; the clock waits until the device has finished the stage.
-                Otherwise the next stage that reads a result would be charged with the wait.
+            device: device that computed it; the clock waits until the device has finished, because
+                the wait would otherwise count for the next stage that reads a result.
         """
         if device is not None:
             wait_for(device)

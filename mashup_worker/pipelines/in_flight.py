@@ -1,7 +1,7 @@
-"""A few songs at once, each in a thread of its own, and their results as they come.
+"""Several songs at once, each in a thread.
 
-While one song is on the device, others are decoded and encoded: codecs and networks let go of the
-interpreter while they work, so threads are enough to keep both busy.
+While one song is on the device, others are decoded and encoded. Codecs and networks release the
+interpreter lock while they work, so threads suffice.
 """
 
 from __future__ import annotations
@@ -21,20 +21,19 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _ON_CPU = 2
-"""Songs in flight where the network shares the cores with the codecs."""
+"""Songs in flight on a CPU, where network and codecs share the cores."""
 
 _ON_DEVICE = 8
-"""Songs in flight where a device runs the network: enough to fill its batches, few enough for
-memory."""
+"""Songs in flight on a GPU: enough to fill its batches, few enough for memory."""
 
 
 def songs_in_flight(wanted: int | None, device: str, songs: int) -> int:
-    """How many songs to have in flight.
+    """Return the number of songs in flight.
 
     Args:
-        wanted: what was asked for; None for what suits the device.
+        wanted: requested number; None for the default of the device.
         device: kind of the device that runs the networks.
-        songs: how many there are.
+        songs: number of songs.
     """
     most = wanted or (_ON_CPU if device == "cpu" else _ON_DEVICE)
     return max(1, min(most, songs))
@@ -43,14 +42,14 @@ def songs_in_flight(wanted: int | None, device: str, songs: int) -> int:
 def warm_up(separator: Separator, most: int) -> None:
     """Record a separator's networks before `most` threads separate songs with it.
 
-    Recordings take seconds for each size of batch, and cuDNN searches its algorithms anew in every
-    thread that makes one. Songs in flight meet all sizes, so all are recorded here, in one thread.
-    A song alone meets few sizes: it starts at once, with recordings as it needs them and with the
-    algorithms that cuDNN suggests without a search.
+    Recording takes seconds for each batch size, and cuDNN searches its algorithms again in every
+    thread that records. Songs in flight meet all sizes, so all are recorded here, in one thread. A
+    single song meets few sizes; it starts at once, records on demand, and uses the algorithms that
+    cuDNN suggests without a search.
 
     Raises:
-        OutOfMemory: not even one segment fits.
-        DeviceLost: the device can't be used by this process any more.
+        OutOfMemory: one segment does not fit.
+        DeviceLost: this process can no longer use the device.
     """
     if most == 1 or not separator.device.startswith("cuda"):
         return
@@ -61,17 +60,17 @@ def warm_up(separator: Separator, most: int) -> None:
 
 
 class Stop:
-    """Tells threads to end."""
+    """Signal that cancels threads."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
     def set(self) -> None:
-        """From now on, `check` raises."""
+        """Make every later `check` raise."""
         self._event.set()
 
     def check(self) -> None:
-        """Raise `Canceled` where the work is to end; work calls this from its progress."""
+        """Raise `Canceled` after `set`; work calls this from its progress callback."""
         if self._event.is_set():
             raise Canceled
 
@@ -79,16 +78,16 @@ class Stop:
 def completed(
     tasks: Iterable[Task], work: Callable[[Task, Stop], Result], most: int
 ) -> Generator[tuple[Task, Future[Result]]]:
-    """Each task with what came of it, in the order in which they are done.
+    """Yield each task with its result, in the order of completion.
 
-    Tasks are taken from `tasks`, in the caller's thread, only when there is room for one. Close the
-    generator, or leave it by an exception, and all work ends at its next `Stop.check`; the
-    generator waits for that.
+    Tasks are taken from `tasks` in the caller's thread, only when a thread is free. Closing the
+    generator, or leaving it by an exception, cancels all work at its next `Stop.check` and waits
+    for it.
 
     Args:
-        tasks: what to do.
-        work: called with a task, and with what tells it to stop.
-        most: how many at once; 1 for one after the other in the caller's thread.
+        tasks: the tasks.
+        work: called with a task and a `Stop`.
+        most: greatest number at once; 1 runs tasks in the caller's thread.
     """
     stop = Stop()
     if most == 1:

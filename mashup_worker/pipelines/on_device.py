@@ -1,8 +1,8 @@
-"""Songs that stay on the device: uploaded once, and what comes back is what is written.
+"""Separation of songs that stay on the device.
 
 The host path (`separate.py`) moves float samples of every stem between device and host, and
-resamples, adds up and measures them there. Here all of that happens on the device, and a stem comes
-back once, in the integers of its file.
+resamples, sums and measures them there. Here all of that runs on the device, and only the integers
+of the files are downloaded.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from mashup_worker.pipelines.stems import StemMix
 
 _SHARE_OF_MEMORY = 1 / 8
-"""Of what is free on the device, what one song may take: others are in flight, and networks run."""
+"""Share of the free memory that one song may use: others are in flight, and networks run."""
 
 _COPIES = 3
-"""Of each stem at once: as computed, at the song's rate, and as it is written."""
+"""Copies of each stem at once: as computed, at the song's rate, and as written."""
 
 
 def fits(separator: Separator, song: SampleSource, made: Sequence[StemMix]) -> bool:
-    """Whether a song can stay on the separator's device."""
+    """Return whether a song can stay on the separator's device."""
     device = torch.device(separator.device)
     if device.type != "cuda" or not has_few_phases(song.rate_hz, separator.rate_hz):
         return False
@@ -54,7 +54,7 @@ def separate_on_device(
     made: Sequence[StemMix],
     on_progress: Callable[[float], None] | None,
 ) -> tuple[Stem, ...]:
-    """Stems at the song's rate and channels, on the separator's device."""
+    """Return stems with the song's sample rate and channels, on the separator's device."""
     device = torch.device(separator.device)
     whole = Audio(upload(song.read(0, song.length_samples), device), song.rate_hz)
     length = max(1, resampled_length(song.length_samples, song.rate_hz, separator.rate_hz))
@@ -75,13 +75,13 @@ def separate_on_device(
 
 @dataclass(frozen=True, eq=False)
 class Delivery:
-    """A stem on its way from the device to its file: scaled, measured and rounded there.
+    """Stem on its way from the device to its file: scaled, measured and rounded on the device.
 
     Attributes:
-        values: what is written, on the host, shape `(channels, samples)`: integers where the file
-            holds integers, else float32. They are there once `wait` returns.
-        meter: its loudness, to be read once `wait` has returned.
-        arrived: when values and loudness are there; None where they are already.
+        values: samples for the file on the host, shape `(channels, samples)`: integers for integer
+            formats, else float32; valid after `wait`.
+        meter: loudness of the stem; valid after `wait`.
+        arrived: event after the download; None if it is complete.
     """
 
     values: Tensor
@@ -90,7 +90,7 @@ class Delivery:
 
     @classmethod
     def of(cls, stem: Stem, gain: float, encode: EncodeOptions) -> Delivery:
-        """Send a stem on its way, without waiting for it."""
+        """Start the download of a stem without waiting for it."""
         samples = gain * stem.read(0, stem.length_samples)
         meter = LoudnessMeter(stem.rate_hz, stem.channels)
         meter.add(samples)
@@ -101,6 +101,6 @@ class Delivery:
         return cls(frames.T, meter, arrived)
 
     def wait(self) -> None:
-        """Wait until the values are there."""
+        """Wait for the download."""
         if self.arrived is not None:
             self.arrived.synchronize()

@@ -1,7 +1,7 @@
-"""Separation: a song in, its stems out, whatever the song's rate, channels and length.
+"""Separate a song into stems, for any sample rate, channel count and length.
 
-Songs and stems are kept in spools, in memory while they are short and on disk when they are not,
-so an hour-long file works in bounded memory.
+Songs and stems are kept in spools, in memory while they are short and on disk otherwise, so an
+hour-long file needs bounded memory.
 """
 
 from __future__ import annotations
@@ -43,14 +43,13 @@ Stage = Literal["decode", "separate", "encode"]
 
 @dataclass(frozen=True)
 class SeparateRequest:
-    """A song to separate into files.
+    """Song to separate into files.
 
     Attributes:
-        source: the song's file.
-        targets: where each wanted stem is written, by kind; its keys say what is wanted, and
-            `no_<kind>` is the mix without a kind.
+        source: file of the song.
+        targets: file of each requested stem, by kind; `no_<kind>` is the mix without a kind.
         encode: format of the stems.
-        limits: what the song may measure.
+        limits: limits of the song.
     """
 
     source: Path
@@ -61,14 +60,14 @@ class SeparateRequest:
 
 @dataclass(frozen=True)
 class SeparateResult:
-    """What a separation did.
+    """Result of a separation.
 
     Attributes:
-        stems: the files, in the order asked for.
+        stems: the files, in the requested order.
         duration_s: length of the song.
-        timings_s: seconds spent in each stage.
-        shared_gain_db: what all stems were scaled by so that none clips; 0 for nothing.
-        non_finite_samples: samples of the song that were not numbers, taken as 0.
+        timings_s: seconds of each stage.
+        shared_gain_db: gain of all stems that prevents clipping; 0 for none.
+        non_finite_samples: samples of the song that were not finite, replaced by 0.
     """
 
     stems: tuple[StemFile, ...]
@@ -79,17 +78,17 @@ class SeparateResult:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds spent in all."""
+        """Sum of the timings."""
         return sum(self.timings_s.values())
 
 
 @dataclass(frozen=True, eq=False)
 class Separation:
-    """Song and stems that are still in memory after the stems have been written.
+    """Song and stems that are kept in memory after the stems were written.
 
     Attributes:
         song: the decoded song.
-        stems: the stems by kind with their shared gain, as written but for rounding.
+        stems: the stems by kind with their shared gain, as written except for rounding.
         result: files and timings.
     """
 
@@ -101,14 +100,14 @@ class Separation:
 def separate_file(
     separator: Separator, request: SeparateRequest, on_progress: OnProgress | None = None
 ) -> SeparateResult:
-    """Separate a song and write the wanted stems, all or none of them.
+    """Separate a song and write the requested stems, all or none.
 
     Raises:
-        InvalidInput: the file can't be used, a stem is not this model's, or the format can't
-            hold the song.
-        OutOfMemory: the device can't hold one segment.
-        DeviceLost: this process can't use the device any more.
-        StorageFailed: a stem can't be written.
+        InvalidInput: the file cannot be decoded, the model lacks a stem, or the format cannot hold
+            the song.
+        OutOfMemory: one segment does not fit on the device.
+        DeviceLost: this process can no longer use the device.
+        StorageFailed: a stem cannot be written.
     """
     with open_separation(separator, request, on_progress) as separation:
         return separation.result
@@ -118,7 +117,7 @@ def separate_file(
 def open_separation(
     separator: Separator, request: SeparateRequest, on_progress: OnProgress | None = None
 ) -> Iterator[Separation]:
-    """Do as `separate_file`, and keep song and stems in memory for the block."""
+    """Separate as `separate_file`, and keep song and stems in memory for the block."""
     report = on_progress or (lambda _stage, _share: None)
     clock = Clock()
     for target in request.targets.values():
@@ -158,24 +157,24 @@ def separate_audio(
     stems: Sequence[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> dict[str, Audio]:
-    """Separate sound in memory.
+    """Separate audio in memory.
 
     Args:
-        separator: a model, ready on its device.
-        audio: mono or stereo, at any rate; samples that are not numbers are taken as 0.
-        stems: kinds wanted, all of the model's when None; `no_<kind>` is the mix without a kind.
-        on_progress: called with the share done; an exception raised in it stops the work.
+        separator: model on its device.
+        audio: mono or stereo audio at any sample rate; non-finite samples are replaced by 0.
+        stems: requested kinds, all of the model's when None; `no_<kind>` is the mix without a kind.
+        on_progress: called with the share done; an exception raised in it cancels the work.
 
     Returns:
-        By kind, stems with the rate, channels and length of `audio`.
+        Stems by kind, with the sample rate, channels and length of `audio`.
 
     Raises:
-        InvalidInput: a stem that is not this model's, or more than two channels.
-        OutOfMemory: the device can't hold one segment.
-        DeviceLost: this process can't use the device any more.
+        InvalidInput: the model lacks a stem, or the audio has more than two channels.
+        OutOfMemory: one segment does not fit on the device.
+        DeviceLost: this process can no longer use the device.
     """
     if audio.channels > separator.channels:
-        raise InvalidInput(f"{audio.channels} channels: fold them to stereo first")
+        raise InvalidInput(f"{audio.channels} channels: not mono or stereo; fold to stereo first")
     audio = Audio(audio.samples.nan_to_num(0.0, 0.0, 0.0), audio.rate_hz)
     with device_errors(separator.device, "this song"), ExitStack() as stack:
         wanted = separator.stems if stems is None else tuple(stems)
@@ -192,7 +191,7 @@ def _separate(
     wanted: Sequence[str],
     on_progress: Callable[[float], None] | None,
 ) -> tuple[Stem, ...]:
-    """Stems at the song's rate and channels. What they need stays open as long as `stack`."""
+    """Return stems with the song's sample rate and channels, open as long as `stack`."""
     made = stem_mixes(separator.stems, separator.residual_stem, wanted)
     if fits(separator, song, made):
         return separate_on_device(separator, song, made, on_progress)
@@ -215,7 +214,7 @@ def _separate(
 
 
 def _as_wanted(stack: ExitStack, song: SampleSource, separator: Separator) -> SampleSource:
-    """The song at the separator's rate and with its channels; at least one sample of it."""
+    """Return the song with the separator's sample rate and channels, at least one sample."""
     if (song.rate_hz, song.channels) == (separator.rate_hz, separator.channels):
         return song
     length = resampled_length(song.length_samples, song.rate_hz, separator.rate_hz)

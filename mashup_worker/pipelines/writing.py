@@ -1,4 +1,4 @@
-"""Writes the stems of a song: one gain for all, each encoded in a thread, all or none of them."""
+"""Write the stems of a song with one shared gain, each encoded in a thread, all or none."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StemFile:
-    """A stem on disk.
+    """Stem on disk.
 
-    `loudness_lufs` is None for silence, for less than 0.4 s, and at rates below 3,364 Hz, where
-    the filter that defines it does not exist.
+    `loudness_lufs` is None for silence, for less than 0.4 s, and below 3,364 Hz, where K-weighting
+    is undefined.
     """
 
     kind: str
@@ -41,11 +41,11 @@ class StemFile:
 
 
 def shared_gain(stems: Sequence[Stem], limit: float | None) -> float:
-    """The factor, 1 or less, that brings the highest peak of all stems down to `limit`."""
+    """Return the factor, at most 1, that reduces the highest peak of all stems to `limit`."""
     if limit is None:
         return 1.0
     peaks = [stem.read(start, stop).abs().max() for stem in stems for start, stop in spans(stem)]
-    peak = float(torch.stack(peaks).max())  # waited for once, wherever they are
+    peak = float(torch.stack(peaks).max())  # the only wait for the device
     return min(1.0, limit / peak) if peak else 1.0
 
 
@@ -56,11 +56,11 @@ def write_stems(
     gain: float,
     on_progress: Callable[[float], None],
 ) -> tuple[StemFile, ...]:
-    """Scale the stems by `gain` and write each to its target; none appears before all are whole.
+    """Scale the stems by `gain` and write each to its target; all files appear together.
 
     Raises:
-        StorageFailed: a stem can't be written.
-        InvalidInput: the format can't hold the stems.
+        StorageFailed: a stem cannot be written.
+        InvalidInput: the format cannot hold the stems.
     """
     progress = _SharedProgress(on_progress, sum(stem.length_samples for stem in stems))
 
@@ -98,7 +98,7 @@ def write_stems(
 
 
 class _SharedProgress:
-    """Progress that several threads make together, and the flag that stops them."""
+    """Progress of several threads, and the flag that cancels them."""
 
     def __init__(self, on_progress: Callable[[float], None], total: int) -> None:
         self._on_progress = on_progress

@@ -1,1 +1,1 @@
-"""Pictures of what an analysis found and what it rests on."""
+"""PNG plots of analyses and mashups."""

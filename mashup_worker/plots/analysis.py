@@ -1,4 +1,4 @@
-"""An analysis as one picture: waveform, tempogram, chroma and loudness over the same seconds."""
+"""Plot of an analysis: waveform, tempogram, chroma and loudness on one time axis."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ LONGEST_TITLE = 80
 
 
 def analysis_png(result: AnalyzeResult, waveform: SampleSource, title: str) -> bytes:
-    """The picture of an analysis as the bytes of a PNG file.
+    """Return the plot as a PNG file.
 
     Args:
-        result: the analysis and what it saw.
-        waveform: the sound, or for stems their sum.
-        title: what the song is called.
+        result: the analysis and its evidence.
+        waveform: samples of the song, or the sum of its stems.
+        title: name of the song.
     """
     content = io.BytesIO()
     with warnings.catch_warnings():
-        # Titles may be in any script; what the font lacks is drawn as boxes.
+        # Titles may use any script; characters that the font lacks are drawn as boxes.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         draw_analysis(result, waveform, title).savefig(content, format="png", dpi=DPI)
     return content.getvalue()
 
 
 def draw_analysis(result: AnalyzeResult, waveform: SampleSource, title: str) -> Figure:
-    """The picture as a figure of its own, which no state of matplotlib's knows."""
+    """Return the plot as a figure that is independent of pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -89,20 +89,20 @@ def _summary(analysis: Analysis) -> str:
 
 
 def _shown(title: str) -> str:
-    """A title on one line, short enough, and of characters that can be drawn."""
+    """Return a title on one line, shortened, without unprintable characters."""
     line = " ".join(title.encode(errors="replace").decode().split())
     half = LONGEST_TITLE // 2
     return line if len(line) <= LONGEST_TITLE else f"{line[:half]} … {line[-half:]}"
 
 
 def _tick_step_s(span_s: float) -> float:
-    """Seconds between ticks: round ones, and about twelve of them."""
+    """Return a round distance between ticks, for about twelve of them."""
     steps = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
     return next((step for step in steps if span_s / step <= 14), 7200)
 
 
 def _clock(time_s: float, step_s: float = 1.0) -> str:
-    """Minutes and seconds, with as many digits as steps need."""
+    """Return minutes and seconds with the digits that the step needs."""
     digits = 0 if step_s >= 1 else 1 if step_s >= 0.1 else 2
     minutes, ticks = divmod(round(time_s * 10**digits), 60 * 10**digits)
     return f"{minutes}:{ticks / 10**digits:0{3 + digits if digits else 2}.{digits}f}"

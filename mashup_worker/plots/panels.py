@@ -1,4 +1,4 @@
-"""The four panels of an analysis, all over the same seconds."""
+"""Panels of the plot of an analysis."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 COLUMNS = 1600
-"""Columns of a picture, at most: about one a pixel."""
+"""Greatest number of columns, about one per pixel."""
 
 MOST_LINES = 700
-"""More lines than this across a panel are grey and tell nothing."""
+"""Greatest number of lines across a panel; more would merge into gray."""
 
 MOST_BAR_NUMBERS = 20
 
@@ -38,13 +38,13 @@ KEYS_WITH_FLATS = ("F major", "D minor", "G minor", "C minor", "F minor")
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 
 LEAST_SCORE = 0.02
-"""Tempi less likely than this would only clutter the picture."""
+"""Least score of a tempo that is drawn."""
 
 LOWEST_SHOWN_LUFS = -60.0
 
 
 def draw_waveform(axes: Axes, waveform: SampleSource, analysis: Analysis) -> None:
-    """The envelope, with beats and downbeats, and bar numbers above it."""
+    """Draw the envelope, with beats, downbeats and bar numbers."""
     style.prepare(axes, "Waveform, beats and bars", pad_pt=_ABOVE_BAR_NUMBERS_PT)
     low, high = envelope(waveform)
     peak = max(float(high.max(initial=0)), float(-low.min(initial=0)))
@@ -87,7 +87,7 @@ def _number_bars(axes: Axes, bars: Floats, step: int) -> None:
 
 
 def draw_tempogram(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
-    """Strength of each tempo over time, with the tempo that was chosen and the others."""
+    """Draw the strength of each tempo over time, with the chosen tempo and the alternatives."""
     style.prepare(axes, "Tempogram", "BPM")
     strength = _numbers(evidence.tempogram)
     tempi_bpm = _numbers(evidence.tempogram_bpm)
@@ -100,7 +100,7 @@ def draw_tempogram(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
     if strength.size == 0 or not strength.max() > 0:
         style.say_empty(axes, "too short or too quiet to show a rhythm")
         return
-    # Rows are laid out evenly in log tempo, as the scale is.
+    # Rows are spaced evenly in log tempo, like the axis.
     order = np.argsort(tempi_bpm)
     rows = np.linspace(np.log2(lowest), np.log2(highest), 240)
     source = np.interp(rows, np.log2(tempi_bpm[order]), order)
@@ -115,7 +115,7 @@ def _draw_tempo(axes: Axes, analysis: Analysis) -> None:
         return
     beats_s = np.array(analysis.beats_s)
     if analysis.tempo_stable is False and len(beats_s) > 9:
-        # Eight beats at once, so that the jitter of single beats stays out of the picture.
+        # Eight beats at once, to average the jitter of single beats.
         local_bpm = 60 * 8 / (beats_s[8:] - beats_s[:-8])
         axes.plot(beats_s[4:-4], np.log2(local_bpm), color=style.ACCENT, linewidth=1.8)
     else:
@@ -136,7 +136,7 @@ def _draw_tempo(axes: Axes, analysis: Analysis) -> None:
 
 
 def draw_chroma(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
-    """Strength of the twelve notes, those of the key in bold and its tonic marked."""
+    """Draw the strength of the twelve pitch classes; those of the key are bold."""
     named = f": {analysis.key} ({analysis.camelot})" if analysis.key else ""
     style.prepare(axes, f"Chroma{named}")
     axes.set_ylim(-0.5, 11.5)
@@ -159,7 +159,7 @@ def draw_chroma(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
 
 
 def _name_notes(axes: Axes, key: str | None) -> int | None:
-    """Name the rows, those of the key in bold, and give the tonic's."""
+    """Label the rows; those of the key are bold, and the tonic is marked."""
     tonic, notes = notes_of(key)
     has_flats = key is not None and (key[1:2] == "b" or key in KEYS_WITH_FLATS)
     axes.set_yticks(range(12), FLAT_NAMES if has_flats else SHARP_NAMES)
@@ -172,7 +172,7 @@ def _name_notes(axes: Axes, key: str | None) -> int | None:
 
 
 def draw_loudness(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
-    """Momentary and short-term loudness over time, and the integrated one as a line."""
+    """Draw momentary and short-term loudness over time, and the integrated loudness."""
     style.prepare(axes, "Loudness", "LUFS")
     axes.grid(axis="y", color=style.FAINT, linewidth=0.7)
     axes.set_axisbelow(True)
@@ -219,7 +219,7 @@ def _draw_levels(axes: Axes, evidence: Evidence) -> None:
 
 
 def envelope(waveform: SampleSource) -> tuple[Floats, Floats]:
-    """Lowest and highest sample of each column, over all channels; each of shape `(columns,)`."""
+    """Return the lowest and highest sample of each column over all channels."""
     length = waveform.length_samples
     width = max(1, ceil(length / COLUMNS))
     step = ceil(_BLOCK_SAMPLES / width) * width
@@ -233,7 +233,7 @@ def envelope(waveform: SampleSource) -> tuple[Floats, Floats]:
 
 
 def notes_of(key: str | None) -> tuple[int | None, frozenset[int]]:
-    """The tonic (0 for C) and the notes of a key such as `"A minor"`; nothing where it is none."""
+    """Return the tonic (0 for C) and the pitch classes of a key such as `"A minor"`."""
     tonic_name, _, mode = (key or "").partition(" ")
     spelled = tonic_name.replace("#", "♯").replace("b", "♭")
     for names in (SHARP_NAMES, FLAT_NAMES):
@@ -244,7 +244,7 @@ def notes_of(key: str | None) -> tuple[int | None, frozenset[int]]:
 
 
 def _show(axes: Axes, image: Floats, times_s: Tensor, rows: tuple[float, float]) -> None:
-    """Draw an image over its seconds; its brightest hundredth is all one shade."""
+    """Draw an image on its time axis; the brightest hundredth has one shade."""
     times = _numbers(times_s)
     gaps = np.array([b - a for a, b in pairwise(times)])
     margin = float(np.median(gaps)) / 2 if len(gaps) else 0.5
@@ -263,7 +263,7 @@ def _show(axes: Axes, image: Floats, times_s: Tensor, rows: tuple[float, float])
 
 
 def _fewer_columns(image: Floats) -> Floats:
-    """Means of neighbouring columns, so that no more are left than can be seen."""
+    """Average neighboring columns down to the resolution of the plot."""
     step = ceil(image.shape[1] / COLUMNS)
     starts = np.arange(0, image.shape[1], step)
     widths = np.diff(np.append(starts, image.shape[1]))

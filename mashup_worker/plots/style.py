@@ -1,4 +1,4 @@
-"""The look that all panels of a picture share."""
+"""Common style of all panels."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ LABEL_PT = 10.5
 
 
 def shades() -> LinearSegmentedColormap:
-    """From paper to deep blue."""
+    """Return the color map from paper to deep blue."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("shades", ["#f7f8fa", PALE_BLUE, BLUE, "#122640"])
 
 
 def prepare(axes: Axes, heading: str, unit: str = "", pad_pt: float = 7) -> None:
-    """Give a panel its frame, its heading and the unit of its scale."""
+    """Draw the frame, heading and unit of a panel."""
     axes.set_title(
         heading, loc="left", fontsize=HEADING_PT, color=INK, pad=pad_pt, fontweight="bold"
     )
@@ -42,12 +42,12 @@ def prepare(axes: Axes, heading: str, unit: str = "", pad_pt: float = 7) -> None
 
 
 def aside(axes: Axes, text: str, pad_pt: float = 7) -> None:
-    """Say more at the right of a panel's heading."""
+    """Draw a text at the right of a panel's heading."""
     axes.set_title(text, loc="right", fontsize=LABEL_PT, color=QUIET, pad=pad_pt)
 
 
 def say_empty(axes: Axes, text: str) -> None:
-    """Say in the middle of a panel why nothing is drawn there."""
+    """Draw the reason for an empty panel in its middle."""
     axes.text(
         0.5,
         0.5,
@@ -62,7 +62,7 @@ def say_empty(axes: Axes, text: str) -> None:
 
 
 def mark_right(axes: Axes, y: float, text: str, colour: str, **more: Any) -> None:
-    """Name a level at the right edge of a panel."""
+    """Label a level at the right edge of a panel."""
     axes.annotate(
         text,
         (1, y),
@@ -78,7 +78,7 @@ def mark_right(axes: Axes, y: float, text: str, colour: str, **more: Any) -> Non
 
 
 def spread(levels: Sequence[float], least: float) -> list[bool]:
-    """Which of some levels, the more important first, can be named without overlap."""
+    """Return the levels, in order of importance, that can be labeled without overlap."""
     kept: list[float] = []
     chosen = []
     for level in levels:

@@ -64,7 +64,7 @@ def test_an_engine_that_is_not_installed(mashup: Mashup) -> None:
     done = mashup.run("bench", *SHORT, "--against", "unblend", "-o", "none")
     assert done.returncode == 3
     assert done.stdout == ""
-    assert done.stderr.startswith("mashup: unblend is not installed here: pip install unblend")
+    assert done.stderr.startswith("mashup: unblend is not installed: pip install unblend")
     assert not mashup.files("none")
 
 

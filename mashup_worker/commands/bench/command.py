@@ -1,4 +1,4 @@
-"""`mashup bench`: how fast, in how much memory, how close to fp32, beside whom, for how much."""
+"""`mashup bench`: measure speed, memory, cost and quality of this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mashup_worker.errors import EXIT_USAGE, InvalidInput
 
 
 class What(StrEnum):
-    """What can be measured."""
+    """Sections to measure."""
 
     SEPARATION = "separation"
     ANALYZE = "analyze"
@@ -30,7 +30,7 @@ class MashupFormat(StrEnum):
 
 
 class Peer(StrEnum):
-    """Engines to compare with."""
+    """Other engines."""
 
     DEMUCS = "demucs"
     UNBLEND = "unblend"
@@ -46,23 +46,23 @@ WhatArgument = Annotated[
 ]
 Against = Annotated[
     list[Peer] | None,
-    typer.Option(help="Run this engine too, in turn, on the same weights; may be given again."),
+    typer.Option(help="Other engine to run in turn on the same weights; repeatable."),
 ]
 Model = Annotated[
     str,
     typer.Option(
-        help="A model, or random for random weights of htdemucs's shape. auto is htdemucs where "
-        "its weights are on this machine, and random where they are not."
+        help="A model, or random for random weights of the shape of htdemucs. auto is htdemucs if "
+        "its weights are cached, and random otherwise."
     ),
 ]
 ModelRepo = Annotated[
-    Path | None, typer.Option(help="Folder of Demucs checkpoints and bags to take --model from.")
+    Path | None, typer.Option(help="Folder of Demucs checkpoints and bags that holds --model.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, cpu or mps.")]
 Precision = Annotated[str, typer.Option(help="auto, fp32, tf32, bf16 or fp16.")]
 BatchSize = Annotated[
     int | None,
-    typer.Option("--batch", min=1, help="Segments run at once."),
+    typer.Option("--batch", min=1, help="Segments per batch."),
 ]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the network's core.")]
 Seconds = Annotated[
@@ -83,26 +83,24 @@ InFlight = Annotated[
 ]
 Sweep = Annotated[
     str | None,
-    typer.Option(help="What to vary, such as batch,precision,compile,in-flight. Takes longer."),
+    typer.Option(help="Settings to vary, such as batch,precision,compile,in-flight. Takes longer."),
 ]
 GpuPrice = Annotated[
     float | None,
-    typer.Option(min=0.0, help="What the machine costs an hour: adds the cost of a track."),
+    typer.Option(min=0.0, help="Price of the machine per hour; adds the cost of a track."),
 ]
 Limit = Annotated[
     bool,
     typer.Option(
         "--limit/--no-limit",
-        help="Count the network's operations and measure what the device could do at best.",
+        help="Count the network's operations and measure the limits of the device.",
     ),
 ]
 Format = Annotated[MashupFormat, typer.Option("--format", help="Format of the mashup.")]
 OutputDir = Annotated[
     Path, typer.Option("-o", "--output-dir", help="Folder of <device>.json, which is updated.")
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print the document that is written, and nothing else.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print only the document that is written.")]
 Plot = Annotated[
     bool, typer.Option("--plot", help="Draw <device>.png beside it: throughput and memory.")
 ]
@@ -132,9 +130,9 @@ def bench(
     plot: Plot = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure this machine: speed, memory, cost, and quality beside every speed.
+    """Measure speed, memory, cost and quality of this machine.
 
-    Songs are synthesised. What was measured is added to one document a device, in the folder given.
+    Songs are synthesized. Results are merged into one document per device in the output folder.
     """
     from mashup_worker.commands.bench.plan import BenchRequest
     from mashup_worker.commands.bench.run import BenchRun
@@ -165,7 +163,7 @@ def bench(
 
 
 def _command(context: typer.Context) -> str:
-    """What was called, without what names places on this machine."""
+    """Return the command line without paths of this machine."""
     words = ["mashup", context.info_name or "bench"]
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")

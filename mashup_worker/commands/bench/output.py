@@ -1,4 +1,4 @@
-"""What `mashup bench` prints: what it is doing, and tables of what it found."""
+"""Output of `mashup bench`: steps on stderr, and tables of the results."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     from mashup_worker.bench.results import Pipeline, Results, Run, Separation, Staged
 
 _PLAIN_WIDTH = 200
-"""Columns where nobody's terminal says how many there are."""
+"""Columns where the output is not a terminal."""
 
 
 _WIDE = 6
-"""Letters of a heading from which it is broken into two lines: a terminal may have 80 columns."""
+"""Length of a heading from which it is broken into two lines, to fit 80 columns."""
 
 
 class Steps:
-    """Lines about the work on stderr, and on a terminal what is being done now."""
+    """Printer of steps on stderr; on a terminal the current step is shown live."""
 
     def __init__(self, shown: bool) -> None:
         self._shown = shown
         self._status: Status | None = None
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         if self._shown:
             typer.echo(text, err=True)
 
     def next(self, text: str) -> None:
-        """What is done next."""
+        """Show the next step."""
         if self._status is not None:
             self._status.update(text)
 
     @contextmanager
     def running(self) -> Iterator[Steps]:
-        """Show steps while the block runs, where somebody can see them."""
+        """Show steps while the block runs, on a terminal only."""
         if not self._shown or not sys.stderr.isatty():
             yield self
             return
@@ -57,7 +57,7 @@ class Steps:
 
 
 def show(results: Results) -> None:
-    """Tables of the sections that there are."""
+    """Print tables of the measured sections."""
     if results.separation:
         _show_separation(results.separation)
     if results.pipeline:
@@ -119,7 +119,7 @@ def _show_staged(name: str, made: Staged) -> None:
 
 
 def _runs(runs: Sequence[Run], labels: Sequence[str] | None = None) -> list[tuple[str, ...]]:
-    """A heading and a row a run; columns that say nothing are left out."""
+    """Print a heading and one row per run; empty columns are omitted."""
     cells = [run_cells(run) for run in runs]
     for cell, label in zip(cells, labels or (), strict=False):
         cell["engine"] = label
@@ -151,7 +151,7 @@ def _print(title: str, rows: Iterable[Sequence[str]]) -> None:
 
 
 def _broken(heading: str) -> str:
-    """In two lines, where it is wide."""
+    """Return a heading in two lines if it is wide."""
     if len(heading) <= _WIDE:
         return heading
     return "\n".join(heading.replace("/", "/\n").rsplit(" ", 1))

@@ -1,4 +1,4 @@
-"""What one call of `mashup bench` measures, with its defaults for a device, and for how long."""
+"""Plan of one call of `mashup bench`, with defaults for the device and an estimate of its time."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ _PACE = {
     "analyze": {"cpu": 150.0, "mps": 150.0, "cuda": 500.0},
     "mashup": {"cpu": 10.0, "mps": 10.0, "cuda": 40.0},
 }
-"""Times real time, about, from which the time that measuring takes is estimated."""
+"""Approximate speed, in times real time, for the estimate of the duration."""
 
 _PREPARATION_S = {"separation": 10.0, "pipeline": 5.0, "analyze": 3.0, "mashup": 10.0}
 """Loading, counting, measuring ceilings, writing songs and stems."""
 
 _COMPILE_S = {"cpu": 90.0, "mps": 60.0, "cuda": 60.0}
 _UNTIMED_ROUNDS = {"cpu": 1, "mps": 1, "cuda": 4}
-"""Of each engine besides those that count: for warmth and memory, and for the profiler."""
+"""Additional rounds of each engine: for warm-up and memory, and for the profiler."""
 
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """What the command line asks for.
+    """Request of the command line.
 
     Raises:
-        InvalidInput: at once, for what can't be swept, or is asked of a section that it is not of.
+        InvalidInput: an option does not apply to the sections.
     """
 
     what: str
@@ -73,38 +73,38 @@ class BenchRequest:
         allowed = known.get(self.what, ())
         if unknown := [name for name in self.sweeps if name not in allowed]:
             use = ", ".join(allowed) or "none"
-            raise InvalidInput(f"--sweep {unknown[0]}: of {self.what}, one can sweep {use}")
+            raise InvalidInput(f"--sweep {unknown[0]}: not available for {self.what}; use {use}")
         if self.against and self.what not in ("separation", "all"):
-            raise InvalidInput("--against compares separation")
+            raise InvalidInput("--against applies to separation only")
 
     @property
     def sections(self) -> tuple[str, ...]:
-        """What is measured, in order."""
+        """Sections to measure, in order."""
         return _SECTIONS if self.what == "all" else (self.what,)
 
 
 @dataclass(frozen=True)
 class BenchPlan:
-    """A request on a device: what was not asked for has the device's defaults."""
+    """Request for a device, with the device's defaults filled in."""
 
     request: BenchRequest
     device: torch.device
 
     def work(self, section: str) -> Work:
-        """Songs of a round, their length, and the machine's price."""
+        """Return the songs of a round, their length, and the price of the machine."""
         default_songs = 4 if self.device.type == "cpu" else 32
         songs = (self.request.songs or default_songs) if section == "pipeline" else 1
         return Work(songs, self._seconds(section), self.request.price_per_hour)
 
     def rounds(self, section: str) -> int:
-        """Rounds that count, of everything in a section."""
+        """Return the measured rounds of a section."""
         on_cpu = self.device.type == "cpu"
         if section == "pipeline":
             return self.request.rounds or (1 if on_cpu else 3)
         return self.request.rounds or (3 if on_cpu else 10)
 
     def separation(self, weights: Weights) -> SeparationRequest:
-        """The separation to measure."""
+        """Return the separation to measure."""
         request = self.request
         return SeparationRequest(
             weights=weights,
@@ -121,7 +121,7 @@ class BenchPlan:
         )
 
     def pipeline(self, weights: Weights) -> PipelineRequest:
-        """The pipeline to measure."""
+        """Return the pipeline to measure."""
         request = self.request
         return PipelineRequest(
             weights=weights,
@@ -135,7 +135,7 @@ class BenchPlan:
         )
 
     def expected_s(self) -> float:
-        """About how long it all takes."""
+        """Return the approximate duration of the whole call."""
         return sum(
             _PREPARATION_S[section]
             + (self._separation_s() if section == "separation" else self._rounds_s(section))

@@ -1,4 +1,4 @@
-"""One call of `mashup bench`: section after section, each written as soon as it is measured."""
+"""One call of `mashup bench`; each section is saved as soon as it is measured."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class BenchRun:
-    """One call of the command."""
+    """Call of the command."""
 
     request: BenchRequest
     settings: Settings
@@ -48,7 +48,7 @@ class BenchRun:
     quiet: bool
 
     def all(self) -> None:
-        """Measure, write, and show. Ends the command."""
+        """Measure, save and print all sections."""
         device = self._device()
         for peer in self.request.against:
             check_installed(peer)
@@ -108,7 +108,7 @@ class BenchRun:
     def _measure(
         self, section: str, plan: BenchPlan, weights: Weights | None, on_step: OnStep
     ) -> Iterator[Results]:
-        """Everything measured of a section so far, whenever there is more of it."""
+        """Yield the measurements of a section so far, whenever more are complete."""
         machine, taken, device = describe(plan.device), self._taken(), plan.device
         work, rounds = plan.work(section), plan.rounds(section)
         if section == "analyze":

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mashup_worker.commands.shared.services import jobs_database
 from mashup_worker.commands.shared.failure import service_settings_or_fail
 from mashup_worker.commands.shared.progress import share_progress
+from mashup_worker.commands.shared.services import jobs_database
 from mashup_worker.db import jobs, seed
 from mashup_worker.db.database import OUTAGES, reason_of
 from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 COMMAND = "rubberband"
 
 _PEAK = 0.2
-"""pyrubberband passes 16-bit files, and the command reduces the gain of a file that would clip. Limited
-sound grows to four times its peak when its phases move; at a fifth of full
+"""pyrubberband passes 16-bit files, and the command reduces the gain of a file that would clip.
+Limited sound grows to four times its peak when its phases move; at a fifth of full
 scale that fits, and what rounding adds lies 84 dB below the peak."""
 
 _SILENT = 1e-9
