@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,28 +13,11 @@ from mashup_worker.mixing.grid import FixedTempoGrid
 from mashup_worker.mixing.planning.compatibility import WEIGHTS
 from mashup_worker.pipelines.match import match_songs
 from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
-from mashup_worker.pipelines.song_cache import SongCache
+from tests.unit.pipelines.sample_songs import NAMES, SAMPLES, sample
 
 if TYPE_CHECKING:
     from mashup_worker.mixing.song import MixSong
-
-SAMPLES = Path(__file__).parents[3] / "samples"
-NAMES = ("hold-on-to-the-light", "slow-it-down", "when-the-night-falls")
-KINDS = ("vocals", "drums", "bass", "other")
-
-
-def sample(name: str) -> SongFiles:
-    return SongFiles(name, {kind: SAMPLES / name / f"{kind}.ogg" for kind in KINDS})
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> SongCache:
-    return SongCache(tmp_path_factory.mktemp("songs"))
-
-
-@pytest.fixture(scope="module")
-def songs(cache: SongCache) -> tuple[MixSong, ...]:
-    return SongLoader(cache, None).load([sample(name) for name in NAMES]).songs
+    from mashup_worker.pipelines.song_cache import SongCache
 
 
 def test_every_pair_of_songs_is_compared_in_both_directions(songs: tuple[MixSong, ...]) -> None:

@@ -17,27 +17,10 @@ from mashup_worker.mixing.grid import FixedTempoGrid
 from mashup_worker.models.lite import load_lite
 from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
 from mashup_worker.pipelines.song_cache import SongCache
+from tests.unit.pipelines.sample_songs import NAMES, SAMPLES, sample
 
 if TYPE_CHECKING:
     from mashup_worker.mixing.song import MixSong
-
-SAMPLES = Path(__file__).parents[3] / "samples"
-NAMES = ("hold-on-to-the-light", "slow-it-down", "when-the-night-falls")
-KINDS = ("vocals", "drums", "bass", "other")
-
-
-def sample(name: str) -> SongFiles:
-    return SongFiles(name, {kind: SAMPLES / name / f"{kind}.ogg" for kind in KINDS})
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> SongCache:
-    return SongCache(tmp_path_factory.mktemp("songs"))
-
-
-@pytest.fixture(scope="module")
-def songs(cache: SongCache) -> tuple[MixSong, ...]:
-    return SongLoader(cache, None).load([sample(name) for name in NAMES]).songs
 
 
 def write(path: Path, samples: torch.Tensor, rate_hz: int = 44_100) -> Path:
@@ -59,7 +42,7 @@ def test_grids_match_the_truth_within_4_ms(songs: tuple[MixSong, ...], index: in
 
 def test_analyses_are_cached_by_the_content_of_the_files(cache: SongCache, tmp_path: Path) -> None:
     def refuse(stage: str, _share: float) -> None:
-        assert not stage.startswith("analyse")
+        assert not stage.startswith("analyze")
 
     files = sample(NAMES[0])
     loader = SongLoader(cache, None)
