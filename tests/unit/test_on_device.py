@@ -84,6 +84,15 @@ def test_the_converter_removes_what_the_lower_rate_can_not_hold() -> None:
     assert resample(Audio(tone, 96_000), 44_100).samples[:, 2000:-2000].abs().max() < 1e-4
 
 
+@pytest.mark.gpu
+def test_filters_of_a_conversion_are_uploaded_once(device_budget: DeviceBudget) -> None:
+    """Each upload of a few numbers would wait for all that the device has to do."""
+    sound = torch.randn(2, 4800).to(resolve_device("cuda"))
+    converted(sound, 48_000, 44_100, 4410)
+    with device_budget.limit(read=0, copy=0):
+        converted(sound, 48_000, 44_100, 4410)
+
+
 def test_rates_without_a_simple_ratio_stay_on_the_host() -> None:
     assert has_few_phases(48_000, 44_100)
     assert not has_few_phases(44_101, 44_100)

@@ -1,0 +1,71 @@
+"""What `DemucsSeparator.warm_up` prepares, and what it leaves alone."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from demucs.apply import BagOfModels
+from demucs.htdemucs import HTDemucs
+
+from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
+from mashup_worker.models.htdemucs.network import HybridNetwork
+from mashup_worker.models.runner import NetworkRunner
+from tests.checkpoints import HTDEMUCS, random_network
+from tests.engines import engine, music, separate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+
+@pytest.mark.gpu
+def test_algorithms_are_searched_while_warming_up_and_never_in_songs(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every thread of songs would search again, and with a song of others on the device."""
+    searched: list[bool] = []
+    plain = NetworkRunner.run
+
+    def run(self: NetworkRunner, *args: Any, **options: Any) -> Tensor:
+        searched.append(torch.backends.cudnn.benchmark)
+        return plain(self, *args, **options)
+
+    monkeypatch.setattr(NetworkRunner, "run", run)
+    separator = engine(repository, "td0", device="cuda", batch=1)
+    separator.warm_up()
+    assert searched == [True]
+    separate(separator, music(0.1))
+    assert searched == [True, False]
+
+
+@pytest.mark.gpu
+def test_a_network_that_does_not_fit_makes_recordings_smaller_in_all_networks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of larger batches would keep their memory, and never run again."""
+    shape = HTDEMUCS | {
+        "depth": 1,
+        "t_layers": 0,
+        "bottom_channels": 0,
+        "dconv_mode": 0,
+        "segment": Fraction(1, 10),
+    }
+    bag = BagOfModels([random_network(HTDemucs, shape, seed) for seed in (1, 2)])
+    separator = DemucsSeparator("tiny", bag, EngineOptions("cuda", "fp32", batch=2))
+    first, second = separator._networks
+    plain = HybridNetwork.forward
+
+    def forward(self: HybridNetwork, windows: Tensor, *args: Any) -> Tensor:
+        if self is second.network and len(windows) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return plain(self, windows, *args)
+
+    monkeypatch.setattr(HybridNetwork, "forward", forward)
+    separator.warm_up()
+    for network in (first, second):
+        assert network._captured is not None
+        assert sorted(shape[0] for shape in network._captured._recordings) == [1]
