@@ -54,7 +54,7 @@ def draw_results(results: Results) -> Figure:
     for index, panel in enumerate(panels):
         panel(figure.add_subplot(grid[index // 2, index % 2]))
     if not panels:
-        style.say_empty(figure.add_subplot(grid[0, :]), "nothing measured")
+        style.placeholder(figure.add_subplot(grid[0, :]), "nothing measured")
     return figure
 
 
@@ -77,7 +77,7 @@ def _panels(results: Results) -> list[Panel]:
 
 def _draw_curve(axes: Axes, heading: str, runs: Sequence[Run]) -> None:
     style.prepare(axes, heading, "times real time")
-    style.aside(axes, f"{runs[0].precision}, median to 95th percentile")
+    style.heading_note(axes, f"{runs[0].precision}, median to 95th percentile")
     sizes = [str(run.batch) for run in runs]
     _band(axes, sizes, runs)
     axes.set_xlabel("segments in a batch", fontsize=style.LABEL_PT, color=style.QUIET)
@@ -104,7 +104,7 @@ def _band(axes: Axes, names: Sequence[str], runs: Sequence[Run]) -> None:
 def _draw_memory(axes: Axes, runs: Sequence[Run]) -> None:
     on_device = all(run.peak_device_bytes is not None for run in runs)
     style.prepare(axes, "Memory against batch", "GB")
-    style.aside(axes, "reserved on the device" if on_device else "resident, the whole process")
+    style.heading_note(axes, "reserved on the device" if on_device else "resident, the whole process")
     peaks = [(run.peak_device_bytes if on_device else run.peak_host_bytes) or 0 for run in runs]
     heights = [peak / 1e9 for peak in peaks]
     bars = axes.bar([str(run.batch) for run in runs], heights, color=style.PALE_BLUE, width=0.6)
@@ -116,7 +116,7 @@ def _draw_memory(axes: Axes, runs: Sequence[Run]) -> None:
 def _draw_engines(axes: Axes, made: Separation) -> None:
     """Draw every engine, precision and compile setting side by side."""
     style.prepare(axes, "Separation of one song", "")
-    style.aside(axes, "times real time")
+    style.heading_note(axes, "times real time")
     runs = [*made.runs, *made.sweeps.get("precision", ()), *made.sweeps.get("compile", ())]
     by_name: dict[str, Run] = {}
     for run in runs:
@@ -137,7 +137,7 @@ def _draw_engines(axes: Axes, made: Separation) -> None:
 
 def _draw_pipeline(axes: Axes, in_flight: Sequence[InFlight]) -> None:
     style.prepare(axes, "Pipeline, files to files", "times real time")
-    style.aside(axes, f"bottleneck: {max(in_flight, key=_speed).bottleneck}")
+    style.heading_note(axes, f"bottleneck: {max(in_flight, key=_speed).bottleneck}")
     _band(axes, [str(one.songs) for one in in_flight], [one.run for one in in_flight])
     axes.set_xlabel("songs in flight", fontsize=style.LABEL_PT, color=style.QUIET)
 

@@ -79,7 +79,7 @@ def draw_spectrogram(axes: Axes, mix: Audio) -> None:
     highest = min(_HIGHEST_HZ, mix.rate_hz / 2)
     window = max(_WINDOW_SAMPLES, 1 << (hop - 1).bit_length())
     if len(mono) < window or not mono.any():
-        style.say_empty(axes, "silent or too short")
+        style.placeholder(axes, "silent or too short")
         return
     mel = MelSpectrogram(
         mix.rate_hz, n_fft=window, hop_length=hop, f_min=_LOWEST_HZ, f_max=highest, n_mels=_MELS
@@ -119,12 +119,12 @@ def draw_loudness(axes: Axes, plan: Plan, report: MixReport) -> None:
     for splice_s in plan.splices_s:
         axes.axvline(splice_s, color=style.FAINT, linewidth=1.0, zorder=0)
     if not len(lufs) or bool(lufs.isnan().all()):
-        style.say_empty(axes, "too short or too quiet for loudness")
+        style.placeholder(axes, "too short or too quiet for loudness")
         return
     axes.plot(times_s, lufs.numpy(), color=style.BLUE, linewidth=2.0)
     highest = float(lufs.nan_to_num(-70.0).max())
     axes.set_ylim(max(float(lufs.nan_to_num(0.0).min()), highest - 24) - 2, highest + 3)
     if target is not None:
         axes.axhline(target, color=style.ACCENT, linewidth=1.3).set_dashes((6, 3))
-        style.mark_right(axes, target, f"{target:.1f}", style.ACCENT, fontweight="bold")
-        style.aside(axes, "dashed: target of integrated loudness; vertical lines: splices")
+        style.label_right(axes, target, f"{target:.1f}", style.ACCENT, fontweight="bold")
+        style.heading_note(axes, "dashed: target of integrated loudness; vertical lines: splices")

@@ -49,7 +49,7 @@ def draw_waveform(axes: Axes, waveform: SampleSource, analysis: Analysis) -> Non
     low, high = envelope(waveform)
     peak = max(float(high.max(initial=0)), float(-low.min(initial=0)))
     if peak == 0:
-        style.say_empty(axes, "silence" if waveform.length_samples else "no sound")
+        style.placeholder(axes, "silence" if waveform.length_samples else "no sound")
     span = peak * 1.05 or 1.0
     axes.set_ylim(-span, span)
     times_s = np.linspace(0, waveform.length_samples / waveform.rate_hz, len(low))
@@ -66,9 +66,9 @@ def draw_waveform(axes: Axes, waveform: SampleSource, analysis: Analysis) -> Non
     _number_bars(axes, bars, step)
     if len(beats):
         per_bar = f", {analysis.beats_per_bar} a bar" if analysis.beats_per_bar else ""
-        style.aside(axes, f"{len(beats)} beats{per_bar}, {len(bars)} bars", _ABOVE_BAR_NUMBERS_PT)
+        style.heading_note(axes, f"{len(beats)} beats{per_bar}, {len(bars)} bars", _ABOVE_BAR_NUMBERS_PT)
     elif peak > 0:
-        style.aside(axes, "no beats found", _ABOVE_BAR_NUMBERS_PT)
+        style.heading_note(axes, "no beats found", _ABOVE_BAR_NUMBERS_PT)
 
 
 def _number_bars(axes: Axes, bars: Floats, step: int) -> None:
@@ -98,7 +98,7 @@ def draw_tempogram(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
     ticks = [t for t in (30, 40, 60, 80, 100, 120, 160, 220, 300) if lowest <= t <= highest]
     axes.set_yticks(np.log2(ticks), [str(tick) for tick in ticks])
     if strength.size == 0 or not strength.max() > 0:
-        style.say_empty(axes, "too short or too quiet to show a rhythm")
+        style.placeholder(axes, "too short or too quiet to show a rhythm")
         return
     # Rows are spaced evenly in log tempo, like the axis.
     order = np.argsort(tempi_bpm)
@@ -111,7 +111,7 @@ def draw_tempogram(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
 
 def _draw_tempo(axes: Axes, analysis: Analysis) -> None:
     if analysis.tempo_bpm is None:
-        style.aside(axes, "no tempo found")
+        style.heading_note(axes, "no tempo found")
         return
     beats_s = np.array(analysis.beats_s)
     if analysis.tempo_stable is False and len(beats_s) > 9:
@@ -123,14 +123,14 @@ def _draw_tempo(axes: Axes, analysis: Analysis) -> None:
     others = [one.tempo_bpm for one in analysis.tempo_candidates if one.score >= LEAST_SCORE]
     others = [t for t in others if abs(np.log2(t / analysis.tempo_bpm)) > 0.02]
     levels = [np.log2(t) for t in (analysis.tempo_bpm, *others)]
-    named = style.spread(levels, 0.2)
-    style.mark_right(axes, levels[0], f"{analysis.tempo_bpm:.2f}", style.ACCENT, fontweight="bold")
+    named = style.without_overlap(levels, 0.2)
+    style.label_right(axes, levels[0], f"{analysis.tempo_bpm:.2f}", style.ACCENT, fontweight="bold")
     for level, tempo_bpm, is_named in zip(levels[1:], others, named[1:], strict=True):
         axes.axhline(level, color=style.ACCENT, linewidth=0.9, alpha=0.55, dashes=(4, 4))
         if is_named:
-            style.mark_right(axes, level, f"{tempo_bpm:.1f}", style.QUIET)
+            style.label_right(axes, level, f"{tempo_bpm:.1f}", style.QUIET)
     varies = "varies, median " if analysis.tempo_stable is False else ""
-    style.aside(
+    style.heading_note(
         axes, f"{varies}{analysis.tempo_bpm:.2f} BPM, confidence {analysis.tempo_confidence:.0%}"
     )
 
@@ -142,12 +142,12 @@ def draw_chroma(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
     axes.set_ylim(-0.5, 11.5)
     tonic = _name_notes(axes, analysis.key)
     if tonic is not None:
-        style.mark_right(axes, tonic, "tonic", style.ACCENT, fontweight="bold")
+        style.label_right(axes, tonic, "tonic", style.ACCENT, fontweight="bold")
         for edge in (tonic - 0.5, tonic + 0.5):
             axes.axhline(edge, color=style.ACCENT, linewidth=1.0, zorder=4)
     chroma = _numbers(evidence.chroma)
     if chroma.size == 0 or not chroma.max() > 0:
-        style.say_empty(axes, "too short or too quiet to show notes")
+        style.placeholder(axes, "too short or too quiet to show notes")
         return
     _show(axes, _fewer_columns(chroma), evidence.chroma_times_s, (-0.5, 11.5))
     facts = ["no key found"]
@@ -155,7 +155,7 @@ def draw_chroma(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
         facts = [f"confidence {analysis.key_confidence:.0%}", f"profile {analysis.key_profile}"]
     if analysis.tuning_cents is not None:
         facts.append(f"tuning {round(analysis.tuning_cents):+d} cents")
-    style.aside(axes, ", ".join(facts))
+    style.heading_note(axes, ", ".join(facts))
 
 
 def _name_notes(axes: Axes, key: str | None) -> int | None:
@@ -181,7 +181,7 @@ def draw_loudness(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
     if integrated is not None:
         line = axes.axhline(integrated, color=style.ACCENT, linewidth=1.3, label="integrated")
         line.set_dashes((6, 3))
-        style.mark_right(axes, integrated, f"{integrated:.1f}", style.ACCENT, fontweight="bold")
+        style.label_right(axes, integrated, f"{integrated:.1f}", style.ACCENT, fontweight="bold")
     if axes.get_legend_handles_labels()[0]:
         box = {"facecolor": "white", "edgecolor": "none", "framealpha": 0.85}
         text = {"fontsize": style.LABEL_PT - 0.5, "labelcolor": style.QUIET}
@@ -192,7 +192,7 @@ def draw_loudness(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
         ("true peak", analysis.true_peak_dbtp, "dBTP"),
     )
     known = (f"{name} {value:.1f} {unit}" for name, value, unit in facts if value is not None)
-    style.aside(axes, ", ".join(known))
+    style.heading_note(axes, ", ".join(known))
 
 
 def _draw_levels(axes: Axes, evidence: Evidence) -> None:
@@ -209,7 +209,7 @@ def _draw_levels(axes: Axes, evidence: Evidence) -> None:
     levels = levels[np.isfinite(levels)]
     if not len(levels) or levels.max() <= LOWEST_SHOWN_LUFS:
         axes.set_ylim(LOWEST_SHOWN_LUFS, 0)
-        style.say_empty(axes, "too short or too quiet for loudness")
+        style.placeholder(axes, "too short or too quiet for loudness")
         return
     highest = float(levels.max())
     lowest = max(LOWEST_SHOWN_LUFS, float(np.percentile(levels, 2)) - 3)

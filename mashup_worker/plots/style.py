@@ -41,12 +41,12 @@ def prepare(axes: Axes, heading: str, unit: str = "", pad_pt: float = 7) -> None
         spine.set_color(FAINT)
 
 
-def aside(axes: Axes, text: str, pad_pt: float = 7) -> None:
+def heading_note(axes: Axes, text: str, pad_pt: float = 7) -> None:
     """Draw a text at the right of a panel's heading."""
     axes.set_title(text, loc="right", fontsize=LABEL_PT, color=QUIET, pad=pad_pt)
 
 
-def say_empty(axes: Axes, text: str) -> None:
+def placeholder(axes: Axes, text: str) -> None:
     """Draw the reason for an empty panel in its middle."""
     axes.text(
         0.5,
@@ -61,7 +61,7 @@ def say_empty(axes: Axes, text: str) -> None:
     )
 
 
-def mark_right(axes: Axes, y: float, text: str, colour: str, **more: Any) -> None:
+def label_right(axes: Axes, y: float, text: str, color: str, **more: Any) -> None:
     """Label a level at the right edge of a panel."""
     axes.annotate(
         text,
@@ -71,13 +71,13 @@ def mark_right(axes: Axes, y: float, text: str, colour: str, **more: Any) -> Non
         textcoords="offset points",
         va="center",
         fontsize=LABEL_PT,
-        color=colour,
+        color=color,
         annotation_clip=False,
         **more,
     )
 
 
-def spread(levels: Sequence[float], least: float) -> list[bool]:
+def without_overlap(levels: Sequence[float], least: float) -> list[bool]:
     """Return the levels, in order of importance, that can be labeled without overlap."""
     kept: list[float] = []
     chosen = []

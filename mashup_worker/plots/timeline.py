@@ -150,4 +150,4 @@ def _number_bars(axes: Axes, plan: Plan) -> None:
             xytext=(0, 2), textcoords="offset points", ha="center", va="bottom",
             fontsize=style.LABEL_PT - 1, color=style.ACCENT,
         )  # fmt: skip
-    style.aside(axes, f"{plan.grid.bars} bars, {plan.grid.beats_per_bar} beats a bar", 22)
+    style.heading_note(axes, f"{plan.grid.bars} bars, {plan.grid.beats_per_bar} beats a bar", 22)

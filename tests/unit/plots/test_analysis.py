@@ -1,4 +1,4 @@
-"""The picture of an analysis: drawn whatever was found, and showing it in the right place."""
+"""Plot of an analysis: complete for any result, with everything at its place."""
 
 from __future__ import annotations
 
@@ -85,25 +85,25 @@ def texts(figure: Figure | Axes) -> str:
 
 
 def lines_at(axes: Axes) -> list[list[float]]:
-    """For each group of vertical lines where its lines stand."""
+    """Return the positions of each group of vertical lines."""
     from matplotlib.collections import LineCollection
 
     groups = [one for one in axes.collections if isinstance(one, LineCollection)]
     return [[float(segment[0][0]) for segment in group.get_segments()] for group in groups]
 
 
-def test_the_picture_is_a_png_of_its_size() -> None:
+def test_the_plot_is_a_png_of_its_size() -> None:
     content = analysis_png(song(), noise(), "song")
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", content[16:24]) == (1600, 1200)
 
 
-def test_drawing_needs_no_state_of_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawing_is_independent_of_pyplot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it fails
     assert analysis_png(song(2.0), noise(2.0), "song")
 
 
-def test_beats_and_bars_stand_where_they_are() -> None:
+def test_beats_and_bars_are_at_their_times() -> None:
     result = song(36.0)
     waveform = draw_analysis(result, noise(36.0), "song").axes[0]
     beats, bars = lines_at(waveform)
@@ -113,7 +113,7 @@ def test_beats_and_bars_stand_where_they_are() -> None:
     assert numbers == {"1", "9", "17"}
 
 
-def test_figures_are_told() -> None:
+def test_figures_are_shown() -> None:
     figure = draw_analysis(song(), noise(), "A song")
     facts = texts(figure)
     for fact in ("A song", "120.00", "60.0", "A minor (8A)", "-14.5", "true peak -1.0 dBTP"):
@@ -124,7 +124,7 @@ def test_figures_are_told() -> None:
     assert bold == {"A", "B", "C", "D", "E", "F", "G"}
 
 
-def test_images_show_a_tempo_and_a_note_where_they_are() -> None:
+def test_images_show_a_tempo_and_a_note_at_their_places() -> None:
     tempogram, chroma = draw_analysis(song(), noise(), "song").axes[1:3]
     image = np.asarray(tempogram.images[0].get_array())
     _, _, low, high = tempogram.images[0].get_extent()
@@ -145,7 +145,7 @@ def test_a_tempo_that_varies_is_a_curve() -> None:
 
 
 @pytest.mark.parametrize("duration_s", [0.0, 1 / RATE_HZ, 0.2, 10.0])
-def test_silence_and_what_is_too_short_are_said_to_be_so(duration_s: float) -> None:
+def test_silence_and_short_sounds_have_placeholders(duration_s: float) -> None:
     result = AnalyzeResult(Analysis(duration_s), evidence(duration_s, level=0.0))
     silence = Audio(torch.zeros(1, round(duration_s * RATE_HZ)), RATE_HZ)
     assert analysis_png(result, silence, "silence")
@@ -154,7 +154,7 @@ def test_silence_and_what_is_too_short_are_said_to_be_so(duration_s: float) -> N
     assert all("too short or too quiet" in said for said in panels_said[1:])
 
 
-def test_sound_without_tempo_and_key_says_so() -> None:
+def test_a_missing_tempo_or_key_is_stated() -> None:
     figure = draw_analysis(AnalyzeResult(Analysis(16.0), evidence(16.0)), noise(), "noise")
     for fact in ("no beats found", "no tempo found", "no key found"):
         assert fact in texts(figure)
@@ -203,5 +203,5 @@ def test_notes_of_keys(key: str, tonic: int, notes: str) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", "H major", "A dorian"])
-def test_what_is_no_key_has_no_notes(key: str | None) -> None:
+def test_unknown_keys_have_no_notes(key: str | None) -> None:
     assert panels.notes_of(key) == (None, frozenset())
