@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -33,6 +33,9 @@ from mashup_worker.commands.up import up
 from mashup_worker.commands.worker import worker
 from mashup_worker.errors import EXIT_ENVIRONMENT, EXIT_FAILED, MashupError
 from mashup_worker.system.allocator import keep_freed_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _EXTRAS = {"psutil": "local"}
 """Extra of the package that installs a module which commands import when they run."""
@@ -60,13 +63,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Separate songs into stems, analyze them, and make and master mashups.",
 )
-for command in (separate, analyze, match, mix, master, check):
-    app.command(rich_help_panel="Songs")(command)
-for command in (up, worker, mirror, enqueue):
-    app.command(rich_help_panel="Service")(command)
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Songs": (separate, analyze, match, mix, master, check),
+    "Service": (up, worker, mirror, enqueue),
+    "Maintenance": (migrate, schema, sweep, purge, reprocess, bench, doctor),
+}
+for heading, commands in _COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=heading)(command)
 app.add_typer(jobs.app, name="jobs", rich_help_panel="Service")
-for command in (migrate, schema, sweep, purge, reprocess, bench, doctor):
-    app.command(rich_help_panel="Maintenance")(command)
 app.add_typer(models.app, name="models", rich_help_panel="Maintenance")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -71,7 +71,7 @@ def test_a_folder_of_checkpoints_is_a_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{"overlap": 2.0}, {"nonsense": 1}])
-def test_wrong_options_are_invalid_input(options: dict[str, float]) -> None:
+def test_wrong_options_are_invalid_input(options: dict[str, Any]) -> None:
     with pytest.raises(mw.InvalidInput):
         mw.load_model("lite", **options)
 
