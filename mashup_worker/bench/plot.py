@@ -104,7 +104,9 @@ def _band(axes: Axes, names: Sequence[str], runs: Sequence[Run]) -> None:
 def _draw_memory(axes: Axes, runs: Sequence[Run]) -> None:
     on_device = all(run.peak_device_bytes is not None for run in runs)
     style.prepare(axes, "Memory against batch", "GB")
-    style.heading_note(axes, "reserved on the device" if on_device else "resident, the whole process")
+    style.heading_note(
+        axes, "reserved on the device" if on_device else "resident, the whole process"
+    )
     peaks = [(run.peak_device_bytes if on_device else run.peak_host_bytes) or 0 for run in runs]
     heights = [peak / 1e9 for peak in peaks]
     bars = axes.bar([str(run.batch) for run in runs], heights, color=style.PALE_BLUE, width=0.6)

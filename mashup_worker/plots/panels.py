@@ -66,7 +66,9 @@ def draw_waveform(axes: Axes, waveform: SampleSource, analysis: Analysis) -> Non
     _number_bars(axes, bars, step)
     if len(beats):
         per_bar = f", {analysis.beats_per_bar} a bar" if analysis.beats_per_bar else ""
-        style.heading_note(axes, f"{len(beats)} beats{per_bar}, {len(bars)} bars", _ABOVE_BAR_NUMBERS_PT)
+        style.heading_note(
+            axes, f"{len(beats)} beats{per_bar}, {len(bars)} bars", _ABOVE_BAR_NUMBERS_PT
+        )
     elif peak > 0:
         style.heading_note(axes, "no beats found", _ABOVE_BAR_NUMBERS_PT)
 
