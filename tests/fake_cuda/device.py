@@ -71,10 +71,9 @@ def _attention(
     if not isinstance(query, CudaTensor):  # torch asks the driver which kernel it has
         return _plain_attention(query, key, value, attn_mask, *args, **options)
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+    arguments, options = (query, key, value, *args), {"attn_mask": attn_mask, **options}
     with LOCK:
-        return operators.run(
-            kernel, (query, key, value, *args), {"attn_mask": attn_mask, **options}
-        )[0]
+        return operators.run(kernel, arguments, options, [*arguments, attn_mask])[0]
 
 
 def _pin_memory(tensor: torch.Tensor, _device: Any = None) -> torch.Tensor:
@@ -84,7 +83,7 @@ def _pin_memory(tensor: torch.Tensor, _device: Any = None) -> torch.Tensor:
 
 
 def _numpy(tensor: torch.Tensor, **options: Any) -> Any:
-    operators.use_on_host(tensor)
+    operators.use_on_host([tensor], writes=False)
     return _plain_numpy(tensor, **options)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from tests.fake_cuda import streams
-from tests.fake_cuda.findings import LOCK, fail, note
+from tests.fake_cuda.findings import LOCK, fail, here, note
 from tests.fake_cuda.streams import TIMELINE
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Graph:
                 if block is None:
                     note("race", "the replayed graph uses memory that was freed")
                 else:
-                    block.use(stream, clock, writes=block.recorded)
+                    block.use(stream, clock, here(), writes=block.recorded)
             for step in self._steps:
                 again = tree_leaves(step.function(*step.args, **step.kwargs))
                 for old, new in zip(step.made, again, strict=False):

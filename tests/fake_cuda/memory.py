@@ -34,9 +34,8 @@ class Block:
         self._reads: dict[int, tuple[int, str]] = {}
         self._writes: dict[int, tuple[int, str]] = {}
 
-    def use(self, stream: Stream | None, clock: Clock, *, writes: bool) -> None:
+    def use(self, stream: Stream | None, clock: Clock, place: str, *, writes: bool) -> None:
         """Record a use by a stream, or by the host for None, that begins after `clock`."""
-        place = here()
         for uses in (self._reads, self._writes) if writes else (self._writes,):
             for other, (launch, used) in uses.items():
                 if clock.get(other, 0) < launch:
@@ -63,17 +62,19 @@ class Memory:
         self.total_bytes = TOTAL_BYTES
         self.allocated_bytes = self.peak_bytes = 0
         self.runs_out: Callable[[tuple[torch.Size, ...], bool], bool] = lambda *_: False
-        self._blocks: weakref.WeakValueDictionary[int, Block] = weakref.WeakValueDictionary()
+        self._blocks: dict[int, weakref.ref[Block]] = {}
         self._pinned: dict[int, Block] = {}
 
     def block(self, inner: torch.Tensor) -> Block:
         """Return the block that holds a tensor of the device, a new one for new memory."""
         storage = inner.untyped_storage()
-        block = self._blocks.get(storage._cdata)
+        known = self._blocks.get(storage._cdata)
+        block = known and known()
         if block is None:
             if self.allocated_bytes + storage.nbytes() > self.total_bytes:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate too much.")
-            block = self._blocks[storage._cdata] = Block(storage.nbytes(), current_stream())
+            block = Block(storage.nbytes(), current_stream())
+            self._blocks[storage._cdata] = weakref.ref(block)
             self.allocated_bytes += block.size_bytes
             self.peak_bytes = max(self.peak_bytes, self.allocated_bytes)
         return block
@@ -88,7 +89,9 @@ class Memory:
 
     def pinned(self, host: torch.Tensor) -> Block | None:
         """Return the block of a tensor in pinned memory; None for pageable memory."""
-        return self._pinned.get(host.untyped_storage()._cdata) if self._pinned else None
+        if not self._pinned or host.device.type != "cpu":
+            return None
+        return self._pinned.get(host.untyped_storage()._cdata)
 
 
 MEMORY = Memory()
@@ -113,11 +116,11 @@ class CudaTensor(torch.Tensor):
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
-    def __new__(cls, inner: torch.Tensor) -> CudaTensor:
+    def __new__(cls, inner: torch.Tensor, block: Block | None = None) -> CudaTensor:
         options: dict[str, Any] = {"dtype": inner.dtype, "device": DEVICE}
         options |= {"strides": inner.stride(), "storage_offset": inner.storage_offset()}
         made: CudaTensor = torch.Tensor._make_wrapper_subclass(cls, inner.size(), **options)
-        made.numbers, made.block = inner, MEMORY.block(inner)
+        made.numbers, made.block = inner, block or MEMORY.block(inner)
         return made
 
     @classmethod

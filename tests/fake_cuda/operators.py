@@ -10,13 +10,13 @@ import torch
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.fake_cuda.findings import LOCK, fail, note
+from tests.fake_cuda.findings import LOCK, fail, here, note
 from tests.fake_cuda.graphs import Step
 from tests.fake_cuda.memory import MEMORY, CudaTensor
 from tests.fake_cuda.streams import TIMELINE, current_stream, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.fake_cuda.findings import Kind
 
@@ -25,13 +25,12 @@ aten = torch.ops.aten
 _INDEXING = (aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_, aten._unsafe_index)
 """Operators that take indices of the host, and masks."""
 
-_READING = {torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output}
+_READING = (torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output)
 """Tags of operators whose result needs a value of the device on the host."""
 
 _PRODUCTS = (aten.convolution, aten.mm, aten.bmm, aten.addmm, aten.baddbmm)
 _KERNEL_KEYS = ("CUDA", "CompositeExplicitAutograd", "CompositeExplicitAutogradNonFunctional")
 
-_has_kernel = cache(torch._C._dispatch_has_kernel_for_dispatch_key)
 _searched = threading.local()
 
 
@@ -56,10 +55,10 @@ class Watch(TorchDispatchMode):
 
 def dispatch(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run an operator, on the device if a tensor or an argument says so."""
-    leaves = [*_leaves((args, kwargs))]
-    if not any(isinstance(leaf, CudaTensor) or _is_cuda(leaf) for leaf in leaves):
-        return _on_host(func, args, kwargs)
-    if _has_kernel(func.name(), "CompositeImplicitAutograd"):
+    leaves = _leaves((args, kwargs))
+    if not any(type(leaf) is CudaTensor or _is_cuda(leaf) for leaf in leaves):
+        return _on_host(func, args, kwargs, leaves)
+    if _has_kernel(func, "CompositeImplicitAutograd"):
         with Watch():  # type: ignore[no-untyped-call]  # in inference mode it arrives whole
             made = func.decompose(*args, **kwargs)
         if made is not NotImplemented:
@@ -68,22 +67,22 @@ def dispatch(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _on_device(func, args, kwargs, leaves)
 
 
-def _on_host(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _on_host(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]) -> Any:
     if kwargs.get("pin_memory"):
         return MEMORY.pin(func(*args, **(kwargs | {"pin_memory": False})))
-    written = {id(one) for one in _written(func, args, kwargs)}
-    for leaf in () if _is_view(func) else _leaves((args, kwargs)):
-        if isinstance(leaf, torch.Tensor) and leaf.device.type == "cpu":
-            use_on_host(leaf, writes=id(leaf) in written)
+    if not _is_view(func):
+        use_on_host([leaf for leaf in leaves if isinstance(leaf, torch.Tensor)], writes=False)
+        use_on_host(_written(func, args, kwargs), writes=True)
     return func(*args, **kwargs)
 
 
-def use_on_host(host: torch.Tensor, *, writes: bool = False) -> None:
+def use_on_host(tensors: list[torch.Tensor], *, writes: bool) -> None:
     """Check that nothing is copied from or to pinned memory that the host uses."""
-    block = MEMORY.pinned(host)
-    if block is not None:
-        with LOCK:
-            block.use(None, TIMELINE.host, writes=writes)
+    for one in tensors:
+        block = MEMORY.pinned(one)
+        if block is not None:
+            with LOCK:
+                block.use(None, TIMELINE.host, here(), writes=writes)
 
 
 def _on_device(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]) -> Any:
@@ -100,13 +99,13 @@ def _on_device(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves:
         _inner(args[0]).copy_(_inner(args[1]))
         _copied(args[0], args[1], blocks=not (args[2:] or (kwargs.get("non_blocking"),))[0])
         return args[0]
-    elif torch.Tag.inplace_view in func.tags:
+    elif _has_tag(func, torch.Tag.inplace_view):
         with no_dispatch():
             func(*args, **kwargs)  # on the tensor itself, whose shape is its own
         func(args[0].numbers, *args[1:], **kwargs)
         return args[0]
     host_reads = _check(func, args, leaves)
-    made = run(func, args, kwargs)
+    made = run(func, args, kwargs, leaves)
     if host_reads:
         _wait("read", f"the host waits for {packet.__name__}")
     return made
@@ -119,7 +118,7 @@ def _copied(target: torch.Tensor, source: torch.Tensor, *, blocks: bool) -> None
     pinned = MEMORY.pinned(source if to_device else target)
     _launch([] if to_device else [source], [target] if to_device else [])
     if pinned is not None:
-        pinned.use(stream, TIMELINE.clock(stream), writes=not to_device)
+        pinned.use(stream, TIMELINE.clock(stream), here(), writes=not to_device)
     if pinned is None or blocks:
         _wait("copy", f"a copy blocks the host ({'pinned' if pinned else 'pageable'} memory)")
 
@@ -136,16 +135,16 @@ def _check(func: Any, args: tuple[Any, ...], leaves: list[Any]) -> bool:
     packet, name = func.overloadpacket, func.overloadpacket.__name__
     if any(isinstance(leaf, torch.Generator) and leaf.device.type == "cpu" for leaf in leaves):
         fail(f"{name} draws numbers on the device from a generator of the CPU")
-    if packet not in _ON_CPU and not any(_has_kernel(func.name(), key) for key in _KERNEL_KEYS):
+    if packet not in _ON_CPU and not any(_has_kernel(func, key) for key in _KERNEL_KEYS):
         fail(f"{name} has no CUDA kernel")
     tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-    of_host = [one for one in tensors if not isinstance(one, CudaTensor)]
-    indices = [*_leaves(args[1])] if packet in _INDEXING else []
+    of_host = [one for one in tensors if type(one) is not CudaTensor]
+    indices = _leaves(args[1]) if packet in _INDEXING else []
     if of_host and all(any(one is index for index in indices) for one in of_host):
         _wait("copy", "indices of the host are copied")
     elif of_host and (
         any(one.ndim for one in of_host)  # scalars of the host are arguments of the kernel
-        or torch.Tag.pointwise not in func.tags
+        or not _has_tag(func, torch.Tag.pointwise)
         or (func._schema.is_mutable and not isinstance(args[0], CudaTensor))
     ):
         fail(f"{name} gets tensors of the device and of the CPU")
@@ -161,12 +160,12 @@ def _check(func: Any, args: tuple[Any, ...], leaves: list[Any]) -> bool:
             known.add(key)  # cuDNN remembers for each thread
             note("search", "a convolution of a shape that is new to the thread")
     masked = any(one is not None and one.dtype in (torch.bool, torch.uint8) for one in indices)
-    return masked or bool(_READING.intersection(func.tags) and not indices)
+    return masked or (_has_tag(func, *_READING) and not indices)
 
 
-def run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]) -> Any:
     """Run an operator on the numbers of its tensors, and record its launch."""
-    used = [leaf for leaf in _leaves((args, kwargs)) if isinstance(leaf, CudaTensor)]
+    used = [leaf for leaf in leaves if type(leaf) is CudaTensor]
     function = _ON_CPU.get(func.overloadpacket, func)
     launches = function is not func or not _is_view(func)
     recorded = TIMELINE.graph(current_stream()) is not None
@@ -183,7 +182,7 @@ def run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     def wrap(value: Any) -> Any:
         if not isinstance(value, torch.Tensor) or id(value) in known:
             return known.get(id(value), value)
-        fresh.append(CudaTensor(value))
+        fresh.append(CudaTensor(value, None if launches else used[0].block))
         return fresh[-1]
 
     wrapped = _mapped(wrap, made)
@@ -209,19 +208,30 @@ def _launch(read: Any, written: Any, step: Step | None = None) -> None:
         graph.add(step, (*read, *written))
         return
     clock = TIMELINE.clock(stream, launches=True)
+    place = here()
     for tensors, writes in ((read, False), (written, True)):
         for one in tensors:
-            one.block.use(stream, clock, writes=writes)
+            one.block.use(stream, clock, place, writes=writes)
 
 
 def _is_cuda(leaf: Any) -> bool:
-    return isinstance(leaf, torch.device) and leaf.type == "cuda"
+    return type(leaf) is torch.device and leaf.type == "cuda"
 
 
 def _inner(value: Any) -> Any:
-    if isinstance(value, CudaTensor):
+    if type(value) is CudaTensor:
         return value.numbers
     return torch.device("cpu") if _is_cuda(value) else value
+
+
+@cache
+def _has_kernel(func: Any, key: str) -> bool:
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key)
+
+
+@cache
+def _has_tag(func: Any, *tags: torch.Tag) -> bool:
+    return not set(tags).isdisjoint(func.tags)
 
 
 @cache
@@ -239,16 +249,18 @@ def _changes(func: Any) -> list[tuple[int, str]]:
 def _written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
     """Return the tensors that an operator changes."""
     changed = [args[at] if at < len(args) else kwargs.get(name) for at, name in _changes(func)]
-    return [leaf for leaf in _leaves(changed) if isinstance(leaf, torch.Tensor)]
+    return [leaf for leaf in _leaves(changed) if isinstance(leaf, torch.Tensor)] if changed else []
 
 
-def _leaves(value: Any) -> Iterator[Any]:
-    """Yield what lists, tuples and dicts hold; `torch.utils._pytree` takes five times as long."""
-    if type(value) in (tuple, list, dict):
-        for one in value.values() if type(value) is dict else value:
-            yield from _leaves(one)
-    else:
-        yield value
+def _leaves(value: Any) -> list[Any]:
+    """Return what lists, tuples and dicts hold; `torch.utils._pytree` takes five times as long."""
+    leaves: list[Any] = []
+    for one in value.values() if type(value) is dict else value:
+        if type(one) in (tuple, list, dict):
+            leaves += _leaves(one)
+        else:
+            leaves.append(one)
+    return leaves
 
 
 def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
@@ -256,5 +268,5 @@ def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
     if type(value) is dict:
         return {key: _mapped(function, one) for key, one in value.items()}
     if type(value) in (tuple, list):
-        return type(value)(_mapped(function, one) for one in value)
+        return type(value)([_mapped(function, one) for one in value])
     return function(value)

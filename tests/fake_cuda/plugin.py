@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -25,6 +26,12 @@ def pytest_configure() -> None:
 
 def pytest_unconfigure() -> None:
     _DEVICE.close()
+
+
+def pytest_collection_finish() -> None:
+    # Libraries that choose algorithms in the first runs are not there.
+    _DEVICE.enter_context(mock.patch("mashup_worker.models.graphs._WARM_UP_RUNS", 1))
+    gc.freeze()  # what is imported need not be searched after every test
 
 
 def pytest_runtest_setup() -> None:
