@@ -121,7 +121,7 @@ def test_targets_may_be_named(runs: Runs) -> None:
         ("no file", 1, "nothing.flac"),
         ("no stems", 2, "empty: no stems"),
         ("no folder", 2, "nothing: No such file"),
-        ("no plan", 1, "broken.json is not JSON"),
+        ("no plan", 1, "broken.json: invalid JSON"),
         ("no target", 2, "--loudness 9"),
     ],
 )
