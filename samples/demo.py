@@ -23,7 +23,7 @@ from mashup_worker.analysis.result import Analysis, KeyCandidate, TempoCandidate
 from mashup_worker.audio.decode import decode
 from mashup_worker.dsp.loudness import integrated_lufs
 from mashup_worker.dsp.metrics import si_sdr_db
-from mashup_worker.report.content import Report, SongSection, Track
+from mashup_worker.report.content import Report, ReportTrack, SongSection
 from mashup_worker.report.page import write_report
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def section(mix: Path, result: dict[str, Any], analysis: Analysis) -> SongSectio
             si_sdr = si_sdr_db(estimate.samples, true)
             gain = si_sdr - si_sdr_db(mixed.samples, true)
         loudness = stem["loudness_lufs"]
-        stems.append(Track(stem["kind"], path, stem["duration_s"], loudness, si_sdr, gain))
+        stems.append(ReportTrack(stem["kind"], path, stem["duration_s"], loudness, si_sdr, gain))
     return SongSection(
         name=truth["title"],
         model=result["model"],
@@ -125,7 +125,7 @@ def section(mix: Path, result: dict[str, Any], analysis: Analysis) -> SongSectio
         precision=result["precision"],
         duration_s=result["duration_s"],
         elapsed_s=result["elapsed_s"],
-        mix=Track("mix", mix, mixed.duration_s, integrated_lufs(mixed)),
+        mix=ReportTrack("mix", mix, mixed.duration_s, integrated_lufs(mixed)),
         stems=tuple(stems),
         analysis=analysis,
     )

@@ -86,7 +86,8 @@ class StreamResampler:
     @staticmethod
     def _convert(stream: soxr.ResampleStream, block: Tensor, *, last: bool = False) -> Tensor:
         samples = np.ascontiguousarray(block.numpy().T)
-        return torch.from_numpy(stream.resample_chunk(samples, last=last).T).contiguous()
+        # NumPy is several times faster than torch at this transposed copy.
+        return torch.from_numpy(np.ascontiguousarray(stream.resample_chunk(samples, last=last).T))
 
 
 def resample(audio: Audio, rate_hz: int, *, length_samples: int | None = None) -> Audio:

@@ -8,6 +8,7 @@ from tempfile import SpooledTemporaryFile
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -75,21 +76,23 @@ class Spool:
         """
         if samples.shape[0] != self._channels:
             raise ValueError(f"{samples.shape[0]} channels for a spool of {self._channels}")
-        interleaved = samples.detach().to("cpu", torch.float32).T.contiguous()
+        # Copying channel by channel is several times faster than a transposed copy.
+        frames = np.empty((samples.shape[1], self._channels), np.float32)
+        for number, channel in enumerate(samples.detach().to("cpu", torch.float32).numpy()):
+            frames[:, number] = channel
         with self._position(self._length_samples):
-            self._file.write(interleaved.numpy().tobytes())
+            self._file.write(frames.data)
         self._length_samples += samples.shape[1]
 
     def read(self, start: int, stop: int) -> Tensor:
         """Return samples `start` to `stop`, shape `(channels, stop - start)`."""
         if not 0 <= start <= stop <= self._length_samples:
             raise IndexError(f"samples {start} to {stop} of {self._length_samples}")
-        data = bytearray((stop - start) * self._frame_bytes)
-        if not data:
-            return torch.zeros(self._channels, 0)
         with self._position(start):
-            data[:] = self._file.read(len(data))
-        return torch.frombuffer(data, dtype=torch.float32).view(-1, self._channels).T.contiguous()
+            data = self._file.read((stop - start) * self._frame_bytes)
+        frames = np.frombuffer(data, np.float32).reshape(-1, self._channels)
+        # NumPy is several times faster than torch at this transposed copy.
+        return torch.from_numpy(np.array(frames.T, order="C"))
 
     def close(self) -> None:
         """Free the memory or the disk space."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from mashup_worker.errors import InvalidInput
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 
@@ -105,8 +103,11 @@ class Stem:
 
     def read(self, start: int, stop: int) -> Tensor:
         """Return samples `start` to `stop`, shape `(channels, stop - start)`."""
-        song = self.song.read(start, stop)
-        total = self.weights.mix * song if self.weights.mix else torch.zeros_like(song)
-        for part, factor in self.weights.parts.items():
-            total += factor * self.parts[part].read(start, stop)
+        terms = [(self.parts[part], factor) for part, factor in self.weights.parts.items()]
+        if self.weights.mix or not terms:
+            terms.insert(0, (self.song, self.weights.mix))
+        (source, factor), *rest = terms
+        total = factor * source.read(start, stop)
+        for source, factor in rest:
+            total.add_(source.read(start, stop), alpha=factor)
         return total

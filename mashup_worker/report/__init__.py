@@ -1,1 +1,1 @@
-"""Self-contained HTML pages that show what a run did."""
+"""HTML reports that contain their sound and pictures."""

@@ -1,4 +1,4 @@
-"""What a report shows: songs, and for each the mix and the stems it was split into."""
+"""Content of a report: songs, each with its mix and its stems."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Track:
-    """One audio file of a song: its mix or a stem.
+class ReportTrack:
+    """Audio file of a song: its mix or a stem.
 
     Attributes:
-        kind: what it holds, such as `"vocals"`; `"mix"` for the mix.
-        path: the file, in a form that libsndfile reads.
-        duration_s: its length.
-        loudness_lufs: integrated loudness; minus infinity for silence, None when not measured.
-        si_sdr_db: scale-invariant signal-to-distortion ratio against the known stem; None when the
-            true stem is not known.
-        si_sdr_gain_db: `si_sdr_db` less that of the mix taken as the estimate.
+        kind: kind of stem, such as `"vocals"`; `"mix"` for the mix.
+        path: file in a format of libsndfile.
+        duration_s: duration of the file.
+        loudness_lufs: integrated loudness; minus infinity for silence, None if not measured.
+        si_sdr_db: scale-invariant signal-to-distortion ratio to the true stem; None if the true
+            stem is unknown.
+        si_sdr_gain_db: `si_sdr_db` minus that of the mix as an estimate.
     """
 
     kind: str
@@ -35,19 +35,19 @@ class Track:
 
 @dataclass(frozen=True)
 class SongSection:
-    """One separated song.
+    """Separated song.
 
     Attributes:
-        name: what a listener calls the song.
-        model: name of the model that split it.
-        device: where the model ran.
-        precision: the arithmetic it ran in.
-        duration_s: length of the song.
-        elapsed_s: wall-clock time the separation took.
-        mix: the song as it went in.
-        stems: the stems as they came out, in the order shown.
-        model_note: what a listener must know about the model, such as `"preview model"`.
-        analysis: tempo, beats, key and loudness of the song; None where it was not analysed.
+        name: name of the song.
+        model: name of the model.
+        device: device that ran the model.
+        precision: arithmetic of the model.
+        duration_s: duration of the song.
+        elapsed_s: wall-clock time of the separation.
+        mix: the song itself.
+        stems: the stems in display order.
+        model_note: remark about the model, such as `"preview model"`.
+        analysis: tempo, beats, key and loudness of the song; None if it was not analyzed.
     """
 
     name: str
@@ -56,26 +56,26 @@ class SongSection:
     precision: str
     duration_s: float
     elapsed_s: float
-    mix: Track
-    stems: tuple[Track, ...]
+    mix: ReportTrack
+    stems: tuple[ReportTrack, ...]
     model_note: str = ""
     analysis: Analysis | None = None
 
     @property
     def times_real_time(self) -> float | None:
-        """Seconds of sound separated in a second; None when no time was measured."""
+        """Seconds of sound separated per second; None if the time was not measured."""
         return self.duration_s / self.elapsed_s if self.elapsed_s > 0 else None
 
 
 @dataclass(frozen=True)
 class Report:
-    """A whole page.
+    """Whole page.
 
     Attributes:
-        title: the page's title.
-        songs: one section each, in the order shown.
-        subtitle: a line under the title, such as when and where the run took place.
-        notes: sentences a reader should know before trusting the figures.
+        title: title of the page.
+        songs: sections in display order.
+        subtitle: line below the title, such as date and machine.
+        notes: remarks that explain the figures.
     """
 
     title: str

@@ -1,12 +1,12 @@
-"""Waveforms as SVG paths and spectrograms as PNG images, small enough to sit inside a page."""
+"""Waveforms as SVG paths and spectrograms as PNG images, small enough to embed in a page."""
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,40 +17,40 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
 
 WAVE_UNITS = 60
-"""Half the height of a waveform's coordinate system; full scale maps to it."""
+"""Half the height of a waveform's coordinate system, which corresponds to full scale."""
 
 RANGE_DB = 66.0
 """Dynamic range of a spectrogram."""
 
 SHADES = 64
-"""Colours of a spectrogram: steps of about 1 dB, too fine to see."""
+"""Colors of a spectrogram, in steps of about 1 dB."""
 
 
 def wave_path(low: Floats, high: Floats, full_scale: float) -> str:
-    """SVG path data of the area between two curves, one unit wide a column.
+    """Return SVG path data of the area between two curves, one unit per column.
 
     Args:
         low: lower curve, shape `(columns,)`.
         high: upper curve, shape `(columns,)`.
-        full_scale: the value that reaches the top, 2 x `WAVE_UNITS` high in all.
+        full_scale: value at the top; the whole height is 2 x `WAVE_UNITS`.
     """
     middle = WAVE_UNITS
     top = np.rint(middle - np.clip(high / full_scale, -1, 1) * middle).astype(int)
     bottom = np.rint(middle - np.clip(low / full_scale, -1, 1) * middle).astype(int)
-    bottom = np.maximum(bottom, top + 1)  # silence is a thin line
+    bottom = np.maximum(bottom, top + 1)  # draws silence as a thin line
     there = "h1".join(f"V{y}" for y in top)
     back = "h-1".join(f"V{y}" for y in bottom[::-1])
     return f"M0 {middle}{there}h1{back}h-1z"
 
 
 def beat_path(times_s: Sequence[float], span_s: float, columns: int, length: int) -> str:
-    """SVG path data of ticks that reach `length` units in from above and below.
+    """Return SVG path data of ticks of `length` units at the top and at the bottom.
 
     Args:
-        times_s: where the ticks stand.
-        span_s: time that all columns span.
+        times_s: times of the ticks.
+        span_s: time spanned by all columns.
         columns: width of the waveform's coordinate system.
-        length: of a tick; `WAVE_UNITS` makes lines from top to bottom.
+        length: length of a tick; `WAVE_UNITS` draws lines from top to bottom.
     """
     height = 2 * WAVE_UNITS
     places = (f"{columns * time_s / span_s:.2f}" for time_s in times_s if 0 <= time_s <= span_s)
@@ -58,7 +58,10 @@ def beat_path(times_s: Sequence[float], span_s: float, columns: int, length: int
 
 
 def spectrogram_levels(mel_power: Floats, loudest_power: float) -> Bytes:
-    """Shade of each band and column: 0 at `RANGE_DB` below `loudest_power` and under, top at it."""
+    """Return the shade of each band and column.
+
+    The darkest is `RANGE_DB` below `loudest_power`, the brightest at `loudest_power`.
+    """
     floor = max(loudest_power, 1e-9) * 10 ** (-RANGE_DB / 10)
     level_db = 10 * np.log10(np.maximum(mel_power, floor) / floor)
     shades = np.rint(np.clip(level_db / RANGE_DB, 0, 1) * (SHADES - 1))
@@ -66,14 +69,14 @@ def spectrogram_levels(mel_power: Floats, loudest_power: float) -> Bytes:
 
 
 def ramp(hue_deg: float, chroma: float, *, dark: bool) -> Bytes:
-    """Colours from a page's background through a hue to its opposite, lightness evenly spaced.
+    """Return colors from a page's background to its opposite, with even steps of lightness.
 
-    Made in OKLCH (Björn Ottosson, "A perceptual color space for image processing", 2020).
+    Computed in OKLCH (Björn Ottosson, "A perceptual color space for image processing", 2020).
 
     Args:
-        hue_deg: hue of the middle.
-        chroma: greatest chroma, 0 for greys.
-        dark: for a dark page, from near black to near white; otherwise from near white to dark.
+        hue_deg: hue in the middle.
+        chroma: greatest chroma, 0 for grays.
+        dark: from near black to near white, for a dark page; otherwise from near white to dark.
 
     Returns:
         sRGB, shape `(SHADES, 3)`.
@@ -102,23 +105,15 @@ def ramp(hue_deg: float, chroma: float, *, dark: bool) -> Bytes:
 
 
 def png(pixels: Bytes, palette: Bytes) -> bytes:
-    """A PNG image of palette indices.
+    """Return a PNG image of palette indices.
 
     Args:
         pixels: shape `(rows, columns)`, top row first.
-        palette: sRGB colours, shape `(colours, 3)`; the first is transparent.
+        palette: sRGB colors, shape `(colors, 3)`; the first is transparent.
     """
     height, width = pixels.shape
-    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    rows = np.pad(pixels, ((0, 0), (1, 0)))
-    chunks = [
-        (b"IHDR", header),
-        (b"PLTE", palette.tobytes()),
-        (b"tRNS", b"\0"),
-        (b"IDAT", zlib.compress(rows.tobytes(), 9)),
-        (b"IEND", b""),
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
-    )
+    image = Image.frombytes("P", (width, height), pixels.tobytes())
+    image.putpalette(palette.tobytes())
+    content = io.BytesIO()
+    image.save(content, "PNG", optimize=True, transparency=0)
+    return content.getvalue()

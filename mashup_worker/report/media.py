@@ -1,48 +1,49 @@
-"""What a page needs of an audio file, from one pass over it in bounded memory."""
+"""MP3, waveform and spectrogram of an audio file, from one pass in bounded memory."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from math import ceil, log2
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile as sf
-import soxr
 import torch
 from torchaudio.transforms import MelSpectrogram
 
+from mashup_worker.audio.encode import open_writer
+from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import UnsupportedAudio
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     Floats = NDArray[np.float32]
 
 COLUMNS = 1000
-"""Columns of a picture, at most: about one a pixel of a wide lane."""
+"""Largest number of columns in a picture: about one per pixel of a wide page."""
 
 MELS = 96
 HIGHEST_HZ = 16_000.0
 LOWEST_HZ = 30.0
 
-MP3_RATES_HZ = (32_000, 44_100, 48_000)
-MP3_COMPRESSION = 0.5
-"""LAME's V5: about 130 kbit/s for dense stereo, far less for sparse stems."""
+_MP3 = EncodeOptions("mp3", bitrate_kbps=128)
 
 BLOCK_SAMPLES = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
 class TrackMedia:
-    """A track, ready to be drawn and played.
+    """Sound and pictures of a track.
 
     Attributes:
-        mp3: the sound as an MP3 file whose header lets players cut the encoder's padding, so that
-            it decodes to the file's own length.
+        mp3: MP3 file. Its header lets players remove the encoder's padding, so that it decodes to
+            the length of the track.
         low: smallest sample of each column, shape `(columns,)`.
         high: largest sample of each column, shape `(columns,)`.
         rms: root mean square of each column, shape `(columns,)`.
@@ -57,10 +58,10 @@ class TrackMedia:
     mel_power: Floats
 
 
-class Pictures:
-    """Collects waveform extremes and mel power of a mono signal that comes in blocks.
+class MediaCollector:
+    """Collector of waveform extremes and mel power of a mono signal in blocks.
 
-    All signals of one rate and duration get the same columns, so that their pictures line up.
+    Signals of one sample rate and duration have the same columns, so that their pictures align.
     """
 
     def __init__(self, rate_hz: int, duration_s: float) -> None:
@@ -86,7 +87,7 @@ class Pictures:
         self.mel_power = np.zeros((MELS, self.columns), np.float32)
 
     def add(self, mono: Floats) -> None:
-        """Take the next samples; only the last block may end inside a column."""
+        """Add the next samples; only the last block may end inside a column."""
         room = (self.columns - self._filled) * self.column_samples
         mono = mono[:room]
         if not len(mono):
@@ -104,43 +105,26 @@ class Pictures:
         self._filled += len(by_column)
 
 
-class Mp3Writer:
-    """Encodes sound that comes in blocks of shape `(samples, channels)`."""
-
-    def __init__(self, rate_hz: int, channels: int) -> None:
-        out_hz = rate_hz if rate_hz in MP3_RATES_HZ else MP3_RATES_HZ[-1]
-        self._buffer = io.BytesIO()
-        self._resampler = soxr.ResampleStream(rate_hz, out_hz, channels, dtype="float32")
-        self._file = sf.SoundFile(
-            self._buffer,
-            "w",
-            out_hz,
-            channels,
-            format="MP3",
-            subtype="MPEG_LAYER_III",
-            bitrate_mode="VARIABLE",
-            compression_level=MP3_COMPRESSION,
-        )
-
-    def add(self, block: Floats, *, last: bool = False) -> None:
-        """Take the next samples."""
-        self._file.write(self._resampler.resample_chunk(block, last=last))
-
-    def finish(self) -> bytes:
-        """The whole MP3 file."""
-        self._file.close()
-        return self._buffer.getvalue()
+def mp3_of(blocks: Iterable[Tensor], rate_hz: int, channels: int) -> bytes:
+    """Encode blocks of shape `(channels, samples)` as an MP3 file."""
+    form = {"rate_hz": rate_hz, "channels": channels}
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "track.mp3")
+        with open_writer(path, _MP3, **form) as writer:
+            for block in blocks:
+                writer.write(block)
+        return path.read_bytes()
 
 
 def read_track(path: Path, duration_s: float) -> TrackMedia:
-    """Read an audio file once and keep what a page shows and plays.
+    """Read an audio file once and return its sound and pictures for a page.
 
     Args:
-        path: a file that libsndfile reads. More than two channels are averaged to one.
-        duration_s: time that the pictures span, the same for all tracks of a song.
+        path: file in a format of libsndfile. More than two channels are averaged to one.
+        duration_s: time span of the pictures, the same for all tracks of a song.
 
     Raises:
-        UnsupportedAudio: the file is missing or not readable as audio.
+        UnsupportedAudio: the file is missing, or libsndfile cannot read it.
     """
     try:
         with sf.SoundFile(path) as file:
@@ -150,16 +134,17 @@ def read_track(path: Path, duration_s: float) -> TrackMedia:
 
 
 def _read(file: sf.SoundFile, duration_s: float) -> TrackMedia:
-    pictures = Pictures(file.samplerate, duration_s)
+    collector = MediaCollector(file.samplerate, duration_s)
+    columns_per_block = ceil(BLOCK_SAMPLES / collector.column_samples)
     channels = file.channels if file.channels <= 2 else 1
-    mp3 = Mp3Writer(file.samplerate, channels)
-    block_samples = ceil(BLOCK_SAMPLES / pictures.column_samples) * pictures.column_samples
-    samples = 0
-    for block in file.blocks(block_samples, dtype="float32", always_2d=True):
-        np.nan_to_num(block, copy=False, posinf=0.0, neginf=0.0)
-        mono = block.mean(axis=1)
-        pictures.add(mono)
-        mp3.add(block if channels == file.channels else mono[:, None])
-        samples += len(block)
-    mp3.add(np.zeros((0 if samples else 1, channels), np.float32), last=True)
-    return TrackMedia(mp3.finish(), pictures.low, pictures.high, pictures.rms, pictures.mel_power)
+
+    def blocks() -> Iterator[Tensor]:
+        size = columns_per_block * collector.column_samples
+        for block in file.blocks(size, dtype="float32", always_2d=True):
+            np.nan_to_num(block, copy=False, posinf=0.0, neginf=0.0)
+            mono = block.mean(axis=1)
+            collector.add(mono)
+            yield torch.from_numpy((block if channels == file.channels else mono[:, None]).T)
+
+    mp3 = mp3_of(blocks(), file.samplerate, channels)
+    return TrackMedia(mp3, collector.low, collector.high, collector.rms, collector.mel_power)

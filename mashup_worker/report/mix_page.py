@@ -1,4 +1,4 @@
-"""A mashup as one HTML page that needs nothing else: picture, sound, measurements and plan."""
+"""HTML page of a mashup with its picture, sound, measurements and plan in one file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jinja2
 
 from mashup_worker.mixing.plan_document import format_plan
 from mashup_worker.plots.mix import mix_png
-from mashup_worker.report.media import Mp3Writer
+from mashup_worker.report.media import mp3_of
 from mashup_worker.report.page import clock, figure
 from mashup_worker.system.files import write_whole
 
@@ -23,20 +23,24 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.measures.report import Measurement, MixReport
     from mashup_worker.mixing.plan import Plan
 
-_MARKS = {True: ("passed", "✓", "as wanted"), False: ("failed", "✗", "not as wanted")}
-_TOLD = ("told", "–", "only told")  # noqa: RUF001 - neither yes nor no
+_VERDICTS = {
+    True: ("passed", "✓", "within its limit"),
+    False: ("failed", "✗", "outside its limit"),
+    None: ("unjudged", "–", "without a limit"),  # noqa: RUF001 - a dash beside check marks
+}
+"""CSS class, sign and text."""
 
 
 @dataclass(frozen=True, eq=False)
 class MixPage:
-    """What a page tells of.
+    """Content of a mashup's page.
 
     Attributes:
-        title: what the mashup is called.
-        plan: what was rendered.
-        mix: how it sounds.
-        report: what was measured of it.
-        timings_s: seconds spent in each stage.
+        title: name of the mashup.
+        plan: plan that was rendered.
+        mix: the mashup as it is played.
+        report: measurements.
+        timings_s: seconds per stage.
     """
 
     title: str
@@ -47,20 +51,20 @@ class MixPage:
 
     @property
     def duration_s(self) -> float:
-        """Its length."""
+        """Duration of the mashup."""
         return self.mix.duration_s
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds spent in all."""
+        """Sum of the stages in seconds."""
         return sum(self.timings_s.values())
 
     def mark(self, one: Measurement) -> tuple[str, str, str]:
-        """Class, sign and words for whether a figure is as wanted."""
-        return _TOLD if one.passed is None else _MARKS[one.passed]
+        """Return CSS class, sign and text of the verdict on a measurement."""
+        return _VERDICTS[one.passed]
 
     def value(self, one: Measurement) -> str:
-        """A figure for reading."""
+        """Return the value of a measurement as text."""
         if one.value is None or isinstance(one.value, str):
             return one.value or figure(None)
         whole = one.unit in ("", "semitones") and one.value == round(one.value)
@@ -68,7 +72,7 @@ class MixPage:
 
 
 def render_mix_page(page: MixPage) -> str:
-    """The page as HTML text, sound and picture included."""
+    """Return the page as HTML, with sound and picture embedded."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -88,18 +92,16 @@ def render_mix_page(page: MixPage) -> str:
 
 
 def write_mix_page(page: MixPage, path: Path) -> None:
-    """Write the page to `path`, which holds the old file or the whole new one at any time.
+    """Write the page, replacing an older one only when it is complete.
 
     Raises:
-        StorageFailed: the page can't be written.
+        StorageFailed: the page cannot be written.
     """
     write_whole(path, render_mix_page(page).encode())
 
 
 def _mp3(mix: Audio) -> bytes:
-    writer = Mp3Writer(mix.rate_hz, mix.channels)
-    writer.add(mix.samples.cpu().numpy().T, last=True)
-    return writer.finish()
+    return mp3_of([mix.samples], mix.rate_hz, mix.channels)
 
 
 def _static(name: str) -> str:

@@ -1,7 +1,7 @@
-"""A report as one HTML page that needs nothing else: no server, no network, no other file.
+"""Report as one HTML page that needs no server, network or other file.
 
-Sound sits in the page as MP3, pictures as SVG paths and PNG. A page grows by about 3 MB for a
-30-second song of four stems and is meant for songs of minutes, not hours.
+Sound is embedded as MP3, pictures as SVG paths and PNG. A 30-second song with four stems takes
+about 3 MB, so the page suits songs of minutes, not hours.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from mashup_worker.system.files import write_whole
 from mashup_worker.report import images
 from mashup_worker.report.media import TrackMedia, read_track
+from mashup_worker.system.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.analysis.result import Analysis
-    from mashup_worker.report.content import Report, SongSection, Track
+    from mashup_worker.report.content import Report, ReportTrack, SongSection
 
 HUES_DEG = {"vocals": 5.0, "drums": 70.0, "bass": 262.0, "other": 165.0, "guitar": 40.0}
 HUES_DEG |= {"piano": 310.0, "instrumental": 215.0}
 OTHER_HUES_DEG = (310.0, 120.0, 215.0, 340.0)
 STEM_CHROMA = 0.15
 
-LEAST_FULL_SCALE = 0.05
-"""Waveforms are stretched to their song's peak, but not beyond this, so that noise stays small."""
+MIN_FULL_SCALE = 0.05
+"""Smallest peak that a waveform is scaled to full height for, so that noise stays small."""
 
 
 BEAT_UNITS, DOWNBEAT_UNITS = 7, 14
-"""How far ticks of beats reach into a waveform from above and below."""
+"""Lengths of the ticks at beats and downbeats."""
 
 
 @dataclass(frozen=True)
 class BeatsView:
-    """Ticks of beats and downbeats as SVG path data, and lines through the song at downbeats."""
+    """SVG path data of ticks at beats and downbeats, and of lines at downbeats."""
 
     beats: str
     downbeats: str
@@ -51,9 +51,9 @@ class BeatsView:
 
 @dataclass(frozen=True)
 class TrackView:
-    """A track as the page's template reads it."""
+    """Track in the form that the template reads."""
 
-    track: Track
+    track: ReportTrack
     hue_deg: float
     chroma: float
     columns: int
@@ -67,7 +67,7 @@ class TrackView:
 
 @dataclass(frozen=True)
 class SongView:
-    """A song as the page's template reads it."""
+    """Song in the form that the template reads."""
 
     section: SongSection
     span_s: float
@@ -77,10 +77,10 @@ class SongView:
 
 
 def render_report(report: Report) -> str:
-    """The report as HTML text, sound and pictures included.
+    """Return the report as HTML, with sound and pictures embedded.
 
     Raises:
-        UnsupportedAudio: a track's file is missing or not readable as audio.
+        UnsupportedAudio: the file of a track is missing or cannot be read.
     """
     script = _static("player.js")
     environment = jinja2.Environment(
@@ -98,17 +98,17 @@ def render_report(report: Report) -> str:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write the report to `path`, which holds the old file or the whole new one at any time.
+    """Write the report, replacing an older one only when it is complete.
 
     Raises:
-        UnsupportedAudio: a track's file is missing or not readable as audio.
-        StorageFailed: the page can't be written.
+        UnsupportedAudio: the file of a track is missing or cannot be read.
+        StorageFailed: the page cannot be written.
     """
     write_whole(path, render_report(report).encode())
 
 
 def clock(seconds: float, digits: int = 0) -> str:
-    """Minutes and seconds, such as `1:05` or, with one digit, `1:05.3`."""
+    """Return minutes and seconds, such as `1:05` or, with one digit, `1:05.3`."""
     ticks = round(seconds * 10**digits)
     minutes, rest = divmod(ticks, 60 * 10**digits)
     width = 2 + (digits + 1 if digits else 0)
@@ -116,7 +116,7 @@ def clock(seconds: float, digits: int = 0) -> str:
 
 
 def figure(value: float | None, digits: int = 1, *, sign: bool = False) -> str:
-    """A number for reading: a true minus, an infinity sign, and a dash for what is not known."""
+    """Return a number as text with minus and infinity signs; a dash for unknown values."""
     if value is None or isnan(value):
         return "\N{EN DASH}"
     text = "\N{INFINITY}" if isinf(value) else f"{abs(value):.{digits}f}"
@@ -133,7 +133,7 @@ def _song_view(section: SongSection) -> SongView:
     span_s = max(0.001, section.duration_s, *(track.duration_s for track in tracks))
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         media = list(pool.map(lambda track: read_track(track.path, span_s), tracks))
-    full_scale = max(LEAST_FULL_SCALE, *(max(-m.low.min(), m.high.max()) for m in media))
+    full_scale = max(MIN_FULL_SCALE, *(max(-m.low.min(), m.high.max()) for m in media))
     loudest = max(float(m.mel_power.max()) for m in media)
     hues = _hues([stem.kind for stem in section.stems])
     views = [
@@ -157,9 +157,9 @@ def _beats_view(analysis: Analysis | None, span_s: float, columns: int) -> Beats
 
 
 def _track_view(
-    track: Track, media: TrackMedia, full_scale: float, loudest: float, hue_deg: float | None
+    track: ReportTrack, media: TrackMedia, full_scale: float, loudest: float, hue_deg: float | None
 ) -> TrackView:
-    """The mix has no hue and is drawn in grey."""
+    """Return the view of a track; the mix has no hue and is drawn in gray."""
     hue, chroma = (hue_deg, STEM_CHROMA) if hue_deg is not None else (262.0, 0.02)
     levels = images.spectrogram_levels(media.mel_power, loudest)
     on_light, on_dark = (
@@ -185,7 +185,7 @@ def _hues(kinds: list[str]) -> list[float]:
 
 
 def _ticks(span_s: float) -> tuple[float, ...]:
-    """Times to mark on the ruler: five to ten of them, at round seconds."""
+    """Return five to ten round times for the ruler."""
     steps = (0.01, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800)
     step = next((s for s in steps if span_s / s <= 9), 3600)
     return tuple(step * n for n in range(int(span_s * 0.9 / step) + 1))

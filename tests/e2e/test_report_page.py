@@ -18,7 +18,7 @@ import pytest
 import scipy.signal
 import soundfile as sf
 
-from mashup_worker.report.content import Report, SongSection, Track
+from mashup_worker.report.content import Report, ReportTrack, SongSection
 from mashup_worker.report.page import render_report
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def page(tmp_path: Path) -> str:
         path = tmp_path / f"{kind}.wav"
         stereo = np.stack([samples, samples], axis=1)
         sf.write(path, samples if kind == "vocals" else stereo, RATE_HZ)
-        tracks.append(Track(kind, path, SPAN_S))
+        tracks.append(ReportTrack(kind, path, SPAN_S))
     song = SongSection("Strikes", "lite", "cpu", "fp32", SPAN_S, 1.0, tracks[0], tuple(tracks[1:]))
     return render_report(Report("Report", (song,)))
 
