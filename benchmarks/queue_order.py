@@ -1,10 +1,10 @@
-"""Who waits how long: a busy day of the queue, with the order that Postgres decides.
+"""Waiting times of a simulated busy day, in the order of the queue's own query.
 
     python -m benchmarks.queue_order [--jobs N] [--users N] [--seed N]
 
-Jobs of many users come in over a simulated day, with rush hours, to lanes that take them in the
-order of the queue's own query; only the clock is replaced. The same day is run first come, first
-served, for comparison.
+Jobs of many users arrive over a day with rush hours. Worker processes take them in the order that
+the query in Postgres returns; only the clock is simulated. For comparison, the same jobs also run
+first come, first served.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ TIERS = {"free": 0.7, "pro": 0.22, "studio": 0.08}
 """Shares of the users."""
 
 DAY_S = 86_400.0
-LANES, LOAD = 20, 0.88
-"""How many jobs run at once, and how busy that keeps them over the day."""
+PROCESSES, LOAD = 20, 0.88
+"""Worker processes, and the share of the day that they work."""
 
 STEP_S = 10.0
-AGEING_S = 900.0
-DUMPED = 0.03
-"""The share of all jobs that one user, of the free tier, inserts at once."""
+AGING_S = 900.0
+BULK = 0.03
+"""Share of all jobs that one user of the free tier inserts at once."""
 
 _START = datetime(2026, 1, 5, tzinfo=UTC)
 _CLOCK = """
@@ -57,12 +57,12 @@ CREATE FUNCTION sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS
 
 @dataclass(frozen=True)
 class Arrival:
-    """A job of the day.
+    """Job of the day.
 
     Attributes:
-        at_s: when it is inserted, since the day began.
-        work_s: how long it takes.
-        dumped: whether it is one of those that a single user inserts at once.
+        at_s: time of its insertion, in seconds since the day began.
+        work_s: its running time.
+        bulk: whether it is one of the jobs that a single user inserts at once.
     """
 
     id: UUID
@@ -70,36 +70,36 @@ class Arrival:
     tier: str
     at_s: float
     work_s: float
-    dumped: bool = False
+    bulk: bool = False
 
 
 def busy_day(count: int, users: int, seed: int) -> list[Arrival]:
-    """Jobs in the order of their arrival."""
+    """Return jobs in the order of their arrival."""
     dice = random.Random(seed)
     people = [UUID(int=dice.getrandbits(128), version=4) for _ in range(users)]
     names, shares = zip(*TIERS.items(), strict=True)
     tiers = {one: dice.choices(names, shares)[0] for one in people} | {people[0]: "free"}
     activity = [dice.paretovariate(1.5) for _ in people]
-    dumped = round(DUMPED * count)
-    mean_s = LOAD * LANES * DAY_S / count
+    bulk = round(BULK * count)
+    mean_s = LOAD * PROCESSES * DAY_S / count
 
-    def arrival(user: UUID, at_s: float, *, is_dumped: bool = False) -> Arrival:
+    def arrival(user: UUID, at_s: float, *, is_bulk: bool = False) -> Arrival:
         work_s = mean_s * dice.lognormvariate(-0.18, 0.6)
         return Arrival(
-            UUID(int=dice.getrandbits(128), version=4), user, tiers[user], at_s, work_s, is_dumped
+            UUID(int=dice.getrandbits(128), version=4), user, tiers[user], at_s, work_s, is_bulk
         )
 
-    day = [arrival(people[0], 0.35 * DAY_S + n * 0.01, is_dumped=True) for n in range(dumped)]
+    day = [arrival(people[0], 0.35 * DAY_S + n * 0.01, is_bulk=True) for n in range(bulk)]
     while len(day) < count:
         at_s = dice.random() * DAY_S
-        # In the evening two and a half times as many as in the early morning.
+        # The evening has two and a half times as many arrivals as the early morning.
         if dice.random() < 0.7 - 0.3 * math.cos(2 * math.pi * at_s / DAY_S + 0.6):
             day.append(arrival(dice.choices(people, activity)[0], at_s))
     return sorted(day, key=lambda one: one.at_s)
 
 
 def waits_in_order(connection: Connection, day: Sequence[Arrival]) -> dict[UUID, float]:
-    """Seconds that each job waits when the queue's query decides; every job starts in the end."""
+    """Return the seconds that each job waits when the queue's query decides."""
     _insert(connection, day)
     connection.execute(_CLOCK)
     connection.execute("SET search_path = sim, pg_catalog, public")
@@ -112,7 +112,7 @@ def waits_in_order(connection: Connection, day: Sequence[Arrival]) -> dict[UUID,
         ended = []
         while running and running[0][0] <= now_s:
             ended.append(heapq.heappop(running)[1])
-        for job in _next_step(connection, now_s, ended, LANES - len(running)):
+        for job in _next_step(connection, now_s, ended, PROCESSES - len(running)):
             waits[job] = now_s - by_id[job].at_s
             heapq.heappush(running, (now_s + by_id[job].work_s, job))
     return waits
@@ -121,27 +121,27 @@ def waits_in_order(connection: Connection, day: Sequence[Arrival]) -> dict[UUID,
 def _next_step(
     connection: Connection, now_s: float, ended: Sequence[UUID], free: int
 ) -> list[UUID]:
-    """End jobs and start others, as many as there are free lanes."""
+    """End jobs, and start one for every free worker process."""
     now = (_START + timedelta(seconds=now_s)).isoformat()
     with connection.transaction():
         connection.execute("SELECT set_config('sim.now', %s, true)", [now])
-        _become(connection, "completed", ended)
+        _set_status(connection, "completed", ended)
         rows = jobs.select(
             connection,
             "next_waiting",
             job_types=["separate"],
-            ageing_s=AGEING_S,
-            rung=[],
+            aging_s=AGING_S,
+            pending=[],
             limit=free,
         )
         chosen = [row["id"] for row in rows] if free else []
-        _become(connection, "processing", chosen)
+        _set_status(connection, "processing", chosen)
     return chosen
 
 
 def waits_first_come(day: Sequence[Arrival]) -> dict[UUID, float]:
-    """Seconds that each job waits when the oldest goes first."""
-    free_at_s = [0.0] * LANES
+    """Return the seconds that each job waits when the oldest job starts first."""
+    free_at_s = [0.0] * PROCESSES
     waits = {}
     for one in day:
         start_s = max(one.at_s, heapq.heappop(free_at_s))
@@ -151,9 +151,9 @@ def waits_first_come(day: Sequence[Arrival]) -> dict[UUID, float]:
 
 
 def overtaken(day: Sequence[Arrival], waits: Mapping[UUID, float]) -> float:
-    """By how much a job that started earlier was younger, at most, in seconds.
+    """Return how much younger than a waiting job a started job was, at most, in seconds.
 
-    Jobs that came while another of their user waited or ran may be overtaken by anybody.
+    Jobs that arrived while another job of their user waited or ran do not count as overtaken.
     """
     free_at_s: dict[UUID, float] = {}
     alone = set()
@@ -186,7 +186,7 @@ def _insert(connection: Connection, day: Sequence[Arrival]) -> None:
     connection.execute("ANALYZE ai_jobs")
 
 
-def _become(connection: Connection, status: str, ids: Sequence[UUID]) -> None:
+def _set_status(connection: Connection, status: str, ids: Sequence[UUID]) -> None:
     if ids:
         connection.execute(
             "UPDATE public.ai_jobs SET status = %s WHERE id = ANY(%s)", [status, list(ids)]
@@ -194,9 +194,9 @@ def _become(connection: Connection, status: str, ids: Sequence[UUID]) -> None:
 
 
 def rows_of(day: Sequence[Arrival], *results: Mapping[UUID, float]) -> list[tuple[str, ...]]:
-    """A row a tier, and one for whoever inserted very many at once."""
-    groups = {tier: [one for one in day if one.tier == tier and not one.dumped] for tier in TIERS}
-    groups["free, one user's heap"] = [one for one in day if one.dumped]
+    """Return a row per tier, and one for the user who inserted many jobs at once."""
+    groups = {tier: [one for one in day if one.tier == tier and not one.bulk] for tier in TIERS}
+    groups["free, inserted at once"] = [one for one in day if one.bulk]
     return [
         (
             name,
@@ -216,7 +216,7 @@ def _minutes(waits_s: Sequence[float]) -> str:
 
 
 def main() -> None:
-    """Simulate, and publish."""
+    """Simulate a day and publish its waiting times."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--users", type=int, default=500)
@@ -233,15 +233,16 @@ def main() -> None:
     naive = waits_first_come(day)
     publish(
         "queue_order",
-        f"{len(day):,} jobs of {len({one.user for one in day})} users in a day, on {LANES} lanes "
-        f"that are busy {LOAD:.0%} of the time; one free user inserts {round(DUMPED * len(day))} "
-        f"at once. One step of ageing is {AGEING_S / 60:g} minutes. Simulated in {took_s:.0f} s.",
+        f"{len(day):,} jobs of {len({one.user for one in day})} users in a day, on {PROCESSES} "
+        f"worker processes that are busy {LOAD:.0%} of the time; one free user inserts "
+        f"{round(BULK * len(day))} at once. One step of aging is {AGING_S / 60:g} minutes. "
+        f"Simulated in {took_s:.0f} s.",
         "Minutes of waiting (median / 95 % / longest):",
         table(
             ("tier", "users", "jobs", "the queue", "first come, first served"),
             rows_of(day, waits, naive),
         ),
-        f"No user's only job was overtaken by one that came more than "
+        f"No user's only job was overtaken by one that arrived more than "
         f"{overtaken(day, waits) / 60:.0f} minutes later.",
     )
 

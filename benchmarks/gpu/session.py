@@ -12,7 +12,7 @@ from benchmarks.gpu.document import joined, measured
 from benchmarks.gpu.processes import Ending, run
 from benchmarks.gpu.summary import Outcome, doctor_findings, lines, test_counts
 from mashup_worker.bench.documents import path_of, to_json
-from mashup_worker.system.files import write_whole
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
     from benchmarks.gpu.steps import Step
@@ -79,7 +79,7 @@ class Session:
         results = self._results()
         if results:
             path = path_of(results.machine, self._folder)
-            write_whole(path, to_json(results).encode())
+            write_atomically(path, to_json(results).encode())
         (self._folder / "summary.txt").write_text("\n".join(self.summary()) + "\n")
 
 

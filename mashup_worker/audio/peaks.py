@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from mashup_worker.audio.signal import spans
-from mashup_worker.system.files import write_whole
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ def write_peaks(
         "length": peaks.shape[0],
         "data": (peaks >> (16 - bits)).flatten().tolist(),
     }
-    write_whole(target, json.dumps(document, separators=(",", ":")).encode())
+    write_atomically(target, json.dumps(document, separators=(",", ":")).encode())
 
 
 def _extremes(pixels: Tensor) -> Tensor:

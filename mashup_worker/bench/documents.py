@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mashup_worker.bench.results import SCHEMA, Results
 from mashup_worker.errors import InvalidInput
-from mashup_worker.system.files import check_writable, write_whole
+from mashup_worker.system.files import check_writable, write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,5 +83,5 @@ def save(results: Results, folder: Path) -> tuple[Results, Path]:
     """
     path = path_of(results.machine, folder)
     whole = results.over(read(path))
-    write_whole(path, to_json(whole).encode())
+    write_atomically(path, to_json(whole).encode())
     return whole, path

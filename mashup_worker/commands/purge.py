@@ -43,7 +43,7 @@ def purge(
     """Remove objects, rows and cached results of a song or a user permanently.
 
     Needs the database as the owner of the tables or the service role. Prints the removed items and
-    the mashups that lost stems. The backend must take down what it published of those mashups.
+    the mashups that lost stems. The backend must take down its publications of those mashups.
     """
     import redis
 

@@ -46,7 +46,7 @@ class _RollBackError(Exception):
 
 
 def schema_problems(database: Database, *, publishing: bool = True) -> list[str]:
-    """Return the problems of the schema for the connected role; empty if there are none.
+    """Return the problems of the schema for the connected role; empty if it fits.
 
     Args:
         database: as the worker's role.

@@ -20,13 +20,13 @@ _REMEDY = "set it to use the job queue, or run all services on this machine with
 
 def check_database(_settings: Settings) -> Finding:
     """Report whether a job can be claimed, completed and published."""
+    settings = load_service_settings()
+    if settings.connections.database_url is None:
+        return Finding("database", "note", f"DATABASE_URL is {_NOT_SET}", _REMEDY)
     from mashup_worker.db.database import location
     from mashup_worker.db.schema_check import schema_problems
     from mashup_worker.worker.context import open_database
 
-    settings = load_service_settings()
-    if settings.connections.database_url is None:
-        return Finding("database", "note", f"DATABASE_URL is {_NOT_SET}", _REMEDY)
     try:
         with open_database(settings) as database:
             found = schema_problems(database, publishing=settings.results.writes_all_tables)
@@ -41,12 +41,12 @@ def check_database(_settings: Settings) -> Finding:
 
 def check_redis(_settings: Settings) -> Finding:
     """Report whether Redis answers."""
-    from mashup_worker.queue.redis_client import location
-    from mashup_worker.worker import context
-
     settings = load_service_settings()
     if settings.connections.redis_url is None:
         return Finding("redis", "note", f"REDIS_URL is {_NOT_SET}", _REMEDY)
+    from mashup_worker.queue.redis_client import location
+    from mashup_worker.worker import context
+
     try:
         with context.open_redis(settings) as client:
             context.check_redis(client, settings)
@@ -59,12 +59,12 @@ def check_redis(_settings: Settings) -> Finding:
 
 def check_storage(_settings: Settings) -> Finding:
     """Report whether objects can be written and read."""
-    from mashup_worker.storage.objects import check_store
-    from mashup_worker.storage.open import open_storage
-
     settings = load_service_settings()
     if settings.storage.storage_url is None and settings.storage.s3_bucket is None:
         return Finding("storage", "note", f"S3_BUCKET or STORAGE_URL is {_NOT_SET}", _REMEDY)
+    from mashup_worker.storage.objects import check_store
+    from mashup_worker.storage.open import open_storage
+
     try:
         with tempfile.TemporaryDirectory() as folder:
             check_store(open_storage(settings.storage), Path(folder) / "probe", uuid4().hex)

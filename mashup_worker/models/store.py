@@ -28,7 +28,7 @@ from mashup_worker.models.digests import (
 )
 from mashup_worker.models.fetch import FetchError, NotThereError, read_blocks
 from mashup_worker.system.digests import file_sha256
-from mashup_worker.system.files import atomic_file, write_whole
+from mashup_worker.system.files import atomic_file, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -167,9 +167,9 @@ class WeightStore:
                 failures.append(f"{offer.label}: {error}")
                 continue
             bag = folder / f"{model.name}.yaml"
-            write_whole(bag, model.bag.encode())
+            write_atomically(bag, model.bag.encode())
             digests[bag.name] = file_sha256(bag)
-            write_whole(folder / MANIFEST, manifest_text(digests).encode())
+            write_atomically(folder / MANIFEST, manifest_text(digests).encode())
             return
         raise ModelUnavailable(f"{model.name}: {self._why(failures)}")
 

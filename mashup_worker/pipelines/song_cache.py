@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.errors import StorageFailed
-from mashup_worker.system.files import write_whole
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ class SongCache:
     def keep_analysis(self, digests: Mapping[str, str], analysis: Analysis) -> None:
         """Store an analysis if the folder is writable."""
         with suppress(StorageFailed):
-            write_whole(self._analysis_path(digests), _ANALYSES.dump_json(analysis))
+            write_atomically(self._analysis_path(digests), _ANALYSES.dump_json(analysis))
 
     def stem_paths(self, digest: str, model: str, kinds: Sequence[str]) -> dict[str, Path]:
         """Return the paths of the stems that a model separates from a song."""

@@ -13,7 +13,7 @@ from mashup_worker.mixing.plan_document import format_plan
 from mashup_worker.plots.mix import mix_png
 from mashup_worker.report.media import mp3_of
 from mashup_worker.report.page import clock, figure
-from mashup_worker.system.files import write_whole
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,7 @@ def write_mix_page(page: MixPage, path: Path) -> None:
     Raises:
         StorageFailed: the page cannot be written.
     """
-    write_whole(path, render_mix_page(page).encode())
+    write_atomically(path, render_mix_page(page).encode())
 
 
 def _mp3(mix: Audio) -> bytes:

@@ -19,7 +19,7 @@ import jinja2
 
 from mashup_worker.report import images
 from mashup_worker.report.media import TrackMedia, read_track
-from mashup_worker.system.files import write_whole
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +104,7 @@ def write_report(report: Report, path: Path) -> None:
         UnsupportedAudio: the file of a track is missing or cannot be read.
         StorageFailed: the page cannot be written.
     """
-    write_whole(path, render_report(report).encode())
+    write_atomically(path, render_report(report).encode())
 
 
 def clock(seconds: float, digits: int = 0) -> str:

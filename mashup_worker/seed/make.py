@@ -16,7 +16,7 @@ from mashup_worker.pipelines.song import split_song
 from mashup_worker.pipelines.waveforms import waveform_name
 from mashup_worker.seed.record import SeedRecord, SeedStem, song_folder
 from mashup_worker.system.digests import file_sha256
-from mashup_worker.system.files import write_whole
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,7 +89,7 @@ def make_seed(
     assert split.analysis is not None, "it was requested"  # noqa: S101
     analysis = split.analysis.analysis.as_dict()
     files = {**split.files, "analysis.json": folder / "analysis.json"}
-    write_whole(files["analysis.json"], (json.dumps(analysis) + "\n").encode())
+    write_atomically(files["analysis.json"], (json.dumps(analysis) + "\n").encode())
     prefix = song_folder(song.sha256, settings)
     record = SeedRecord(
         sha256=song.sha256,

@@ -12,7 +12,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.errors import ServiceUnavailable
-from mashup_worker.system.files import write_whole
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +65,7 @@ class FolderLock:
 
 def write_secret(path: Path, text: str) -> None:
     """Write a text file atomically, readable by its owner only."""
-    write_whole(path, text.encode(), private=True)
+    write_atomically(path, text.encode(), private=True)
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _check_characters(url: str) -> None:
 
 
 def _host(parts: SplitResult) -> str:
-    """Return the host in ASCII, as it is resolved and as messages show it."""
+    """Return the host in ASCII, for resolution and messages."""
     try:
         host = (parts.hostname or "").encode("idna").decode("ascii")
     except UnicodeError as error:

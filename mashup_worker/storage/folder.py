@@ -15,7 +15,7 @@ from mashup_worker.storage.objects import Link, StoredObject, check_key, not_fou
 from mashup_worker.storage.urls import key_below, url_below
 from mashup_worker.storage.writing import too_large, write_capped
 from mashup_worker.system.digests import file_sha256
-from mashup_worker.system.files import write_whole
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -64,7 +64,7 @@ class FolderStorage:
                 "mtime_ns": status.st_mtime_ns,
             }
             if self._keeps_metadata:
-                write_whole(metadata_path, json.dumps(metadata).encode())
+                write_atomically(metadata_path, json.dumps(metadata).encode())
         return _object(key, status, sha256)
 
     def get(self, key: str, target: Path, max_bytes: int | None = None) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from mashup_worker.errors import InvalidInput, StorageFailed
 from mashup_worker.system.digests import file_sha256
+from mashup_worker.system.files import cannot_write
 from mashup_worker.vocabulary import FORMATS
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def check_store(storage: Storage, scratch: Path, name: str) -> None:
     try:
         scratch.write_bytes(b"probe\n")
     except OSError as error:
-        raise StorageFailed(f"{scratch}: can't write: {error.strerror or error}") from error
+        raise cannot_write(scratch, error) from error
     sha256 = file_sha256(scratch)
     storage.put(key, scratch, content_type="text/plain", sha256=sha256)
     found = storage.head(key)

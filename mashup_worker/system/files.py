@@ -78,7 +78,7 @@ def atomic_file(target: Path, *, durable: bool = True, private: bool = False) ->
             raise cannot_write(target, error) from error
 
 
-def write_whole(target: Path, content: bytes, *, private: bool = False) -> None:
+def write_atomically(target: Path, content: bytes, *, private: bool = False) -> None:
     """Write a file atomically; with `private`, readable by its owner only and durable.
 
     Raises:
@@ -114,7 +114,7 @@ def check_writable(target: Path) -> None:
 
 def cannot_write(target: Path, error: OSError) -> StorageFailed:
     """Return the error for a file that could not be written, with its name and the reason."""
-    return StorageFailed(f"can't write {target}: {error.strerror or error}")
+    return StorageFailed(f"{target}: cannot be written: {error.strerror or error}")
 
 
 def _open_new(path: Path, mode: int) -> BinaryIO:

@@ -132,7 +132,7 @@ class Chaos:
 
 
 def problems_of(chaos: Chaos) -> list[str]:
-    """Return the problems at the end of a run; empty if there are none."""
+    """Return the problems at the end of a run; empty if all is consistent."""
     arena, problems = chaos.arena, []
     with arena.sql() as connection:
         rows = connection.execute("SELECT * FROM public.ai_jobs").fetchall()
@@ -227,7 +227,7 @@ def run(folder: Path, *, jobs: int, seed: int, faults: int) -> tuple[list[str], 
 
 
 def main() -> int:
-    """Run with the options of the command line; return 1 if there are problems."""
+    """Run with the options of the command line; return 1 after problems."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--faults", type=int, default=60)

@@ -26,7 +26,7 @@ FAILURES = {
     "itself": (("song.flac", "-o", "link.flac"), 2, "-o link.flac: it would overwrite the song"),
     "loudness": (("song.flac", "-o", "out/a.wav", "--loudness", "3"), 2, "loudness 3 LUFS"),
     "compress": (("song.flac", "-o", "out/c.wav", "--compress", "99"), 2, "--compress 99"),
-    "folder": (("song.flac", "-o", "text.mp3/e.wav"), 3, "can't write text.mp3/e.wav"),
+    "folder": (("song.flac", "-o", "text.mp3/e.wav"), 3, "text.mp3/e.wav: cannot be written"),
 }
 """Calls that must fail, their exit codes, and how their line begins."""
 

@@ -78,7 +78,7 @@ OUTPUTS: dict[str, tuple[tuple[str, ...], int, str]] = {
         "--keep-stems songs: it would overwrite songs/host/bass.wav",
     ),
     "page": ((*STEMS, "-o", "out/a.wav", "--report", "out/a.wav"), INPUT, "--report out/a.wav: "),
-    "folder": ((*STEMS, "-o", "tone.wav/a.mp3"), UNAVAILABLE, "can't write tone.wav/a.mp3"),
+    "folder": ((*STEMS, "-o", "tone.wav/a.mp3"), UNAVAILABLE, "tone.wav/a.mp3: cannot be written"),
 }
 
 

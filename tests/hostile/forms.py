@@ -109,7 +109,7 @@ _FORMS = {
     "an empty user": ("https://@song.example/", _USERS),
     "two at-signs": (f"https://song.example@{SECRET}@127.0.0.1/", _USERS),
     "a port in a password": ("https://song.example:443@127.0.0.1/", _USERS),
-    "a backslash before an at-sign": ("https://song.example\\@127.0.0.1/", "no valid host"),
+    "a backslash before an at-sign": ("https://song.example\\@127.0.0.1/", _USERS),
     "a backslash in a host": ("https://127.0.0.1\\.song.example/", "no valid host"),
     "backslashes for slashes": ("https:\\\\127.0.0.1\\", "no valid host"),
     "a port of another service": ("https://song.example:6379/", "port 6379 is not allowed"),

@@ -28,7 +28,7 @@ _TARGETS: dict[str, tuple[str | bytes, str]] = {
     "a user without scheme": (f"//{SECRET}:{SECRET}@song.example/", _USERS),
     "a port": ("https://song.example:8443/", "port 8443"),
     "a port without scheme": ("//song.example:22/", "port 22"),
-    "a backslash": ("https://song.example\\@10.0.0.1/", "no valid host"),
+    "a backslash": ("https://song.example\\@10.0.0.1/", "a user name is not allowed"),
     "an invalid URL": (f"https://[{SECRET}", "URL: invalid"),
     "an invalid IPv6 address": ("//[::g]/", ""),
     "a slash in one letter": ("//song\u2100.example/", "URL: invalid"),

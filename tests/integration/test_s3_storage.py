@@ -1,4 +1,4 @@
-"""A bucket of a real store."""
+"""Storage in a bucket of a real S3 server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.stack.info import StackInfo
 
-SECRET = "a-secret-that-must-not-be-told"
+SECRET = "a-secret-that-must-not-be-printed"
 
 
 @pytest.fixture(autouse=True)
@@ -70,30 +70,30 @@ def test_settings_open_a_bucket(settings: StorageSettings, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("copied", [False, True])
-def test_what_is_kept_beside_the_bytes(
+def test_objects_have_a_type_a_cache_policy_and_a_digest(
     store: S3Storage, services: StackInfo, bucket: str, tmp_path: Path, copied: bool
 ) -> None:
-    there = write(store, tmp_path, "a.flac")
+    stored = write(store, tmp_path, "a.flac")
     if copied:
         store.copy("a.flac", "b.flac")
     answer = raw(services).get_object(Bucket=bucket, Key="b.flac" if copied else "a.flac")
     assert answer["ContentType"] == "audio/flac"
     assert answer["CacheControl"] == "public, max-age=31536000, immutable"
-    assert answer["Metadata"] == {"sha256": there.sha256}
-    assert answer["Body"].read() == BODY  # and no trailer of checksums inside
+    assert answer["Metadata"] == {"sha256": stored.sha256}
+    assert answer["Body"].read() == BODY  # without checksums inside
 
 
-def test_objects_of_others_have_no_digest(
+def test_objects_of_other_programs_have_no_digest(
     store: S3Storage, services: StackInfo, bucket: str, tmp_path: Path
 ) -> None:
-    raw(services).put_object(Bucket=bucket, Key="theirs", Body=b"theirs")
-    there = store.head("theirs")
-    assert there is not None
-    assert (there.bytes, there.sha256) == (6, None)
-    assert read(store, tmp_path, "theirs") == b"theirs"
+    raw(services).put_object(Bucket=bucket, Key="foreign", Body=b"foreign")
+    found = store.head("foreign")
+    assert found is not None
+    assert (found.bytes, found.sha256) == (7, None)
+    assert read(store, tmp_path, "foreign") == b"foreign"
 
 
-def test_large_bodies(store: S3Storage, tmp_path: Path) -> None:
+def test_large_objects_are_stored_in_parts(store: S3Storage, tmp_path: Path) -> None:
     path = tmp_path / "large"
     with path.open("wb") as file:
         file.truncate(80_000_000)
@@ -104,7 +104,7 @@ def test_large_bodies(store: S3Storage, tmp_path: Path) -> None:
     assert file_sha256(tmp_path / "back") == sha256
 
 
-def test_lists_page_after_page(
+def test_lists_span_several_pages(
     store: S3Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mashup_worker.storage.s3._PAGE", 2)
@@ -133,7 +133,7 @@ def test_links_expire(settings: StorageSettings, tmp_path: Path) -> None:
     assert error.value.code == 403
 
 
-def test_urls_of_our_own(settings: StorageSettings) -> None:
+def test_urls_of_the_bucket_are_recognized(settings: StorageSettings) -> None:
     base = "https://cdn.example/files"
     store, private = changed(settings, public_base_url=base), S3Storage(settings)
     link = store.link(ODD_KEY)
@@ -162,7 +162,7 @@ def test_urls_of_our_own(settings: StorageSettings) -> None:
         store.key_of(f"{endpoint}/{bucket}/a/../b")
 
 
-def test_urls_of_amazon() -> None:
+def test_urls_of_amazon_are_recognized() -> None:
     store = S3Storage(StorageSettings(s3_bucket="songs", s3_region="eu-west-1"))
     for url in (
         "https://songs.s3.eu-west-1.amazonaws.com/a/b",
@@ -174,7 +174,7 @@ def test_urls_of_amazon() -> None:
 
 
 def messages(store: S3Storage, folder: Path) -> list[str]:
-    """What each thing that a store does says when it fails."""
+    """Return the message of each operation; all must fail."""
     found = []
     for work in (
         lambda: write(store, folder, "some/key"),
@@ -195,7 +195,7 @@ def messages(store: S3Storage, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("wrong", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-def test_wrong_credentials_are_not_told(
+def test_wrong_credentials_are_not_printed(
     settings: StorageSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
     monkeypatch.setenv(wrong, SECRET)
@@ -204,7 +204,7 @@ def test_wrong_credentials_are_not_told(
         assert SECRET not in message
 
 
-def test_credentials_that_no_header_can_hold(
+def test_credentials_that_are_no_header_are_not_printed(
     settings: StorageSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", SECRET + "\n")
@@ -213,15 +213,15 @@ def test_credentials_that_no_header_can_hold(
     assert SECRET not in error.value.message
 
 
-def test_a_bucket_that_is_not_there(settings: StorageSettings, tmp_path: Path) -> None:
+def test_a_missing_bucket_is_named(settings: StorageSettings, tmp_path: Path) -> None:
     store = changed(settings, s3_bucket="no-such-bucket")
-    # This store makes buckets for those who write and may make them, so nothing is written.
+    # Only reads: this server creates a bucket when it is written.
     for work in (lambda: store.get("a", tmp_path / "read"), lambda: list(store.list("a"))):
         with pytest.raises(StorageFailed, match="no bucket no-such-bucket"):
             work()
 
 
-def test_a_server_that_is_down(
+def test_an_unreachable_server_fails_in_time(
     settings: StorageSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mashup_worker.storage.s3._TRIES", 2)
@@ -233,7 +233,7 @@ def test_a_server_that_is_down(
     assert time.monotonic() - begin_s < 15
 
 
-def test_a_server_that_says_nothing(
+def test_a_silent_server_fails_in_time(
     settings: StorageSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mashup_worker.storage.s3._TRIES", 1)
@@ -247,13 +247,13 @@ def test_a_server_that_says_nothing(
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense", "http://key:secret@127.0.0.1"])
-def test_endpoints_that_cannot_be(settings: StorageSettings, endpoint: str) -> None:
+def test_invalid_endpoints_are_refused(settings: StorageSettings, endpoint: str) -> None:
     with pytest.raises(InvalidInput, match="S3"):
         changed(settings, s3_endpoint_url=endpoint)
 
 
-class Meddler:
-    """A proxy that changes bytes on their way, or hangs up before the end of an answer."""
+class DamagingProxy:
+    """Proxy that changes bytes of requests, or cuts off answers."""
 
     def __init__(self, port: int, to_store: bytes = b"", answer_bytes: int | None = None) -> None:
         self._target, self._to_store, self._answer_bytes = port, to_store, answer_bytes
@@ -271,9 +271,9 @@ class Meddler:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._talk, args=(client,), daemon=True).start()
+            threading.Thread(target=self._relay, args=(client,), daemon=True).start()
 
-    def _talk(self, client: socket.socket) -> None:
+    def _relay(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self._target)) as store:
             out = threading.Thread(target=self._pump, args=(client, store), daemon=True)
             out.start()
@@ -301,32 +301,30 @@ class Meddler:
 
 
 @pytest.fixture
-def meddled(services: StackInfo, settings: StorageSettings) -> Iterator[Any]:
-    meddlers: list[Meddler] = []
+def damaged(services: StackInfo, settings: StorageSettings) -> Iterator[Any]:
+    proxies: list[DamagingProxy] = []
 
     def start(**options: Any) -> S3Storage:
         port = urlsplit(services.s3_endpoint_url).port
         assert port is not None
-        meddlers.append(Meddler(port, **options))
-        return changed(settings, s3_endpoint_url=meddlers[-1].url)
+        proxies.append(DamagingProxy(port, **options))
+        return changed(settings, s3_endpoint_url=proxies[-1].url)
 
     yield start
-    for one in meddlers:
+    for one in proxies:
         one.close()
 
 
-def test_bytes_changed_on_the_way_are_refused(
-    meddled: Any, store: S3Storage, tmp_path: Path
-) -> None:
+def test_damaged_uploads_are_refused(damaged: Any, store: S3Storage, tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match=r"^a: the store answered "):
-        write(meddled(to_store=b"the very"), tmp_path, "a")
+        write(damaged(to_store=b"the very"), tmp_path, "a")
     assert store.head("a") is None
 
 
-def test_an_answer_that_breaks_off_leaves_no_file(
-    meddled: Any, store: S3Storage, tmp_path: Path
+def test_a_truncated_download_leaves_no_file(
+    damaged: Any, store: S3Storage, tmp_path: Path
 ) -> None:
     write(store, tmp_path, "a", BODY * 20)
     with pytest.raises(StorageFailed, match=r"^a: "):
-        meddled(answer_bytes=100_000).get("a", tmp_path / "into" / "read")
+        damaged(answer_bytes=100_000).get("a", tmp_path / "into" / "read")
     assert not (tmp_path / "into").exists()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.commands.shared.inputs import real_path
 from mashup_worker.errors import InvalidInput
-from mashup_worker.system.files import check_writable, write_whole
+from mashup_worker.system.files import check_writable, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,12 +50,12 @@ class ResultPaths:
             StorageFailed: a file cannot be written.
         """
         if self.picture is not None and outcome.picture is not None:
-            write_whole(self.picture, outcome.picture)
+            write_atomically(self.picture, outcome.picture)
         if self.document is not None and outcome.document is not None:
             stored = {**outcome.document, "options": options.as_dict()}
             text = json.dumps(stored, ensure_ascii=False, allow_nan=False, indent=1)
             # Names may contain bytes of no encoding; JSON can only hold them escaped.
-            write_whole(self.document, f"{text}\n".encode(errors="backslashreplace"))
+            write_atomically(self.document, f"{text}\n".encode(errors="backslashreplace"))
 
     def stored(self, source: Path, options: AnalysisOptions) -> dict[str, Any] | None:
         """Return the document of an earlier run with the same song and options, or None.

@@ -76,10 +76,10 @@ class BenchRun:
         steps.say(f"written to {path}")
         if self.plot:
             from mashup_worker.bench.plot import results_png
-            from mashup_worker.system.files import write_whole
+            from mashup_worker.system.files import write_atomically
 
             picture = path.with_suffix(".png")
-            write_whole(picture, results_png(whole))
+            write_atomically(picture, results_png(whole))
             steps.say(f"drawn to {picture}")
         missing = whole.separation.not_run if whole.separation else {}
         failed = [name for name in self.request.against if name in missing]

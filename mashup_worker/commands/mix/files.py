@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.commands.shared.inputs import real_path
 from mashup_worker.commands.shared.output import json_line
 from mashup_worker.errors import InvalidInput
-from mashup_worker.system.files import check_writable, write_whole
+from mashup_worker.system.files import check_writable, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,8 +87,8 @@ class MixOutputs:
         """
         from mashup_worker.mixing.plan_document import format_plan
 
-        write_whole(self.plan, format_plan(result.plan).encode())
-        write_whole(self.measurements, (json_line(result.report.as_dict()) + "\n").encode())
+        write_atomically(self.plan, format_plan(result.plan).encode())
+        write_atomically(self.measurements, (json_line(result.report.as_dict()) + "\n").encode())
         if self.stems is not None:
             _write_stems(self.stems, result, on_progress)
         if self.report is not None:

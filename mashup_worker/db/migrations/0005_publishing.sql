@@ -88,7 +88,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
 $$;
 
 -- Returns a stem that a user's job may read: their own, a public one, or any for a job without a
--- user. The analysis of its song comes along where it is known, since vocals alone may have no beat.
+-- user. The analysis of its song is included if known, since vocals alone may have no beat.
 CREATE OR REPLACE FUNCTION mashup_worker.readable_stem(stem UUID, job_user UUID)
 RETURNS TABLE (storage_key TEXT, kind TEXT, song TEXT, analysis JSONB)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$

@@ -37,7 +37,7 @@ $$;
 
 -- Returns how many jobs of the same user and type count before a job in its day or month (UTC): all
 -- that were ever started, and older ones that wait. Jobs that failed, or were canceled before they
--- started, don't count.
+-- started, do not count.
 CREATE OR REPLACE FUNCTION mashup_worker.jobs_before(job public.ai_jobs, period TEXT)
 RETURNS BIGINT LANGUAGE sql STABLE SET search_path = '' AS $$
   SELECT count(*) FROM public.ai_jobs AS o

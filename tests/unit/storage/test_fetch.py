@@ -312,7 +312,7 @@ def test_invalid_hosts_are_refused(target: Path) -> None:
 def test_an_unwritable_target_is_a_storage_error(server: Server, tmp_path: Path) -> None:
     server.answers["/song"] = answer(b"song")
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StorageFailed, match="can't write"):
+    with pytest.raises(StorageFailed, match="cannot be written"):
         get(server.url(), tmp_path / "file" / "song")
 
 

@@ -1,4 +1,4 @@
-"""Networks take the cores that they may have, and no more."""
+"""Number of usable processor cores."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity"), reason="no affinity of processes here"
+    not hasattr(os, "sched_setaffinity"), reason="the system has no affinity"
 )
 
 
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of four cores with two threads each, all of which may be used."""
+    """Return a simulated machine of four cores with two threads each, all usable."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     for processor in range(8):
         folder = tmp_path / f"devices/system/cpu/cpu{processor}/topology"
@@ -29,13 +29,11 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_two_threads_of_a_core_count_once(system: Path) -> None:
+def test_threads_of_a_core_count_once(system: Path) -> None:
     assert usable_cores(system) == 4
 
 
-def test_a_process_bound_to_two_cores_has_two(
-    system: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_cores_of_the_affinity_count(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 2, 5})
     assert usable_cores(system) == 2
 
@@ -44,19 +42,21 @@ def test_a_process_bound_to_two_cores_has_two(
     ("quota", "cores"),
     [("max 100000", 4), ("250000 100000", 2), ("50000 100000", 1), ("900000 100000", 4)],
 )
-def test_a_container_has_its_quota(system: Path, quota: str, cores: int) -> None:
+def test_a_quota_of_a_container_limits_the_number(system: Path, quota: str, cores: int) -> None:
     (system / "fs/cgroup/cpu.max").write_text(f"{quota}\n")
     assert usable_cores(system) == cores
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("-1", 4), ("300000", 3)])
-def test_so_it_does_on_older_kernels(system: Path, quota: str, cores: int) -> None:
+def test_a_quota_of_control_groups_v1_limits_the_number(
+    system: Path, quota: str, cores: int
+) -> None:
     (system / "fs/cgroup/cpu/cpu.cfs_quota_us").write_text(f"{quota}\n")
     (system / "fs/cgroup/cpu/cpu.cfs_period_us").write_text("100000\n")
     assert usable_cores(system) == cores
 
 
-def test_where_the_system_tells_nothing_all_processors_count(
+def test_all_processors_count_without_a_topology(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
