@@ -1,0 +1,114 @@
+"""Songs on a GPU: alone or several at once, they are what the CPU makes of them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from demucs.apply import BagOfModels
+
+from mashup_worker.audio.signal import Audio
+from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
+from mashup_worker.models.runner import Arithmetic, NetworkRunner
+from tests.engines import music, separate
+from tests.gpu.networks import LEAST_DB, assert_near, clicks, silence, tiny_network, tiny_separator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from tests.fake_cuda.budget import DeviceBudget
+
+    Song = tuple[Audio, Sequence[str] | None]
+
+pytestmark = pytest.mark.gpu
+
+SONGS: list[Song] = [
+    (music(1.1), None),
+    (music(0.7, seed=1), ["vocals"]),
+    (music(0.2, seed=2), None),  # shorter than a segment
+    (silence(0.4), None),
+    (music(0.6, seed=3), ["bass", "drums"]),
+]
+
+
+def separate_at_once(separator: DemucsSeparator, songs: list[Song]) -> list[Tensor]:
+    with ThreadPoolExecutor(len(songs)) as pool:
+        return list(pool.map(lambda song: separate(separator, *song), songs))
+
+
+@pytest.fixture(scope="module")
+def alone(on_cpu: DemucsSeparator) -> list[Tensor]:
+    """What the CPU makes of each song."""
+    return [separate(on_cpu, *song) for song in SONGS]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_songs_at_once_are_what_each_is_alone(
+    precision: str, warm: Callable[[str], DemucsSeparator], alone: list[Tensor]
+) -> None:
+    """Whichever windows share a batch."""
+    for got, expected in zip(separate_at_once(warm(precision), SONGS), alone, strict=True):
+        assert_near(got, expected, LEAST_DB[precision])
+
+
+def test_networks_of_a_bag_are_weighed_as_on_the_cpu() -> None:
+    made, expected = (
+        separate(tiny_separator(device, members=2, shifts=1, batch=2), music(0.5))
+        for device in ("cuda", "cpu")
+    )
+    assert_near(made, expected, LEAST_DB["fp32"])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_host_never_waits_while_a_song_on_the_device_is_separated(
+    precision: str, warm: Callable[[str], DemucsSeparator], device_budget: DeviceBudget
+) -> None:
+    """The level is read before the first block; from then on windows only get enqueued."""
+    mix = music(1.8)
+    song = Audio(mix.samples.to("cuda"), mix.rate_hz)
+    blocks = warm(precision).stream(song, on_device=True)
+    made = [next(blocks)]
+    with device_budget.limit(read=0, copy=0, wait=0):
+        made += blocks
+    assert len(made) == 5
+    assert sum(block.shape[-1] for block in made) == mix.length_samples
+    assert all(block.device.type == "cuda" for block in made)
+
+
+def test_fp16_windows_of_high_crest_run_in_fp32(
+    warm: Callable[[str], DemucsSeparator], on_cpu: DemucsSeparator
+) -> None:
+    """Alone, and beside a song that runs in fp16."""
+    loud, sparse = music(0.6), clicks(0.6)
+    expected = separate(on_cpu, sparse)
+    assert_near(separate(warm("fp16"), sparse), expected, LEAST_DB["fp32"])
+    together = separate_at_once(warm("fp16"), [(loud, None), (sparse, None)])
+    assert_near(together[0], separate(on_cpu, loud), LEAST_DB["fp16"])
+    assert_near(together[1], expected, LEAST_DB["fp32"])
+
+
+def overflowing_bag() -> BagOfModels:
+    """A network whose last layer leaves the range of fp16 where its input is not silent."""
+    network: Any = tiny_network()
+    with torch.no_grad():
+        network.tdecoder[-1].conv_tr.weight.mul_(1e6)
+    return BagOfModels([network])
+
+
+def test_fp16_windows_that_overflow_run_again_in_fp32() -> None:
+    windows = music(0.5).samples[None].to("cuda")
+    runner = NetworkRunner(overflowing_bag().models[0], Arithmetic(torch.device("cuda", 0), "fp16"))
+    assert not runner.run(windows, [0]).isfinite().all()
+    made, expected = (
+        separate_at_once(
+            DemucsSeparator("overflowing", overflowing_bag(), EngineOptions(*how, batch=2)),
+            [(music(0.5), None), (silence(0.4), None)],
+        )
+        for how in (("cuda", "fp16"), ("cpu", "fp32"))
+    )
+    for one, other in zip(made, expected, strict=True):
+        assert_near(one, other, LEAST_DB["fp32"])

@@ -1,0 +1,68 @@
+"""After `warm_up` no song waits for recordings, compilations or algorithm searches."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mashup_worker.models.graphs import CapturedCore
+from tests.engines import music, separate
+from tests.gpu.networks import LEAST_DB, assert_near, clicks, tiny_separator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mashup_worker.models.demucs_engine import DemucsSeparator
+    from tests.fake_cuda.budget import DeviceBudget
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Batch sizes in the order in which they are recorded."""
+    sizes: list[int] = []
+    plain = CapturedCore._record
+
+    def record(core: CapturedCore, x: Tensor, xt: Tensor) -> object:
+        sizes.append(len(x))
+        return plain(core, x, xt)
+
+    monkeypatch.setattr(CapturedCore, "_record", record)
+    return sizes
+
+
+def test_every_batch_size_is_recorded_once(
+    recorded: list[int], device_budget: DeviceBudget
+) -> None:
+    """In fp16, which runs some windows in fp32."""
+    separator = tiny_separator("cuda", "fp16", batch=4)
+    separator.warm_up()
+    assert recorded == [4, 2, 1]
+    assert all(network.is_captured for network in separator._networks)
+    songs = [music(1.0), music(0.2, seed=1), clicks(0.6)]
+    with device_budget.limit(search=0), ThreadPoolExecutor(len(songs)) as pool:
+        list(pool.map(lambda song: separate(separator, song), songs))
+    assert recorded == [4, 2, 1]
+
+
+def test_every_network_of_a_bag_is_recorded(recorded: list[int]) -> None:
+    separator = tiny_separator("cuda", "bf16", members=2, batch=2)
+    separator.warm_up()
+    assert recorded == [2, 1, 2, 1]
+    assert all(network.is_captured for network in separator._networks)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_compiled_core_is_recorded_and_used(
+    precision: str, recorded: list[int], on_cpu: DemucsSeparator
+) -> None:
+    """In one batch size, because compiling takes so long."""
+    separator = tiny_separator("cuda", precision, batch=2, compile=True)
+    separator.warm_up()
+    mix = music(1.0)
+    assert_near(separate(separator, mix), separate(on_cpu, mix), LEAST_DB[precision])
+    assert recorded == [2]
+    assert all(network.is_compiled and network.is_captured for network in separator._networks)
