@@ -102,7 +102,7 @@ def test_in_a_song_batches_are_halved_and_the_song_goes_on(memory: Memory) -> No
     memory.windows = 1
     made += blocks
     assert_near(torch.cat(made, -1), separate(tiny_separator("cpu"), mix), LEAST_DB["fp32"])
-    assert (separator._batcher.size, shortages() - before) == (1, 1)
+    assert (separator._batcher.size, out_of_memory_events() - before) == (1, 1)
 
 
 def test_songs_at_once_outlive_a_shortage(memory: Memory) -> None:
