@@ -143,7 +143,9 @@ def test_postgres_and_redis_announce_changes(service: Service, user: UUID) -> No
     ):
         connection.execute("LISTEN ai_jobs")
         channel.subscribe("ai_jobs")
-        job = service.insert(user, "analyze", {"audio": service.upload(user, "announced.flac", 6.0)})
+        job = service.insert(
+            user, "analyze", {"audio": service.upload(user, "announced.flac", 6.0)}
+        )
         service.ended(user, job)
         payloads = [note.payload for note in connection.notifies(timeout=2, stop_after=3)]
         assert payloads.count(str(job)) == 3, "inserted, started, completed"
@@ -164,9 +166,7 @@ def test_a_repeated_job_reuses_the_results_of_the_same_user(
 ) -> None:
     _, first = separated[0]
     other = new_user(service)
-    foreign = service.insert(
-        other, "separate", {"audio": service.upload(other, "same.flac", 4.0)}
-    )
+    foreign = service.insert(other, "separate", {"audio": service.upload(other, "same.flac", 4.0)})
     again = service.insert(user, "separate", {"audio": first["input_data"]["audio"]})
     assert service.ended(other, foreign)["output_data"]["reused_job_id"] is None
     row = service.ended(user, again)
