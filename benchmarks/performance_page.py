@@ -40,12 +40,12 @@ hand, and every section names the command that measured it.
 
 - Engines run in one process, on the same weights and the same song, in turn. A ratio is the median
   of the ratios of rounds that followed each other.
-- The device is synchronised before the clock starts and before it stops; what is measured is warm.
+- The device is synchronized before the clock starts and before it stops; measurements are warm.
 - Sound starts and ends in host memory. Each engine moves it by its own means: ours once in each
   direction through pinned memory, as it does in the pipeline.
 - SNR is the result against our engine's in fp32: quality stands beside every speed.
 - Weights are random where the table says so. Speed, memory and numerical agreement depend on a
-  network's shape and not on what it has learnt.
+  network's shape and not on its training.
 - *Busy* is, on a CPU, the process's share of all cores' time; on CUDA, the share of the time in
   which kernels run, from the profiler."""
 
@@ -100,15 +100,15 @@ compiled on CUDA, fp32 on a CPU, where it has nothing else. It asks for torch 2.
 | `audio-separator` 0.47.1 | no | it carries a copy of demucs' networks and of `apply_model`, and \
 takes weights by download only |
 | `torchaudio` HDEMUCS | no | another network, the generation before htdemucs; its weights are a \
-download, and its speed says nothing of this one |
+download, so its speed is not comparable |
 | hosted services | no | they can't be run here |"""
 
 LEFT = """\
-## What is left
+## Open optimizations
 
 - The distance between fused and eager bytes is memory traffic that a compiler or a hand-written
-  kernel could remove: normalisations, activations and layer scales between the convolutions.
-- Half precisions keep transforms, statistics and sums in fp32, which bounds what they can gain.
+  kernel could remove: normalizations, activations and layer scales between the convolutions.
+- Half precisions keep transforms, statistics and sums in fp32, which bounds their gain.
 - The last segment of a song is computed though the one before covers it: dropping it would change
   the output against the reference."""
 

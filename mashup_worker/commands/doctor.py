@@ -1,4 +1,4 @@
-"""`mashup doctor`: is everything here that separation needs?"""
+"""`mashup doctor`: check the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.doctor.finding import Finding
 
-COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
+COLORS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
 
 def doctor(
@@ -46,11 +46,11 @@ def _print_table(findings: Sequence[Finding]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("check", "", "what was found", "what to do")
+    table = Table("check", "", "result", "remedy")
     for finding in findings:
         table.add_row(
             finding.check,
-            Text(finding.severity, style=COLOURS[finding.severity]),
+            Text(finding.severity, style=COLORS[finding.severity]),
             Text(finding.message),
             Text(finding.remedy or ""),
         )

@@ -42,7 +42,7 @@ def transposed(key: str, semitones: int) -> str:
 def fifths_between(key: str, other: str) -> int:
     """Return the steps on the circle of fifths between the scales of two keys: 0 to 6.
 
-    Relative keys share their scale and are 0 steps apart.
+    Relative keys share their scale and have distance 0.
     """
     steps = _FIFTH * (_relative_major(key) - _relative_major(other)) % 12
     return min(steps, 12 - steps)

@@ -121,7 +121,7 @@ def arithmetic(
 def searching_algorithms(device: torch.device) -> Iterator[None]:
     """Let cuDNN compare its algorithms for each shape that a convolution meets in the block.
 
-    cuDNN keeps what it finds by thread, so that every thread searches on its own. Use it in the
+    cuDNN keeps the results by thread, so every thread searches again. Use it in the
     thread that records networks, before others use the device: recordings keep the algorithms.
     """
     if device.type != "cuda":

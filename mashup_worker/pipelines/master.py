@@ -39,7 +39,7 @@ _ROUNDS = 8
 _SHALLOWEST_SLOPE = 0.2
 _FILE_ROUNDS = 6
 _STEP_LU = 1.0
-"""How far the aim is moved at once: what an encoder takes away grows with what it is given."""
+"""Greatest change of the aim in one round: the loss of an encoder grows with its input."""
 
 _MOST_LIMITING_DB = 15.0
 _NOTED_LIMITING_DB = 9.0

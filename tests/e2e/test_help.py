@@ -54,8 +54,8 @@ def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
         ("master", master),
         ("match", "separate model device json -q"),
         ("check", check),
-        ("up", "data lanes device run no-workers json"),
-        ("worker", "device lanes class precision"),
+        ("up", "data processes device run no-workers json"),
+        ("worker", "device processes queue precision"),
         ("migrate", "check"),
         ("enqueue", "input user priority idempotency-key wait json"),
     ):

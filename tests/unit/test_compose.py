@@ -103,7 +103,7 @@ def test_every_version_is_pinned() -> None:
 def test_every_dependency_is_on_the_page_of_licences() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = [*project["dependencies"], *project["optional-dependencies"]["local"]]
-    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8").lower()
+    page = (ROOT / "docs" / "licenses.md").read_text(encoding="utf-8").lower()
     names = [re.split(r"[\[<>=!~; ]", one)[0].lower() for one in needed]
     assert [name for name in names if not re.search(rf"\b{re.escape(name)}\b", page)] == []
 

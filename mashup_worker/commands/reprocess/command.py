@@ -64,11 +64,10 @@ def reprocess(
         bool, typer.Option("-v", "--verbose", help="Print tracebacks of unforeseen errors.")
     ] = False,
 ) -> None:
-    """Make stems, waveforms and analyses of many songs, and a catalogue of them; needs no server.
+    """Separate and analyze many songs into a library with a catalog; needs no server.
 
-    Songs are told by their content: what is in DEST already is not made again, wherever it lies
-    now, so a run that was stopped goes on where it was. A broken file stops nothing and is named
-    in the end.
+    Songs are identified by their content. Songs that DEST already holds with the same settings are
+    skipped, so the command can be stopped and started again.
     """
     from mashup_worker.commands.reprocess.sources import find_tracks
 

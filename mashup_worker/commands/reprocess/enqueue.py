@@ -39,14 +39,14 @@ class JobFailed(MashupError):
 
 @dataclass
 class EnqueueRun:
-    """One call of the command.
+    """Call of the command.
 
     Attributes:
-        tracks: what to put into the queue.
-        user: whose mashups and stems they become.
-        settings: how they are made.
-        dry_run: say what would be done, and write nothing.
-        printer: tells of it.
+        tracks: songs to enqueue.
+        user: owner of the mashups and stems.
+        settings: format and model of the stems.
+        dry_run: print the songs to enqueue, and write nothing.
+        printer: printer of outcomes.
     """
 
     tracks: Sequence[Track]
@@ -78,7 +78,7 @@ class EnqueueRun:
             raise typer.Exit(EXIT_FAILED)
 
     def _check_user(self, database: Database) -> None:
-        """Before anything is uploaded for nobody."""
+        """Check that the user exists before anything is uploaded."""
         import psycopg
 
         try:

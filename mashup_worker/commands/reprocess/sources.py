@@ -41,10 +41,10 @@ class FileTrack:
         return SeedSource(name=name, bytes=size_bytes)
 
     def bring(self, folder: Path) -> Path:
-        """The file, linked into a folder under its own suffix.
+        """Link the file into a folder under its own suffix.
 
         Raises:
-            InvalidInput: there is none, or one that can't be read twice, such as a pipe.
+            InvalidInput: the file is missing, or cannot be read twice, such as a pipe.
         """
         check_there(self.song)
         regular_file_size(self.song.path)
@@ -99,11 +99,11 @@ def find_tracks(arguments: Sequence[str], destination: str | None) -> list[Track
 
 
 def open_library(destination: str) -> Library:
-    """The destination, with what is there.
+    """Open the destination with its existing contents.
 
     Raises:
-        InvalidInput: it is no address of a bucket.
-        StorageFailed: it can't be used.
+        InvalidInput: the address is not a bucket.
+        StorageFailed: the destination cannot be used.
     """
     if not destination.startswith(S3):
         from mashup_worker.storage.folder import FolderStorage

@@ -1,4 +1,4 @@
-"""Which songs a command works on: files, folders and globs become a list."""
+"""Songs of a command: files, folders and globs expanded to a list."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Song:
 
 
 def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
-    """The stems by kind that a folder holds, where its files `names` make it a song in stems.
+    """Return the stems by kind of a folder with the files `names`; empty if it holds no song in stems.
 
-    That takes files of two kinds or more, or one kind and the mix without it (`no_vocals`).
-    Whatever else lies there, such as a mix, is no part of it. Of a kind in several formats the
-    first by name counts. Empty for other folders.
+    A song in stems has files of two or more kinds, or of one kind and the mix without it
+    (`no_vocals`). Other files, such as a mix, are ignored. Of a kind in several formats, the first
+    by name is used.
     """
     found: dict[str, Path] = {}
     for name in sorted(names):
@@ -64,10 +64,10 @@ def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
 def find_songs(
     arguments: Sequence[str], output_dir: Path | None = None, *, stem_folders: bool = False
 ) -> list[Song]:
-    """The songs that `arguments` name, in their order, each once and each with a name of its own.
+    """Return the songs that `arguments` name, in order, each once and with a distinct name.
 
-    Folders are searched through and through, hidden files and whatever lies in `output_dir` left
-    out, and give names with the path below the folder. A glob is taken as a name where a file has
+    Folders are searched recursively, without hidden files and `output_dir`, and give names with the
+    path below the folder. A glob is taken as a name where a file has
     that name. An argument that matches nothing, or a folder without songs, stays as it is, to
     fail by its name later.
 

@@ -49,8 +49,8 @@ def find_attacks(audio: Audio) -> Tensor:
     which the power of some milliseconds exceeds that before it most.
 
     Returns:
-        int64, shape `(attacks,)`, rising, about `_SHORTEST_GAP_S` apart or more; empty for silence
-        and for sounds without attacks.
+        int64, shape `(attacks,)`, rising by about `_SHORTEST_GAP_S` or more; empty for silence and
+        for sounds without attacks.
     """
     if not audio.length_samples:
         return torch.empty(0, dtype=torch.int64, device=audio.samples.device)
