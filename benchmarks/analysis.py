@@ -2,7 +2,7 @@
 
     python -m benchmarks.analysis [--songs 200] [--first-seed 0] [--midi FOLDER --soundfont FILE]
 
-Songs come from two generators that share nothing, each analysed from the mix and from its stems;
+Songs come from two generators that share nothing, each analyzed from the mix and from its stems;
 the sample songs; and, where asked for, MIDI files that FluidSynth renders. No song measured here
 took part in fitting anything.
 """
@@ -59,7 +59,7 @@ class Measured:
     score: SongScore
 
 
-def analyse(song: Song) -> list[Measured]:
+def analyze_song(song: Song) -> list[Measured]:
     """Analyse a song from its mix and, where it has stems, from them."""
     views = {MIX: analyze_audio(song.mix).analysis}
     if song.stems:
@@ -105,7 +105,7 @@ def sample_songs() -> Iterable[Song]:
 def _generated(generator: str, seed: int) -> list[Measured]:
     torch.set_num_threads(1)
     module = importlib.import_module(f"benchmarks.corpus.{generator}")
-    return analyse(module.generate(seed))
+    return analyze_song(module.generate(seed))
 
 
 def measure(generator: str, seeds: Sequence[int]) -> list[Measured]:
@@ -155,7 +155,7 @@ def main() -> None:
         for view in (MIX, STEMS):
             heading = f"## {generator}, seeds {seeds[0]} to {seeds[-1]}, from {view}"
             parts += [heading, table(HEADINGS, rows(measured, view))]
-    samples = [one for song in sample_songs() for one in analyse(song)]
+    samples = [one for song in sample_songs() for one in analyze_song(song)]
     for view in (MIX, STEMS):
         parts += [f"## sample songs, from {view}", table(HEADINGS, rows(samples, view)[:1])]
     if arguments.midi and arguments.soundfont:

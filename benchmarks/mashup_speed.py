@@ -2,7 +2,7 @@
 
     python -m benchmarks.mashup_speed
 
-A voice over another song's drums, bass and other, analysed before, to MP3: the whole command from
+A voice over another song's drums, bass and other, analyzed before, to MP3: the whole command from
 process start to its end, and the stages of one in a process that is warm.
 """
 
@@ -123,7 +123,7 @@ def main() -> None:
         "mashup_speed",
         f"A mashup of {duration_s:.0f} s: the command takes {statistics.median(calls_s):.1f} s "
         f"(median of {calls}; wanted: {MOST_S:g} or less), and {first_s:.1f} s the first time, "
-        "when the stems are analysed.",
+        "when the stems are analyzed.",
         "Where the time goes in a warm process:",
         table(("stage", "seconds", "share"), rows(stages)),
     )

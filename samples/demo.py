@@ -43,8 +43,8 @@ def main() -> None:
 
     mixes = sorted(SAMPLES.glob("*/mix.flac"))
     separated = separate(mixes, arguments.model, arguments.output_dir)
-    analysed = analyze(mixes)
-    sections = [section(mix, separated[mix], analysed[mix]) for mix in mixes]
+    analyzed = analyze(mixes)
+    sections = [section(mix, separated[mix], analyzed[mix]) for mix in mixes]
     console = Console(width=None if sys.stdout.isatty() else 100)
     console.print(table(sections))
     console.print(music_table(mixes, sections))
@@ -227,7 +227,7 @@ def report(sections: list[SongSection]) -> Report:
             "make demo MODEL=htdemucs"
         )
     return Report(
-        title="The sample songs, separated and analysed",
+        title="The sample songs, separated and analyzed",
         subtitle=f"mashup separate and analyze, {datetime.now().astimezone():%d %B %Y, %H:%M}",
         songs=tuple(sections),
         notes=tuple(notes),

@@ -1,13 +1,13 @@
-"""The analysis is right about songs whose tempo, beats, bars and key are known.
+"""Accuracy of the analysis on songs with known tempo, beats, bars and key.
 
-A small part of `benchmarks.analysis`, with room for a song or two that go the other way.
+A small part of `benchmarks.analysis`, with a tolerance of one or two songs.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.analysis import MIX, STEMS, Measured, analyse, measure, sample_songs
+from benchmarks.analysis import MIX, STEMS, Measured, analyze_song, measure, sample_songs
 from benchmarks.corpus.scores import Summary, summary
 
 SEEDS = range(500, 510)
@@ -20,7 +20,7 @@ def generated() -> list[Measured]:
 
 @pytest.fixture(scope="module")
 def samples() -> list[Measured]:
-    return [one for song in sample_songs() for one in analyse(song)]
+    return [one for song in sample_songs() for one in analyze_song(song)]
 
 
 def of(measured: list[Measured], view: str) -> Summary:

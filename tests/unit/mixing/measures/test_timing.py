@@ -233,8 +233,8 @@ def test_positions_follow_a_variable_tempo() -> None:
     outside = np.array([beats[0] - 0.9, beats[-1] + 1.1])
     assert own.positions(outside) == pytest.approx([-2, 65], abs=0.05)
     assert own.bars(beats[[0, 3, 4]] - 0.001).tolist() == [0, 0, 1]
-    analysed = Analysis(60.0, tempo_bpm=120, beats_s=tuple(beats), beats_per_bar=4)
-    late = BeatGrid.of_analysis(replace(analysed, downbeats_s=(beats[2],)))
+    analyzed = Analysis(60.0, tempo_bpm=120, beats_s=tuple(beats), beats_per_bar=4)
+    late = BeatGrid.of_analysis(replace(analyzed, downbeats_s=(beats[2],)))
     assert late is not None
     assert late.positions(beats[2:3])[0] == 0
     assert BeatGrid.of_analysis(Analysis(3.0)) is None
