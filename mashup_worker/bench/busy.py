@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.bench.measure import timed_s
+from mashup_worker.system.cores import usable_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,15 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 
-def cores() -> int:
-    """Return the processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class ProcessorClock:
-    """Share of the cores' time that this process used since the clock was created."""
+    """Share of the processors' time that this process used since the clock was created."""
 
     def __init__(self) -> None:
         self._wall_s = time.perf_counter()
@@ -32,7 +25,7 @@ class ProcessorClock:
         """Return the share so far, 0 to 1."""
         wall_s = time.perf_counter() - self._wall_s
         used_s = time.process_time() - self._used_s
-        return min(1.0, used_s / (wall_s * cores())) if wall_s else 0.0
+        return min(1.0, used_s / (wall_s * usable_processors())) if wall_s else 0.0
 
 
 def kernel_share(work: Callable[[], object], device: torch.device, wall_s: float) -> float | None:

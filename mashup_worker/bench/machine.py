@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from mashup_worker.bench.busy import cores
+from mashup_worker.system.cores import usable_processors
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ def describe(device: torch.device) -> Machine:
         name, memory, driver = properties.name, properties.total_memory, _driver()
     elif device.type == "mps":
         name = f"{name} GPU"
-    return Machine(name, device.type, driver, memory, processor(), cores(), _memory_bytes())
+    return Machine(
+        name, device.type, driver, memory, processor(), usable_processors(), _memory_bytes()
+    )
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -84,8 +84,6 @@ class ModelCache:
         started_s = time.monotonic()
         try:
             separator = self.separator(None)
-            if isinstance(separator, DemucsSeparator):
-                separator.warm_up()
             samples = round(_WARM_UP_S * separator.rate_hz)
             noise = _WARM_UP_LEVEL * torch.randn(separator.channels, samples)
             separate_audio(separator, Audio(noise, separator.rate_hz))
@@ -105,4 +103,8 @@ class ModelCache:
         loaded = load_model(name, self._options, self._store)
         if loaded.fallback_reason:
             logger.warning("%s; using %s", loaded.fallback_reason, loaded.separator.name)
-        return loaded.separator
+        separator = loaded.separator
+        if self._device.type == "cuda" and isinstance(separator, DemucsSeparator):
+            # The process stays: recordings with the fastest algorithms soon repay their seconds.
+            separator.warm_up()
+        return separator

@@ -69,7 +69,7 @@ class Memory:
         """Return the block that holds a tensor of the device, a new one for new memory."""
         storage = inner.untyped_storage()
         known = self._blocks.get(storage._cdata)
-        block = known and known()
+        block = known() if known else None
         if block is None:
             if self.allocated_bytes + storage.nbytes() > self.total_bytes:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate too much.")

@@ -66,6 +66,17 @@ def test_the_default_model_is_compiled_recorded_and_used(settings: Settings) -> 
         assert_near(there[kind].samples, stem.samples, LEAST_DB[separator.precision])
 
 
+def test_every_model_is_warm_before_its_first_song(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warmed: list[str] = []
+    monkeypatch.setattr(DemucsSeparator, "warm_up", lambda self: warmed.append(self.name))
+    models = ModelCache(settings, default=NAMES[0], device="cuda", precision="fp32")
+    for name in (NAMES[1], NAMES[0], NAMES[1]):
+        models.separator(name)
+    assert warmed == [NAMES[1], NAMES[0]]
+
+
 @pytest.mark.usefixtures("small_batches")
 def test_the_model_that_was_used_longest_ago_leaves_the_device(settings: Settings) -> None:
     models = ModelCache(settings, default="htdemucs", device="cuda", precision="fp32")

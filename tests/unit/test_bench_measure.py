@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from mashup_worker.bench import ceilings
-from mashup_worker.bench.busy import ProcessorClock, cores, covered, kernel_share
+from mashup_worker.bench.busy import ProcessorClock, covered, kernel_share
 from mashup_worker.bench.measure import paired_ratio, percentile, timed_s
 from mashup_worker.bench.memory import PeakMemory, reset_host_peak
+from mashup_worker.system.cores import usable_processors
 
 CPU = torch.device("cpu")
 
@@ -51,12 +52,12 @@ def test_covered_time_counts_what_overlaps_once() -> None:
 def test_the_processor_is_idle_in_sleep_and_busy_in_work() -> None:
     idle = ProcessorClock()
     time.sleep(0.2)
-    asleep = idle.share() * cores()
+    asleep = idle.share() * usable_processors()
     busy = ProcessorClock()
     stop = time.perf_counter() + 0.2
     while time.perf_counter() < stop:
         sum(range(1000))
-    assert asleep < 0.1 < busy.share() * cores() <= cores()
+    assert asleep < 0.1 < busy.share() * usable_processors() <= usable_processors()
 
 
 @pytest.mark.skipif(not reset_host_peak(), reason="this system's peaks can't start anew")

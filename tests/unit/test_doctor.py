@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import sys
 from importlib import metadata
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from mashup_worker.doctor import checks, memory, model_cache, programs, python
+from mashup_worker.doctor import checks, memory, model_cache, programs, python, services
 from mashup_worker.doctor import torch as torch_checks
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.errors import EXIT_ENVIRONMENT, EXIT_USAGE
@@ -242,6 +243,17 @@ def test_packages_of_a_wrong_version_are_warned_of(
     assert finding.remedy == "pip install 'numpy<1'"
     monkeypatch.setattr(metadata, "requires", lambda _: wanted[:1])
     assert python.check_packages(settings).severity == "ok"
+
+
+def test_services_that_are_not_set_need_no_libraries(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL", "STORAGE_URL", "S3_BUCKET"):
+        monkeypatch.delenv(name, raising=False)
+    for module in ("db.database", "queue.redis_client", "storage.objects"):
+        monkeypatch.setitem(sys.modules, f"mashup_worker.{module}", None)
+    for check in (services.check_database, services.check_redis, services.check_storage):
+        assert check(settings).severity == "note"
 
 
 def test_the_command_prints_a_line_a_check_and_ends_well() -> None:

@@ -44,7 +44,7 @@ class Song:
 
 
 def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
-    """Return the stems by kind of a folder with the files `names`; empty if it holds no song in stems.
+    """Return the stems by kind of a folder with the files `names`; empty for other folders.
 
     A song in stems has files of two or more kinds, or of one kind and the mix without it
     (`no_vocals`). Other files, such as a mix, are ignored. Of a kind in several formats, the first
