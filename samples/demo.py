@@ -76,7 +76,7 @@ def mix(songs: list[Path], target: Path) -> dict[str, Any]:
     best = lines("match", *map(str, songs))[0]["matches"][0]
     by_name = {song.name: str(song) for song in songs}
     page = str(target.with_suffix(".html"))
-    pair = ["--vocals-of", by_name[best["singer"]], "--over", by_name[best["host"]]]
+    pair = ["--vocals-of", by_name[best["vocal_song"]], "--over", by_name[best["backing_song"]]]
     return lines("mix", *pair, "--output", str(target), "--report", page)[0]
 
 
