@@ -314,12 +314,13 @@ def test_on_a_terminal_a_bar_counts_songs_and_ctrl_c_keeps_what_is_done(mashup: 
     with mashup.process("analyze", "stop", *options, stderr=stderr) as process:
         os.close(stderr)
         assert process.stdout
-        first = process.stdout.readline()
         seen = b""
+        # The terminal first: once its buffer is full, the command waits with its line unprinted.
         while b"1/3" not in seen:
             more = _read(terminal)
             assert more, f"ended before it was stopped: {seen!r}"
             seen += more
+        first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         while more := _read(terminal):
             seen += more
