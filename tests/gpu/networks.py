@@ -17,7 +17,7 @@ from tests.engines import RATE_HZ
 
 TINY: dict[str, Any] = HTDEMUCS | {"segment": Fraction(1, 2), "t_layers": 1, "dconv_mode": 0}
 
-LEAST_DB = {"fp32": 90, "tf32": 50, "bf16": 35, "fp16": 50}
+LEAST_DB = {"fp32": 80, "tf32": 50, "bf16": 35, "fp16": 50}
 """Signal-to-noise ratio of a tiny network on a GPU against the same network in fp32 on the CPU.
 
 fp32 means IEEE: libraries add up in another order, which costs the last bits only. TF32 and fp16

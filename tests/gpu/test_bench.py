@@ -50,7 +50,7 @@ def test_separation_beside_demucs(weights: Weights, device_budget: DeviceBudget)
     request = SeparationRequest(
         weights,
         CUDA,
-        song_s=0.7,
+        song_s=0.5,
         rounds=1,
         precision="bf16",
         batch=1,
@@ -71,7 +71,7 @@ def test_separation_beside_demucs(weights: Weights, device_budget: DeviceBudget)
     assert (stock.precision, stock.batch, stock.compiled) == ("fp32", 1, False)
     assert [run.compiled for run in made.sweeps["compile"]] == [False, True]
     (ratio,) = made.ratios
-    assert ratio.ratio == pytest.approx(stock.p50_s / ours.p50_s, rel=0.01)
+    assert ratio.ratio == pytest.approx(stock.p50_s / ours.p50_s, rel=0.1)
     assert torch.backends.cudnn.conv.fp32_precision == "ieee"  # type: ignore[attr-defined]
 
 
@@ -91,7 +91,7 @@ def test_a_core_that_did_not_compile_is_not_reported_as_compiled(
 
 def test_the_pipeline(weights: Weights) -> None:
     options = EngineOptions("cuda", "bf16", batch=1)
-    request = PipelineRequest(weights, options, CUDA, Work(2, 0.7), in_flight=(1, 2), rounds=1)
+    request = PipelineRequest(weights, options, CUDA, Work(2, 0.5), in_flight=(1, 2), rounds=1)
     *_, made = measure_pipeline(request, TAKEN, ignore)
     assert [one.songs for one in made.in_flight] == [1, 2]
     for one in made.in_flight:
@@ -109,12 +109,12 @@ def assert_stages_add_up(made: Staged) -> None:
 
 
 def test_an_analysis() -> None:
-    made = measure_analysis(Work(1, 6.0), CUDA, 1, TAKEN, ignore)
+    made = measure_analysis(Work(1, 5.0), CUDA, 1, TAKEN, ignore)
     assert {"measure", "harmony", "rhythm"} <= set(made.stages_s)
     assert_stages_add_up(made)
 
 
 def test_a_mashup() -> None:
-    made = measure_mashup(Work(1, 8.0), CUDA, 1, TAKEN, ignore, EncodeOptions("flac"))
+    made = measure_mashup(Work(1, 4.0), CUDA, 1, TAKEN, ignore, EncodeOptions("flac"))
     assert {"read", "plan", "stretch", "master", "check"} <= set(made.stages_s)
     assert_stages_add_up(made)
