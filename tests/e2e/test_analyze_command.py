@@ -272,7 +272,7 @@ BAD = {
     "json and csv": Bad("short.wav --json --csv", 2, ("--json", "--csv")),
     "skip": Bad("short.wav --skip-existing", 2, ("--skip-existing", "--output-dir")),
     "range": Bad("short.wav --tempo-range 80", 2, ("--tempo-range 80", "80-160")),
-    "falling range": Bad("short.wav --tempo-range 160-80", 2, ("160", "80", "rise")),
+    "falling range": Bad("short.wav --tempo-range 160-80", 2, ("160", "80")),
     "hint": Bad("short.wav --tempo-hint 9", 2, ("tempo hint", "9")),
     "hint out of range": Bad("short.wav --tempo-hint 240", 2, ("240", "55 to 200")),
     "bar": Bad("short.wav --beats-per-bar 5", 2, ("5", "3 or 4")),

@@ -194,7 +194,7 @@ def test_a_checkpoint_of_another_class_is_refused(tmp_path: Path) -> None:
     ("structure", "reason"),
     [
         ({"_dict": [["a", {"_class": "antigravity.fly"}]]}, "antigravity"),
-        ({"_dict": [["__quantized", True]]}, "quantised"),
+        ({"_dict": [["__quantized", True]]}, "quantized"),
     ],
 )
 def test_a_safetensors_file_can_not_import_code_or_end_the_process(
@@ -212,12 +212,12 @@ def test_a_safetensors_file_can_not_import_code_or_end_the_process(
     assert "antigravity" not in sys.modules
 
 
-def test_a_quantised_pickle_is_refused(tmp_path: Path) -> None:
+def test_a_quantized_pickle_is_refused(tmp_path: Path) -> None:
     from demucs.hdemucs import HDemucs
 
     state = {"__quantized": True}
     torch.save({"klass": HDemucs, "args": (), "kwargs": {}, "state": state}, tmp_path / "q.th")
-    with pytest.raises(ModelUnavailable, match="quantised"):
+    with pytest.raises(ModelUnavailable, match="quantized"):
         load_bag("q", tmp_path)
 
 

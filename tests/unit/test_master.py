@@ -178,7 +178,7 @@ def test_a_note_names_the_wanted_loudness_and_that_of_the_file(tmp_path: Path) -
 @pytest.mark.parametrize("format_", ["wav", "mp3", "ogg"])
 def test_no_sound_is_no_file(tmp_path: Path, format_: FormatName) -> None:
     target = tmp_path / "song"
-    with pytest.raises(InvalidInput, match=f"{target}: there is no sound"):
+    with pytest.raises(InvalidInput, match=f"^{target}: "):
         write_master(
             Audio(torch.zeros(2, 0), RATE_HZ), target, MasterRequest(), EncodeOptions(format_)
         )

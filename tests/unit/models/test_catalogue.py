@@ -84,7 +84,7 @@ def test_unknown_names_are_answered_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["mdx_q", "mdx_extra_q"])
-def test_quantised_models_are_refused_with_a_reason(name: str) -> None:
+def test_quantized_models_are_refused_with_a_reason(name: str) -> None:
     with pytest.raises(UnknownModel, match=f"quantized.*use {name.removesuffix('_q')}$"):
         find(name)
 
