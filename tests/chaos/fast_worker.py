@@ -2,7 +2,8 @@
 
 A file `<faults>/<step>` makes the next attempt that reaches the step kill its process, once. `stop`
 stops the process like SIGSTOP, `hold` blocks the interpreter in native code, and `cut` drops the
-answer to the publishing COMMIT.
+answer to the publishing COMMIT. `lost` and `illegal` raise the errors of this package and of torch
+for a lost device.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.errors import FetchFailed, InvalidInput
+from mashup_worker.errors import DeviceLost, FetchFailed, InvalidInput
 from mashup_worker.logs import log_to_stderr
 from mashup_worker.monitoring.reports import report_writer
 from mashup_worker.queue.contracts import ModelOutput, SeparateOutput, StemOutput
@@ -67,6 +68,10 @@ class FastSeparate:
                 os.kill(os.getpid(), signal.SIGSTOP)
             if take(self.faults, "hold"):
                 ctypes.PyDLL(None).sleep(600)  # PyDLL, unlike CDLL, keeps the interpreter lock
+            if take(self.faults, "lost"):
+                raise DeviceLost
+            if take(self.faults, "illegal"):
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
             time.sleep(self.duration_s / steps)
             job.on_progress("work", (step + 1) / steps)
         files = {f"{kind}.flac": job.folder / f"{kind}.flac" for kind in KINDS}

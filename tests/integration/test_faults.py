@@ -11,6 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from mashup_worker.db.database import Database
+from mashup_worker.errors import EXIT_FAILED
 from mashup_worker.queue.redis_client import connect
 from mashup_worker.queue.wakeups import FUNCTION, rq_queue
 from mashup_worker.settings import ResultSettings, ServiceSettings, StorageSettings
@@ -87,6 +88,24 @@ def test_a_job_that_kills_its_worker_fails_in_the_end(place: Arena) -> None:
     assert (row["error_code"], row["failures"], row["attempt"]) == ("lease_lost", 3, 3)
     assert "attempt 3" in row["error_message"]
     assert place.ended(good)["status"] == "completed"
+
+
+@pytest.mark.parametrize("fault", ["lost", "illegal"])
+def test_a_worker_whose_device_is_lost_ends_and_its_job_is_retried(
+    place: Arena, fault: str
+) -> None:
+    """Every later job of the process would fail as well."""
+    started(place)
+    place.inject(fault)
+    job = place.insert()
+    process = place.processes[-1].process
+    assert process is not None
+    assert process.wait(30) == EXIT_FAILED
+    row = place.job(job)
+    assert (row["status"], row["failures"]) == ("queued", 1)
+    restart_all(place)
+    row = place.ended(job)
+    assert (row["status"], row["attempt"], row["failures"]) == ("completed", 2, 1)
 
 
 def test_a_commit_without_an_answer_counts_once(place: Arena) -> None:
