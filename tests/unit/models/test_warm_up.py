@@ -12,7 +12,6 @@ from demucs.htdemucs import HTDemucs
 
 from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
 from mashup_worker.models.htdemucs.network import HybridNetwork
-from mashup_worker.models.runner import NetworkRunner
 from tests.checkpoints import HTDEMUCS, random_network
 from tests.engines import engine, music, separate
 
@@ -23,19 +22,14 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.gpu
-def test_algorithms_are_searched_while_warming_up_and_never_in_songs(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_algorithms_are_searched_while_warming_up_and_never_in_songs(repository: Path) -> None:
     """Every thread of songs would search again, and with a song of others on the device."""
     searched: list[bool] = []
-    plain = NetworkRunner.run
-
-    def run(self: NetworkRunner, *args: Any, **options: Any) -> Tensor:
-        searched.append(torch.backends.cudnn.benchmark)
-        return plain(self, *args, **options)
-
-    monkeypatch.setattr(NetworkRunner, "run", run)
     separator = engine(repository, "td0", device="cuda", batch=1)
+    (network,) = separator._networks
+    network.network.register_forward_pre_hook(
+        lambda *_: searched.append(torch.backends.cudnn.benchmark)
+    )
     separator.warm_up()
     assert searched == [True]
     separate(separator, music(0.1))
