@@ -6,11 +6,12 @@ import argparse
 import signal
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.gpu import pretended
-from benchmarks.gpu.packages import NEEDED, missing
+from benchmarks.gpu import fake
+from benchmarks.gpu.packages import NEEDED, OF_TESTS, PEER, missing
 from benchmarks.gpu.scale import Scale
 from benchmarks.gpu.session import Session
 from benchmarks.gpu.steps import gpu_tests, steps
@@ -40,15 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_NO_DEVICE
     if lacking := missing():
         print(f"missing here: {', '.join(lacking)}", file=sys.stderr)
-    given.output.mkdir(parents=True, exist_ok=True)
+    folder = given.output.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     options = " --pretend" if given.pretend else ""
     command = f"python -m benchmarks.gpu --minutes {given.minutes:g}{options}"
-    session = Session(given.output, command, given.minutes, pretended=given.pretend)
+    session = Session(folder, command, given.minutes, fake=given.pretend)
     with tempfile.TemporaryDirectory() as name:
         scale = _FULL
         if given.pretend:
-            scale = pretended.scale(Path(name))
-            pretended.preload(Path(name))
+            scale = fake.scale(Path(name))
+            fake.preload(Path(name))
         for step in steps(scale, session.junit):
             session.take(step)
     print("\n".join(session.summary()))
@@ -72,14 +74,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gpu",
         description=_DESCRIPTION,
-        epilog="Packages that must be there: " + ", ".join(NEEDED) + ". With pytest the tests that "
-        "need a GPU run, with unblend it is compared. No server, network or service is used.",
+        epilog=textwrap.fill(
+            f"Imports {', '.join(NEEDED)}, and what these need. The tests import "
+            f"{', '.join(OF_TESTS)} too; {PEER} is compared with where it is installed. No server "
+            "and no network are used, and the package itself needs no installation.",
+            width=88,
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--minutes", type=float, default=9.0, help="time for all steps (9)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     parser.add_argument(
-        "--pretend", action="store_true", help="run everything, tiny, on a pretended device"
+        "--pretend", action="store_true", help="run everything, tiny, on a fake device"
     )
     return parser
 

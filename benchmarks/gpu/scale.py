@@ -19,6 +19,7 @@ class Scale:
         model: options that choose the networks.
         tests: files of the tests that need a GPU.
         test_options: for pytest.
+        patience: factor of the steps' time limits.
     """
 
     device: str
@@ -30,3 +31,4 @@ class Scale:
     model: tuple[str, ...]
     tests: tuple[str, ...]
     test_options: tuple[str, ...] = ()
+    patience: float = 1.0

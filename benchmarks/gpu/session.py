@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.gpu.document import joined, measured
 from benchmarks.gpu.processes import Ending, run
-from benchmarks.gpu.summary import Outcome, doctor_findings, lines, test_counts
+from benchmarks.gpu.summary import Outcome, doctor_findings, junit_counts, lines
 from mashup_worker.bench.documents import path_of, to_json
 from mashup_worker.system.files import write_atomically
 
@@ -25,9 +25,9 @@ _WRITING_S = 5.0
 class Session:
     """The steps that have ended, and the files that say so."""
 
-    def __init__(self, folder: Path, command: str, minutes: float, *, pretended: bool) -> None:
+    def __init__(self, folder: Path, command: str, minutes: float, *, fake: bool) -> None:
         self.outcomes: list[Outcome] = []
-        self._folder, self._command, self._pretended = folder, command, pretended
+        self._folder, self._command, self._fake = folder, command, fake
         self._started = time.monotonic()
         self._deadline = self._started + 60 * minutes - _WRITING_S
         self._log = folder / "log.txt"
@@ -38,8 +38,8 @@ class Session:
     def take(self, step: Step) -> None:
         """Run a step, or skip it, and write what is known by then."""
         left_s = self._deadline - time.monotonic()
-        if step.skipped:
-            outcome = Outcome(step, Ending("skipped", reason=step.skipped))
+        if reason := step.skipped or self._known(step):
+            outcome = Outcome(step, Ending("skipped", reason=reason))
         elif left_s < step.least_s:
             outcome = Outcome(step, Ending("skipped", reason="no time left"))
         else:
@@ -54,9 +54,7 @@ class Session:
             with self._log.open("a") as log:
                 log.write(f"\n==== {step.name}: python -m {step.module} {' '.join(arguments)}\n")
             begin = self._log.stat().st_size
-            ending = run(
-                step.module, arguments, self._log, limit_s=limit_s, pretended=self._pretended
-            )
+            ending = run(step.module, arguments, self._log, limit_s=limit_s, fake=self._fake)
             output = self._log.read_bytes()[begin:].decode(errors="replace")
             if ending.status == "done" and ending.exit_code not in step.exit_codes:
                 ending = replace(ending, status="failed", reason=_reason(ending, output))
@@ -64,8 +62,15 @@ class Session:
             if step.name == "doctor":
                 found = doctor_findings(output)
             elif not step.writes:
-                found = test_counts(self.junit)
+                found = junit_counts(self.junit)
             return Outcome(step, ending, measured(Path(name)), found)
+
+    def _known(self, step: Step) -> str | None:
+        """Return why a step is not needed any more."""
+        results = self._results()
+        made = results.separation if results else None
+        peers = {ratio.against.partition(" ")[0] for ratio in (made.ratios if made else ())}
+        return "measured above" if step.unless_beside in peers else None
 
     def _results(self) -> Results | None:
         parts = [outcome.results for outcome in self.outcomes if outcome.results]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.gpu.aims import LEAST_SNR_DB
-from benchmarks.gpu.packages import is_importable
+from benchmarks.gpu.packages import PEER, is_importable
+from benchmarks.gpu.processes import ROOT
 from mashup_worker.bench.engines import OURS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchmarks.gpu.scale import Scale
     from mashup_worker.bench.results import Results, Run
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Step:
         least_s: with less time left than this it is not started.
         writes: whether it is a `mashup bench`, which takes a folder for its document.
         fastest: whether it takes the options of the fastest of our runs so far.
+        unless_beside: a peer; if a ratio to it is known already, the step is not needed.
         skipped: why it can't be run here; None where it can.
         exit_codes: those that mean that it has done its work.
     """
@@ -40,6 +41,7 @@ class Step:
     least_s: float
     writes: bool = True
     fastest: bool = False
+    unless_beside: str | None = None
     skipped: str | None = None
     exit_codes: tuple[int, ...] = (0,)
 
@@ -71,9 +73,10 @@ def steps(scale: Scale, junit: Path) -> list[Step]:
     staged = (*each, "--rounds", str(scale.rounds), "--seconds")
     tests = ("-m", "gpu", "-v", "--tb", "short", "--junitxml", str(junit), *_TEST_OPTIONS)
     stock, quick = ("--against", "demucs"), "--no-limit"
-    unblend = None if is_importable("unblend") else "unblend is not installed here"
+    beside = ("--against", PEER) if is_importable(PEER) else ()
+    unblend = None if is_importable(PEER) else f"{PEER} is not installed here"
     pytest = None if is_importable("pytest") else "pytest is not installed here"
-    return [
+    every = [
         Step("doctor", _MASHUP, ("doctor", "--json"), 60, 5, writes=False, exit_codes=(0, 3)),
         Step(
             "gpu tests",
@@ -100,13 +103,14 @@ def steps(scale: Scale, junit: Path) -> list[Step]:
             ("bench", "mashup", *staged, f"{scale.mashup_s:g}", "--format", "flac"),
             *(90, 20),
         ),
-        Step("compiled", _MASHUP, (*separation, quick, "--compile"), 150, 40),
+        Step("compiled", _MASHUP, (*separation, quick, "--compile", *beside), 180, 40),
         Step(
             "unblend",
             _MASHUP,
-            (*separation, quick, "--against", "unblend"),
+            (*separation, quick, "--against", PEER),
             *(150, 45),
             fastest=True,
+            unless_beside=PEER,
             skipped=unblend,
         ),
         Step("batch sweep", _MASHUP, (*separation, quick, "--sweep", "batch"), 120, 30),
@@ -118,6 +122,7 @@ def steps(scale: Scale, junit: Path) -> list[Step]:
             45,
         ),
     ]
+    return [replace(step, limit_s=scale.patience * step.limit_s) for step in every]
 
 
 _MASHUP = "mashup_worker"

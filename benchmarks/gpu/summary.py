@@ -45,8 +45,7 @@ class Outcome:
         text = _measured(self.step, self.results) if self.results else self.found
         if ending.status == "done":
             return text
-        reason = f"{ending.status}: {ending.reason}"
-        return f"{reason}; {text}" if text else reason
+        return f"{ending.status}: {text or ending.reason}"
 
 
 def lines(outcomes: Sequence[Outcome], results: Results | None, seconds: float) -> list[str]:
@@ -72,7 +71,7 @@ def lines(outcomes: Sequence[Outcome], results: Results | None, seconds: float) 
 def doctor_findings(output: str) -> str:
     """Return the checks in which `mashup doctor --json` found errors and warnings."""
     try:
-        findings = json.loads(output)
+        findings = json.loads(output[output.index("[") : output.rindex("]") + 1])
     except ValueError:
         return "no findings"
     serious = [
@@ -83,12 +82,12 @@ def doctor_findings(output: str) -> str:
     return ", ".join(serious) or "no faults"
 
 
-def test_counts(junit: Path) -> str:
+def junit_counts(junit: Path) -> str:
     """Return how many tests passed, failed and were skipped, from pytest's XML report."""
     try:
         root = ET.parse(junit).getroot()
     except (OSError, ET.ParseError):
-        return "no report"
+        return ""
     totals = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
     for suite in root.iter("testsuite"):
         for name in totals:

@@ -109,12 +109,12 @@ def assert_stages_add_up(made: Staged) -> None:
 
 
 def test_an_analysis() -> None:
-    made = measure_analysis(Work(1, 5.0), CUDA, 1, TAKEN, ignore)
+    made = measure_analysis(Work(1, 6.0), CUDA, 1, TAKEN, ignore)
     assert {"measure", "harmony", "rhythm"} <= set(made.stages_s)
     assert_stages_add_up(made)
 
 
 def test_a_mashup() -> None:
-    made = measure_mashup(Work(1, 4.0), CUDA, 1, TAKEN, ignore, EncodeOptions("flac"))
+    made = measure_mashup(Work(1, 8.0), CUDA, 1, TAKEN, ignore, EncodeOptions("flac"))
     assert {"read", "plan", "stretch", "master", "check"} <= set(made.stages_s)
     assert_stages_add_up(made)

@@ -49,7 +49,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "works": "import sys\nprint('given', *sys.argv[1:])",
     }.items():
         (folder / f"{name}.py").write_text(text)
-    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
     monkeypatch.setattr(processes, "_GRACE_S", 0.3)
     return folder
 
@@ -70,7 +70,7 @@ def is_alive(pid: int) -> bool:
 @pytest.mark.parametrize("module", ["hangs", "stubborn"])
 @pytest.mark.usefixtures("modules")
 def test_a_step_that_hangs_is_stopped_with_all_that_it_started(module: str, log: Path) -> None:
-    ending = run(module, [], log, limit_s=2, pretended=False)
+    ending = run(module, [], log, limit_s=2, fake=False)
     assert ending.status == "timed out"
     assert ending.reason == "stopped after 2 s"
     child = int(log.read_text().split()[1])
@@ -82,15 +82,15 @@ def test_a_step_that_hangs_is_stopped_with_all_that_it_started(module: str, log:
 
 @pytest.mark.usefixtures("modules")
 def test_a_step_may_write_its_report_when_its_time_is_up(log: Path) -> None:
-    assert run("interrupted", [], log, limit_s=2, pretended=False).status == "timed out"
+    assert run("interrupted", [], log, limit_s=2, fake=False).status == "timed out"
     assert log.read_text() == "end\n"
 
 
 @pytest.mark.usefixtures("modules")
 def test_a_crash_is_told_from_an_end(log: Path) -> None:
-    assert run("crashes", [], log, limit_s=20, pretended=False).exit_code == -6
-    assert run("fails", [], log, limit_s=20, pretended=False).exit_code == 1
-    assert run("works", ["a", "b"], log, limit_s=20, pretended=False).exit_code == 0
+    assert run("crashes", [], log, limit_s=20, fake=False).exit_code == -6
+    assert run("fails", [], log, limit_s=20, fake=False).exit_code == 1
+    assert run("works", ["a", "b"], log, limit_s=20, fake=False).exit_code == 0
     assert log.read_text().splitlines()[-1] == "given a b"
 
 
@@ -101,7 +101,7 @@ def a_step(module: str, **changes: object) -> Step:
 
 @pytest.mark.usefixtures("modules")
 def test_later_steps_run_whatever_became_of_the_earlier(tmp_path: Path) -> None:
-    session = Session(tmp_path, "python -m benchmarks.gpu", 1, pretended=False)
+    session = Session(tmp_path, "python -m benchmarks.gpu", 1, fake=False)
     session.take(a_step("crashes"))
     session.take(a_step("fails"))
     session.take(a_step("works", skipped="not here"))
@@ -116,6 +116,18 @@ def test_later_steps_run_whatever_became_of_the_earlier(tmp_path: Path) -> None:
         ("done", ""),
     ]
     assert "failed: no such thing" in (tmp_path / "summary.txt").read_text()
+
+
+@pytest.mark.usefixtures("modules")
+def test_a_peer_is_compared_once(tmp_path: Path) -> None:
+    session = Session(tmp_path, "python -m benchmarks.gpu", 1, fake=False)
+    beside = a_step("works", unless_beside="demucs")
+    session.take(beside)
+    session.outcomes.append(Outcome(a_step("x"), Ending("done"), separation("bf16", 1)))
+    session.take(beside)
+    first, _, second = session.outcomes
+    assert first.ending.status == "done"
+    assert (second.ending.status, second.ending.reason) == ("skipped", "measured above")
 
 
 def test_no_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
