@@ -1,4 +1,4 @@
-"""What a Dockerfile says, as far as tests ask."""
+"""Reader of the Dockerfile for tests."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ Instruction = tuple[str, str]
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """Instructions by stage: their names, and all that follows."""
+    """Instructions of a Dockerfile by stage: pairs of name and arguments."""
 
     first_stage: list[Instruction]
     last_stage: list[Instruction]
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables of the finished image; `$PATH` is left as it stands."""
+        """Variables of the image; `$PATH` is not expanded."""
         values = " ".join(value for name, value in self.last_stage if name == "ENV")
         return dict(re.findall(r"(\w+)=(\S+)", values))
 
     @property
     def entry_point(self) -> list[str]:
-        """What every command line begins with."""
+        """Beginning of every command line."""
         return self._list("ENTRYPOINT")
 
     @property
     def command(self) -> list[str]:
-        """What follows where nobody says otherwise."""
+        """Default arguments of the entry point."""
         return self._list("CMD")
 
     @property
     def health_check(self) -> list[str]:
-        """The command that says whether it is well."""
+        """Command of the health check."""
         (check,) = (value for name, value in self.last_stage if name == "HEALTHCHECK")
         found: list[str] = json.loads(check.partition(" CMD ")[2])
         return found
@@ -49,7 +49,7 @@ class Dockerfile:
 
 
 def read_dockerfile() -> Dockerfile:
-    """`Dockerfile.gpu`."""
+    """Read `Dockerfile.gpu`."""
     text = (ROOT / "Dockerfile.gpu").read_text(encoding="utf-8")
     text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"\\\n\s*", " ", text)

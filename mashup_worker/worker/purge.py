@@ -124,8 +124,8 @@ class Purge:
         """Cancel open jobs and wait for their end."""
         left = {job.id for job in found if not job.is_terminal}
         settings = self.settings
-        patience_s = settings.attempts.lease_s + 2 * settings.queue.poll_s
-        until_s = time.monotonic() + patience_s
+        timeout_s = settings.attempts.lease_s + 2 * settings.queue.poll_s
+        until_s = time.monotonic() + timeout_s
         for job_id in left:
             with self.database.transaction() as connection:
                 jobs.select(connection, "request_cancel", id=job_id)

@@ -1,5 +1,4 @@
-"""What the image runs, run without an engine: the wheel as it is built there, its environment, its
-entry point, its health check, and the servers' command lines."""
+"""Wheel, entry point, health check and server commands of the image, run without an engine."""
 
 from __future__ import annotations
 
@@ -34,13 +33,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Image:
-    """Stands for the image: a folder with the wheel installed, and its variables."""
+    """Simulated image: a virtual environment with the wheel, and the image's variables."""
 
     bin: Path
     environment: dict[str, str]
 
     def line(self, *command: str) -> list[str]:
-        """A command line as the image runs it."""
+        """Return the command line that the image runs."""
         first, *rest = [*read_dockerfile().entry_point, *command]
         words = [first, *rest] if shutil.which(first) else rest[rest.index("--") + 1 :]
         return [str(self.bin / "mashup") if word == "mashup" else word for word in words]
@@ -78,7 +77,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         [*pip, "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)],
         check=True,
     )
-    # Its dependencies are ours; the checkout itself is not on this path.
+    # The dependencies are those of the tests; the path does not contain the checkout.
     (packages,) = home.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n")
     environment = {
@@ -98,9 +97,9 @@ def free_port() -> int:
         return port
 
 
-def test_the_wheel_has_all_that_it_needs(image: Image) -> None:
-    told = image.run(*image.line("--version"))
-    assert told.returncode == 0, told.stderr
+def test_the_wheel_is_complete(image: Image) -> None:
+    version = image.run(*image.line("--version"))
+    assert version.returncode == 0, version.stderr
     where = image.run(
         str(image.bin / "python"), "-c", "import mashup_worker; print(mashup_worker.__file__)"
     )
@@ -109,7 +108,7 @@ def test_the_wheel_has_all_that_it_needs(image: Image) -> None:
     assert packaged == {path.name for path in (ROOT / "mashup_worker").rglob("*.sql")}
 
 
-def test_it_separates_and_writes_where_it_may(image: Image, tmp_path: Path) -> None:
+def test_separation_writes_nothing_outside_its_output(image: Image, tmp_path: Path) -> None:
     song = tmp_path / "song.wav"
     soundfile.write(song, excerpt(3.0), 44_100)
     before = set(image.bin.parent.rglob("*"))
@@ -122,7 +121,7 @@ def test_it_separates_and_writes_where_it_may(image: Image, tmp_path: Path) -> N
     assert set(image.bin.parent.rglob("*")) == before
 
 
-def test_its_health_check(image: Image, tmp_path: Path) -> None:
+def test_the_health_check_follows_the_mirror(image: Image, tmp_path: Path) -> None:
     port = free_port()
     with Stack(tmp_path / "stack") as info:
         migrate(info.database_url)
@@ -154,7 +153,7 @@ def test_its_health_check(image: Image, tmp_path: Path) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The store of `compose.yaml`, by its own command line, and what its clients are told."""
+    """Start the store of `compose.yaml` with its command line; return the settings of clients."""
     document = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     service: dict[str, Any] = document["services"]["s3"]
     ports = {name: free_port() for name in ("s3", "master", "volume", "filer")}
@@ -181,7 +180,7 @@ def store(tmp_path: Path) -> Iterator[dict[str, str]]:
         process.kill()
 
 
-def test_the_bucket_is_made_once_in_the_store(store: dict[str, str]) -> None:
+def test_the_bucket_is_created_once(store: dict[str, str]) -> None:
     script = [sys.executable, str(ROOT / "docker" / "make_bucket.py")]
     end_s = time.monotonic() + 40
     while True:

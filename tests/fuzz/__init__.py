@@ -1,1 +1,1 @@
-"""Files that nobody should be able to hurt a worker with."""
+"""Damaged and malicious files for the decoder."""

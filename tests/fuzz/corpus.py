@@ -1,4 +1,4 @@
-"""Files that strangers might upload: good ones of every format, and what can be made of them."""
+"""Untrusted files: valid ones of every format, random changes of them, impostors and bombs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FORMATS = {
     "opus": ("OGG", "OPUS"),
     "lame.mp3": ("MP3", "MPEG_LAYER_III"),
 }
-"""Formats that libsndfile writes: its names of container and coding."""
+"""Formats that libsndfile writes, by its names of container and coding."""
 
 FFMPEG = {
     "m4a": ("-c:a", "aac"),
@@ -54,14 +54,14 @@ _BLOCK_S = 10
 
 @dataclass(frozen=True)
 class Hostile:
-    """A file, and what it is made of, for messages."""
+    """File with a description of its construction."""
 
     path: Path
     recipe: str
 
 
 def good_files(folder: Path) -> list[Path]:
-    """Half a second of sound in every format that can be written here."""
+    """Write half a second of audio in every format of libsndfile and ffmpeg."""
     made = []
     for suffix, (container, coding) in FORMATS.items():
         rate_hz = 48_000 if coding == "OPUS" else 44_100
@@ -77,7 +77,7 @@ def good_files(folder: Path) -> list[Path]:
 
 
 def mutated(data: bytes, other: bytes, dice: random.Random) -> tuple[bytes, str]:
-    """A file's bytes, changed in one way, and what was done."""
+    """Return the bytes of a file with one random change, and the name of the change."""
     changed = bytearray(data)
     way = dice.choice(("flip", "header", "cut", "splice", "repeat", "zero", "insert", "swap"))
     if way == "flip":
@@ -109,7 +109,7 @@ def mutated(data: bytes, other: bytes, dice: random.Random) -> tuple[bytes, str]
 
 
 def mutants(good: list[Path], folder: Path, each: int, seed: int) -> Iterator[Hostile]:
-    """Several changes of each good file."""
+    """Write several changed versions of each valid file."""
     dice = random.Random(seed)
     contents = [path.read_bytes() for path in good]
     for path, data in zip(good, contents, strict=True):
@@ -121,7 +121,7 @@ def mutants(good: list[Path], folder: Path, each: int, seed: int) -> Iterator[Ho
 
 
 def impostors(folder: Path) -> Iterator[Hostile]:
-    """What is no sound, by the names of sounds."""
+    """Write files without audio, with names of audio files."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("song.wav", bytes(10_000_000))
@@ -166,7 +166,7 @@ def impostors(folder: Path) -> Iterator[Hostile]:
 
 
 def bombs(folder: Path) -> Iterator[Hostile]:
-    """Little that becomes much: long silence, and headers that promise more."""
+    """Write small files that expand: long silence, and headers that declare more."""
     for suffix, container, coding, rate_hz, channels in (
         ("flac", "FLAC", "PCM_16", 44_100, 8),
         ("ogg", "OGG", "VORBIS", 8_000, 2),
@@ -188,7 +188,7 @@ def bombs(folder: Path) -> Iterator[Hostile]:
 
 
 def corpus(folder: Path, each: int = 8, seed: int = 1) -> list[Hostile]:
-    """All of it: more than 200 files."""
+    """Write more than 200 files of all kinds."""
     places = {name: folder / name for name in ("good", "mutants", "impostors", "bombs")}
     for place in places.values():
         place.mkdir(parents=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Greeting = Callable[["Talk"], None]
     Answer = bytes | Callable[["Talk"], None]
 
-_PATIENCE_S = 10.0
+_TIMEOUT_S = 10.0
 """Limit for a fetch that fails to stop."""
 
 
@@ -34,13 +34,13 @@ class Talk:
 
     def drip(self, part: bytes, every_s: float = 0.02) -> None:
         """Send the same bytes repeatedly until the client disconnects."""
-        end_s = time.monotonic() + _PATIENCE_S
+        end_s = time.monotonic() + _TIMEOUT_S
         while not self.over.wait(every_s) and time.monotonic() < end_s:
             self.say(part)
 
     def flood(self, part: bytes) -> None:
         """Send the same bytes as fast as possible, longer than any test lasts."""
-        end_s = time.monotonic() + _PATIENCE_S
+        end_s = time.monotonic() + _TIMEOUT_S
         while not self.over.is_set() and time.monotonic() < end_s:
             self.say(part)
 
@@ -108,12 +108,12 @@ class Server:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(_PATIENCE_S)
+            thread.join(_TIMEOUT_S)
 
     def _talk(self, plain: socket.socket) -> None:
         # A copy, since a TLS socket would take over the original, which `stop` needs.
         with suppress(OSError, ValueError), plain, plain.dup() as copy:
-            copy.settimeout(_PATIENCE_S)
+            copy.settimeout(_TIMEOUT_S)
             if self.greeting is not None:
                 self.greeting(Talk(copy, self._over))
             elif self.context is None:
@@ -152,4 +152,4 @@ def serving(
             yield server
         finally:
             server.stop()
-            thread.join(_PATIENCE_S)
+            thread.join(_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Image and services as files: what they promise, as far as it can be seen without an engine."""
+"""Dockerfile, compose files and their environment, checked without a container engine."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from mashup_worker.settings import AttemptSettings, ServiceSettings, Settings
 from tests.dockerfile import ROOT, Dockerfile, read_dockerfile
 
 OURS = {"bucket", "migrate", "mirror", "worker"}
-COMPOSE_ALONE = {"MASHUP_IMAGE", "MASHUP_PROCESSES"}
-KNOWN_ELSEWHERE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+COMPOSE_VARIABLES = {"MASHUP_IMAGE", "MASHUP_PROCESSES"}
+BOTO_VARIABLES = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def gpu() -> dict[str, dict[str, Any]]:
 
 
 def variables() -> set[str]:
-    """Everything that our commands read from the environment."""
-    return {*Settings.variables(), *ServiceSettings.variables(), *KNOWN_ELSEWHERE}
+    """Return all environment variables that commands read."""
+    return {*Settings.variables(), *ServiceSettings.variables(), *BOTO_VARIABLES}
 
 
 def test_the_image_runs_unprivileged_and_without_build_tools(dockerfile: Dockerfile) -> None:
@@ -75,7 +75,7 @@ def test_the_worker_can_compile_its_networks(
         assert not any(cache.is_relative_to(mount) for mount in worker["tmpfs"])
 
 
-def test_what_the_image_needs_is_sent_and_nothing_else(dockerfile: Dockerfile) -> None:
+def test_only_copied_files_are_sent_to_the_build(dockerfile: Dockerfile) -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in lines
     sent = {line[1:] for line in lines if line.startswith("!")}
@@ -100,7 +100,7 @@ def test_every_version_is_pinned() -> None:
     assert wanted - pinned == set()
 
 
-def test_every_dependency_is_on_the_page_of_licences() -> None:
+def test_the_license_of_every_dependency_is_documented() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = [*project["dependencies"], *project["optional-dependencies"]["local"]]
     page = (ROOT / "docs" / "licenses.md").read_text(encoding="utf-8").lower()
@@ -108,7 +108,7 @@ def test_every_dependency_is_on_the_page_of_licences() -> None:
     assert [name for name in names if not re.search(rf"\b{re.escape(name)}\b", page)] == []
 
 
-def test_our_services_may_do_little(services: dict[str, dict[str, Any]]) -> None:
+def test_services_run_with_few_rights(services: dict[str, dict[str, Any]]) -> None:
     for name in OURS:
         service = services[name]
         assert service["read_only"] is True
@@ -124,7 +124,7 @@ def test_our_services_may_do_little(services: dict[str, dict[str, Any]]) -> None
         assert "latest" not in service["image"]
 
 
-def test_only_the_migration_is_the_owner(services: dict[str, dict[str, Any]]) -> None:
+def test_only_the_migration_logs_in_as_the_owner(services: dict[str, dict[str, Any]]) -> None:
     for name in OURS - {"migrate"}:
         assert "//mashup_worker:" in services[name]["environment"]["DATABASE_URL"]
     assert services["migrate"]["environment"].keys() == {"DATABASE_URL"}
@@ -140,7 +140,7 @@ def commands(*documents: dict[str, dict[str, Any]]) -> list[list[str]]:
     return [*lines, read_dockerfile().command]
 
 
-def test_commands_are_ones_that_there_are(
+def test_commands_parse(
     services: dict[str, dict[str, Any]], gpu: dict[str, dict[str, Any]]
 ) -> None:
     group = typer.main.get_command(app)
@@ -153,7 +153,7 @@ def test_commands_are_ones_that_there_are(
         assert context.params
 
 
-def test_variables_are_ones_that_are_read(
+def test_only_known_variables_are_set(
     services: dict[str, dict[str, Any]], dockerfile: Dockerfile
 ) -> None:
     given = {name for one in OURS for name in services[one]["environment"]}
@@ -162,13 +162,15 @@ def test_variables_are_ones_that_are_read(
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     offered = set(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
     ours = {name for name in offered if name.startswith(("MASHUP_", "S3_", "DATABASE", "REDIS_U"))}
-    assert ours - variables() - COMPOSE_ALONE == set()
+    assert ours - variables() - COMPOSE_VARIABLES == set()
     compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
     compose += (ROOT / "compose.gpu.yaml").read_text(encoding="utf-8")
     assert set(re.findall(r"\$\{(\w+)", compose)) <= offered
 
 
-def test_parts_fit_together(services: dict[str, dict[str, Any]], dockerfile: Dockerfile) -> None:
+def test_files_ports_and_timeouts_match(
+    services: dict[str, dict[str, Any]], dockerfile: Dockerfile
+) -> None:
     for service in services.values():
         for volume in service.get("volumes", ()):
             source = volume.partition(":")[0]
@@ -184,14 +186,14 @@ def test_parts_fit_together(services: dict[str, dict[str, Any]], dockerfile: Doc
     assert int(services["worker"]["stop_grace_period"].removesuffix("s")) > grace_s + 15
 
 
-def test_the_gpu_overlay_changes_the_worker_alone(gpu: dict[str, dict[str, Any]]) -> None:
+def test_the_gpu_overlay_changes_only_the_worker(gpu: dict[str, dict[str, Any]]) -> None:
     assert gpu.keys() == {"worker"}
     (device,) = gpu["worker"]["deploy"]["resources"]["reservations"]["devices"]
     assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
 
 
 def tool(name: str) -> str:
-    """A linter that pip installs beside Python, or anybody's own."""
+    """Return the path of a linter, preferably of this Python environment."""
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.is_file() else shutil.which(name)
     if found is None:
@@ -199,33 +201,33 @@ def tool(name: str) -> str:
     return found
 
 
-def test_the_dockerfile_by_its_linter() -> None:
+def test_hadolint_accepts_the_dockerfile() -> None:
     checked = subprocess.run(
         [tool("hadolint"), str(ROOT / "Dockerfile.gpu")], capture_output=True, check=False
     )
     assert checked.returncode == 0, checked.stdout
 
 
-def test_scripts_by_their_linter() -> None:
+def test_shellcheck_accepts_the_scripts() -> None:
     scripts = sorted(str(path) for path in (ROOT / "docker").glob("*.sh"))
     checked = subprocess.run([tool("shellcheck"), *scripts], capture_output=True, check=False)
     assert checked.returncode == 0, checked.stdout
 
 
 def compose_command() -> list[str]:
-    """Docker Compose of version 2 or later, which needs no engine to read files."""
+    """Return the command of Docker Compose 2 or later, which reads files without an engine."""
     for command in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(command[0]):
-            told = subprocess.run(
+            version = subprocess.run(
                 [*command, "version"], capture_output=True, text=True, check=False
             )
-            if re.search(r"version v?[2-9]", told.stdout):
+            if re.search(r"version v?[2-9]", version.stdout):
                 return command
     pytest.skip("Docker Compose is not installed")
 
 
 @pytest.mark.parametrize("overlay", [(), ("-f", "compose.gpu.yaml")])
-def test_compose_reads_it(overlay: tuple[str, ...]) -> None:
+def test_docker_compose_accepts_the_files(overlay: tuple[str, ...]) -> None:
     command = [*compose_command(), "--env-file", ".env.example", "--profile", "monitoring"]
     checked = subprocess.run(
         [*command, "-f", "compose.yaml", *overlay, "config", "--quiet"],
