@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.fake_cuda.findings import Kind
+
+
+HOT_PATHS = tuple(
+    f"mashup_worker/models/{name}"
+    for name in ("graphs.py", "htdemucs/", "segments.py", "streams.py")
+)
+"""Code that runs for every window or stem, where host reads and blocking copies are defects."""
 
 
 class DeviceBudget:
@@ -39,8 +47,10 @@ class DeviceBudget:
                 pytest.fail("\n".join(f"{n} times {one}" for one, n in ours.items()))
 
     def check(self) -> None:
-        """Fail if there are defects that are not allowed."""
+        """Fail if there are defects that are not allowed, or costs in hot paths."""
+        costs = found("read", "copy").items()
         defects = found(*(DEFECTS - self._allowed))
+        defects |= Counter({one: n for one, n in costs if one.place.startswith(HOT_PATHS)})
         if defects:
             pytest.fail("\n".join(f"{n} times {one}" for one, n in defects.items()), pytrace=False)
 

@@ -95,25 +95,20 @@ def _replacements() -> dict[Any, dict[str, Any]]:
         "is_initialized": True,
         "device_count": 1,
         "current_device": 0,
+        "default_stream": streams.DEFAULT,
         "get_device_name": NAME,
         "get_device_capability": (9, 0),
         "get_device_properties": properties,
-        "default_stream": streams.DEFAULT,
-        **dict.fromkeys(("_lazy_init", "manual_seed_all", "set_device", "set_rng_state")),
+        **dict.fromkeys(("_lazy_init", "manual_seed_all", "set_rng_state")),
     }
     cuda: dict[str, Any] = {
         "get_rng_state": lambda *_: torch.zeros(16, dtype=torch.uint8),
-        "mem_get_info": lambda *_: (
-            MEMORY.total_bytes - MEMORY.allocated_bytes,
-            MEMORY.total_bytes,
-        ),
+        "mem_get_info": MEMORY.free_and_total,
         "memory_allocated": lambda *_: MEMORY.allocated_bytes,
         "memory_reserved": lambda *_: MEMORY.allocated_bytes,
         "max_memory_reserved": lambda *_: MEMORY.peak_bytes,
-        "reset_peak_memory_stats": lambda *_: vars(MEMORY).update(
-            peak_bytes=MEMORY.allocated_bytes
-        ),
-        "is_current_stream_capturing": lambda: streams.TIMELINE.recording is not None,
+        "reset_peak_memory_stats": MEMORY.reset_peak,
+        "is_current_stream_capturing": streams.is_recording,
         "empty_cache": lambda: streams.TIMELINE.forbid("release of cached memory"),
         "synchronize": streams.synchronize,
         "Stream": streams.Stream,
@@ -124,14 +119,9 @@ def _replacements() -> dict[Any, dict[str, Any]]:
         "graph": graphs.record,
     }
     cuda |= {name: lambda *_, value=value: value for name, value in answers.items()}
-    tensor: dict[str, Any] = {
-        "pin_memory": _pin_memory,
-        "is_pinned": lambda tensor, *_: MEMORY.pinned(tensor) is not None,
-        "numpy": _numpy,
-    }
     return {
         torch.cuda: cuda,
-        torch.Tensor: tensor,
+        torch.Tensor: {"pin_memory": _pin_memory, "numpy": _numpy},
         torch: {"compile": lambda function, **_: partial(function)},
         F: {"scaled_dot_product_attention": _attention},
         threading.Thread: {"run": _run_thread},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
@@ -75,12 +74,7 @@ def here() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename
-        if _is_source(path):
+        if path.startswith(_SOURCES) and not path.startswith(_OWN):
             return f"{path.removeprefix(_ROOT)}:{frame.f_lineno} in {frame.f_code.co_name}"
         frame = frame.f_back
     return "elsewhere"
-
-
-@cache
-def _is_source(path: str) -> bool:
-    return path.startswith(_SOURCES) and not path.startswith(_OWN)

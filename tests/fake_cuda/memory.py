@@ -93,6 +93,12 @@ class Memory:
             return None
         return self._pinned.get(host.untyped_storage()._cdata)
 
+    def free_and_total(self, _device: Any = None) -> tuple[int, int]:
+        return self.total_bytes - self.allocated_bytes, self.total_bytes
+
+    def reset_peak(self, _device: Any = None) -> None:
+        self.peak_bytes = self.allocated_bytes
+
 
 MEMORY = Memory()
 

@@ -239,17 +239,14 @@ def _is_view(func: Any) -> bool:
     return any(one.alias_info and not one.alias_info.is_write for one in func._schema.returns)
 
 
-@cache
-def _changes(func: Any) -> list[tuple[int, str]]:
-    """Return place and name of the arguments that an operator changes."""
-    arguments = enumerate(func._schema.arguments)
-    return [(at, one.name) for at, one in arguments if one.alias_info and one.alias_info.is_write]
-
-
 def _written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
     """Return the tensors that an operator changes."""
-    changed = [args[at] if at < len(args) else kwargs.get(name) for at, name in _changes(func)]
-    return [leaf for leaf in _leaves(changed) if isinstance(leaf, torch.Tensor)] if changed else []
+    if not func._schema.is_mutable:
+        return []
+    arguments = func._schema.arguments
+    given = dict(zip([one.name for one in arguments], args, strict=False)) | kwargs
+    changed = [given.get(one.name) for one in arguments if one.alias_info]
+    return [leaf for leaf in _leaves(changed) if isinstance(leaf, torch.Tensor)]
 
 
 def _leaves(value: Any) -> list[Any]:

@@ -138,6 +138,10 @@ def current_stream(_device: Any = None) -> Stream:
     return stream
 
 
+def is_recording() -> bool:
+    return TIMELINE.recording is not None and TIMELINE.recording[1] == current_stream().id
+
+
 @contextmanager
 def on_stream(stream: Stream | None) -> Iterator[None]:
     _local.stream, before = stream or current_stream(), current_stream()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import gc
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -414,3 +415,16 @@ def test_a_budget_fails_by_costs_of_the_package_and_by_defects() -> None:
         budget.check()
     budget.allow("error", "tf32")
     budget.check()
+
+
+@pytest.mark.parametrize(
+    ("module", "fails"),
+    [("models/graphs", True), ("models/htdemucs/core", True), ("dsp/hpss", False)],
+)
+def test_reads_of_the_host_are_defects_in_hot_paths(module: str, fails: bool) -> None:
+    path = Path(__file__).parents[2] / "mashup_worker" / f"{module}.py"
+    exec(compile("x.sum().item()", path, "exec"), {"x": torch.ones(3, device="cuda")})
+    [finding] = found("read")
+    assert finding.place == f"mashup_worker/{module}.py:1 in <module>"
+    with pytest.raises(pytest.fail.Exception) if fails else nullcontext():
+        DeviceBudget().check()
