@@ -29,7 +29,7 @@ _STOP_GRACE_S = 30.0
 """A fast shutdown writes all data in memory."""
 
 
-def postgres(folder: Path, log: Path, port: int, password: str) -> Server:
+def postgres(folder: Path, log: Path, *, port: int, password: str) -> Server:
     """Return a Postgres server with password authentication, on 127.0.0.1 only.
 
     Args:
@@ -76,7 +76,7 @@ def postgres(folder: Path, log: Path, port: int, password: str) -> Server:
     def probe(_child: Child) -> None:
         _connect(port, password)
 
-    return Server(program, probe, prepare)
+    return Server(program, probe, prepare=prepare)
 
 
 def _connect(port: int, password: str) -> None:

@@ -64,7 +64,7 @@ class S3Keys:
     signing_key: str
 
 
-def seaweed(folder: Path, log: Path, ports: Mapping[str, int], keys: S3Keys) -> Server:
+def seaweed(folder: Path, log: Path, *, ports: Mapping[str, int], keys: S3Keys) -> Server:
     """Return an S3 server with one identity and one bucket.
 
     Args:
@@ -124,7 +124,7 @@ def seaweed(folder: Path, log: Path, ports: Mapping[str, int], keys: S3Keys) -> 
             client.append(s3_client(f"http://127.0.0.1:{ports['s3']}", keys, attempts=1))
         _probe_store(client[0])
 
-    return Server(program, probe, prepare, cleanup=lambda: _remove_sockets(ports))
+    return Server(program, probe, prepare=prepare, cleanup=lambda: _remove_sockets(ports))
 
 
 def s3_client(endpoint_url: str, keys: S3Keys, attempts: int = 5) -> Any:

@@ -33,6 +33,7 @@ class Server:
         self,
         program: Program,
         probe: Callable[[Child], object],
+        *,
         prepare: Callable[[], object] = lambda: None,
         cleanup: Callable[[], object] = lambda: None,
     ) -> None:

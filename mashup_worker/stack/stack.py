@@ -219,13 +219,13 @@ class Stack:
     ) -> Server:
         folder, log = self.folder / name, self.folder / "logs" / f"{name}.log"
         if name == "postgres":
-            return postgres(folder, log, ports[name], secrets["postgres_password"])
+            return postgres(folder, log, port=ports[name], password=secrets["postgres_password"])
         if name == "valkey":
-            return valkey(folder, log, ports[name], secrets["valkey_password"])
+            return valkey(folder, log, port=ports[name], password=secrets["valkey_password"])
         keys = s3.S3Keys(
             secrets["s3_access_key"], secrets["s3_secret_key"], secrets["s3_signing_key"]
         )
-        return s3.seaweed(folder, log, ports, keys)
+        return s3.seaweed(folder, log, ports=ports, keys=keys)
 
     def _started_info(self, ports: Mapping[str, int], secrets: Mapping[str, str]) -> StackInfo:
         info = self._existing

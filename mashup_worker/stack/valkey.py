@@ -26,7 +26,7 @@ maxmemory-policy noeviction
 """
 
 
-def valkey(folder: Path, log: Path, port: int, password: str) -> Server:
+def valkey(folder: Path, log: Path, *, port: int, password: str) -> Server:
     """Return a Valkey server without persistence, which a mirror of Postgres does not need.
 
     Args:
@@ -67,7 +67,7 @@ def valkey(folder: Path, log: Path, port: int, password: str) -> Server:
         finally:
             client.close()
 
-    return Server(program, probe, prepare)
+    return Server(program, probe, prepare=prepare)
 
 
 def _quoted(path: Path) -> str:

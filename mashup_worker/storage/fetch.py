@@ -76,7 +76,7 @@ def fetch(
             answer = _request(connection, parts, deadline)
             if answer.status not in _REDIRECTS:
                 _check_answer(answer, host, max_bytes)
-                write_capped(_Body(answer, deadline).read, target, host, max_bytes)
+                write_capped(_Body(answer, deadline).read, target, name=host, max_bytes=max_bytes)
                 return
             location = answer.headers.get("Location")
         if not location:

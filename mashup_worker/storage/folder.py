@@ -55,7 +55,7 @@ class FolderStorage:
         """Write a file atomically."""
         target, metadata_path = self._path(key), self._metadata_path(key)
         with _storage_errors(key), path.open("rb") as file:
-            write_capped(_reader(file, key), target, key)
+            write_capped(_reader(file, key), target, name=key)
             status = target.stat()
             metadata = {
                 "sha256": sha256,
@@ -73,7 +73,7 @@ class FolderStorage:
         with _storage_errors(key), path.open("rb") as file:
             if max_bytes is not None and os.fstat(file.fileno()).st_size > max_bytes:
                 raise too_large(key, max_bytes)
-            write_capped(_reader(file, key), target, key, max_bytes)
+            write_capped(_reader(file, key), target, name=key, max_bytes=max_bytes)
 
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object."""

@@ -108,7 +108,7 @@ class S3Storage:
                         block: bytes = body.read(count)  # raises if the body is too short
                         return block
 
-                write_capped(read, target, key, max_bytes)
+                write_capped(read, target, name=key, max_bytes=max_bytes)
 
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object."""

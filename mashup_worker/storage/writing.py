@@ -15,7 +15,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def write_capped(
-    read: Callable[[int], bytes], target: Path, name: str, max_bytes: int | None = None
+    read: Callable[[int], bytes], target: Path, *, name: str, max_bytes: int | None = None
 ) -> int:
     """Write a stream to a file atomically; several threads may write the same file.
 

@@ -170,7 +170,7 @@ class Attempt:
         context = self._context
         if not context.settings.results.reuse_results:
             return None
-        output = reused_output(context.database, uploads, digest, self._job.user_id)
+        output = reused_output(context.database, uploads, digest=digest, user_id=self._job.user_id)
         if output is not None:
             output["warnings"] = list(self._warnings)
             output["timings_s"] = {**self._timings_s, "device": 0.0}

@@ -43,7 +43,7 @@ def result_digest(
 
 
 def reused_output(
-    database: Database, uploads: Uploads, digest: str, user_id: UUID | None
+    database: Database, uploads: Uploads, *, digest: str, user_id: UUID | None
 ) -> dict[str, Any] | None:
     """Copy the files of an earlier job of the user with the same digest; return its output."""
     with database.transaction() as connection:
