@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def test_a_network_that_does_not_fit_makes_recordings_smaller_in_all_networks(
         "dconv_mode": 0,
         "segment": Fraction(1, 10),
     }
-    bag = BagOfModels([random_network(HTDemucs, shape, seed) for seed in (1, 2)])
+    bag = BagOfModels([cast("HTDemucs", random_network(HTDemucs, shape, s)) for s in (1, 2)])
     separator = DemucsSeparator("tiny", bag, EngineOptions("cuda", "fp32", batch=2))
     first, second = separator._networks
     plain = HybridNetwork.forward
