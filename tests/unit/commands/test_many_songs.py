@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from typer.testing import Result
     from torch import Tensor
+    from typer.testing import Result
 
     from mashup_worker.models.separator import Separator
 
