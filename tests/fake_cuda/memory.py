@@ -63,7 +63,7 @@ class Memory:
         self.allocated_bytes = self.peak_bytes = 0
         self.runs_out: Callable[[tuple[torch.Size, ...], bool], bool] = lambda *_: False
         self._blocks: dict[int, weakref.ref[Block]] = {}
-        self._pinned: dict[int, Block] = {}
+        self.pinned_blocks: dict[int, Block] = {}
 
     def block(self, inner: torch.Tensor) -> Block:
         """Return the block that holds a tensor of the device, a new one for new memory."""
@@ -83,15 +83,15 @@ class Memory:
         """Mark new memory of the host as pinned."""
         TIMELINE.forbid("allocation of pinned memory", current_stream())
         storage = host.untyped_storage()
-        self._pinned[storage._cdata] = Block(storage.nbytes(), None)
-        weakref.finalize(storage, self._pinned.pop, storage._cdata)
+        self.pinned_blocks[storage._cdata] = Block(storage.nbytes(), None)
+        weakref.finalize(storage, self.pinned_blocks.pop, storage._cdata)
         return host
 
     def pinned(self, host: torch.Tensor) -> Block | None:
         """Return the block of a tensor in pinned memory; None for pageable memory."""
-        if not self._pinned or host.device.type != "cpu":
+        if not self.pinned_blocks or host.device.type != "cpu":
             return None
-        return self._pinned.get(host.untyped_storage()._cdata)
+        return self.pinned_blocks.get(host.untyped_storage()._cdata)
 
     def free_and_total(self, _device: Any = None) -> tuple[int, int]:
         return self.total_bytes - self.allocated_bytes, self.total_bytes

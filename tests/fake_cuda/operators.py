@@ -49,28 +49,29 @@ class Watch(TorchDispatchMode):
     def _should_skip_dynamo(cls) -> bool:
         return False  # or torch._dynamo is imported, though nothing is compiled
 
-    def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return dispatch(func, args, kwargs or {})
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if CudaTensor in types or any(_is_cuda(one) for one in (*args, *kwargs.values())):
+            return dispatch(func, args, kwargs)
+        return _on_host(func, args, kwargs)
 
 
 def dispatch(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run an operator, on the device if a tensor or an argument says so."""
-    leaves = _leaves((args, kwargs))
-    if not any(type(leaf) is CudaTensor or _is_cuda(leaf) for leaf in leaves):
-        return _on_host(func, args, kwargs, leaves)
+    """Run an operator on tensors of the device, or one that makes them."""
     if _has_kernel(func, "CompositeImplicitAutograd"):
         with Watch():  # type: ignore[no-untyped-call]  # in inference mode it arrives whole
             made = func.decompose(*args, **kwargs)
         if made is not NotImplemented:
             return made
     with LOCK:
-        return _on_device(func, args, kwargs, leaves)
+        return _on_device(func, args, kwargs, _leaves((args, kwargs)))
 
 
-def _on_host(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]) -> Any:
+def _on_host(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if kwargs.get("pin_memory"):
         return MEMORY.pin(func(*args, **(kwargs | {"pin_memory": False})))
-    if not _is_view(func):
+    if MEMORY.pinned_blocks and not _is_view(func):
+        leaves = _leaves((args, kwargs))
         use_on_host([leaf for leaf in leaves if isinstance(leaf, torch.Tensor)], writes=False)
         use_on_host(_written(func, args, kwargs), writes=True)
     return func(*args, **kwargs)

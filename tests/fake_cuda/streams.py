@@ -88,7 +88,7 @@ def merge(into: Clock, *others: Clock) -> None:
 class Stream:
     """Stands in for `torch.cuda.Stream`."""
 
-    def __init__(self, _device: Any = None, _priority: int = 0) -> None:
+    def __init__(self, *_device: Any, **_options: Any) -> None:
         with LOCK:
             self.device, self.place, self.id = DEVICE, here(), TIMELINE.next_id(self)
 
