@@ -12,7 +12,7 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 from mashup_worker.errors import MashupError
 from mashup_worker.pipelines.separate import SeparateRequest
-from mashup_worker.pipelines.song import split_song
+from mashup_worker.pipelines.song import SplitSong, split_song
 from mashup_worker.pipelines.waveforms import waveform_name
 from mashup_worker.seed.record import SeedRecord, SeedStem, song_folder
 from mashup_worker.system.digests import file_sha256
@@ -65,30 +65,10 @@ def make_seed(
     Raises:
         MashupError: the processing failed; the message names the source of the song.
     """
-    folder, sound = song.file.parent, song.file.with_name("sound.wav")
-    try:
-        limits = SandboxLimits(
-            max_duration_s=max_duration_s,
-            max_decoded_bytes=_MAX_DECODED_BYTES,
-            timeout_s=_DECODE_TIMEOUT_S,
-        )
-        on_progress("decode", 0.0)
-        decode_sandboxed(song.file, sound, limits)
-        kinds = settings.stems or separator.stems
-        targets = {kind: folder / f"{kind}.{settings.format}" for kind in kinds}
-        split = split_song(
-            separator,
-            SeparateRequest(sound, targets, EncodeOptions(settings.format)),
-            analyze=True,
-            device=separator.device,
-            on_progress=on_progress,
-        )
-    except MashupError as error:
-        message = error.message.replace(str(sound), song.source.name)
-        raise type(error)(message.replace(str(song.file), song.source.name)) from error
+    split = _split(song, separator, settings, max_duration_s, on_progress)
     assert split.analysis is not None, "it was requested"  # noqa: S101
     analysis = split.analysis.analysis.as_dict()
-    files = {**split.files, "analysis.json": folder / "analysis.json"}
+    files = {**split.files, "analysis.json": song.file.with_name("analysis.json")}
     write_atomically(files["analysis.json"], (json.dumps(analysis) + "\n").encode())
     prefix = song_folder(song.sha256, settings)
     record = SeedRecord(
@@ -108,6 +88,36 @@ def make_seed(
         made_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
     return SeedResult(record, {f"{prefix}/{name}": path for name, path in files.items()})
+
+
+def _split(
+    song: SeedSong,
+    separator: Separator,
+    settings: SeedSettings,
+    max_duration_s: float,
+    on_progress: Callable[[str, float], None],
+) -> SplitSong:
+    decoded = song.file.with_name("decoded.wav")
+    kinds = settings.stems or separator.stems
+    targets = {kind: song.file.with_name(f"{kind}.{settings.format}") for kind in kinds}
+    limits = SandboxLimits(
+        max_duration_s=max_duration_s,
+        max_decoded_bytes=_MAX_DECODED_BYTES,
+        timeout_s=_DECODE_TIMEOUT_S,
+    )
+    try:
+        on_progress("decode", 0.0)
+        decode_sandboxed(song.file, decoded, limits)
+        return split_song(
+            separator,
+            SeparateRequest(decoded, targets, EncodeOptions(settings.format)),
+            analyze=True,
+            device=separator.device,
+            on_progress=on_progress,
+        )
+    except MashupError as error:
+        message = error.message.replace(str(decoded), song.source.name)
+        raise type(error)(message.replace(str(song.file), song.source.name)) from error
 
 
 def _stem(stem: StemFile, prefix: str, settings: SeedSettings) -> SeedStem:

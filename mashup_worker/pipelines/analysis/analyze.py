@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -59,6 +60,21 @@ if TYPE_CHECKING:
 _KEPT_KEYS = 5
 
 
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """Settings of one analysis, and its clock."""
+
+    options: AnalysisOptions
+    device: torch.device
+    report: OnProgress
+    clock: Clock = field(default_factory=Clock)
+
+    @classmethod
+    def start(cls, options: AnalysisOptions, device: str, on_progress: OnProgress | None) -> _Run:
+        report = on_progress or (lambda _stage, _share: None)
+        return cls(options, resolve_analysis_device(device), report)
+
+
 def analyze_file(
     source: Path,
     options: AnalysisOptions = DEFAULT_OPTIONS,
@@ -81,21 +97,20 @@ def analyze_file(
         OutOfMemory: the features do not fit on the device.
         DeviceUnavailable: the machine lacks the device.
     """
-    report = on_progress or (lambda _stage, _share: None)
-    place, clock = resolve_analysis_device(device), Clock()
+    run = _Run.start(options, device, on_progress)
     with open_decoder(source, limits) as decoder:
         downmix = MonoDownmix(decoder.rate_hz, decoder.channels)
-        meter = LevelMeter(decoder.rate_hz, decoder.channels, place)
+        meter = LevelMeter(decoder.rate_hz, decoder.channels, run.device)
         claimed = (decoder.info.claimed_duration_s or math.inf) * decoder.rate_hz
         decoded = 0
         for block in decoder.blocks():
             downmix.add(block)
             meter.add(block)
             decoded += block.shape[1]
-            report("measure", min(1.0, decoded / claimed))
-    clock.lap("measure", place)
+            run.report("measure", min(1.0, decoded / claimed))
+    run.clock.lap("measure", run.device)
     mix, duration_s = AnalysisInput.of_mix(downmix.finish()), decoded / decoder.rate_hz
-    return _analyze(mix, meter.levels(), duration_s, options, place, clock, report)
+    return _analyze(mix, meter.levels(), duration_s, run)
 
 
 def analyze_stem_files(
@@ -119,7 +134,7 @@ def analyze_stem_files(
         InvalidInput: a file cannot be decoded, or the stems have different sample rates.
         DeviceUnavailable: the machine lacks the device.
     """
-    report, clock = on_progress or (lambda _stage, _share: None), Clock()
+    run = _Run.start(options, device, on_progress)
     with ExitStack() as stack:
         spools: dict[str, SampleSource] = {}
         for done, (kind, path) in enumerate(stems.items()):
@@ -128,9 +143,9 @@ def analyze_stem_files(
             for block in decoder.blocks():
                 spool.append(block)
             spools[kind] = spool
-            report("decode", (done + 1) / len(stems))
-        clock.lap("decode")
-        return _analyze_sources(spools, options, resolve_analysis_device(device), clock, report)
+            run.report("decode", (done + 1) / len(stems))
+        run.clock.lap("decode")
+        return _analyze_sources(spools, run)
 
 
 def analyze_source(
@@ -152,18 +167,17 @@ def analyze_source(
         OutOfMemory: the features do not fit on the device.
         DeviceUnavailable: the machine lacks the device.
     """
-    report = on_progress or (lambda _stage, _share: None)
-    place, clock = resolve_analysis_device(device), Clock()
+    run = _Run.start(options, device, on_progress)
     downmix = MonoDownmix(source.rate_hz, source.channels)
-    meter = LevelMeter(source.rate_hz, source.channels, place)
+    meter = LevelMeter(source.rate_hz, source.channels, run.device)
     for start, stop in spans(source):
         block = source.read(start, stop)
         downmix.add(block.cpu())
         meter.add(block)
-        report("measure", stop / source.length_samples)
-    clock.lap("measure", place)
+        run.report("measure", stop / source.length_samples)
+    run.clock.lap("measure", run.device)
     mix, duration_s = AnalysisInput.of_mix(downmix.finish()), source.length_samples / source.rate_hz
-    return _analyze(mix, meter.levels(), duration_s, options, place, clock, report)
+    return _analyze(mix, meter.levels(), duration_s, run)
 
 
 def analyze_sources(
@@ -186,8 +200,7 @@ def analyze_sources(
         OutOfMemory: the features do not fit on the device.
         DeviceUnavailable: the machine lacks the device.
     """
-    report = on_progress or (lambda _stage, _share: None)
-    return _analyze_sources(stems, options, resolve_analysis_device(device), Clock(), report)
+    return _analyze_sources(stems, _Run.start(options, device, on_progress))
 
 
 def analyze_audio(
@@ -205,40 +218,28 @@ def analyze_stems(
     return analyze_sources(sources, options, device=device)
 
 
-def _analyze_sources(
-    stems: Mapping[str, SampleSource],
-    options: AnalysisOptions,
-    device: torch.device,
-    clock: Clock,
-    report: OnProgress,
-) -> AnalyzeResult:
-    reader = StemReader(stems, device)
-    reader.read(lambda share: report("measure", share))
-    clock.lap("measure", device)
-    sounds, levels = reader.analysis_input(), reader.levels()
-    return _analyze(sounds, levels, reader.duration_s, options, device, clock, report)
+def _analyze_sources(stems: Mapping[str, SampleSource], run: _Run) -> AnalyzeResult:
+    reader = StemReader(stems, run.device)
+    reader.read(lambda share: run.report("measure", share))
+    run.clock.lap("measure", run.device)
+    return _analyze(reader.analysis_input(), reader.levels(), reader.duration_s, run)
 
 
 def _analyze(
-    sounds: AnalysisInput,
-    levels: MeasuredLevels,
-    duration_s: float,
-    options: AnalysisOptions,
-    device: torch.device,
-    clock: Clock,
-    report: OnProgress,
+    sounds: AnalysisInput, levels: MeasuredLevels, duration_s: float, run: _Run
 ) -> AnalyzeResult:
+    options, device = run.options, run.device
     with device_errors(device, f"the features of {duration_s:.0f} s"):
         harmony = chroma(to_chroma_rate(sounds.harmony).to(device))
         silent = sounds.sounding_s is None
         estimate = KeyEstimate() if silent else estimate_key(harmony, options.key_profile)
-        clock.lap("harmony", device)
-        report("harmony", 1.0)
+        run.clock.lap("harmony", device)
+        run.report("harmony", 1.0)
         found, tempi = rhythm_of(sounds, harmony, options, device)
-        clock.lap("rhythm", device)
-        report("rhythm", 1.0)
+        run.clock.lap("rhythm", device)
+        run.report("rhythm", 1.0)
     analysis = _analysis(found, estimate, harmony, levels, duration_s)
-    return AnalyzeResult(analysis, _evidence(tempi, harmony, levels), clock.laps_s)
+    return AnalyzeResult(analysis, _evidence(tempi, harmony, levels), run.clock.laps_s)
 
 
 def _analysis(
