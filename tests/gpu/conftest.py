@@ -1,4 +1,4 @@
-"""Separators that GPU tests share, since recording and warming up takes most of their time."""
+"""What GPU tests share: warm separators, since that takes most of their time, and recordings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mashup_worker.models.graphs import CapturedCore
 from tests.gpu.networks import tiny_separator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torch import Tensor
 
     from mashup_worker.models.demucs_engine import DemucsSeparator
 
@@ -32,3 +35,17 @@ def warm() -> Callable[[str], DemucsSeparator]:
         return made
 
     return separator
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Batch sizes in the order in which they are recorded."""
+    sizes: list[int] = []
+    plain = CapturedCore._record
+
+    def record(core: CapturedCore, x: Tensor, xt: Tensor) -> object:
+        sizes.append(len(x))
+        return plain(core, x, xt)
+
+    monkeypatch.setattr(CapturedCore, "_record", record)
+    return sizes

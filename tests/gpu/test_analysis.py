@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.gpu
 
-STEMS = music.stems(10.0, 118.0)
+STEMS = music.stems(8.0, 118.0)
 
 
 def assert_alike(got: Analysis, expected: Analysis) -> None:
@@ -37,10 +37,9 @@ def on_device(audio: Audio) -> Audio:
 
 
 def test_of_a_song() -> None:
-    song = music.song(10.0, 118.0)
+    song = music.song(8.0, 118.0)
     expected = analyze_audio(song).analysis
     assert_alike(analyze_audio(song, device="cuda").analysis, expected)
-    assert_alike(analyze_audio(on_device(song), device="cuda").analysis, expected)
 
 
 def test_of_stems_that_are_on_the_device() -> None:

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.gpu
 
-BARS, TEMPO_BPM = 4, 120.0
+BARS, TEMPO_BPM = 2, 120.0
 VOICE_BPM = 116.0
 
 
 def mashed(folder: Path, device: str) -> MashupResult:
     """A voice, stretched and transposed, over another song's drums, bass and other."""
-    spans: Spans = {"a/vocals": [(1, 4)]}
-    spans |= {f"b/{kind}": [(0, 4)] for kind in ("drums", "bass", "other")}
+    spans: Spans = {"a/vocals": [(1, BARS)]}
+    spans |= {f"b/{kind}": [(0, BARS)] for kind in ("drums", "bass", "other")}
     plan = mashup_plan(spans, bars=BARS, tempo_bpm=TEMPO_BPM, seed=3)
     voice, *others = plan.clips
     voice = voice.model_copy(update={"semitones": 1.0})

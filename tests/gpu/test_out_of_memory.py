@@ -85,15 +85,20 @@ def test_at_warm_up_batches_are_halved_until_they_fit(memory: Memory) -> None:
     assert_halved(separator, 1, 2, before)
 
 
-def test_while_recording_batches_are_halved_and_recordings_released(memory: Memory) -> None:
-    separator, before = tiny_separator("cuda", batch=4), out_of_memory_events()
-    memory.windows, memory.only_while_recording = 2, True
+def test_while_recording_batches_are_halved_and_recordings_released(
+    memory: Memory, recorded: list[int]
+) -> None:
+    separator, before = tiny_separator("cuda", batch=2), out_of_memory_events()
+    memory.windows, memory.only_while_recording = 1, True
     separator.warm_up()
-    assert_halved(separator, 2, 1, before)
+    assert recorded == [2, 1]
+    assert_halved(separator, 1, 1, before)
 
 
-def test_in_a_song_batches_are_halved_and_the_song_goes_on(memory: Memory) -> None:
-    """Though every size has been recorded."""
+def test_in_a_song_batches_are_halved_and_the_song_goes_on(
+    memory: Memory, recorded: list[int]
+) -> None:
+    """Recordings give their memory back, and the sizes that go on are recorded again."""
     separator, before = tiny_separator("cuda", batch=2), out_of_memory_events()
     separator.warm_up()
     mix = music(2.1)  # when the first block is there, most windows are still to come
@@ -103,6 +108,7 @@ def test_in_a_song_batches_are_halved_and_the_song_goes_on(memory: Memory) -> No
     made += blocks
     assert_near(torch.cat(made, -1), separate(tiny_separator("cpu"), mix), LEAST_DB["fp32"])
     assert (separator._batcher.size, out_of_memory_events() - before) == (1, 1)
+    assert recorded == [2, 1, 1]
 
 
 def test_songs_at_once_outlive_a_shortage(memory: Memory) -> None:

@@ -7,31 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mashup_worker.models.graphs import CapturedCore
 from tests.engines import music, separate
 from tests.gpu.networks import LEAST_DB, assert_near, clicks, tiny_separator
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from mashup_worker.models.demucs_engine import DemucsSeparator
     from tests.fake_cuda.budget import DeviceBudget
 
 pytestmark = pytest.mark.gpu
-
-
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Batch sizes in the order in which they are recorded."""
-    sizes: list[int] = []
-    plain = CapturedCore._record
-
-    def record(core: CapturedCore, x: Tensor, xt: Tensor) -> object:
-        sizes.append(len(x))
-        return plain(core, x, xt)
-
-    monkeypatch.setattr(CapturedCore, "_record", record)
-    return sizes
 
 
 def test_every_batch_size_is_recorded_once(
@@ -49,7 +32,7 @@ def test_every_batch_size_is_recorded_once(
 
 
 def test_every_network_of_a_bag_is_recorded(recorded: list[int]) -> None:
-    separator = tiny_separator("cuda", "bf16", members=2, batch=2)
+    separator = tiny_separator("cuda", members=2, batch=2)
     separator.warm_up()
     assert recorded == [2, 1, 2, 1]
     assert all(network.is_captured for network in separator._networks)

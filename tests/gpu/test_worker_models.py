@@ -45,8 +45,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of two, since recording one of every size takes time."""
-    monkeypatch.setattr("mashup_worker.models.batcher._CUDA_MAX_BATCH", 2)
+    """One window at a time, since recording a batch of every size takes time."""
+    monkeypatch.setattr("mashup_worker.models.batcher._CUDA_MAX_BATCH", 1)
 
 
 @pytest.mark.usefixtures("small_batches")

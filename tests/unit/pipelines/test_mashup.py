@@ -79,11 +79,3 @@ def test_the_page_of_a_mashup_has_its_measurements_and_its_plan(tmp_path: Path) 
         assert one.name in text
     assert "stretched by tensor" in text
     assert '"at_bar"' in text or "&#34;at_bar&#34;" in text
-
-
-@pytest.mark.gpu
-def test_a_gpu_renders_what_the_cpu_renders() -> None:
-    plan, sounds = small_plan()
-    here, there = render_mix(plan, sounds), render_mix(plan, sounds, device="cuda")
-    error = (here.mix.samples - there.mix.samples.cpu()).square().mean()
-    assert float(10 * torch.log10(error / here.mix.samples.square().mean())) < -50

@@ -297,11 +297,6 @@ def test_limits_hold(song: Audio, tmp_path: Path) -> None:
         analyze_file(write(tmp_path / "song.wav", song), limits=DecodeLimits(max_duration_s=5))
 
 
-@pytest.mark.gpu
-def test_cuda_agrees_with_the_cpu(song: Audio, analysis: Analysis) -> None:
-    alike(checked(analyze_audio(song, device="cuda")), analysis)
-
-
 def test_inaudible_sound_has_no_key(song: Audio) -> None:
     faint = analyze_audio(Audio(song.samples * 1e-6, song.rate_hz)).analysis
     assert (faint.key, faint.tempo_bpm, faint.beats_s) == (None, None, ())
