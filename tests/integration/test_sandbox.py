@@ -85,7 +85,7 @@ def test_files_without_audio_raise_the_errors_of_decoding_in_process(
     assert not (tmp_path / "clean.wav").exists()
 
 
-def test_a_decoder_has_no_credentials_and_no_files_of_ours(
+def test_a_decoder_has_no_credentials_and_no_inherited_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "REDIS_URL", "HOME", "PYTHONPATH"):

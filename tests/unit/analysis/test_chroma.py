@@ -38,7 +38,7 @@ def test_chords_show_their_three_pitch_classes() -> None:
 
 
 def test_pitch_classes_agree_with_librosa() -> None:
-    # Without the bass, which librosa doesn't tell from the treble.
+    # Without the bass, which librosa does not separate from the treble.
     parts = [sum(tone(root + step, 1.5, RATE_HZ) for step in shape) for root, shape in TURNS]
     samples = torch.cat([torch.as_tensor(part) for part in parts])
     ours = chroma(samples).treble.numpy()
@@ -149,7 +149,7 @@ def test_a_low_note_beside_a_chord_stays_in_the_bass() -> None:
 
 
 @pytest.mark.gpu
-def test_cuda_hears_as_the_cpu_does() -> None:
+def test_cuda_agrees_with_the_cpu() -> None:
     samples = chords(0.1)
     on_cuda = chroma(samples.cuda())
     expected = chroma(samples)

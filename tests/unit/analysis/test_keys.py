@@ -43,12 +43,12 @@ def test_every_key_has_its_place_on_the_wheel() -> None:
     assert len(KEYS) == 24
 
 
-def test_profiles_are_those_one_can_ask_for() -> None:
+def test_every_key_profile_is_an_option() -> None:
     assert get_args(KeyProfile) == KEY_PROFILES
     assert {"auto", *PROFILES} == set(KEY_PROFILES)
     for major, minor in PROFILES.values():
         assert len(major) == len(minor) == 12
-        # The tonic and the fifth lead; the third tells the mode.
+        # The tonic and the fifth lead; the third determines the mode.
         assert major[0] == max(major)
         assert major[4] > major[3]
         assert minor[3] > minor[4]
@@ -82,7 +82,7 @@ def test_candidates_are_all_keys_best_first_and_add_up_to_one() -> None:
     assert got.profile in PROFILES
 
 
-def test_auto_takes_the_profile_that_leaves_least_doubt() -> None:
+def test_auto_uses_the_profile_with_the_largest_share() -> None:
     harmony = chroma(cadence(7, "minor", rate_hz=RATE_HZ))
     alone = {name: estimate_key(harmony, name).candidates[0].score for name in KEY_PROFILES[1:]}
     got = estimate_key(harmony)
@@ -117,7 +117,7 @@ def test_short_sound_has_finite_scores(length: int) -> None:
         assert 0 <= got.confidence <= 1
 
 
-def test_noise_and_drums_are_not_sure_of_a_key() -> None:
+def test_noise_and_drums_have_no_confident_key() -> None:
     noise = torch.randn(20 * RATE_HZ, generator=torch.Generator().manual_seed(5))
     assert estimate_key(chroma(noise)).confidence < 0.3
 
@@ -130,7 +130,7 @@ def test_silence_around_a_song_leaves_its_key() -> None:
     assert late.candidates[0].score == pytest.approx(usual.candidates[0].score, abs=0.1)
 
 
-def test_evidence_turns_with_the_tonic() -> None:
+def test_evidence_rotates_with_the_tonic() -> None:
     rng = np.random.default_rng(4)
     treble, bass = rng.random((12, 200)), rng.random((12, 200))
     for profile in PROFILES:

@@ -55,9 +55,7 @@ def test_stretches_make_up_one_transform_of_the_whole(
 
 
 @pytest.mark.parametrize("length", [0, 5, 155, 165, 400])
-def test_context_is_given_around_stretches_and_marked(
-    length: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_context_surrounds_stretches(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames, "_STRETCH_FRAMES", STRETCH)
     samples = noise(1, length)
     whole = at_once(samples)[..., 3:9]
@@ -158,7 +156,7 @@ def test_accents_and_bursts_have_a_mean_of_one() -> None:
     assert float(found.bursts.mean()) == pytest.approx(1)
 
 
-def test_bursts_tell_a_snare_from_lasting_noise() -> None:
+def test_bursts_show_a_snare_and_no_lasting_noise() -> None:
     strike = placed(snare(), [1.0, 3.0], 4, RATE_HZ)
     lasting = torch.zeros(4 * RATE_HZ)
     lasting[2 * RATE_HZ :] = 0.1 * noise(2 * RATE_HZ)
@@ -169,7 +167,7 @@ def test_bursts_tell_a_snare_from_lasting_noise() -> None:
 
 
 @pytest.mark.gpu
-def test_cuda_hears_as_the_cpu_does() -> None:
+def test_cuda_agrees_with_the_cpu() -> None:
     samples = placed(snare(), even_beats(120, 4), 4, RATE_HZ) + 0.01 * noise(4 * RATE_HZ)
     on_cuda = find_onsets(samples.cuda())
     for one, other in zip(every(find_onsets(samples)), every(on_cuda), strict=True):

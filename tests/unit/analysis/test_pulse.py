@@ -115,7 +115,7 @@ def test_the_pulse_keeps_its_phase_over_a_break() -> None:
         assert np.abs(times_s(got) - beat_s).min() < 0.03
 
 
-def test_humanised_clicks_have_the_exact_tempo() -> None:
+def test_humanized_clicks_have_the_exact_tempo() -> None:
     beats_s = even_beats(96.4, 90)
     moved = beats_s + np.random.default_rng(0).normal(0, 0.010, len(beats_s))
     got = found(placed(snare(), np.maximum(moved, 0), 90, RATE_HZ))

@@ -112,7 +112,7 @@ def test_a_tempo_that_changes_is_not_stable_and_beats_follow(kind: str) -> None:
     assert min(tempi) <= got.tempo_bpm <= max(tempi)
 
 
-def test_silence_before_a_wandering_tempo_leaves_its_median() -> None:
+def test_silence_before_a_varying_tempo_keeps_its_median() -> None:
     beats_s = beats_along(CHANGING["accelerando"], start_s=60.0)
     got = rhythm(song(beats_s, float(beats_s[-1]) + 0.6), tempo_hint_bpm=110)
     assert got.tempo_bpm is not None
@@ -193,7 +193,7 @@ def test_a_metronome_has_its_tempo(tempo_bpm: float) -> None:
     assert f_measure(beats_s, got.beats_s) > 0.97
 
 
-def test_clear_drums_are_surer_than_noise() -> None:
+def test_clear_drums_have_more_confidence_than_noise() -> None:
     noise = torch.randn(1, 30 * RATE_HZ, generator=torch.Generator().manual_seed(1))
     unclear = rhythm(Audio(0.1 * noise, RATE_HZ))
     clear = rhythm(Audio(drums(even_beats(120, 30), 4, 30)[None], RATE_HZ))

@@ -36,7 +36,7 @@ def bumps(at: Array, frames: int = FRAMES, height: float | Array = 1.0) -> Array
     return out
 
 
-def humanised(period: float, spread: float, frames: int = FRAMES, start: float = 20.0) -> Array:
+def humanized(period: float, spread: float, frames: int = FRAMES, start: float = 20.0) -> Array:
     at = np.arange(start, frames - 10, period)
     return np.asarray(at + np.random.default_rng(1).normal(0, spread, len(at)))
 
@@ -68,23 +68,23 @@ def test_magnitudes_of_an_hour_stay_exact() -> None:
 
 @pytest.mark.parametrize("period", [31.4, 48.87, 60.1361, 99.0])
 def test_coherent_period_finds_a_thousandth(period: float) -> None:
-    groups = groups_of(bumps(humanised(period, 0.5)))
+    groups = groups_of(bumps(humanized(period, 0.5)))
     for off in (0.999, 1.001, 0.985, 1.015):
         found, coherence = coherent_period(groups, off * period)
         assert found == pytest.approx(period, rel=1e-4)
         assert coherence > 0.8
 
 
-def test_coherence_tells_one_phase_from_a_wandering_one() -> None:
+def test_coherence_is_lower_for_a_drifting_phase() -> None:
     steps = 50 + 4 * np.sin(np.arange(230) / 12)
     wandering = groups_of(bumps(np.cumsum(steps)[:-1]))
     _, low = coherent_period(wandering, 50.0)
-    _, high = coherent_period(groups_of(bumps(humanised(50.0, 1.0))), 50.0)
+    _, high = coherent_period(groups_of(bumps(humanized(50.0, 1.0))), 50.0)
     assert low < 0.5 < 0.8 < high
 
 
 def test_coherence_keeps_over_a_break() -> None:
-    strength = bumps(humanised(50.0, 0.5))
+    strength = bumps(humanized(50.0, 0.5))
     strength[4000:7000] = 0
     found, coherence = coherent_period(groups_of(strength), 50.3)
     assert found == pytest.approx(50.0, rel=1e-4)
@@ -92,7 +92,7 @@ def test_coherence_keeps_over_a_break() -> None:
 
 
 @pytest.mark.parametrize("frames", [4, 30, 120])
-def test_short_and_silent_sound_has_a_period_near_the_one_asked_for(frames: int) -> None:
+def test_short_and_silent_sound_has_a_period_near_the_given_one(frames: int) -> None:
     for row in (np.zeros(frames), bumps(np.array([1.0]), frames)):
         found, coherence = coherent_period(groups_of(row), 50.0)
         assert found == pytest.approx(50.0, rel=0.03)
@@ -107,9 +107,9 @@ def test_best_phase_meets_the_onsets() -> None:
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.5, 1.5])
-def test_a_line_through_humanised_clicks_has_their_period(spread: float) -> None:
+def test_a_line_through_humanized_clicks_has_their_period(spread: float) -> None:
     period = 49.7312
-    at = humanised(period, spread)
+    at = humanized(period, spread)
     line = fit_line(bumps(at), np.round(at), period * 1.0005)
     # The standard error of the slope, times four.
     error = 4 * max(spread, 0.05) * np.sqrt(12 / len(at) ** 3)
@@ -120,14 +120,14 @@ def test_a_line_through_humanised_clicks_has_their_period(spread: float) -> None
 
 def test_stray_onsets_do_not_bend_a_line() -> None:
     rng = np.random.default_rng(3)
-    at = humanised(50.0, 0.3)
+    at = humanized(50.0, 0.3)
     stray = bumps(rng.uniform(0, FRAMES, 60), height=0.7)
     late = bumps(at[60:75] + 4.5)
     line = fit_line(bumps(at) + stray + late, at, 50.0)
     assert line.period == pytest.approx(50.0, abs=0.005)
 
 
-def test_a_line_that_does_not_fit_says_so() -> None:
+def test_a_line_that_does_not_fit_has_a_large_residual() -> None:
     tempo = np.concatenate([np.full(120, 50.0), np.full(100, 52.0)])
     at = np.cumsum(tempo)
     line = fit_line(bumps(at), at, 51.0)
@@ -145,10 +145,10 @@ def test_instants_cover_a_song() -> None:
 
 def test_a_change_of_instruments_does_not_bend_the_exact_period() -> None:
     period = 50.0
-    at = humanised(period, 0.2)
+    at = humanized(period, 0.2)
     half = len(at) // 2
     low = bumps(at[:half])
-    # The second half is carried by sounds that are heard two frames later.
+    # The sounds of the second half are detected two frames later.
     high = bumps(at[half:] + 2.0)
     bent = fit_line(low + high, at, period)
     straight = with_exact_period(bent, np.stack([low, high]))

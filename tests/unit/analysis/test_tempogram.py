@@ -45,7 +45,7 @@ def slow(
 
 
 @pytest.mark.parametrize("frames", [201, 300, 480])
-def test_it_is_the_product_of_slow_sums(frames: int) -> None:
+def test_the_tempogram_is_the_product_of_naive_sums(frames: int) -> None:
     groups = strengths(2, frames)
     got = tempogram(groups, RATE, lowest_bpm=40, highest_bpm=290)
     expected = slow(groups.double().numpy(), got)
@@ -53,7 +53,7 @@ def test_it_is_the_product_of_slow_sums(frames: int) -> None:
     np.testing.assert_allclose(got.strength[:, some].T.ravel(), expected, atol=2e-5, rtol=1e-3)
 
 
-def test_axes() -> None:
+def test_the_tempogram_has_its_axes() -> None:
     got = tempogram(strengths(4, 1234), FRAME_RATE_HZ)
     assert got.tempi_bpm[0] == pytest.approx(30)
     assert got.tempi_bpm[-1] >= 299.9
@@ -84,7 +84,7 @@ def test_short_and_silent_sound_has_a_finite_tempogram(frames: int) -> None:
 
 
 @pytest.mark.parametrize("tempo_bpm", [62.0, 90.0, 127.5, 174.0])
-def test_clicks_have_their_tempo_as_librosa_says_too(tempo_bpm: float) -> None:
+def test_clicks_have_the_tempo_that_librosa_finds(tempo_bpm: float) -> None:
     found = find_onsets(placed(click(), even_beats(tempo_bpm, 20), 20, RATE_HZ))
     ours = tempogram(found.groups, FRAME_RATE_HZ)
     felt = ours.strength[:, 5:15].mean(dim=1)
@@ -114,7 +114,7 @@ def test_a_change_of_tempo_shows_where_it_happens() -> None:
 
 
 @pytest.mark.gpu
-def test_cuda_feels_as_the_cpu_does() -> None:
+def test_cuda_agrees_with_the_cpu() -> None:
     groups = strengths(4, 2000)
     on_cuda = tempogram(groups.cuda(), FRAME_RATE_HZ)
     expected = tempogram(groups, FRAME_RATE_HZ)

@@ -64,7 +64,7 @@ def test_agrees_with_a_windowed_sinc_sample_for_sample(from_hz: int, to_hz: int)
     assert snr_db(torch.from_numpy(reference), resample(low, to_hz).samples) > 60
 
 
-def test_a_click_stays_where_it_was() -> None:
+def test_a_click_keeps_its_time() -> None:
     audio = Audio(torch.zeros(1, 48000), 48000)
     audio.samples[0, 24000] = 1.0
     assert int(resample(audio, 44100).samples.argmax()) == 22050

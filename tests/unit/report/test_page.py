@@ -120,13 +120,13 @@ def test_embedded_sound_is_the_track(
     page = Page(render_report(Report("Report", (_song(tmp_path, sound, rate_hz),))))
     decoded = page.sounds()
     assert len(decoded) == 3
-    for heard, heard_hz in decoded:
-        assert heard.shape[1] == (channels if channels <= 2 else 1)
-        assert len(heard) / heard_hz == pytest.approx(samples / rate_hz, abs=1 / 8000)
+    for got, decoded_hz in decoded:
+        assert got.shape[1] == (channels if channels <= 2 else 1)
+        assert len(got) / decoded_hz == pytest.approx(samples / rate_hz, abs=1 / 8000)
         if samples > rate_hz / 2:
-            expected = 0.4 * np.sin(2 * np.pi * 440 * np.arange(len(heard)) / heard_hz)
-            middle = slice(len(heard) // 4, -len(heard) // 4)
-            assert np.std(heard[middle, 0] - expected[middle]) < 0.1 * np.std(expected[middle])
+            expected = 0.4 * np.sin(2 * np.pi * 440 * np.arange(len(got)) / decoded_hz)
+            middle = slice(len(got) // 4, -len(got) // 4)
+            assert np.std(got[middle, 0] - expected[middle]) < 0.1 * np.std(expected[middle])
 
 
 def test_tracks_keep_their_order_names_and_figures(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_silence_is_drawn(tmp_path: Path, samples: int) -> None:
     quiet = ReportTrack("vocals", track.path, track.duration_s, float("-inf"), float("nan"))
     song = SongSection("Silence", "lite", "cpu", "fp32", 0.0, 0.0, track, (quiet,))
     page = Page(render_report(Report("Report", (song,))))
-    assert all(np.abs(heard).max() < 1e-3 for heard, _ in page.sounds())
+    assert all(np.abs(got).max() < 1e-3 for got, _ in page.sounds())
     assert f"{MINUS}∞" in " ".join(page.texts)
     assert not re.search(r"\bnan\b|\binf\b", " ".join(page.texts[3:-3]), re.IGNORECASE)
     assert all(re.search(r"[1-9]", a["d"]) for a in page.all("path"))

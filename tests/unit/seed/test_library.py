@@ -105,7 +105,7 @@ def test_what_is_not_whole_is_not_there(library: Library, tmp_path: Path, harm: 
     assert loaded(library).find(record.sha256, SETTINGS) is None
 
 
-def test_places_are_remembered_once(library: Library, tmp_path: Path) -> None:
+def test_sources_are_stored_once(library: Library, tmp_path: Path) -> None:
     record = record_of("1" * 64)
     add(library, record, tmp_path)
     for _ in range(2):
@@ -115,11 +115,11 @@ def test_places_are_remembered_once(library: Library, tmp_path: Path) -> None:
     again = loaded(library)
     assert again.sha256_of(OBJECT) == record.sha256
     assert again.sha256_of(changed) is None
-    assert again.sha256_of(HERE) is None  # files are read: nothing tells when they changed
+    assert again.sha256_of(HERE) is None  # files have no time of modification
     assert lines(library, tmp_path) == [record]
 
 
-def test_the_catalogue_has_the_newest_of_a_song(library: Library, tmp_path: Path) -> None:
+def test_the_catalog_has_the_newest_record_of_a_song(library: Library, tmp_path: Path) -> None:
     old = record_of("1" * 64, "2026-01-01")
     new = record_of("1" * 64, "2026-02-01", format="wav")
     for record in (new, old):
@@ -127,7 +127,7 @@ def test_the_catalogue_has_the_newest_of_a_song(library: Library, tmp_path: Path
     assert lines(library, tmp_path) == [new]
 
 
-def test_a_catalogue_that_was_lost_is_written_again(library: Library, tmp_path: Path) -> None:
+def test_a_lost_catalog_is_written_again(library: Library, tmp_path: Path) -> None:
     record = record_of("1" * 64)
     add(library, record, tmp_path)  # and killed before it wrote the catalogue
     assert lines(loaded(library), tmp_path) == [record]
@@ -149,7 +149,7 @@ class Interrupted(FolderStorage):
 
 @pytest.mark.parametrize("prefix", ["", "seeds/"])
 @pytest.mark.parametrize("after", [True, False])
-def test_the_catalogue_names_what_was_written_when_it_was_stopped(
+def test_the_catalog_has_records_whose_write_was_interrupted(
     tmp_path: Path, prefix: str, after: bool
 ) -> None:
     storage = Interrupted(tmp_path / "to", keeps_metadata=False)
@@ -164,12 +164,12 @@ def test_the_catalogue_names_what_was_written_when_it_was_stopped(
         assert storage.head(prefix + CATALOG) is None
 
 
-def test_no_songs_make_no_catalogue(library: Library, tmp_path: Path) -> None:
+def test_no_songs_have_no_catalog(library: Library, tmp_path: Path) -> None:
     loaded(library).write_catalog()
     assert not (tmp_path / "to").exists()
 
 
-def test_settings_are_told_apart() -> None:
+def test_settings_have_different_digests() -> None:
     others = [
         SETTINGS,
         SETTINGS.model_copy(update={"model": "htdemucs"}),
@@ -180,7 +180,7 @@ def test_settings_are_told_apart() -> None:
     assert len({one.digest for one in others}) == len(others)
 
 
-def test_pace_counts_only_what_was_made() -> None:
+def test_the_remaining_time_is_that_of_processed_songs() -> None:
     left = TimeLeft(100)
     left.skip(20)
     assert left.remaining_s is None

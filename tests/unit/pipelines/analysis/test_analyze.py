@@ -131,7 +131,7 @@ def test_level_does_not_matter(song: Audio, analysis: Analysis, gain: float) -> 
     alike(checked(analyze_audio(Audio(gain * song.samples, 44_100))), analysis)
 
 
-def test_stems_tell_what_the_mix_does(stems: dict[str, Audio], analysis: Analysis) -> None:
+def test_stems_agree_with_the_mix(stems: dict[str, Audio], analysis: Analysis) -> None:
     got = checked(analyze_stems(stems))
     alike(got, analysis)
     assert got.loudness_lufs == pytest.approx(analysis.loudness_lufs, abs=0.05)
@@ -150,16 +150,14 @@ def test_stems_may_have_different_lengths(stems: dict[str, Audio], analysis: Ana
     assert got.key == analysis.key
 
 
-def test_drums_that_hardly_sound_are_not_relied_on(
-    song: Audio, analysis: Analysis, stems: dict[str, Audio]
-) -> None:
+def test_faint_drums_are_ignored(song: Audio, analysis: Analysis, stems: dict[str, Audio]) -> None:
     hiss = 1e-4 * torch.randn(song.samples.shape, generator=torch.Generator().manual_seed(1))
     everything = {"drums": Audio(hiss, 44_100), "other": song, "bass": stems["other"]}
     got = checked(analyze_stems(everything))
     assert got.tempo_bpm == pytest.approx(analysis.tempo_bpm, abs=0.02)
 
 
-def test_stems_of_different_rates_are_refused(stems: dict[str, Audio], tmp_path: Path) -> None:
+def test_stems_of_different_rates_are_an_error(stems: dict[str, Audio], tmp_path: Path) -> None:
     mixed = stems | {"drums": resample(stems["drums"], 48_000)}
     with pytest.raises(InvalidInput, match="sample rate"):
         analyze_stems(mixed)
@@ -177,7 +175,7 @@ def test_options_reach_the_analysis(song: Audio) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e30])
-def test_samples_that_are_no_sound_are_left_out(
+def test_values_that_are_not_finite_are_ignored(
     song: Audio, analysis: Analysis, stems: dict[str, Audio], tmp_path: Path, value: float
 ) -> None:
     samples = song.samples.clone()
@@ -217,7 +215,7 @@ NOTHING_MUCH = {
 
 
 @pytest.mark.parametrize("kind", NOTHING_MUCH)
-def test_next_to_nothing_never_fails_and_is_not_sure(kind: str, tmp_path: Path) -> None:
+def test_odd_sounds_have_no_confident_result(kind: str, tmp_path: Path) -> None:
     audio = Audio(NOTHING_MUCH[kind], RATE_HZ)
     got = checked(analyze_audio(audio))
     unsure(got)
