@@ -9,7 +9,8 @@ import torch
 from demucs.apply import BagOfModels
 
 from mashup_worker.audio.formats import EncodeOptions
-from mashup_worker.bench.engines import Weights
+from mashup_worker.bench import music
+from mashup_worker.bench.engines import OurEngine, Weights
 from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
 from mashup_worker.bench.results import Taken, Work
 from mashup_worker.bench.separation import SeparationRequest, measure_separation
@@ -81,11 +82,9 @@ def test_a_core_that_did_not_compile_is_not_reported_as_compiled(
         raise RuntimeError("Failed to find C compiler.")
 
     monkeypatch.setattr(torch, "compile", lambda *_, **__: fails)
-    request = SeparationRequest(
-        weights, CUDA, song_s=0.5, rounds=1, batch=1, compiled=True, limit=False
-    )
-    *_, made = measure_separation(request, TAKEN)
-    assert [run.compiled for run in made.runs] == [False]
+    engine = OurEngine(weights, EngineOptions("cuda", "bf16", batch=1, compile=True))
+    engine.separate(music.song(0.5))
+    assert not engine.compiled
 
 
 def test_the_pipeline(weights: Weights) -> None:

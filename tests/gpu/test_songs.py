@@ -11,9 +11,8 @@ from demucs.apply import BagOfModels
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
-from mashup_worker.models.runner import Arithmetic, NetworkRunner
 from tests.engines import music, separate
-from tests.gpu.networks import LEAST_DB, assert_near, clicks, silence, tiny_network, tiny_separator
+from tests.gpu.networks import LEAST_DB, assert_near, clicks, silence, tiny_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,14 +54,6 @@ def test_songs_at_once_are_what_each_is_alone(
         assert_near(got, expected, LEAST_DB[precision])
 
 
-def test_networks_of_a_bag_are_weighed_as_on_the_cpu() -> None:
-    made, expected = (
-        separate(tiny_separator(device, members=2, shifts=1, batch=2), music(0.5))
-        for device in ("cuda", "cpu")
-    )
-    assert_near(made, expected, LEAST_DB["fp32"])
-
-
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_host_never_waits_while_a_song_on_the_device_is_separated(
     precision: str, warm: Callable[[str], DemucsSeparator], device_budget: DeviceBudget
@@ -100,15 +91,14 @@ def overflowing_bag() -> BagOfModels:
 
 
 def test_fp16_windows_that_overflow_run_again_in_fp32() -> None:
-    windows = music(0.5).samples[None].to("cuda")
-    runner = NetworkRunner(overflowing_bag().models[0], Arithmetic(torch.device("cuda", 0), "fp16"))
-    assert not runner.run(windows, [0]).isfinite().all()
-    made, expected = (
-        separate_at_once(
-            DemucsSeparator("overflowing", overflowing_bag(), EngineOptions(*how, batch=2)),
-            [(music(0.5), None), (silence(0.4), None)],
-        )
+    on_gpu, on_cpu = (
+        DemucsSeparator("overflowing", overflowing_bag(), EngineOptions(*how, batch=2))
         for how in (("cuda", "fp16"), ("cpu", "fp32"))
     )
+    (network,) = on_gpu._networks
+    windows = music(0.5).samples[None].to("cuda")
+    assert not network.run(windows, [0, 1, 2, 3]).isfinite().all()
+    songs: list[Song] = [(music(0.5), None), (silence(0.4), None)]
+    made, expected = (separate_at_once(separator, songs) for separator in (on_gpu, on_cpu))
     for one, other in zip(made, expected, strict=True):
         assert_near(one, other, LEAST_DB["fp32"])

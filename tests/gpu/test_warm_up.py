@@ -31,11 +31,13 @@ def test_every_batch_size_is_recorded_once(
     assert recorded == [4, 2, 1]
 
 
-def test_every_network_of_a_bag_is_recorded(recorded: list[int]) -> None:
-    separator = tiny_separator("cuda", members=2, batch=2)
+def test_every_network_of_a_bag_is_recorded_and_weighed(recorded: list[int]) -> None:
+    separator = tiny_separator("cuda", members=2, batch=2, shifts=1)
     separator.warm_up()
+    mix = music(0.5)
+    expected = separate(tiny_separator("cpu", members=2, shifts=1), mix)
+    assert_near(separate(separator, mix), expected, LEAST_DB["fp32"])
     assert recorded == [2, 1, 2, 1]
-    assert all(network.is_captured for network in separator._networks)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
