@@ -235,7 +235,7 @@ def test_jobs_read_only_objects_of_their_user(
         ("analyze", {"audio": foreign["url"]}, "object not found"),
         ("analyze", {"audio": "s3://elsewhere/song.flac"}, "must not read"),
         ("analyze", {"audio": "file:///etc/passwd"}, "unknown scheme"),
-        ("analyze", {"audio": "http://127.0.0.1/song.flac"}, "scheme http is not allowed"),
+        ("analyze", {"audio": "http://127.0.0.1/song.flac"}, "scheme 'http' is not allowed"),
         ("separate", {"audio": own, "mashup_id": str(mashup)}, "mashup_id"),
         ("mashup", {"stems": [{"stem_id": str(stem["id"]), "kind": "vocals"}]}, "not found"),
         ("mashup", {"stems": [{"stem_id": str(uuid4()), "kind": "vocals"}]}, "not found"),
