@@ -26,7 +26,7 @@ def scale(folder: Path) -> Scale:
     return Scale(
         device="cuda",
         song_s=1.0,
-        mashup_s=8.0,
+        mashup_s=6.0,
         rounds=1,
         songs=2,
         in_flight=2,
@@ -75,8 +75,8 @@ def fake_device(module: str = "") -> Iterator[None]:
     from tests.fake_cuda import pretend
 
     ceilings.CUDA_PROBES = ceilings.ProbeSizes(64, 1 << 20, 1 << 20, seconds=0.01)
-    separation.CUDA_BATCHES = (1, 2)
-    plan.GPU_IN_FLIGHT = (1, (1, 2))
+    separation.CUDA_BATCHES = (1,)
+    plan.GPU_IN_FLIGHT = (1, (1,))
     graphs._WARM_UP_RUNS = 1  # libraries that choose algorithms in the first runs are not there
     with pretend():
         yield

@@ -21,6 +21,7 @@ from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import Settings
 from tests.checkpoints import random_network
+from tests.gpu.networks import tiny_network
 from tests.unit.test_runner import SMALLEST
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import Audio
+    from tests.fake_cuda.budget import DeviceBudget
 
 CPU = torch.device("cpu")
 TAKEN = Taken("mashup bench", "2026-01-01", {})
@@ -265,3 +267,14 @@ def test_separation_measured_on_a_gpu(weights: Weights) -> None:
     assert made.limit is not None
     assert made.limit.to_device_bytes_per_s
     assert {run.precision for run in made.sweeps["precision"]} == set(made.limit.product_rates)
+
+
+@pytest.mark.gpu
+def test_a_song_is_moved_through_pinned_memory(device_budget: DeviceBudget) -> None:
+    tiny = Weights("tiny", BagOfModels([tiny_network()]), random=True)
+    engine = OurEngine(tiny, EngineOptions("cuda", "bf16", batch=1))
+    song = music.song(1.2)
+    with device_budget.limit(copy=1):  # the song's level: two numbers
+        stems = engine.separate(song)
+    assert [stem.device.type for stem in stems] == ["cpu"] * 4
+    assert all(stem.shape == song.samples.shape for stem in stems)
