@@ -41,15 +41,15 @@ def song() -> Audio:
     """Three minutes: the sample songs, one after the other, again and again."""
     mixes = [decode(path) for path in sorted(SAMPLES.glob("*/mix.flac"))]
     once = torch.cat([mix.samples for mix in mixes], dim=1)
-    rate_hz = mixes[0].rate_hz
-    wanted = DURATION_S * rate_hz
-    return Audio(once.repeat(1, -(-wanted // once.shape[1]))[:, :wanted].contiguous(), rate_hz)
+    sample_rate = mixes[0].sample_rate
+    wanted = DURATION_S * sample_rate
+    return Audio(once.repeat(1, -(-wanted // once.shape[1]))[:, :wanted].contiguous(), sample_rate)
 
 
 def with_librosa(audio: Audio) -> None:
     """What librosa offers of it, at its own default rate."""
     mono = audio.samples.mean(dim=0).numpy()
-    samples = librosa.resample(mono, orig_sr=audio.rate_hz, target_sr=22_050)
+    samples = librosa.resample(mono, orig_sr=audio.sample_rate, target_sr=22_050)
     librosa.beat.beat_track(y=samples, sr=22_050)
     librosa.feature.chroma_cqt(y=samples, sr=22_050)
 

@@ -71,14 +71,14 @@ class Bulk:
 def make_songs(folder: Path, count: int) -> list[Path]:
     """Songs of one length and all kinds of files."""
     paths = []
-    for number, (ext, rate_hz, channels) in enumerate(islice(cycle(_KINDS), count)):
-        mix = resample(play(DURATION_S, tempo_bpm=100 + number % 40, seed=number), rate_hz)
+    for number, (ext, sample_rate, channels) in enumerate(islice(cycle(_KINDS), count)):
+        mix = resample(play(DURATION_S, tempo_bpm=100 + number % 40, seed=number), sample_rate)
         samples = mix.samples if channels == 2 else mix.samples.mean(0, keepdim=True)
         paths.append(folder / f"{number:03}.{ext}")
         with open_writer(
-            paths[-1], EncodeOptions(ext), rate_hz=rate_hz, channels=channels
+            paths[-1], EncodeOptions(ext), sample_rate=sample_rate, channels=channels
         ) as writer:
-            writer.write(Audio(samples.clamp(-1, 1), rate_hz).samples)
+            writer.write(Audio(samples.clamp(-1, 1), sample_rate).samples)
     return paths
 
 

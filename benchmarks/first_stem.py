@@ -90,7 +90,7 @@ def rounds(
     mix = play(duration_s)
     song = folder / f"song-{duration_s}.wav"
     with open_writer(
-        song, EncodeOptions("wav", 16), rate_hz=mix.rate_hz, channels=mix.channels
+        song, EncodeOptions("wav", 16), sample_rate=mix.sample_rate, channels=mix.channels
     ) as writer:
         writer.write(mix.samples)
     made = []

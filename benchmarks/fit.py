@@ -237,7 +237,7 @@ def _of_song(song: Song, seed: int) -> list[Example]:
     torch.set_num_threads(1)
     sounds = {}
     for kind, stem in song.stems.items():
-        downmix = MonoDownmix(stem.rate_hz, stem.channels)
+        downmix = MonoDownmix(stem.sample_rate, stem.channels)
         downmix.add(stem.samples)
         sounds[kind] = downmix.finish()
     return examples_of(sounds, song.truth, seed)

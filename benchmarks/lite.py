@@ -43,7 +43,7 @@ COMMANDS = 5
 class Noise:
     """Stereo noise of any length that is never in memory as a whole."""
 
-    rate_hz = RATE_HZ
+    sample_rate = RATE_HZ
     channels = 2
 
     def __init__(self, duration_s: int) -> None:

@@ -53,12 +53,12 @@ def long_stems(folder: Path) -> dict[str, dict[str, Path]]:
 def _long_stem(folder: Path, song: str, kind: str) -> Path:
     downbeats_s = json.loads((SAMPLES / song / "truth.json").read_text())["downbeats_s"]
     stem = decode(SAMPLES / song / f"{kind}.ogg")
-    start, stop = (round(at_s * stem.rate_hz) for at_s in (downbeats_s[0], downbeats_s[-1]))
+    start, stop = (round(at_s * stem.sample_rate) for at_s in (downbeats_s[0], downbeats_s[-1]))
     bars = stem.samples[:, start:stop]
-    times = 1 + int(1.2 * DURATION_S * stem.rate_hz / bars.shape[1])
+    times = 1 + int(1.2 * DURATION_S * stem.sample_rate / bars.shape[1])
     path = folder / song / f"{kind}.flac"
     with open_writer(
-        path, EncodeOptions("flac", 24), rate_hz=stem.rate_hz, channels=stem.channels
+        path, EncodeOptions("flac", 24), sample_rate=stem.sample_rate, channels=stem.channels
     ) as writer:
         writer.write(torch.cat([bars] * times, dim=1))
     return path

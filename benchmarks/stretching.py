@@ -114,14 +114,14 @@ def jitter_ms(hits: Hits, copy: Audio, time_map: TimeMap) -> list[float]:
     expected = time_map.target_at(onsets)
     before = _heard(hits.audio, onsets.double()) - onsets
     after = _heard(copy, expected) - expected
-    ms: list[float] = (1000 / copy.rate_hz * (after - before).abs()).tolist()
+    ms: list[float] = (1000 / copy.sample_rate * (after - before).abs()).tolist()
     return ms
 
 
 def pre_echo_db(hits: Hits, copy: Audio, time_map: TimeMap) -> list[float]:
     """Energy before each hit against that of the hit."""
     energy = copy.samples.double().square().sum(0)
-    echo, beside = round(_ECHO_S * copy.rate_hz), round(_BESIDE_S * copy.rate_hz)
+    echo, beside = round(_ECHO_S * copy.sample_rate), round(_BESIDE_S * copy.sample_rate)
     levels = []
     for at in time_map.target_at(hits.onsets).round().long().tolist():
         before = energy[max(0, at - echo) : max(0, at - beside)].sum()
@@ -141,7 +141,7 @@ def convergence(copy: Tensor, wanted: Tensor) -> float:
 
 def _heard(audio: Audio, near: Tensor) -> Tensor:
     """Where near a sample the energy first exceeds a fifth of its most."""
-    energy, reach = _energy(audio), round(_SEARCH_S * audio.rate_hz)
+    energy, reach = _energy(audio), round(_SEARCH_S * audio.sample_rate)
     heard = []
     for at in near.round().long().tolist():
         first = max(0, at - reach)
@@ -152,8 +152,8 @@ def _heard(audio: Audio, near: Tensor) -> Tensor:
 
 def _stands_out(hits: Hits) -> Tensor:
     """Whether before hits the energy stays below half of what `_heard` goes by."""
-    energy, rate_hz = _energy(hits.audio), hits.audio.rate_hz
-    reach, step = round(_SEARCH_S * rate_hz), round(_STEP_S * rate_hz)
+    energy, sample_rate = _energy(hits.audio), hits.audio.sample_rate
+    reach, step = round(_SEARCH_S * sample_rate), round(_STEP_S * sample_rate)
     return torch.tensor(
         [
             energy[max(0, at - reach) : at - step].max()
@@ -166,7 +166,7 @@ def _stands_out(hits: Hits) -> Tensor:
 def _energy(audio: Audio) -> NDArray[np.float64]:
     """Energy of the half millisecond that ends with each sample, high frequencies raised."""
     raised = audio.samples.double().diff(dim=1).square().sum(0).numpy()
-    return np.convolve(raised, np.ones(round(_STEP_S * audio.rate_hz)))[: len(raised)]
+    return np.convolve(raised, np.ones(round(_STEP_S * audio.sample_rate)))[: len(raised)]
 
 
 class _Trial:

@@ -35,7 +35,7 @@ def render(path: Path, soundfont: Path, longest_s: float = 120.0) -> Song | None
         command = ["fluidsynth", "-ni", "-g", "0.5", "-r", "44100", "-F", str(wave)]
         subprocess.run([*command, str(soundfont), str(path)], check=True, capture_output=True)
         audio = decode(wave)
-    mix = Audio(audio.samples[:, : round(longest_s * audio.rate_hz)], audio.rate_hz)
+    mix = Audio(audio.samples[:, : round(longest_s * audio.sample_rate)], audio.sample_rate)
     return Song(path.stem, mix, {}, _truth(midi, tempi, mix.duration_s))
 
 

@@ -46,9 +46,9 @@ class Decoder:
         self.non_finite_samples = 0
 
     @property
-    def rate_hz(self) -> int:
+    def sample_rate(self) -> int:
         """Samples a second."""
-        return self.info.rate_hz
+        return self.info.sample_rate
 
     @property
     def source_channels(self) -> int:
@@ -74,7 +74,9 @@ class Decoder:
         count = 0
         for block in self._source.blocks():
             count += len(block)
-            self._limits.check_decoded(self.info.path, count, self.source_channels, self.rate_hz)
+            self._limits.check_decoded(
+                self.info.path, count, self.source_channels, self.sample_rate
+            )
             bad = ~(np.abs(block) <= LOUDEST)
             if bad.any():
                 self.non_finite_samples += int(bad.sum())
@@ -111,4 +113,4 @@ def open_decoder(path: Path, limits: DecodeLimits = _NO_LIMITS) -> Decoder:
 def decode(path: Path, limits: DecodeLimits = _NO_LIMITS) -> Audio:
     """Decode a whole file into memory. Raises as `open_decoder` and `Decoder.blocks`."""
     with open_decoder(path, limits) as decoder:
-        return Audio(torch.cat(list(decoder.blocks()), dim=1), decoder.rate_hz)
+        return Audio(torch.cat(list(decoder.blocks()), dim=1), decoder.sample_rate)

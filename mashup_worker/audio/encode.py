@@ -52,7 +52,7 @@ class AudioWriter:
 
 @contextmanager
 def open_writer(
-    path: Path, options: EncodeOptions, *, rate_hz: int, channels: int
+    path: Path, options: EncodeOptions, *, sample_rate: int, channels: int
 ) -> Iterator[AudioWriter]:
     """Write an audio file that appears at `path` when the block ends without an exception.
 
@@ -60,14 +60,14 @@ def open_writer(
     """
     with (
         atomic_path(path) as temporary,
-        encode_into(temporary, path, options, rate_hz=rate_hz, channels=channels) as writer,
+        encode_into(temporary, path, options, sample_rate=sample_rate, channels=channels) as writer,
     ):
         yield writer
 
 
 @contextmanager
 def encode_into(
-    temporary: Path, target: Path, options: EncodeOptions, *, rate_hz: int, channels: int
+    temporary: Path, target: Path, options: EncodeOptions, *, sample_rate: int, channels: int
 ) -> Iterator[AudioWriter]:
     """Write a new audio file at `temporary`, which the caller renames to `target`.
 
@@ -78,7 +78,7 @@ def encode_into(
         StorageFailed: the file cannot be written; the message names `target`.
         InvalidInput: the format does not support the sample rate or channel count.
     """
-    with open_sink(temporary, target, options, rate_hz=rate_hz, channels=channels) as sink:
+    with open_sink(temporary, target, options, sample_rate=sample_rate, channels=channels) as sink:
         yield AudioWriter(sink, channels)
 
 
@@ -94,5 +94,5 @@ def check_fits(target: Path, sound: SampleSource, options: EncodeOptions) -> Non
         InvalidInput: the format does not support the sample rate or channel count, or the sound
             is too long for it.
     """
-    check_form(target, options, rate_hz=sound.rate_hz, channels=sound.channels)
+    check_form(target, options, sample_rate=sound.sample_rate, channels=sound.channels)
     check_size(target, sound.length_samples * sound.channels, options)

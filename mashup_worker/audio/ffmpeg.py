@@ -135,7 +135,7 @@ class FfmpegSource:
             path=path,
             container=demuxer,
             codec=str(audio[0].get("codec_name", "unknown")),
-            rate_hz=int(audio[0]["sample_rate"]),
+            sample_rate=int(audio[0]["sample_rate"]),
             channels=int(audio[0]["channels"]),
             claimed_duration_s=float(timed["duration"]) if "duration" in timed else None,
         )
@@ -144,7 +144,7 @@ class FfmpegSource:
         """Yield float32 arrays of shape `(samples, channels)`, about a second each."""
         count = 0
         channels = self.info.channels
-        size = 4 * channels * block_samples(self.info.rate_hz, channels)
+        size = 4 * channels * block_samples(self.info.sample_rate, channels)
         with tempfile.TemporaryFile() as log:
             process = self._start(log)
             while data := self._read(process, size):
@@ -213,13 +213,13 @@ class FfmpegSource:
         # In other formats the duration is estimated from the bitrate.
         if self._demuxer not in ("mov", "matroska", "caf") or self.info.claimed_duration_s is None:
             return None
-        return int(self.info.claimed_duration_s * self.info.rate_hz)
+        return int(self.info.claimed_duration_s * self.info.sample_rate)
 
     def _command(self) -> list[str]:
         channels = self.info.channels
         command = [_pydub().get_encoder_name(), "-nostdin", *_ONE_DEMUXER, self._demuxer]
         command += ["-i", f"file:{self._path}", "-map", f"0:{self._index}"]
-        command += ["-ar", str(self.info.rate_hz), "-ac", str(channels)]
+        command += ["-ar", str(self.info.sample_rate), "-ac", str(channels)]
         if channels in _LAYOUTS:
             command += ["-af", f"aformat=channel_layouts={_LAYOUTS[channels]}"]
         return [*command, "-f", "f32le", "pipe:1"]

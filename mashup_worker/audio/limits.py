@@ -32,9 +32,9 @@ class DecodeLimits:
         if self.max_bytes is not None and size_bytes > self.max_bytes:
             raise TooLarge(f"{path}: {size_bytes:,} bytes; the limit is {self.max_bytes:,}")
 
-    def check_decoded(self, path: Path, frames: int, channels: int, rate_hz: int) -> None:
+    def check_decoded(self, path: Path, frames: int, channels: int, sample_rate: int) -> None:
         """Raise `TooLong` or `TooLarge` if the `frames` decoded so far exceed a limit."""
-        if self.max_duration_s is not None and frames > self.max_duration_s * rate_hz:
+        if self.max_duration_s is not None and frames > self.max_duration_s * sample_rate:
             raise TooLong(f"{path}: longer than the limit of {self.max_duration_s:g} s")
         decoded_bytes = frames * channels * _BYTES_PER_SAMPLE
         if self.max_decoded_bytes is not None and decoded_bytes > self.max_decoded_bytes:

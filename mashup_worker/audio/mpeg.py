@@ -73,16 +73,16 @@ def parse_header(head: bytes) -> FrameHeader | None:
     if version == _MPEG25 and layer != _LAYER3:
         return None
     mpeg1, mono = version == _MPEG1, head[3] >> 6 == 3
-    rate_hz = _RATES_HZ[version][rate_index]
+    sample_rate = _RATES_HZ[version][rate_index]
     bitrate = 1000 * _BITRATES_KBPS[mpeg1, layer][bitrate_index - 1]
     padding = head[2] >> 1 & 1
     if layer == _LAYER1:
-        samples, length = 384, (12 * bitrate // rate_hz + padding) * 4
+        samples, length = 384, (12 * bitrate // sample_rate + padding) * 4
     else:
         samples = 1152 if mpeg1 or layer == _LAYER2 else 576
-        length = samples // 8 * bitrate // rate_hz + padding
+        length = samples // 8 * bitrate // sample_rate + padding
     side_info = (17 if mono else 32) if mpeg1 else (9 if mono else 17)
-    return FrameHeader((version, layer, rate_hz), length, samples, side_info)
+    return FrameHeader((version, layer, sample_rate), length, samples, side_info)
 
 
 class FrameReader:

@@ -80,7 +80,7 @@ def write_peaks(
     document = {
         "version": 2,
         "channels": peaks.shape[1],
-        "sample_rate": source.rate_hz,
+        "sample_rate": source.sample_rate,
         "samples_per_pixel": samples_per_pixel,
         "bits": bits,
         "length": peaks.shape[0],

@@ -90,10 +90,12 @@ class StreamResampler:
         return torch.from_numpy(np.ascontiguousarray(stream.resample_chunk(samples, last=last).T))
 
 
-def resample(audio: Audio, rate_hz: int, *, length_samples: int | None = None) -> Audio:
+def resample(audio: Audio, sample_rate: int, *, length_samples: int | None = None) -> Audio:
     """Convert sound in memory; `length_samples` is that of `StreamResampler`.
 
     At equal rates the samples are returned unchanged.
     """
-    stream = StreamResampler(audio.rate_hz, rate_hz, audio.channels, length_samples=length_samples)
-    return Audio(stream.process(audio.samples, last=True), rate_hz)
+    stream = StreamResampler(
+        audio.sample_rate, sample_rate, audio.channels, length_samples=length_samples
+    )
+    return Audio(stream.process(audio.samples, last=True), sample_rate)

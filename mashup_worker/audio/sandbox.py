@@ -103,7 +103,7 @@ def decode_sandboxed(
                 file.write(bytes(_HEADER.size))
                 written_bytes = decoder.copy(file, on_wait)
                 file.seek(0)
-                file.write(_header(decoder.rate_hz, decoder.channels, written_bytes))
+                file.write(_header(decoder.sample_rate, decoder.channels, written_bytes))
         except OSError as error:
             raise cannot_write(target, error) from error
 
@@ -114,7 +114,7 @@ class _SandboxedDecoder:
 
     source: Path
     limits: SandboxLimits
-    rate_hz: int = 0
+    sample_rate: int = 0
     channels: int = 0
     is_done: bool = False
     error: MashupError | None = None
@@ -211,9 +211,9 @@ class _SandboxedDecoder:
         return bool(piece)
 
     def _handle(self, message: dict[str, Any]) -> None:
-        if "rate_hz" in message:
-            self.rate_hz, self.channels = int(message["rate_hz"]), int(message["channels"])
-            if self.rate_hz not in RATES_HZ or self.channels not in (1, 2):
+        if "sample_rate" in message:
+            self.sample_rate, self.channels = int(message["sample_rate"]), int(message["channels"])
+            if self.sample_rate not in RATES_HZ or self.channels not in (1, 2):
                 raise self._unsupported(_PROTOCOL_VIOLATED)
         elif "error" in message:
             kind = _ACCEPTED_ERRORS.get(message["error"], UnsupportedAudio)
@@ -228,12 +228,12 @@ class _SandboxedDecoder:
             raise self._unsupported(f"not finished within {self.limits.timeout_s:g} s")
 
     def _check_size(self, written_bytes: int) -> None:
-        if written_bytes and not self.rate_hz:
+        if written_bytes and not self.sample_rate:
             self._receive()  # rate and channels were sent before, but may not have been read yet
-            if not self.rate_hz:
+            if not self.sample_rate:
                 raise self._unsupported(_PROTOCOL_VIOLATED)
         frame_bytes = self.channels * _BYTES_PER_VALUE
-        if written_bytes > self.limits.max_duration_s * self.rate_hz * frame_bytes:
+        if written_bytes > self.limits.max_duration_s * self.sample_rate * frame_bytes:
             limit = f"{self.limits.max_duration_s:g} s"
             raise TooLong(f"{self.source}: longer than the limit of {limit}")
         if written_bytes > min(self.limits.max_decoded_bytes, _WAVE_LIMIT_BYTES):
@@ -265,11 +265,11 @@ class _SandboxedDecoder:
         return UnsupportedAudio(f"{self.source}: cannot decode: {reason}")
 
 
-def _header(rate_hz: int, channels: int, data_bytes: int) -> bytes:
+def _header(sample_rate: int, channels: int, data_bytes: int) -> bytes:
     """Return the header of a WAV of float32 samples."""
     frame_bytes, ieee_float = channels * _BYTES_PER_VALUE, 3
     return _HEADER.pack(
         *(b"RIFF", _HEADER.size - 8 + data_bytes, b"WAVE"),
-        *(b"fmt ", 16, ieee_float, channels, rate_hz, rate_hz * frame_bytes, frame_bytes),
+        *(b"fmt ", 16, ieee_float, channels, sample_rate, sample_rate * frame_bytes, frame_bytes),
         *(8 * _BYTES_PER_VALUE, b"data", data_bytes),
     )

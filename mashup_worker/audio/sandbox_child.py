@@ -96,7 +96,7 @@ def _decode(source: Path, send: Send) -> None:
     regular_file_size(source)
     opened = open_source(source)
     channels = opened.info.channels
-    send(rate_hz=opened.info.rate_hz, channels=min(channels, 2))
+    send(sample_rate=opened.info.sample_rate, channels=min(channels, 2))
     output = sys.stdout.buffer
     for block in opened.blocks():
         output.write(

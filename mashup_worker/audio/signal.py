@@ -19,7 +19,7 @@ class SampleSource(Protocol):
     """
 
     @property
-    def rate_hz(self) -> int:
+    def sample_rate(self) -> int:
         """Sample rate in Hz."""
         ...
 
@@ -48,11 +48,11 @@ class Audio:
 
     Attributes:
         samples: float32 tensor of shape `(channels, samples)`; full scale is ±1.0.
-        rate_hz: sample rate in Hz.
+        sample_rate: sample rate in Hz.
     """
 
     samples: Tensor
-    rate_hz: int
+    sample_rate: int
 
     @property
     def channels(self) -> int:
@@ -67,7 +67,7 @@ class Audio:
     @property
     def duration_s(self) -> float:
         """Duration in seconds."""
-        return self.length_samples / self.rate_hz
+        return self.length_samples / self.sample_rate
 
     def read(self, start: int, stop: int) -> Tensor:
         """Return a view of samples `start` to `stop`, shape `(channels, stop - start)`."""
@@ -91,7 +91,7 @@ class Audio:
         from mashup_worker.audio.formats import encode_options
 
         options = encode_options(Path(path), bit_depth, bitrate_kbps)
-        form = {"rate_hz": self.rate_hz, "channels": self.channels}
+        form = {"sample_rate": self.sample_rate, "channels": self.channels}
         with open_writer(Path(path), options, **form) as writer:
             writer.write(self.samples)
 
@@ -104,9 +104,9 @@ class ScaledSource:
     gain: float
 
     @property
-    def rate_hz(self) -> int:
+    def sample_rate(self) -> int:
         """Sample rate in Hz."""
-        return self.source.rate_hz
+        return self.source.sample_rate
 
     @property
     def channels(self) -> int:

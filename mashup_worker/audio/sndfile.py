@@ -90,7 +90,7 @@ class SndfileSource:
     def blocks(self) -> Iterator[Block]:
         """Yield float32 arrays of shape `(samples, channels)`, about a second each."""
         count = 0
-        size = block_samples(self.info.rate_hz, self.info.channels)
+        size = block_samples(self.info.sample_rate, self.info.channels)
         while True:
             try:
                 block = self._file.read(size, dtype="float32", always_2d=True)
@@ -98,7 +98,7 @@ class SndfileSource:
                 self._check_feeder(self.info.path)
                 raise UnsupportedAudio(
                     f"{self.info.path}: truncated or damaged after about "
-                    f"{count / self.info.rate_hz:.1f} s: {_reason(error)}"
+                    f"{count / self.info.sample_rate:.1f} s: {_reason(error)}"
                 ) from error
             if not len(block):
                 break
@@ -154,7 +154,7 @@ class SndfileSource:
         elif self._file.format == "FLAC":
             # libFLAC stops at the declared length and has read no further than it decoded.
             extra_bytes = self._size_bytes - os.lseek(self._descriptor, 0, os.SEEK_CUR)
-        claimed_s = frames / self.info.rate_hz
+        claimed_s = frames / self.info.sample_rate
         extra_s = extra_bytes / (self._size_bytes - extra_bytes) * claimed_s
         if extra_s > _MAX_UNDECLARED_S:
             raise UnsupportedAudio(
@@ -177,7 +177,7 @@ class SndfileSource:
             path=path,
             container=file.format,
             codec=file.subtype,
-            rate_hz=file.samplerate,
+            sample_rate=file.samplerate,
             channels=file.channels,
             claimed_duration_s=None if frames is None else frames / file.samplerate,
         )

@@ -36,7 +36,7 @@ class AudioInfo:
         path: the file.
         container: file format, such as `"WAV"`, `"FLAC"` or `"matroska"`.
         codec: coding of the samples, such as `"PCM_16"`, `"VORBIS"` or `"aac"`.
-        rate_hz: sample rate in Hz.
+        sample_rate: sample rate in Hz.
         channels: channels in the file, before the downmix.
         claimed_duration_s: duration that the header declares, which may be wrong; None where it
             declares none.
@@ -45,7 +45,7 @@ class AudioInfo:
     path: Path
     container: str
     codec: str
-    rate_hz: int
+    sample_rate: int
     channels: int
     claimed_duration_s: float | None
 
@@ -108,15 +108,15 @@ def cannot_read(path: Path, error: OSError) -> StorageFailed:
     return StorageFailed(f"{path}: cannot read: {error.strerror or error}")
 
 
-def block_samples(rate_hz: int, channels: int) -> int:
+def block_samples(sample_rate: int, channels: int) -> int:
     """Return the samples per channel of a block: one second, or fewer if that is very large."""
-    return max(1, min(rate_hz, _MAX_BLOCK_VALUES // channels))
+    return max(1, min(sample_rate, _MAX_BLOCK_VALUES // channels))
 
 
 def check_form(info: AudioInfo) -> None:
     """Raise `UnsupportedAudio` for sample rates and channel counts that no recording has."""
-    if info.rate_hz not in RATES_HZ:
-        raise UnsupportedAudio(f"{info.path}: unsupported sample rate of {info.rate_hz} Hz")
+    if info.sample_rate not in RATES_HZ:
+        raise UnsupportedAudio(f"{info.path}: unsupported sample rate of {info.sample_rate} Hz")
     if info.channels < 1:
         raise UnsupportedAudio(f"{info.path}: no audio channels")
 
@@ -125,11 +125,13 @@ def check_complete(info: AudioInfo, frames: int, declared_frames: int | None) ->
     """Raise `UnsupportedAudio` if fewer frames were decoded than the header declares."""
     if declared_frames is None:
         return
-    if frames + _MISSING_TOLERANCE_S * info.rate_hz < declared_frames:
-        raise truncated(info, frames, declared_frames / info.rate_hz)
+    if frames + _MISSING_TOLERANCE_S * info.sample_rate < declared_frames:
+        raise truncated(info, frames, declared_frames / info.sample_rate)
 
 
 def truncated(info: AudioInfo, frames: int, of_s: float | None = None) -> UnsupportedAudio:
     """Return the error for a file that ends too early."""
     whole = "" if of_s is None else f" of {of_s:.2f} s"
-    return UnsupportedAudio(f"{info.path}: truncated after {frames / info.rate_hz:.2f} s{whole}")
+    return UnsupportedAudio(
+        f"{info.path}: truncated after {frames / info.sample_rate:.2f} s{whole}"
+    )

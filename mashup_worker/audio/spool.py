@@ -29,7 +29,7 @@ class Spool:
     manager. Several threads may read it at the same time.
 
     Args:
-        rate_hz: sample rate in Hz.
+        sample_rate: sample rate in Hz.
         channels: number of channels.
         memory_bytes: size up to which the samples stay in memory.
         folder: folder of the file on disk; the system's temporary folder when None.
@@ -37,13 +37,13 @@ class Spool:
 
     def __init__(
         self,
-        rate_hz: int,
+        sample_rate: int,
         channels: int,
         *,
         memory_bytes: int = 256 << 20,
         folder: Path | None = None,
     ) -> None:
-        self._rate_hz = rate_hz
+        self._sample_rate = sample_rate
         self._channels = channels
         self._length_samples = 0
         self._folder = folder
@@ -54,9 +54,9 @@ class Spool:
         )
 
     @property
-    def rate_hz(self) -> int:
+    def sample_rate(self) -> int:
         """Sample rate in Hz."""
-        return self._rate_hz
+        return self._sample_rate
 
     @property
     def channels(self) -> int:

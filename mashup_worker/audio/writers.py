@@ -63,7 +63,7 @@ class SampleSink(Protocol):
 
 @contextmanager
 def open_sink(
-    temporary: Path, target: Path, options: EncodeOptions, *, rate_hz: int, channels: int
+    temporary: Path, target: Path, options: EncodeOptions, *, sample_rate: int, channels: int
 ) -> Iterator[SampleSink]:
     """Encode into the new file `temporary`; errors name `target`."""
     try:
@@ -72,7 +72,7 @@ def open_sink(
     except OSError as error:
         raise cannot_write(target, error) from error
     with raw:
-        sink = _sink(_CheckedFile(raw, target), rate_hz, channels, options)
+        sink = _sink(_CheckedFile(raw, target), sample_rate, channels, options)
         try:
             yield sink
         except BaseException:
@@ -81,9 +81,9 @@ def open_sink(
         sink.finish()
 
 
-def check_form(target: Path, options: EncodeOptions, *, rate_hz: int, channels: int) -> None:
+def check_form(target: Path, options: EncodeOptions, *, sample_rate: int, channels: int) -> None:
     """Raise `InvalidInput` if the format does not support the sample rate or channel count."""
-    _sink(_CheckedFile(io.BytesIO(), target), rate_hz, channels, options).abandon()
+    _sink(_CheckedFile(io.BytesIO(), target), sample_rate, channels, options).abandon()
 
 
 def check_size(target: Path, values: int, options: EncodeOptions) -> None:
@@ -126,26 +126,26 @@ class _SndfileSink:
     """Encoder of libsndfile for FLAC and WAV."""
 
     def __init__(
-        self, file: _CheckedFile, rate_hz: int, channels: int, options: EncodeOptions
+        self, file: _CheckedFile, sample_rate: int, channels: int, options: EncodeOptions
     ) -> None:
         self._file = file
         self._options = options
         self._written_values = 0
-        self._rate_hz, self._channels = rate_hz, channels
+        self._sample_rate, self._channels = sample_rate, channels
         subtype, compression_level = self._coding()
         try:
             with file.checked():
                 self._sound = ForwardOnly(
                     file,
                     "w",
-                    rate_hz,
+                    sample_rate,
                     channels,
                     subtype=subtype,
                     format=options.format.upper(),
                     compression_level=compression_level,
                 )
         except soundfile.LibsndfileError as error:
-            raise _unsupported(file.target, rate_hz, channels, options) from error
+            raise _unsupported(file.target, sample_rate, channels, options) from error
 
     def _coding(self) -> tuple[str, float | None]:
         """Return libsndfile's subtype and compression level."""
@@ -173,8 +173,8 @@ class _VorbisSink(_SndfileSink):
     """Encoder of libvorbis, behind libsndfile."""
 
     def _coding(self) -> tuple[str, float | None]:
-        if self._channels > _VORBIS_MAX_CHANNELS or self._rate_hz > _VORBIS_MAX_RATE_HZ:
-            raise _unsupported(self._file.target, self._rate_hz, self._channels, self._options)
+        if self._channels > _VORBIS_MAX_CHANNELS or self._sample_rate > _VORBIS_MAX_RATE_HZ:
+            raise _unsupported(self._file.target, self._sample_rate, self._channels, self._options)
         bitrate = self._options.bitrate_kbps or DEFAULT_BITRATE_KBPS
         quality = np.interp(bitrate, _VORBIS_KBPS, np.linspace(0, 1, len(_VORBIS_KBPS)))
         return "VORBIS", 1 - float(quality)
@@ -184,14 +184,14 @@ class _Mp3Sink:
     """Encoder of LAME."""
 
     def __init__(
-        self, file: _CheckedFile, rate_hz: int, channels: int, options: EncodeOptions
+        self, file: _CheckedFile, sample_rate: int, channels: int, options: EncodeOptions
     ) -> None:
         if channels > 2:
-            raise _unsupported(file.target, rate_hz, channels, options)
-        out_rate_hz = _mp3_rate_hz(rate_hz)
+            raise _unsupported(file.target, sample_rate, channels, options)
+        out_rate_hz = _mp3_rate_hz(sample_rate)
         self._file = file
         self._channels = channels
-        self._resampler = StreamResampler(rate_hz, out_rate_hz, channels)
+        self._resampler = StreamResampler(sample_rate, out_rate_hz, channels)
         self._length_samples = 0
         self._tag_bytes = 0
         self._first_frame = b""
@@ -250,13 +250,17 @@ _SINKS: Mapping[FormatName, type[_SndfileSink | _Mp3Sink]] = {
 }
 
 
-def _sink(file: _CheckedFile, rate_hz: int, channels: int, options: EncodeOptions) -> SampleSink:
-    return _SINKS[options.format](file, rate_hz, channels, options)
+def _sink(
+    file: _CheckedFile, sample_rate: int, channels: int, options: EncodeOptions
+) -> SampleSink:
+    return _SINKS[options.format](file, sample_rate, channels, options)
 
 
-def _unsupported(target: Path, rate_hz: int, channels: int, options: EncodeOptions) -> InvalidInput:
+def _unsupported(
+    target: Path, sample_rate: int, channels: int, options: EncodeOptions
+) -> InvalidInput:
     return InvalidInput(
-        f"{target}: {options.format} cannot hold {channels} channels at {rate_hz} Hz; "
+        f"{target}: {options.format} cannot hold {channels} channels at {sample_rate} Hz; "
         "choose another format"
     )
 
@@ -287,7 +291,7 @@ def quantized(samples: Tensor, bit_depth: int) -> Tensor:
     return integers.to(torch.int32) << 8
 
 
-def _mp3_rate_hz(rate_hz: int) -> int:
-    if rate_hz > _MP3_RATES_HZ[-1]:
-        return 44100 if rate_hz % 44100 == 0 else 48000
-    return min(rate for rate in _MP3_RATES_HZ if rate >= rate_hz)
+def _mp3_rate_hz(sample_rate: int) -> int:
+    if sample_rate > _MP3_RATES_HZ[-1]:
+        return 44100 if sample_rate % 44100 == 0 else 48000
+    return min(rate for rate in _MP3_RATES_HZ if rate >= sample_rate)

@@ -139,7 +139,7 @@ class OurEngine:
         device = torch.device(self.separator.device)
         if device.type != "cuda":
             return torch.cat([*self.separator.stream(mix)], dim=-1).unbind()
-        song = Audio(upload(mix.samples, device), mix.rate_hz)
+        song = Audio(upload(mix.samples, device), mix.sample_rate)
         shape = len(self.separator.stems), self.separator.channels, mix.length_samples
         stems, done = torch.empty(shape, device=device), 0
         for block in self.separator.stream(song, on_device=True):

@@ -88,7 +88,7 @@ class UnblendEngine:
 
     def separate(self, mix: Audio) -> tuple[Tensor, ...]:
         """See `Engine`. It downloads the stems itself, through pinned memory."""
-        song = mix.samples, mix.rate_hz
+        song = mix.samples, mix.sample_rate
         with settings_of_torch():
             made = self._separator.separate(song, shifts=0, split_overlap=0.25)
         return tuple(sound.float() for sound in made.sources.values())

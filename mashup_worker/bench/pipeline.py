@@ -220,7 +220,7 @@ class _Watched:
         self.spans_s: list[tuple[float, float]] = []
         self.stopped = False
         self.name, self.stems = separator.name, separator.stems
-        self.rate_hz, self.channels = separator.rate_hz, separator.channels
+        self.sample_rate, self.channels = separator.sample_rate, separator.channels
         self.device, self.precision = separator.device, separator.precision
         self.residual_stem = separator.residual_stem
 
@@ -248,7 +248,7 @@ def _write_songs(folder: Path, work: Work) -> list[Path]:
     song = music.song(work.track_s)
     first = folder / "0.flac"
     with open_writer(
-        first, EncodeOptions("flac", 16), rate_hz=song.rate_hz, channels=song.channels
+        first, EncodeOptions("flac", 16), sample_rate=song.sample_rate, channels=song.channels
     ) as file:
         file.write(song.samples)
     others = [folder / f"{number}.flac" for number in range(1, work.tracks)]

@@ -310,4 +310,4 @@ def _reason(error: Exception) -> str:
 
 
 def _start(song: Audio, duration_s: float) -> Audio:
-    return replace(song, samples=song.samples[:, : round(duration_s * song.rate_hz)])
+    return replace(song, samples=song.samples[:, : round(duration_s * song.sample_rate)])

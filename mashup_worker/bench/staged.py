@@ -125,7 +125,7 @@ def _write_stems(folder: Path, song: str, duration_s: float) -> dict[str, Path]:
     for kind, path in paths.items():
         sound = played[kind]
         with open_writer(
-            path, EncodeOptions("flac", 24), rate_hz=sound.rate_hz, channels=sound.channels
+            path, EncodeOptions("flac", 24), sample_rate=sound.sample_rate, channels=sound.channels
         ) as file:
             file.write(sound.samples)
     return paths

@@ -45,18 +45,18 @@ def compress(audio: Audio, how: Compression) -> Audio:
     gain_db = -reduction_db(audio, how)
     if not len(gain_db):
         return audio
-    step = step_samples(audio.rate_hz)
+    step = step_samples(audio.sample_rate)
     at_each = at_samples(gain_db, step, audio.length_samples)
-    return Audio(audio.samples * 10 ** (at_each / 20), audio.rate_hz)
+    return Audio(audio.samples * 10 ** (at_each / 20), audio.sample_rate)
 
 
 def reduction_db(audio: Audio, how: Compression) -> Tensor:
     """Return the gain reduction of each envelope step, shape `(steps,)`; empty for none."""
-    levels = levels_db(audio.samples, audio.rate_hz)
+    levels = levels_db(audio.samples, audio.sample_rate)
     sounding = levels[levels > _SILENCE_DB].sort().values
     if not len(sounding) or how.reduction_db <= 0 or how.ratio <= 1:
         return levels[:0]
-    steps_per_second = audio.rate_hz / step_samples(audio.rate_hz)
+    steps_per_second = audio.sample_rate / step_samples(audio.sample_rate)
     fall = how.reduction_db / max(1.0, how.release_s * steps_per_second)
     share = 1 - 1 / how.ratio
     # Hold and smooth levels as the reduction will be, so that the threshold fits them.

@@ -17,12 +17,12 @@ STEPS_PER_SECOND = 1000
 SILENCE_DB = -120.0
 
 
-def levels_db(samples: Tensor, rate_hz: int) -> Tensor:
+def levels_db(samples: Tensor, sample_rate: int) -> Tensor:
     """Return the RMS level over all channels of each step, in dB re full scale, at least -120.
 
-    Shape: `(channels, samples)` to `(steps,)`, one step per `step_samples(rate_hz)`.
+    Shape: `(channels, samples)` to `(steps,)`, one step per `step_samples(sample_rate)`.
     """
-    step = step_samples(rate_hz)
+    step = step_samples(sample_rate)
     power = samples.square().mean(0)
     steps = -(-len(power) // step)
     if not steps:
@@ -31,9 +31,9 @@ def levels_db(samples: Tensor, rate_hz: int) -> Tensor:
     return 10 * torch.log10(power.clamp_min(10 ** (SILENCE_DB / 10)))
 
 
-def step_samples(rate_hz: int) -> int:
+def step_samples(sample_rate: int) -> int:
     """Return the samples of one envelope step."""
-    return max(1, rate_hz // STEPS_PER_SECOND)
+    return max(1, sample_rate // STEPS_PER_SECOND)
 
 
 def released(levels: Tensor, fall_db_per_step: float) -> Tensor:
@@ -77,7 +77,7 @@ def at_samples(curve: Tensor, step: int, length_samples: int) -> Tensor:
 
 def activity(
     key: Tensor,
-    rate_hz: int,
+    sample_rate: int,
     *,
     full_db: float,
     none_db: float,
@@ -88,7 +88,7 @@ def activity(
 
     Args:
         key: shape `(channels, samples)`.
-        rate_hz: sample rate.
+        sample_rate: sample rate.
         full_db: level, relative to its loud moments (98th percentile of levels), from which the
             activity is 1; negative.
         none_db: relative level below which it is 0; negative.
@@ -98,13 +98,13 @@ def activity(
     Returns:
         Shape `(steps,)`, 0 to 1; zeros for silence.
     """
-    levels = levels_db(key, rate_hz)
+    levels = levels_db(key, sample_rate)
     sounding = levels[levels > -80.0]
     if not len(sounding):
         return torch.zeros_like(levels)
     # Sorted, because `quantile` takes at most 16 million values, which are four hours.
     loud = float(sounding.sort().values[math.ceil(0.98 * len(sounding)) - 1])
-    steps_per_second = rate_hz / step_samples(rate_hz)
+    steps_per_second = sample_rate / step_samples(sample_rate)
     fall = (full_db - none_db) / max(1.0, release_s * steps_per_second)
     held = released(levels, fall)
     amount = ((held - loud - none_db) / (full_db - none_db)).clamp(0, 1)

@@ -27,7 +27,7 @@ _ORDER = 4
 
 
 def filtered(
-    samples: Tensor, rate_hz: int, responses: Sequence[Response], *, window_s: float = 0.046
+    samples: Tensor, sample_rate: int, responses: Sequence[Response], *, window_s: float = 0.046
 ) -> Tensor:
     """Apply all responses to a sound.
 
@@ -36,7 +36,7 @@ def filtered(
 
     Args:
         samples: float tensor of shape `(channels, samples)`.
-        rate_hz: sample rate.
+        sample_rate: sample rate.
         responses: gains to multiply by.
         window_s: length of a frame: short for fast changes, long for narrow responses.
 
@@ -46,13 +46,13 @@ def filtered(
     length = samples.shape[1]
     if not responses or not length:
         return samples
-    size = 2 ** max(4, round(math.log2(window_s * rate_hz)))
+    size = 2 ** max(4, round(math.log2(window_s * sample_rate)))
     hop = size // _HOPS_A_WINDOW
     window = torch.hann_window(size, device=samples.device, dtype=samples.dtype)
     early = size - hop
     count = frame_count(length, size, hop)
     padded = F.pad(samples, (early, count * hop - length))
-    hz = torch.arange(size // 2 + 1, device=samples.device) * (rate_hz / size)
+    hz = torch.arange(size // 2 + 1, device=samples.device) * (sample_rate / size)
     overlap = OverlapAdd(window, hop)
     done = []
     for first in range(0, count, _FRAMES_AT_ONCE):

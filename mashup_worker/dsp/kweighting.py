@@ -61,16 +61,18 @@ class KWeighting:
     """K-weighting filter for a signal that arrives in pieces, on the device of its samples.
 
     Args:
-        rate_hz: sample rate.
+        sample_rate: sample rate.
 
     Raises:
-        ValueError: `rate_hz` is below `LOWEST_RATE_HZ`.
+        ValueError: `sample_rate` is below `LOWEST_RATE_HZ`.
     """
 
-    def __init__(self, rate_hz: int) -> None:
-        if rate_hz < LOWEST_RATE_HZ:
-            raise ValueError(f"no K-weighting at {rate_hz} Hz; it needs {LOWEST_RATE_HZ} or more")
-        self._rate_hz = rate_hz
+    def __init__(self, sample_rate: int) -> None:
+        if sample_rate < LOWEST_RATE_HZ:
+            raise ValueError(
+                f"no K-weighting at {sample_rate} Hz; it needs {LOWEST_RATE_HZ} or more"
+            )
+        self._sample_rate = sample_rate
         self._state: Tensor | None = None
 
     def push(self, samples: Tensor) -> Tensor:
@@ -78,7 +80,7 @@ class KWeighting:
 
         Shape: `(..., samples)` to the same. Leading sizes and device are the same in every call.
         """
-        system = _system(self._rate_hz, samples.device)
+        system = _system(self._sample_rate, samples.device)
         rows = samples.detach().flatten(0, -2) if samples.ndim > 1 else samples.detach()[None]
         rows = rows.to(system.transition.dtype)
         if self._state is None:
@@ -140,11 +142,11 @@ class _System:
 
 
 @lru_cache(maxsize=32)
-def _system(rate_hz: int, device: torch.device) -> _System:
+def _system(sample_rate: int, device: torch.device) -> _System:
     """Return the matrices, read from the responses to each single sample and state."""
     size = _BLOCK_SAMPLES
-    _, after_sample = _answers(rate_hz, 1)
-    outputs, after = _answers(rate_hz, size)
+    _, after_sample = _answers(sample_rate, 1)
+    outputs, after = _answers(sample_rate, size)
     ringing, transition = outputs[size:], after[size:]
     # The energy X of the ringing solves X = A X Aᵀ + R Rᵀ.
     equations = np.eye(_STATES**2) - np.kron(transition, transition)
@@ -163,7 +165,7 @@ def _system(rate_hz: int, device: torch.device) -> _System:
     return _System(tensor(block), tensor(output), tensor(step), tuple(map(tensor, powers)))
 
 
-def _answers(rate_hz: int, length: int) -> tuple[_Matrix, _Matrix]:
+def _answers(sample_rate: int, length: int) -> tuple[_Matrix, _Matrix]:
     """Return the outputs and final states of the filters for unit inputs.
 
     Returns:
@@ -172,7 +174,7 @@ def _answers(rate_hz: int, length: int) -> tuple[_Matrix, _Matrix]:
     """
     signals = np.eye(length + _STATES, length)
     states = np.eye(length + _STATES, _STATES, -length)
-    for number, (b, a) in enumerate(_sections(rate_hz)):
+    for number, (b, a) in enumerate(_sections(sample_rate)):
         first, second = states[:, 2 * number : 2 * number + 2].T  # views
         for column in signals.T:  # transposed direct form II, one sample of all signals at a time
             out = b[0] * column + first
@@ -182,7 +184,7 @@ def _answers(rate_hz: int, length: int) -> tuple[_Matrix, _Matrix]:
     return signals, states
 
 
-def _sections(rate_hz: int) -> tuple[tuple[_Matrix, _Matrix], tuple[_Matrix, _Matrix]]:
+def _sections(sample_rate: int) -> tuple[tuple[_Matrix, _Matrix], tuple[_Matrix, _Matrix]]:
     """Return numerator and denominator of the high shelf and of the high-pass filter.
 
     The prototypes are `(G s² + B s / Q + 1) / (s² + s / Q + 1)` and `s² / (s² + s / Q + 1)`, with
@@ -191,9 +193,9 @@ def _sections(rate_hz: int) -> tuple[tuple[_Matrix, _Matrix], tuple[_Matrix, _Ma
     normalize the numerator of the high-pass.
     """
     (shelf_q, shelf_hz), (pass_q, pass_hz) = _HIGH_SHELF, _HIGH_PASS
-    shelf = _bilinear(_SHELF_GAIN, _SHELF_BAND_GAIN, shelf_q, shelf_hz / rate_hz)
-    shelf_poles = _bilinear(1.0, 1.0, shelf_q, shelf_hz / rate_hz)
-    pass_poles = _bilinear(1.0, 1.0, pass_q, pass_hz / rate_hz)
+    shelf = _bilinear(_SHELF_GAIN, _SHELF_BAND_GAIN, shelf_q, shelf_hz / sample_rate)
+    shelf_poles = _bilinear(1.0, 1.0, shelf_q, shelf_hz / sample_rate)
+    pass_poles = _bilinear(1.0, 1.0, pass_q, pass_hz / sample_rate)
     return (
         (shelf / shelf_poles[0], shelf_poles / shelf_poles[0]),
         (np.array([1.0, -2.0, 1.0]), pass_poles / pass_poles[0]),

@@ -55,7 +55,7 @@ class PeakLimiter:
 
     def __init__(self, audio: Audio) -> None:
         self._audio = audio
-        step = step_samples(audio.rate_hz)
+        step = step_samples(audio.sample_rate)
         peaks = _peaks(audio)
         steps = -(-len(peaks) // step)
         self._highest = F.pad(peaks, (0, steps * step - len(peaks))).view(steps, step).amax(1)
@@ -69,17 +69,17 @@ class PeakLimiter:
         reduction = self.reduction_db(gain_db, ceiling_dbtp - _OVERSHOOT_DB)
         if not len(reduction):
             return Limited(audio, 0.0)
-        step = step_samples(audio.rate_hz)
+        step = step_samples(audio.sample_rate)
         curve = at_samples(gain_db - reduction, step, audio.length_samples)
         gained = audio.samples * 10 ** (curve / 20)
-        return Limited(Audio(gained, audio.rate_hz), float(reduction.max()))
+        return Limited(Audio(gained, audio.sample_rate), float(reduction.max()))
 
     def reduction_db(self, gain_db: float, ceiling_dbtp: float) -> Tensor:
         """Return the gain reduction of each envelope step, shape `(steps,)`."""
         if not len(self._highest):
             return self._highest
         audio = self._audio
-        steps_per_second = audio.rate_hz / step_samples(audio.rate_hz)
+        steps_per_second = audio.sample_rate / step_samples(audio.sample_rate)
         level = 20 * torch.log10(self._highest.clamp_min(1e-9)) + gain_db
         held = released((level - ceiling_dbtp).clamp_min(0.0), _RELEASE_DB_PER_S / steps_per_second)
         reach = math.ceil(_LOOKAHEAD_S * steps_per_second / 2)
@@ -118,6 +118,6 @@ def _peaks(audio: Audio) -> Tensor:
     for start, stop in spans(audio):
         first = max(0, start - _CONTEXT_SAMPLES)
         last = min(audio.length_samples, stop + _CONTEXT_SAMPLES)
-        near = peaks_near(audio.read(first, last), audio.rate_hz, above)
+        near = peaks_near(audio.read(first, last), audio.sample_rate, above)
         found.append(near[start - first : stop - first])
     return torch.cat(found)

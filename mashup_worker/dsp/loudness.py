@@ -87,18 +87,18 @@ class LoudnessMeter:
     3,364 Hz K-weighting is undefined, and loudness is None.
 
     Args:
-        rate_hz: sample rate.
+        sample_rate: sample rate.
         channels: 1 or 2, weighted equally.
 
     Raises:
         ValueError: the number of channels is not 1 or 2.
     """
 
-    def __init__(self, rate_hz: int, channels: int) -> None:
+    def __init__(self, sample_rate: int, channels: int) -> None:
         if channels not in (1, 2):
             raise ValueError(f"{channels} channels; loudness is measured of 1 or 2")
-        self._rate_hz = rate_hz
-        self._weighting = KWeighting(rate_hz) if rate_hz >= LOWEST_RATE_HZ else None
+        self._sample_rate = sample_rate
+        self._weighting = KWeighting(sample_rate) if sample_rate >= LOWEST_RATE_HZ else None
         self._taken = 0
         self._step_energies: list[Tensor] = []
         self._open_energy: Tensor | None = None
@@ -157,9 +157,9 @@ class LoudnessMeter:
             return
         start, end = self._taken, self._taken + len(squares)
         # Step k ends at k tenths of a second, rounded up to whole samples.
-        first, last = (n * _STEPS_PER_SECOND // self._rate_hz + 1 for n in (start, end))
+        first, last = (n * _STEPS_PER_SECOND // self._sample_rate + 1 for n in (start, end))
         steps = torch.arange(first, last, device=squares.device)
-        ends = (steps * self._rate_hz + _STEPS_PER_SECOND - 1) // _STEPS_PER_SECOND - start
+        ends = (steps * self._sample_rate + _STEPS_PER_SECOND - 1) // _STEPS_PER_SECOND - start
         sums = squares.cumsum(0, dtype=torch.float64)
         before = -sums.new_zeros(1) if self._open_energy is None else -self._open_energy
         bounds = torch.cat([before, sums[ends - 1]])
@@ -174,7 +174,7 @@ class LoudnessMeter:
         if len(energies) < steps:
             return torch.empty(0, dtype=torch.float64)
         windows: Tensor = energies.unfold(0, steps, 1)
-        return windows.sum(dim=1) / (steps * self._rate_hz / _STEPS_PER_SECOND)
+        return windows.sum(dim=1) / (steps * self._sample_rate / _STEPS_PER_SECOND)
 
     def _curve(self, steps: int) -> LoudnessCurve:
         powers = self._powers(steps)
@@ -189,7 +189,10 @@ def measure(audio: Audio) -> Loudness:
     Raises:
         ValueError: the number of channels is not 1 or 2.
     """
-    meter, peaks = LoudnessMeter(audio.rate_hz, audio.channels), TruePeakMeter(audio.rate_hz)
+    meter, peaks = (
+        LoudnessMeter(audio.sample_rate, audio.channels),
+        TruePeakMeter(audio.sample_rate),
+    )
     for piece in pieces(audio.samples):
         meter.add(piece)
         peaks.add(piece)
@@ -204,7 +207,7 @@ def measure(audio: Audio) -> Loudness:
 
 def integrated_lufs(audio: Audio) -> float | None:
     """Integrated loudness of sound in memory, as `LoudnessMeter` measures it."""
-    meter = LoudnessMeter(audio.rate_hz, audio.channels)
+    meter = LoudnessMeter(audio.sample_rate, audio.channels)
     meter.add(audio.samples)
     return meter.integrated_lufs()
 

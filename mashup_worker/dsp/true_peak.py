@@ -37,11 +37,11 @@ class TruePeakMeter:
     Audio is oversampled four times below 96 kHz, twice below 192 kHz, and not above.
 
     Args:
-        rate_hz: sample rate.
+        sample_rate: sample rate.
     """
 
-    def __init__(self, rate_hz: int) -> None:
-        self._factor = _factor(rate_hz)
+    def __init__(self, sample_rate: int) -> None:
+        self._factor = _factor(sample_rate)
         self._held: Tensor | None = None
         self._peak: Tensor | None = None
 
@@ -73,19 +73,19 @@ class TruePeakMeter:
 
 def true_peak_dbtp(audio: Audio) -> float | None:
     """True peak of sound in memory, as `TruePeakMeter` measures it."""
-    meter = TruePeakMeter(audio.rate_hz)
+    meter = TruePeakMeter(audio.sample_rate)
     meter.add(audio.samples)
     return meter.true_peak_dbtp()
 
 
-def peaks_near(samples: Tensor, rate_hz: int, above: float) -> Tensor:
+def peaks_near(samples: Tensor, sample_rate: int, above: float) -> Tensor:
     """Return the highest magnitude of any channel at and next to each sample.
 
     Values between samples are computed only where they could exceed `above`.
 
     Shape: `(channels, samples)` to `(samples,)`.
     """
-    factor = _factor(rate_hz)
+    factor = _factor(sample_rate)
     length = samples.shape[1]
     peaks = samples.abs().amax(dim=0)
     if factor == 1 or not length:
@@ -108,8 +108,8 @@ def peaks_near(samples: Tensor, rate_hz: int, above: float) -> Tensor:
     return peaks
 
 
-def _factor(rate_hz: int) -> int:
-    return 4 if rate_hz < 96_000 else 2 if rate_hz < 192_000 else 1
+def _factor(sample_rate: int) -> int:
+    return 4 if sample_rate < 96_000 else 2 if sample_rate < 192_000 else 1
 
 
 def _highest(rows: Tensor, peak: Tensor, factor: int) -> Tensor:

@@ -45,7 +45,7 @@ class LoudnessEnvelope:
     @classmethod
     def of(cls, audio: Audio) -> LoudnessEnvelope:
         """Measure audio; below 3,364 samples a second, K-weighting is omitted."""
-        weighting = KWeighting(audio.rate_hz) if audio.rate_hz >= LOWEST_RATE_HZ else None
+        weighting = KWeighting(audio.sample_rate) if audio.sample_rate >= LOWEST_RATE_HZ else None
         sums = [torch.zeros(1, dtype=torch.float64)]
         for piece in pieces(audio.samples):
             weighted = weighting.push(piece) if weighting else piece
@@ -53,9 +53,9 @@ class LoudnessEnvelope:
             sums.append(sums[-1][-1] + squares.cpu())
         total = torch.cat(sums)
         steps = math.ceil(audio.duration_s * _STEPS_PER_SECOND)
-        edges = (torch.arange(steps + 1) * audio.rate_hz / _STEPS_PER_SECOND).long()
+        edges = (torch.arange(steps + 1) * audio.sample_rate / _STEPS_PER_SECOND).long()
         energies = total[edges.clamp_max(audio.length_samples)].diff()
-        return cls(energies * _STEPS_PER_SECOND / audio.rate_hz)
+        return cls(energies * _STEPS_PER_SECOND / audio.sample_rate)
 
     def power(self, start_s: float, stop_s: float) -> float:
         """Return the mean square between two times; 0 outside the audio."""

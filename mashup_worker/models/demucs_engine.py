@@ -137,7 +137,7 @@ class DemucsSeparator:
         self.name = name
         self.options = options or EngineOptions()
         self.stems: tuple[str, ...] = tuple(bag.sources)
-        self.rate_hz = int(bag.samplerate)
+        self.sample_rate = int(bag.samplerate)
         self.channels = int(bag.audio_channels)
         self.residual_stem: str | None = None
         device = resolve_device(self.options.device)
@@ -257,7 +257,7 @@ class DemucsSeparator:
         if not self.options.shifts:
             return [[0] for _ in self._networks]
         generator = random.Random(self.options.seed)  # noqa: S311 - nothing here is a secret
-        limit = int(_MAX_SHIFT_S * self.rate_hz)
+        limit = int(_MAX_SHIFT_S * self.sample_rate)
         return [
             [generator.randint(0, limit) - limit for _ in range(self.options.shifts)]
             for _ in self._networks

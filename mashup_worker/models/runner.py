@@ -54,14 +54,14 @@ class NetworkRunner:
     captured; others run as they are, in half precision by autocast.
 
     Attributes:
-        rate_hz: sample rate of its windows.
+        sample_rate: sample rate of its windows.
         segment_samples: length of the segments that it was made for.
         valid_length: the window length that it takes for a segment's length.
     """
 
     def __init__(self, network: nn.Module, how: Arithmetic) -> None:
         self._how = how
-        self.rate_hz = int(network.samplerate)  # type: ignore[arg-type]
+        self.sample_rate = int(network.samplerate)  # type: ignore[arg-type]
         self.segment_samples = int(network.samplerate * network.segment)  # type: ignore[operator]
         self.valid_length: Callable[[int], int] = getattr(network, "valid_length", int)
         self._exact: nn.Module | None = None

@@ -33,7 +33,7 @@ class Separator(Protocol):
         ...
 
     @property
-    def rate_hz(self) -> int:
+    def sample_rate(self) -> int:
         """Sample rate of the model."""
         ...
 

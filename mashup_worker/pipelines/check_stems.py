@@ -104,4 +104,4 @@ def without_excess(audio: Audio) -> Audio:
     samples = fold_to_stereo(audio.samples.detach().float())
     if samples.numel() and not float(samples.abs().max()) <= LOUDEST:
         samples = torch.where(samples.abs() <= LOUDEST, samples, 0.0)
-    return Audio(samples, audio.rate_hz)
+    return Audio(samples, audio.sample_rate)

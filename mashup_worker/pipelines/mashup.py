@@ -225,4 +225,4 @@ def _engine_notes(render: MixRender) -> tuple[str, ...]:
 
 
 def _on(audio: Audio, device: torch.device) -> Audio:
-    return Audio(audio.samples.to(device), audio.rate_hz)
+    return Audio(audio.samples.to(device), audio.sample_rate)

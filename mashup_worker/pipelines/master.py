@@ -284,7 +284,7 @@ def _written(
         samples = dithered(samples, 16, seed)
     temporary.unlink(missing_ok=True)
     with encode_into(
-        temporary, target, encode, rate_hz=audio.rate_hz, channels=audio.channels
+        temporary, target, encode, sample_rate=audio.sample_rate, channels=audio.channels
     ) as writer:
         writer.write(samples)
     return decode(temporary)

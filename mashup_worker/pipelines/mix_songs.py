@@ -84,7 +84,7 @@ class SongLoader:
         cache: cache of stems and analyses.
         separator: returns the model that separates whole songs, called when the first one is met;
             None keeps them whole, as a stem of the kind `mix`.
-        rate_hz: sample rate of all songs.
+        sample_rate: sample rate of all songs.
         limits: limits of each file.
         device: device that computes analyses.
         on_progress: called with the stage and the share done.
@@ -92,7 +92,7 @@ class SongLoader:
 
     cache: SongCache
     separator: Callable[[], Separator] | None
-    rate_hz: int = 44_100
+    sample_rate: int = 44_100
     limits: DecodeLimits = LIMITS
     device: str = "cpu"
     on_progress: OnProgress = lambda _stage, _share: None
@@ -143,7 +143,7 @@ class SongLoader:
         return MixSong(name, analysis, grid, heard), silent
 
     def _part(self, kind: str, path: Path) -> SongStem:
-        audio = stereo_at(decode(path, self.limits), self.rate_hz)
+        audio = stereo_at(decode(path, self.limits), self.sample_rate)
         return SongStem(
             kind=kind,
             path=path,
@@ -183,9 +183,9 @@ class SongLoader:
         return paths
 
 
-def stereo_at(audio: Audio, rate_hz: int) -> Audio:
+def stereo_at(audio: Audio, sample_rate: int) -> Audio:
     """Return audio as stereo at a sample rate."""
-    converted = resample(audio, rate_hz)
+    converted = resample(audio, sample_rate)
     return replace(converted, samples=converted.samples.expand(2, -1).contiguous())
 
 

@@ -40,10 +40,10 @@ _COPIES = 3
 def fits(separator: Separator, song: SampleSource, made: Sequence[StemMix]) -> bool:
     """Return whether a song can stay on the separator's device."""
     device = torch.device(separator.device)
-    if device.type != "cuda" or not has_few_phases(song.rate_hz, separator.rate_hz):
+    if device.type != "cuda" or not has_few_phases(song.sample_rate, separator.sample_rate):
         return False
-    seconds = song.length_samples / song.rate_hz
-    samples = seconds * max(song.rate_hz, separator.rate_hz) * separator.channels
+    seconds = song.length_samples / song.sample_rate
+    samples = seconds * max(song.sample_rate, separator.sample_rate) * separator.channels
     free_bytes, _ = torch.cuda.mem_get_info(device)
     return 4 * samples * (1 + _COPIES * len(made)) <= _SHARE_OF_MEMORY * free_bytes
 
@@ -56,20 +56,20 @@ def separate_on_device(
 ) -> tuple[Stem, ...]:
     """Return stems with the song's sample rate and channels, on the separator's device."""
     device = torch.device(separator.device)
-    whole = Audio(upload(song.read(0, song.length_samples), device), song.rate_hz)
-    length = max(1, resampled_length(song.length_samples, song.rate_hz, separator.rate_hz))
-    mix = converted(whole.samples, song.rate_hz, separator.rate_hz, length)
+    whole = Audio(upload(song.read(0, song.length_samples), device), song.sample_rate)
+    length = max(1, resampled_length(song.length_samples, song.sample_rate, separator.sample_rate))
+    mix = converted(whole.samples, song.sample_rate, separator.sample_rate, length)
     kinds = computed_stems(made)
     parts = torch.empty(len(kinds), separator.channels, length, device=device)
     done = 0
-    source = Audio(mix.expand(separator.channels, -1), separator.rate_hz)
+    source = Audio(mix.expand(separator.channels, -1), separator.sample_rate)
     for blocks in separator.stream(source, kinds, on_progress=on_progress, on_device=True):
         parts[..., done : done + blocks.shape[-1]] = blocks
         done += blocks.shape[-1]
     if song.channels != separator.channels:
         parts = parts.mean(1, keepdim=True)
-    back = converted(parts, separator.rate_hz, song.rate_hz, song.length_samples)
-    sounds = {kind: Audio(part, song.rate_hz) for kind, part in zip(kinds, back, strict=True)}
+    back = converted(parts, separator.sample_rate, song.sample_rate, song.length_samples)
+    sounds = {kind: Audio(part, song.sample_rate) for kind, part in zip(kinds, back, strict=True)}
     return tuple(Stem(weights, whole, sounds) for weights in made)
 
 
@@ -92,7 +92,7 @@ class Delivery:
     def of(cls, stem: Stem, gain: float, encode: EncodeOptions) -> Delivery:
         """Start the download of a stem without waiting for it."""
         samples = gain * stem.read(0, stem.length_samples)
-        meter = LoudnessMeter(stem.rate_hz, stem.channels)
+        meter = LoudnessMeter(stem.sample_rate, stem.channels)
         meter.add(samples)
         meter.move(lambda figures: download(figures)[0])  # downloads arrive in their order
         if encode.lossless and not encode.is_float:

@@ -124,8 +124,8 @@ def open_separation(
         check_writable(target)
     with device_errors(separator.device, "this song"), ExitStack() as stack:
         decoder = stack.enter_context(open_decoder(request.source, request.limits))
-        song = stack.enter_context(Spool(decoder.rate_hz, decoder.channels))
-        claimed_samples = (decoder.info.claimed_duration_s or math.inf) * song.rate_hz
+        song = stack.enter_context(Spool(decoder.sample_rate, decoder.channels))
+        claimed_samples = (decoder.info.claimed_duration_s or math.inf) * song.sample_rate
         for block in decoder.blocks():
             song.append(block)
             report("decode", min(1.0, song.length_samples / claimed_samples))
@@ -143,7 +143,7 @@ def open_separation(
         clock.lap("encode")
         result = SeparateResult(
             stems=files,
-            duration_s=song.length_samples / song.rate_hz,
+            duration_s=song.length_samples / song.sample_rate,
             timings_s=clock.laps_s,
             shared_gain_db=20 * math.log10(gain),
             non_finite_samples=decoder.non_finite_samples,
@@ -175,12 +175,13 @@ def separate_audio(
     """
     if audio.channels > separator.channels:
         raise InvalidInput(f"{audio.channels} channels: not mono or stereo; fold to stereo first")
-    audio = Audio(audio.samples.nan_to_num(0.0, 0.0, 0.0), audio.rate_hz)
+    audio = Audio(audio.samples.nan_to_num(0.0, 0.0, 0.0), audio.sample_rate)
     with device_errors(separator.device, "this song"), ExitStack() as stack:
         wanted = separator.stems if stems is None else tuple(stems)
         made = _separate(stack, separator, audio, wanted, on_progress)
         return {
-            stem.kind: Audio(stem.read(0, stem.length_samples).cpu(), stem.rate_hz) for stem in made
+            stem.kind: Audio(stem.read(0, stem.length_samples).cpu(), stem.sample_rate)
+            for stem in made
         }
 
 
@@ -197,10 +198,13 @@ def _separate(
         return separate_on_device(separator, song, made, on_progress)
     computed = computed_stems(made)
     mix = _as_wanted(stack, song, separator)
-    parts = {kind: stack.enter_context(Spool(song.rate_hz, song.channels)) for kind in computed}
+    parts = {kind: stack.enter_context(Spool(song.sample_rate, song.channels)) for kind in computed}
     back = [
         StreamResampler(
-            separator.rate_hz, song.rate_hz, song.channels, length_samples=song.length_samples
+            separator.sample_rate,
+            song.sample_rate,
+            song.channels,
+            length_samples=song.length_samples,
         )
         for _ in computed
     ]
@@ -215,13 +219,13 @@ def _separate(
 
 def _as_wanted(stack: ExitStack, song: SampleSource, separator: Separator) -> SampleSource:
     """Return the song with the separator's sample rate and channels, at least one sample."""
-    if (song.rate_hz, song.channels) == (separator.rate_hz, separator.channels):
+    if (song.sample_rate, song.channels) == (separator.sample_rate, separator.channels):
         return song
-    length = resampled_length(song.length_samples, song.rate_hz, separator.rate_hz)
+    length = resampled_length(song.length_samples, song.sample_rate, separator.sample_rate)
     resample = StreamResampler(
-        song.rate_hz, separator.rate_hz, song.channels, length_samples=max(1, length)
+        song.sample_rate, separator.sample_rate, song.channels, length_samples=max(1, length)
     )
-    mix = stack.enter_context(Spool(separator.rate_hz, separator.channels))
+    mix = stack.enter_context(Spool(separator.sample_rate, separator.channels))
     for start, stop in spans(song):
         block = resample.process(song.read(start, stop), last=stop == song.length_samples)
         mix.append(block.expand(separator.channels, -1))

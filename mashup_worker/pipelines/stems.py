@@ -82,9 +82,9 @@ class Stem:
         return self.weights.kind
 
     @property
-    def rate_hz(self) -> int:
+    def sample_rate(self) -> int:
         """Sample rate."""
-        return self.song.rate_hz
+        return self.song.sample_rate
 
     @property
     def channels(self) -> int:

@@ -70,9 +70,11 @@ def write_stems(
 
     def write(stem: Stem, temporary: Path) -> StemFile:
         target, delivery = targets[stem.kind], deliveries.get(stem.kind)
-        meter = LoudnessMeter(stem.rate_hz, stem.channels) if delivery is None else delivery.meter
+        meter = (
+            LoudnessMeter(stem.sample_rate, stem.channels) if delivery is None else delivery.meter
+        )
         with encode_into(
-            temporary, target, encode, rate_hz=stem.rate_hz, channels=stem.channels
+            temporary, target, encode, sample_rate=stem.sample_rate, channels=stem.channels
         ) as writer:
             if delivery is not None:
                 delivery.wait()
@@ -84,7 +86,7 @@ def write_stems(
                     meter.add(block)
                     writer.write(block)
                 progress.advance(stop - start)
-        duration_s = stem.length_samples / stem.rate_hz
+        duration_s = stem.length_samples / stem.sample_rate
         return StemFile(stem.kind, target, duration_s, meter.integrated_lufs())
 
     with ExitStack() as names, ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -56,7 +56,7 @@ def draw_analysis(result: AnalyzeResult, waveform: SampleSource, title: str) -> 
     panels.draw_tempogram(rows[1], evidence, analysis)
     panels.draw_chroma(rows[2], evidence, analysis)
     panels.draw_loudness(rows[3], evidence, analysis)
-    span_s = max(analysis.duration_s, waveform.length_samples / waveform.rate_hz, 1e-3)
+    span_s = max(analysis.duration_s, waveform.length_samples / waveform.sample_rate, 1e-3)
     rows[0].set_xlim(0, span_s)
     step_s = _tick_step_s(span_s)
     rows[0].set_xticks([step_s * n for n in range(int(span_s / step_s) + 1)])

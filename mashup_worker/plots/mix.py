@@ -76,20 +76,21 @@ def draw_spectrogram(axes: Axes, mix: Audio) -> None:
     style.prepare(axes, "Spectrogram", "Hz")
     mono = mix.samples.mean(0).cpu()
     hop = max(1, -(-len(mono) // _COLUMNS))
-    highest = min(_HIGHEST_HZ, mix.rate_hz / 2)
+    highest = min(_HIGHEST_HZ, mix.sample_rate / 2)
     window = max(_WINDOW_SAMPLES, 1 << (hop - 1).bit_length())
     if len(mono) < window or not mono.any():
         style.placeholder(axes, "silent or too short")
         return
     mel = MelSpectrogram(
-        mix.rate_hz, n_fft=window, hop_length=hop, f_min=_LOWEST_HZ, f_max=highest, n_mels=_MELS
+        mix.sample_rate, n_fft=window, hop_length=hop, f_min=_LOWEST_HZ, f_max=highest, n_mels=_MELS
     )
     power = mel(mono).numpy()
     level_db = 10 * np.log10(np.maximum(power, 1e-12))
     top = float(level_db.max())
     axes.imshow(
-        level_db, origin="lower", aspect="auto", cmap=style.shades(), vmin=top - _RANGE_DB,
-        vmax=top, extent=(0.0, len(mono) / mix.rate_hz, 0.0, float(_MELS)), interpolation="nearest",
+        level_db, origin="lower", aspect="auto", interpolation="nearest", cmap=style.shades(),
+        vmin=top - _RANGE_DB, vmax=top,
+        extent=(0.0, len(mono) / mix.sample_rate, 0.0, float(_MELS)),
     )  # fmt: skip
     shown_hz = [hz for hz in (100, 300, 1_000, 3_000, 10_000) if hz < highest]
     axes.set_yticks([_mel_band(hz, highest) for hz in shown_hz], [f"{hz:,}" for hz in shown_hz])

@@ -52,7 +52,7 @@ def draw_waveform(axes: Axes, waveform: SampleSource, analysis: Analysis) -> Non
         style.placeholder(axes, "silence" if waveform.length_samples else "no sound")
     span = peak * 1.05 or 1.0
     axes.set_ylim(-span, span)
-    times_s = np.linspace(0, waveform.length_samples / waveform.rate_hz, len(low))
+    times_s = np.linspace(0, waveform.length_samples / waveform.sample_rate, len(low))
     axes.fill_between(times_s, low, high, color=style.PALE_BLUE, linewidth=0.3, zorder=2)
     beats, bars = np.array(analysis.beats_s), np.array(analysis.downbeats_s)
     if 0 < len(beats) <= MOST_LINES:

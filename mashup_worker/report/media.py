@@ -64,20 +64,20 @@ class MediaCollector:
     Signals of one sample rate and duration have the same columns, so that their pictures align.
     """
 
-    def __init__(self, rate_hz: int, duration_s: float) -> None:
-        length = max(1, round(duration_s * rate_hz))
+    def __init__(self, sample_rate: int, duration_s: float) -> None:
+        length = max(1, round(duration_s * sample_rate))
         column = ceil(length / COLUMNS)
-        frames = max(1, round(column / (rate_hz * 0.012)))
+        frames = max(1, round(column / (sample_rate * 0.012)))
         self.hop = ceil(column / frames)
         self.column_samples = self.hop * frames
         self.columns = ceil(length / self.column_samples)
-        fft = max(2 ** round(log2(rate_hz * 0.046)), 1 << (self.hop - 1).bit_length())
+        fft = max(2 ** round(log2(sample_rate * 0.046)), 1 << (self.hop - 1).bit_length())
         self._mel = MelSpectrogram(
-            sample_rate=rate_hz,
+            sample_rate=sample_rate,
             n_fft=fft,
             hop_length=self.hop,
             f_min=LOWEST_HZ,
-            f_max=min(HIGHEST_HZ, rate_hz / 2),
+            f_max=min(HIGHEST_HZ, sample_rate / 2),
             n_mels=MELS,
             center=False,
         )
@@ -105,9 +105,9 @@ class MediaCollector:
         self._filled += len(by_column)
 
 
-def mp3_of(blocks: Iterable[Tensor], rate_hz: int, channels: int) -> bytes:
+def mp3_of(blocks: Iterable[Tensor], sample_rate: int, channels: int) -> bytes:
     """Encode blocks of shape `(channels, samples)` as an MP3 file."""
-    form = {"rate_hz": rate_hz, "channels": channels}
+    form = {"sample_rate": sample_rate, "channels": channels}
     with TemporaryDirectory() as folder:
         path = Path(folder, "track.mp3")
         with open_writer(path, _MP3, **form) as writer:

@@ -101,7 +101,7 @@ def write_mix_page(page: MixPage, path: Path) -> None:
 
 
 def _mp3(mix: Audio) -> bytes:
-    return mp3_of([mix.samples], mix.rate_hz, mix.channels)
+    return mp3_of([mix.samples], mix.sample_rate, mix.channels)
 
 
 def _static(name: str) -> str:

@@ -35,7 +35,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
     missing = [folder for folder in target.parents if not _exists(folder)]
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _create_folder(target.parent)
     except OSError as error:
         raise cannot_write(target, error) from error
     try:
@@ -117,11 +117,26 @@ def cannot_write(target: Path, error: OSError) -> StorageFailed:
     return StorageFailed(f"{target}: cannot be written: {error.strerror or error}")
 
 
+def _create_folder(folder: Path) -> None:
+    """Create a folder with its parents, while other threads may remove those that are empty."""
+    for _ in range(_TRIES):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError) as error:
+            # `mkdir` raises FileExistsError also for a folder that was removed just after.
+            if folder.exists() and not folder.is_dir():
+                raise
+            lost = error
+        else:
+            return
+    raise lost
+
+
 def _open_new(path: Path, mode: int) -> BinaryIO:
     """Create a file, and its folder again where another thread removed the empty folder."""
     for _ in range(_TRIES):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _create_folder(path.parent)
             return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
         except FileNotFoundError as error:
             lost = error

@@ -84,9 +84,9 @@ class ModelCache:
         started_s = time.monotonic()
         try:
             separator = self.separator(None)
-            samples = round(_WARM_UP_S * separator.rate_hz)
+            samples = round(_WARM_UP_S * separator.sample_rate)
             noise = _WARM_UP_LEVEL * torch.randn(separator.channels, samples)
-            separate_audio(separator, Audio(noise, separator.rate_hz))
+            separate_audio(separator, Audio(noise, separator.sample_rate))
         except DeviceLost:
             raise
         except MashupError as error:

@@ -67,12 +67,12 @@ class Mashup:
         )
 
     def song(
-        self, name: str, samples: NDArray[np.floating[Any]] | None = None, rate_hz: int = 44_100
+        self, name: str, samples: NDArray[np.floating[Any]] | None = None, sample_rate: int = 44_100
     ) -> Path:
         """A file in the folder, by its relative path; two seconds of a real song by default."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, excerpt(2.0) if samples is None else samples, rate_hz)
+        soundfile.write(path, excerpt(2.0) if samples is None else samples, sample_rate)
         return Path(name)
 
     def read(self, name: str | Path) -> NDArray[np.float64]:

@@ -43,8 +43,8 @@ def _make_files(mashup: Mashup) -> None:
         master={"loudness_lufs": -13.1, "true_peak_dbtp": -0.5},
     )
     (mashup.folder / "plan.json").write_text(format_plan(plan), encoding="utf-8")
-    samples, rate_hz = soundfile.read(MIX)
-    mashup.song("shifted.flac", samples[round(0.03 * rate_hz) :])
+    samples, sample_rate = soundfile.read(MIX)
+    mashup.song("shifted.flac", samples[round(0.03 * sample_rate) :])
     (mashup.folder / "broken.json").write_text("{")
 
 

@@ -96,7 +96,7 @@ def test_it_says_in_a_line_what_came_out(mashup: Mashup, runs: Runs) -> None:
 def test_mono_and_the_rate_stay(mashup: Mashup, runs: Runs) -> None:
     told(runs, "mono")
     played = decode(mashup.folder / "mono.flac")
-    assert (played.channels, played.rate_hz, played.length_samples) == (1, 48_000, 132_300)
+    assert (played.channels, played.sample_rate, played.length_samples) == (1, 48_000, 132_300)
 
 
 @pytest.mark.parametrize(("name", "file"), [("silence", "silent.wav"), ("sample", "one.wav")])

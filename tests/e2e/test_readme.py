@@ -19,8 +19,8 @@ def songs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the songs that the documentation names, as the current one."""
     for name, sample in SONGS.items():
         audio = mw.load_audio(ROOT / "samples" / sample / "mix.flac")
-        stop = EXCERPT_S * audio.rate_hz
-        mw.Audio(audio.samples[:, :stop], audio.rate_hz).save(tmp_path / name)
+        stop = EXCERPT_S * audio.sample_rate
+        mw.Audio(audio.samples[:, :stop], audio.sample_rate).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MASHUP_OFFLINE", "1")
     monkeypatch.setenv("MASHUP_MODEL_CACHE", str(tmp_path / "models"))

@@ -44,8 +44,8 @@ SOME = ("vocals", "drums")
 EARLIER = "from an earlier day"
 
 
-def _tone(duration_s: float, rate_hz: int, channels: int) -> NDArray[np.float64]:
-    times_s = np.arange(round(duration_s * rate_hz)) / rate_hz
+def _tone(duration_s: float, sample_rate: int, channels: int) -> NDArray[np.float64]:
+    times_s = np.arange(round(duration_s * sample_rate)) / sample_rate
     tones = [np.sin(2 * np.pi * (200 + 70 * k) * times_s) for k in range(channels)]
     return 0.3 * np.stack(tones, axis=1)
 
@@ -69,17 +69,17 @@ ODD = {
 
 
 def _make_files(mashup: Mashup) -> None:
-    for number, (name, (_, rate_hz, channels)) in enumerate(SONGS.items()):
+    for number, (name, (_, sample_rate, channels)) in enumerate(SONGS.items()):
         samples = excerpt(2.0, start_s=6.0 + number)
-        mashup.song(name, samples if channels == 2 else samples.mean(axis=1), rate_hz)
+        mashup.song(name, samples if channels == 2 else samples.mean(axis=1), sample_rate)
     # Without its bass, a square wave reaches beyond full scale.
     square = 0.95 * np.sign(np.sin(2 * np.pi * 110 * np.arange(88_200) / 44_100 + 0.1))
     mashup.song("songs/square.wav", np.stack([square, square], axis=1))
     (mashup.folder / "songs" / "notes.txt").write_text("Not a song, and not named as one.")
     (mashup.folder / "broken.mp3").write_text("This is not music.\n" * 100)
     (mashup.folder / "odd").mkdir()
-    for name, (samples, rate_hz) in ODD.items():
-        soundfile.write(mashup.folder / f"odd/{name}.wav", samples, rate_hz, subtype="FLOAT")
+    for name, (samples, sample_rate) in ODD.items():
+        soundfile.write(mashup.folder / f"odd/{name}.wav", samples, sample_rate, subtype="FLOAT")
     for name in ("1/vocals", "1/drums", "2/vocals"):
         stem = mashup.folder / f"skip/{name}.flac"
         stem.parent.mkdir(parents=True, exist_ok=True)
@@ -182,8 +182,8 @@ def test_json_tells_what_was_written(
     mashup: Mashup, batch_lines: dict[str, dict[str, Any]], song: str
 ) -> None:
     line = batch_lines[song]
-    track, rate_hz, channels = SONGS[song]
-    duration_s = len(mashup.read(song)) / rate_hz
+    track, sample_rate, channels = SONGS[song]
+    duration_s = len(mashup.read(song)) / sample_rate
     assert line["output_dir"] == f"batch/{track}"
     assert (line["model"], line["device"], line["fallback_reason"]) == ("lite", "cpu", None)
     assert line["precision"] in ("fp32", "bf16")
@@ -195,7 +195,7 @@ def test_json_tells_what_was_written(
         assert stem["path"] == f"batch/{track}/{stem['kind']}.wav"
         assert stem["duration_s"] == pytest.approx(duration_s, abs=1e-5)
         info = soundfile.info(mashup.folder / stem["path"])
-        assert (info.samplerate, info.channels) == (rate_hz, channels)
+        assert (info.samplerate, info.channels) == (sample_rate, channels)
         assert (info.format, info.subtype) == ("WAV", "FLOAT")
 
 
@@ -357,12 +357,12 @@ def test_whatever_the_song_is_like(mashup: Mashup, runs: Runs, model: str) -> No
     done = runs[f"odd {model}"].result()
     assert done.returncode == 0
     assert "odd/numbers.wav" in done.stderr
-    for name, (samples, rate_hz) in ODD.items():
+    for name, (samples, sample_rate) in ODD.items():
         sounds = False
         for stem in STEMS:
             path = mashup.folder / f"odd {model}/{name}/{stem}.flac"
             made, made_rate_hz = soundfile.read(path, always_2d=True)
-            assert made_rate_hz == rate_hz
+            assert made_rate_hz == sample_rate
             assert made.shape == (len(samples), min(2, samples.shape[1]))
             assert np.abs(made).max() < 1
             sounds |= made.any()

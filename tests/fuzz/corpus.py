@@ -64,8 +64,8 @@ def good_files(folder: Path) -> list[Path]:
     """Write half a second of audio in every format of libsndfile and ffmpeg."""
     made = []
     for suffix, (container, coding) in FORMATS.items():
-        rate_hz = 48_000 if coding == "OPUS" else 44_100
-        made.append(write(folder / f"good.{suffix}", music(0.5, rate_hz), coding, container))
+        sample_rate = 48_000 if coding == "OPUS" else 44_100
+        made.append(write(folder / f"good.{suffix}", music(0.5, sample_rate), coding, container))
     made.append(mp3(folder / "good.mp3", music(0.5)))
     made.append(write(folder / "surround.wav", music(0.5, channels=6)))
     made.append(write(folder / "mono.flac", music(0.5, 8_000, 1), "PCM_16", "FLAC"))
@@ -167,24 +167,26 @@ def impostors(folder: Path) -> Iterator[Hostile]:
 
 def bombs(folder: Path) -> Iterator[Hostile]:
     """Write small files that expand: long silence, and headers that declare more."""
-    for suffix, container, coding, rate_hz, channels in (
+    for suffix, container, coding, sample_rate, channels in (
         ("flac", "FLAC", "PCM_16", 44_100, 8),
         ("ogg", "OGG", "VORBIS", 8_000, 2),
         ("mp3", "MP3", "MPEG_LAYER_III", 8_000, 1),
     ):
         target = folder / f"silence.{suffix}"
         form = {"subtype": coding, "format": container}
-        silence = np.zeros((_BLOCK_S * rate_hz, channels), np.int16)
-        with soundfile.SoundFile(target, "w", rate_hz, channels, **form) as file:
+        silence = np.zeros((_BLOCK_S * sample_rate, channels), np.int16)
+        with soundfile.SoundFile(target, "w", sample_rate, channels, **form) as file:
             for _ in range(_BOMB_S // _BLOCK_S):
                 file.write(silence)
         yield Hostile(target, f"{_BOMB_S} s of silence in {channels} channels as {suffix}")
-    for channels, rate_hz in ((0, 44_100), (65_535, 44_100), (2, 0), (2, 0xFFFFFFFF), (255, 1)):
-        head = struct.pack("<HHIIHH", 1, channels, rate_hz, 0xFFFFFFFF, 2 * channels & 0xFFFF, 16)
+    for channels, sample_rate in ((0, 44_100), (65_535, 44_100), (2, 0), (2, 0xFFFFFFFF), (255, 1)):
+        head = struct.pack(
+            "<HHIIHH", 1, channels, sample_rate, 0xFFFFFFFF, 2 * channels & 0xFFFF, 16
+        )
         data = b"RIFF\xff\xff\xff\xffWAVEfmt " + struct.pack("<I", 16) + head
-        target = folder / f"{channels}x{rate_hz}.wav"
+        target = folder / f"{channels}x{sample_rate}.wav"
         target.write_bytes(data + b"data\xff\xff\xff\xff" + bytes(100_000))
-        yield Hostile(target, f"{channels} channels at {rate_hz} Hz")
+        yield Hostile(target, f"{channels} channels at {sample_rate} Hz")
 
 
 def corpus(folder: Path, each: int = 8, seed: int = 1) -> list[Hostile]:

@@ -33,7 +33,7 @@ def assert_alike(got: Analysis, expected: Analysis) -> None:
 
 
 def on_device(audio: Audio) -> Audio:
-    return Audio(audio.samples.to("cuda"), audio.rate_hz)
+    return Audio(audio.samples.to("cuda"), audio.sample_rate)
 
 
 def test_of_a_song() -> None:

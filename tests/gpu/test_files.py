@@ -29,7 +29,7 @@ pytestmark = pytest.mark.gpu
 
 
 def mono(audio: Audio) -> Audio:
-    return Audio(audio.samples[:1], audio.rate_hz)
+    return Audio(audio.samples[:1], audio.sample_rate)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def keep_on_device(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
 def separated(separator: DemucsSeparator, case: Case, folder: Path) -> SeparateResult:
     folder.mkdir(parents=True)
     song = folder / "song.wav"
-    soundfile.write(song, case.song.samples.T.numpy(), case.song.rate_hz, subtype="FLOAT")
+    soundfile.write(song, case.song.samples.T.numpy(), case.song.sample_rate, subtype="FLOAT")
     targets = {kind: folder / f"{kind}.{case.encode.format}" for kind in case.targets}
     return separate_file(separator, SeparateRequest(song, targets, case.encode))
 
@@ -82,10 +82,10 @@ def separated(separator: DemucsSeparator, case: Case, folder: Path) -> SeparateR
 def assert_same_files(made: SeparateResult, expected: SeparateResult, tolerance: float) -> None:
     assert made.shared_gain_db == pytest.approx(expected.shared_gain_db, abs=1e-3)
     for mine, theirs in zip(made.stems, expected.stems, strict=True):
-        (got, rate_hz), (wanted, wanted_hz) = (
+        (got, sample_rate), (wanted, wanted_hz) = (
             soundfile.read(stem.path, always_2d=True) for stem in (mine, theirs)
         )
-        assert (mine.kind, rate_hz, got.shape) == (theirs.kind, wanted_hz, wanted.shape)
+        assert (mine.kind, sample_rate, got.shape) == (theirs.kind, wanted_hz, wanted.shape)
         assert abs(got - wanted).max() <= tolerance
         if theirs.loudness_lufs is None:
             assert mine.loudness_lufs is None
@@ -111,7 +111,7 @@ def test_files_are_those_of_the_cpu(
         expected = separated(on_cpu, case, folder / "cpu")
         assert (expected.shared_gain_db < 0) == (name == "clipping")
         assert_same_files(made[fits], expected, case.tolerance)
-    if case.song.rate_hz == on_cpu.rate_hz:
+    if case.song.sample_rate == on_cpu.sample_rate:
         assert_same_files(made[True], made[False], case.tolerance)
 
 

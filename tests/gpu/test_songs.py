@@ -60,7 +60,7 @@ def test_the_host_never_waits_while_a_song_on_the_device_is_separated(
 ) -> None:
     """The level is read before the first block; from then on windows only get enqueued."""
     mix = music(1.8)
-    song = Audio(mix.samples.to("cuda"), mix.rate_hz)
+    song = Audio(mix.samples.to("cuda"), mix.sample_rate)
     blocks = warm(precision).stream(song, on_device=True)
     made = [next(blocks)]
     with device_budget.limit(read=0, copy=0, wait=0):

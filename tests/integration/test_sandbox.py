@@ -39,7 +39,7 @@ SECRET = "postgresql://worker:a-secret@db/postgres"
 def decoded(path: Path) -> tuple[np.ndarray, int]:
     """The same sound by the decoder of this process."""
     audio = decode(path)
-    return audio.samples.T.numpy(), audio.rate_hz
+    return audio.samples.T.numpy(), audio.sample_rate
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,9 @@ NAMES = [*FORMATS, "mp3", "surround.wav", "mono.flac", *(FFMPEG if ffmpeg_found 
 def test_equals_decoding_in_process(good: dict[str, Path], name: str, tmp_path: Path) -> None:
     target = tmp_path / "clean.wav"
     decode_sandboxed(good[name], target)
-    samples, rate_hz = soundfile.read(target, dtype="float32", always_2d=True)
+    samples, sample_rate = soundfile.read(target, dtype="float32", always_2d=True)
     wanted, wanted_hz = decoded(good[name])
-    assert rate_hz == wanted_hz
+    assert sample_rate == wanted_hz
     # NumPy and torch may round the downmix differently in the last bit.
     tolerance = 1e-6 if name == "surround.wav" else 0.0
     np.testing.assert_allclose(samples, wanted, rtol=0, atol=tolerance)
@@ -194,8 +194,8 @@ def test_a_target_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> N
 MISBEHAVIOR = {
     "silent": "",
     "nonsense": "send(b'%%%\\n')",
-    "a huge rate": 'send(b\'{"rate_hz": 1e12, "channels": 2}\\n\')',
-    "many channels": 'send(b\'{"rate_hz": 44100, "channels": 4096}\\n\')',
+    "a huge rate": 'send(b\'{"sample_rate": 1e12, "channels": 2}\\n\')',
+    "many channels": 'send(b\'{"sample_rate": 44100, "channels": 4096}\\n\')',
     "an endless message": "send(b'x' * 100_000)",
     "an error of ours": 'send(b\'{"error": "lease_lost", "message": "x"}\\n\')',
     "samples before their rate": "samples(bytes(80))",
@@ -238,7 +238,7 @@ def replace_decoder(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     program = (
         "import json, os, sys\n"
         "pipe = json.loads(sys.argv[1])['messages_fd']\n"
-        'HEAD = b\'{{"rate_hz": 44100, "channels": 2}}\\n\'\n'
+        'HEAD = b\'{{"sample_rate": 44100, "channels": 2}}\\n\'\n'
         "def send(data): os.write(pipe, data)\n"
         "def samples(data): os.write(1, data)\n"
     )

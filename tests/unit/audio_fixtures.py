@@ -23,9 +23,9 @@ LAYOUTS = {3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """ffmpeg's names for the channel orders of WAV."""
 
 
-def music(duration_s: float = 1.0, rate_hz: int = 44100, channels: int = 2) -> Audio:
+def music(duration_s: float = 1.0, sample_rate: int = 44100, channels: int = 2) -> Audio:
     """Return tones and a little noise, different in each channel, with a peak below 0.8."""
-    times = torch.arange(round(duration_s * rate_hz)) / rate_hz
+    times = torch.arange(round(duration_s * sample_rate)) / sample_rate
     noise = torch.Generator().manual_seed(7)
     rows = [
         0.3 * torch.sin(2 * torch.pi * (220 + 110 * k) * times)
@@ -33,15 +33,15 @@ def music(duration_s: float = 1.0, rate_hz: int = 44100, channels: int = 2) -> A
         + 0.02 * torch.randn(len(times), generator=noise)
         for k in range(channels)
     ]
-    return Audio(torch.stack(rows).float(), rate_hz)
+    return Audio(torch.stack(rows).float(), sample_rate)
 
 
 def write(path: Path, audio: Audio, subtype: str = "PCM_16", container: str | None = None) -> Path:
     """Write a file with libsndfile, second by second."""
     container = container or path.suffix[1:].upper()
     form = {"subtype": subtype, "format": container}
-    with soundfile.SoundFile(path, "w", audio.rate_hz, audio.channels, **form) as file:
-        for block in audio.samples.split(audio.rate_hz, dim=1):
+    with soundfile.SoundFile(path, "w", audio.sample_rate, audio.channels, **form) as file:
+        for block in audio.samples.split(audio.sample_rate, dim=1):
             file.write(block.T.contiguous().numpy())
     return path
 
@@ -49,7 +49,7 @@ def write(path: Path, audio: Audio, subtype: str = "PCM_16", container: str | No
 def ffmpeg(audio: Audio, path: Path, *options: str) -> Path:
     """Write a file with ffmpeg."""
     layout = LAYOUTS.get(audio.channels)
-    form = ["-f", "f32le", "-ar", str(audio.rate_hz), "-ac", str(audio.channels)]
+    form = ["-f", "f32le", "-ar", str(audio.sample_rate), "-ac", str(audio.channels)]
     form += ["-channel_layout", layout] if layout else []
     form += ["-i", "pipe:0"]
     command = ["ffmpeg", "-v", "error", "-y", *form, *options, str(path)]
@@ -75,7 +75,7 @@ def mp3(path: Path, audio: Audio, *, vbr: bool = False) -> Path:
     lame = lameenc.Encoder()
     lame.silence()
     lame.set_channels(audio.channels)
-    lame.set_in_sample_rate(audio.rate_hz)
+    lame.set_in_sample_rate(audio.sample_rate)
     if vbr:
         lame.set_vbr(lameenc.VBR_MTRH)
         lame.set_vbr_quality(3)

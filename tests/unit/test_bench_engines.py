@@ -94,7 +94,7 @@ def test_models_that_can_not_be_measured(name: str, from_folder: bool, repositor
 
 
 def test_a_peer_that_is_not_installed(weights: Weights) -> None:
-    with pytest.raises(EngineUnavailable, match=r"not installed here: pip install"):
+    with pytest.raises(EngineUnavailable, match="pip install unblend"):
         peers.open_peer("unblend", weights, CPU)
 
 

@@ -152,7 +152,7 @@ def test_stems_add_up_to_a_mix_that_does_not_clip(song: Song) -> None:
     total = torch.stack([stem.samples for stem in song.stems.values()]).sum(dim=0)
     torch.testing.assert_close(total, song.mix.samples, atol=1e-6, rtol=0)
     assert song.mix.samples.dtype == torch.float32
-    assert (song.mix.channels, song.mix.rate_hz) == (2, 44_100)
+    assert (song.mix.channels, song.mix.sample_rate) == (2, 44_100)
     assert 40 <= song.mix.duration_s <= 60
     assert 0.7 < song.mix.samples.abs().max() <= 0.9
     assert set(song.stems) == {"bass", "drums", "other"}

@@ -35,7 +35,7 @@ def test_the_error_has_no_mean_and_the_same_power_whatever_sounds(offset: float)
 def test_writers_round_it_and_change_nothing_else(tmp_path: Path, format_: FormatName) -> None:
     sound = dithered(0.2 * torch.randn(2, 30_000, generator=seeded(1)), 16, seed=2)
     path = tmp_path / f"sound.{format_}"
-    with open_writer(path, EncodeOptions(format_), rate_hz=44_100, channels=2) as writer:
+    with open_writer(path, EncodeOptions(format_), sample_rate=44_100, channels=2) as writer:
         writer.write(sound)
     rounded = torch.round(sound / STEP).clamp(-(2**15), 2**15 - 1) * STEP
     assert torch.equal(decode(path).samples, rounded)

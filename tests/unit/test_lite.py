@@ -45,8 +45,8 @@ def song() -> dict[str, Tensor]:
 
 
 def read(path: Path) -> Tensor:
-    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    assert rate_hz == 44_100
+    samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    assert sample_rate == 44_100
     return torch.from_numpy(samples.T)
 
 
@@ -211,7 +211,7 @@ def test_an_unknown_stem_is_named(lite: LiteSeparator) -> None:
 class CountedReads:
     """Noise that remembers what was read of it."""
 
-    rate_hz = 44_100
+    sample_rate = 44_100
     channels = 2
     length_samples = 3 * FRAMES * HOP
 

@@ -29,27 +29,27 @@ Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 MIXES = sorted(Path(__file__).parents[2].glob("samples/*/mix.flac"))
 
 
-def sines(rate_hz: int, *steps: tuple[float, float]) -> Audio:
+def sines(sample_rate: int, *steps: tuple[float, float]) -> Audio:
     """A 1 kHz stereo sine in steps of dBFS and seconds."""
-    levels = [torch.full((round(seconds * rate_hz),), 10 ** (db / 20)) for db, seconds in steps]
+    levels = [torch.full((round(seconds * sample_rate),), 10 ** (db / 20)) for db, seconds in steps]
     envelope = torch.cat(levels)
-    sine = envelope * torch.sin(2 * torch.pi * 1000 / rate_hz * torch.arange(len(envelope)))
-    return Audio(sine.expand(2, -1), rate_hz)
+    sine = envelope * torch.sin(2 * torch.pi * 1000 / sample_rate * torch.arange(len(envelope)))
+    return Audio(sine.expand(2, -1), sample_rate)
 
 
-def bursts(rate_hz: int, channels: int, duration_s: float = 6.0) -> Audio:
+def bursts(sample_rate: int, channels: int, duration_s: float = 6.0) -> Audio:
     """Reddish noise that swells and pauses, as music does."""
     random = np.random.default_rng(3)
-    noise = random.standard_normal((channels, round(duration_s * rate_hz)))
+    noise = random.standard_normal((channels, round(duration_s * sample_rate)))
     smooth = np.cumsum(noise, axis=1)
     smooth -= np.linspace(smooth[:, 0], smooth[:, -1], smooth.shape[1], axis=1)
     sound = 0.02 * noise + 0.2 * smooth / np.abs(smooth).max()
     swell = np.abs(np.sin(np.linspace(0, 9, sound.shape[1]))) ** 3
-    return Audio(torch.from_numpy(sound * swell).float(), rate_hz)
+    return Audio(torch.from_numpy(sound * swell).float(), sample_rate)
 
 
 def short_term(audio: Audio) -> LoudnessCurve:
-    meter = LoudnessMeter(audio.rate_hz, audio.channels)
+    meter = LoudnessMeter(audio.sample_rate, audio.channels)
     meter.add(audio.samples)
     return meter.short_term_lufs()
 
@@ -58,9 +58,9 @@ def naively_weighted(audio: Audio) -> Array:
     """The filters as pyloudnorm designs them, sample by sample."""
     designs = (
         pyloudnorm.IIRfilter(3.99984385397, 0.7071752369554193, 1681.9744509555319,
-                             audio.rate_hz, "high_shelf_DeMan"),
+                             audio.sample_rate, "high_shelf_DeMan"),
         pyloudnorm.IIRfilter(0.0, 0.5003270373253953, 38.13547087613982,
-                             audio.rate_hz, "high_pass_DeMan"),
+                             audio.sample_rate, "high_pass_DeMan"),
     )  # fmt: skip
     sections = [np.concatenate([design.b, design.a]) for design in designs]
     weighted: Array = sosfilt(sections, audio.samples.double().numpy(), axis=1)
@@ -71,8 +71,8 @@ def naive_windows(audio: Audio, steps: int) -> list[float]:
     """Loudness of each window of so many tenths of a second, each a tenth after the last."""
     squares = np.square(naively_weighted(audio)).sum(axis=0)
     windows, step = [], 0
-    while (step + steps) * audio.rate_hz <= 10 * len(squares):
-        start, stop = (-(-k * audio.rate_hz // 10) for k in (step, step + steps))
+    while (step + steps) * audio.sample_rate <= 10 * len(squares):
+        start, stop = (-(-k * audio.sample_rate // 10) for k in (step, step + steps))
         windows.append(-0.691 + 10 * np.log10(squares[start:stop].mean() + 1e-30))
         step += 1
     return windows
@@ -102,7 +102,7 @@ def measured(audio: Audio) -> tuple[float | None, ...]:
     return result.integrated_lufs, result.range_lu, *peaks
 
 
-@pytest.mark.parametrize("rate_hz", [44100, 48000])
+@pytest.mark.parametrize("sample_rate", [44100, 48000])
 @pytest.mark.parametrize(
     ("steps", "loudness_lufs"),
     [
@@ -114,56 +114,58 @@ def measured(audio: Audio) -> tuple[float | None, ...]:
     ],
 )
 def test_ebu_tech_3341(
-    rate_hz: int, steps: list[tuple[float, float]], loudness_lufs: float
+    sample_rate: int, steps: list[tuple[float, float]], loudness_lufs: float
 ) -> None:
-    assert integrated_lufs(sines(rate_hz, *steps)) == pytest.approx(loudness_lufs, abs=0.1)
+    assert integrated_lufs(sines(sample_rate, *steps)) == pytest.approx(loudness_lufs, abs=0.1)
 
 
-@pytest.mark.parametrize("rate_hz", [44100, 48000])
+@pytest.mark.parametrize("sample_rate", [44100, 48000])
 @pytest.mark.parametrize("loudness_lufs", [-23.0, -33.0])
-def test_a_steady_tone_is_as_loud_at_every_moment(rate_hz: int, loudness_lufs: float) -> None:
-    meter = LoudnessMeter(rate_hz, 2)
-    meter.add(sines(rate_hz, (loudness_lufs, 20)).samples)
+def test_a_steady_tone_is_as_loud_at_every_moment(sample_rate: int, loudness_lufs: float) -> None:
+    meter = LoudnessMeter(sample_rate, 2)
+    meter.add(sines(sample_rate, (loudness_lufs, 20)).samples)
     for curve, windows in ((meter.momentary_lufs(), 197), (meter.short_term_lufs(), 171)):
         assert len(curve.lufs) == windows
         assert curve.lufs.numpy() == pytest.approx(loudness_lufs, abs=0.1)
     assert meter.loudness_range_lu() == pytest.approx(0, abs=0.1)
 
 
-@pytest.mark.parametrize("rate_hz", [44100, 48000])
+@pytest.mark.parametrize("sample_rate", [44100, 48000])
 @pytest.mark.parametrize(
     ("first", "second", "range_lu"), [(-20, -30, 10), (-20, -15, 5), (-40, -20, 20)]
 )
-def test_ebu_tech_3342(rate_hz: int, first: float, second: float, range_lu: float) -> None:
-    result = measure(sines(rate_hz, (first, 20), (second, 20)))
+def test_ebu_tech_3342(sample_rate: int, first: float, second: float, range_lu: float) -> None:
+    result = measure(sines(sample_rate, (first, 20), (second, 20)))
     assert result.range_lu == pytest.approx(range_lu, abs=1)
     assert result.short_term_max_lufs == pytest.approx(max(first, second), abs=0.1)
 
 
 @pytest.mark.parametrize("path", MIXES, ids=lambda path: path.parent.name)
 def test_the_samples_are_as_loud_as_pyloudnorm_says(path: Path) -> None:
-    samples, rate_hz = soundfile.read(path, dtype="float32")
-    audio = Audio(torch.from_numpy(samples.T.copy()), rate_hz)
-    expected = pyloudnorm.Meter(rate_hz).integrated_loudness(samples)
+    samples, sample_rate = soundfile.read(path, dtype="float32")
+    audio = Audio(torch.from_numpy(samples.T.copy()), sample_rate)
+    expected = pyloudnorm.Meter(sample_rate).integrated_loudness(samples)
     assert integrated_lufs(audio) == pytest.approx(expected, abs=0.1)
     assert measured(audio) == pytest.approx(naively_measured(audio), abs=1e-3)
 
 
-@pytest.mark.parametrize("rate_hz", [3364, 8000, 22050, 44100, 96000])
+@pytest.mark.parametrize("sample_rate", [3364, 8000, 22050, 44100, 96000])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("duration_s", [0.3, 0.4, 2.99, 3.0, 7.31])
-def test_agrees_with_a_naive_meter(rate_hz: int, channels: int, duration_s: float) -> None:
-    audio = bursts(rate_hz, channels, duration_s)
+def test_agrees_with_a_naive_meter(sample_rate: int, channels: int, duration_s: float) -> None:
+    audio = bursts(sample_rate, channels, duration_s)
     assert measured(audio) == pytest.approx(naively_measured(audio), abs=2e-3)
 
 
-@pytest.mark.parametrize("rate_hz", [3364, 3400, 8000, 11025, 22050, 44100, 48000, 96000, 384_000])
+@pytest.mark.parametrize(
+    "sample_rate", [3364, 3400, 8000, 11025, 22050, 44100, 48000, 96000, 384_000]
+)
 @pytest.mark.parametrize("length_samples", [1, 63, 64, 65, 70_001])
-def test_weighting_is_that_of_the_recursive_filters(rate_hz: int, length_samples: int) -> None:
+def test_weighting_is_that_of_the_recursive_filters(sample_rate: int, length_samples: int) -> None:
     noise = torch.randn(2, length_samples, generator=torch.Generator().manual_seed(2))
-    audio = Audio(0.1 * noise + 0.25, rate_hz)
+    audio = Audio(0.1 * noise + 0.25, sample_rate)
     expected = naively_weighted(audio)
-    weighted = KWeighting(rate_hz).push(audio.samples).numpy()
+    weighted = KWeighting(sample_rate).push(audio.samples).numpy()
     assert np.abs(weighted - expected).max() < 1e-6 * np.abs(expected).max()
 
 
@@ -177,26 +179,28 @@ def test_weighting_takes_any_leading_sizes_and_any_cut() -> None:
     assert torch.allclose(KWeighting(44100).push(samples[1, 0]), whole[1, 0], atol=1e-5)
 
 
-@pytest.mark.parametrize("rate_hz", [3400, 4000, 8000, 11025, 16000, 44100, 48000, 96000, 192000])
+@pytest.mark.parametrize(
+    "sample_rate", [3400, 4000, 8000, 11025, 16000, 44100, 48000, 96000, 192000]
+)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_agrees_with_pyloudnorm(rate_hz: int, channels: int) -> None:
-    audio = bursts(rate_hz, channels)
+def test_agrees_with_pyloudnorm(sample_rate: int, channels: int) -> None:
+    audio = bursts(sample_rate, channels)
     samples = audio.samples.T.double().numpy()
-    same_filter = pyloudnorm.Meter(rate_hz, filter_class="DeMan").integrated_loudness(samples)
+    same_filter = pyloudnorm.Meter(sample_rate, filter_class="DeMan").integrated_loudness(samples)
     assert integrated_lufs(audio) == pytest.approx(same_filter, abs=0.02)
-    if rate_hz >= 44100:
-        default = pyloudnorm.Meter(rate_hz).integrated_loudness(samples)
+    if sample_rate >= 44100:
+        default = pyloudnorm.Meter(sample_rate).integrated_loudness(samples)
         assert integrated_lufs(audio) == pytest.approx(default, abs=0.1)
 
 
-@pytest.mark.parametrize("rate_hz", [1000, 1500, 2000, 3000, 3363])
-def test_no_loudness_where_the_filter_does_not_exist(rate_hz: int) -> None:
-    assert integrated_lufs(bursts(rate_hz, 2)) is None
+@pytest.mark.parametrize("sample_rate", [1000, 1500, 2000, 3000, 3363])
+def test_no_loudness_where_the_filter_does_not_exist(sample_rate: int) -> None:
+    assert integrated_lufs(bursts(sample_rate, 2)) is None
 
 
-@pytest.mark.parametrize("rate_hz", [3364, 4000, 8000])
-def test_low_rates_stay_finite_over_minutes(rate_hz: int) -> None:
-    loudness_lufs = integrated_lufs(bursts(rate_hz, 1, 120.0))
+@pytest.mark.parametrize("sample_rate", [3364, 4000, 8000])
+def test_low_rates_stay_finite_over_minutes(sample_rate: int) -> None:
+    loudness_lufs = integrated_lufs(bursts(sample_rate, 1, 120.0))
     assert loudness_lufs is not None
     assert -60 < loudness_lufs < 0
 
@@ -205,7 +209,7 @@ def test_low_rates_stay_finite_over_minutes(rate_hz: int) -> None:
 @given(sizes=st.lists(st.integers(0, 9000), min_size=1, max_size=6).filter(lambda x: sum(x) > 99))
 def test_however_the_sound_is_cut(sizes: list[int]) -> None:
     audio = bursts(11025, 2, 4.0)
-    meter = LoudnessMeter(audio.rate_hz, audio.channels)
+    meter = LoudnessMeter(audio.sample_rate, audio.channels)
     start, turn = 0, 0
     while start < audio.length_samples:
         size = sizes[turn % len(sizes)]
@@ -220,7 +224,7 @@ def test_however_the_sound_is_cut(sizes: list[int]) -> None:
 
 def test_a_constant_offset_is_not_heard() -> None:
     audio = bursts(44100, 2)
-    shifted = Audio(audio.samples + 0.25, audio.rate_hz)
+    shifted = Audio(audio.samples + 0.25, audio.sample_rate)
     assert integrated_lufs(shifted) == pytest.approx(integrated_lufs(audio), abs=0.1)
 
 
@@ -288,8 +292,8 @@ def test_only_mono_and_stereo(channels: int) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("rate_hz", [8000, 44100])
-def test_cuda_measures_as_the_cpu_does(rate_hz: int) -> None:
-    audio = bursts(rate_hz, 2, 10.0)
-    on_cuda = measure(Audio(audio.samples.cuda(), rate_hz))
+@pytest.mark.parametrize("sample_rate", [8000, 44100])
+def test_cuda_measures_as_the_cpu_does(sample_rate: int) -> None:
+    audio = bursts(sample_rate, 2, 10.0)
+    on_cuda = measure(Audio(audio.samples.cuda(), sample_rate))
     assert astuple(on_cuda) == pytest.approx(astuple(measure(audio)), abs=1e-4)

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 RATE_HZ = 44_100
 
 
-def music(level: float = 0.2, rate_hz: int = RATE_HZ, duration_s: float = 8.0) -> Audio:
+def music(level: float = 0.2, sample_rate: int = RATE_HZ, duration_s: float = 8.0) -> Audio:
     """Beats over a chord, louder in its second half."""
-    at = torch.arange(round(duration_s * rate_hz)) / rate_hz
+    at = torch.arange(round(duration_s * sample_rate)) / sample_rate
     chord = sum(torch.sin(2 * math.pi * hz * at) for hz in (110.0, 220.0, 277.0, 330.0))
     beat = torch.exp(-30 * (at % 0.5)) * torch.randn(len(at), generator=seeded(1))
     loud = 0.4 + 0.6 * (at > duration_s / 2)
     mono = level * loud * (0.25 * chord + 0.3 * beat)
-    return Audio(torch.stack([mono, 0.8 * mono]), rate_hz)
+    return Audio(torch.stack([mono, 0.8 * mono]), sample_rate)
 
 
 @pytest.mark.parametrize("wanted_lufs", [-23.0, -14.0, -9.0])
@@ -93,11 +93,11 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_mono_and_other_rates_stay_what_they_are(tmp_path: Path) -> None:
-    sound = music(rate_hz=48_000)
+    sound = music(sample_rate=48_000)
     mono = Audio(sound.samples[:1], 48_000)
     write_master(mono, tmp_path / "mono.wav", MasterRequest(), EncodeOptions("wav", 24))
     played = decode(tmp_path / "mono.wav")
-    assert (played.channels, played.rate_hz) == (1, 48_000)
+    assert (played.channels, played.sample_rate) == (1, 48_000)
     assert played.length_samples == mono.length_samples
 
 
@@ -131,12 +131,12 @@ def test_the_lowest_ceiling_is_kept_by_encoders_that_move_peaks(
 
 
 def test_the_quietest_loudness_is_reached_where_the_first_file_misses(tmp_path: Path) -> None:
-    rate_hz = 8_000
-    sound = 0.02 * torch.randn(2, 4 * rate_hz, generator=seeded(0))
-    sound[:, rate_hz] = 1.0  # a click that the encoder makes higher
+    sample_rate = 8_000
+    sound = 0.02 * torch.randn(2, 4 * sample_rate, generator=seeded(0))
+    sound[:, sample_rate] = 1.0  # a click that the encoder makes higher
     request = MasterRequest(-36.0, -9.0)
     result = write_master(
-        Audio(sound, rate_hz), tmp_path / "song.ogg", request, EncodeOptions("ogg")
+        Audio(sound, sample_rate), tmp_path / "song.ogg", request, EncodeOptions("ogg")
     )
     assert result.loudness.integrated_lufs == pytest.approx(-36, abs=0.5)
     assert result.loudness.true_peak_dbtp is not None

@@ -40,7 +40,7 @@ def sounds(length: int, channels: int) -> dict[str, torch.Tensor]:
 def on_device(separator: Splitter, audio: Audio, wanted: tuple[str, ...]) -> dict[str, Audio]:
     made = stem_mixes(separator.stems, separator.residual_stem, wanted)
     stems = separate_on_device(separator, audio, made, None)
-    return {one.kind: Audio(one.read(0, one.length_samples), one.rate_hz) for one in stems}
+    return {one.kind: Audio(one.read(0, one.length_samples), one.sample_rate) for one in stems}
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -52,28 +52,28 @@ def test_stems_at_the_models_rate_are_the_same(
     separator = Splitter(residual_stem=residual_stem)
     wanted = ("low", "high", "no_low", "no_high")
     for samples in sounds(length, channels).values():
-        audio = Audio(samples, separator.rate_hz)
+        audio = Audio(samples, separator.sample_rate)
         expected = separate_audio(separator, audio, wanted)
         for kind, made in on_device(separator, audio, wanted).items():
             assert torch.allclose(made.samples, expected[kind].samples, atol=1e-7)
 
 
-@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@pytest.mark.parametrize("sample_rate", RATES_HZ)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_stems_at_other_rates_are_nearly_the_same(rate_hz: int, channels: int) -> None:
+def test_stems_at_other_rates_are_nearly_the_same(sample_rate: int, channels: int) -> None:
     """Up to nearly nine tenths of the lower band, there and back: beyond it soxr lets go."""
-    separator, length = Splitter(), 2 * rate_hz + 1
-    nyquist_hz = min(rate_hz, separator.rate_hz) / 2
+    separator, length = Splitter(), 2 * sample_rate + 1
+    nyquist_hz = min(sample_rate, separator.sample_rate) / 2
     spectrum = torch.fft.rfft(sounds(length, channels)["noise"])
-    spectrum[:, torch.fft.rfftfreq(length, 1 / rate_hz) > 0.88 * nyquist_hz] = 0
-    audio = Audio(torch.fft.irfft(spectrum, length), rate_hz)
+    spectrum[:, torch.fft.rfftfreq(length, 1 / sample_rate) > 0.88 * nyquist_hz] = 0
+    audio = Audio(torch.fft.irfft(spectrum, length), sample_rate)
     expected = separate_audio(separator, audio, ("low",))["low"].samples
     made = on_device(separator, audio, ("low",))["low"].samples
     assert made.shape == expected.shape
-    inner = slice(rate_hz // 4, -rate_hz // 4)
+    inner = slice(sample_rate // 4, -sample_rate // 4)
     assert snr_db(made[:, inner], expected[:, inner]) > 70
     for length in (1, 100):
-        short = Audio(sounds(length, channels)["noise"], rate_hz)
+        short = Audio(sounds(length, channels)["noise"], sample_rate)
         assert on_device(separator, short, ("low",))["low"].samples.shape == (channels, length)
 
 
@@ -151,16 +151,16 @@ def test_files_are_the_same(
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("rate_hz", [44_100, 48_000])
+@pytest.mark.parametrize("sample_rate", [44_100, 48_000])
 def test_on_cuda_the_integers_are_those_of_the_cpu(
-    rate_hz: int, device_budget: DeviceBudget
+    sample_rate: int, device_budget: DeviceBudget
 ) -> None:
     """And the host waits for a stem once, for its values and its loudness together."""
 
     class OnCuda(Splitter):
         device = "cuda:0"
 
-    audio = Audio(sounds(3 * rate_hz, 2)["noise"], rate_hz)
+    audio = Audio(sounds(3 * sample_rate, 2)["noise"], sample_rate)
     made = stem_mixes(Splitter.stems, None, ("low", "no_low"))
     resolve_device("cuda")  # as whoever makes a separator
     cuda, cpu = OnCuda(), Splitter()

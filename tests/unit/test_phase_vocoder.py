@@ -24,11 +24,11 @@ CHORD_HZ = (130.81, 164.81, 196.0, 261.63)
 
 
 def chord(
-    duration_s: float, *, partials: int = 12, factor: float = 1.0, rate_hz: int = RATE_HZ
+    duration_s: float, *, partials: int = 12, factor: float = 1.0, sample_rate: int = RATE_HZ
 ) -> Audio:
     """A chord of saws in stereo, each partial somewhere else; faded at its ends."""
     random = torch.Generator().manual_seed(4)
-    at = torch.arange(round(duration_s * rate_hz), dtype=torch.float64) / rate_hz
+    at = torch.arange(round(duration_s * sample_rate), dtype=torch.float64) / sample_rate
     samples = torch.zeros(2, len(at), dtype=torch.float64)
     for hz in CHORD_HZ:
         for partial in range(1, partials + 1):
@@ -36,7 +36,7 @@ def chord(
             tone = torch.sin(2 * math.pi * (hz * factor * partial * at + phase)) / partial
             samples += torch.tensor([[pan], [1 - pan]], dtype=torch.float64) * tone
     fade = (torch.minimum(at, at[-1] - at) / 0.05).clamp(max=1)
-    return Audio((0.06 * fade * samples).float(), rate_hz)
+    return Audio((0.06 * fade * samples).float(), sample_rate)
 
 
 def noise(length_samples: int, channels: int = 2) -> Tensor:
@@ -169,11 +169,11 @@ def test_a_true_envelope_goes_along_with_the_peaks() -> None:
     assert (level - envelope)[partials].std() < 0.3
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 22050, 48000, 96000])
+@pytest.mark.parametrize("sample_rate", [8000, 22050, 48000, 96000])
 @pytest.mark.parametrize("length_samples", [1, 2, 100, 7001])
 @pytest.mark.parametrize("channels", [1, 2, 3])
-def test_any_sound_gets_its_length(rate_hz: int, length_samples: int, channels: int) -> None:
-    audio = Audio(noise(length_samples, channels), rate_hz)
+def test_any_sound_gets_its_length(sample_rate: int, length_samples: int, channels: int) -> None:
+    audio = Audio(noise(length_samples, channels), sample_rate)
     for ratio, semitones in ((0.8, 0.0), (4.0, 0.0), (0.25, 0.0), (1.1, 2.0)):
         copy = stretched(audio, ratio, semitones, formants=True)
         assert copy.shape == (channels, max(1, round(length_samples * ratio)))
@@ -181,10 +181,10 @@ def test_any_sound_gets_its_length(rate_hz: int, length_samples: int, channels: 
         assert copy.isfinite().all()
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 22050, 96000])
-def test_odd_rates_sound_as_well(rate_hz: int) -> None:
-    wanted = chord(2.2, partials=6, rate_hz=rate_hz).samples
-    got = stretched(chord(2.0, partials=6, rate_hz=rate_hz), 1.1)
+@pytest.mark.parametrize("sample_rate", [8000, 22050, 96000])
+def test_odd_rates_sound_as_well(sample_rate: int) -> None:
+    wanted = chord(2.2, partials=6, sample_rate=sample_rate).samples
+    got = stretched(chord(2.0, partials=6, sample_rate=sample_rate), 1.1)
     assert spectral_convergence(wanted, got) < 0.25
 
 

@@ -54,7 +54,7 @@ def test_lengths_are_exact(
     assert copy.samples.shape == (channels, target[-1])
     assert copy.samples.dtype == torch.float32
     assert copy.samples.isfinite().all()
-    assert copy.rate_hz == 44100
+    assert copy.sample_rate == 44100
 
 
 @installed

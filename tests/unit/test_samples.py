@@ -29,8 +29,8 @@ def read_truth(folder: Path) -> dict[str, Any]:
 
 
 def read(path: Path) -> tuple[NDArray[np.float64], int]:
-    samples, rate_hz = sf.read(path, always_2d=True)
-    return samples.T, rate_hz
+    samples, sample_rate = sf.read(path, always_2d=True)
+    return samples.T, sample_rate
 
 
 def test_there_are_songs_and_they_stay_small() -> None:
@@ -42,9 +42,9 @@ def test_there_are_songs_and_they_stay_small() -> None:
 @each_song
 def test_stems_add_up_to_the_mix_which_does_not_clip(folder: Path) -> None:
     truth = read_truth(folder)
-    mix, rate_hz = read(folder / truth["mix"])
+    mix, sample_rate = read(folder / truth["mix"])
     stems = [read(folder / truth["stems"][kind]) for kind in ("vocals", "drums", "bass", "other")]
-    assert {rate for _, rate in stems} == {rate_hz} == {44_100}
+    assert {rate for _, rate in stems} == {sample_rate} == {44_100}
     assert np.abs(np.sum([stem for stem, _ in stems], axis=0) - mix).max() < 2e-4
     assert 0.7 < np.abs(mix).max() < 0.9
     assert all(np.sqrt(np.mean(stem**2)) > 0.01 for stem, _ in stems)
@@ -53,10 +53,10 @@ def test_stems_add_up_to_the_mix_which_does_not_clip(folder: Path) -> None:
 @each_song
 def test_truth_is_consistent_with_itself_and_with_the_length(folder: Path) -> None:
     truth = read_truth(folder)
-    mix, rate_hz = read(folder / truth["mix"])
+    mix, sample_rate = read(folder / truth["mix"])
     beat_s = 60 / truth["tempo_bpm"]
     assert 20 <= truth["duration_s"] <= 40
-    assert mix.shape[1] == round(truth["duration_s"] * rate_hz)
+    assert mix.shape[1] == round(truth["duration_s"] * sample_rate)
     assert len(truth["beats_s"]) % truth["beats_per_bar"] == 0
     assert truth["duration_s"] == pytest.approx(len(truth["beats_s"]) * beat_s)
     assert np.allclose(truth["beats_s"], np.arange(len(truth["beats_s"])) * beat_s, atol=1e-9)
@@ -66,28 +66,30 @@ def test_truth_is_consistent_with_itself_and_with_the_length(folder: Path) -> No
 @each_song
 def test_a_kick_starts_on_every_downbeat(folder: Path) -> None:
     truth = read_truth(folder)
-    drums, rate_hz = read(folder / truth["stems"]["drums"])
-    low = sosfiltfilt(butter(2, (45, 2_000), "bandpass", fs=rate_hz, output="sos"), drums.mean(0))
-    hop = rate_hz // 500
+    drums, sample_rate = read(folder / truth["stems"]["drums"])
+    low = sosfiltfilt(
+        butter(2, (45, 2_000), "bandpass", fs=sample_rate, output="sos"), drums.mean(0)
+    )
+    hop = sample_rate // 500
     lead = 50
     frames = np.pad(low[: len(low) // hop * hop], (lead * hop, 0)).reshape(-1, hop)
     level_db = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-5)
     # Three frames against the three before: the rise of an attack, whatever rings on beneath it.
     rise = [level_db[i : i + 3].mean() - level_db[i - 3 : i].mean() for i in range(3, len(frames))]
     for downbeat_s in truth["downbeats_s"]:
-        centre = round(downbeat_s * rate_hz / hop) + lead
+        centre = round(downbeat_s * sample_rate / hop) + lead
         window = np.array(rise[centre - 3 - 40 : centre - 3 + 40])
-        assert abs(int(np.argmax(window)) - 40) * hop / rate_hz <= 0.01, downbeat_s
+        assert abs(int(np.argmax(window)) - 40) * hop / sample_rate <= 0.01, downbeat_s
         assert window.max() > 6
 
 
 @each_song
 def test_the_last_bar_rests_on_the_tonic(folder: Path) -> None:
     truth = read_truth(folder)
-    bass, rate_hz = read(folder / truth["stems"]["bass"])
-    start = round(truth["downbeats_s"][-1] * rate_hz)
-    piece = bass.mean(axis=0)[start : start + rate_hz // 2]
-    spectrum = np.abs(np.fft.rfft(piece * np.hanning(len(piece)), 8 * rate_hz))
+    bass, sample_rate = read(folder / truth["stems"]["bass"])
+    start = round(truth["downbeats_s"][-1] * sample_rate)
+    piece = bass.mean(axis=0)[start : start + sample_rate // 2]
+    spectrum = np.abs(np.fft.rfft(piece * np.hanning(len(piece)), 8 * sample_rate))
     peak_hz = np.argmax(spectrum[: 8 * 150]) / 8
     pitch_class = round(12 * np.log2(peak_hz / 440) + 69) % 12
     assert PITCH_CLASSES[pitch_class] == truth["key"].split()[0]

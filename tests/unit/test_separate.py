@@ -33,7 +33,7 @@ class Splitter:
 
     name = "splitter"
     stems = ("low", "high")
-    rate_hz = 44_100
+    sample_rate = 44_100
     channels = 2
     device = "cpu"
     precision = "fp32"
@@ -52,7 +52,7 @@ class Splitter:
         on_device: bool = False,  # noqa: ARG002 - its device is the CPU
     ) -> Iterator[Tensor]:
         assert mix.channels == self.channels
-        assert mix.rate_hz == self.rate_hz
+        assert mix.sample_rate == self.sample_rate
         self.asked = self.stems if stems is None else tuple(stems)
         shares = {"low": self.share, "high": 1 - self.share}
         for start in range(0, mix.length_samples, 30_001):
@@ -62,12 +62,12 @@ class Splitter:
                 on_progress(min(1.0, (start + 30_001) / mix.length_samples))
 
 
-def song(path: Path, rate_hz: int, channels: int, duration_s: float = 1.5) -> np.ndarray:
+def song(path: Path, sample_rate: int, channels: int, duration_s: float = 1.5) -> np.ndarray:
     """Write a song of low tones; returns its samples, shape `(samples, channels)`."""
-    time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
+    time_s = np.arange(round(duration_s * sample_rate)) / sample_rate
     tones = [np.sin(2 * np.pi * (110 + 30 * n) * time_s) for n in range(channels)]
     samples = 0.3 * np.stack(tones, axis=1)
-    soundfile.write(path, samples, rate_hz, subtype="FLOAT")
+    soundfile.write(path, samples, sample_rate, subtype="FLOAT")
     return samples
 
 
@@ -77,22 +77,22 @@ def request(tmp_path: Path, *kinds: str, encode: EncodeOptions | None = None) ->
     return SeparateRequest(tmp_path / "song.wav", targets, encode)
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 22_051, 44_100, 48_000, 192_000])
+@pytest.mark.parametrize("sample_rate", [8_000, 22_051, 44_100, 48_000, 192_000])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("residual", [None, "high"])
 def test_stems_have_the_songs_rate_channels_and_length(
-    tmp_path: Path, rate_hz: int, channels: int, residual: str | None
+    tmp_path: Path, sample_rate: int, channels: int, residual: str | None
 ) -> None:
-    expected = song(tmp_path / "song.wav", rate_hz, channels)
+    expected = song(tmp_path / "song.wav", sample_rate, channels)
     result = separate_file(Splitter(0.25, residual), request(tmp_path, "low", "high"))
     total = np.zeros_like(expected)
     for stem, share in zip(result.stems, (0.25, 0.75), strict=True):
         samples, stem_rate_hz = soundfile.read(stem.path, always_2d=True)
-        assert stem_rate_hz == rate_hz
+        assert stem_rate_hz == sample_rate
         assert samples.shape == expected.shape
         middle = slice(len(expected) // 10, -len(expected) // 10)
         assert np.abs(samples[middle] - share * expected[middle]).max() < 2e-3
-        assert stem.duration_s == len(expected) / rate_hz
+        assert stem.duration_s == len(expected) / sample_rate
         total += samples
     if residual:
         assert np.abs(total - expected).max() < 1e-6
@@ -140,8 +140,8 @@ def test_loudness_is_that_of_the_file_written(tmp_path: Path) -> None:
 
     song(tmp_path / "song.wav", 48_000, 2, duration_s=4)
     result = separate_file(Splitter(3.0), request(tmp_path, "low", encode=EncodeOptions("flac")))
-    samples, rate_hz = soundfile.read(result.stems[0].path)
-    measured = pyloudnorm.Meter(rate_hz).integrated_loudness(samples)
+    samples, sample_rate = soundfile.read(result.stems[0].path)
+    measured = pyloudnorm.Meter(sample_rate).integrated_loudness(samples)
     assert result.stems[0].loudness_lufs == pytest.approx(measured, abs=0.1)
 
 
@@ -225,9 +225,9 @@ def test_a_stem_that_the_model_does_not_make_is_refused(tmp_path: Path) -> None:
         separate_file(Splitter(), request(tmp_path, "banjo"))
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 96_000, 192_000])
-def test_one_sample_is_a_song(tmp_path: Path, rate_hz: int) -> None:
-    soundfile.write(tmp_path / "song.wav", [0.5], rate_hz)
+@pytest.mark.parametrize("sample_rate", [8_000, 96_000, 192_000])
+def test_one_sample_is_a_song(tmp_path: Path, sample_rate: int) -> None:
+    soundfile.write(tmp_path / "song.wav", [0.5], sample_rate)
     result = separate_file(Splitter(0.25, "high"), request(tmp_path, "low", "high"))
     total = sum(soundfile.read(stem.path)[0][0] for stem in result.stems)
     assert total == pytest.approx(0.5, abs=1e-4)
@@ -269,4 +269,4 @@ def test_sound_in_memory_keeps_its_shape(shape: tuple[int, int]) -> None:
     stems = separate_audio(Splitter(0.5, "high"), audio)
     assert list(stems) == ["low", "high"]
     assert torch.allclose(stems["low"].samples + stems["high"].samples, audio.samples, atol=1e-6)
-    assert all(stem.rate_hz == 48_000 for stem in stems.values())
+    assert all(stem.sample_rate == 48_000 for stem in stems.values())

@@ -17,13 +17,13 @@ from mashup_worker.errors import InvalidInput
 ENGINE = Signalsmith()
 
 
-def noise(length_samples: int, channels: int = 2, rate_hz: int = 44100) -> Audio:
+def noise(length_samples: int, channels: int = 2, sample_rate: int = 44100) -> Audio:
     random = torch.Generator().manual_seed(6)
-    return Audio(0.1 * torch.randn(channels, length_samples, generator=random), rate_hz)
+    return Audio(0.1 * torch.randn(channels, length_samples, generator=random), sample_rate)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("rate_hz", [8000, 44100, 96000])
+@pytest.mark.parametrize("sample_rate", [8000, 44100, 96000])
 @pytest.mark.parametrize(
     ("source", "target", "semitones"),
     [
@@ -35,16 +35,16 @@ def noise(length_samples: int, channels: int = 2, rate_hz: int = 44100) -> Audio
 )
 def test_lengths_are_exact(
     channels: int,
-    rate_hz: int,
+    sample_rate: int,
     source: tuple[int, ...],
     target: tuple[int, ...],
     semitones: float,
 ) -> None:
-    audio = noise(source[-1], channels, rate_hz)
+    audio = noise(source[-1], channels, sample_rate)
     copy = ENGINE.stretch(audio, Change(TimeMap(source, target), semitones))
     assert copy.samples.shape == (channels, target[-1])
     assert copy.samples.isfinite().all()
-    assert copy.rate_hz == rate_hz
+    assert copy.sample_rate == sample_rate
 
 
 @pytest.mark.parametrize(

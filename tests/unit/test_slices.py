@@ -183,17 +183,17 @@ def test_pitch_moves_and_hits_stay_in_place() -> None:
         assert abs(lag_ms(pitched, copy, start, float(landing))) < 1.0
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 48000, 96000])
+@pytest.mark.parametrize("sample_rate", [8000, 48000, 96000])
 @pytest.mark.parametrize("length_samples", [1, 2, 100, 5001])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_any_sound_gets_its_length(rate_hz: int, length_samples: int, channels: int) -> None:
+def test_any_sound_gets_its_length(sample_rate: int, length_samples: int, channels: int) -> None:
     noise = torch.randn(channels, length_samples, generator=torch.Generator().manual_seed(2))
     for ratio, semitones in ((0.8, 0.0), (4.0, 0.0), (1.1, -2.0)):
         change = Change(TimeMap.constant(length_samples, ratio), semitones)
-        copy = SliceStretcher().stretch(Audio(0.1 * noise, rate_hz), change)
+        copy = SliceStretcher().stretch(Audio(0.1 * noise, sample_rate), change)
         assert copy.samples.shape == (channels, change.time_map.target_samples)
         assert copy.samples.isfinite().all()
-        assert copy.rate_hz == rate_hz
+        assert copy.sample_rate == sample_rate
 
 
 def test_silence_stays_and_nothing_is_done_for_nothing() -> None:

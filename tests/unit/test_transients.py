@@ -13,31 +13,33 @@ from mashup_worker.dsp.stretch.time_map import TimeMap
 from mashup_worker.dsp.stretch.transients import find_attacks, hold_attacks, rising_map
 
 
-def noise_bursts(starts_s: list[float], rate_hz: int, duration_s: float) -> tuple[Audio, Tensor]:
+def noise_bursts(
+    starts_s: list[float], sample_rate: int, duration_s: float
+) -> tuple[Audio, Tensor]:
     """Bursts that die down at once, in stereo, and the samples at which they begin."""
     random = torch.Generator().manual_seed(3)
-    starts = (torch.tensor(starts_s, dtype=torch.float64) * rate_hz).round().long()
-    samples = torch.zeros(2, round(duration_s * rate_hz))
+    starts = (torch.tensor(starts_s, dtype=torch.float64) * sample_rate).round().long()
+    samples = torch.zeros(2, round(duration_s * sample_rate))
     for start in starts.tolist():
         length = samples.shape[1] - start
-        decay = torch.exp(-torch.arange(length) / (0.02 * rate_hz))
+        decay = torch.exp(-torch.arange(length) / (0.02 * sample_rate))
         samples[:, start:] += 0.3 * torch.randn(2, length, generator=random) * decay
-    return Audio(samples, rate_hz), starts
+    return Audio(samples, sample_rate), starts
 
 
-def tones(duration_s: float = 2.0, rate_hz: int = 44100) -> Audio:
+def tones(duration_s: float = 2.0, sample_rate: int = 44100) -> Audio:
     """A chord that has begun already, and goes on."""
-    at = torch.arange(round(duration_s * rate_hz)) / rate_hz
+    at = torch.arange(round(duration_s * sample_rate)) / sample_rate
     chord = sum(torch.sin(2 * torch.pi * hz * at + hz) for hz in (220.0, 277.2, 329.6, 880.0))
-    return Audio(0.1 * torch.as_tensor(chord)[None], rate_hz)
+    return Audio(0.1 * torch.as_tensor(chord)[None], sample_rate)
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 22050, 44100, 48000, 96000])
-def test_attacks_are_found_within_two_milliseconds(rate_hz: int) -> None:
-    audio, starts = noise_bursts([0.1, 0.25, 0.31, 0.6, 0.9], rate_hz, 1.2)
+@pytest.mark.parametrize("sample_rate", [8000, 22050, 44100, 48000, 96000])
+def test_attacks_are_found_within_two_milliseconds(sample_rate: int) -> None:
+    audio, starts = noise_bursts([0.1, 0.25, 0.31, 0.6, 0.9], sample_rate, 1.2)
     attacks = find_attacks(audio)
     assert attacks.shape == starts.shape
-    assert (attacks - starts).abs().max() <= 0.002 * rate_hz
+    assert (attacks - starts).abs().max() <= 0.002 * sample_rate
 
 
 def test_sixteenths_at_174_bpm_are_all_found_and_none_twice() -> None:

@@ -12,12 +12,12 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.true_peak import TruePeakMeter, true_peak_dbtp
 
 
-def tone(rate_hz: int, amplitude: float, part_of_rate: float, phase_degrees: float) -> Audio:
+def tone(sample_rate: int, amplitude: float, part_of_rate: float, phase_degrees: float) -> Audio:
     """A stereo sine of one second whose ends are faded, as a step has peaks of its own."""
-    times = torch.arange(rate_hz, dtype=torch.float64)
+    times = torch.arange(sample_rate, dtype=torch.float64)
     sine = torch.sin(2 * math.pi * part_of_rate * times + math.radians(phase_degrees))
-    fade = (torch.minimum(times, rate_hz - 1 - times) / (0.02 * rate_hz)).clamp(max=1)
-    return Audio((amplitude * fade * sine).float().expand(2, -1), rate_hz)
+    fade = (torch.minimum(times, sample_rate - 1 - times) / (0.02 * sample_rate)).clamp(max=1)
+    return Audio((amplitude * fade * sine).float().expand(2, -1), sample_rate)
 
 
 def noise(length_samples: int, channels: int = 2, highest: float = 0.9) -> Tensor:
@@ -39,7 +39,7 @@ def long_filter_dbtp(samples: Tensor, factor: int) -> float:
     return float(20 * np.log10(peak))
 
 
-@pytest.mark.parametrize("rate_hz", [44100, 48000])
+@pytest.mark.parametrize("sample_rate", [44100, 48000])
 @pytest.mark.parametrize(
     ("amplitude", "part_of_rate", "phase_degrees", "true_peak"),
     [
@@ -51,20 +51,21 @@ def long_filter_dbtp(samples: Tensor, factor: int) -> float:
     ],
 )
 def test_ebu_tech_3341(
-    rate_hz: int, amplitude: float, part_of_rate: float, phase_degrees: float, true_peak: float
+    sample_rate: int, amplitude: float, part_of_rate: float, phase_degrees: float, true_peak: float
 ) -> None:
-    measured = true_peak_dbtp(tone(rate_hz, amplitude, part_of_rate, phase_degrees))
+    measured = true_peak_dbtp(tone(sample_rate, amplitude, part_of_rate, phase_degrees))
     assert measured is not None
     assert -0.4 <= measured - true_peak <= 0.2
 
 
 @pytest.mark.parametrize(
-    ("rate_hz", "factor"), [(8000, 4), (22050, 4), (44100, 4), (48000, 4), (96000, 2), (192000, 1)]
+    ("sample_rate", "factor"),
+    [(8000, 4), (22050, 4), (44100, 4), (48000, 4), (96000, 2), (192000, 1)],
 )
 @pytest.mark.parametrize("channels", [1, 2])
-def test_agrees_with_a_long_filter(rate_hz: int, factor: int, channels: int) -> None:
+def test_agrees_with_a_long_filter(sample_rate: int, factor: int, channels: int) -> None:
     samples = noise(70_001, channels)
-    measured = true_peak_dbtp(Audio(samples, rate_hz))
+    measured = true_peak_dbtp(Audio(samples, sample_rate))
     assert measured == pytest.approx(long_filter_dbtp(samples, factor), abs=0.05)
 
 
@@ -122,11 +123,11 @@ def test_reading_changes_nothing() -> None:
     assert meter.true_peak_dbtp() == pytest.approx(true_peak_dbtp(Audio(samples, 44100)), abs=1e-5)
 
 
-@pytest.mark.parametrize("rate_hz", [44100, 96000, 192000])
-def test_silence_has_none(rate_hz: int) -> None:
-    assert true_peak_dbtp(Audio(torch.zeros(2, 5000), rate_hz)) is None
-    assert true_peak_dbtp(Audio(torch.zeros(1, 0), rate_hz)) is None
-    assert TruePeakMeter(rate_hz).true_peak_dbtp() is None
+@pytest.mark.parametrize("sample_rate", [44100, 96000, 192000])
+def test_silence_has_none(sample_rate: int) -> None:
+    assert true_peak_dbtp(Audio(torch.zeros(2, 5000), sample_rate)) is None
+    assert true_peak_dbtp(Audio(torch.zeros(1, 0), sample_rate)) is None
+    assert TruePeakMeter(sample_rate).true_peak_dbtp() is None
 
 
 @pytest.mark.gpu

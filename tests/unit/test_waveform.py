@@ -25,7 +25,7 @@ def write(path: Path, samples: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     samples = np.linspace(-0.5, 0.5, 300)
     with song_waveform(Song(write(tmp_path / "a.wav", samples), "a")) as waveform:
-        assert (waveform.rate_hz, waveform.channels, waveform.length_samples) == (8_000, 1, 300)
+        assert (waveform.sample_rate, waveform.channels, waveform.length_samples) == (8_000, 1, 300)
         expected = torch.from_numpy(samples[100:250]).float()[None]
         torch.testing.assert_close(waveform.read(100, 250), expected)
 

@@ -41,13 +41,13 @@ def read(cycle: Wave, phase: npt.NDArray[np.floating]) -> Wave:
 
 
 def vibrato_phase(
-    frequency_hz: float, t: Wave, depth_cents: float, rate_hz: float, delay_s: float
+    frequency_hz: float, t: Wave, depth_cents: float, sample_rate: float, delay_s: float
 ) -> npt.NDArray[np.float64]:
     """Phase in cycles of a tone whose vibrato sets in after `delay_s`."""
     # Integrating a sine by hand is cheaper than summing: the depth changes slowly.
     depth = depth_cents / 1200 * np.log(2)
     onset = np.clip((t - delay_s) / 0.25, 0, 1)
-    wobble = -np.cos(2 * np.pi * rate_hz * t) / (2 * np.pi * rate_hz)
+    wobble = -np.cos(2 * np.pi * sample_rate * t) / (2 * np.pi * sample_rate)
     return np.asarray(frequency_hz * (t.astype(np.float64) + depth * onset * wobble))
 
 

@@ -32,7 +32,7 @@ def song_waveform(song: Song) -> Iterator[SampleSource]:
     try:
         for path in song.stems.values() or [song.path]:
             with open_decoder(path) as decoder:
-                spools.append(Spool(decoder.rate_hz, decoder.channels))
+                spools.append(Spool(decoder.sample_rate, decoder.channels))
                 for block in decoder.blocks():
                     spools[-1].append(block)
         yield _Sum(spools)
@@ -48,8 +48,8 @@ class _Sum:
     parts: Sequence[SampleSource]
 
     @property
-    def rate_hz(self) -> int:
-        return self.parts[0].rate_hz
+    def sample_rate(self) -> int:
+        return self.parts[0].sample_rate
 
     @property
     def channels(self) -> int:

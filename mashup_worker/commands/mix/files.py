@@ -108,7 +108,7 @@ def _write_stems(folder: Path, result: MashupResult, on_progress: OnProgress) ->
         on_progress("stems", done / len(result.render.tracks))
         path, options = _stem_path(folder, track.song, track.kind), EncodeOptions("wav", 32)
         with open_writer(
-            path, options, rate_hz=track.audio.rate_hz, channels=track.audio.channels
+            path, options, sample_rate=track.audio.sample_rate, channels=track.audio.channels
         ) as writer:
             writer.write(track.audio.samples)
 

@@ -88,4 +88,4 @@ def check(audio: Audio, change: Change) -> None:
 def exactly(samples: Tensor, like: Audio, length_samples: int) -> Audio:
     """Cut or pad a sound to a length, on the device of another."""
     padded = F.pad(samples, (0, max(0, length_samples - samples.shape[1])))
-    return Audio(padded[:, :length_samples].contiguous().to(like.samples.device), like.rate_hz)
+    return Audio(padded[:, :length_samples].contiguous().to(like.samples.device), like.sample_rate)

@@ -16,14 +16,14 @@ _GREATEST_NEPERS = 2.8
 """24 dB."""
 
 
-def formant_gains(power: Tensor, pitch_factor: float, rate_hz: int) -> Tensor:
+def formant_gains(power: Tensor, pitch_factor: float, sample_rate: int) -> Tensor:
     """Return the gains of spectra before their frequencies are multiplied by a factor.
 
     After the shift, each frequency has the envelope that it has now.
 
     Shape: power `(frames, bins)` of a window of `2 * (bins - 1)` samples, to gains of the same.
     """
-    envelope = true_envelope(power, round(_FINEST_S * rate_hz))
+    envelope = true_envelope(power, round(_FINEST_S * sample_rate))
     bins = power.shape[1]
     at = (torch.arange(bins, device=power.device) * pitch_factor).clamp_max(bins - 1)
     low = at.long().clamp_max(bins - 2)

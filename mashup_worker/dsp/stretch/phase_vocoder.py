@@ -115,7 +115,7 @@ def _stretched(audio: Audio, time_map: TimeMap, formant_shift: float) -> Tensor:
         turned = rotations(rotation, leaders, turns)
         rotation = turned[-1]
         if formant_shift != 1:
-            turned = turned * formant_gains(power, formant_shift, audio.rate_hz)
+            turned = turned * formant_gains(power, formant_shift, audio.sample_rate)
         out[:, first * hop : (first + len(frame)) * hop] = overlap.push(spectra * turned)
     return out[:, early : early + length]
 
@@ -143,7 +143,7 @@ class _Frames:
 
     def __init__(self, audio: Audio, time_map: TimeMap) -> None:
         device = audio.samples.device
-        size = 2 ** max(4, round(math.log2(_WINDOW_S * audio.rate_hz)))
+        size = 2 ** max(4, round(math.log2(_WINDOW_S * audio.sample_rate)))
         self.window: Tensor = torch.hann_window(size, device=device)
         self.hop_samples = size // _HOPS_A_WINDOW
         self.count = frame_count(time_map.target_samples, size, self.hop_samples)

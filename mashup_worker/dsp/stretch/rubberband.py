@@ -80,10 +80,10 @@ class RubberBand:
             return exactly(audio.samples.new_zeros(audio.channels, 0), audio, length_samples)
         self.require()
         scaled = audio.samples.cpu() * (_PEAK / peak)
-        changed = torch.from_numpy(self._changed(scaled.numpy(), audio.rate_hz, change))
+        changed = torch.from_numpy(self._changed(scaled.numpy(), audio.sample_rate, change))
         return exactly(changed * (peak / _PEAK), audio, length_samples)
 
-    def _changed(self, samples: Samples, rate_hz: int, change: Change) -> Samples:
+    def _changed(self, samples: Samples, sample_rate: int, change: Change) -> Samples:
         """Run the command; takes and returns shapes `(channels, samples)`."""
         time_map, pitch = change.time_map, 2 ** (change.semitones / 12)
         # Stretched separately, the channels would lose their phase relations.
@@ -100,7 +100,7 @@ class RubberBand:
         anchors = list(zip(time_map.source[1:], targets, strict=True))
         try:
             changed = pyrubberband.timemap_stretch(
-                np.ascontiguousarray(samples.T), rate_hz, anchors, options
+                np.ascontiguousarray(samples.T), sample_rate, anchors, options
             )
         except subprocess.CalledProcessError as error:
             raise MashupError(f"{COMMAND} ended with status {error.returncode}") from error

@@ -47,13 +47,13 @@ class Signalsmith:
         if change.is_nothing:
             return audio
         time_map, samples = change.time_map, audio.samples.cpu()
-        context, half = (round(s * audio.rate_hz) for s in (_CONTEXT_S, _JOIN_S / 2))
+        context, half = (round(s * audio.sample_rate) for s in (_CONTEXT_S, _JOIN_S / 2))
         out = samples.new_zeros(audio.channels, time_map.target_samples + 2 * half)
         spans = zip(pairwise(time_map.source), pairwise(time_map.target), strict=True)
         for (start, stop), (lands, ends) in spans:
             ratio = (ends - lands) / (stop - start)
             first, final = max(0, start - context), min(samples.shape[1], stop + context)
-            piece = _stretched(samples[:, first:final], audio.rate_hz, ratio, change.semitones)
+            piece = _stretched(samples[:, first:final], audio.sample_rate, ratio, change.semitones)
             early, length = round((start - first) * ratio), ends - lands + 2 * half
             piece = F.pad(piece, (half, length))[:, early : early + length]
             at = torch.arange(lands - half, ends + half)
@@ -64,9 +64,9 @@ class Signalsmith:
         return exactly(out[:, half:], audio, time_map.target_samples)
 
 
-def _stretched(samples: Tensor, rate_hz: int, ratio: float, semitones: float) -> Tensor:
+def _stretched(samples: Tensor, sample_rate: int, ratio: float, semitones: float) -> Tensor:
     engine = Stretch(_SEED)
-    engine.preset(samples.shape[0], float(rate_hz))
+    engine.preset(samples.shape[0], float(sample_rate))
     engine.setTimeFactor(1 / ratio)
     engine.setTransposeSemitones(float(semitones))
     return torch.from_numpy(engine.process(np.ascontiguousarray(samples.numpy())))

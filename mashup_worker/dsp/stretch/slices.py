@@ -64,12 +64,12 @@ class SliceStretcher:
         stretched = self.body.stretch(audio, change)
         if change.time_map.is_identity:
             return stretched
-        before, after = (round(s * audio.rate_hz) for s in (_BEFORE_S, _AFTER_S))
+        before, after = (round(s * audio.sample_rate) for s in (_BEFORE_S, _AFTER_S))
         held = hold_attacks(change.time_map, find_attacks(audio), before, after)
         if change.semitones:
             still = TimeMap.constant(audio.length_samples, 1.0)
             audio = self.body.stretch(audio, Change(still, change.semitones, change.keep_formants))
-        return Audio(_laid_over(stretched.samples, audio, held), audio.rate_hz)
+        return Audio(_laid_over(stretched.samples, audio, held), audio.sample_rate)
 
 
 def _laid_over(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
@@ -84,10 +84,10 @@ def _laid_over(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
         last = min(stop + _MARGIN_SAMPLES, body.shape[1])
         at = torch.arange(first, last, device=body.device)
         attack = _attack_at(held, at)
-        weights = _weights(held, at, attack, audio.rate_hz)
+        weights = _weights(held, at, attack, audio.sample_rate)
         more = weights * (_untouched(audio, held, at, attack) - body[:, first:last])
         if apart.any():
-            more = filtered(more, audio.rate_hz, [_less_lows(held, apart, first)])
+            more = filtered(more, audio.sample_rate, [_less_lows(held, apart, first)])
         out[:, start:stop] = body[:, start:stop] + more[:, start - first : stop - first]
     return out
 
@@ -115,11 +115,11 @@ def _untouched(audio: Audio, held: HeldAttacks, at: Tensor, attack: Tensor) -> T
     return audio.samples[:, source.clamp(0, audio.length_samples - 1)]
 
 
-def _weights(held: HeldAttacks, at: Tensor, attack: Tensor, rate_hz: int) -> Tensor:
+def _weights(held: HeldAttacks, at: Tensor, attack: Tensor, sample_rate: int) -> Tensor:
     """Return the share of the original sound in samples of the copy; shapes `(...)`."""
     # A fade ends before the attack, even at the start of the sound.
-    fade_in = (held.landings - held.starts).clamp(1, max(1, round(_FADE_IN_S * rate_hz)))
-    fade_out = max(1, round(_FADE_OUT_S * rate_hz))
+    fade_in = (held.landings - held.starts).clamp(1, max(1, round(_FADE_IN_S * sample_rate)))
+    fade_out = max(1, round(_FADE_OUT_S * sample_rate))
     rise = (at - held.starts[attack] + 1) / fade_in[attack]
     return torch.minimum(rise, (held.stops[attack] - at) / fade_out).clamp(0, 1)
 
@@ -127,31 +127,31 @@ def _weights(held: HeldAttacks, at: Tensor, attack: Tensor, rate_hz: int) -> Ten
 def _lows_differ(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
     """Return whether lows continue through attacks and differ in the body; bool `(attacks,)`."""
     longest = int((held.stops - held.starts).max()) + 1
-    around = max(1, round(_AROUND_S * audio.rate_hz))
+    around = max(1, round(_AROUND_S * audio.sample_rate))
     window = torch.hann_window(around, device=body.device)
     spans = F.pad(audio.samples, (around, around)).unfold(1, around, 1)
     apart = []
     for attack in torch.arange(len(held.attacks), device=body.device).split(_ATTACKS_AT_ONCE):
         at = held.starts[attack, None] + torch.arange(longest, device=body.device)
-        weights = _weights(held, at, attack[:, None], audio.rate_hz)
+        weights = _weights(held, at, attack[:, None], audio.sample_rate)
         pair = (
             _untouched(audio, held, at, attack[:, None]),
             body[:, at.clamp_max(body.shape[1] - 1)],
         )
-        own, stretched = (_lows(one * weights, audio.rate_hz) for one in pair)
+        own, stretched = (_lows(one * weights, audio.sample_rate) for one in pair)
         likeness = (own * stretched.conj()).real.sum(1)
         unlike = likeness < _LEAST_LIKENESS * (_energy(own) * _energy(stretched)).sqrt()
         before, after = (
-            _energy(_lows(spans[:, held.attacks[attack] + shift] * window, audio.rate_hz))
+            _energy(_lows(spans[:, held.attacks[attack] + shift] * window, audio.sample_rate))
             for shift in (0, around)
         )
         apart.append(unlike & (after < _RISE * before))
     return torch.cat(apart)
 
 
-def _lows(samples: Tensor, rate_hz: int) -> Tensor:
+def _lows(samples: Tensor, sample_rate: int) -> Tensor:
     """Return the bins below the crossover, `(channels, attacks, samples)` to `(attacks, bins)`."""
-    bins = 1 + math.ceil(samples.shape[-1] * _CROSSOVER_HZ / rate_hz)
+    bins = 1 + math.ceil(samples.shape[-1] * _CROSSOVER_HZ / sample_rate)
     spectra: Tensor = torch.fft.rfft(samples)[..., :bins]
     return spectra.movedim(1, 0).flatten(1)
 

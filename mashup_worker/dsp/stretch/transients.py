@@ -54,32 +54,32 @@ def find_attacks(audio: Audio) -> Tensor:
     """
     if not audio.length_samples:
         return torch.empty(0, dtype=torch.int64, device=audio.samples.device)
-    coarse = _candidates(audio.samples, audio.rate_hz)
-    return _refined(audio.samples, audio.rate_hz, coarse)
+    coarse = _candidates(audio.samples, audio.sample_rate)
+    return _refined(audio.samples, audio.sample_rate, coarse)
 
 
-def _candidates(samples: Tensor, rate_hz: int) -> Tensor:
+def _candidates(samples: Tensor, sample_rate: int) -> Tensor:
     """Return the centers of frames in which power rises most among their neighbors."""
-    hop = max(1, round(_WINDOW_S * rate_hz / _HOPS_A_WINDOW))
-    power = _band_power(samples, rate_hz, hop)
+    hop = max(1, round(_WINDOW_S * sample_rate / _HOPS_A_WINDOW))
+    power = _band_power(samples, sample_rate, hop)
     floor = _FLOOR * torch.maximum(power.mean(1, keepdim=True), power.mean() / len(power))
     level = (power + floor.clamp_min(torch.finfo(power.dtype).tiny)).log()
     # A step takes a window to pass; the frames before that are its reference.
     lag = _HOPS_A_WINDOW
     before = F.max_pool1d(F.pad(level, (lag + 2, 0), value=float(level.min())), 3, 1)
     rise = (level - before[:, : level.shape[1]]).relu().mean(0)
-    reach = max(1, round(_SHORTEST_GAP_S * rate_hz / hop))
+    reach = max(1, round(_SHORTEST_GAP_S * sample_rate / hop))
     highest = F.max_pool1d(rise[None], 2 * reach + 1, 1, reach)[0]
     chosen = (rise == highest) & (rise > _LEAST_RISE)
     return (chosen.nonzero()[:, 0] - lag // 2) * hop
 
 
-def _band_power(samples: Tensor, rate_hz: int, hop: int) -> Tensor:
+def _band_power(samples: Tensor, sample_rate: int, hop: int) -> Tensor:
     """Return the power over all channels by band and frame; frame `i` is centered on `i * hop`."""
     size = _HOPS_A_WINDOW * hop
     window = torch.hann_window(size, device=samples.device)
     padded = F.pad(samples, (size // 2, size // 2))
-    hz = torch.arange(size // 2 + 1, device=samples.device) * (rate_hz / size)
+    hz = torch.arange(size // 2 + 1, device=samples.device) * (sample_rate / size)
     edges = torch.tensor(_BAND_EDGES_HZ[1:], device=samples.device, dtype=hz.dtype)
     band = torch.bucketize(hz, edges, right=True)
     # A matrix product: sums by index are not deterministic on CUDA.
@@ -93,10 +93,10 @@ def _band_power(samples: Tensor, rate_hz: int, hop: int) -> Tensor:
     return torch.cat(pieces, dim=1)[: int(band.max()) + 1]
 
 
-def _refined(samples: Tensor, rate_hz: int, coarse: Tensor) -> Tensor:
+def _refined(samples: Tensor, sample_rate: int, coarse: Tensor) -> Tensor:
     """Return the samples near candidates at which power exceeds that before most."""
-    before, after = (max(1, round(s * rate_hz)) for s in (_BEFORE_S, _AFTER_S))
-    reach = max(1, round(_SEARCH_S * rate_hz))
+    before, after = (max(1, round(s * sample_rate)) for s in (_BEFORE_S, _AFTER_S))
+    reach = max(1, round(_SEARCH_S * sample_rate))
     margin = reach + before + 1
     padded = F.pad(samples, (margin, reach + after + 1))
     spans = padded.unfold(1, margin + reach + after + 1, 1)[:, coarse.clamp(0, samples.shape[1])]

@@ -48,17 +48,17 @@ def outside_clips(track: StemTrack, plan: Plan) -> Measurement:
     """
     name = f"{track.name}: outside its clips"
     wanted = f"<= {MAX_OUTSIDE_DBFS:g} dBFS"
-    rate_hz, audio = track.audio.rate_hz, track.audio
+    sample_rate, audio = track.audio.sample_rate, track.audio
     peak, where_s, at_s = 0.0, 0.0, 0.0
     for start_s, stop_s in (*clip_spans_s(track, plan), (math.inf, math.inf)):
-        first = math.ceil((at_s + _EDGE_S) * rate_hz) if at_s else 0
+        first = math.ceil((at_s + _EDGE_S) * sample_rate) if at_s else 0
         last = audio.length_samples
         if start_s < math.inf:
-            last = min(last, math.floor((start_s - _EDGE_S) * rate_hz))
+            last = min(last, math.floor((start_s - _EDGE_S) * sample_rate))
         if last > first:
             highest, index = audio.samples[:, first:last].abs().amax(dim=0).max(dim=0)
             if float(highest) > peak:
-                peak, where_s = float(highest), (first + int(index)) / rate_hz
+                peak, where_s = float(highest), (first + int(index)) / sample_rate
         at_s = max(at_s, stop_s)
     peak_dbfs = 20 * math.log10(peak) if peak > 0 else -math.inf
     passed = peak_dbfs <= MAX_OUTSIDE_DBFS
@@ -193,11 +193,11 @@ def _blocks(powers: Tensor) -> Tensor:
 
 def _bass_powers(audio: Audio) -> Tensor:
     """Return the power from 25 to 150 Hz in windows of 0.2 s, every 0.1 s."""
-    hop = max(1, round(audio.rate_hz * _BASS_WINDOW_S / 2))
+    hop = max(1, round(audio.sample_rate * _BASS_WINDOW_S / 2))
     mono = audio.samples.mean(dim=0)
     mono = F.pad(mono, (0, max(0, 2 * hop - len(mono))))
     window = torch.hann_window(2 * hop, device=mono.device)
-    hz = torch.fft.rfftfreq(2 * hop, 1 / audio.rate_hz)
+    hz = torch.fft.rfftfreq(2 * hop, 1 / audio.sample_rate)
     lowest_hz, highest_hz = BASS_HZ
     bins = slice(int((hz < lowest_hz).sum()), int((hz <= highest_hz).sum()))
     frames = mono.unfold(0, 2 * hop, hop)

@@ -95,12 +95,14 @@ def find_attacks(audio: Audio) -> Attacks:
     found = torch.nonzero(is_attack)[:, 0]
     starts = _refine(sums, found + _WINDOW_STEPS[0]) - _WINDOW_STEPS[0]
     growth = (after - before)[found].clamp_min(0).sqrt()
-    return Attacks(starts.numpy() * _step_samples(audio.rate_hz) / audio.rate_hz, growth.numpy())
+    return Attacks(
+        starts.numpy() * _step_samples(audio.sample_rate) / audio.sample_rate, growth.numpy()
+    )
 
 
 def _energies(audio: Audio) -> Tensor:
     """Return the energy of each step after pre-emphasis; float64, on the CPU."""
-    size = _step_samples(audio.rate_hz)
+    size = _step_samples(audio.sample_rate)
     last = audio.samples.new_zeros(audio.channels, 1)
     energies = []
     for piece in audio.samples.split(_PIECE_STEPS * size, dim=1):
@@ -113,9 +115,9 @@ def _energies(audio: Audio) -> Tensor:
     return torch.cat(energies).double().cpu() if energies else torch.zeros(0, dtype=torch.float64)
 
 
-def _step_samples(rate_hz: int) -> int:
+def _step_samples(sample_rate: int) -> int:
     """Return the samples of a step of about 0.25 ms."""
-    return max(1, round(rate_hz / _STEPS_PER_SECOND))
+    return max(1, round(sample_rate / _STEPS_PER_SECOND))
 
 
 def _refine(sums: Tensor, around: Tensor) -> Tensor:

@@ -51,8 +51,8 @@ class MixLevels:
 
 def measure_levels(mix: Audio) -> MixLevels:
     """Measure the levels of a mix of one or two channels in one pass."""
-    meter = LoudnessMeter(mix.rate_hz, mix.channels)
-    peaks, mono = TruePeakMeter(mix.rate_hz), LoudnessMeter(mix.rate_hz, mix.channels)
+    meter = LoudnessMeter(mix.sample_rate, mix.channels)
+    peaks, mono = TruePeakMeter(mix.sample_rate), LoudnessMeter(mix.sample_rate, mix.channels)
     for piece in pieces(mix.samples):
         meter.add(piece)
         peaks.add(piece)
@@ -105,7 +105,7 @@ def clipped_run(mix: Audio) -> Measurement:
         count += len(high)
         start, length = _longest_run(high)
         if length > longest:
-            longest, at_s = length, start / mix.rate_hz
+            longest, at_s = length, start / mix.sample_rate
     detail = f"at {at_s:.2f} s; {count} in all" if longest else ""
     return Measurement(
         "clipped samples in a row",
@@ -147,12 +147,12 @@ def _window_powers(mix: Audio) -> Tensor:
         sums.append(sums[-1][-1] + squares.cpu())
     total = torch.cat(sums)
     steps = math.floor(mix.duration_s * _STEPS_PER_SECOND)
-    edges = (torch.arange(steps + 1) * mix.rate_hz / _STEPS_PER_SECOND).long()
+    edges = (torch.arange(steps + 1) * mix.sample_rate / _STEPS_PER_SECOND).long()
     bounds = total[edges.clamp_max(mix.length_samples)]
     if steps < _WINDOW_STEPS:
         return torch.zeros(0, dtype=torch.float64)
     energies = bounds[_WINDOW_STEPS:] - bounds[:-_WINDOW_STEPS]
-    return energies * _STEPS_PER_SECOND / _WINDOW_STEPS / mix.rate_hz
+    return energies * _STEPS_PER_SECOND / _WINDOW_STEPS / mix.sample_rate
 
 
 def _longest_run(positions: Tensor) -> tuple[int, int]:

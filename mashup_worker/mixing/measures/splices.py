@@ -131,10 +131,10 @@ def _spikes(audio: Audio, times_s: Tensor) -> tuple[Tensor, Tensor]:
 
 def _channel_spikes(audio: Audio, times_s: Tensor) -> tuple[Tensor, Tensor]:
     """Return the same for each channel: two tensors `(channels, times)`."""
-    rate_hz = audio.rate_hz
-    around = max(4 * _ORDER, round(_AROUND_S * rate_hz))
-    reach, middle = (max(2, round(part_s * rate_hz)) for part_s in (_REACH_S, _MIDDLE_S))
-    center = (times_s * rate_hz).round().long().to(audio.samples.device)
+    sample_rate = audio.sample_rate
+    around = max(4 * _ORDER, round(_AROUND_S * sample_rate))
+    reach, middle = (max(2, round(part_s * sample_rate)) for part_s in (_REACH_S, _MIDDLE_S))
+    center = (times_s * sample_rate).round().long().to(audio.samples.device)
     index = center[:, None] + torch.arange(-around, around + 1, device=center.device)
     inside = (index >= 0) & (index < audio.length_samples)
     pieces = audio.samples[:, index.clamp(0, audio.length_samples - 1)].double()
@@ -144,15 +144,15 @@ def _channel_spikes(audio: Audio, times_s: Tensor) -> tuple[Tensor, Tensor]:
     peak, place = near.max(dim=1)
     beside = torch.cat([residual[:, : around - middle], residual[:, around + middle :]], dim=1)
     spread = 1.4826 * beside.median(dim=1).values
-    level = torch.maximum(spread, _level_beside(residual, place + around - reach, rate_hz))
+    level = torch.maximum(spread, _level_beside(residual, place + around - reach, sample_rate))
     over = peak / level.clamp_min(1e-9)
     shape = audio.channels, len(times_s)
     return peak.reshape(shape), over.reshape(shape)
 
 
-def _level_beside(residual: Tensor, at: Tensor, rate_hz: int) -> Tensor:
+def _level_beside(residual: Tensor, at: Tensor, sample_rate: int) -> Tensor:
     """Return the higher RMS of the residual just before and just after a spike."""
-    gap, length = (max(2, round(part_s * rate_hz)) for part_s in (_RINGING_S, _DECAY_S))
+    gap, length = (max(2, round(part_s * sample_rate)) for part_s in (_RINGING_S, _DECAY_S))
     steps = torch.arange(gap, gap + length, device=at.device)
     sides = [
         residual.gather(1, at[:, None] + sign * steps).square().mean(dim=1) for sign in (1, -1)

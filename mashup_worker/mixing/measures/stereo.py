@@ -70,7 +70,7 @@ def _windows(mix: Audio) -> Tensor:
         products = torch.stack([left * left, right * right, left * right])
         sums.append(sums[-1][:, -1:] + products.cumsum(1, dtype=torch.float64).cpu())
     total = torch.cat(sums, dim=1)
-    step = mix.rate_hz / _STEPS_PER_SECOND
+    step = mix.sample_rate / _STEPS_PER_SECOND
     window = min(round(_WINDOW_STEPS * step), mix.length_samples)
     count = int((mix.length_samples - window) / step) + 1
     starts = (torch.arange(count) * step).long()

@@ -48,9 +48,9 @@ def check_tracks(tracks: Sequence[StemTrack]) -> None:
     Raises:
         InvalidInput: tracks differ in sample rate, or two have the same name.
     """
-    rates_hz = {track.audio.rate_hz for track in tracks}
+    rates_hz = {track.audio.sample_rate for track in tracks}
     if len(rates_hz) > 1:
-        rates = ", ".join(f"{track.name} {track.audio.rate_hz} Hz" for track in tracks)
+        rates = ", ".join(f"{track.name} {track.audio.sample_rate} Hz" for track in tracks)
         raise InvalidInput(f"stems: different sample rates ({rates}); convert them to one rate")
     names = [track.name for track in tracks]
     for name in names:
@@ -67,7 +67,7 @@ def sum_stems(tracks: Sequence[StemTrack]) -> Audio | None:
     total = torch.zeros(channels, length, device=tracks[0].audio.samples.device)
     for track in tracks:
         total[:, : track.audio.length_samples] += track.audio.samples
-    return Audio(total, tracks[0].audio.rate_hz)
+    return Audio(total, tracks[0].audio.sample_rate)
 
 
 def group_by_song(tracks: Sequence[StemTrack]) -> dict[str, list[StemTrack]]:

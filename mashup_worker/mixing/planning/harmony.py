@@ -78,9 +78,9 @@ def pitch_class_profile(stems: Iterable[Audio]) -> Tensor:
         float64 `(12,)` with sum 1, or 0 for silence.
     """
     total: Tensor | None = None
-    rate_hz = RATE_HZ
+    sample_rate = RATE_HZ
     for audio in stems:
-        mono, rate_hz = audio.samples.mean(0, keepdim=True), audio.rate_hz
+        mono, sample_rate = audio.samples.mean(0, keepdim=True), audio.sample_rate
         if total is None:
             total = mono
         elif mono.shape[1] > total.shape[1]:
@@ -89,7 +89,7 @@ def pitch_class_profile(stems: Iterable[Audio]) -> Tensor:
             total = total.index_add(1, torch.arange(mono.shape[1]), mono)
     if total is None or not total.shape[1] or not total.any():
         return torch.zeros(12, dtype=torch.float64)
-    found = chroma(resample(Audio(total.cpu(), rate_hz), RATE_HZ).samples[0])
+    found = chroma(resample(Audio(total.cpu(), sample_rate), RATE_HZ).samples[0])
     classes = (found.treble + _BASS_SHARE * found.bass).double().sum(dim=-1)
     profile: Tensor = classes / classes.sum().clamp_min(1e-12)
     return profile

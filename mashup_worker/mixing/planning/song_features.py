@@ -101,7 +101,7 @@ def band_shares(stems: Iterable[Audio]) -> Tensor:
         if len(mono) < _WINDOW_SAMPLES:
             continue
         power = stft(mono, window, _WINDOW_SAMPLES).abs().square().sum(0).double()
-        hz = torch.arange(len(power)) * audio.rate_hz / _WINDOW_SAMPLES
+        hz = torch.arange(len(power)) * audio.sample_rate / _WINDOW_SAMPLES
         band = torch.bucketize(hz, torch.tensor(_BANDS_HZ)) - 1
         inside = (band >= 0) & (band < len(total))
         total.index_add_(0, band[inside], power[inside])
@@ -109,4 +109,4 @@ def band_shares(stems: Iterable[Audio]) -> Tensor:
 
 
 def _mono(audio: Audio) -> Audio:
-    return Audio(audio.samples.mean(0, keepdim=True).cpu(), audio.rate_hz)
+    return Audio(audio.samples.mean(0, keepdim=True).cpu(), audio.sample_rate)

@@ -35,8 +35,8 @@ def high_pass_vocals(audio: Audio, kind: str, mix: MixSettings) -> Audio:
     def response(_at: Tensor, hz: Tensor) -> Tensor:
         return high_pass(hz, mix.vocal_high_pass_hz)[None]
 
-    samples = filtered(audio.samples, audio.rate_hz, [response], window_s=_HIGH_PASS_WINDOW_S)
-    return Audio(samples, audio.rate_hz)
+    samples = filtered(audio.samples, audio.sample_rate, [response], window_s=_HIGH_PASS_WINDOW_S)
+    return Audio(samples, audio.sample_rate)
 
 
 def duck_tracks(tracks: Sequence[RenderedTrack], plan: Plan) -> list[RenderedTrack]:

@@ -130,10 +130,10 @@ def stretch_span(
         choose: returns engines.
     """
     settings, source = span.settings, plan.sources[span.settings.source]
-    samples_per_bar = plan.grid.bar_s * audio.rate_hz / settings.tempo_factor
-    start, time_map = _time_map(span, source, plan.grid, audio.rate_hz)
+    samples_per_bar = plan.grid.bar_s * audio.sample_rate / settings.tempo_factor
+    start, time_map = _time_map(span, source, plan.grid, audio.sample_rate)
     section = _padded_slice(audio.samples, start, start + time_map.source_samples)
-    unstretched = Audio(section, audio.rate_hz)
+    unstretched = Audio(section, audio.sample_rate)
     change = Change(time_map, settings.semitones, keep_formants=is_vocal(source.kind))
     if change.is_nothing:
         return StretchedSpan(span, section, samples_per_bar, UNCHANGED)

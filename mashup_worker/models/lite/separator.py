@@ -66,7 +66,7 @@ class LiteSeparator:
 
     name = "lite"
     stems = STEMS
-    rate_hz = RATE_HZ
+    sample_rate = RATE_HZ
     channels = 2
     residual_stem = "other"
 

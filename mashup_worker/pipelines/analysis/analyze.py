@@ -99,9 +99,9 @@ def analyze_file(
     """
     run = _Run.start(options, device, on_progress)
     with open_decoder(source, limits) as decoder:
-        downmix = MonoDownmix(decoder.rate_hz, decoder.channels)
-        meter = LevelMeter(decoder.rate_hz, decoder.channels, run.device)
-        claimed = (decoder.info.claimed_duration_s or math.inf) * decoder.rate_hz
+        downmix = MonoDownmix(decoder.sample_rate, decoder.channels)
+        meter = LevelMeter(decoder.sample_rate, decoder.channels, run.device)
+        claimed = (decoder.info.claimed_duration_s or math.inf) * decoder.sample_rate
         decoded = 0
         for block in decoder.blocks():
             downmix.add(block)
@@ -109,7 +109,7 @@ def analyze_file(
             decoded += block.shape[1]
             run.report("measure", min(1.0, decoded / claimed))
     run.clock.lap("measure", run.device)
-    mix, duration_s = AnalysisInput.of_mix(downmix.finish()), decoded / decoder.rate_hz
+    mix, duration_s = AnalysisInput.of_mix(downmix.finish()), decoded / decoder.sample_rate
     return _analyze(mix, meter.levels(), duration_s, run)
 
 
@@ -139,7 +139,7 @@ def analyze_stem_files(
         spools: dict[str, SampleSource] = {}
         for done, (kind, path) in enumerate(stems.items()):
             decoder = stack.enter_context(open_decoder(path, limits))
-            spool = stack.enter_context(Spool(decoder.rate_hz, decoder.channels))
+            spool = stack.enter_context(Spool(decoder.sample_rate, decoder.channels))
             for block in decoder.blocks():
                 spool.append(block)
             spools[kind] = spool
@@ -168,15 +168,18 @@ def analyze_source(
         DeviceUnavailable: the machine lacks the device.
     """
     run = _Run.start(options, device, on_progress)
-    downmix = MonoDownmix(source.rate_hz, source.channels)
-    meter = LevelMeter(source.rate_hz, source.channels, run.device)
+    downmix = MonoDownmix(source.sample_rate, source.channels)
+    meter = LevelMeter(source.sample_rate, source.channels, run.device)
     for start, stop in spans(source):
         block = source.read(start, stop)
         downmix.add(block.cpu())
         meter.add(block)
         run.report("measure", stop / source.length_samples)
     run.clock.lap("measure", run.device)
-    mix, duration_s = AnalysisInput.of_mix(downmix.finish()), source.length_samples / source.rate_hz
+    mix, duration_s = (
+        AnalysisInput.of_mix(downmix.finish()),
+        source.length_samples / source.sample_rate,
+    )
     return _analyze(mix, meter.levels(), duration_s, run)
 
 

@@ -48,9 +48,9 @@ class MeasuredLevels:
 class LevelMeter:
     """Meter of the loudness and the true peak of a stream, on a device."""
 
-    def __init__(self, rate_hz: int, channels: int, device: torch.device) -> None:
-        self._loudness = LoudnessMeter(rate_hz, channels)
-        self._peak = TruePeakMeter(rate_hz)
+    def __init__(self, sample_rate: int, channels: int, device: torch.device) -> None:
+        self._loudness = LoudnessMeter(sample_rate, channels)
+        self._peak = TruePeakMeter(sample_rate)
         self._device = device
 
     def add(self, block: Tensor) -> None:
@@ -77,9 +77,9 @@ class MonoDownmix:
     Stereo becomes its mid, or its side if the mid cancels out.
     """
 
-    def __init__(self, rate_hz: int, channels: int) -> None:
+    def __init__(self, sample_rate: int, channels: int) -> None:
         self._channels = channels
-        self._stream = StreamResampler(rate_hz, RATE_HZ, channels)
+        self._stream = StreamResampler(sample_rate, RATE_HZ, channels)
         self._pieces: list[Tensor] = []
 
     def add(self, block: Tensor) -> None:
@@ -150,24 +150,24 @@ class StemReader:
     """
 
     def __init__(self, stems: Mapping[str, SampleSource], device: torch.device) -> None:
-        rates_hz = {stem.rate_hz for stem in stems.values()}
+        rates_hz = {stem.sample_rate for stem in stems.values()}
         if len(rates_hz) != 1:
-            different = ", ".join(f"{kind} {stem.rate_hz} Hz" for kind, stem in stems.items())
+            different = ", ".join(f"{kind} {stem.sample_rate} Hz" for kind, stem in stems.items())
             raise InvalidInput(
                 f"stems: different sample rates ({different or 'no stems'}); "
                 "convert them to the same rate"
             )
         self._stems = stems
-        self._rate_hz = rates_hz.pop()
+        self._sample_rate = rates_hz.pop()
         self._length = max(stem.length_samples for stem in stems.values())
         self._channels = max(stem.channels for stem in stems.values())
-        self._downmixes = {kind: MonoDownmix(self._rate_hz, self._channels) for kind in stems}
-        self._meter = LevelMeter(self._rate_hz, self._channels, device)
+        self._downmixes = {kind: MonoDownmix(self._sample_rate, self._channels) for kind in stems}
+        self._meter = LevelMeter(self._sample_rate, self._channels, device)
 
     @property
     def duration_s(self) -> float:
         """Duration of the longest stem."""
-        return self._length / self._rate_hz
+        return self._length / self._sample_rate
 
     def read(self, on_progress: Callable[[float], None] = lambda _share: None) -> None:
         """Read all stems once; `on_progress` is called with the share done."""

@@ -67,7 +67,7 @@ def key(audio: Audio, profile: KeyProfile = "auto", *, device: str = "cpu") -> K
 def loudness(audio: Audio, *, device: str = "cpu") -> Loudness:
     """Return integrated loudness, loudness range, true peak and the loudest moments."""
     finite = clean(audio)
-    return measure(Audio(finite.samples.to(resolve_analysis_device(device)), finite.rate_hz))
+    return measure(Audio(finite.samples.to(resolve_analysis_device(device)), finite.sample_rate))
 
 
 def rhythm_of(
@@ -104,12 +104,12 @@ def clean(audio: Audio) -> Audio:
     """Fold to at most two channels and silence values that are not finite, as the decoder does."""
     samples = audio.samples.detach().float()
     finite = torch.where(samples.abs() <= LOUDEST, samples, 0.0)
-    return Audio(fold_to_stereo(finite), audio.rate_hz)
+    return Audio(fold_to_stereo(finite), audio.sample_rate)
 
 
 def _mono(audio: Audio) -> Tensor:
     finite = clean(audio)
-    downmix = MonoDownmix(finite.rate_hz, finite.channels)
+    downmix = MonoDownmix(finite.sample_rate, finite.channels)
     downmix.add(finite.samples.cpu())
     return downmix.finish()
 

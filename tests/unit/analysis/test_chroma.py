@@ -74,7 +74,7 @@ def test_detuned_chords_have_the_same_pitch_classes(cents: int) -> None:
 
 
 def test_a_semitone_up_turns_the_pitch_classes_by_one() -> None:
-    here, above = (chroma(cadence(tonic, "major", rate_hz=RATE_HZ)).treble for tonic in (0, 1))
+    here, above = (chroma(cadence(tonic, "major", sample_rate=RATE_HZ)).treble for tonic in (0, 1))
     turned = here.sum(dim=1).roll(1)
     assert torch.nn.functional.cosine_similarity(turned, above.sum(dim=1), dim=0) > 0.98
 

@@ -63,7 +63,7 @@ def test_there_is_a_weight_for_each_feature_of_each_profile() -> None:
 @pytest.mark.parametrize("mode", ["major", "minor"])
 @pytest.mark.parametrize("tonic", range(12))
 def test_cadences_have_their_key(tonic: int, mode: str) -> None:
-    harmony = chroma(cadence(tonic, mode, rate_hz=RATE_HZ))
+    harmony = chroma(cadence(tonic, mode, sample_rate=RATE_HZ))
     name = KEYS[tonic + (12 if mode == "minor" else 0)]
     for profile in KEY_PROFILES:
         got = estimate_key(harmony, profile)
@@ -73,7 +73,7 @@ def test_cadences_have_their_key(tonic: int, mode: str) -> None:
 
 
 def test_candidates_are_all_keys_best_first_and_add_up_to_one() -> None:
-    got = estimate_key(chroma(cadence(2, "minor", rate_hz=RATE_HZ)))
+    got = estimate_key(chroma(cadence(2, "minor", sample_rate=RATE_HZ)))
     scores = [one.score for one in got.candidates]
     assert {one.key for one in got.candidates} == set(KEYS)
     assert scores == sorted(scores, reverse=True)
@@ -83,7 +83,7 @@ def test_candidates_are_all_keys_best_first_and_add_up_to_one() -> None:
 
 
 def test_auto_uses_the_profile_with_the_largest_share() -> None:
-    harmony = chroma(cadence(7, "minor", rate_hz=RATE_HZ))
+    harmony = chroma(cadence(7, "minor", sample_rate=RATE_HZ))
     alone = {name: estimate_key(harmony, name).candidates[0].score for name in KEY_PROFILES[1:]}
     got = estimate_key(harmony)
     assert got.candidates[0].score == pytest.approx(max(alone.values()))
@@ -92,7 +92,7 @@ def test_auto_uses_the_profile_with_the_largest_share() -> None:
 
 @pytest.mark.parametrize("cents", [-40, 40])
 def test_a_detuned_song_keeps_its_key(cents: int) -> None:
-    harmony = chroma(cadence(9, "minor", detuned=cents / 100, rate_hz=RATE_HZ))
+    harmony = chroma(cadence(9, "minor", detuned=cents / 100, sample_rate=RATE_HZ))
     assert estimate_key(harmony).candidates[0].key == "A minor"
 
 
@@ -123,7 +123,7 @@ def test_noise_and_drums_have_no_confident_key() -> None:
 
 
 def test_silence_around_a_song_leaves_its_key() -> None:
-    samples = cadence(4, "minor", rate_hz=RATE_HZ)
+    samples = cadence(4, "minor", sample_rate=RATE_HZ)
     around = torch.nn.functional.pad(samples, (20 * RATE_HZ, 20 * RATE_HZ))
     usual, late = estimate_key(chroma(samples)), estimate_key(chroma(around))
     assert late.candidates[0].key == usual.candidates[0].key == "E minor"

@@ -32,11 +32,11 @@ def tone_hz(speaker: int) -> int:
     return 60 * (speaker + 1) if speaker == 3 else 300 * (speaker + 1)
 
 
-def speakers(channels: int, rate_hz: int = 48000) -> Audio:
+def speakers(channels: int, sample_rate: int = 48000) -> Audio:
     """A tone of its own in each channel; the fourth, often the low-frequency one, a low tone."""
-    times = torch.arange(rate_hz).double() / rate_hz
+    times = torch.arange(sample_rate).double() / sample_rate
     tones = [0.1 * torch.sin(2 * torch.pi * tone_hz(k) * times) for k in range(channels)]
-    return Audio(torch.stack(tones).float(), rate_hz)
+    return Audio(torch.stack(tones).float(), sample_rate)
 
 
 def gains(folded: Audio, speaker: int) -> list[float]:

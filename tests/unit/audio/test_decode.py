@@ -52,10 +52,10 @@ def test_lossless_formats_come_back(
     audio = music(1.3)
     path = write(tmp_path / name, audio, subtype, container)
     got = decode(path)
-    assert (got.rate_hz, got.samples.dtype) == (44100, torch.float32)
+    assert (got.sample_rate, got.samples.dtype) == (44100, torch.float32)
     assert snr_db(audio.samples, got.samples) > least_db
     info = probe(path)
-    assert (info.rate_hz, info.channels) == (44100, 2)
+    assert (info.sample_rate, info.channels) == (44100, 2)
     assert info.claimed_duration_s == pytest.approx(1.3)
 
 
@@ -81,14 +81,14 @@ def test_blocks_are_what_one_read_gives(tmp_path: Path) -> None:
     assert snr_db(torch.from_numpy(whole.T), torch.cat(blocks, 1)) > 80
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 88200, 192000])
+@pytest.mark.parametrize("sample_rate", [8000, 11025, 22050, 88200, 192000])
 @pytest.mark.parametrize("channels", [1, 2, 6])
-def test_any_rate_and_channels(rate_hz: int, channels: int, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.wav", music(0.2, rate_hz, channels))
+def test_any_rate_and_channels(sample_rate: int, channels: int, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", music(0.2, sample_rate, channels))
     with open_decoder(path) as decoder:
-        assert (decoder.rate_hz, decoder.source_channels) == (rate_hz, channels)
+        assert (decoder.sample_rate, decoder.source_channels) == (sample_rate, channels)
         samples = torch.cat(list(decoder.blocks()), 1)
-    assert samples.shape == (min(channels, 2), rate_hz // 5)
+    assert samples.shape == (min(channels, 2), sample_rate // 5)
 
 
 def test_ten_milliseconds_silence_and_an_offset(tmp_path: Path) -> None:

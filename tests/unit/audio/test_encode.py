@@ -29,14 +29,16 @@ ALL = [
 
 def encode(path: Path, audio: Audio, options: EncodeOptions, size: int = 30_000) -> None:
     """Write in pieces."""
-    with open_writer(path, options, rate_hz=audio.rate_hz, channels=audio.channels) as writer:
+    with open_writer(
+        path, options, sample_rate=audio.sample_rate, channels=audio.channels
+    ) as writer:
         for start in range(0, audio.length_samples, size):
             writer.write(audio.samples[:, start : start + size])
 
 
-def silence(length: int, rate_hz: int = 44100, channels: int = 2) -> Audio:
+def silence(length: int, sample_rate: int = 44100, channels: int = 2) -> Audio:
     """Silence of any length in the memory of one sample."""
-    return Audio(torch.zeros(1, 1).expand(channels, length), rate_hz)
+    return Audio(torch.zeros(1, 1).expand(channels, length), sample_rate)
 
 
 def names(folder: Path) -> list[str]:
@@ -69,19 +71,19 @@ def test_every_format_comes_back_with_its_length_in_its_place(
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-@pytest.mark.parametrize("rate_hz", [8000, 48000, 192000])
+@pytest.mark.parametrize("sample_rate", [8000, 48000, 192000])
 @pytest.mark.parametrize("length", [1, 80, 1152, 5000])
 def test_short_sounds_at_any_rate(
-    format_: FormatName, rate_hz: int, length: int, tmp_path: Path
+    format_: FormatName, sample_rate: int, length: int, tmp_path: Path
 ) -> None:
-    audio = Audio(music(1.0, rate_hz, 1).samples[:, :length], rate_hz)
+    audio = Audio(music(1.0, sample_rate, 1).samples[:, :length], sample_rate)
     encode(tmp_path / "a", audio, EncodeOptions(format_))
     got = decode(tmp_path / "a")
-    if format_ == "mp3" and rate_hz == 192000:
-        assert got.rate_hz == 48000
+    if format_ == "mp3" and sample_rate == 192000:
+        assert got.sample_rate == 48000
         assert got.length_samples == max(1, (2 * length + 4) // 8)
     else:
-        assert (got.rate_hz, got.length_samples) == (rate_hz, length)
+        assert (got.sample_rate, got.length_samples) == (sample_rate, length)
 
 
 @pytest.mark.parametrize(("bit_depth", "subtype"), [(16, "PCM_16"), (24, "PCM_24")])
@@ -118,7 +120,7 @@ def test_a_failure_leaves_no_new_file_and_keeps_the_old_one(
     target.write_bytes(b"old")
 
     def interrupted() -> None:
-        with open_writer(target, EncodeOptions(format_), rate_hz=44100, channels=2) as writer:
+        with open_writer(target, EncodeOptions(format_), sample_rate=44100, channels=2) as writer:
             writer.write(music(1.0).samples)
             assert len(names(tmp_path)) == 2
             raise KeyboardInterrupt
@@ -132,7 +134,7 @@ def test_a_failure_leaves_no_new_file_and_keeps_the_old_one(
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_file_appears_only_when_it_is_complete(format_: FormatName, tmp_path: Path) -> None:
     target = tmp_path / "new" / f"a.{format_}"
-    with open_writer(target, EncodeOptions(format_), rate_hz=44100, channels=2) as writer:
+    with open_writer(target, EncodeOptions(format_), sample_rate=44100, channels=2) as writer:
         writer.write(music(0.5).samples)
         assert not target.exists()
     assert probe(target).claimed_duration_s == pytest.approx(0.5)
@@ -218,14 +220,14 @@ def test_the_bitrate_determines_the_size(format_: FormatName, tmp_path: Path) ->
         encode(tmp_path / "a", audio, EncodeOptions(format_, bitrate_kbps=bitrate))
         sizes.append((tmp_path / "a").stat().st_size)
         if format_ == "mp3":
-            assert probe(tmp_path / "a").rate_hz == 44100
+            assert probe(tmp_path / "a").sample_rate == 44100
             assert sizes[-1] == pytest.approx(bitrate * 125 * 3, rel=0.05)
     assert sizes == sorted(sizes)
     assert sizes[2] > 2 * sizes[0]
 
 
 @pytest.mark.parametrize(
-    ("format_", "channels", "rate_hz"),
+    ("format_", "channels", "sample_rate"),
     [
         ("mp3", 3, 44100),
         ("flac", 9, 44100),
@@ -235,12 +237,12 @@ def test_the_bitrate_determines_the_size(format_: FormatName, tmp_path: Path) ->
     ],
 )
 def test_rates_and_channels_beyond_a_format_are_an_error(
-    format_: FormatName, channels: int, rate_hz: int, tmp_path: Path
+    format_: FormatName, channels: int, sample_rate: int, tmp_path: Path
 ) -> None:
-    audio, options = Audio(torch.zeros(channels, 100), rate_hz), EncodeOptions(format_)
-    with pytest.raises(InvalidInput, match=f"{channels} channels at {rate_hz} Hz"):
+    audio, options = Audio(torch.zeros(channels, 100), sample_rate), EncodeOptions(format_)
+    with pytest.raises(InvalidInput, match=f"{channels} channels at {sample_rate} Hz"):
         encode(tmp_path / "a", audio, options)
-    with pytest.raises(InvalidInput, match=f"{channels} channels at {rate_hz} Hz"):
+    with pytest.raises(InvalidInput, match=f"{channels} channels at {sample_rate} Hz"):
         check_fits(tmp_path / "a", audio, options)
     assert not names(tmp_path)
 
@@ -248,9 +250,9 @@ def test_rates_and_channels_beyond_a_format_are_an_error(
 @pytest.mark.parametrize("options", ALL, ids=lambda o: f"{o.format}{o.bit_depth}")
 def test_sounds_that_can_be_written_fit(options: EncodeOptions, tmp_path: Path) -> None:
     for channels in (1, 2):
-        for rate_hz in (1000, 44100, 192_000):
-            check_fits(tmp_path / "a", silence(0, rate_hz, channels), options)
-            check_fits(tmp_path / "a", silence(60 * rate_hz, rate_hz, channels), options)
+        for sample_rate in (1000, 44100, 192_000):
+            check_fits(tmp_path / "a", silence(0, sample_rate, channels), options)
+            check_fits(tmp_path / "a", silence(60 * sample_rate, sample_rate, channels), options)
     assert not names(tmp_path)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def test_formats_of_ffmpeg_are_decoded(name: str, tmp_path: Path) -> None:
     audio = music(2.5, 48000)
     got = decode(ffmpeg(audio, tmp_path / name))
-    assert (got.rate_hz, got.channels) == (48000, 2)
+    assert (got.sample_rate, got.channels) == (48000, 2)
     assert got.duration_s == pytest.approx(2.5, abs=0.1)
     level = (
         got.samples[:, 24000:96000].square().mean() / audio.samples[:, 24000:96000].square().mean()
@@ -44,7 +44,7 @@ def test_formats_of_ffmpeg_are_decoded(name: str, tmp_path: Path) -> None:
 @needs_ffmpeg
 def test_the_header_of_an_m4a(tmp_path: Path) -> None:
     info = probe(ffmpeg(music(2.0, 22050, 1), tmp_path / "a.m4a"))
-    assert (info.container, info.codec, info.rate_hz, info.channels) == ("mov", "aac", 22050, 1)
+    assert (info.container, info.codec, info.sample_rate, info.channels) == ("mov", "aac", 22050, 1)
     assert info.claimed_duration_s == pytest.approx(2.0, abs=0.1)
 
 

@@ -89,7 +89,7 @@ def test_opposite_channels_cancel(tmp_path: Path) -> None:
 
 def test_reads_no_more_than_a_span_at_once() -> None:
     class Long:
-        rate_hz, channels, length_samples = 44_100, 2, 44_100 * 60
+        sample_rate, channels, length_samples = 44_100, 2, 44_100 * 60
         most = 0
 
         def read(self, start: int, stop: int) -> torch.Tensor:

@@ -14,9 +14,11 @@ RATES_HZ = [8000, 22050, 44100, 48000, 96000, 192000]
 
 
 def in_pieces(
-    audio: Audio, rate_hz: int, sizes: list[int], length_samples: int | None = None
+    audio: Audio, sample_rate: int, sizes: list[int], length_samples: int | None = None
 ) -> torch.Tensor:
-    stream = StreamResampler(audio.rate_hz, rate_hz, audio.channels, length_samples=length_samples)
+    stream = StreamResampler(
+        audio.sample_rate, sample_rate, audio.channels, length_samples=length_samples
+    )
     pieces: list[torch.Tensor] = []
     start = 0
     while start < audio.length_samples:

@@ -42,7 +42,7 @@ def test_the_decoder_loads_neither_torch_nor_scipy(name: str, tmp_path: Path) ->
     os.close(write_end)
     with os.fdopen(read_end) as messages:
         assert [sorted(json.loads(line)) for line in messages] == [
-            ["channels", "rate_hz"],
+            ["channels", "sample_rate"],
             ["done"],
         ]
     assert done.returncode == 0, done.stderr.decode()

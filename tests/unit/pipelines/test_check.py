@@ -53,7 +53,7 @@ def sounds() -> dict[str, torch.Tensor]:
     sung = [tone(72 + step, 0.5, RATE_HZ) for step in MELODY * 2]
     voice = torch.zeros(round(DURATION_S * RATE_HZ))
     voice[4 * RATE_HZ : 20 * RATE_HZ] = torch.cat(sung)
-    chords = cadence(0, "major", bar_s=2.0, rate_hz=RATE_HZ)
+    chords = cadence(0, "major", bar_s=2.0, sample_rate=RATE_HZ)
     gain = torch.full_like(voice, 1.35)
     gain[4 * RATE_HZ : 20 * RATE_HZ] = 1
     return {

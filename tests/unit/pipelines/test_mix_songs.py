@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.song import MixSong
 
 
-def write(path: Path, samples: torch.Tensor, rate_hz: int = 44_100) -> Path:
+def write(path: Path, samples: torch.Tensor, sample_rate: int = 44_100) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, samples.T.numpy(), rate_hz)
+    soundfile.write(path, samples.T.numpy(), sample_rate)
     return path
 
 
@@ -99,7 +99,7 @@ def test_stems_of_different_rates_channels_and_lengths_are_loaded(tmp_path: Path
     song = loaded.songs[0]
     assert song.grid.tempo_bpm == pytest.approx(124, abs=0.05)
     assert {part.audio.channels for part in song.stems.values()} == {2}
-    assert {part.audio.rate_hz for part in song.stems.values()} == {44_100}
+    assert {part.audio.sample_rate for part in song.stems.values()} == {44_100}
     assert loaded.notes == ("odd/bass is silent; it is left out",)
     assert set(song.stems) == {"drums", "other"}
 

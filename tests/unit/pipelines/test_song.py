@@ -30,7 +30,7 @@ TEMPO_BPM, DURATION_S = 118.0, 16.0
 
 @pytest.fixture(scope="module")
 def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    audio = music(even_beats(TEMPO_BPM, DURATION_S), DURATION_S, rate_hz=44_100)
+    audio = music(even_beats(TEMPO_BPM, DURATION_S), DURATION_S, sample_rate=44_100)
     return write(tmp_path_factory.mktemp("song") / "song.wav", audio, "FLOAT")
 
 

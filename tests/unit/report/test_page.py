@@ -57,21 +57,23 @@ def _data(uri: str) -> bytes:
     return base64.b64decode(uri.partition(";base64,")[2], validate=True)
 
 
-def _tone(hz: float, samples: int, channels: int = 2, rate_hz: int = RATE_HZ) -> Samples:
-    wave = 0.4 * np.sin(2 * np.pi * hz * np.arange(samples) / rate_hz)
+def _tone(hz: float, samples: int, channels: int = 2, sample_rate: int = RATE_HZ) -> Samples:
+    wave = 0.4 * np.sin(2 * np.pi * hz * np.arange(samples) / sample_rate)
     return np.repeat(wave[:, None], channels, axis=1).astype(np.float32)
 
 
-def _track(folder: Path, kind: str, samples: Samples, rate_hz: int = RATE_HZ) -> ReportTrack:
+def _track(folder: Path, kind: str, samples: Samples, sample_rate: int = RATE_HZ) -> ReportTrack:
     path = folder / f"{kind}.wav"
-    sf.write(path, samples, rate_hz, subtype="FLOAT")
-    return ReportTrack(kind, path, len(samples) / rate_hz, -20.5, 6.25, 8.5)
+    sf.write(path, samples, sample_rate, subtype="FLOAT")
+    return ReportTrack(kind, path, len(samples) / sample_rate, -20.5, 6.25, 8.5)
 
 
 def _song(
-    folder: Path, samples: Samples, rate_hz: int = RATE_HZ, name: str = "Song"
+    folder: Path, samples: Samples, sample_rate: int = RATE_HZ, name: str = "Song"
 ) -> SongSection:
-    mix, vocals, drums = (_track(folder, k, samples, rate_hz) for k in ("mix", "vocals", "drums"))
+    mix, vocals, drums = (
+        _track(folder, k, samples, sample_rate) for k in ("mix", "vocals", "drums")
+    )
     return SongSection(
         name, "lite", "cpu", "fp32", mix.duration_s, 0.5, mix, (vocals, drums), "preview model"
     )
@@ -102,7 +104,7 @@ def test_the_policy_allows_the_script(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate_hz", "channels", "samples"),
+    ("sample_rate", "channels", "samples"),
     [
         (44_100, 2, 66_150),
         (44_100, 1, 66_150),
@@ -114,16 +116,16 @@ def test_the_policy_allows_the_script(tmp_path: Path) -> None:
     ],
 )
 def test_embedded_sound_is_the_track(
-    tmp_path: Path, rate_hz: int, channels: int, samples: int
+    tmp_path: Path, sample_rate: int, channels: int, samples: int
 ) -> None:
-    sound = _tone(440, samples, channels, rate_hz)
-    page = Page(render_report(Report("Report", (_song(tmp_path, sound, rate_hz),))))
+    sound = _tone(440, samples, channels, sample_rate)
+    page = Page(render_report(Report("Report", (_song(tmp_path, sound, sample_rate),))))
     decoded = page.sounds()
     assert len(decoded) == 3
     for got, decoded_hz in decoded:
         assert got.shape[1] == (channels if channels <= 2 else 1)
-        assert len(got) / decoded_hz == pytest.approx(samples / rate_hz, abs=1 / 8000)
-        if samples > rate_hz / 2:
+        assert len(got) / decoded_hz == pytest.approx(samples / sample_rate, abs=1 / 8000)
+        if samples > sample_rate / 2:
             expected = 0.4 * np.sin(2 * np.pi * 440 * np.arange(len(got)) / decoded_hz)
             middle = slice(len(got) // 4, -len(got) // 4)
             assert np.std(got[middle, 0] - expected[middle]) < 0.1 * np.std(expected[middle])

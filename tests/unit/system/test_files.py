@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +72,32 @@ def test_threads_may_write_the_same_file(tmp_path: Path) -> None:
         thread.join()
     assert len(set(target.read_bytes())) == 1
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_threads_may_remove_a_folder_that_another_creates(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+
+    def write(number: int) -> None:
+        for _ in range(200):
+            write_atomically(folder / str(number), b"content")
+            (folder / str(number)).unlink()
+            for empty in (folder, folder.parent):
+                with suppress(OSError):
+                    empty.rmdir()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, range(4)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_a_file_in_place_of_a_folder_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageFailed):
+        write_atomically(tmp_path / "file" / "below", b"content")
 
 
 def test_long_names_are_written(tmp_path: Path) -> None:

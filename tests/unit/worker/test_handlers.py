@@ -61,8 +61,8 @@ def models() -> ModelCache:
 def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds of a song."""
     path = tmp_path_factory.mktemp("song") / "fetched-1.flac"
-    samples, rate_hz = soundfile.read(SINGER / "mix.flac", start=44_100 * 8, frames=44_100 * 6)
-    soundfile.write(path, 0.5 * samples, rate_hz)
+    samples, sample_rate = soundfile.read(SINGER / "mix.flac", start=44_100 * 8, frames=44_100 * 6)
+    soundfile.write(path, 0.5 * samples, sample_rate)
     return path
 
 
@@ -71,9 +71,9 @@ def stems_of(folder: Path, target: Path, duration_s: float = 16.0) -> dict[str, 
     made = {}
     for kind in KINDS:
         (source,) = folder.glob(f"**/{kind}.*")
-        samples, rate_hz = soundfile.read(source, frames=round(44_100 * duration_s))
+        samples, sample_rate = soundfile.read(source, frames=round(44_100 * duration_s))
         made[kind] = target / f"{folder.name}-{kind}.flac"
-        soundfile.write(made[kind], samples, rate_hz)
+        soundfile.write(made[kind], samples, sample_rate)
     return made
 
 

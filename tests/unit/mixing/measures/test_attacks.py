@@ -23,21 +23,21 @@ SOUNDS: dict[str, Callable[[int], Tensor]] = {
     "kick": kick,
     "snare": snare,
     "hat": hat,
-    "bass note": lambda rate_hz: tone(45, 0.3, rate_hz),
+    "bass note": lambda sample_rate: tone(45, 0.3, sample_rate),
 }
 
 
-def errors_ms(samples: Tensor, rate_hz: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    found = find_attacks(Audio(samples, rate_hz)).times_s
+def errors_ms(samples: Tensor, sample_rate: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    found = find_attacks(Audio(samples, sample_rate)).times_s
     assert len(found) == len(TIMES_S)
     return np.asarray(1e3 * (found - TIMES_S))
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 44_100, 48_000])
+@pytest.mark.parametrize("sample_rate", [8_000, 44_100, 48_000])
 @pytest.mark.parametrize("name", SOUNDS)
-def test_times_are_exact_and_unbiased(name: str, rate_hz: int) -> None:
-    sound = placed(SOUNDS[name](rate_hz), TIMES_S, 12.0, rate_hz)
-    errors = errors_ms(sound[None], rate_hz)
+def test_times_are_exact_and_unbiased(name: str, sample_rate: int) -> None:
+    sound = placed(SOUNDS[name](sample_rate), TIMES_S, 12.0, sample_rate)
+    errors = errors_ms(sound[None], sample_rate)
     assert abs(np.median(errors)) < 0.5
     assert np.abs(errors).max() < 1.0
 

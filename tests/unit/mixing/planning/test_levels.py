@@ -18,7 +18,7 @@ from tests.unit.mixing.planning.songs import backing_song, vocal_song
 @pytest.mark.parametrize("gain", [0.1, 1.0, 8.0])
 def test_vocals_of_any_level_are_lifted_above_the_instruments(gain: float) -> None:
     stem = vocal_song().stems["vocals"]
-    audio = Audio(gain * stem.audio.samples, stem.audio.rate_hz)
+    audio = Audio(gain * stem.audio.samples, stem.audio.sample_rate)
     scaled = replace(stem, audio=audio, envelope=LoudnessEnvelope.of(audio))
     lead = replace(vocal_song(), stems={**vocal_song().stems, "vocals": scaled})
     songs = {"lead": lead, "band": backing_song()}

@@ -22,10 +22,10 @@ CHORD = (60, 64, 67, 71, 74)
 
 
 def chord(pitches: tuple[int, ...], seconds: float = 16.0) -> Audio:
-    rate_hz = 11_025
-    at = torch.arange(round(seconds * rate_hz)) / rate_hz
+    sample_rate = 11_025
+    at = torch.arange(round(seconds * sample_rate)) / sample_rate
     sound = sum(torch.sin(2 * torch.pi * 440 * 2 ** ((p - 69) / 12) * at) for p in pitches)
-    return Audio(0.1 * torch.as_tensor(sound)[None], rate_hz)
+    return Audio(0.1 * torch.as_tensor(sound)[None], sample_rate)
 
 
 def pitched(name: str, kind: str, pitches: tuple[int, ...], key: str | None) -> MixSong:

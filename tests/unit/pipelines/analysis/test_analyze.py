@@ -44,7 +44,7 @@ FIELDS = {
 @pytest.fixture(scope="module")
 def song() -> Audio:
     """Mono at 44.1 kHz."""
-    return music.song(BEATS_S, DURATION_S, rate_hz=44_100)
+    return music.song(BEATS_S, DURATION_S, sample_rate=44_100)
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +110,9 @@ def test_a_file_is_the_sound_in_memory(song: Audio, analysis: Analysis, tmp_path
     assert got.duration_s == analysis.duration_s
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 48_000])
-def test_the_rate_does_not_matter(song: Audio, analysis: Analysis, rate_hz: int) -> None:
-    alike(checked(analyze_audio(resample(song, rate_hz))), analysis)
+@pytest.mark.parametrize("sample_rate", [8_000, 22_050, 48_000])
+def test_the_rate_does_not_matter(song: Audio, analysis: Analysis, sample_rate: int) -> None:
+    alike(checked(analyze_audio(resample(song, sample_rate))), analysis)
 
 
 @pytest.mark.parametrize("channels", [2, 6])
@@ -296,7 +296,7 @@ def test_limits_hold(song: Audio, tmp_path: Path) -> None:
 
 
 def test_inaudible_sound_has_no_key(song: Audio) -> None:
-    faint = analyze_audio(Audio(song.samples * 1e-6, song.rate_hz)).analysis
+    faint = analyze_audio(Audio(song.samples * 1e-6, song.sample_rate)).analysis
     assert (faint.key, faint.tempo_bpm, faint.beats_s) == (None, None, ())
 
 

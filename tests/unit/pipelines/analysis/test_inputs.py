@@ -28,19 +28,21 @@ def noise(channels: int, samples: int, seed: int = 1) -> torch.Tensor:
 
 
 def downmix(audio: Audio, block: int = 1 << 18) -> torch.Tensor:
-    mono = MonoDownmix(audio.rate_hz, audio.channels)
+    mono = MonoDownmix(audio.sample_rate, audio.channels)
     for piece in audio.samples.split(block, dim=1):
         mono.add(piece)
     return mono.finish()
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, RATE_HZ, 44_100, 48_000])
+@pytest.mark.parametrize("sample_rate", [8_000, RATE_HZ, 44_100, 48_000])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_the_downmix_is_the_mid_at_the_rate_of_the_features(rate_hz: int, channels: int) -> None:
-    audio = Audio(noise(channels, rate_hz + 7), rate_hz)
-    middle = Audio(audio.samples.mean(dim=0, keepdim=True), rate_hz)
+def test_the_downmix_is_the_mid_at_the_rate_of_the_features(
+    sample_rate: int, channels: int
+) -> None:
+    audio = Audio(noise(channels, sample_rate + 7), sample_rate)
+    middle = Audio(audio.samples.mean(dim=0, keepdim=True), sample_rate)
     got = downmix(audio, block=999)
-    assert got.shape == (resampled_length(rate_hz + 7, rate_hz, RATE_HZ),)
+    assert got.shape == (resampled_length(sample_rate + 7, sample_rate, RATE_HZ),)
     torch.testing.assert_close(got, resample(middle, RATE_HZ).samples[0], atol=1e-4, rtol=1e-4)
 
 
