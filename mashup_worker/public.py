@@ -128,11 +128,7 @@ class Model:
 
 
 def load_model(
-    name: AudioFile = "auto",
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    **options: Any,
+    name: AudioFile = "auto", *, device: str = "auto", precision: str = "auto", **options: Any
 ) -> Model:
     """Load a separation model onto its device.
 
@@ -179,9 +175,7 @@ def load_audio(path: AudioFile, *, sample_rate: int | None = None) -> Audio:
 
 
 def analyze(
-    song: AudioFile | Audio | Mapping[str, Audio] | Mapping[str, AudioFile],
-    *,
-    device: str = "cpu",
+    song: AudioFile | Audio | Mapping[str, Audio] | Mapping[str, AudioFile], *, device: str = "cpu"
 ) -> Analysis:
     """Find tempo, beats, bars, key and loudness of a song.
 
@@ -286,12 +280,7 @@ def mashup(
         vocals_first=vocals is not None,
     )
     return make_mashup(
-        plan,
-        sounds_of_songs(loaded),
-        Path(output),
-        encode,
-        device=device,
-        on_progress=on_progress,
+        plan, sounds_of_songs(loaded), Path(output), encode, device=device, on_progress=on_progress
     )
 
 

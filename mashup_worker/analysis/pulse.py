@@ -120,9 +120,7 @@ def _steadiest_line(strength: Array, period: float, tracked: Array) -> TempoLine
     starts = [beats for beats in (tracked, best_phase(strength, period)) if len(beats) > 2]
     lines = [fit_line(strength, beats, period) for beats in starts]
     return max(
-        lines,
-        key=lambda line: _mean_strength(strength, line.instants(len(strength))),
-        default=None,
+        lines, key=lambda line: _mean_strength(strength, line.instants(len(strength))), default=None
     )
 
 

@@ -32,12 +32,7 @@ class StreamResampler:
     """
 
     def __init__(
-        self,
-        in_rate_hz: int,
-        out_rate_hz: int,
-        channels: int,
-        *,
-        length_samples: int | None = None,
+        self, in_rate_hz: int, out_rate_hz: int, channels: int, *, length_samples: int | None = None
     ) -> None:
         self._rates_hz = in_rate_hz, out_rate_hz
         self._wanted = length_samples

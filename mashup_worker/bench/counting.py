@@ -24,11 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _ATEN = torch.ops.aten
-_KINDS = {
-    "convolution": "convolutions",
-    "_scaled_dot": "attention",
-    "_fft": "Fourier transforms",
-}
+_KINDS = {"convolution": "convolutions", "_scaled_dot": "attention", "_fft": "Fourier transforms"}
 
 
 def count(networks: Sequence[nn.Module], overlap: float = 0.25) -> Counts:

@@ -24,15 +24,14 @@ Stems = Annotated[
     Path | None,
     typer.Option(
         help="Folder of its stems as they were rendered: a folder a song with files named for "
-        "their kind, or the stems of one song.",
+        "their kind, or the stems of one song."
     ),
 ]
 PlanFile = Annotated[
     Path | None, typer.Option("--plan", help="The plan that it was rendered from.")
 ]
 Loudness = Annotated[
-    float | None,
-    typer.Option(metavar="LUFS", help="Expected integrated loudness. [the plan's]"),
+    float | None, typer.Option(metavar="LUFS", help="Expected integrated loudness. [the plan's]")
 ]
 TruePeak = Annotated[
     float | None,

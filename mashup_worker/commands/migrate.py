@@ -13,8 +13,7 @@ from mashup_worker.errors import EXIT_FAILED
 
 def migrate(
     check: Annotated[
-        bool,
-        typer.Option("--check", help="Only report problems; exit with 1 if any exist."),
+        bool, typer.Option("--check", help="Only report problems; exit with 1 if any exist.")
     ] = False,
 ) -> None:
     """Migrate the database of DATABASE_URL, and test whether jobs run in it."""

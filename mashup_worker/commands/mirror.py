@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mashup_worker.commands.shared.failure import service_settings_or_fail
-from mashup_worker.commands.shared.metrics_option import (
-    MetricsAddress,  # noqa: TC001  (typer reads it)
-)
+from mashup_worker.commands.shared.metrics_option import MetricsAddress  # noqa: TC001
 
 if TYPE_CHECKING:
     import redis
@@ -44,12 +42,7 @@ def mirror(
     from mashup_worker.queue.mirror import Mirror
     from mashup_worker.queue.periodic import PeriodicTask
     from mashup_worker.system.child_guard import stop_with_parent as start_parent_watch
-    from mashup_worker.worker.context import (
-        check_redis,
-        check_schema,
-        open_database,
-        open_redis,
-    )
+    from mashup_worker.worker.context import check_redis, check_schema, open_database, open_redis
 
     settings = service_settings_or_fail()
     log_to_stderr(settings.monitoring.log_format)

@@ -11,9 +11,7 @@ from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_USAGE
 
 
-def schema(
-    job_type: Annotated[str | None, typer.Argument(help="Job type. [all]")] = None,
-) -> None:
+def schema(job_type: Annotated[str | None, typer.Argument(help="Job type. [all]")] = None) -> None:
     """Print the JSON Schema of input_data and output_data."""
     from mashup_worker.queue.validation import schemas
 

@@ -46,8 +46,7 @@ def up(
         bool, typer.Option("--no-workers", help="Start no mirror and no worker.")
     ] = False,
     as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one line of JSON, secrets included, when ready."),
+        bool, typer.Option("--json", help="Print one line of JSON, secrets included, when ready.")
     ] = False,
 ) -> None:
     """Run Postgres, Valkey, S3, mirror and worker on this machine until Ctrl-C.

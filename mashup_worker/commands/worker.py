@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
-from mashup_worker.commands.shared.metrics_option import (
-    MetricsAddress,  # noqa: TC001  (typer reads it)
-)
+from mashup_worker.commands.shared.metrics_option import MetricsAddress  # noqa: TC001
 from mashup_worker.errors import EXIT_USAGE
 
 
@@ -26,8 +24,7 @@ def worker(
         int, typer.Option(min=1, max=64, help="Number of processes, each with its own models.")
     ] = 1,
     queue: Annotated[
-        str | None,
-        typer.Option(help="Queue to serve; required if MASHUP_QUEUES names several."),
+        str | None, typer.Option(help="Queue to serve; required if MASHUP_QUEUES names several.")
     ] = None,
     precision: Annotated[
         str, typer.Option(help="Arithmetic of the networks: auto, fp32, tf32, bf16 or fp16.")

@@ -173,10 +173,7 @@ def catalogue() -> Mapping[str, Model]:
     hidden = functools.partial(PublishedSdr, test_set="MDXDB21 (hidden)", source=MDX_RESULTS)
     models = [
         _demucs(
-            "htdemucs",
-            "the default: the best four stems for the time",
-            41_984_456,
-            musdb(8.8),
+            "htdemucs", "the default: the best four stems for the time", 41_984_456, musdb(8.8)
         ),
         _demucs(
             "htdemucs_ft", "the best four stems, in four times the time", 167_937_824, musdb(9)

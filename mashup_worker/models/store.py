@@ -236,10 +236,7 @@ def _is_there(file: WeightFile, folder: Path) -> bool:
 
 
 def _fetch_first(
-    file: WeightFile,
-    addresses: tuple[str | Path, ...],
-    target: Path,
-    report: Callable[[int], None],
+    file: WeightFile, addresses: tuple[str | Path, ...], target: Path, report: Callable[[int], None]
 ) -> None:
     """Fetch the file from the first address that has it."""
     for address in addresses[:-1]:

@@ -55,9 +55,7 @@ class WorkerMetrics:
         )
         configured.set(self.processes)
         ready = Gauge(
-            "mashup_worker_processes_ready",
-            "Worker processes that accept jobs.",
-            registry=registry,
+            "mashup_worker_processes_ready", "Worker processes that accept jobs.", registry=registry
         )
         ready.set_function(lambda: self.processes - len(self._problems()))
         self._starts = Counter(

@@ -121,12 +121,7 @@ class _Check:
     """Measurements of one mashup, each computed once."""
 
     def __init__(
-        self,
-        mix: Audio,
-        plan: Plan | None,
-        checked: CheckedStems,
-        target: Target,
-        lossy: bool,
+        self, mix: Audio, plan: Plan | None, checked: CheckedStems, target: Target, lossy: bool
     ) -> None:
         self.mix, self.plan, self._checked = mix, plan, checked
         self.stems, self.attacks = checked.stems, checked.attacks

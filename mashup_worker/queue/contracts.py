@@ -12,14 +12,7 @@ from datetime import datetime  # noqa: TC003  (pydantic reads annotations at run
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from mashup_worker.mixing.vibes import VIBES
 from mashup_worker.vocabulary import (

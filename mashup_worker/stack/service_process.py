@@ -23,12 +23,7 @@ class ServiceProcess(Server):
     """Command of `mashup` that runs until it is stopped, and prints `ready`."""
 
     def __init__(
-        self,
-        name: str,
-        arguments: tuple[str, ...],
-        *,
-        logs: Path,
-        environment: Mapping[str, str],
+        self, name: str, arguments: tuple[str, ...], *, logs: Path, environment: Mapping[str, str]
     ) -> None:
         """Describe the process; `start` runs it.
 

@@ -162,10 +162,7 @@ class S3Storage:
                 return
             for one in page.get("Contents", ()):
                 yield StoredObject(
-                    key=one["Key"],
-                    bytes=one["Size"],
-                    sha256=None,
-                    modified_at=one["LastModified"],
+                    key=one["Key"], bytes=one["Size"], sha256=None, modified_at=one["LastModified"]
                 )
 
     def link(self, key: str) -> Link:

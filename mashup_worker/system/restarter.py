@@ -56,10 +56,7 @@ class Restarter:
     """Watches processes, one thread each, and restarts those that exit until it is stopped."""
 
     def __init__(
-        self,
-        processes: Iterable[Restartable],
-        timeout_s: float,
-        on_restart: Callable[[], object],
+        self, processes: Iterable[Restartable], timeout_s: float, on_restart: Callable[[], object]
     ) -> None:
         """Start watching.
 

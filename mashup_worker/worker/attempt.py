@@ -136,10 +136,7 @@ class Attempt:
                 sources = handler.fetch(work)
             sha256s = {name: inputs.digests[path] for name, path in sources.paths.items()}
             digest = result_digest(
-                job.job_type,
-                settings=handler.settings(work),
-                facts=sources.facts,
-                sha256s=sha256s,
+                job.job_type, settings=handler.settings(work), facts=sources.facts, sha256s=sha256s
             )
             output = self._reused(digest, uploads)
             if output is None:
@@ -152,11 +149,7 @@ class Attempt:
         )
 
     def _computed(
-        self,
-        handler: Handler[Any],
-        work: JobContext[JobInput],
-        sources: Sources,
-        uploads: Uploads,
+        self, handler: Handler[Any], work: JobContext[JobInput], sources: Sources, uploads: Uploads
     ) -> dict[str, Any]:
         result = handler.run(work, sources)
         with self._timed(UPLOAD):

@@ -111,9 +111,7 @@ class Purge:
             if not dry_run:
                 self._delete(uploads)
         return PurgeResult(
-            jobs=tuple(job_ids),
-            keys=tuple(dict.fromkeys(keys)),
-            mashups=tuple(sorted(mashups)),
+            jobs=tuple(job_ids), keys=tuple(dict.fromkeys(keys)), mashups=tuple(sorted(mashups))
         )
 
     def _found(self, target: SongTarget | UserTarget) -> list[jobs.Job]:

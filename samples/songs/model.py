@@ -86,9 +86,7 @@ def voiced(grid: Grid, placed: Sequence[tuple[float, Line]], *, late_s: float = 
 
 
 def choir(
-    grid: Grid,
-    lead: Sequence[Sung],
-    singers: Sequence[tuple[Singer, float, float]],
+    grid: Grid, lead: Sequence[Sung], singers: Sequence[tuple[Singer, float, float]]
 ) -> Track:
     """Several singers on the same notes, each with its gain and place; the doubles a bit late."""
     track = Track(grid.duration_s)

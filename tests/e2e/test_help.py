@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 
 def test_version(mashup: Mashup) -> None:
     done = mashup.run("--version")
-    assert (done.returncode, done.stdout, done.stderr) == (
-        0,
-        f"mashup-worker {__version__}\n",
-        "",
-    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"mashup-worker {__version__}\n", "")
 
 
 def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:

@@ -131,12 +131,7 @@ def runs(mashup: Mashup, made: dict[str, Any]) -> Runs:
     _edited(mashup, plan, "source.json", lambda p: p["clips"][0].update(source="nobody/drums"))
     _edited(mashup, plan, "beat.json", lambda p: p["sources"]["b/bass"].update(tempo_bpm=-1))
     _edited(mashup, plan, "moved.json", lambda p: p["sources"]["b/bass"].update(path="no.ogg"))
-    _edited(
-        mashup,
-        plan,
-        "softer.json",
-        _soften,
-    )
+    _edited(mashup, plan, "softer.json", _soften)
     calls: dict[str, tuple[str, ...]] = {
         "again": ("--plan", "mix.plan.json", "-o", "again.wav", "--json"),
         "softer": ("--plan", "softer.json", "-o", "softer.wav", "--json"),

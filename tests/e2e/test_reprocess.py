@@ -281,10 +281,7 @@ def test_through_the_queue(service: Service, tmp_path: Path) -> None:
     made = service.sql(
         "SELECT title, stems_count FROM mashups WHERE user_id = %s AND has_stems ORDER BY 1", user
     )
-    assert made == [
-        {"title": "song 00", "stems_count": 4},
-        {"title": "song 01", "stems_count": 4},
-    ]
+    assert made == [{"title": "song 00", "stems_count": 4}, {"title": "song 01", "stems_count": 4}]
     (job, *_) = service.sql(
         "SELECT output_data FROM ai_jobs WHERE user_id = %s AND status = 'completed'", user
     )

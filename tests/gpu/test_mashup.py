@@ -35,10 +35,7 @@ def mashed(folder: Path, device: str) -> MashupResult:
     voice = voice.model_copy(update={"semitones": 1.0})
     voice_source = plan.sources["a/vocals"].model_copy(update={"tempo_bpm": VOICE_BPM})
     plan = plan.model_copy(
-        update={
-            "clips": (voice, *others),
-            "sources": {**plan.sources, "a/vocals": voice_source},
-        }
+        update={"clips": (voice, *others), "sources": {**plan.sources, "a/vocals": voice_source}}
     )
     duration_s = BARS * 4 * 60 / VOICE_BPM
     band = music.stems(duration_s, TEMPO_BPM)

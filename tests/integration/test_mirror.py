@@ -169,10 +169,7 @@ def test_dead_workers_are_not_counted(
     ids=["deep", "endless number"],
 )
 def test_rows_that_python_cannot_parse_do_not_stop_the_queue(
-    mirror: Mirror,
-    owner: psycopg.Connection[dict[str, Any]],
-    client: redis.Redis,
-    document: str,
+    mirror: Mirror, owner: psycopg.Connection[dict[str, Any]], client: redis.Redis, document: str
 ) -> None:
     row = owner.execute(
         "INSERT INTO public.ai_jobs (job_type, input_data) VALUES ('separate', %s::jsonb)"

@@ -15,12 +15,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from mashup_worker.db import jobs
-from mashup_worker.db.tiers import (
-    likely_over_quota,
-    open_by_tier,
-    reject_over_quota,
-    tier_of,
-)
+from mashup_worker.db.tiers import likely_over_quota, open_by_tier, reject_over_quota, tier_of
 from tests.chaos.arena import until
 
 if TYPE_CHECKING:

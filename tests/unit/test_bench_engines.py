@@ -192,9 +192,7 @@ def test_pipeline_measured(weights: Weights) -> None:
     assert made.best in made.in_flight
 
 
-def test_peers_run_with_the_settings_of_torch_and_what_they_set_is_undone(
-    weights: Weights,
-) -> None:
+def test_peers_run_with_the_settings_of_torch_and_what_they_set_is_undone(weights: Weights) -> None:
     """Ours must not run in a peer's TF32, nor search algorithms in every thread."""
     backends: Any = torch.backends
 

@@ -141,8 +141,7 @@ def test_memory_does_not_grow_with_the_song(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"shifts": -1}, {"overlap": 1.0}, {"overlap": -0.1}, {"batch": 0}],
+    "options", [{"shifts": -1}, {"overlap": 1.0}, {"overlap": -0.1}, {"batch": 0}]
 )
 def test_options_that_mean_nothing_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(InvalidInput, match=next(iter(options))):

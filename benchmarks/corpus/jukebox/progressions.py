@@ -162,10 +162,7 @@ _DARK = {
     "minor": ("Cm Cm Ab G", "Cm Ab Fm G", "Cm Db Cm G", "Cm Fm Ab Gm", "Cm Cm Fm Ab"),
 }
 _BLUES = {
-    "major": (
-        "C7 F7 C7 C7 F7 F7 C7 C7 G7 F7 C7 G7",
-        "C7 C7 C7 C7 F9 F9 C7 A7 Dm7 G7 C7,A7 Dm7,G7",
-    ),
+    "major": ("C7 F7 C7 C7 F7 F7 C7 C7 G7 F7 C7 G7", "C7 C7 C7 C7 F9 F9 C7 A7 Dm7 G7 C7,A7 Dm7,G7"),
     "minor": (
         "Cm7 Cm7 Cm7 Cm7 Fm7 Fm7 Cm7 Cm7 Ab7 G7 Cm7 G7",
         "Cm7 Fm7 Cm7 Cm7 Fm7 Fm7 Cm7 Cm7 Dm7b5 G7 Cm7 G7",

@@ -17,12 +17,11 @@ Songs = Annotated[
     list[str],
     typer.Argument(
         help="Files, folders, or globs in quotes. A folder of stems, as `mashup separate` writes "
-        "it, is one song.",
+        "it, is one song."
     ),
 ]
 OutputDir = Annotated[
-    Path | None,
-    typer.Option("-o", "--output-dir", help="Folder for one JSON file per song."),
+    Path | None, typer.Option("-o", "--output-dir", help="Folder for one JSON file per song.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON per song.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print a header and one row per song.")]
@@ -30,12 +29,11 @@ Plot = Annotated[
     str | None,
     typer.Option(
         help="Plot waveform, beats, tempogram, chroma and loudness: to a .png file for one song, "
-        "or to <track>.png in a folder.",
+        "or to <track>.png in a folder."
     ),
 ]
 SkipExisting = Annotated[
-    bool,
-    typer.Option("--skip-existing", help="Skip songs whose results all exist. Needs -o."),
+    bool, typer.Option("--skip-existing", help="Skip songs whose results all exist. Needs -o.")
 ]
 TempoRange = Annotated[
     str | None,
@@ -49,13 +47,11 @@ TempoHint = Annotated[
 ]
 BeatsPerBar = Annotated[int | None, typer.Option(help="3 or 4. [detected]")]
 KeyProfile = Annotated[
-    str,
-    typer.Option(help="Key profile: krumhansl, temperley, edm, or auto to choose by content."),
+    str, typer.Option(help="Key profile: krumhansl, temperley, edm, or auto to choose by content.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Jobs = Annotated[
-    int | None,
-    typer.Option(min=1, help="Processes. [all processors; at most 3 on a GPU]"),
+    int | None, typer.Option(min=1, help="Processes. [all processors; at most 3 on a GPU]")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print data and errors only.")]
 Verbose = Annotated[

@@ -7,12 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.commands.analyze.work import (
-    AnalyzeTask,
-    Outcome,
-    analyze,
-    analyze_in_process,
-)
+from mashup_worker.commands.analyze.work import AnalyzeTask, Outcome, analyze, analyze_in_process
 from mashup_worker.commands.shared.batch import Batch, as_song_error, check_there
 from mashup_worker.commands.shared.progress import batch_progress
 from mashup_worker.errors import MashupError

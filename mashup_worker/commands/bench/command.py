@@ -60,10 +60,7 @@ ModelRepo = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, cpu or mps.")]
 Precision = Annotated[str, typer.Option(help="auto, fp32, tf32, bf16 or fp16.")]
-BatchSize = Annotated[
-    int | None,
-    typer.Option("--batch", min=1, help="Segments per batch."),
-]
+BatchSize = Annotated[int | None, typer.Option("--batch", min=1, help="Segments per batch.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the network's core.")]
 Seconds = Annotated[
     float | None,
@@ -72,8 +69,7 @@ Seconds = Annotated[
     ),
 ]
 Rounds = Annotated[
-    int | None,
-    typer.Option(min=1, max=1000, help="Rounds each. 10 on a GPU, 3 on a CPU."),
+    int | None, typer.Option(min=1, max=1000, help="Rounds each. 10 on a GPU, 3 on a CPU.")
 ]
 Songs = Annotated[
     int | None, typer.Option(min=1, help="Songs of the pipeline. 32 on a GPU, 4 on a CPU.")

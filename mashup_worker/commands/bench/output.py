@@ -70,10 +70,7 @@ def show(results: Results) -> None:
 def _show_separation(made: Separation) -> None:
     song_s = made.runs[0].track_s
     learnt = "random weights of its shape" if made.random_weights else "its weights"
-    _print(
-        f"separation of {song_s:g} s in memory: {made.model}, {learnt}",
-        _runs(made.runs),
-    )
+    _print(f"separation of {song_s:g} s in memory: {made.model}, {learnt}", _runs(made.runs))
     for ratio in made.ratios:
         typer.echo(f"{first_engine(ratio)} is {ratio.ratio:.2f} times as fast as {ratio.against}")
     for name, runs in made.sweeps.items():

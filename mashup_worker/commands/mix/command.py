@@ -37,13 +37,11 @@ VocalsOf = Annotated[str | None, typer.Option(metavar="SONG", help="Song whose v
 Over = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="SONG",
-        help="Song whose instruments are used. Repeatable; the first sets the tempo",
+        metavar="SONG", help="Song whose instruments are used. Repeatable; the first sets the tempo"
     ),
 ]
 PlanFile = Annotated[
-    Path | None,
-    typer.Option("--plan", metavar="PLAN.json", help="Plan to render."),
+    Path | None, typer.Option("--plan", metavar="PLAN.json", help="Plan to render.")
 ]
 Output = Annotated[
     Path,
@@ -55,7 +53,7 @@ Form = Annotated[
     FormName | None,
     typer.Option(
         help="Vocals over other songs' instruments (layer), or songs one after another "
-        "(sequence). By default a layer if exactly one of several songs has vocals.",
+        "(sequence). By default a layer if exactly one of several songs has vocals."
     ),
 ]
 Vibe = Annotated[VibeName, typer.Option(help="Style of arrangement, mix and master.")]
@@ -63,23 +61,19 @@ Intensity = Annotated[
     float, typer.Option(metavar="0..1", help="Strength of the vibe: 0 for calm, 1 for intense.")
 ]
 Transition = Annotated[
-    TransitionName | None,
-    typer.Option(help="Transition between songs. [the vibe's]"),
+    TransitionName | None, typer.Option(help="Transition between songs. [the vibe's]")
 ]
 Tempo = Annotated[
     float | None, typer.Option(metavar="BPM", help="Tempo. [that of the first instruments]")
 ]
 Key = Annotated[
-    str | None,
-    typer.Option(help="Key, as A minor, Am or 8A. [the one with the least shifting]"),
+    str | None, typer.Option(help="Key, as A minor, Am or 8A. [the one with the least shifting]")
 ]
 Length = Annotated[
-    float | None,
-    typer.Option(metavar="SECONDS", help="Approximate length; phrases stay whole."),
+    float | None, typer.Option(metavar="SECONDS", help="Approximate length; phrases stay whole.")
 ]
 Loudness = Annotated[
-    float | None,
-    typer.Option(metavar="LUFS", help="Integrated loudness. [the vibe's]"),
+    float | None, typer.Option(metavar="LUFS", help="Integrated loudness. [the vibe's]")
 ]
 TruePeak = Annotated[float, typer.Option(metavar="DBTP", help="Highest true peak.")]
 Engine = Annotated[
@@ -96,8 +90,7 @@ TwoVocals = Annotated[
 ]
 Report = Annotated[Path | None, typer.Option(metavar="REPORT.html", help="HTML report to write.")]
 KeepStems = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Folder for the tracks whose sum is the result."),
+    Path | None, typer.Option(metavar="DIR", help="Folder for the tracks whose sum is the result.")
 ]
 BitDepth = Annotated[int | None, typer.Option(help="16 or 24; 32, float, for WAV. [16]")]
 Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second of MP3 and Vorbis. [256]")]

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mashup_worker.commands.reprocess.output import ReprocessPrinter
-from mashup_worker.commands.separate.command import (  # noqa: TC001 - typer reads annotations
-    Device,
-    FormatOption,
-    Jobs,
-    Precision,
-    Stems,
-)
+from mashup_worker.commands.separate.command import Device, FormatOption, Jobs, Precision, Stems  # noqa: TC001
 from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_USAGE, DeviceUnavailable, InvalidInput
 

@@ -11,11 +11,7 @@ from mashup_worker.commands.separate.output import Printer
 from mashup_worker.commands.separate.targets import DEFAULT_TEMPLATE, Targets
 from mashup_worker.commands.shared.failure import fail
 from mashup_worker.commands.shared.inputs import find_songs
-from mashup_worker.errors import (
-    EXIT_USAGE,
-    DeviceUnavailable,
-    InvalidInput,
-)
+from mashup_worker.errors import EXIT_USAGE, DeviceUnavailable, InvalidInput
 from mashup_worker.vocabulary import FormatName
 
 Songs = Annotated[list[str], typer.Argument(help="Files, folders, or globs in quotes.")]
@@ -50,8 +46,7 @@ FormatOption = Annotated[FormatName, typer.Option("--format", help="Format of th
 BitDepth = Annotated[int, typer.Option(help="16 or 24 for FLAC and WAV, 32 (float) for WAV.")]
 Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second, for MP3 and OGG. [256]")]
 NameTemplate = Annotated[
-    str,
-    typer.Option(help="Path of a stem below the output folder; {model} is available too."),
+    str, typer.Option(help="Path of a stem below the output folder; {model} is available too.")
 ]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Skip songs whose stems all exist.")

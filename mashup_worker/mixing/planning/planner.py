@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.plan import (
-    LOW_PASS_OPEN_HZ,
-    MasterSettings,
-    MixSettings,
-    Plan,
-    PlanGrid,
-)
+from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ, MasterSettings, MixSettings, Plan, PlanGrid
 from mashup_worker.mixing.planning.arrangement import set_stretch
 from mashup_worker.mixing.planning.gain_automation import automate_gains
 from mashup_worker.mixing.planning.layer import arrange_layer

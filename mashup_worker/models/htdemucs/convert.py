@@ -153,10 +153,7 @@ def _encoder(layer: Any) -> Encoder:
     _require(layer.conv.padding in ((STRIDE // 2, 0), (STRIDE // 2,)), "another padding")
     return Encoder(
         Convolution(
-            _kernel(layer.conv),
-            _copy(layer.conv.bias),
-            stride=STRIDE,
-            padding=(0, STRIDE // 2),
+            _kernel(layer.conv), _copy(layer.conv.bias), stride=STRIDE, padding=(0, STRIDE // 2)
         ),
         _branches(layer),
         _gate(layer.rewrite),

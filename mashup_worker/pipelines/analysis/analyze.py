@@ -246,11 +246,7 @@ def _analyze(
 
 
 def _analysis(
-    found: Rhythm,
-    estimate: KeyEstimate,
-    harmony: Chroma,
-    levels: MeasuredLevels,
-    duration_s: float,
+    found: Rhythm, estimate: KeyEstimate, harmony: Chroma, levels: MeasuredLevels, duration_s: float
 ) -> Analysis:
     best = estimate.candidates[0] if estimate.candidates else None
     return Analysis(

@@ -75,10 +75,7 @@ class SeparateHandler:
 
 
 def _output(
-    stored: Mapping[str, StoredFile],
-    request: SeparateInput,
-    separator: Separator,
-    song: SplitSong,
+    stored: Mapping[str, StoredFile], request: SeparateInput, separator: Separator, song: SplitSong
 ) -> SeparateOutput:
     return SeparateOutput(
         stems=tuple(

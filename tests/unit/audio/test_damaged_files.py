@@ -17,21 +17,8 @@ from mashup_worker.audio.ffmpeg import demuxer_of
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.probe import probe
 from mashup_worker.audio.sndfile import SndfileSource
-from mashup_worker.errors import (
-    InvalidInput,
-    StorageFailed,
-    TooLarge,
-    TooLong,
-    UnsupportedAudio,
-)
-from tests.unit.audio_fixtures import (
-    mp3,
-    music,
-    open_files,
-    patched,
-    truncate,
-    write,
-)
+from mashup_worker.errors import InvalidInput, StorageFailed, TooLarge, TooLong, UnsupportedAudio
+from tests.unit.audio_fixtures import mp3, music, open_files, patched, truncate, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,18 +12,8 @@ import torch
 from mashup_worker.audio.decode import decode, open_decoder
 from mashup_worker.audio.probe import probe
 from mashup_worker.audio.signal import Audio
-from mashup_worker.errors import (
-    UnsupportedAudio,
-)
-from tests.unit.audio_fixtures import (
-    mp3,
-    music,
-    open_files,
-    patched,
-    snr_db,
-    truncate,
-    write,
-)
+from mashup_worker.errors import UnsupportedAudio
+from tests.unit.audio_fixtures import mp3, music, open_files, patched, snr_db, truncate, write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,16 +13,8 @@ from mashup_worker.audio.decode import decode
 from mashup_worker.audio.ffmpeg import FfmpegSource
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.probe import probe
-from mashup_worker.errors import (
-    TooLong,
-    UnsupportedAudio,
-)
-from tests.unit.audio_fixtures import (
-    ffmpeg,
-    music,
-    needs_ffmpeg,
-    truncate,
-)
+from mashup_worker.errors import TooLong, UnsupportedAudio
+from tests.unit.audio_fixtures import ffmpeg, music, needs_ffmpeg, truncate
 
 if TYPE_CHECKING:
     from pathlib import Path

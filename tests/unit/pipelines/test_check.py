@@ -117,7 +117,7 @@ def test_a_report_converts_to_json() -> None:
     assert document["passed"] is report.passed
     assert len(document["measurements"]) == len(report.measurements)
     assert document["measurements"][0].keys() == {
-        *("name", "value", "unit", "wanted", "passed", "detail"),
+        *("name", "value", "unit", "wanted", "passed", "detail")
     }
     assert document["target_lufs"] == pytest.approx(plan.master.loudness_lufs)
     assert len(document["short_term_lufs"]) == len(document["loudness_times_s"])

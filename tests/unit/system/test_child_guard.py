@@ -60,9 +60,7 @@ def test_a_program_that_does_not_start_is_named() -> None:
     assert (guard.returncode, stderr.startswith("/no/such/program: ")) == (127, True)
 
 
-def test_sigterm_stops_the_program(
-    sleeping: tuple[subprocess.Popen[str], psutil.Process],
-) -> None:
+def test_sigterm_stops_the_program(sleeping: tuple[subprocess.Popen[str], psutil.Process]) -> None:
     guard, program = sleeping
     guard.terminate()
     assert guard.wait(60) == 128 + signal.SIGTERM

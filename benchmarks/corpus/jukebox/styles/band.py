@@ -65,10 +65,7 @@ STYLES = (
     Style(
         "punk",
         (158, 190),
-        (
-            bass("rrrrrrrr", "pickbass"),
-            comp("XxxxXxxx", "drive crunch", 0.95, 48),
-        ),
+        (bass("rrrrrrrr", "pickbass"), comp("XxxxXxxx", "drive crunch", 0.95, 48)),
         "mid",
         ("eh", "ah"),
         "rock",

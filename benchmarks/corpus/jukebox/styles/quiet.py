@@ -45,10 +45,7 @@ STYLES = (
     Style(
         "stride piano",
         (96, 168),
-        (
-            bass("r...5... r...r...|5...r...", "piano", 0.5),
-            comp("..x...x.", "piano", 0.5, 58),
-        ),
+        (bass("r...5... r...r...|5...r...", "piano", 0.5), comp("..x...x.", "piano", 0.5, 58)),
         "busy",
         ("piano",),
         "jazz",
@@ -108,10 +105,7 @@ STYLES = (
     Style(
         "duo jazz",
         (100, 160),
-        (
-            walk("upright"),
-            comp("x.x.x.x. x..x....|...x..x.", "jazzguitar piano", 0.5, 60),
-        ),
+        (walk("upright"), comp("x.x.x.x. x..x....|...x..x.", "jazzguitar piano", 0.5, 60)),
         "mid",
         ("sax", "ah", "vibes"),
         "jazz",
@@ -122,10 +116,7 @@ STYLES = (
     Style(
         "mazurka",
         (108, 156),
-        (
-            bass("r.....", "piano", 0.6),
-            comp("..x.x. ..x.X.", "piano", 0.5, 60),
-        ),
+        (bass("r.....", "piano", 0.6), comp("..x.x. ..x.X.", "piano", 0.5, 60)),
         "busy",
         ("piano", "fiddle"),
         "classical",
