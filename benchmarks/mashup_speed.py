@@ -27,9 +27,9 @@ from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.mixing.planning.planner import plan_layer
 from mashup_worker.mixing.request import MixRequest
-from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
-from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
-from mashup_worker.pipelines.song_cache import SongCache
+from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
+from mashup_worker.pipelines.mashup.song_cache import SongCache
+from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

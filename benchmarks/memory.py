@@ -28,7 +28,7 @@ from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.device import resolve_device
 from mashup_worker.models.load import load_separator
 from mashup_worker.models.store import WeightStore
-from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 from mashup_worker.settings import Settings
 
 RATE_HZ = 44_100

@@ -59,7 +59,7 @@ def commands(sound: Path) -> dict[str, list[str]]:
         TORCH: [python, "-c", "import torch"],
         "mashup --help": [python, "-m", "mashup_worker", "--help"],
         "import of the separation": [python, "-c", "import mashup_worker.pipelines.song"],
-        "import of a mashup": [python, "-c", "import mashup_worker.pipelines.mashup"],
+        "import of a mashup": [python, "-c", "import mashup_worker.pipelines.mashup.make"],
         ANALYZE: [python, "-m", "mashup_worker", "analyze", str(sound)],
     }
 

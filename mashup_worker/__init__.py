@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from mashup_worker.errors import StorageFailed as StorageFailed
     from mashup_worker.errors import UnknownModel as UnknownModel
     from mashup_worker.errors import UnsupportedAudio as UnsupportedAudio
-    from mashup_worker.pipelines.mashup import MashupResult as MashupResult
+    from mashup_worker.pipelines.mashup.make import MashupResult as MashupResult
     from mashup_worker.pipelines.master import MasterResult as MasterResult
-    from mashup_worker.pipelines.separate import SeparateResult as SeparateResult
+    from mashup_worker.pipelines.separation.separate import SeparateResult as SeparateResult
     from mashup_worker.public import Model as Model
     from mashup_worker.public import analyze as analyze
     from mashup_worker.public import load_audio as load_audio
@@ -44,12 +44,12 @@ _MODULES = {
     "DeviceUnavailable": "errors",
     "InvalidInput": "errors",
     "MashupError": "errors",
-    "MashupResult": "pipelines.mashup",
+    "MashupResult": "pipelines.mashup.make",
     "MasterResult": "pipelines.master",
     "Model": "public",
     "ModelUnavailable": "errors",
     "OutOfMemory": "errors",
-    "SeparateResult": "pipelines.separate",
+    "SeparateResult": "pipelines.separation.separate",
     "StorageFailed": "errors",
     "UnknownModel": "errors",
     "UnsupportedAudio": "errors",

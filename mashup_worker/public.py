@@ -14,7 +14,11 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.load import LoadedModel
 from mashup_worker.models.load import load_model as load_catalogued
-from mashup_worker.pipelines.separate import SeparateRequest, separate_audio, separate_file
+from mashup_worker.pipelines.separation.separate import (
+    SeparateRequest,
+    separate_audio,
+    separate_file,
+)
 from mashup_worker.settings import load_settings
 from mashup_worker.vocabulary import DEFAULT_LOUDNESS_LUFS, DEFAULT_TRUE_PEAK_DBTP
 
@@ -23,10 +27,10 @@ if TYPE_CHECKING:
 
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.models.separator import Separator
-    from mashup_worker.pipelines.mashup import MashupResult
+    from mashup_worker.pipelines.mashup.make import MashupResult
+    from mashup_worker.pipelines.mashup.songs import SongFiles
     from mashup_worker.pipelines.master import MasterResult
-    from mashup_worker.pipelines.mix_songs import SongFiles
-    from mashup_worker.pipelines.separate import SeparateResult
+    from mashup_worker.pipelines.separation.separate import SeparateResult
     from mashup_worker.vocabulary import FormatName, TransitionName
 
     AudioFile = str | Path
@@ -248,9 +252,9 @@ def mashup(
     """
     from mashup_worker.mixing.planning.planner import plan_mashup
     from mashup_worker.mixing.request import MixRequest
-    from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
-    from mashup_worker.pipelines.mix_songs import SongLoader
-    from mashup_worker.pipelines.song_cache import SongCache
+    from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
+    from mashup_worker.pipelines.mashup.song_cache import SongCache
+    from mashup_worker.pipelines.mashup.songs import SongLoader
 
     if (vocals is None) == (not songs) or (vocals is None) != (not over):
         raise InvalidInput("mashup: give vocals and over, or songs")
@@ -349,7 +353,7 @@ def _model_and_repository(name: AudioFile) -> tuple[str, Path | None]:
 
 
 def _song_files(song: AudioFile | Mapping[str, AudioFile]) -> SongFiles:
-    from mashup_worker.pipelines.mix_songs import SongFiles
+    from mashup_worker.pipelines.mashup.songs import SongFiles
 
     if isinstance(song, Mapping):
         stems = {kind: Path(path) for kind, path in song.items()}

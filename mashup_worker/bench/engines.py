@@ -134,7 +134,7 @@ class OurEngine:
         """See `Engine`.
 
         On CUDA the song is uploaded once and the stems are downloaded once, both through pinned
-        memory, as `pipelines.separate` does it.
+        memory, as `pipelines.separation.separate` does it.
         """
         device = torch.device(self.separator.device)
         if device.type != "cuda":

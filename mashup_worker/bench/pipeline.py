@@ -23,7 +23,7 @@ from mashup_worker.bench.memory import PeakMemory, held_bytes, host_peak_bytes, 
 from mashup_worker.bench.results import InFlight, Pipeline, Stage, Work
 from mashup_worker.errors import Canceled
 from mashup_worker.models.streams import wait_for
-from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mashup_worker.bench.results import Taken
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.separator import OnProgress, Separator
-    from mashup_worker.pipelines.separate import SeparateResult
+    from mashup_worker.pipelines.separation.separate import SeparateResult
 
     OnStep = Callable[[str], None]
     """Called with the next step. An exception raised in it cancels the work."""

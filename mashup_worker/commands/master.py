@@ -85,8 +85,8 @@ def _mastered(
 ) -> MasterResult:
     from mashup_worker.audio.decode import decode
     from mashup_worker.commands.shared.progress import song_progress
+    from mashup_worker.pipelines.mashup.songs import LIMITS
     from mashup_worker.pipelines.master import write_master
-    from mashup_worker.pipelines.mix_songs import LIMITS
 
     with song_progress(song.name, not quiet) as progress:
         return write_master(decode(song, LIMITS), output, request, encode, progress)

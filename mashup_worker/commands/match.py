@@ -12,7 +12,7 @@ from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
 
 if TYPE_CHECKING:
     from mashup_worker.commands.shared.model_choice import ModelRequest
-    from mashup_worker.pipelines.match import MatchResult
+    from mashup_worker.pipelines.mashup.match import MatchResult
 
 Songs = Annotated[
     list[str],
@@ -67,7 +67,7 @@ def _matched(
 ) -> MatchResult:
     from mashup_worker.commands.mix.inputs import song_loader, songs_of_arguments
     from mashup_worker.commands.shared.progress import song_progress
-    from mashup_worker.pipelines.match import match_songs
+    from mashup_worker.pipelines.mashup.match import match_songs
 
     found = songs_of_arguments(songs)
     if len(found) < 2:

@@ -1,1 +1,1 @@
-"""One file per job: request in, result out, progress by callback."""
+"""One file or package per job: request in, result out, progress by callback."""

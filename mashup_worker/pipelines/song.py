@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.pipelines.analysis.analyze import analyze_source, analyze_sources
 from mashup_worker.pipelines.clock import Clock
-from mashup_worker.pipelines.separate import open_separation
+from mashup_worker.pipelines.separation.separate import open_separation
 from mashup_worker.pipelines.waveforms import write_waveforms
 
 if TYPE_CHECKING:
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     from mashup_worker.analysis.result import AnalyzeResult
     from mashup_worker.models.separator import Separator
-    from mashup_worker.pipelines.separate import SeparateRequest, SeparateResult, Separation
+    from mashup_worker.pipelines.separation.separate import (
+        SeparateRequest,
+        SeparateResult,
+        Separation,
+    )
 
     OnProgress = Callable[[str, float], None]
     """Called with a stage and the share of it that is done. An exception in it cancels."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 from mashup_worker.errors import MashupError
-from mashup_worker.pipelines.separate import SeparateRequest
+from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import SplitSong, split_song
 from mashup_worker.pipelines.waveforms import waveform_name
 from mashup_worker.seed.record import SeedRecord, SeedStem, song_folder
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.models.separator import Separator
-    from mashup_worker.pipelines.writing import StemFile
+    from mashup_worker.pipelines.separation.writing import StemFile
     from mashup_worker.seed.record import SeedSettings, SeedSource
 
 _MAX_DECODED_BYTES = 4_000_000_000

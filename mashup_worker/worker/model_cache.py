@@ -16,7 +16,7 @@ from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
 from mashup_worker.models.device import release_memory, resolve_device
 from mashup_worker.models.load import load_model
 from mashup_worker.models.store import WeightStore
-from mashup_worker.pipelines.separate import separate_audio
+from mashup_worker.pipelines.separation.separate import separate_audio
 
 if TYPE_CHECKING:
     from mashup_worker.models.separator import Separator

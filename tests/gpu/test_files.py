@@ -11,9 +11,9 @@ import torch
 
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.signal import Audio
-from mashup_worker.pipelines import on_device, separate
-from mashup_worker.pipelines.in_flight import completed
-from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+from mashup_worker.pipelines.separation import on_device, separate
+from mashup_worker.pipelines.separation.in_flight import completed
+from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 from tests.engines import music
 from tests.gpu.networks import LEAST_DB, assert_near, silence
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.models.demucs_engine import DemucsSeparator
-    from mashup_worker.pipelines.separate import SeparateResult
+    from mashup_worker.pipelines.separation.separate import SeparateResult
     from tests.fake_cuda.budget import DeviceBudget
 
 pytestmark = pytest.mark.gpu

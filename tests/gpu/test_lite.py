@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mashup_worker.models.lite import load_lite
-from mashup_worker.pipelines.separate import separate_audio
+from mashup_worker.pipelines.separation.separate import separate_audio
 from tests.engines import music
 from tests.gpu.networks import assert_near
 

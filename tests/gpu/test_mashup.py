@@ -10,14 +10,14 @@ import torch
 
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench import music
-from mashup_worker.pipelines.mashup import make_mashup
+from mashup_worker.pipelines.mashup.make import make_mashup
 from tests.gpu.networks import assert_near
 from tests.unit.mashups import mashup_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mashup_worker.pipelines.mashup import MashupResult
+    from mashup_worker.pipelines.mashup.make import MashupResult
     from tests.unit.mashups import Spans
 
 pytestmark = pytest.mark.gpu

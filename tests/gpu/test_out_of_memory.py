@@ -14,7 +14,7 @@ from mashup_worker.errors import DeviceLost, OutOfMemory
 from mashup_worker.models.htdemucs.core import HybridCore
 from mashup_worker.models.htdemucs.network import HybridNetwork
 from mashup_worker.models.memory_events import out_of_memory_events
-from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 from tests.engines import RATE_HZ, music, separate
 from tests.gpu.networks import LEAST_DB, assert_near, tiny_separator
 

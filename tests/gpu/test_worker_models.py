@@ -13,7 +13,7 @@ import torch
 from mashup_worker.errors import DeviceLost
 from mashup_worker.models.demucs_engine import DemucsSeparator
 from mashup_worker.models.digests import MANIFEST, manifest_text
-from mashup_worker.pipelines.separate import separate_audio
+from mashup_worker.pipelines.separation.separate import separate_audio
 from mashup_worker.settings import Settings
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.model_cache import ModelCache

@@ -13,9 +13,9 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.mixing.planning.planner import plan_layer, plan_sequence
 from mashup_worker.mixing.request import MixRequest
 from mashup_worker.mixing.vibes import VIBES
-from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
-from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
-from mashup_worker.pipelines.song_cache import SongCache
+from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
+from mashup_worker.pipelines.mashup.song_cache import SongCache
+from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 from mashup_worker.vocabulary import TRANSITIONS, FormName, TransitionName
 
 if TYPE_CHECKING:

@@ -40,14 +40,34 @@ MAY_IMPORT = {
 """Room to the rooms it may know. `errors` and settings are open to all; `cli` and `commands`
 know everything, and nothing knows them."""
 
-OPEN_TO_ALL = {"errors", "logs", "settings", "system", "vocabulary"}
+OPEN_TO_ALL = {"__version__", "errors", "logs", "settings", "system", "vocabulary"}
+
+PIPELINES_MAY_IMPORT = {
+    "separation": {"clock"},
+    "analysis": {"clock"},
+    "mashup": {"analysis", "clock", "master", "separation"},
+}
+"""Package of `pipelines` to the modules and packages of `pipelines` that it may know."""
 
 
-def imported_rooms(module: Path) -> set[str]:
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    names += [a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names]
-    return {name.split(".")[1] for name in names if name.startswith("mashup_worker.")}
+def imported_below(package: str, module: Path) -> set[str]:
+    """Return the names of the modules and packages directly below a package."""
+    names = list[str]()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    depth = package.count(".") + 1
+    return {name.split(".")[depth] for name in names if name.startswith(f"{package}.")}
+
+
+def wrong_imports(folder: Path, package: str, allowed: set[str]) -> set[str]:
+    return {
+        f"{module.relative_to(PACKAGE)} imports {target}"
+        for module in folder.rglob("*.py")
+        for target in imported_below(package, module) - allowed - {folder.name}
+    }
 
 
 def test_every_room_is_in_the_table() -> None:
@@ -57,13 +77,19 @@ def test_every_room_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_imports_point_one_way(room: str) -> None:
-    allowed = MAY_IMPORT[room] | OPEN_TO_ALL | {room}
-    wrong = {
-        f"{module.relative_to(PACKAGE)} imports {target}"
-        for module in (PACKAGE / room).rglob("*.py")
-        for target in imported_rooms(module) - allowed
-    }
-    assert not wrong
+    allowed = MAY_IMPORT[room] | OPEN_TO_ALL
+    assert not wrong_imports(PACKAGE / room, "mashup_worker", allowed)
+
+
+def test_every_package_of_the_pipelines_is_in_the_table() -> None:
+    packages = {path.name for path in (PACKAGE / "pipelines").iterdir() if path.is_dir()}
+    assert packages - {"__pycache__"} == PIPELINES_MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize("package", PIPELINES_MAY_IMPORT)
+def test_imports_of_the_pipelines_point_one_way(package: str) -> None:
+    allowed = PIPELINES_MAY_IMPORT[package]
+    assert not wrong_imports(PACKAGE / "pipelines" / package, "mashup_worker.pipelines", allowed)
 
 
 def complaints_of(code: str) -> str:
@@ -76,7 +102,7 @@ def complaints_of(code: str) -> str:
 def test_pipelines_import_no_server_library_and_no_scipy() -> None:
     blocked = ("redis", "rq", "psycopg", "boto3", "scipy")
     code = f"import sys; sys.modules.update(dict.fromkeys({blocked}))\n"
-    for name in ("analysis.analyze", "mashup", "master", "song"):
+    for name in ("analysis.analyze", "mashup.make", "master", "song"):
         code += f"import mashup_worker.pipelines.{name}\n"
     assert not complaints_of(code)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.mixing.plan import Plan
-    from mashup_worker.pipelines.mashup import MashupResult
+    from mashup_worker.pipelines.mashup.make import MashupResult
 
     OnProgress = Callable[[str, float], None]
 

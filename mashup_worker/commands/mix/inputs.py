@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.separator import Separator
-    from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
+    from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 
 KINDS = (*STEM_KINDS, *(f"no_{kind}" for kind in STEM_KINDS))
 """Kinds of input stems; `no_vocals` is a song without its vocals."""
@@ -65,7 +65,7 @@ def songs_of_stems(texts: Sequence[str]) -> list[SongFiles]:
     Raises:
         InvalidInput: as `stem_argument`, or a song has two stems of one kind.
     """
-    from mashup_worker.pipelines.mix_songs import SongFiles
+    from mashup_worker.pipelines.mashup.songs import SongFiles
 
     by_song: dict[str, dict[str, Path]] = {}
     for text in texts:
@@ -103,7 +103,7 @@ def songs_of_arguments(arguments: Sequence[str]) -> list[SongFiles]:
 
 
 def _files(song: Song) -> SongFiles:
-    from mashup_worker.pipelines.mix_songs import SongFiles
+    from mashup_worker.pipelines.mashup.songs import SongFiles
 
     kind = song.path.stem.lower()
     if song.stems:
@@ -126,8 +126,8 @@ def song_loader(
     """
     from mashup_worker.commands.shared.failure import settings_or_fail
     from mashup_worker.commands.shared.model_choice import load_requested
-    from mashup_worker.pipelines.mix_songs import SongLoader
-    from mashup_worker.pipelines.song_cache import SongCache
+    from mashup_worker.pipelines.mashup.song_cache import SongCache
+    from mashup_worker.pipelines.mashup.songs import SongLoader
 
     settings = settings_or_fail()
     made: list[Separator] = []

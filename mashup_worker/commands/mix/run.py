@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.request import MixRequest
-    from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
+    from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
     from mashup_worker.vocabulary import FormName
 
     OnProgress = Callable[[str, float], None]
@@ -92,7 +92,7 @@ class MixRun:
         Raises:
             MashupError: as `make_mashup`, `SongLoader.load` and `load_plan`.
         """
-        from mashup_worker.pipelines.mashup import make_mashup
+        from mashup_worker.pipelines.mashup.make import make_mashup
 
         started_s = time.perf_counter()
         outputs = self.outputs
@@ -116,7 +116,7 @@ class MixRun:
     def _planned(self) -> tuple[Plan, dict[str, Audio]]:
         from mashup_worker.mixing.plan_document import load_plan
         from mashup_worker.mixing.planning.planner import plan_mashup
-        from mashup_worker.pipelines.mashup import sounds_of_plan, sounds_of_songs
+        from mashup_worker.pipelines.mashup.make import sounds_of_plan, sounds_of_songs
 
         if self.sources.plan is not None:
             plan = load_plan(self.sources.plan)

@@ -88,7 +88,7 @@ def reprocess(
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device, resolve_precision
-    from mashup_worker.pipelines.in_flight import songs_in_flight
+    from mashup_worker.pipelines.separation.in_flight import songs_in_flight
 
     try:
         place = resolve_device(device)
@@ -110,7 +110,7 @@ def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSe
         InvalidInput: there is no such model, or it makes no such stem.
     """
     from mashup_worker.models.catalogue import find
-    from mashup_worker.pipelines.stems import stem_mixes
+    from mashup_worker.pipelines.separation.stems import stem_mixes
     from mashup_worker.seed.record import SeedSettings
 
     if kinds:

@@ -19,7 +19,7 @@ from mashup_worker.commands.reprocess.output import duration_text
 from mashup_worker.commands.shared.failure import settings_or_fail
 from mashup_worker.commands.shared.progress import share_progress
 from mashup_worker.errors import EXIT_FAILED, DeviceLost, InvalidInput, MashupError, StorageFailed
-from mashup_worker.pipelines.in_flight import completed, warm_up
+from mashup_worker.pipelines.separation.in_flight import completed, warm_up
 from mashup_worker.seed.time_left import TimeLeft
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.scratch import remove_stale_folders, scratch_prefix
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mashup_worker.commands.reprocess.sources import Track
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.separator import Separator
-    from mashup_worker.pipelines.in_flight import Stop
+    from mashup_worker.pipelines.separation.in_flight import Stop
     from mashup_worker.seed.library import Library
     from mashup_worker.seed.make import SeedResult
     from mashup_worker.seed.record import SeedRecord, SeedSettings

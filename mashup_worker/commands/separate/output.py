@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.commands.shared.progress import SongBars
     from mashup_worker.models.load import LoadedModel
-    from mashup_worker.pipelines.separate import SeparateResult
+    from mashup_worker.pipelines.separation.separate import SeparateResult
 
 
 @dataclass(frozen=True)

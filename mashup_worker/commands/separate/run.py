@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.load import LoadedModel
-    from mashup_worker.pipelines.in_flight import Stop
-    from mashup_worker.pipelines.separate import SeparateResult
+    from mashup_worker.pipelines.separation.in_flight import Stop
+    from mashup_worker.pipelines.separation.separate import SeparateResult
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class SeparateRun:
 
     def all(self) -> None:
         """Separate all songs, and exit with an error code if any failed."""
-        from mashup_worker.pipelines.in_flight import completed
+        from mashup_worker.pipelines.separation.in_flight import completed
 
         with self.printer.progress() as self._bars:
             todo = self._todo()
@@ -85,7 +85,7 @@ class SeparateRun:
 
     def _prepared(self) -> int:
         """Prepare the model for songs in flight, and return their greatest number."""
-        from mashup_worker.pipelines.in_flight import songs_in_flight, warm_up
+        from mashup_worker.pipelines.separation.in_flight import songs_in_flight, warm_up
 
         separator = self._model().separator
         device = separator.device.partition(":")[0]
@@ -94,7 +94,7 @@ class SeparateRun:
         return most
 
     def _separate(self, task: _Task, stop: Stop) -> SeparateResult:
-        from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+        from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 
         request = SeparateRequest(task.song.path, task.targets, self.encode)
         with self._bars.song(task.song.path.name) as show:
@@ -111,7 +111,7 @@ class SeparateRun:
 
     def _kinds(self) -> tuple[str, ...]:
         """Return the stems to write; an unknown model or kind is wrong usage."""
-        from mashup_worker.pipelines.stems import stem_mixes
+        from mashup_worker.pipelines.separation.stems import stem_mixes
 
         try:
             known = self.model.known_stems() or self._model().separator.stems

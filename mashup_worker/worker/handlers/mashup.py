@@ -15,9 +15,9 @@ from mashup_worker.mixing.planning.planner import plan_mashup
 from mashup_worker.mixing.request import MixRequest
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.clock import Clock
-from mashup_worker.pipelines.mashup import make_mashup, sounds_of_songs
-from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
-from mashup_worker.pipelines.song_cache import SongCache
+from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
+from mashup_worker.pipelines.mashup.song_cache import SongCache
+from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 from mashup_worker.pipelines.waveforms import write_waveforms
 from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed, StoredAudio
 from mashup_worker.worker.handler import HandlerResult, Sources
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.song import MixSong
-    from mashup_worker.pipelines.mashup import MashupResult
+    from mashup_worker.pipelines.mashup.make import MashupResult
     from mashup_worker.queue.contracts import MashupInput, StemInput
     from mashup_worker.worker.handler import Inputs, JobContext, StoredFile
 

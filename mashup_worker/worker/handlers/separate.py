@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import InvalidInput
-from mashup_worker.pipelines.separate import SeparateRequest
+from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import DEVICE_STAGES, STAGES, split_song
 from mashup_worker.queue.contracts import ModelOutput, SeparateOutput, StemOutput
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX

@@ -14,10 +14,10 @@ from mashup_worker.commands.shared import model_choice
 from mashup_worker.errors import DeviceLost, InvalidInput
 from mashup_worker.models.demucs_engine import DemucsSeparator
 from mashup_worker.models.load import LoadedModel
-from mashup_worker.pipelines import separate
+from mashup_worker.pipelines.separation import separate
 from mashup_worker.seed import make
 from tests.engines import RATE_HZ, engine, music
-from tests.unit.test_separate import Splitter
+from tests.unit.pipelines.separation.test_separate import Splitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

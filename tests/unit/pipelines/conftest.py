@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mashup_worker.pipelines.mix_songs import SongLoader
-from mashup_worker.pipelines.song_cache import SongCache
+from mashup_worker.pipelines.mashup.song_cache import SongCache
+from mashup_worker.pipelines.mashup.songs import SongLoader
 from tests.unit.pipelines.sample_songs import NAMES, sample
 
 if TYPE_CHECKING:

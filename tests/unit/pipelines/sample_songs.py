@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mashup_worker.pipelines.mix_songs import SongFiles
+from mashup_worker.pipelines.mashup.songs import SongFiles
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 NAMES = ("hold-on-to-the-light", "slow-it-down", "when-the-night-falls")

@@ -13,11 +13,11 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.pipelines import clock
 from mashup_worker.pipelines.analysis.analyze import analyze_audio, analyze_stems
 from mashup_worker.pipelines.clock import Clock
-from mashup_worker.pipelines.mashup import make_mashup
-from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+from mashup_worker.pipelines.mashup.make import make_mashup
+from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 from tests.engines import music
 from tests.unit.mashups import mashup_plan
-from tests.unit.test_separate import Splitter
+from tests.unit.pipelines.separation.test_separate import Splitter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,12 +12,12 @@ from mashup_worker.audio.decode import Decoder, decode
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.peaks import write_peaks
 from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
-from mashup_worker.pipelines.separate import SeparateRequest
+from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import STAGES, SplitSong, split_song
 from tests.unit.audio_fixtures import write
 from tests.unit.music import even_beats
 from tests.unit.music import song as music
-from tests.unit.test_separate import Splitter
+from tests.unit.pipelines.separation.test_separate import Splitter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from mashup_worker.audio.encode import encode_into
 from mashup_worker.audio.signal import spans
 from mashup_worker.dsp.loudness import LoudnessMeter
 from mashup_worker.errors import Canceled
-from mashup_worker.pipelines.on_device import Delivery
+from mashup_worker.pipelines.separation.on_device import Delivery
 from mashup_worker.system.files import atomic_path
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
-    from mashup_worker.pipelines.stems import Stem
+    from mashup_worker.pipelines.separation.stems import Stem
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ import pytest
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import FixedTempoGrid
 from mashup_worker.mixing.planning.compatibility import WEIGHTS
-from mashup_worker.pipelines.match import match_songs
-from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
+from mashup_worker.pipelines.mashup.match import match_songs
+from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 from tests.unit.pipelines.sample_songs import NAMES, SAMPLES, sample
 
 if TYPE_CHECKING:
     from mashup_worker.mixing.song import MixSong
-    from mashup_worker.pipelines.song_cache import SongCache
+    from mashup_worker.pipelines.mashup.song_cache import SongCache
 
 
 def test_every_pair_of_songs_is_compared_in_both_directions(songs: tuple[MixSong, ...]) -> None:

@@ -15,8 +15,8 @@ from mashup_worker.commands.mix.inputs import songs_of_stems, stem_argument
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import FixedTempoGrid
 from mashup_worker.models.lite import load_lite
-from mashup_worker.pipelines.mix_songs import SongFiles, SongLoader
-from mashup_worker.pipelines.song_cache import SongCache
+from mashup_worker.pipelines.mashup.song_cache import SongCache
+from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 from tests.unit.pipelines.sample_songs import NAMES, SAMPLES, sample
 
 if TYPE_CHECKING:

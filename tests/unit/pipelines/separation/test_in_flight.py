@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mashup_worker.errors import Canceled
-from mashup_worker.pipelines.in_flight import Stop, completed, songs_in_flight
+from mashup_worker.pipelines.separation.in_flight import Stop, completed, songs_in_flight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

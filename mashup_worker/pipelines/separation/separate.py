@@ -23,9 +23,9 @@ from mashup_worker.audio.spool import Spool
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.device import device_errors
 from mashup_worker.pipelines.clock import Clock
-from mashup_worker.pipelines.on_device import fits, separate_on_device
-from mashup_worker.pipelines.stems import Stem, computed_stems, stem_mixes
-from mashup_worker.pipelines.writing import StemFile, shared_gain, write_stems
+from mashup_worker.pipelines.separation.on_device import fits, separate_on_device
+from mashup_worker.pipelines.separation.stems import Stem, computed_stems, stem_mixes
+from mashup_worker.pipelines.separation.writing import StemFile, shared_gain, write_stems
 from mashup_worker.system.files import check_writable
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.planning.compatibility import Match, compare_songs
 from mashup_worker.mixing.planning.song_features import SongFeatures
-from mashup_worker.pipelines.mix_songs import MIX
+from mashup_worker.pipelines.mashup.songs import MIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

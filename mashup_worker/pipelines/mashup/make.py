@@ -21,11 +21,11 @@ from mashup_worker.mixing.render.mixdown import duck_tracks, high_pass_vocals, s
 from mashup_worker.mixing.render.time_stretch import UNCHANGED
 from mashup_worker.mixing.render.tracks import render_tracks
 from mashup_worker.models.device import device_errors, resolve_device
-from mashup_worker.pipelines.check import StemTrack, check_mix
-from mashup_worker.pipelines.check_stems import CheckedStems, check_stems
 from mashup_worker.pipelines.clock import Clock
+from mashup_worker.pipelines.mashup.check import StemTrack, check_mix
+from mashup_worker.pipelines.mashup.check_stems import CheckedStems, check_stems
+from mashup_worker.pipelines.mashup.songs import LIMITS, stereo_at
 from mashup_worker.pipelines.master import MasterRequest, write_master
-from mashup_worker.pipelines.mix_songs import LIMITS, stereo_at
 from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,17 +16,18 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.commands.check import find_stems
 from mashup_worker.dsp.loudness import integrated_lufs
 from mashup_worker.errors import InvalidInput
-from mashup_worker.pipelines.check import StemTrack, Target, check_mix
+from mashup_worker.pipelines.mashup.check import StemTrack, Target, check_mix
 from tests.unit.mashups import mashup_plan
 from tests.unit.music import cadence, drums, even_beats, placed, tone
+from tests.unit.pipelines.sample_songs import SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from mashup_worker.mixing.measures.report import Measurement, MixReport
     from mashup_worker.mixing.plan import Plan
 
-SAMPLES = Path(__file__).parents[3] / "samples"
 RATE_HZ = 22_050
 TEMPO_BPM, BARS = 120.0, 12
 DURATION_S = BARS * 2.0

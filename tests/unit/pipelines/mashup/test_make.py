@@ -9,7 +9,7 @@ import torch
 
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import InvalidInput
-from mashup_worker.pipelines.mashup import make_mashup, render_mix, sounds_of_plan
+from mashup_worker.pipelines.mashup.make import make_mashup, render_mix, sounds_of_plan
 from mashup_worker.report.mix_page import MixPage, write_mix_page
 from tests.unit.mashups import mashup_plan
 from tests.unit.mixing.render.sounds import clicks, noise, tone, with_clip

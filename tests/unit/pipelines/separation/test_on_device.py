@@ -16,11 +16,15 @@ from mashup_worker.audio.writers import quantize, quantized
 from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.dsp.polyphase import converted, has_few_phases
 from mashup_worker.models.device import resolve_device
-from mashup_worker.pipelines import separate as pipeline
-from mashup_worker.pipelines.on_device import Delivery, fits, separate_on_device
-from mashup_worker.pipelines.separate import SeparateRequest, separate_audio, separate_file
-from mashup_worker.pipelines.stems import stem_mixes
-from tests.unit.test_separate import Splitter
+from mashup_worker.pipelines.separation import separate as pipeline
+from mashup_worker.pipelines.separation.on_device import Delivery, fits, separate_on_device
+from mashup_worker.pipelines.separation.separate import (
+    SeparateRequest,
+    separate_audio,
+    separate_file,
+)
+from mashup_worker.pipelines.separation.stems import stem_mixes
+from tests.unit.pipelines.separation.test_separate import Splitter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +137,7 @@ def test_files_are_the_same(
     for path in ("host", "device"):
         if path == "device":
             monkeypatch.setattr(pipeline, "fits", lambda *_: True)
-            monkeypatch.setattr("mashup_worker.pipelines.stems.Stem.is_on_host", False)
+            monkeypatch.setattr("mashup_worker.pipelines.separation.stems.Stem.is_on_host", False)
         targets = {kind: tmp_path / path / f"{kind}.{encode.format}" for kind in ("low", "no_low")}
         request = SeparateRequest(tmp_path / "song.wav", targets, encode)
         made[path] = separate_file(separator, request)

@@ -7,7 +7,7 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
-from mashup_worker.pipelines.stems import Stem, computed_stems, stem_mixes
+from mashup_worker.pipelines.separation.stems import Stem, computed_stems, stem_mixes
 
 KINDS = ("drums", "bass", "other", "vocals")
 

@@ -17,7 +17,7 @@ from mashup_worker.mixing.measures.beats import BeatGrid
 from mashup_worker.mixing.measures.report import Measurement, MixReport
 from mashup_worker.mixing.measures.tracks import StemTrack, group_by_song
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
-from mashup_worker.pipelines.check_stems import CheckedStems, check_stems, without_excess
+from mashup_worker.pipelines.mashup.check_stems import CheckedStems, check_stems, without_excess
 from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP, TEMPO_BPM
 
 if TYPE_CHECKING:

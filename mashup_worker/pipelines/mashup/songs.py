@@ -15,7 +15,7 @@ from mashup_worker.mixing.grid import song_grid
 from mashup_worker.mixing.planning.grid_refinement import refine_grid
 from mashup_worker.mixing.song import LoudnessEnvelope, MixSong, SongStem
 from mashup_worker.pipelines.analysis.analyze import analyze_stems
-from mashup_worker.pipelines.separate import SeparateRequest, separate_file
+from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.audio.signal import Audio
     from mashup_worker.models.separator import Separator
-    from mashup_worker.pipelines.song_cache import SongCache
+    from mashup_worker.pipelines.mashup.song_cache import SongCache
 
     OnProgress = Callable[[str, float], None]
     """Called with the stage and its share done. An exception raised in it stops the work."""

@@ -18,7 +18,7 @@ from mashup_worker.audio.writers import quantized
 from mashup_worker.dsp.loudness import LoudnessMeter
 from mashup_worker.dsp.polyphase import converted, has_few_phases
 from mashup_worker.models.streams import download, upload
-from mashup_worker.pipelines.stems import Stem, computed_stems
+from mashup_worker.pipelines.separation.stems import Stem, computed_stems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import SampleSource
     from mashup_worker.models.separator import Separator
-    from mashup_worker.pipelines.stems import StemMix
+    from mashup_worker.pipelines.separation.stems import StemMix
 
 _SHARE_OF_MEMORY = 1 / 8
 """Share of the free memory that one song may use: others are in flight, and networks run."""

@@ -13,7 +13,11 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import Canceled, InvalidInput, StorageFailed, TooLong, UnsupportedAudio
-from mashup_worker.pipelines.separate import SeparateRequest, separate_audio, separate_file
+from mashup_worker.pipelines.separation.separate import (
+    SeparateRequest,
+    separate_audio,
+    separate_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
