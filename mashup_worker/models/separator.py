@@ -25,32 +25,26 @@ class Separator(Protocol):
     @property
     def name(self) -> str:
         """Name of the model in the catalogue, or the name it was loaded by."""
-        ...
 
     @property
     def stems(self) -> tuple[str, ...]:
         """Kinds of stems, such as `("drums", "bass", "other", "vocals")`."""
-        ...
 
     @property
     def sample_rate(self) -> int:
         """Sample rate of the model."""
-        ...
 
     @property
     def channels(self) -> int:
         """Channels of the model."""
-        ...
 
     @property
     def device(self) -> str:
         """Device of the networks: `"cpu"`, `"cuda:0"`, `"mps"`."""
-        ...
 
     @property
     def precision(self) -> str:
         """Arithmetic of the networks: `"fp32"`, `"tf32"`, `"bf16"` or `"fp16"`."""
-        ...
 
     @property
     def residual_stem(self) -> str | None:
@@ -58,7 +52,6 @@ class Separator(Protocol):
 
         None for models with independent estimates.
         """
-        ...
 
     def stream(
         self,
@@ -84,4 +77,3 @@ class Separator(Protocol):
             InvalidInput: the model lacks a stem.
             OutOfMemory: not even the smallest batch fits.
         """
-        ...

@@ -32,15 +32,12 @@ class HealthSource(Protocol):
     @property
     def registry(self) -> CollectorRegistry:
         """Metrics."""
-        ...
 
     def not_alive(self) -> str | None:
         """Return the reason to restart the process; None if it is alive."""
-        ...
 
     def not_ready(self) -> str | None:
         """Return the reason why the process cannot work now; None if it can."""
-        ...
 
 
 def parse_address(address: str) -> tuple[str, int]:

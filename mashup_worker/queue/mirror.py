@@ -45,11 +45,9 @@ class MirrorObserver(Protocol):
 
     def passed(self, seconds: float | None) -> None:
         """Record the duration of a pass; None for a failed one."""
-        ...
 
     def status_changed(self, change: jobs.StatusChange, job: jobs.Job) -> None:
         """Record a status change by the mirror."""
-        ...
 
 
 class _NullObserver:

@@ -78,7 +78,6 @@ class Storage(Protocol):
             TooLarge: the store refuses objects of this size.
             StorageFailed: the object cannot be written.
         """
-        ...
 
     def get(self, key: str, target: Path, max_bytes: int | None = None) -> None:
         """Read an object into a file.
@@ -88,7 +87,6 @@ class Storage(Protocol):
             TooLarge: the object is larger than `max_bytes`.
             StorageFailed: the object cannot be read.
         """
-        ...
 
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object; None if it does not exist.
@@ -96,7 +94,6 @@ class Storage(Protocol):
         Raises:
             StorageFailed: the store is unavailable.
         """
-        ...
 
     def copy(self, source_key: str, target_key: str) -> StoredObject:
         """Copy an object with its metadata.
@@ -105,7 +102,6 @@ class Storage(Protocol):
             InvalidInput: the source does not exist.
             StorageFailed: the copy cannot be written.
         """
-        ...
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; missing ones are ignored.
@@ -113,7 +109,6 @@ class Storage(Protocol):
         Raises:
             StorageFailed: an object cannot be deleted.
         """
-        ...
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects whose keys start with a prefix, without digests, in any order.
@@ -121,11 +116,9 @@ class Storage(Protocol):
         Raises:
             StorageFailed: the store is unavailable.
         """
-        ...
 
     def link(self, key: str) -> Link:
         """Return a URL for an object, which need not exist yet."""
-        ...
 
     def key_of(self, address: str) -> str | None:
         """Return the key in a URL of this store; None for any other address.
@@ -133,7 +126,6 @@ class Storage(Protocol):
         Raises:
             InvalidInput: the URL belongs to this store, but its key is invalid.
         """
-        ...
 
     def check(self) -> None:
         """Check that objects can be written, read and deleted.
@@ -141,7 +133,6 @@ class Storage(Protocol):
         Raises:
             StorageFailed: they cannot; the message has the reason in one line.
         """
-        ...
 
 
 def check_store(storage: Storage, scratch: Path, name: str) -> None:

@@ -37,11 +37,9 @@ class Restartable(Protocol):
     @property
     def name(self) -> str:
         """Name for threads and messages."""
-        ...
 
     def is_running(self) -> bool:
         """Return whether the process is alive."""
-        ...
 
     def restart(self, timeout_s: float) -> None:
         """Start the process again, unless it was stopped on purpose, and wait until it is ready.
@@ -49,7 +47,6 @@ class Restartable(Protocol):
         Raises:
             MashupError: the process exited again, or was not ready in time.
         """
-        ...
 
 
 class Restarter:

@@ -59,7 +59,6 @@ class Inputs(Protocol):
             InvalidInput: the file does not exist, its user must not read it, or it is not audio.
             FetchRefused, FetchFailed, TooLarge, TooLong, StorageFailed: it cannot be fetched.
         """
-        ...
 
     def fetch_stem(self, stem_id: UUID, name: str) -> FetchedStem:
         """Fetch and decode a stem of the registry.
@@ -67,11 +66,9 @@ class Inputs(Protocol):
         Raises:
             InvalidInput: the stem does not exist, or its user must not read it.
         """
-        ...
 
     def known_analysis(self, address: str) -> Mapping[str, Any] | None:
         """Return the analysis by the `separate` job whose result an address is, if it is one."""
-        ...
 
 
 class Models(Protocol):
@@ -80,7 +77,6 @@ class Models(Protocol):
     @property
     def device(self) -> str:
         """Device of the models, such as `cuda:0`."""
-        ...
 
     def separator(self, name: str | None) -> Separator:
         """Return a loaded model by name; None stands for the worker's default.
@@ -89,11 +85,9 @@ class Models(Protocol):
             UnknownModel: no model has this name.
             ModelUnavailable: its weights are missing or damaged.
         """
-        ...
 
     def free_memory(self) -> None:
         """Return cached memory to the device."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,20 +160,16 @@ class Handler(Protocol[Handled]):
     @property
     def stages(self) -> Mapping[str, float]:
         """Stages in order, with their shares of the time; without `fetch` and `upload`."""
-        ...
 
     @property
     def uses_models(self) -> bool:
         """Whether the job type runs separation models, so that a worker loads them at its start."""
-        ...
 
     def fetch(self, job: JobContext[Handled]) -> Sources:
         """Fetch the input files."""
-        ...
 
     def settings(self, job: JobContext[Handled]) -> Mapping[str, Any]:
         """Return everything that determines the result besides the sources, as JSON."""
-        ...
 
     def run(self, job: JobContext[Handled], sources: Sources) -> HandlerResult:
         """Run the job.
@@ -187,4 +177,3 @@ class Handler(Protocol[Handled]):
         Raises:
             MashupError: the job fails; `code` and `retryable` determine the next status.
         """
-        ...

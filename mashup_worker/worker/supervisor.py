@@ -31,23 +31,18 @@ class SupervisorObserver(Protocol):
 
     def looped(self) -> None:
         """Record a round of the supervisor's loop."""
-        ...
 
     def started(self, process: int) -> None:
         """Record the start of a process."""
-        ...
 
     def ready(self, process: int) -> None:
         """Record that a process accepts jobs."""
-        ...
 
     def output(self, process: int, line: str) -> None:
         """Record any other line of output, such as a report."""
-        ...
 
     def exited(self, process: int, code: int) -> None:
         """Record an unexpected exit; the code is negative for a signal."""
-        ...
 
 
 @dataclass
