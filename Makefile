@@ -11,12 +11,13 @@ GPU_OUTPUT ?= gpu-results
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
-.PHONY: help install demo test lint format samples bench gpu clean
+.PHONY: help install demo test test-slow lint format samples bench gpu clean
 
 help:
 	@echo "make demo      install, separate the sample songs, mix two, write HTML reports, and repeat it"
 	@echo "               through the job queue, with its own servers"
-	@echo "make test      install the test dependencies and run the tests"
+	@echo "make test      install the test dependencies and run the tests, all but the slow ones"
+	@echo "make test-slow run the slow tests"
 	@echo "make lint      check style and types"
 	@echo "make format    format the code"
 	@echo "make samples   render the sample songs again"
@@ -32,7 +33,10 @@ demo: $(VENV)/.installed
 		--run '$(BIN)/python -m samples.queue_demo --model $(MODEL) --output-dir $(DEMO_OUTPUT)'
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_JOBS) --dist loadfile -m "not slow"
+
+test-slow: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_JOBS) --dist loadfile -m slow
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -30,6 +30,14 @@ HTDEMUCS: dict[str, Any] = {
     "bottom_channels": 16,
     "segment": Fraction(39, 5),
 }
+SMALLEST: dict[str, Any] = HTDEMUCS | {
+    "depth": 1,
+    "t_layers": 0,
+    "bottom_channels": 0,
+    "dconv_mode": 0,
+    "segment": Fraction(1, 10),
+}
+"""torch compiles it in a second."""
 HDEMUCS: dict[str, Any] = {"sources": SOURCES, "channels": 4, "dconv_comp": 2, "segment": 4}
 DEMUCS: dict[str, Any] = {"sources": SOURCES, "channels": 8, "depth": 4, "segment": 3}
 

@@ -1,4 +1,4 @@
-"""The Demucs engine on small random networks, and sound to run it on."""
+"""Separators for tests: Demucs on small random networks, and one with a known result."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
 from mashup_worker.models.repository import load_bag
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
+
+    from mashup_worker.audio.signal import SampleSource
+    from mashup_worker.models.separator import OnProgress
 
 RATE_HZ = 44_100
 
@@ -36,3 +39,40 @@ def engine(repository: Path, name: str, **options: object) -> DemucsSeparator:
     defaults: dict[str, object] = {"device": "cpu", "precision": "fp32"}
     bag = load_bag(name, repository)
     return DemucsSeparator(name, bag, EngineOptions(**(defaults | options)))  # type: ignore[arg-type]
+
+
+class Splitter:
+    """A separator with a known result: `low` is `share` of the mix, `high` the rest of it.
+
+    It hands pieces of odd lengths out, as real ones do, and is told what to be a model of.
+    """
+
+    name = "splitter"
+    stems = ("low", "high")
+    sample_rate = 44_100
+    channels = 2
+    device = "cpu"
+    precision = "fp32"
+
+    def __init__(self, share: float = 0.25, residual_stem: str | None = None) -> None:
+        self.share = share
+        self.residual_stem = residual_stem
+        self.asked: tuple[str, ...] = ()
+
+    def stream(
+        self,
+        mix: SampleSource,
+        stems: Sequence[str] | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        on_device: bool = False,  # noqa: ARG002 - its device is the CPU
+    ) -> Iterator[Tensor]:
+        assert mix.channels == self.channels
+        assert mix.sample_rate == self.sample_rate
+        self.asked = self.stems if stems is None else tuple(stems)
+        shares = {"low": self.share, "high": 1 - self.share}
+        for start in range(0, mix.length_samples, 30_001):
+            block = mix.read(start, min(mix.length_samples, start + 30_001))
+            yield torch.stack([shares[kind] * block for kind in self.asked])
+            if on_progress:
+                on_progress(min(1.0, (start + 30_001) / mix.length_samples))

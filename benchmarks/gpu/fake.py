@@ -31,7 +31,7 @@ def scale(folder: Path) -> Scale:
         songs=2,
         in_flight=2,
         model=("--model", _MODEL, "--model-repo", str(folder), "--batch", "2"),
-        tests=("tests/unit/test_true_peak.py",),
+        tests=("tests/unit/dsp/test_true_peak.py",),
         test_options=("-p", "tests.fake_cuda.plugin"),
         patience=10.0,
     )

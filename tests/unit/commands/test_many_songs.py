@@ -16,8 +16,7 @@ from mashup_worker.models.demucs_engine import DemucsSeparator
 from mashup_worker.models.load import LoadedModel
 from mashup_worker.pipelines.separation import separate
 from mashup_worker.seed import make
-from tests.engines import RATE_HZ, engine, music
-from tests.unit.pipelines.separation.test_separate import Splitter
+from tests.engines import RATE_HZ, Splitter, engine, music
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

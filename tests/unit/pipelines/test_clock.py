@@ -15,9 +15,8 @@ from mashup_worker.pipelines.analysis.analyze import analyze_audio, analyze_stem
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.mashup.make import make_mashup
 from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
-from tests.engines import music
+from tests.engines import Splitter, music
 from tests.unit.mashups import mashup_plan
-from tests.unit.pipelines.separation.test_separate import Splitter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,10 @@ from mashup_worker.audio.peaks import write_peaks
 from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
 from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import STAGES, SplitSong, split_song
+from tests.engines import Splitter
 from tests.unit.audio_fixtures import write
 from tests.unit.music import even_beats
 from tests.unit.music import song as music
-from tests.unit.pipelines.separation.test_separate import Splitter
 
 if TYPE_CHECKING:
     from pathlib import Path

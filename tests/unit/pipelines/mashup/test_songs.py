@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,6 @@ import soundfile
 import torch
 
 from mashup_worker.audio.decode import decode
-from mashup_worker.commands.mix.inputs import songs_of_stems, stem_argument
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import FixedTempoGrid
 from mashup_worker.models.lite import load_lite
@@ -20,6 +18,8 @@ from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 from tests.unit.pipelines.sample_songs import NAMES, SAMPLES, sample
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mashup_worker.mixing.song import MixSong
 
 
@@ -113,29 +113,3 @@ def test_silent_songs_and_songs_without_beats_are_named(tmp_path: Path) -> None:
     drone = write(tmp_path / "drone.wav", 0.2 * torch.sin(2 * torch.pi * 220 * at)[None])
     with pytest.raises(InvalidInput, match=r"drone: no beat .*FILE:KIND:SONG"):
         loader.load([SongFiles("drone", {"other": drone})])
-
-
-@pytest.mark.parametrize(
-    ("text", "path", "kind", "song"),
-    [
-        ("a/b/vocals.flac:vocals", "a/b/vocals.flac", "vocals", "b"),
-        ("a/song.wav:drums", "a/song.wav", "drums", "song"),
-        ("song.wav:Bass:My Song", "song.wav", "bass", "My Song"),
-        ("c:/x.wav:other", "c:/x.wav", "other", "x"),
-        ("12:30.wav:no_vocals:S", "12:30.wav", "no_vocals", "S"),
-    ],
-)
-def test_a_stem_argument_has_file_kind_and_song(text: str, path: str, kind: str, song: str) -> None:
-    found = stem_argument(text)
-    assert (found.path, found.kind, found.song) == (Path(path), kind, song)
-
-
-@pytest.mark.parametrize("text", ["song.wav", "song.wav:lute", "song.wav:vocals:", ":"])
-def test_an_invalid_stem_argument_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match="FILE:KIND"):
-        stem_argument(text)
-
-
-def test_a_kind_twice_in_a_song_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="one already has drums"):
-        songs_of_stems(["a.wav:drums:one", "b.wav:drums:one"])

@@ -24,7 +24,7 @@ from mashup_worker.pipelines.separation.separate import (
     separate_file,
 )
 from mashup_worker.pipelines.separation.stems import stem_mixes
-from tests.unit.pipelines.separation.test_separate import Splitter
+from tests.engines import Splitter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,52 +18,10 @@ from mashup_worker.pipelines.separation.separate import (
     separate_audio,
     separate_file,
 )
+from tests.engines import Splitter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from torch import Tensor
-
-    from mashup_worker.audio.signal import SampleSource
-    from mashup_worker.models.separator import OnProgress
-
-
-class Splitter:
-    """A separator with a known result: `low` is `share` of the mix, `high` the rest of it.
-
-    It hands pieces of odd lengths out, as real ones do, and is told what to be a model of.
-    """
-
-    name = "splitter"
-    stems = ("low", "high")
-    sample_rate = 44_100
-    channels = 2
-    device = "cpu"
-    precision = "fp32"
-
-    def __init__(self, share: float = 0.25, residual_stem: str | None = None) -> None:
-        self.share = share
-        self.residual_stem = residual_stem
-        self.asked: tuple[str, ...] = ()
-
-    def stream(
-        self,
-        mix: SampleSource,
-        stems: Sequence[str] | None = None,
-        *,
-        on_progress: OnProgress | None = None,
-        on_device: bool = False,  # noqa: ARG002 - its device is the CPU
-    ) -> Iterator[Tensor]:
-        assert mix.channels == self.channels
-        assert mix.sample_rate == self.sample_rate
-        self.asked = self.stems if stems is None else tuple(stems)
-        shares = {"low": self.share, "high": 1 - self.share}
-        for start in range(0, mix.length_samples, 30_001):
-            block = mix.read(start, min(mix.length_samples, start + 30_001))
-            yield torch.stack([shares[kind] * block for kind in self.asked])
-            if on_progress:
-                on_progress(min(1.0, (start + 30_001) / mix.length_samples))
 
 
 def song(path: Path, sample_rate: int, channels: int, duration_s: float = 1.5) -> np.ndarray:

@@ -9,65 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mashup_worker.bench.documents import from_json, read, save, to_json
-from mashup_worker.bench.machine import Machine
 from mashup_worker.bench.plot import results_png
-from mashup_worker.bench.results import (
-    Counts,
-    InFlight,
-    Limit,
-    Pipeline,
-    Ratio,
-    Results,
-    Separation,
-    Stage,
-    Staged,
-    Taken,
-    Work,
-)
+from mashup_worker.bench.results import Results, Work
 from mashup_worker.bench.text import run_cells, significant
 from mashup_worker.errors import InvalidInput
+from tests.unit.bench.documents import MACHINE, a_run, full
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from mashup_worker.bench.results import Run
-
-MACHINE = Machine("Some(R) CPU @ 2 GHz", "cpu", None, None, "Some(R) CPU @ 2 GHz", 2, 8 << 30)
-TAKEN = Taken("mashup bench", "2026-01-01", {"torch": "2"})
-
-
-def a_run(label: str, seconds: float, batch: int | None = None) -> Run:
-    work = Work(tracks=1, track_s=60, price_per_hour=2.0)
-    return work.run(
-        label,
-        [seconds, 2 * seconds, seconds],
-        host_bytes=2 << 30,
-        precision="bf16",
-        batch=batch,
-        snr_db=47.123,
-    )
-
-
-def full() -> Results:
-    counts = Counts(7.8, 5.85, {"products": 1e9}, 1000, 2000, 3000)
-    separation = Separation(
-        TAKEN,
-        "htdemucs",
-        random_weights=True,
-        limit=Limit(counts, {"fp32": 1e12}, 1e10),
-        runs=(a_run("ours", 10), a_run("theirs", 20)),
-        ratios=(Ratio("ours", "theirs", 2.0),),
-        sweeps={"batch": (a_run("ours", 10, 1), a_run("ours", 12, 2))},
-        not_run={"unblend": "not here"},
-    )
-    stage = Stage(0.5, 30.0)
-    in_flight = [
-        InFlight(songs, a_run("ours", 10 / songs), {"decode": stage, "device": stage}, "device")
-        for songs in (1, 2)
-    ]
-    staged = Staged(TAKEN, a_run("analysis", 1), {"measure": 0.5})
-    pipeline = Pipeline(TAKEN, "htdemucs", random_weights=True, in_flight=tuple(in_flight))
-    return Results(MACHINE, separation, staged, staged, pipeline)
 
 
 def test_a_run_in_figures() -> None:

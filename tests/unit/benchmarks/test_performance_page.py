@@ -8,7 +8,7 @@ from dataclasses import replace
 from benchmarks.performance_page import PAGE, documents, page
 from mashup_worker.bench.machine import Machine
 from mashup_worker.bench.results import Ratio, Results
-from tests.unit.test_bench_results import full
+from tests.unit.bench.documents import full
 
 
 def test_the_page_is_made_of_the_committed_documents() -> None:

@@ -16,7 +16,7 @@ from samples.synth.timeline import Grid
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = Path(__file__).parents[3] / "samples"
 SONGS = sorted(path.parent for path in SAMPLES.glob("*/truth.json"))
 PITCH_CLASSES = ["C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B"]
 

@@ -20,9 +20,8 @@ from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import Settings
-from tests.checkpoints import random_network
+from tests.checkpoints import SMALLEST, random_network
 from tests.gpu.networks import tiny_network
-from tests.unit.test_runner import SMALLEST
 
 if TYPE_CHECKING:
     from pathlib import Path

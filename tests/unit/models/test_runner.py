@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
@@ -13,18 +11,9 @@ from torch import Tensor, nn
 
 from mashup_worker.models.device import is_out_of_memory, resolve_device
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
-from tests.checkpoints import HTDEMUCS, random_network
+from tests.checkpoints import SMALLEST, random_network
 
 CPU = torch.device("cpu")
-
-SMALLEST: dict[str, Any] = HTDEMUCS | {
-    "depth": 1,
-    "t_layers": 0,
-    "bottom_channels": 0,
-    "dconv_mode": 0,
-    "segment": Fraction(1, 10),
-}
-"""torch compiles it in a second."""
 
 
 class Gain(nn.Module):

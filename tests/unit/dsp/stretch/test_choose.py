@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Maker = Callable[[int, TimeMap, float], Audio]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 SEED = 60
 DURATION_S = 3.0
 STILL = sounds.even(1.0, DURATION_S)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mashup_worker.models.lite.unet import UNet
     from tests.fake_cuda.budget import DeviceBudget
 
-SONG = Path(__file__).parents[2] / "samples" / "when-the-night-falls"
+SONG = Path(__file__).parents[3] / "samples" / "when-the-night-falls"
 HOP, SIZE = 1024, 4096
 
 

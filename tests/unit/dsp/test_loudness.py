@@ -26,7 +26,7 @@ from mashup_worker.dsp.loudness import (
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
-MIXES = sorted(Path(__file__).parents[2].glob("samples/*/mix.flac"))
+MIXES = sorted(Path(__file__).parents[3].glob("samples/*/mix.flac"))
 
 
 def sines(sample_rate: int, *steps: tuple[float, float]) -> Audio:

@@ -20,7 +20,7 @@ from benchmarks.gpu.steps import Step, gpu_tests, steps
 from benchmarks.gpu.summary import Outcome, lines
 from mashup_worker.bench.engines import OURS
 from mashup_worker.bench.results import Ratio, Results
-from tests.unit.test_bench_results import MACHINE, a_run, full
+from tests.unit.bench.documents import MACHINE, a_run, full
 
 if TYPE_CHECKING:
     from pathlib import Path
