@@ -21,14 +21,10 @@ _KNEE_DB = 3.0
 
 @dataclass(frozen=True)
 class Compression:
-    """Settings of a compressor.
+    """Settings of a compressor, which has `ratio` dB of input per dB of output above the threshold.
 
-    Attributes:
-        ratio: dB of input per dB of output above the threshold.
-        reduction_db: gain reduction of the loud parts (90th percentile of levels); it determines
-            the threshold.
-        attack_s: time in which the reduction rises.
-        release_s: time in which `reduction_db` falls to 0.
+    The threshold follows from `reduction_db`, the reduction at the 90th percentile of levels. That
+    much rises in `attack_s` and falls in `release_s`.
     """
 
     ratio: float = 2.0
@@ -38,10 +34,7 @@ class Compression:
 
 
 def compress(audio: Audio, how: Compression) -> Audio:
-    """Compress all channels by one gain, without make-up gain.
-
-    Shape: `(channels, samples)` to the same. Silence is returned unchanged.
-    """
+    """Compress all channels by one gain, without make-up gain; silence is returned unchanged."""
     gain_db = -reduction_db(audio, how)
     if not len(gain_db):
         return audio

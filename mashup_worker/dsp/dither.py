@@ -7,16 +7,11 @@ from torch import Tensor
 
 
 def dithered(samples: Tensor, bit_depth: int, seed: int) -> Tensor:
-    """Add triangular noise of one least significant bit, before rounding.
+    """Add triangular noise of one least significant bit to `(channels, samples)`, before rounding.
 
     The power of the rounding error is then independent of the signal (S. P. Lipshitz, R. A.
     Wannamaker and J. Vanderkooy, "Quantization and dither: a theoretical survey", JAES 40(5),
-    1992). Digital silence stays silent.
-
-    Args:
-        samples: shape `(channels, samples)`.
-        bit_depth: size of the integers.
-        seed: seed of the noise, which is the same on any device.
+    1992). Digital silence stays silent. A seed gives the same noise on any device.
     """
     noise = torch.Generator().manual_seed(seed % 2**63)
     step = 2.0 ** (1 - bit_depth)

@@ -18,7 +18,7 @@ SILENCE_DB = -120.0
 
 
 def levels_db(samples: Tensor, sample_rate: int) -> Tensor:
-    """Return the RMS level over all channels of each step, in dB re full scale, at least -120.
+    """Return the RMS level of each step over all channels, in dB re full scale, at least -120.
 
     Shape: `(channels, samples)` to `(steps,)`, one step per `step_samples(sample_rate)`.
     """
@@ -37,20 +37,14 @@ def step_samples(sample_rate: int) -> int:
 
 
 def released(levels: Tensor, fall_db_per_step: float) -> Tensor:
-    """Return levels that rise at once and fall at most at a constant rate in decibels.
-
-    Shape: `(steps,)` to the same.
-    """
+    """Return levels that rise at once and fall at most at a constant rate, shape `(steps,)`."""
     tilt = fall_db_per_step * torch.arange(len(levels), device=levels.device, dtype=torch.float64)
     held = (levels.double() + tilt).cummax(0).values - tilt if len(levels) else levels
     return held.to(levels.dtype)
 
 
 def smoothed(curve: Tensor, steps: int) -> Tensor:
-    """Return a centered weighted mean of steps; the ends are extended by their values.
-
-    Shape: `(steps,)` to the same.
-    """
+    """Return a centered weighted mean of steps, shape `(steps,)`; end values extend the ends."""
     size = 2 * (steps // 2) + 1
     if size == 1 or not len(curve):
         return curve
@@ -61,10 +55,7 @@ def smoothed(curve: Tensor, steps: int) -> Tensor:
 
 
 def at_samples(curve: Tensor, step: int, length_samples: int) -> Tensor:
-    """Interpolate an envelope linearly between the centers of steps to every sample.
-
-    Shape: `(steps,)` to `(length_samples,)`.
-    """
+    """Interpolate linearly between the centers of steps, `(steps,)` to `(length_samples,)`."""
     if len(curve) == 0 or length_samples == 0:
         return curve.new_zeros(length_samples)
     if step == 1:
@@ -84,19 +75,10 @@ def activity(
     attack_s: float,
     release_s: float,
 ) -> Tensor:
-    """Return how active a sound is: 1 at its loud moments, 0 in its rests.
+    """Return how active a sound is, 0 to 1: `(channels, samples)` to `(steps,)`; 0 for silence.
 
-    Args:
-        key: shape `(channels, samples)`.
-        sample_rate: sample rate.
-        full_db: level, relative to its loud moments (98th percentile of levels), from which the
-            activity is 1; negative.
-        none_db: relative level below which it is 0; negative.
-        attack_s: time of the rise, a quarter of which precedes the sound.
-        release_s: time of the fall from 1 to 0.
-
-    Returns:
-        Shape `(steps,)`, 0 to 1; zeros for silence.
+    The activity is 1 from `full_db` and 0 up to `none_db`, both relative to the 98th percentile of
+    levels. It rises in `attack_s`, of which a quarter precedes the sound, and falls in `release_s`.
     """
     levels = levels_db(key, sample_rate)
     sounding = levels[levels > -80.0]

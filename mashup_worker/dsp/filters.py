@@ -29,19 +29,11 @@ _ORDER = 4
 def filtered(
     samples: Tensor, sample_rate: int, responses: Sequence[Response], *, window_s: float = 0.046
 ) -> Tensor:
-    """Apply all responses to a sound.
+    """Apply all responses to a sound, `(channels, samples)` to the same.
 
     Spectra of overlapping frames are multiplied by the gains at their center, so phases are
-    unchanged, and a gain of 1 returns the input.
-
-    Args:
-        samples: float tensor of shape `(channels, samples)`.
-        sample_rate: sample rate.
-        responses: gains to multiply by.
-        window_s: length of a frame: short for fast changes, long for narrow responses.
-
-    Returns:
-        A tensor of the same shape.
+    unchanged, and a gain of 1 returns the input. A short `window_s` suits fast changes, a long one
+    narrow responses.
     """
     length = samples.shape[1]
     if not responses or not length:
@@ -84,10 +76,7 @@ def low_shelf(hz: Tensor, corner_hz: float, gain_db: Tensor | float) -> Tensor:
 
 
 def bell(hz: Tensor, low_hz: float, high_hz: float, gain_db: Tensor | float) -> Tensor:
-    """Gain between two frequencies, with a transition to 1 outside them.
-
-    Half of the gain, in dB, is reached half an octave outside.
-    """
+    """Gain between two frequencies, half of it in dB half an octave outside them, then none."""
     width = 0.5
     octaves = torch.log2(hz.clamp_min(1e-3))
     outside = torch.maximum(math.log2(low_hz) - octaves, octaves - math.log2(high_hz))

@@ -11,10 +11,7 @@ _SMALL_VALUES = 1 << 18
 
 
 def median_filter(values: Tensor, size: int) -> Tensor:
-    """Return the running median along the last axis, with zeros outside.
-
-    Shape: `(..., n)` to the same. `size` is odd.
-    """
+    """Return the running median of odd `size` along the last axis, with zeros outside."""
     half = size // 2
     padded = F.pad(values, (half, half))
     if values.device.type != "cpu" or values.numel() <= _SMALL_VALUES:
@@ -40,10 +37,7 @@ def harmonic_percussive(
 
 
 def soft_mask(wanted: Tensor, rest: Tensor) -> Tensor:
-    """Return the share of each bin that belongs to `wanted`: a Wiener-like ratio of squares.
-
-    Independent of scale; 0.5 where both magnitudes are zero.
-    """
+    """Return the share of each bin that belongs to `wanted`, a ratio of squares; 0.5 for zeros."""
     tiny = torch.finfo(wanted.dtype).tiny
     ratio = (wanted + tiny) / (wanted + rest + 2 * tiny)
     wanted_power = ratio.square()

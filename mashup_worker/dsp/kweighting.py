@@ -43,10 +43,7 @@ _FORGOTTEN = 1e-9
 
 
 def summing_dtype(device: torch.device) -> torch.dtype:
-    """Return the precision for sums of products on `device`.
-
-    float32, but float64 on CUDA, which settings for fast float32 products do not affect.
-    """
+    """Return float32, or float64 on CUDA, where settings for fast products affect float32."""
     return torch.float64 if device.type == "cuda" else torch.float32
 
 
@@ -60,11 +57,8 @@ def pieces(samples: Tensor) -> tuple[Tensor, ...]:
 class KWeighting:
     """K-weighting filter for a signal that arrives in pieces, on the device of its samples.
 
-    Args:
-        sample_rate: sample rate.
-
     Raises:
-        ValueError: `sample_rate` is below `LOWEST_RATE_HZ`.
+        ValueError: the sample rate is below `LOWEST_RATE_HZ`.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -76,10 +70,7 @@ class KWeighting:
         self._state: Tensor | None = None
 
     def push(self, samples: Tensor) -> Tensor:
-        """Return the next samples weighted; silence precedes the first.
-
-        Shape: `(..., samples)` to the same. Leading sizes and device are the same in every call.
-        """
+        """Return the next samples `(..., samples)` weighted; silence precedes the first."""
         system = _system(self._sample_rate, samples.device)
         rows = samples.detach().flatten(0, -2) if samples.ndim > 1 else samples.detach()[None]
         rows = rows.to(system.transition.dtype)
@@ -99,13 +90,8 @@ class _System:
     """Matrices of the filters for blocks of `size` samples, for row vectors.
 
     States are scaled so that the ringing after a block has the energy of its state. They then
-    neither grow nor cancel, which float32 needs at high rates.
-
-    Attributes:
-        block: `[T I]`, shape `(size, size + 4)`.
-        output: O, shape `(4, size)`.
-        step: A of one sample, shape `(4, 4)`.
-        powers: A, its square, the square of that, and so on, until they vanish.
+    neither grow nor cancel, which float32 needs at high rates. `block` is `[T I]`, `output` O,
+    `step` the A of one sample, and `powers` A, its square, the square of that, until they vanish.
     """
 
     block: Tensor
@@ -166,12 +152,7 @@ def _system(sample_rate: int, device: torch.device) -> _System:
 
 
 def _answers(sample_rate: int, length: int) -> tuple[_Matrix, _Matrix]:
-    """Return the outputs and final states of the filters for unit inputs.
-
-    Returns:
-        Outputs, shape `(length + 4, length)`, and states, shape `(length + 4, 4)`. The first
-        `length` rows are the responses to one sample; the others are those to one state variable.
-    """
+    """Return outputs and final states of the filters for unit samples, then for unit states."""
     signals = np.eye(length + _STATES, length)
     states = np.eye(length + _STATES, _STATES, -length)
     for number, (b, a) in enumerate(_sections(sample_rate)):

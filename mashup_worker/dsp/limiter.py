@@ -31,12 +31,7 @@ _CONTEXT_SAMPLES = 64
 
 @dataclass(frozen=True, eq=False)
 class Limited:
-    """Limited sound.
-
-    Attributes:
-        audio: the samples.
-        most_reduction_db: gain reduction at the highest peak.
-    """
+    """Limited sound, and the gain reduction at its highest peak."""
 
     audio: Audio
     most_reduction_db: float
@@ -48,9 +43,6 @@ class PeakLimiter:
     One gain applies to all channels and follows true peaks. It falls before a peak and rises
     linearly in decibels after it. The reduction is a running maximum, smoothed over less than its
     width, so it never falls short of what a peak needs.
-
-    Args:
-        audio: shape `(channels, samples)`.
     """
 
     def __init__(self, audio: Audio) -> None:
@@ -61,10 +53,7 @@ class PeakLimiter:
         self._highest = F.pad(peaks, (0, steps * step - len(peaks))).view(steps, step).amax(1)
 
     def limited(self, gain_db: float, ceiling_dbtp: float) -> Limited:
-        """Amplify the sound and limit its peaks to a ceiling.
-
-        The true peak may exceed the ceiling by some thousandths of a dB; `limit` corrects this.
-        """
+        """Amplify and limit; true peaks may exceed the ceiling by some thousandths of a dB."""
         audio = self._audio
         reduction = self.reduction_db(gain_db, ceiling_dbtp - _OVERSHOOT_DB)
         if not len(reduction):
@@ -89,12 +78,7 @@ class PeakLimiter:
 
 
 def limit(audio: Audio, ceiling_dbtp: float, gain_db: float = 0.0) -> Limited:
-    """Amplify, and keep true peaks at or below a ceiling.
-
-    Sound that never reaches the ceiling is only amplified.
-
-    Shape: `(channels, samples)` to the same.
-    """
+    """Amplify, and keep true peaks at or below a ceiling; lower sound is only amplified."""
     limiter, aim = PeakLimiter(audio), ceiling_dbtp
     done = limiter.limited(gain_db, aim)
     for _ in range(_ROUNDS):
@@ -107,10 +91,7 @@ def limit(audio: Audio, ceiling_dbtp: float, gain_db: float = 0.0) -> Limited:
 
 
 def _peaks(audio: Audio) -> Tensor:
-    """Return the highest true peak around each sample, shape `(samples,)`.
-
-    Computed piece by piece: oversampled audio needs several times the memory.
-    """
+    """Return true peaks around samples, in pieces, since oversampled audio needs much memory."""
     if not audio.length_samples:
         return audio.samples.new_empty(0)
     above = float(audio.samples.abs().max()) * 10 ** (-_DEEPEST_DB / 20)

@@ -40,13 +40,7 @@ _HIGHEST_SQUARE = 1e30
 
 @dataclass(frozen=True, eq=False)
 class LoudnessCurve:
-    """Loudness over time.
-
-    Attributes:
-        ends_s: end of each window, every 100 ms; float64, shape `(windows,)`.
-        lufs: loudness of each window, at least `SILENCE_LUFS`; float64, shape `(windows,)`.
-        window_s: length of a window.
-    """
+    """Loudness of windows, every 100 ms, `SILENCE_LUFS` or more; float64, `(windows,)`."""
 
     ends_s: Tensor
     lufs: Tensor
@@ -63,14 +57,9 @@ class LoudnessCurve:
 class Loudness:
     """Measurements of a whole sound; None where a value is undefined.
 
-    All values are None for silence. Below 3,364 Hz only the true peak can be measured.
-
-    Attributes:
-        integrated_lufs: gated loudness; None below 400 ms and up to -70 LUFS.
-        range_lu: loudness range by EBU Tech 3342; None below 3 s and up to -70 LUFS.
-        true_peak_dbtp: highest true peak.
-        momentary_max_lufs: loudest 400 ms; None below 400 ms and up to -120 LUFS.
-        short_term_max_lufs: loudest 3 s; None below 3 s and up to -120 LUFS.
+    All values are None for silence. Below 3,364 Hz only the true peak can be measured. Loudness and
+    its momentary maximum need 400 ms, the range (EBU Tech 3342) and short-term maximum 3 s. Gates
+    lie at -70 LUFS, for the maxima at -120 LUFS.
     """
 
     integrated_lufs: float | None
@@ -85,10 +74,6 @@ class LoudnessMeter:
 
     Memory grows by 8 bytes per 100 ms, and by less than 1 kB per call that completes some. Below
     3,364 Hz K-weighting is undefined, and loudness is None.
-
-    Args:
-        sample_rate: sample rate.
-        channels: 1 or 2, weighted equally.
 
     Raises:
         ValueError: the number of channels is not 1 or 2.
@@ -112,18 +97,12 @@ class LoudnessMeter:
             self._add_energies(squares.clamp_(max=_HIGHEST_SQUARE))
 
     def move(self, copy: Callable[[Tensor], Tensor]) -> None:
-        """Replace the measurements by copies of them, such as copies on the host.
-
-        No more samples can be added afterwards.
-        """
+        """Replace the measurements by copies, such as copies on the host; no samples can follow."""
         if self._step_energies:
             self._step_energies = [copy(torch.cat(self._step_energies))]
 
     def integrated_lufs(self) -> float | None:
-        """Return the integrated loudness so far, in LUFS.
-
-        None for less than 400 ms, for silence (-70 and below), and at rates that are too low.
-        """
+        """Return the loudness so far; None below 400 ms, for silence, and at too low rates."""
         powers = self._powers(_MOMENTARY_STEPS)
         powers = powers[powers > _power(_ABSOLUTE_GATE_LUFS)]
         if not len(powers):
@@ -132,10 +111,7 @@ class LoudnessMeter:
         return float(_lufs(loud.mean()))
 
     def loudness_range_lu(self) -> float | None:
-        """Return the loudness range so far, in LU.
-
-        None for less than 3 s, for silence, and at rates that are too low.
-        """
+        """Return the loudness range so far; None below 3 s, for silence, and at too low rates."""
         powers = self._powers(_SHORT_TERM_STEPS)
         powers = powers[powers >= _power(_ABSOLUTE_GATE_LUFS)]
         if not len(powers):

@@ -10,15 +10,10 @@ if TYPE_CHECKING:
 
 
 def si_sdr_db(estimate: Tensor, reference: Tensor) -> float:
-    """Return the scale-invariant signal-to-distortion ratio over all channels.
+    """Return the scale-invariant signal-to-distortion ratio over all channels, in dB.
 
-    Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019. Means are not removed.
-
-    Shape: both the same.
-
-    Returns:
-        Decibels; `-inf` for an estimate without any part of the reference; NaN for a silent
-        reference.
+    Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019. Means are not removed. It is
+    `-inf` for an estimate without any part of the reference, NaN for a silent reference.
 
     Raises:
         ValueError: the shapes differ.
@@ -34,13 +29,10 @@ def si_sdr_db(estimate: Tensor, reference: Tensor) -> float:
 
 
 def snr_db(estimate: Tensor, reference: Tensor) -> float:
-    """Return the signal-to-noise ratio: the reference against the difference, scale included.
+    """Return the ratio of the reference to the difference in dB, scale included.
 
-    Shape: both the same.
-
-    Returns:
-        Decibels; `inf` where both are equal, including silence; `-inf` where only the reference is
-        silent.
+    It is `inf` where both are equal, including silence, and `-inf` where only the reference is
+    silent.
 
     Raises:
         ValueError: the shapes differ.

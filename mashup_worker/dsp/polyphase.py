@@ -27,10 +27,7 @@ def has_few_phases(in_rate_hz: int, out_rate_hz: int) -> bool:
 
 
 def converted(samples: Tensor, in_rate_hz: int, out_rate_hz: int, length_samples: int) -> Tensor:
-    """Return the sound at another sample rate, without delay, padded with silence.
-
-    Shape: `(..., samples)` to `(..., length_samples)`.
-    """
+    """Return `(..., length_samples)` at another sample rate, without delay, padded with silence."""
     if in_rate_hz == out_rate_hz:
         made = samples
     else:
@@ -40,10 +37,7 @@ def converted(samples: Tensor, in_rate_hz: int, out_rate_hz: int, length_samples
 
 @lru_cache(maxsize=32)
 def _converter(in_rate_hz: int, out_rate_hz: int, device: torch.device) -> Resample:
-    """Return the filters of a conversion, which are computed in double precision and uploaded once.
-
-    Uploads of a few numbers make the host wait for all that the device has to do.
-    """
+    """Return filters, computed in float64 and uploaded once, since uploads block the host."""
     return Resample(
         in_rate_hz,
         out_rate_hz,

@@ -16,8 +16,7 @@ def frame_count(length_samples: int, window_samples: int, hop_samples: int) -> i
 def stft(samples: Tensor, window: Tensor, hop_samples: int) -> Tensor:
     """Return the spectra of all frames that fit into `samples`, without padding.
 
-    Shape: `(..., samples)` to complex `(..., frames, bins)`, with `window` of shape `(size,)` and
-    `bins = size // 2 + 1`.
+    Shape: `(..., samples)` to complex `(..., frames, bins)`; `bins` is half the window plus 1.
     """
     frames: Tensor = samples.unfold(-1, len(window), hop_samples)
     spectra: Tensor = torch.fft.rfft(frames * window)
@@ -41,9 +40,7 @@ class OverlapAdd:
     def push(self, spectra: Tensor) -> Tensor:
         """Return the samples that no later frame can change, `hop_samples` for each frame.
 
-        Shape: complex `(..., frames, bins)` to `(..., frames * hop_samples)`; leading sizes are the
-            same in
-        every call.
+        Shape: complex `(..., frames, bins)` to `(..., frames * hop_samples)`; leading sizes stay.
         """
         *lead, count, _ = spectra.shape
         frames: Tensor = torch.fft.irfft(spectra, n=len(self._window)) * self._window

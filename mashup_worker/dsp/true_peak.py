@@ -35,9 +35,6 @@ class TruePeakMeter:
     """True-peak meter for a stream that is surrounded by silence.
 
     Audio is oversampled four times below 96 kHz, twice below 192 kHz, and not above.
-
-    Args:
-        sample_rate: sample rate.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -46,10 +43,7 @@ class TruePeakMeter:
         self._peak: Tensor | None = None
 
     def add(self, samples: Tensor) -> None:
-        """Add the next samples, shape `(channels, samples)`, full scale ±1, all finite.
-
-        Channels and device are the same in every call.
-        """
+        """Add the next samples, shape `(channels, samples)`, full scale ±1, all finite."""
         for piece in pieces(samples.detach()):
             self._add_piece(piece.to(summing_dtype(piece.device)))
 
@@ -79,11 +73,9 @@ def true_peak_dbtp(audio: Audio) -> float | None:
 
 
 def peaks_near(samples: Tensor, sample_rate: int, above: float) -> Tensor:
-    """Return the highest magnitude of any channel at and next to each sample.
+    """Return the highest magnitude of any channel at and next to each sample, shape `(samples,)`.
 
     Values between samples are computed only where they could exceed `above`.
-
-    Shape: `(channels, samples)` to `(samples,)`.
     """
     factor = _factor(sample_rate)
     length = samples.shape[1]
@@ -113,11 +105,7 @@ def _factor(sample_rate: int) -> int:
 
 
 def _highest(rows: Tensor, peak: Tensor, factor: int) -> Tensor:
-    """Return the greater of `peak` and the true peak of `rows`, shape `(rows, blocks * block)`.
-
-    On a CPU, blocks that cannot exceed `peak` are skipped; on a GPU finding them takes longer than
-    oversampling them.
-    """
+    """Return the greater of `peak` and the true peak of `rows`, shape `(rows, blocks * block)`."""
     block_peaks = F.max_pool1d(rows.abs(), _BLOCK_SAMPLES)
     peak = torch.maximum(peak, block_peaks.max())
     window_samples = _TAPS + _BLOCK_SAMPLES
@@ -125,7 +113,7 @@ def _highest(rows: Tensor, peak: Tensor, factor: int) -> Tensor:
         return peak
     interpolator, bounds = _interpolator(factor, rows.device)
     windows = rows.unfold(1, window_samples, _BLOCK_SAMPLES)
-    if rows.device.type == "cpu":
+    if rows.device.type == "cpu":  # on a GPU this test takes longer than all the blocks
         windows = windows[block_peaks.unfold(1, len(bounds), 1) @ bounds > peak]
         if not len(windows):
             return peak
@@ -135,13 +123,10 @@ def _highest(rows: Tensor, peak: Tensor, factor: int) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _interpolator(factor: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """A Kaiser-windowed sinc, as a matrix.
+    """Return a Kaiser-windowed sinc, and bounds of the values that it interpolates.
 
-    Returns:
-        the matrix that turns a window of samples into the values between those in its middle,
-        shape `(taps + block, block * (factor - 1))`; and what to multiply the peaks of the
-        window's blocks by, so that their sum is at least the highest of these values: for each
-        block the greatest sum of magnitudes that any value weighs it with.
+    It is a matrix from a window of samples to the values between those in its middle. The window's
+    block peaks, multiplied by the bounds and summed, are at least the highest of these values.
     """
     distances = np.arange(1, factor)[:, None] / factor + _TAPS // 2 - 1 - np.arange(_TAPS)
     window = np.i0(_KAISER_BETA * np.sqrt(1 - (2 * distances / _TAPS) ** 2)) / np.i0(_KAISER_BETA)

@@ -17,13 +17,7 @@ MIN_TEMPO_CONFIDENCE = 0.02
 
 @dataclass(frozen=True)
 class FixedTempoGrid:
-    """Bars of equal length.
-
-    Attributes:
-        tempo_bpm: beats a minute.
-        beats_per_bar: beats a bar.
-        first_downbeat_s: time of bar 0.
-    """
+    """Bars of equal length."""
 
     tempo_bpm: float
     beats_per_bar: int
@@ -49,12 +43,7 @@ class FixedTempoGrid:
 
 @dataclass(frozen=True)
 class VariableTempoGrid:
-    """Bars given by the time of every beat.
-
-    Attributes:
-        beats_s: times of beats in ascending order; the first is a downbeat.
-        beats_per_bar: beats a bar.
-    """
+    """Bars given by the time of every beat in ascending order; the first is a downbeat."""
 
     beats_s: tuple[float, ...]
     beats_per_bar: int
@@ -101,10 +90,6 @@ SongGrid = FixedTempoGrid | VariableTempoGrid
 
 def song_grid(analysis: Analysis, name: str) -> SongGrid:
     """Return the bars that an analysis found.
-
-    Args:
-        analysis: of the song.
-        name: name of the song, for the error message.
 
     Raises:
         InvalidInput: the analysis found no beats.

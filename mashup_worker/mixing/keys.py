@@ -14,10 +14,7 @@ _MINOR_THIRD, _FIFTH = 3, 7
 
 
 def parse_key(text: str) -> str:
-    """Return the normalized name of a key.
-
-    Args:
-        text: such as `A minor`, `Am`, `F# major`, `Gb` or `8A`.
+    """Return the normalized name of a key, such as `A minor`, `Am`, `F# major`, `Gb` or `8A`.
 
     Raises:
         InvalidInput: the text names no key.
@@ -40,10 +37,7 @@ def transposed(key: str, semitones: int) -> str:
 
 
 def fifths_between(key: str, other: str) -> int:
-    """Return the steps on the circle of fifths between the scales of two keys: 0 to 6.
-
-    Relative keys share their scale and have distance 0.
-    """
+    """Return the steps on the circle of fifths between two scales, 0 to 6; 0 for relative keys."""
     steps = _FIFTH * (_relative_major(key) - _relative_major(other)) % 12
     return min(steps, 12 - steps)
 

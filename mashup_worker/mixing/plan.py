@@ -80,15 +80,8 @@ class PlanGrid(_PlanModel):
 class PlanSource(_PlanModel):
     """Stem that clips are taken from, with its beats.
 
-    Attributes:
-        path: its file; relative paths start at the plan's folder.
-        sha256: digest of the file, which detects a replaced file.
-        kind: vocals, drums, bass, other, ...
-        song: name of its song.
-        tempo_bpm: its tempo; the mean of a variable tempo.
-        beats_per_bar: its beats a bar.
-        first_downbeat_s: time of its bar 0.
-        beats_s: times of its beats from bar 0 on, for a variable tempo only.
+    A relative path starts at the plan's folder; the digest detects a replaced file. `beats_s` are
+    given for a variable tempo only, whose mean is `tempo_bpm`; they begin with bar 0.
     """
 
     path: Annotated[str, Field(min_length=1)]
@@ -120,12 +113,10 @@ class PlanSource(_PlanModel):
 
 
 class Automation(_PlanModel):
-    """Curve of one parameter during a clip.
+    """Curve of one parameter during a clip; `bass_db` is the gain below 180 Hz.
 
-    Attributes:
-        parameter: `gain_db`; `bass_db`, the gain below 180 Hz; `high_pass_hz`; or `low_pass_hz`.
-        points: bars of the mashup in ascending order, each with a value. Values between points
-            are interpolated, frequencies by octaves; the outermost values extend beyond the ends.
+    Points are bars of the mashup in ascending order, each with a value. Values between them are
+    interpolated, frequencies by octaves; the outermost values extend beyond the ends.
     """
 
     parameter: Parameter
@@ -147,19 +138,10 @@ class Clip(_PlanModel):
     """Section of a source, placed in the mashup.
 
     Attributes:
-        source: name of a source of the plan.
-        at_bar: first bar in the mashup.
-        bars: length in bars of the mashup.
-        from_bar: first bar in the source.
-        source_bars: length in bars of the source; half or twice `bars` for a source in half or
-            double time.
+        source_bars: length in bars of the source; half or twice `bars` for half or double time.
         stretch_ratio: factor by which the duration changes; computed from the bars when None.
-        semitones: transposition.
-        gain_db: gain.
         fade_in_bars: equal-power fade inside the clip; 0 for the shortest that does not click.
-        fade_out_bars: likewise, at the end.
         engine: time-stretching engine; `auto` chooses by kind of stem.
-        automation: curves of parameters.
     """
 
     source: str
@@ -208,11 +190,7 @@ class Section(_PlanModel):
 class MixSettings(_PlanModel):
     """Processing of stems before and in their sum.
 
-    Attributes:
-        vocal_high_pass_hz: cutoff of the high-pass filter on vocals.
-        vocal_dip_db: attenuation of instruments at 2 to 5 kHz while vocals sing.
-        duck_db: attenuation of the bass while a kick sounds.
-        tone_low_pass_hz: cutoff of the low-pass filter on the sum; None for no filter.
+    Instruments are dipped at 2 to 5 kHz while vocals sing; the bass is ducked while a kick sounds.
     """
 
     vocal_high_pass_hz: Annotated[float, Field(ge=20, le=400)] = 100.0
@@ -222,14 +200,7 @@ class MixSettings(_PlanModel):
 
 
 class MasterSettings(_PlanModel):
-    """Mastering of the sum.
-
-    Attributes:
-        loudness_lufs: integrated loudness.
-        true_peak_dbtp: highest true peak of the decoded file.
-        bus_ratio: ratio of the bus compressor.
-        bus_reduction_db: gain reduction of the bus compressor in loud passages; 0 turns it off.
-    """
+    """Mastering of the sum; `bus_reduction_db` is that in loud passages, 0 without compressor."""
 
     loudness_lufs: Annotated[float, Field(ge=LOUDNESS_LUFS.low, le=LOUDNESS_LUFS.high)] = (
         DEFAULT_LOUDNESS_LUFS
@@ -245,21 +216,10 @@ class Plan(_PlanModel):
     """Plan of a mashup; rendering it again gives the same samples.
 
     Attributes:
-        version: version of the document.
         form: `layer`, vocals over other songs' instruments, or `sequence`, songs one after another.
         vibe: as requested; for information, like `intensity` and `transition`.
-        intensity: as requested.
-        transition: as requested, or the vibe's own.
         seed: seed of random choices in rendering.
         key: common key; None where it is unknown.
-        sample_rate: sample rate of the result.
-        grid: bars of the mashup.
-        sources: stems that clips are taken from, by name.
-        clips: placed sections of the sources.
-        sections: named sections of the mashup.
-        mix: processing of stems and sum.
-        master: mastering.
-        allow_two_vocals: whether two lead vocals may sing at once.
         forced: whether clips may exceed the stretch limit.
         notes: limits approached and choices made, for people.
     """

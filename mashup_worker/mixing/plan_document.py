@@ -43,14 +43,10 @@ def load_plan(path: Path) -> Plan:
 
 
 def parse_plan(document: object, name: str = "plan") -> Plan:
-    """Validate a plan.
-
-    Args:
-        document: its JSON values.
-        name: name of the document in error messages.
+    """Validate the JSON values of a plan.
 
     Raises:
-        InvalidInput: a value is invalid; the message names the field.
+        InvalidInput: a value is invalid; the message names the document and the field.
     """
     if not isinstance(document, dict):
         raise InvalidInput(f"{name}: not a plan; a plan is a JSON object")

@@ -26,18 +26,14 @@ class MixRequest:
     """Requested properties of a mashup.
 
     Attributes:
-        vibe: name of a vibe.
         intensity: 0 for calm to 1 for intense.
         transition: transition between songs; the vibe's own when None.
         tempo_bpm: tempo of the result; that of the first instruments when None.
         key: key of the result, such as `"A minor"`; the one with the least transposition when None.
         length_s: approximate duration of the result; as long as the vocals last when None.
         loudness_lufs: integrated loudness of the result; the vibe's own when None.
-        true_peak_dbtp: highest true peak of the result.
-        seed: seed of random choices.
         engine: time-stretching engine; `auto` chooses by kind of stem.
         forced: whether songs may exceed the limits of stretching and transposition.
-        allow_two_vocals: whether two lead vocals may sing at once.
 
     Raises:
         InvalidInput: on construction, where a value is invalid.

@@ -34,11 +34,7 @@ _SILENCE_LUFS = -60.0
 
 @dataclass(frozen=True, eq=False)
 class LoudnessEnvelope:
-    """K-weighted power of audio over time.
-
-    Attributes:
-        powers: mean squares, 20 a second; shape `(steps,)`, float64, on the CPU.
-    """
+    """K-weighted power of audio: 20 mean squares a second, float64 `(steps,)`, on the CPU."""
 
     powers: Tensor
 
@@ -101,15 +97,7 @@ def lufs_to_power_db(lufs: float) -> float:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SongStem:
-    """Stem of a song, in memory.
-
-    Attributes:
-        kind: vocals, drums, bass, other, ...
-        path: its file.
-        sha256: digest of the file.
-        audio: its samples.
-        envelope: its loudness over time.
-    """
+    """Stem of a song, in memory."""
 
     kind: str
     path: Path
@@ -120,14 +108,7 @@ class SongStem:
 
 @dataclass(frozen=True, eq=False)
 class MixSong:
-    """Song of a mashup, with one stem or more.
-
-    Attributes:
-        name: its name; unique in a mashup.
-        analysis: its tempo, beats, key and loudness.
-        grid: its bars.
-        stems: its stems by kind.
-    """
+    """Song of a mashup, with one stem or more by kind; its name is unique in a mashup."""
 
     name: str
     analysis: Analysis

@@ -18,12 +18,7 @@ VibeName = Literal["club", "chill", "lofi", "hype", "ambient"]
 
 @dataclass(frozen=True)
 class Span:
-    """Value that depends on the intensity, linearly.
-
-    Attributes:
-        calm: value at intensity 0.
-        intense: value at intensity 1.
-    """
+    """Value that depends linearly on the intensity, from calm at 0 to intense at 1."""
 
     calm: float
     intense: float
@@ -38,21 +33,17 @@ class Vibe:
     """Settings of a vibe for arrangement, mix and master.
 
     Attributes:
-        transition: default transition between songs.
         transition_bars: bars that two songs share in a transition.
         intro_bars: bars before the vocals enter.
         break_every_phrases: sung phrases between two breaks of one phrase; 0 for no breaks.
         density: share of the instruments that play in the intro and in breaks.
         thin_order: order in which instruments are chosen where only a share plays.
-        opening_low_pass_hz: initial cutoff of the low-pass filter that opens during the intro;
-            20 kHz for no filter.
+        opening_low_pass_hz: cutoff of the filter that opens in the intro, first; 20 kHz for none.
         tone_low_pass_hz: cutoff of the low-pass filter on the sum; 20 kHz for no filter.
         vocal_lift_lu: loudness of vocals above their accompaniment.
         vocal_dip_db: attenuation of instruments at 2 to 5 kHz while vocals sing.
         duck_db: attenuation of the bass while a kick sounds.
-        bus_ratio: ratio of the bus compressor.
         bus_reduction_db: gain reduction of the bus compressor in loud passages.
-        loudness_lufs: integrated loudness of the result.
     """
 
     transition: TransitionName
@@ -157,11 +148,7 @@ VIBES: Mapping[str, Vibe] = {
 
 
 def find_vibe(name: str) -> Vibe:
-    """Return the settings of a vibe.
-
-    Raises:
-        InvalidInput: the name is unknown.
-    """
+    """Return the settings of a vibe, or raise `InvalidInput` for an unknown name."""
     vibe = VIBES.get(name)
     if vibe is None:
         raise InvalidInput(f"vibe {name!r}: unknown; use one of {', '.join(VIBES)}")

@@ -68,10 +68,5 @@ def find_engine(name: str) -> StretchEngine:
 
 
 def choose_engine(name: str, kind: str) -> StretchEngine:
-    """Return the engine with this name, or for `auto` the best for a kind of stem.
-
-    Raises:
-        InvalidInput: no engine has this name.
-        EngineUnavailable: its command is not installed.
-    """
+    """Return an engine as `find_engine` does, or for `auto` the best for a kind of stem."""
     return find_engine(AUTO.get(kind, OTHERWISE) if name == "auto" else name)

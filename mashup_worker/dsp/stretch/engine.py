@@ -24,10 +24,8 @@ HIGHEST_RATIO = 4.0
 class Change:
     """Change of time and pitch.
 
-    Attributes:
-        time_map: map from the sound to its stretched copy; spans the sound.
-        semitones: pitch shift; fractions are allowed.
-        keep_formants: keep the formants of a voice while its pitch changes, where the engine can.
+    The map spans the sound; semitones may be fractions. `keep_formants` keeps the formants of a
+    voice while its pitch changes, where the engine can.
     """
 
     time_map: TimeMap
@@ -54,12 +52,9 @@ class StretchEngine(Protocol):
         ...
 
     def stretch(self, audio: Audio, change: Change) -> Audio:
-        """Return the changed sound.
+        """Return the changed sound, exact to the sample, on the same device.
 
-        Shape: `(channels, change.time_map.source_samples)` to
-        `(channels, change.time_map.target_samples)`, exact to the sample, on the same device, at
-        the same sample rate. An identity change returns the sound unchanged. Channels keep their
-        phase relations.
+        An identity change returns the sound unchanged. Channels keep their phase relations.
 
         Raises:
             InvalidInput: the time map does not span the sound, or a ratio lies outside

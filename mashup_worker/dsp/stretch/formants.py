@@ -17,9 +17,7 @@ _GREATEST_NEPERS = 2.8
 
 
 def formant_gains(power: Tensor, pitch_factor: float, sample_rate: int) -> Tensor:
-    """Return the gains of spectra before their frequencies are multiplied by a factor.
-
-    After the shift, each frequency has the envelope that it has now.
+    """Return gains that give each frequency its present envelope after multiplication by a factor.
 
     Shape: power `(frames, bins)` of a window of `2 * (bins - 1)` samples, to gains of the same.
     """
@@ -34,11 +32,9 @@ def formant_gains(power: Tensor, pitch_factor: float, sample_rate: int) -> Tenso
 def true_envelope(power: Tensor, order: int) -> Tensor:
     """Return a smooth curve over the peaks of a spectrum, in nepers of magnitude.
 
-    Cepstral smoothing, repeated with everything below the curve raised to it. A. Röbel and X.
-    Rodet, "Efficient spectral envelope estimation and its application to pitch shifting and
-    envelope preservation", DAFx 2005.
-
-    Shape: `(frames, bins)` to the same. `order` is the highest quefrency kept, in samples.
+    Cepstral smoothing up to quefrency `order` in samples, repeated with everything below the curve
+    raised to it. A. Röbel and X. Rodet, "Efficient spectral envelope estimation and its application
+    to pitch shifting and envelope preservation", DAFx 2005. Shape: `(frames, bins)` to the same.
     """
     magnitude = 0.5 * power.clamp_min(torch.finfo(power.dtype).tiny).log()
     magnitude = magnitude.maximum(magnitude.amax(1, keepdim=True) - _FLOOR_NEPERS)

@@ -22,9 +22,7 @@ from torch import Tensor
 def leading_peaks(power: Tensor) -> Tensor:
     """Return the bin of the nearest spectral peak for every bin; the bin itself in silence.
 
-    A peak is higher than two bins on either side.
-
-    Shape: `(frames, bins)` to int64 of the same.
+    A peak is higher than two bins on either side. Shape: `(frames, bins)` to int64 of the same.
     """
     frames, bins = power.shape
     around = torch.nn.functional.pad(power, (2, 2), value=-1.0)
@@ -50,14 +48,11 @@ def unit(values: Tensor) -> Tensor:
 def rotations(first: Tensor, leaders: Tensor, turns: Tensor) -> Tensor:
     """Solve `rotation[t, k] = turns[t, l] * rotation[t - 1, l]` with `l = leaders[t, k]`.
 
-    A leader of `bins`, one more than the last bin, restarts the rotation with 1.
+    A leader of `bins`, one more than the last bin, restarts the rotation with 1. Blocks of frames
+    are composed in parallel, then one after the other: `n` frames take about `2 * sqrt(n)` steps.
 
-    Blocks of frames are composed in parallel, then one after the other, so `n` frames take about
-    `2 * sqrt(n)` steps on whole tensors.
-
-    Shape: `first`, the rotation before frame 0: complex `(bins,)`; `leaders`: int64 `(frames,
-        bins)`;
-    `turns`: complex `(frames, bins)`, magnitudes 1; result as `turns`.
+    Shape: complex `(bins,)` before frame 0, int64 `(frames, bins)`, and unit complex `(frames,
+    bins)` like the result.
     """
     frames, bins = leaders.shape
     size = max(1, math.isqrt(frames))

@@ -83,7 +83,6 @@ class TensorStretcher:
 
 
 def _pitch_factor(semitones: float) -> Fraction:
-    """Return the factor of frequencies as a fraction of small numbers."""
     factor = Fraction(2 ** (semitones / 12))
     fractions = [factor.limit_denominator(largest) for largest in _DENOMINATORS]
     near = (one for one in fractions if abs(1200 * math.log2(one / factor)) < _NEAR_CENTS)
@@ -91,7 +90,6 @@ def _pitch_factor(semitones: float) -> Fraction:
 
 
 def _longer(time_map: TimeMap, factor: Fraction) -> TimeMap:
-    """Return the map to a copy that is longer by a factor."""
     targets = [round(one * factor) for one in time_map.target]
     points = zip(time_map.source, targets, strict=True)
     return rising_map(points, (time_map.source_samples, max(1, targets[-1])))
@@ -121,25 +119,16 @@ def _stretched(audio: Audio, time_map: TimeMap, formant_shift: float) -> Tensor:
 
 
 def _power(spectra: Tensor) -> Tensor:
-    """Return the power over all channels: `(channels, frames, bins)` to `(frames, bins)`."""
     return (spectra.real.square() + spectra.imag.square()).sum(0)
 
 
 def _turns(before: Tensor, ahead: Tensor) -> Tensor:
-    """Return the turns from the sound one hop before frames to the frames that precede them.
-
-    Channels are weighted by power, so that, unlike in a mid signal, nothing cancels.
-
-    Shape: two of `(channels, frames, bins)` to `(frames, bins)`.
-    """
+    """Return turns to frames from a hop before; weighted by power, so that no channels cancel."""
     return unit((before * ahead.conj()).sum(0))
 
 
 class _Frames:
-    """Frames of a sound that a stretched copy is made of.
-
-    Frame 0 begins a window minus a hop before the copy.
-    """
+    """Frames of a sound for a stretched copy; frame 0 begins a window minus a hop before it."""
 
     def __init__(self, audio: Audio, time_map: TimeMap) -> None:
         device = audio.samples.device
@@ -160,26 +149,20 @@ class _Frames:
         self._resets = -((first - held.starts) // self.hop_samples)
 
     def silence(self) -> Tensor:
-        """Return a silent frame, complex `(channels, 1, bins)`."""
         return self._spectra(torch.zeros(1, dtype=torch.int64, device=self.window.device))
 
     def spectra(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the spectra of frames, and of the sound one hop before them.
-
-        Shape: int64 `(frames,)` to two of complex `(channels, frames, bins)`.
-        """
+        """Return spectra `(channels, frames, bins)` of frames, and of the sound a hop before."""
         source = self._held.time_map.source_at(self._center(frame)).round().long()
         start = source + self._before - len(self.window) // 2
         start = start.clamp(self.hop_samples, self._windows.shape[1] - 1)
         return self._spectra(start), self._spectra(start - self.hop_samples)
 
     def held(self, frame: Tensor, leaders: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
-        """Adjust leaders and turns around attacks.
+        """Adjust leaders and turns around attacks, both `(frames, bins)`.
 
         While the sound is played at its own speed, every bin continues unchanged. Before that, bins
         that start with the attack take the phase of the sound.
-
-        Shape: int64 `(frames,)` and twice `(frames, bins)` to twice `(frames, bins)`.
         """
         held, bins = self._held, leaders.shape[1]
         centre = self._center(frame)
@@ -212,7 +195,6 @@ class _Frames:
         return (after > _RISE * before).float()
 
     def _center(self, frame: Tensor) -> Tensor:
-        """Return the samples of the copy at the center of frames."""
         centre: Tensor = (frame + 1) * self.hop_samples - len(self.window) // 2
         return centre
 

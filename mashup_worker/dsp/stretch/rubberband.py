@@ -1,7 +1,4 @@
-"""Rubber Band, through its command and pyrubberband.
-
-The library is GPL; calling its command keeps the two programs separate. Used where it is installed.
-"""
+"""Rubber Band through its command, which keeps its GPL code a separate program."""
 
 from __future__ import annotations
 
@@ -37,11 +34,7 @@ _SILENT = 1e-9
 
 @dataclass(frozen=True)
 class RubberBand:
-    """Engines of Rubber Band by C. Cannam.
-
-    Attributes:
-        quality: `fine` for the R3 engine, `fast` for R2, which smears attacks.
-    """
+    """Rubber Band by C. Cannam: R3 for `fine`; R2, which smears attacks, for `fast`."""
 
     quality: Literal["fine", "fast"] = "fine"
     keeps_formants: bool = True
@@ -84,7 +77,6 @@ class RubberBand:
         return exactly(changed * (peak / _PEAK), audio, length_samples)
 
     def _changed(self, samples: Samples, sample_rate: int, change: Change) -> Samples:
-        """Run the command; takes and returns shapes `(channels, samples)`."""
         time_map, pitch = change.time_map, 2 ** (change.semitones / 12)
         # Stretched separately, the channels would lose their phase relations.
         options = {"--centre-focus": "", "--time": repr(time_map.ratio)}

@@ -40,8 +40,7 @@ class Signalsmith:
         """Return the changed sound; see `StretchEngine.stretch`.
 
         The engine supports one ratio at a time: pieces of the map are stretched separately, with
-            some of the
-        sound around them, and cross-faded.
+        some of the sound around them, and cross-faded.
         """
         check(audio, change)
         if change.is_nothing:
@@ -73,5 +72,4 @@ def _stretched(samples: Tensor, sample_rate: int, ratio: float, semitones: float
 
 
 def _ramp(at: Tensor, half: int) -> Tensor:
-    """Return a ramp from 0 to 1 around 0."""
     return ((at + 0.5 + half) / max(1, 2 * half)).clamp(0, 1)

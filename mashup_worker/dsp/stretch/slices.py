@@ -49,9 +49,6 @@ class SliceStretcher:
 
     A bass note that continues through a hi-hat has another phase in the stretched sound, and a fade
     between the two would cancel. Over such notes only the band above a crossover is copied.
-
-    Attributes:
-        body: engine that stretches the sound between attacks.
     """
 
     body: TensorStretcher = field(default_factory=TensorStretcher)
@@ -73,7 +70,6 @@ class SliceStretcher:
 
 
 def _laid_over(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
-    """Return the body with the attacks of the sound faded in and out where they are held."""
     if not len(held.attacks):
         return body
     apart = _lows_differ(body, audio, held)
@@ -107,10 +103,7 @@ def _attack_at(held: HeldAttacks, at: Tensor) -> Tensor:
 
 
 def _untouched(audio: Audio, held: HeldAttacks, at: Tensor, attack: Tensor) -> Tensor:
-    """Return the samples of the sound for those of the copy that are held with an attack.
-
-    Shape: samples of the copy and indices of attacks, both `(...)`, to `(channels, ...)`.
-    """
+    """Return the sound's samples for those of the copy: `(...)` to `(channels, ...)`."""
     source = at - held.landings[attack] + held.attacks[attack]
     return audio.samples[:, source.clamp(0, audio.length_samples - 1)]
 
@@ -150,7 +143,6 @@ def _lows_differ(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
 
 
 def _lows(samples: Tensor, sample_rate: int) -> Tensor:
-    """Return the bins below the crossover, `(channels, attacks, samples)` to `(attacks, bins)`."""
     bins = 1 + math.ceil(samples.shape[-1] * _CROSSOVER_HZ / sample_rate)
     spectra: Tensor = torch.fft.rfft(samples)[..., :bins]
     return spectra.movedim(1, 0).flatten(1)

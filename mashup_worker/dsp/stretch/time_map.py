@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TimeMap:
-    """Piecewise linear map from the time of a sound to that of its stretched copy.
+    """Piecewise linear map from samples of a sound to those of its stretched copy.
 
-    Attributes:
-        source: samples of the sound, strictly rising, from 0 to its length.
-        target: samples of the copy that they map to, strictly rising, from 0 to its length.
+    Both sides rise strictly, from 0 to the length of sound and copy.
 
     Raises:
         ValueError: anchors do not rise or do not begin at 0.

@@ -43,14 +43,10 @@ _HELD_SHARE = 0.6
 
 
 def find_attacks(audio: Audio) -> Tensor:
-    """Return the samples at which sounds begin.
+    """Return the samples at which sounds begin: int64 `(attacks,)`, ascending, 30 ms or so apart.
 
     Candidates are frames in which the power of many bands rises. The attack is the nearby sample at
     which the power of some milliseconds exceeds that before it most.
-
-    Returns:
-        int64, shape `(attacks,)`, rising by about `_SHORTEST_GAP_S` or more; empty for silence and
-        for sounds without attacks.
     """
     if not audio.length_samples:
         return torch.empty(0, dtype=torch.int64, device=audio.samples.device)
@@ -59,7 +55,6 @@ def find_attacks(audio: Audio) -> Tensor:
 
 
 def _candidates(samples: Tensor, sample_rate: int) -> Tensor:
-    """Return the centers of frames in which power rises most among their neighbors."""
     hop = max(1, round(_WINDOW_S * sample_rate / _HOPS_A_WINDOW))
     power = _band_power(samples, sample_rate, hop)
     floor = _FLOOR * torch.maximum(power.mean(1, keepdim=True), power.mean() / len(power))
@@ -94,7 +89,6 @@ def _band_power(samples: Tensor, sample_rate: int, hop: int) -> Tensor:
 
 
 def _refined(samples: Tensor, sample_rate: int, coarse: Tensor) -> Tensor:
-    """Return the samples near candidates at which power exceeds that before most."""
     before, after = (max(1, round(s * sample_rate)) for s in (_BEFORE_S, _AFTER_S))
     reach = max(1, round(_SEARCH_S * sample_rate))
     margin = reach + before + 1
@@ -121,13 +115,9 @@ def _refined(samples: Tensor, sample_rate: int, coarse: Tensor) -> Tensor:
 class HeldAttacks:
     """Time map that plays the surroundings of attacks at their own speed.
 
-    Attributes:
-        time_map: passes through the attacks as the plain map does, and sample by sample around
-            them; the parts between them compensate.
-        attacks: positions in the sound, int64 `(attacks,)`.
-        landings: positions in the copy.
-        starts: starts of the held parts in the copy.
-        stops: ends of the held parts.
+    It passes through attacks as the plain map does; the parts between compensate. `attacks` are
+    positions in the sound; `landings`, and `starts` and `stops` of held parts, positions in the
+    copy.
     """
 
     time_map: TimeMap
@@ -140,14 +130,7 @@ class HeldAttacks:
 def hold_attacks(
     time_map: TimeMap, attacks: Tensor, before_samples: int, after_samples: int
 ) -> HeldAttacks:
-    """Return a map that holds attacks, and less of them where they are close.
-
-    Args:
-        time_map: the plain map.
-        attacks: samples of the sound, int64 `(attacks,)`, rising.
-        before_samples: greatest part held before an attack.
-        after_samples: greatest part held after it.
-    """
+    """Return a map that holds so many samples around attacks, fewer where they are close."""
     landings = time_map.target_at(attacks).round().long()
     sides = ((attacks, time_map.source_samples), (landings, time_map.target_samples))
     gaps = torch.stack(

@@ -85,11 +85,6 @@ def vocal_lift(
 
     Both are K-weighted mean squares of the 400 ms blocks in which the vocals pass the gates of
     integrated loudness: -70 LUFS, and 10 LU below the mean of the blocks that pass it.
-
-    Args:
-        vocals: all vocals together; None without vocals.
-        accompaniment: all other stems together; None without them.
-        judged: whether the limit applies.
     """
     name, wanted = "vocals over accompaniment", f"{MIN_LIFT_LU:g} to +{MAX_LIFT_LU:g} LU"
     if vocals is None or accompaniment is None:
@@ -118,9 +113,6 @@ def bass_overlap(songs: Mapping[str, Sequence[StemTrack]]) -> Measurement:
     Bass is the energy from 25 to 150 Hz in windows of 0.2 s, of all stems of a song but vocals and
     drums. Two basses overlap where they are within 12 dB of each other and within 30 dB of the
     loudest bass of the mashup. The limit allows for a swap on a downbeat.
-
-    Args:
-        songs: tracks by name of the song.
     """
     name, powers = "two basses at once", []
     for tracks in songs.values():
@@ -145,11 +137,7 @@ def vocal_overlap(vocals: Mapping[str, LoudnessEnvelope], *, allowed: bool) -> M
     """Measure the longest time for which lead vocals of two songs sing at once: 0.5 s at most.
 
     Vocals sing while a block of 400 ms is within 20 dB of their own loud moments. The limit allows
-    for breaths and echoes.
-
-    Args:
-        vocals: vocals by name of the song.
-        allowed: whether two vocals were requested, which lifts the limit.
+    for breaths and echoes; it does not apply where two vocals were requested.
     """
     name = "two vocals at once"
     if not vocals:
@@ -209,7 +197,6 @@ def _bass_powers(audio: Audio) -> Tensor:
 
 
 def _longest(marked: Tensor, step_s: float) -> _Overlap:
-    """Return the longest run of marked steps."""
     edges = F.pad(marked.to(torch.int8), (1, 1)).diff()
     starts, stops = (torch.nonzero(edges == sign)[:, 0] for sign in (1, -1))
     if not len(starts):

@@ -41,12 +41,7 @@ _SILENCE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Attacks:
-    """Attacks of a stem.
-
-    Attributes:
-        times_s: their times in ascending order; shape `(attacks,)`.
-        strengths: increases of amplitude, same shape.
-    """
+    """Attacks of a stem in ascending order, and the increases of amplitude; both `(attacks,)`."""
 
     times_s: Array
     strengths: Array
@@ -121,12 +116,7 @@ def _step_samples(sample_rate: int) -> int:
 
 
 def _refine(sums: Tensor, around: Tensor) -> Tensor:
-    """Return the most likely beginning of the attack in a window around each candidate.
-
-    Args:
-        sums: cumulative energy, shape `(steps,)`.
-        around: steps of the candidates, shape `(attacks,)`.
-    """
+    """Return the step, of those around each candidate, at which an attack most likely begins."""
     back, ahead = _WINDOW_STEPS
     size = back + ahead
     first = around - back

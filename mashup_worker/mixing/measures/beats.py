@@ -19,13 +19,7 @@ _MIN_ATTACKS = 8
 
 @dataclass(frozen=True, eq=False)
 class BeatGrid:
-    """Times of beats.
-
-    Attributes:
-        beats_s: times in ascending order; two or more.
-        beats_per_bar: 3 or 4.
-        first_downbeat: index of a beat that begins a bar.
-    """
+    """Times of two beats or more, of which number `first_downbeat` begins a bar."""
 
     beats_s: Array
     beats_per_bar: int
@@ -67,10 +61,7 @@ class BeatGrid:
         return replace(self, beats_s=beats_s, first_downbeat=2 * self.first_downbeat)
 
     def positions(self, times_s: Array) -> Array:
-        """Convert times to beats since the first downbeat.
-
-        Beyond the ends the outermost beats are extrapolated.
-        """
+        """Convert times to beats since the first downbeat, extrapolated beyond the ends."""
         beats = self.beats_s
         inside = np.interp(times_s, beats, np.arange(len(beats)))
         before = np.minimum(times_s - beats[0], 0) / (beats[1] - beats[0])
@@ -85,12 +76,7 @@ class BeatGrid:
 
 @dataclass(frozen=True)
 class Subdivision:
-    """Subdivision of beats into notes.
-
-    Attributes:
-        name: its musical name.
-        offsets: positions of notes in a beat, from 0 to below 1.
-    """
+    """Subdivision of beats into notes at offsets from 0 to below 1."""
 
     name: str
     offsets: tuple[float, ...]
@@ -101,12 +87,7 @@ class Subdivision:
         return Subdivision(f"{self.name} in half time", offsets)
 
     def lags_s(self, positions: Array, beat_s: float) -> Array:
-        """Return how much later than the nearest note of the grid each position is, in seconds.
-
-        Args:
-            positions: positions in beats.
-            beat_s: duration of a beat.
-        """
+        """Return how much later than the nearest note each position, in beats, is."""
         offsets = np.array([*self.offsets, 1.0 + self.offsets[0]])
         lags = np.mod(positions, 1.0)[:, None] - offsets
         return np.asarray(lags[np.arange(len(lags)), np.abs(lags).argmin(axis=1)] * beat_s)
@@ -126,12 +107,8 @@ _SWUNG = (
 def find_subdivision(times_s: Array, grid: BeatGrid) -> Subdivision:
     """Return the subdivision that explains attacks best, sixteenths unless clearly another.
 
-    The score is the share of attacks within 20 ms of the subdivision's notes, weighted by
-    proximity and corrected for chance, after removal of the median lag.
-
-    Args:
-        times_s: times of attacks.
-        grid: the beats.
+    The score is the share of attacks within 20 ms of the subdivision's notes, weighted by proximity
+    and corrected for chance, after removal of the median lag.
     """
     if len(times_s) < _MIN_ATTACKS:
         return STRAIGHT

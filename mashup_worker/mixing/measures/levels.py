@@ -34,12 +34,7 @@ _ROUNDING_DB = 0.005
 class MixLevels:
     """Loudness and peaks of a mix; None where undefined, as in `dsp.loudness.Loudness`.
 
-    Attributes:
-        integrated_lufs: integrated loudness.
-        range_lu: loudness range.
-        true_peak_dbtp: true peak.
-        short_term: short-term loudness, over 3 s.
-        mono_lufs: integrated loudness where both loudspeakers play the mean of the channels.
+    `mono_lufs` is the loudness where both loudspeakers play the mean of the channels.
     """
 
     integrated_lufs: float | None

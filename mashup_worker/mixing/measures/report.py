@@ -12,12 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One measured value of a mashup.
+    """One measured value of a mashup; None where it is undefined.
 
     Attributes:
         name: measured quantity; that of a stem begins with the stem's name and a colon.
-        value: measured value; None where it is undefined.
-        unit: its unit; empty for counts and text.
         wanted: its limit, such as `"<= 10 ms"`; empty for measurements without one.
         passed: whether it is within its limit; None without a limit, or where it cannot be judged.
         detail: context for people, such as time, place, or the reason for a missing value.
@@ -47,14 +45,7 @@ class Measurement:
 
 @dataclass(frozen=True, eq=False)
 class MixReport:
-    """All measurements of a mashup.
-
-    Attributes:
-        measurements: the measurements in display order.
-        loudness_curve: short-term loudness over time.
-        target_lufs: requested integrated loudness.
-        notes: measurements that were skipped, with reasons.
-    """
+    """All measurements of a mashup in display order; `notes` say which were skipped, and why."""
 
     measurements: tuple[Measurement, ...]
     loudness_curve: LoudnessCurve

@@ -58,13 +58,7 @@ def _step_lu(curve: LoudnessCurve, at_s: float) -> float | None:
 
 @dataclass(frozen=True, eq=False)
 class SplicedAudio:
-    """Audio with splices that may click.
-
-    Attributes:
-        audio: a stem, or the mix.
-        splices_s: times of its splices.
-        attacks: its clear attacks, whose residuals resemble clicks.
-    """
+    """Stem or mix with splices that may click; residuals of its clear attacks resemble clicks."""
 
     audio: Audio
     splices_s: tuple[float, ...]
@@ -79,9 +73,6 @@ def count_clicks(sounds: Mapping[str, SplicedAudio]) -> Measurement:
     of the splice, at least 8 times as high as the residual around and after it. A drum stroke
     leaves a residual that decays. Where strokes start as abruptly as a click, only spikes twice as
     high as the 90th percentile of the stem's own attacks count.
-
-    Args:
-        sounds: audio by name; each stem at its own splices, or the mix.
     """
     found = [(float(at_s), name) for name, sound in sounds.items() for at_s in _clicking_s(sound)]
     count = sum(len(sound.splices_s) for sound in sounds.values())
@@ -118,11 +109,7 @@ def _own_spike(sound: SplicedAudio, splices_s: Tensor) -> float:
 
 
 def _spikes(audio: Audio, times_s: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the highest residual near each time, and its ratio to the surrounding residual.
-
-    Returns:
-        Two tensors `(times,)`, of the channel with the higher ratio; float64, on the CPU.
-    """
+    """Return the highest residual near each time, and its ratio to that around it; `(times,)`."""
     parts = [_channel_spikes(audio, some) for some in times_s.split(_CHUNK)]
     peaks, over = (torch.cat(row, dim=1) for row in zip(*parts, strict=True))
     channel = over.argmax(dim=0, keepdim=True)
@@ -130,7 +117,6 @@ def _spikes(audio: Audio, times_s: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _channel_spikes(audio: Audio, times_s: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the same for each channel: two tensors `(channels, times)`."""
     sample_rate = audio.sample_rate
     around = max(4 * _ORDER, round(_AROUND_S * sample_rate))
     reach, middle = (max(2, round(part_s * sample_rate)) for part_s in (_REACH_S, _MIDDLE_S))

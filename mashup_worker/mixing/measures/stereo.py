@@ -60,10 +60,7 @@ def mono_loss(levels: MixLevels) -> Measurement:
 
 
 def _windows(mix: Audio) -> Tensor:
-    """Return the energies of left, right and their product over 3 s, every 100 ms.
-
-    Shorter audio is one window. Shape: `(3, windows)`.
-    """
+    """Return energies of left, right and product over 3 s, every 100 ms: `(3, windows)`."""
     sums = [torch.zeros(3, 1, dtype=torch.float64)]
     for piece in pieces(mix.samples):
         left, right = piece

@@ -39,16 +39,7 @@ _SAME_LEVEL = 0.03
 
 @dataclass(frozen=True, eq=False)
 class StemTiming:
-    """Attacks of a stem and their lags against a grid.
-
-    Attributes:
-        name: name of the stem.
-        kind: its kind.
-        attacks: its clear attacks.
-        lags_s: how much later than the nearest note of the grid each is; shape `(attacks,)`.
-        bars: bar of each, same shape.
-        subdivision: subdivision of the beats in its song.
-    """
+    """Attacks of a stem, the bar of each, and their lags against a grid; shapes `(attacks,)`."""
 
     name: str
     kind: str
@@ -61,8 +52,8 @@ class StemTiming:
     def is_free(self) -> bool:
         """Whether it does not follow the grid, as in free singing; drums always do.
 
-        The median difference of consecutive lags is then above 15 ms, as for a standard deviation
-        of 16 ms.
+        The median difference of consecutive lags is then above 15 ms, a standard deviation of 16
+        ms.
         """
         if self.kind == DRUMS or len(self.lags_s) < 2:
             return False
@@ -144,26 +135,18 @@ def _drift_s(stem: StemTiming) -> float:
 
 @dataclass(frozen=True)
 class TempoFit:
-    """Tempo measured from attacks.
-
-    Attributes:
-        tempo_bpm: beats a minute.
-        error_bpm: two standard errors.
-    """
+    """Tempo measured from attacks; `error_bpm` is two standard errors."""
 
     tempo_bpm: float
     error_bpm: float
 
 
 def fit_tempo(stems: Sequence[StemTiming], grid: BeatGrid) -> TempoFit | None:
-    """Measure the tempo of attacks near that of a grid.
+    """Measure the tempo of attacks near that of a grid; None without 8 attacks on it.
 
     A Fourier sum over the strong attacks, at beats, eighths and sixteenths, finds the tempo with
     the highest coherence within 1.5 % of the grid's. A linear regression of the lags over time,
     with a delay for each stem, refines it.
-
-    Returns:
-        The tempo; None where no stem that follows the grid has 8 attacks.
     """
     used = [stem for stem in stems if not stem.is_free and len(stem.lags_s) >= MIN_ATTACKS]
     if not used:
@@ -220,12 +203,8 @@ def measure_tempo(
 ) -> Measurement:
     """Judge the tempo of the mix: within 0.02 BPM of the plan.
 
-    It is not judged where the attacks leave a larger uncertainty, as in short mixes.
-
-    Args:
-        fit: tempo from the attacks.
-        wanted_bpm: tempo of the plan.
-        analysis: analysis of the mix, whose tempo is reported for comparison.
+    It is not judged where the attacks leave a larger uncertainty, as in short mixes. The tempo of
+    the analysis is reported for comparison.
     """
     detected = analysis.tempo_bpm if analysis else None
     if fit is None:

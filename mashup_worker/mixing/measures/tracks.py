@@ -17,14 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class StemTrack:
-    """Stem of a song as it sounds in the mashup, before the bus.
-
-    Attributes:
-        name: song and kind, such as `"one song/vocals"`.
-        kind: vocals, drums, bass, other, ...
-        song: name of its song.
-        audio: its samples, as long as the mashup.
-    """
+    """Stem of a song as it sounds in the mashup, before the bus; as long as the mashup."""
 
     name: str
     kind: str
@@ -43,11 +36,7 @@ class StemTrack:
 
 
 def check_tracks(tracks: Sequence[StemTrack]) -> None:
-    """Check that tracks can be summed.
-
-    Raises:
-        InvalidInput: tracks differ in sample rate, or two have the same name.
-    """
+    """Raise `InvalidInput` for tracks that differ in sample rate or share a name."""
     rates_hz = {track.audio.sample_rate for track in tracks}
     if len(rates_hz) > 1:
         rates = ", ".join(f"{track.name} {track.audio.sample_rate} Hz" for track in tracks)

@@ -21,15 +21,7 @@ _LENGTH_TOLERANCE_S = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Arrangement:
-    """Placed clips without gains.
-
-    Attributes:
-        bars: length of the mashup.
-        clips: the clips.
-        sections: named sections of the mashup.
-        bands: names of songs whose instruments play together.
-        notes: remarks for people.
-    """
+    """Placed clips without gains; `bands` are songs whose instruments play together."""
 
     bars: int
     clips: tuple[Clip, ...]

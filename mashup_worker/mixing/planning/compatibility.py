@@ -38,13 +38,7 @@ _MIN_NOTED_CHANGE = 0.0005
 
 @dataclass(frozen=True)
 class CompatibilityScore:
-    """Score of one aspect of compatibility.
-
-    Attributes:
-        name: `tempo`, `key`, `rhythm` or `spectrum`.
-        value: 0 for incompatible to 1 for a perfect match.
-        reason: explanation for people.
-    """
+    """Score of one aspect of compatibility, 0 to 1 for a perfect match, with its reason."""
 
     name: str
     value: float
@@ -55,16 +49,8 @@ class CompatibilityScore:
 class Match:
     """Compatibility of one song's vocals with another song's instruments.
 
-    Attributes:
-        vocal_song: name of the song that provides the vocals.
-        backing_song: name of the song that provides the instruments.
-        total: weighted geometric mean of the scores, 0 to 1.
-        scores: its aspects.
-        vocal_semitones: suggested transposition of the vocals.
-        backing_semitones: suggested transposition of the instruments.
-        tempo_bpm: suggested common tempo; None where the limits allow none.
-        vocal_ratio: stretch ratio of the vocals at that tempo.
-        backing_ratio: stretch ratio of the instruments at that tempo.
+    `total` is the weighted geometric mean of the scores. Semitones, tempo and stretch ratios are
+    suggestions; `tempo_bpm` is None where the limits allow none.
     """
 
     vocal_song: str
@@ -118,12 +104,7 @@ def compare_songs(vocals: SongFeatures, backing: SongFeatures) -> Match:
 def _tempo_score(
     vocal_song: MixSong, backing_song: MixSong
 ) -> tuple[CompatibilityScore, float | None, tuple[float, float]]:
-    """Return the score of the larger stretch, from 1 for none to 0 at the limit.
-
-    Returns:
-        The score, the common tempo or None beyond the limit, and the stretch ratios of vocals and
-        instruments.
-    """
+    """Return the score, the common tempo, and the stretch ratios of vocals and backing."""
     try:
         tempo = find_common_tempo(share_meter([backing_song, vocal_song])[0], None, forced=False)
     except InvalidInput as error:
@@ -150,11 +131,7 @@ def _tempo_score(
 
 
 def _key_score(vocals: SongFeatures, backing: SongFeatures) -> tuple[CompatibilityScore, int, int]:
-    """Return the score of the best correlation of pitch classes, less 3 % a semitone.
-
-    Returns:
-        The score, and the transpositions of vocals and instruments.
-    """
+    """Return the score of the best correlation, less 3 % a semitone, and both transpositions."""
     agreement = compare_profiles(vocals.vocal_pitches, backing.backing_pitches)
     keys = [one.song.analysis.key for one in (vocals, backing)]
     names = " over ".join(key or "unknown key" for key in keys)
@@ -201,7 +178,6 @@ def _shift_reason(agreement: PitchAgreement, relative: int) -> str:
 
 
 def _rhythm_score(vocals: SongFeatures, backing: SongFeatures) -> CompatibilityScore:
-    """Return the cosine similarity of the accents in a bar."""
     a, b = vocals.accents, backing.accents
     scale = float(a.norm() * b.norm())
     if not scale:

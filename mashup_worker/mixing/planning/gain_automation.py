@@ -50,7 +50,6 @@ def _segment_edges(clips: Sequence[Clip], bars: float) -> list[float]:
 def _segment_gains(
     clips: Sequence[Clip], songs: Mapping[str, MixSong], edges: Sequence[float], window_bars: float
 ) -> list[float]:
-    """Return the gain of each segment in dB."""
     segments = list(itertools.pairwise(edges))
     gains_db = [0.0] * len(segments)
     playing = [[clip for clip in clips if _belongs(clip, segment)] for segment in segments]

@@ -34,11 +34,8 @@ _MAX_SHIFT_S = 0.02
 def refine_grid(grid: SongGrid, stems: Mapping[str, SongStem]) -> SongGrid:
     """Correct the tempo and the first downbeat of a grid so that beats coincide with attacks.
 
-    Grids of variable tempo, and songs with few clear attacks, stay unchanged.
-
-    Args:
-        grid: bars from an analysis.
-        stems: the song's stems by kind; its drums, if any, decide where bars begin.
+    Drums, if any, decide where bars begin. Grids of variable tempo, and songs with few clear
+    attacks, stay unchanged.
     """
     if not isinstance(grid, FixedTempoGrid):
         return grid
@@ -66,7 +63,6 @@ def refine_grid(grid: SongGrid, stems: Mapping[str, SongStem]) -> SongGrid:
 
 
 def _beats(grid: FixedTempoGrid, duration_s: float) -> BeatGrid:
-    """Return all beats of a song from its first downbeat on."""
     beat_s = 60.0 / grid.tempo_bpm
     count = max(2, int((duration_s - grid.first_downbeat_s) / beat_s) + 1)
     return BeatGrid(grid.first_downbeat_s + beat_s * np.arange(count), grid.beats_per_bar)

@@ -27,11 +27,9 @@ _BASS_SHARE = 0.5
 
 @dataclass(frozen=True)
 class PitchAgreement:
-    """Correlation of two pitch-class profiles by transposition of the first.
+    """Correlations, -1 to 1, of two pitch-class profiles, the first 0 to 11 semitones up.
 
-    Attributes:
-        by_rotation: correlations from -1 to 1, for 0 to 11 semitones up. All are 0 where one of
-            the profiles is empty.
+    All are 0 where one of the profiles is empty.
     """
 
     by_rotation: tuple[float, ...]
@@ -67,15 +65,10 @@ def song_pitch_profile(songs: Iterable[MixSong], *, vocals: bool) -> Tensor:
 
 
 def pitch_class_profile(stems: Iterable[Audio]) -> Tensor:
-    """Return the share of each pitch class from C up.
+    """Return the share of each pitch class from C up: float64 `(12,)` with sum 1, or 0 for silence.
 
-    Frames are weighted by the loudness of their chroma. The bass counts half, since it plays roots.
-
-    Args:
-        stems: audio that plays together, without drums, of one sample rate and any channels.
-
-    Returns:
-        float64 `(12,)` with sum 1, or 0 for silence.
+    The stems play together, without drums, at one sample rate. Frames are weighted by the loudness
+    of their chroma. The bass counts half, since it plays roots.
     """
     total: Tensor | None = None
     sample_rate = RATE_HZ

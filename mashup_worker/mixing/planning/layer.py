@@ -41,12 +41,8 @@ _MIN_POWER_SHARE = 0.16
 class Slot:
     """Phrase of the mashup.
 
-    Attributes:
-        role: `intro`, `vocals`, `break` or `outro`.
-        at_bar: first bar.
-        bars: length.
-        phrase: phrase that the vocals sing; None where they rest.
-        density: share of the instruments that play.
+    Its role is `intro`, `vocals`, `break` or `outro`; `phrase` is sung, None where vocals rest;
+    `density` is the share of the instruments that play.
     """
 
     role: str
@@ -70,13 +66,7 @@ def arrange_layer(
 ) -> Arrangement:
     """Arrange the phrases of one song's vocals over phrases of the backing songs.
 
-    Args:
-        vocal_song: the song that provides the vocals.
-        backing_songs: the songs that provide the instruments, one after another, or together where
-            they complement each other.
-        request: properties of the mashup.
-        tempo: the common tempo.
-        semitones: transposition by name of the song.
+    Backing songs play one after another, or together where they complement each other.
 
     Raises:
         InvalidInput: the vocals are silent, or a backing song has no phrase.
@@ -110,7 +100,6 @@ def arrange_layer(
 def _slots(
     vocal_song: MixSong, request: MixRequest, tempo: CommonTempo
 ) -> tuple[list[Slot], tuple[str, ...]]:
-    """Return the phrases of the mashup, and notes for people."""
     stem = vocal_song.vocals
     if stem is None:
         raise InvalidInput(f"{vocal_song.name}: no vocals; name a song that has some")
@@ -143,7 +132,6 @@ def _slots(
 
 
 def _roles(request: MixRequest, available: int, size: float, bar_s: float) -> list[str]:
-    """Return the roles of the mashup's phrases: intro, vocals with breaks, outro."""
     vibe, intensity = request.vibe_settings, request.intensity
     phrase_s = size * bar_s
     intro = max(1, round(vibe.intro_bars.at(intensity) / size))
@@ -197,7 +185,6 @@ def _blocks(
 
 
 def _phrase_pool(song: MixSong, tempo: CommonTempo) -> tuple[Phrase, ...]:
-    """Return the phrases of a backing song that can accompany vocals."""
     pool = full_phrases(song, find_phrases(song, tempo.factors[song.name]))
     if not pool:
         raise InvalidInput(f"{song.name}: shorter than a bar; name a longer song")
@@ -207,14 +194,7 @@ def _phrase_pool(song: MixSong, tempo: CommonTempo) -> tuple[Phrase, ...]:
 def _choose(
     pool: Sequence[Phrase], place: int, song: MixSong, at_edge: tuple[bool, bool]
 ) -> Phrase:
-    """Return the next phrase of a pool in rotation.
-
-    Args:
-        pool: the phrases.
-        place: number of the slot within the band's share.
-        song: their song.
-        at_edge: whether a transition begins or ends the slot, which needs music beyond the phrase.
-    """
+    """Return the next phrase in rotation; at an edge, with music beyond it for a transition."""
     in_turn = [pool[(place + index) % len(pool)] for index in range(len(pool))]
     first, last = at_edge
 
@@ -227,7 +207,6 @@ def _choose(
 
 
 def _looped(whole: Placement, loop_bars: float) -> Iterator[Placement]:
-    """Split a placement into loops of `loop_bars` bars of its song."""
     step, at_bar = loop_bars / whole.tempo_factor, whole.at_bar
     while at_bar < whole.end_bar - 1e-9:
         bars = min(step, whole.end_bar - at_bar)
@@ -238,10 +217,7 @@ def _looped(whole: Placement, loop_bars: float) -> Iterator[Placement]:
 def _thinned(
     band: Sequence[MixSong], chosen: Mapping[str, Phrase], density: float, order: Sequence[str]
 ) -> frozenset[str]:
-    """Return the kinds of stems that play at a density below 1.
-
-    More than that share plays where it holds less than `_MIN_POWER_SHARE` of the power.
-    """
+    """Return the kinds that play at a density, or more where they hold too little of the power."""
     powers = {
         kind: song.power((kind,), chosen[song.name].from_bar, chosen[song.name].end_bar)
         for song in band
@@ -259,7 +235,6 @@ def _thinned(
 
 
 def _sections(slots: Sequence[Slot]) -> tuple[Section, ...]:
-    """Return one section for consecutive slots of one role."""
     sections: list[Section] = []
     for slot in slots:
         if sections and sections[-1].name == slot.role:

@@ -43,13 +43,8 @@ def set_gains(
     """Set the gains of all clips.
 
     The instruments of each band come to `BACKING_LUFS`. A song keeps the balance of its own
-    instruments; stems of different songs get that of `STEM_BALANCE_LU`.
-
-    Args:
-        arrangement: the clips.
-        songs: their songs by name.
-        lift_lu: loudness of vocals above the instruments that play while they sing. None keeps the
-            lift that vocals have in their own song, limited to 0 to 4 LU.
+    instruments; stems of different songs get that of `STEM_BALANCE_LU`. Vocals are `lift_lu` louder
+    than the instruments that play while they sing; None keeps the lift of their song, 0 to 4 LU.
     """
     clips = arrangement.clips
     gains: dict[str, float] = {}
@@ -82,10 +77,7 @@ def power_to_db(power: float) -> float:
 def mean_power(
     clips: Iterable[Clip], songs: Mapping[str, MixSong], span: tuple[float, float]
 ) -> float:
-    """Return the K-weighted mean square of clips between two bars of the mashup.
-
-    Gains and fades are included; automation is not.
-    """
+    """Return the K-weighted mean square of clips between two bars, without automation."""
     start, stop = span
     power = 0.0
     for clip in clips:
@@ -100,7 +92,6 @@ def mean_power(
 
 
 def _fade_power(clip: Clip, first: float, last: float) -> float:
-    """Return the mean square of a clip's fades between two bars."""
     total = 0.0
     for step in range(_FADE_STEPS):
         at_bar = first + (last - first) * (step + 0.5) / _FADE_STEPS
@@ -116,7 +107,6 @@ def _fade_power(clip: Clip, first: float, last: float) -> float:
 def _backing_gains(
     clips: Sequence[Clip], band: Sequence[str], songs: Mapping[str, MixSong]
 ) -> dict[str, float]:
-    """Return the gains of a band's instruments by source."""
     powers: dict[str, float] = {}
     for clip in clips:
         name, kind = split_source_name(clip.source)
@@ -135,7 +125,6 @@ def _backing_gains(
 
 
 def _power_of_clips(clips: Sequence[Clip], song: MixSong, kind: str) -> float:
-    """Return the mean square of the bars that clips of one stem use."""
     powers = (clip.bars * song.power((kind,), clip.from_bar, clip.source_end_bar) for clip in clips)
     return sum(powers) / sum(clip.bars for clip in clips)
 

@@ -77,10 +77,7 @@ def arrange_sequence(
 def _runs(
     songs: Sequence[MixSong], tempo: CommonTempo, shared_bars: int, length_s: float | None
 ) -> list[tuple[Phrase, ...]]:
-    """Return the phrases that each song plays.
-
-    Songs with fewer phrases than an equal share leave the rest to others.
-    """
+    """Return the phrases of each song; songs with few phrases leave the rest to others."""
     phrases = []
     for song in songs:
         of_song = find_phrases(song, tempo.factors[song.name])

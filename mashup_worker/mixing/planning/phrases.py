@@ -22,12 +22,7 @@ _POWER_WEIGHT = 1e-3
 
 @dataclass(frozen=True)
 class Phrase:
-    """Consecutive bars of a song that stay together.
-
-    Attributes:
-        from_bar: first bar.
-        source_bars: number of bars.
-    """
+    """Consecutive bars of a song that stay together."""
 
     from_bar: float
     source_bars: float
@@ -46,10 +41,6 @@ def find_phrases(song: MixSong, tempo_factor: float) -> tuple[Phrase, ...]:
     """Return all whole phrases of a song, split where most stems enter or leave.
 
     A song shorter than a phrase is one phrase.
-
-    Args:
-        song: the song.
-        tempo_factor: bars of the song per bar of the mashup.
     """
     size = PHRASE_BARS * tempo_factor
     offsets = range(max(1, round(size)))
@@ -65,10 +56,7 @@ def sung_phrases(song: MixSong, kind: str, phrases: Sequence[Phrase]) -> tuple[P
 
 
 def full_phrases(song: MixSong, phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
-    """Return the phrases within 6 dB of the loudest, with drums and bass where the song has both.
-
-    They are suited to accompany vocals.
-    """
+    """Return phrases within 6 dB of the loudest, with drums and bass if the song has both."""
     kinds = tuple(song.instruments)
     power = {one: song.power(kinds, one.from_bar, one.end_bar) for one in phrases}
     rhythm = [kind for kind in (DRUMS, BASS) if kind in kinds]
@@ -83,13 +71,7 @@ def full_phrases(song: MixSong, phrases: Sequence[Phrase]) -> tuple[Phrase, ...]
 
 
 def fullest_run(song: MixSong, phrases: Sequence[Phrase], count: int) -> tuple[Phrase, ...]:
-    """Return the consecutive phrases in which most stems play.
-
-    Args:
-        song: the song.
-        phrases: all its phrases.
-        count: length of the run; all phrases where there are fewer.
-    """
+    """Return the `count` consecutive phrases, or fewer, in which most stems play."""
     count = min(count, len(phrases))
     kinds = tuple(song.stems)
 

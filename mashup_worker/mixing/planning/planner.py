@@ -35,13 +35,9 @@ def plan_mashup(
 ) -> Plan:
     """Plan a mashup in the requested form, or in the form that suits the songs.
 
-    Args:
-        songs: the songs. In a sequence they play in this order.
-        request: properties of the mashup.
-        form: the form; chosen by `choose_form` when None.
-        vocals_first: whether the first song provides the vocals and the others the instruments,
-            which makes a layer unless `form` says otherwise. Without it a layer takes its vocals
-            from the first song that has any, and instruments with drums come first.
+    A sequence plays songs in this order. With `vocals_first` the first song provides the vocals and
+    the others the instruments, which makes a layer unless `form` says otherwise. Without it a layer
+    takes its vocals from the first song that has any, and instruments with drums come first.
 
     Raises:
         InvalidInput: the songs cannot be combined; the message names the song or the option.
@@ -70,13 +66,7 @@ def plan_layer(
     request: MixRequest,
     sample_rate: int = 44_100,
 ) -> Plan:
-    """Plan one song's vocals over other songs' instruments.
-
-    Args:
-        vocal_song: the song that provides the vocals; it may be a backing song, too.
-        backing_songs: the songs that provide the instruments; the first sets the tempo.
-        request: properties of the mashup.
-        sample_rate: sample rate of the result.
+    """Plan one song's vocals over other songs' instruments; the first of them sets the tempo.
 
     Raises:
         InvalidInput: the songs cannot be combined; the message names the song or the option.

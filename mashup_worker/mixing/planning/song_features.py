@@ -30,13 +30,9 @@ _WINDOW_SAMPLES = 2048
 class SongFeatures:
     """Features of a song, computed once for all comparisons.
 
-    Attributes:
-        song: the song.
-        vocal_pitches: pitch-class profile of the vocals, or of all pitched stems without vocals.
-        backing_pitches: pitch-class profile of the instruments, or of the vocals without them.
-        accents: onset strength at each sixteenth of a bar, `(16,)`, sum 1.
-        vocal_bands: share of the vocals' energy in each band, `(bands,)`, sum 1.
-        backing_bands: share of the instruments' energy in each band, `(bands,)`, sum 1.
+    Pitch-class profiles `(12,)`, shares of energy by band `(bands,)`, and onset strength at each
+    sixteenth of a bar `(16,)` add up to 1. Where a song has only vocals or only instruments,
+    `vocal_pitches` and `backing_pitches` are those of what it has.
     """
 
     song: MixSong
@@ -65,15 +61,7 @@ class SongFeatures:
 
 
 def bar_accents(song: MixSong, stems: Iterable[Audio]) -> Tensor:
-    """Return the onset strength at each sixteenth of a bar.
-
-    Args:
-        song: the song whose bars count.
-        stems: its stems that are measured.
-
-    Returns:
-        float64 `(16,)` with sum 1, or 0 for silence.
-    """
+    """Return the onset strength at each sixteenth of a bar: float64 `(16,)`, sum 1 or 0."""
     total = torch.zeros(_STEPS_PER_BAR, dtype=torch.float64)
     for audio in stems:
         mono = resample(_mono(audio), ONSET_RATE_HZ).samples[0]
@@ -89,11 +77,7 @@ def bar_accents(song: MixSong, stems: Iterable[Audio]) -> Tensor:
 
 
 def band_shares(stems: Iterable[Audio]) -> Tensor:
-    """Return the share of energy in each octave from 200 to 6,400 Hz.
-
-    Returns:
-        float64 `(bands,)` with sum 1, or 0 for silence.
-    """
+    """Return the share of energy in each octave from 200 to 6,400 Hz: float64, sum 1 or 0."""
     total = torch.zeros(len(_BANDS_HZ) - 1, dtype=torch.float64)
     window = torch.hann_window(_WINDOW_SAMPLES)
     for audio in stems:

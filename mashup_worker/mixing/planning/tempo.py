@@ -33,12 +33,7 @@ _HALVING_COST = 0.02
 class CommonTempo:
     """Tempo that all songs of a mashup are stretched to.
 
-    Attributes:
-        tempo_bpm: tempo of the mashup.
-        beats_per_bar: beats a bar of the mashup.
-        factors: bars of a song per bar of the mashup, by name of the song: 1, 2 for half time or
-            0.5 for double time.
-        notes: remarks for people.
+    `factors` are bars of a song per bar of the mashup: 1, 2 for half time or 0.5 for double time.
     """
 
     tempo_bpm: float
@@ -53,12 +48,9 @@ class CommonTempo:
 
 
 def share_meter(songs: Sequence[MixSong]) -> tuple[list[MixSong], tuple[str, ...]]:
-    """Give songs without drums as many beats a bar as the first song.
+    """Return songs, those without drums with as many beats a bar as the first, and notes.
 
-    Without drums the analysis often groups beats wrongly.
-
-    Returns:
-        The songs in their order, where equal names are one object, and notes for people.
+    Without drums the analysis often groups beats wrongly. Equal names are one object.
     """
     beats = songs[0].grid.beats_per_bar
     found: dict[str, MixSong] = {}
@@ -81,12 +73,7 @@ def find_common_tempo(
     """Return the first song's tempo, or one that keeps all songs within the stretch limit.
 
     Half and double time are tried first. Where the first song's tempo stretches another beyond the
-    limit, the geometric mean of the two most distant songs is used.
-
-    Args:
-        songs: the songs.
-        requested_bpm: tempo that replaces that of the first song.
-        forced: whether songs may exceed the stretch limit.
+    limit, the geometric mean of the two most distant songs is used. Force lifts the limit.
 
     Raises:
         InvalidInput: a song exceeds the limit, or songs differ in beats a bar.
@@ -117,11 +104,7 @@ def find_common_tempo(
 
 
 def _stretch_notes(song: MixSong, tempo_bpm: float, *, forced: bool) -> list[str]:
-    """Return notes about a song's stretch.
-
-    Raises:
-        InvalidInput: the stretch exceeds the limit without force.
-    """
+    """Return notes about a song's stretch, or raise `InvalidInput` beyond the limit."""
     ratio, factor = _ratio(song, tempo_bpm), _factor(song, tempo_bpm)
     change = speed_change(ratio)
     if not is_within_stretch_limit(ratio) and not forced:
@@ -162,5 +145,4 @@ def _factor(song: MixSong, tempo_bpm: float) -> float:
 
 
 def _ratio(song: MixSong, tempo_bpm: float) -> float:
-    """Return a song's stretch ratio for a tempo."""
     return song.grid.tempo_bpm / _factor(song, tempo_bpm) / tempo_bpm

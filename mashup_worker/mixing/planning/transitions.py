@@ -23,17 +23,7 @@ _EXIT_HIGH_PASS_HZ = 20.0, 1_200.0
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Song that plays in a section of the mashup.
-
-    Attributes:
-        song: the song.
-        at_bar: first bar in the mashup.
-        bars: length in bars of the mashup.
-        from_bar: first bar in the song.
-        tempo_factor: bars of the song per bar of the mashup.
-        kinds: kinds of the stems that play.
-        semitones: transposition of all stems but drums.
-    """
+    """Song that plays in a section of the mashup, transposed but for its drums."""
 
     song: MixSong
     at_bar: float
@@ -53,10 +43,7 @@ class Placement:
 class Block:
     """Section of the mashup in which the same songs play together.
 
-    Attributes:
-        at_bar: first bar.
-        bars: length.
-        placements: the songs that fill it; a song that loops has several.
+    A song that loops has several placements.
     """
 
     at_bar: float
@@ -76,13 +63,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Edge:
-    """Treatment of a stem at one end of a placement.
-
-    Attributes:
-        overlap_bars: how far it plays beyond that end.
-        fade_bars: length of its fade.
-        automation: curves during the transition.
-    """
+    """Treatment of a stem at one end of a placement."""
 
     overlap_bars: float = 0.0
     fade_bars: float = 0.0
@@ -97,13 +78,8 @@ def block_clips(
 ) -> list[Clip]:
     """Return the clips of consecutive blocks with transitions between them.
 
-    Blocks of the same songs continue or loop without a transition.
-
-    Args:
-        blocks: the blocks in their order.
-        transition: the transition.
-        shared_bars: bars in which the songs of both blocks play, half of them on each side of the
-            downbeat; fewer where a song has fewer bars there.
+    Blocks of the same songs continue or loop without a transition. Otherwise both play in
+    `shared_bars`, half of them on each side of the downbeat, or fewer where a song has fewer.
     """
     clips = []
     for index, block in enumerate(blocks):
@@ -121,7 +97,6 @@ def block_clips(
 
 
 def _half_overlap(before: Block | None, after: Block | None, shared_bars: int) -> float:
-    """Return the bars that both blocks play on each side of the downbeat between them."""
     if before is None or after is None or before.songs == after.songs:
         return 0.0
     bars_before_entry = [

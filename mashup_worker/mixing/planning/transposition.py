@@ -28,13 +28,7 @@ _MIN_CORRELATION = 0.2
 
 @dataclass(frozen=True)
 class Transposition:
-    """Transposition of the songs of a mashup.
-
-    Attributes:
-        semitones: by name of the song.
-        key: the resulting key; None where it is unknown.
-        notes: remarks for people.
-    """
+    """Transposition of the songs of a mashup by name, and the resulting key, None where unknown."""
 
     semitones: Mapping[str, int]
     key: str | None
@@ -50,14 +44,9 @@ def transpose_layer(
 ) -> Transposition:
     """Transpose songs so that the vocals agree best with each backing song.
 
-    Every song is transposed by two semitones at most, the first backing song only if necessary.
-    Pitch-class profiles decide, so that songs of unknown key are handled, too.
-
-    Args:
-        vocal_song: the song that provides the vocals.
-        backing_songs: the songs that provide the instruments.
-        requested_key: key of the result, instead.
-        forced: whether songs may be transposed by half an octave.
+    Every song is transposed by two semitones at most, the first backing song only if necessary;
+    with force, by half an octave. Pitch-class profiles decide, so that songs of unknown key are
+    handled, too.
 
     Raises:
         InvalidInput: the requested key is invalid, or half an octave away.
@@ -92,12 +81,8 @@ def transpose_sequence(
 ) -> Transposition:
     """Transpose each song to a key next to that of the song before it on the circle of fifths.
 
-    Songs are transposed by two semitones at most. Songs of unknown key are not transposed.
-
-    Args:
-        songs: the songs in their order.
-        requested_key: key of all songs, instead.
-        forced: whether songs may be transposed by half an octave.
+    Songs are transposed by two semitones at most, with force by half an octave. Songs of unknown
+    key are not transposed.
 
     Raises:
         InvalidInput: the requested key is invalid, or half an octave away.
@@ -166,7 +151,6 @@ def _to_key(songs: Sequence[MixSong], key: str, *, forced: bool) -> Transpositio
 def _doubts(
     vocal_song: str, backing_song: str, agreement: PitchAgreement, relative: int
 ) -> list[str]:
-    """Return notes where the vocals agree better elsewhere, or nowhere."""
     if (relative - agreement.best_rotation) % 12:
         return [
             f"{vocal_song}: agrees best with {backing_song} at {agreement.best_shift:+d} "

@@ -31,15 +31,9 @@ def vocal_clips(
 ) -> list[Clip]:
     """Return the clips of a song's vocals.
 
+    `placed` are bars of the mashup in ascending order, each with the phrase that is sung there.
     Phrases that are consecutive in the song and in the mashup form one clip. A clip begins up to a
     bar early and ends up to half a bar late where the vocals sing there and the mashup has room.
-
-    Args:
-        song: the song.
-        placed: bars of the mashup in ascending order, each with the phrase that is sung there.
-        tempo_factor: bars of the song per bar of the mashup.
-        semitones: transposition.
-        bars: length of the mashup.
     """
     stem = song.vocals
     if stem is None:
@@ -90,18 +84,7 @@ def _runs(placed: Sequence[PlacedPhrase], tempo_factor: float) -> list[list[Plac
 def _sung_beyond(
     song: MixSong, kind: str, bar: float, direction: int, tempo_factor: float
 ) -> float:
-    """Return for how long vocals sing beyond a bar of their song, in whole beats.
-
-    Args:
-        song: the song.
-        kind: kind of the vocal stem.
-        bar: bar of the song.
-        direction: 1 for after the bar, -1 for before it.
-        tempo_factor: bars of the song per bar of the mashup.
-
-    Returns:
-        Bars of the mashup, about `_PICKUP_BARS` at most.
-    """
+    """Return for how many bars of the mashup vocals sing after (1) or before (-1) a bar."""
     step = 1.0 / song.grid.beats_per_bar
     reached = 0.0
     while reached < _PICKUP_BARS * tempo_factor:

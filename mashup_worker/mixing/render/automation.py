@@ -25,13 +25,9 @@ BASS_HZ = 180.0
 def apply_automation(
     samples: Tensor, automation: Sequence[Automation], plan: Plan, first_sample: int
 ) -> Tensor:
-    """Return a section of the mashup with automated gains and filters.
+    """Return a section of the mashup, `(channels, samples)`, with automated gains and filters.
 
-    Args:
-        samples: shape `(channels, samples)`.
-        automation: curves; several curves of one parameter are all applied.
-        plan: the plan whose bars the curves use.
-        first_sample: position of the section in the mashup.
+    Several curves of one parameter are all applied.
     """
     filters = [one for one in automation if one.parameter != "gain_db"]
     responses = [_response(one, plan, first_sample) for one in filters]
@@ -45,12 +41,7 @@ def apply_automation(
 
 
 def automation_curve(automation: Automation, plan: Plan, at: Tensor) -> Tensor:
-    """Return the values of a parameter at samples of the mashup.
-
-    Frequencies are interpolated by octaves.
-
-    Shape: `(n,)` to float64 `(n,)`.
-    """
+    """Return a parameter at samples of the mashup, float64 `(n,)`; frequencies by octaves."""
     bars = torch.tensor([bar for bar, _ in automation.points], dtype=torch.float64)
     values = torch.tensor([value for _, value in automation.points], dtype=torch.float64)
     is_frequency = automation.parameter.endswith("_hz")
@@ -68,7 +59,6 @@ def automation_curve(automation: Automation, plan: Plan, at: Tensor) -> Tensor:
 
 
 def _response(automation: Automation, plan: Plan, first_sample: int) -> Response:
-    """Return the frequency response of an automated filter over time."""
     gains = _FILTER_GAINS[automation.parameter]
 
     def response(at: Tensor, hz: Tensor) -> Tensor:

@@ -40,12 +40,7 @@ def high_pass_vocals(audio: Audio, kind: str, mix: MixSettings) -> Audio:
 
 
 def duck_tracks(tracks: Sequence[RenderedTrack], plan: Plan) -> list[RenderedTrack]:
-    """Attenuate instruments at 2 to 5 kHz while vocals sing, and the bass while a kick sounds.
-
-    Args:
-        tracks: all tracks of the mashup, stereo and of one length.
-        plan: the plan; its `mix` sets both attenuations.
-    """
+    """Attenuate instruments at 2 to 5 kHz while vocals sing, and the bass while a kick sounds."""
     vocals = _sum(one for one in tracks if is_vocal(one.kind))
     drums = _sum(one for one in tracks if one.kind == DRUMS)
     singing = None if vocals is None else _singing(vocals, plan.sample_rate)

@@ -32,14 +32,7 @@ UNCHANGED = "unchanged"
 
 @dataclass(frozen=True, order=True)
 class StretchSettings:
-    """Settings that clips must share to be stretched together.
-
-    Attributes:
-        source: name of their source.
-        tempo_factor: bars of the source per bar of the mashup.
-        semitones: transposition.
-        engine: requested engine.
-    """
+    """Settings that clips must share to be stretched together."""
 
     source: str
     tempo_factor: float
@@ -54,13 +47,7 @@ class StretchSettings:
 
 @dataclass(frozen=True)
 class StretchSpan:
-    """Consecutive bars of a source that are stretched in one call, margins included.
-
-    Attributes:
-        settings: how they are stretched.
-        from_bar: first bar.
-        to_bar: end.
-    """
+    """Consecutive bars of a source that are stretched in one call, margins included."""
 
     settings: StretchSettings
     from_bar: float
@@ -69,14 +56,7 @@ class StretchSpan:
 
 @dataclass(frozen=True, eq=False)
 class StretchedSpan:
-    """Stretched bars of a source.
-
-    Attributes:
-        span: the bars.
-        samples: shape `(channels, samples)`, at the sample rate of the mashup.
-        samples_per_bar: samples per bar of the source, after stretching.
-        engine: name of the engine that stretched them.
-    """
+    """Stretched bars of a source, `(channels, samples)`, at the sample rate of the mashup."""
 
     span: StretchSpan
     samples: Tensor = field(repr=False)
@@ -84,13 +64,7 @@ class StretchedSpan:
     engine: str
 
     def cut(self, from_bar: float, lead_samples: int, length_samples: int) -> Tensor:
-        """Return samples from a bar of the source, zero-padded beyond the span.
-
-        Args:
-            from_bar: the bar.
-            lead_samples: samples to begin before the bar.
-            length_samples: samples to return.
-        """
+        """Return samples from a lead before a bar of the source, zero-padded beyond the span."""
         start = round((from_bar - self.span.from_bar) * self.samples_per_bar) - lead_samples
         return _padded_slice(self.samples, start, start + length_samples)
 
@@ -121,14 +95,7 @@ def _merged(intervals: Sequence[tuple[float, float]]) -> list[tuple[float, float
 def stretch_span(
     span: StretchSpan, audio: Audio, plan: Plan, choose: ChooseEngine
 ) -> StretchedSpan:
-    """Stretch and transpose a span.
-
-    Args:
-        span: the bars.
-        audio: the whole source, at the sample rate of the mashup.
-        plan: the plan, for the tempo of mashup and source.
-        choose: returns engines.
-    """
+    """Stretch and transpose a span of a source that has the sample rate of the mashup."""
     settings, source = span.settings, plan.sources[span.settings.source]
     samples_per_bar = plan.grid.bar_s * audio.sample_rate / settings.tempo_factor
     start, time_map = _time_map(span, source, plan.grid, audio.sample_rate)

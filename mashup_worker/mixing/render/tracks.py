@@ -30,15 +30,7 @@ _MAX_THREADS = 2
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RenderedTrack:
-    """All clips of a source, as long as the mashup.
-
-    Attributes:
-        name: name of the source in the plan.
-        kind: vocals, drums, bass, other, ...
-        song: name of its song.
-        audio: its samples, stereo.
-        engines: names of the engines that stretched it.
-    """
+    """All clips of a source, stereo and as long as the mashup, and their engines."""
 
     name: str
     kind: str
@@ -53,13 +45,7 @@ def render_tracks(
     choose: ChooseEngine,
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> list[RenderedTrack]:
-    """Render all clips of a plan.
-
-    Args:
-        plan: the plan.
-        sources: audio by name of the source: stereo, at the plan's sample rate, on one device.
-        choose: returns engines.
-        on_progress: called with the share done.
+    """Render all clips of a plan from stereo sources at its sample rate, on one device.
 
     Raises:
         InvalidInput: a clip lies outside its source.
@@ -102,11 +88,6 @@ def _render_track(name: str, audio: Audio, plan: Plan, choose: ChooseEngine) -> 
 
 
 def _check_clips(plan: Plan, sources: Mapping[str, Audio]) -> None:
-    """Check that every clip overlaps its source.
-
-    Raises:
-        InvalidInput: a clip lies outside its source.
-    """
     for index, clip in enumerate(plan.clips):
         grid, duration_s = plan.sources[clip.source].grid, sources[clip.source].duration_s
         start_s, stop_s = grid.time_at(clip.from_bar), grid.time_at(clip.source_end_bar)
@@ -118,7 +99,6 @@ def _check_clips(plan: Plan, sources: Mapping[str, Audio]) -> None:
 
 
 def _span_of(clip: Clip, spans: Sequence[StretchedSpan]) -> StretchedSpan:
-    """Return the stretched span that contains a clip."""
     settings = StretchSettings.of(clip)
     return next(
         one
@@ -128,7 +108,6 @@ def _span_of(clip: Clip, spans: Sequence[StretchedSpan]) -> StretchedSpan:
 
 
 def _add_clip(track: Tensor, clip: Clip, span: StretchedSpan, plan: Plan) -> None:
-    """Add a clip to its track in place."""
     start = plan.grid.sample_at(clip.at_bar, plan.sample_rate)
     stop = min(plan.grid.sample_at(clip.end_bar, plan.sample_rate), track.shape[1])
     edge = round(_EDGE_S * plan.sample_rate)
@@ -150,17 +129,9 @@ def _fade_samples(bars: float, plan: Plan) -> int:
 def equal_power_fades(
     length_samples: int, fade_in_samples: int, fade_out_samples: int, *, like: Tensor
 ) -> Tensor:
-    """Return the gain of a sine-shaped fade-in and a cosine-shaped fade-out.
+    """Return the gain, `(length_samples,)`, of a sine-shaped fade-in and a cosine-shaped fade-out.
 
     The powers of a fade-out and a fade-in over the same samples add up to 1.
-
-    Args:
-        length_samples: length of the gain.
-        fade_in_samples: length of the fade-in.
-        fade_out_samples: length of the fade-out.
-        like: tensor with the dtype and the device of the gain.
-
-    Shape: `(length_samples,)`.
     """
     gain = torch.ones(length_samples, dtype=like.dtype, device=like.device)
     for samples, is_in in ((fade_in_samples, True), (fade_out_samples, False)):
