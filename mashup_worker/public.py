@@ -41,10 +41,8 @@ if TYPE_CHECKING:
 class Model:
     """Separation model that is loaded on its device.
 
-    Several threads may use one model; on a GPU their songs share batches.
-
-    Attributes:
-        fallback_reason: why `auto` loaded `lite` instead of htdemucs; None otherwise.
+    Several threads may use one model; on a GPU their songs share batches. `fallback_reason` is why
+    `auto` loaded `lite` instead of htdemucs, None otherwise.
     """
 
     def __init__(self, loaded: LoadedModel) -> None:
@@ -77,12 +75,9 @@ class Model:
     def separate(
         self, song: AudioFile | Audio, *, stems: Sequence[str] | None = None
     ) -> dict[str, Audio]:
-        """Separate a song in memory.
+        """Separate a song in memory: a file, or mono or stereo audio at any sample rate.
 
-        Args:
-            song: a file, or mono or stereo audio at any sample rate.
-            stems: kinds to return, all of the model's when None; `no_<kind>` is the song without
-                that stem.
+        `no_<kind>` is the song without that stem; without `stems`, all of the model's are returned.
 
         Returns:
             Stems by kind, with the sample rate, channels and length of the song.
@@ -226,15 +221,16 @@ def mashup(
     """Make a mashup, master it and write it.
 
     Give `vocals` and `over` for one song's vocals over the instruments of others, or `songs` for
-    songs one after another. Songs are files, or stems by kind; whole songs are separated first.
-    Stems and analyses are cached (`MASHUP_SONG_CACHE`).
+    songs one after another. Songs are files, or stems by kind; whole songs are separated first, by
+    a model loaded when the first one is met. Stems and analyses are cached (`MASHUP_SONG_CACHE`).
+    The same `seed` gives the same samples.
 
     Args:
         output: file to write; its extension is the format.
         vocals: the song whose vocals are used.
         over: the songs whose instruments are used; the first sets the tempo.
         songs: songs to play one after another.
-        model: model that separates whole songs, loaded when the first one is met.
+        model: model that separates whole songs.
         vibe: a `VibeName`, such as `"club"`.
         intensity: 0 for calm to 1 for intense.
         transition: way from one song to the next; the vibe's own when None.
@@ -242,7 +238,7 @@ def mashup(
         key: key of the result, such as `"A minor"`; the one with the least shifting when None.
         length_s: approximate length of the result.
         loudness_lufs: integrated loudness of the result; the vibe's own when None.
-        seed: seed of every random choice; the same seed gives the same samples.
+        seed: seed of every random choice.
         device: where stems are processed.
         on_progress: called with the stage and the share of it that is done.
 
@@ -299,15 +295,9 @@ def master(
 ) -> MasterResult:
     """Bring a song to a loudness, limit its true peaks, and write it.
 
-    The decoded file is measured and corrected until it meets both targets.
-
-    Args:
-        song: a file, or audio.
-        output: file to write; its extension is the format.
-        loudness_lufs: integrated loudness of the result, -36 to -5.
-        true_peak_dbtp: highest true peak of the decoded result, -9 to 0.
-        bit_depth: as for `Model.separate_file`.
-        bitrate_kbps: as for `Model.separate_file`.
+    The decoded file is measured and corrected until it meets both targets: -36 to -5 LUFS, and true
+    peaks of -9 to 0 dBTP. The extension of `output` is the format, with options as for
+    `Model.separate_file`.
 
     Raises:
         InvalidInput: the file cannot be decoded, or a value is invalid.

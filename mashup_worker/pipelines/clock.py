@@ -12,11 +12,7 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """Clock that is read at the end of each stage.
-
-    Attributes:
-        laps_s: seconds of each stage so far.
-    """
+    """Clock that is read at the end of each stage; `laps_s` are the seconds of each."""
 
     def __init__(self) -> None:
         self.laps_s: dict[str, float] = {}
@@ -25,10 +21,8 @@ class Clock:
     def lap(self, stage: str, device: torch.device | None = None) -> None:
         """End a stage, which lasted since the previous lap or the creation of the clock.
 
-        Args:
-            stage: name of the stage.
-            device: device that computed it; the clock waits until the device has finished, because
-                the wait would otherwise count for the next stage that reads a result.
+        It waits until `device` has finished, because the wait would otherwise count for the next
+        stage that reads a result.
         """
         if device is not None:
             wait_for(device)

@@ -47,13 +47,9 @@ _NOTED_LIMITING_DB = 9.0
 
 @dataclass(frozen=True)
 class MasterRequest:
-    """Targets of a master.
+    """Targets of a master, the true peak that of the decoded file.
 
-    Attributes:
-        loudness_lufs: integrated loudness.
-        true_peak_dbtp: highest true peak of the decoded file.
-        compression: bus compressor before the limiter; None for none.
-        seed: seed of the dither of 16-bit files.
+    The seed is that of the dither of 16-bit files.
 
     Raises:
         InvalidInput: a value is out of range.
@@ -79,14 +75,7 @@ class MasterRequest:
 
 @dataclass(frozen=True, eq=False)
 class Mastered:
-    """Mastered mix.
-
-    Attributes:
-        audio: the samples.
-        gain_db: gain before the limiter.
-        limiting_db: gain reduction of the limiter at the highest peak.
-        notes: remarks for the user.
-    """
+    """Mastered mix, with its gain before the limiter and the limiting at the highest peak."""
 
     audio: Audio
     gain_db: float
@@ -98,14 +87,8 @@ class Mastered:
 class MasterResult:
     """Mastered file.
 
-    Attributes:
-        path: the file.
-        played: the decoded file.
-        loudness: measurements of the decoded file.
-        gain_db, limiting_db: as in `Mastered`.
-        rounds: number of encodings until the targets were met.
-        notes: remarks for the user.
-        timings_s: seconds of each stage.
+    `played` is the decoded file, which `loudness` measures; `rounds` counts encodings until the
+    targets were met. Gains are those of `Mastered`.
     """
 
     path: Path
@@ -121,9 +104,8 @@ class MasterResult:
 def mastered(audio: Audio, request: MasterRequest) -> Mastered:
     """Compress, amplify and limit a mix until loudness and true peak meet their targets.
 
-    Shape: `(channels, samples)` to the same. Audio without a loudness, such as silence, is returned
-    unchanged. Gain is not raised further once the highest peak is limited by more than 15 dB, so
-    the loudness may stay below its target.
+    Audio without a loudness, such as silence, is returned unchanged. Gain is not raised further
+    once the highest peak is limited by more than 15 dB, so the loudness may stay below its target.
     """
     done = _Mix(audio, request.compression).brought_to(
         _Aim(request.loudness_lufs, request.true_peak_dbtp)
@@ -227,7 +209,6 @@ class _Mix:
         self._gain_db, self._lufs = 0.0, integrated_lufs(self._audio)
 
     def brought_to(self, aim: _Aim) -> _Try:
-        """Return the mix with the gain that reaches the loudness below the ceiling."""
         if self._lufs is None:
             limited = limit(self._audio, aim.ceiling_dbtp)
             return _Try(limited.audio, 0.0, limited.most_reduction_db, None, held_back=True)
@@ -263,7 +244,6 @@ def _errors(loudness: Loudness, request: MasterRequest) -> tuple[float, float]:
 def _notes(
     request: MasterRequest, done: _Try, lufs: float | None, tolerance_lu: float
 ) -> tuple[str, ...]:
-    """Return remarks on a mix that is heard at `lufs` instead of the requested loudness."""
     if done.lufs is None or lufs is None:
         return ("silent or too short to have a loudness: its level stays",)
     limiting = f"its highest peak is limited by {done.limiting_db:.1f} dB"
@@ -278,7 +258,6 @@ def _notes(
 def _written(
     audio: Audio, temporary: Path, target: Path, seed: int, encode: EncodeOptions
 ) -> Audio:
-    """Write the audio to the temporary name, and return the decoded file."""
     samples = audio.samples
     if encode.bit_depth == 16 and encode.encodes_integers:
         samples = dithered(samples, 16, seed)
@@ -291,7 +270,6 @@ def _written(
 
 
 def _by_stage(laps_s: Mapping[str, float]) -> dict[str, float]:
-    """Return the seconds of each stage, summed over all rounds."""
     stages: dict[str, float] = {}
     for lap, seconds in laps_s.items():
         stage = lap.partition(" ")[0]

@@ -42,14 +42,7 @@ DEVICE_STAGES = ("separate", "harmony", "rhythm")
 
 @dataclass(frozen=True)
 class SplitSong:
-    """Result of `split_song`.
-
-    Attributes:
-        separated: the stems.
-        analysis: the analysis; None if it was not requested.
-        files: stems and waveforms by name.
-        peaks_s: seconds spent on the waveforms.
-    """
+    """Separated song, its analysis if requested, and its stems and waveforms by name."""
 
     separated: SeparateResult
     analysis: AnalyzeResult | None

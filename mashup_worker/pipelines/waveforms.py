@@ -21,14 +21,7 @@ def waveform_name(name: str) -> str:
 def write_waveforms(
     sounds: Mapping[Path, SampleSource], on_progress: Callable[[str, float], None]
 ) -> dict[str, Path]:
-    """Write the waveform of each audio file beside it.
-
-    Args:
-        sounds: audio files with their sound in memory.
-        on_progress: called with `"peaks"` and the share done.
-
-    Returns:
-        Audio files and waveforms by name.
+    """Write the waveform of each audio file beside it; return audio files and waveforms by name.
 
     Raises:
         StorageFailed: a waveform cannot be written.

@@ -21,13 +21,7 @@ LONGEST_TITLE = 80
 
 
 def analysis_png(result: AnalyzeResult, waveform: SampleSource, title: str) -> bytes:
-    """Return the plot as a PNG file.
-
-    Args:
-        result: the analysis and its evidence.
-        waveform: samples of the song, or the sum of its stems.
-        title: name of the song.
-    """
+    """Return the plot of an analysis as a PNG file; the waveform may be the sum of stems."""
     content = io.BytesIO()
     with warnings.catch_warnings():
         # Titles may use any script; characters that the font lacks are drawn as boxes.
@@ -96,13 +90,11 @@ def _shown(title: str) -> str:
 
 
 def _tick_step_s(span_s: float) -> float:
-    """Return a round distance between ticks, for about twelve of them."""
     steps = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
     return next((step for step in steps if span_s / step <= 14), 7200)
 
 
 def _clock(time_s: float, step_s: float = 1.0) -> str:
-    """Return minutes and seconds with the digits that the step needs."""
     digits = 0 if step_s >= 1 else 1 if step_s >= 0.1 else 2
     minutes, ticks = divmod(round(time_s * 10**digits), 60 * 10**digits)
     return f"{minutes}:{ticks / 10**digits:0{3 + digits if digits else 2}.{digits}f}"

@@ -31,13 +31,7 @@ _WINDOW_SAMPLES = 4096
 
 
 def mix_png(plan: Plan, mix: Audio, report: MixReport) -> bytes:
-    """Return the picture as a PNG file.
-
-    Args:
-        plan: the plan.
-        mix: the finished mashup.
-        report: its measurements.
-    """
+    """Return the picture of a finished mashup as a PNG file."""
     content = io.BytesIO()
     with warnings.catch_warnings():
         # Names may use any script; characters that the font lacks are drawn as boxes.
@@ -97,8 +91,6 @@ def draw_spectrogram(axes: Axes, mix: Audio) -> None:
 
 
 def _mel_band(hz: float, highest_hz: float) -> float:
-    """Return the fractional mel band of a frequency."""
-
     def mels(frequency_hz: float) -> float:
         return float(2595 * np.log10(1 + frequency_hz / 700))
 

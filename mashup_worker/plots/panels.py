@@ -161,7 +161,6 @@ def draw_chroma(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
 
 
 def _name_notes(axes: Axes, key: str | None) -> int | None:
-    """Label the rows; those of the key are bold, and the tonic is marked."""
     tonic, notes = notes_of(key)
     has_flats = key is not None and (key[1:2] == "b" or key in KEYS_WITH_FLATS)
     axes.set_yticks(range(12), FLAT_NAMES if has_flats else SHARP_NAMES)

@@ -52,7 +52,6 @@ def draw_timeline(axes: Axes, plan: Plan) -> None:
 
 
 def _rows(plan: Plan) -> dict[str, float]:
-    """Return the vertical position of each source, grouped by song."""
     songs = list(dict.fromkeys(source.song for source in plan.sources.values()))
     ordered = sorted(plan.sources, key=lambda name: songs.index(plan.sources[name].song))
     return {name: row * _ROW for row, name in enumerate(ordered)}
@@ -103,7 +102,6 @@ def _draw_automation(
 
 
 def _height(automation: Automation, value: float) -> float:
-    """Return the position of a value in the range of its parameter, 0 to 1."""
     if automation.parameter.endswith("_hz"):
         share = math.log(value / _LOWEST_HZ) / math.log(_HIGHEST_HZ / _LOWEST_HZ)
     else:
@@ -112,7 +110,6 @@ def _height(automation: Automation, value: float) -> float:
 
 
 def _clip_label(clip: Clip) -> str:
-    """Return a clip's bars in its source, its transposition, and its change of speed."""
     facts = [f"{clip.from_bar:g}-{clip.source_end_bar:g}"]
     if clip.semitones:
         facts.append(f"{clip.semitones:+g} st")

@@ -16,12 +16,9 @@ class ReportTrack:
     """Audio file of a song: its mix or a stem.
 
     Attributes:
-        kind: kind of stem, such as `"vocals"`; `"mix"` for the mix.
         path: file in a format of libsndfile.
-        duration_s: duration of the file.
         loudness_lufs: integrated loudness; minus infinity for silence, None if not measured.
-        si_sdr_db: scale-invariant signal-to-distortion ratio to the true stem; None if the true
-            stem is unknown.
+        si_sdr_db: SI-SDR to the true stem; None if it is unknown.
         si_sdr_gain_db: `si_sdr_db` minus that of the mix as an estimate.
     """
 
@@ -38,11 +35,6 @@ class SongSection:
     """Separated song.
 
     Attributes:
-        name: name of the song.
-        model: name of the model.
-        device: device that ran the model.
-        precision: arithmetic of the model.
-        duration_s: duration of the song.
         elapsed_s: wall-clock time of the separation.
         mix: the song itself.
         stems: the stems in display order.
@@ -69,14 +61,7 @@ class SongSection:
 
 @dataclass(frozen=True)
 class Report:
-    """Whole page.
-
-    Attributes:
-        title: title of the page.
-        songs: sections in display order.
-        subtitle: line below the title, such as date and machine.
-        notes: remarks that explain the figures.
-    """
+    """Whole page, with notes that explain the figures."""
 
     title: str
     songs: tuple[SongSection, ...]

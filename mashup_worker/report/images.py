@@ -27,12 +27,9 @@ SHADES = 64
 
 
 def wave_path(low: Floats, high: Floats, full_scale: float) -> str:
-    """Return SVG path data of the area between two curves, one unit per column.
+    """Return SVG path data of the area between two curves `(columns,)`, one unit per column.
 
-    Args:
-        low: lower curve, shape `(columns,)`.
-        high: upper curve, shape `(columns,)`.
-        full_scale: value at the top; the whole height is 2 x `WAVE_UNITS`.
+    `full_scale` is the value at the top; the whole height is 2 x `WAVE_UNITS`.
     """
     middle = WAVE_UNITS
     top = np.rint(middle - np.clip(high / full_scale, -1, 1) * middle).astype(int)
@@ -46,11 +43,7 @@ def wave_path(low: Floats, high: Floats, full_scale: float) -> str:
 def beat_path(times_s: Sequence[float], span_s: float, columns: int, length: int) -> str:
     """Return SVG path data of ticks of `length` units at the top and at the bottom.
 
-    Args:
-        times_s: times of the ticks.
-        span_s: time spanned by all columns.
-        columns: width of the waveform's coordinate system.
-        length: length of a tick; `WAVE_UNITS` draws lines from top to bottom.
+    All columns span `span_s`. A length of `WAVE_UNITS` draws lines from top to bottom.
     """
     height = 2 * WAVE_UNITS
     places = (f"{columns * time_s / span_s:.2f}" for time_s in times_s if 0 <= time_s <= span_s)
@@ -58,10 +51,7 @@ def beat_path(times_s: Sequence[float], span_s: float, columns: int, length: int
 
 
 def spectrogram_levels(mel_power: Floats, loudest_power: float) -> Bytes:
-    """Return the shade of each band and column.
-
-    The darkest is `RANGE_DB` below `loudest_power`, the brightest at `loudest_power`.
-    """
+    """Return the shade of each band and column, from `RANGE_DB` below `loudest_power` up to it."""
     floor = max(loudest_power, 1e-9) * 10 ** (-RANGE_DB / 10)
     level_db = 10 * np.log10(np.maximum(mel_power, floor) / floor)
     shades = np.rint(np.clip(level_db / RANGE_DB, 0, 1) * (SHADES - 1))
@@ -71,15 +61,8 @@ def spectrogram_levels(mel_power: Floats, loudest_power: float) -> Bytes:
 def ramp(hue_deg: float, chroma: float, *, dark: bool) -> Bytes:
     """Return colors from a page's background to its opposite, with even steps of lightness.
 
-    Computed in OKLCH (Björn Ottosson, "A perceptual color space for image processing", 2020).
-
-    Args:
-        hue_deg: hue in the middle.
-        chroma: greatest chroma, 0 for grays.
-        dark: from near black to near white, for a dark page; otherwise from near white to dark.
-
-    Returns:
-        sRGB, shape `(SHADES, 3)`.
+    Computed in OKLCH (Björn Ottosson, "A perceptual color space for image processing", 2020), with
+    a chroma of 0 for grays. Returns sRGB, shape `(SHADES, 3)`.
     """
     t = np.linspace(0, 1, SHADES)
     lightness = 0.185 + 0.785 * t if dark else 0.955 - 0.675 * t
@@ -105,11 +88,9 @@ def ramp(hue_deg: float, chroma: float, *, dark: bool) -> Bytes:
 
 
 def png(pixels: Bytes, palette: Bytes) -> bytes:
-    """Return a PNG image of palette indices.
+    """Return a PNG image of palette indices, shape `(rows, columns)`, top row first.
 
-    Args:
-        pixels: shape `(rows, columns)`, top row first.
-        palette: sRGB colors, shape `(colors, 3)`; the first is transparent.
+    The palette is sRGB, shape `(colors, 3)`; its first color is transparent.
     """
     height, width = pixels.shape
     image = Image.frombytes("P", (width, height), pixels.tobytes())

@@ -41,14 +41,9 @@ BLOCK_SAMPLES = 1 << 18
 class TrackMedia:
     """Sound and pictures of a track.
 
-    Attributes:
-        mp3: MP3 file. Its header lets players remove the encoder's padding, so that it decodes to
-            the length of the track.
-        low: smallest sample of each column, shape `(columns,)`.
-        high: largest sample of each column, shape `(columns,)`.
-        rms: root mean square of each column, shape `(columns,)`.
-        mel_power: mean power of each mel band and column, shape `(bands, columns)`, low bands
-            first.
+    The MP3 file has a header that lets players remove the encoder's padding, so that it decodes to
+    the length of the track. Extremes and RMS have shape `(columns,)`, mean mel power `(bands,
+    columns)`, low bands first.
     """
 
     mp3: bytes
@@ -119,9 +114,8 @@ def mp3_of(blocks: Iterable[Tensor], sample_rate: int, channels: int) -> bytes:
 def read_track(path: Path, duration_s: float) -> TrackMedia:
     """Read an audio file once and return its sound and pictures for a page.
 
-    Args:
-        path: file in a format of libsndfile. More than two channels are averaged to one.
-        duration_s: time span of the pictures, the same for all tracks of a song.
+    `duration_s` is the time span of the pictures, the same for all tracks of a song. More than two
+    channels are averaged to one.
 
     Raises:
         UnsupportedAudio: the file is missing, or libsndfile cannot read it.

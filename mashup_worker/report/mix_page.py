@@ -33,15 +33,7 @@ _VERDICTS = {
 
 @dataclass(frozen=True, eq=False)
 class MixPage:
-    """Content of a mashup's page.
-
-    Attributes:
-        title: name of the mashup.
-        plan: plan that was rendered.
-        mix: the mashup as it is played.
-        report: measurements.
-        timings_s: seconds per stage.
-    """
+    """Content of a mashup's page; `mix` is the mashup as it is played."""
 
     title: str
     plan: Plan

@@ -43,7 +43,7 @@ _HELD_SHARE = 0.6
 
 
 def find_attacks(audio: Audio) -> Tensor:
-    """Return the samples at which sounds begin: int64 `(attacks,)`, ascending, 30 ms or so apart.
+    """Return the samples where sounds begin: int64 `(attacks,)`, about 30 ms or more between them.
 
     Candidates are frames in which the power of many bands rises. The attack is the nearby sample at
     which the power of some milliseconds exceeds that before it most.

@@ -31,8 +31,8 @@ class SongFeatures:
     """Features of a song, computed once for all comparisons.
 
     Pitch-class profiles `(12,)`, shares of energy by band `(bands,)`, and onset strength at each
-    sixteenth of a bar `(16,)` add up to 1. Where a song has only vocals or only instruments,
-    `vocal_pitches` and `backing_pitches` are those of what it has.
+    sixteenth of a bar `(16,)` add up to 1. A song without vocals takes
+    its instruments for both profiles, and the other way round.
     """
 
     song: MixSong

@@ -62,8 +62,6 @@ _KEPT_KEYS = 5
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """Settings of one analysis, and its clock."""
-
     options: AnalysisOptions
     device: torch.device
     report: OnProgress
@@ -85,12 +83,7 @@ def analyze_file(
 ) -> AnalyzeResult:
     """Analyze a file of any length.
 
-    Args:
-        source: audio file.
-        options: hints and ranges.
-        limits: limits of the file.
-        device: device that computes the features: `auto`, `cpu`, `cuda` or `cuda:N`.
-        on_progress: called with `"measure"`, `"harmony"` or `"rhythm"` and the share done.
+    Progress is called with `"measure"`, `"harmony"` or `"rhythm"` and the share done.
 
     Raises:
         InvalidInput: the file cannot be decoded, or exceeds a limit.
@@ -123,13 +116,6 @@ def analyze_stem_files(
 ) -> AnalyzeResult:
     """Analyze a song from the files of its stems, as `analyze_sources` does from memory.
 
-    Args:
-        stems: files by kind, at least one; their sum is the song.
-        options: hints and ranges.
-        limits: limits of each file.
-        device: as for `analyze_file`.
-        on_progress: called with `"decode"` and the stages of `analyze_file`.
-
     Raises:
         InvalidInput: a file cannot be decoded, or the stems have different sample rates.
         DeviceUnavailable: the machine lacks the device.
@@ -155,13 +141,7 @@ def analyze_source(
     device: str = "cpu",
     on_progress: OnProgress | None = None,
 ) -> AnalyzeResult:
-    """Analyze mono or stereo sound in memory.
-
-    Args:
-        source: sound without values that are not finite.
-        options: hints and ranges.
-        device: as for `analyze_file`.
-        on_progress: as for `analyze_file`.
+    """Analyze mono or stereo sound in memory, of finite samples.
 
     Raises:
         OutOfMemory: the features do not fit on the device.
@@ -190,13 +170,7 @@ def analyze_sources(
     device: str = "cpu",
     on_progress: OnProgress | None = None,
 ) -> AnalyzeResult:
-    """Analyze a song from its stems in memory: rhythm from the drums, key from pitched stems.
-
-    Args:
-        stems: mono or stereo stems by kind, at least one; their sum is the song.
-        options: hints and ranges.
-        device: as for `analyze_file`.
-        on_progress: as for `analyze_file`.
+    """Analyze a song from mono or stereo stems by kind: rhythm from the drums, key from the others.
 
     Raises:
         InvalidInput: the stems have different sample rates, or there are none.

@@ -100,12 +100,9 @@ class MonoDownmix:
 
 @dataclass(frozen=True, eq=False)
 class AnalysisInput:
-    """Sounds from which the features are computed, of one length, `(samples,)` at `RATE_HZ`.
+    """Sounds of one length, `(samples,)` at `RATE_HZ`, from which the features are computed.
 
-    Attributes:
-        rhythm: sound for tempo and beats.
-        harmony: sound for the key and chords.
-        sounding_s: start and end of the audible part; None for silence.
+    `sounding_s` are start and end of the audible part; None for silence.
     """
 
     rhythm: Tensor
@@ -119,11 +116,7 @@ class AnalysisInput:
 
     @staticmethod
     def of_stems(stems: Mapping[str, Tensor]) -> AnalysisInput:
-        """Use audible drums for the rhythm, and the stems with pitch for the harmony.
-
-        Args:
-            stems: downmixes by kind.
-        """
+        """Use audible drums for the rhythm, and the stems with pitch for the harmony."""
         mix, pitched = torch.zeros_like(next(iter(stems.values()))), None
         for kind, sound in stems.items():
             mix += sound
@@ -139,11 +132,7 @@ class AnalysisInput:
 
 
 class StemReader:
-    """Reader of the stems of a song, which measures their sum.
-
-    Args:
-        stems: stems by kind, at least one; shorter ones end in silence.
-        device: device that measures the loudness.
+    """Reader of the stems of a song, which measures their sum; short stems end in silence.
 
     Raises:
         InvalidInput: the stems have different sample rates, or there are none.
@@ -220,10 +209,7 @@ def _mid_and_side(samples: Tensor) -> Tensor:
 
 
 def sounding_span_s(mono: Tensor) -> tuple[float, float] | None:
-    """Return start and end of the audible part of a sound at `RATE_HZ`; None for silence.
-
-    Shape: `(samples,)`.
-    """
+    """Return start and end of the audible part of `(samples,)` at `RATE_HZ`; None for silence."""
     steps = len(mono) // _STEP_SAMPLES
     if steps == 0:
         return None

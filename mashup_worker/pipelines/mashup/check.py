@@ -42,11 +42,9 @@ _AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Target:
-    """Targets of a mashup; None for the plan's, or for the default without a plan.
+    """Targets of a mashup; None for the plan's.
 
-    Attributes:
-        loudness_lufs: integrated loudness; without a plan, any.
-        true_peak_dbtp: highest true peak; without a plan, -1.
+    Without a plan, any loudness passes, and a true peak of -1 dBTP at most.
     """
 
     loudness_lufs: float | None = None
@@ -74,7 +72,7 @@ def check_mix(
     second_opinion: bool = True,
     on_progress: OnProgress | None = None,
 ) -> MixReport:
-    """Measure a mashup.
+    """Measure a mastered mashup.
 
     Args:
         mix: the mastered mashup.
@@ -171,7 +169,6 @@ class _Check:
         yield stereo.mono_loss(self.meters)
 
     def notes(self) -> Iterator[str]:
-        """Yield what could not be measured, and why."""
         if self.plan is None:
             yield "without a plan: no splices were looked at, and lags are against beats as heard"
         else:
@@ -220,7 +217,7 @@ class _Check:
 
 
 def _options(plan: Plan | None) -> AnalysisOptions:
-    """Return analysis options from the plan, so that the analysis finds the same metrical level."""
+    """Return analysis options with which the analysis finds the plan's metrical level."""
     if plan is None:
         return AnalysisOptions()
     tempo_bpm = plan.grid.tempo_bpm

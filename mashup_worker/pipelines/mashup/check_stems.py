@@ -25,14 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class CheckedStems:
-    """Stems and their measurements.
+    """Stems, mono or stereo, without non-finite samples, and their measurements.
 
-    Attributes:
-        stems: the stems, mono or stereo, without non-finite samples.
-        attacks: attacks of each stem, by name.
-        harmony: agreement of vocals and accompaniment in key.
-        clicks: clicks at the edges of clips; empty without a plan.
-        room: how stems share the spectrum.
+    `harmony` is the agreement of vocals and accompaniment in key, `room` how stems share the
+    spectrum; `clicks` at the edges of clips need a plan.
     """
 
     stems: tuple[StemTrack, ...]
@@ -69,7 +65,6 @@ def check_stems(stems: Sequence[StemTrack], plan: Plan | None) -> CheckedStems:
 def _spliced(
     stems: Sequence[StemTrack], attacks: dict[str, Attacks], plan: Plan
 ) -> dict[str, splices.SplicedAudio]:
-    """Return the stems and the edges at which clicks are searched."""
     sounds = {}
     for track in stems:
         edges = {edge for span in arrangement.clip_spans_s(track, plan) for edge in span}

@@ -1,8 +1,4 @@
-"""Render, master and measure the mashup of a plan.
-
-`make_mashup` does all of it; `render_mix` only renders. `mashup_worker.mixing` has the single
-steps.
-"""
+"""Render, master and measure the mashup of a plan."""
 
 from __future__ import annotations
 
@@ -45,13 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class MixRender:
-    """Rendered plan.
-
-    Attributes:
-        mix: sum of the tracks, before mastering.
-        tracks: the tracks, one for each source of the plan.
-        timings_s: seconds of each stage.
-    """
+    """Rendered plan: the tracks, and their sum before mastering."""
 
     mix: Audio = field(repr=False)
     tracks: tuple[RenderedTrack, ...] = field(repr=False)
@@ -65,15 +55,7 @@ class MixRender:
 
 @dataclass(frozen=True, eq=False)
 class MashupResult:
-    """Finished mashup.
-
-    Attributes:
-        plan: the rendered plan, with notes added while rendering.
-        render: the tracks.
-        master: the file.
-        report: the measurements.
-        timings_s: seconds of each stage.
-    """
+    """Finished mashup; its plan has notes that were added while rendering."""
 
     plan: Plan
     render: MixRender = field(repr=False)
@@ -97,12 +79,7 @@ def sounds_of_songs(songs: Iterable[MixSong]) -> dict[str, Audio]:
 def sounds_of_plan(
     plan: Plan, folder: Path, on_progress: OnProgress | None = None
 ) -> dict[str, Audio]:
-    """Decode the sources of a plan.
-
-    Args:
-        plan: the plan.
-        folder: folder that its relative paths refer to.
-        on_progress: called with the stage and the share done.
+    """Decode the sources of a plan; relative paths start at `folder`.
 
     Raises:
         InvalidInput: a file cannot be decoded, or differs from the one that was planned.
@@ -128,13 +105,9 @@ def render_mix(
     device: str = "cpu",
     on_progress: OnProgress | None = None,
 ) -> MixRender:
-    """Render a plan. The same plan and audio give the same samples on the same kind of device.
+    """Render a plan from stereo audio at its sample rate, by source.
 
-    Args:
-        plan: the plan.
-        sounds: stereo audio at the plan's sample rate, by source.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        on_progress: called with the stage and the share done.
+    The same plan and audio give the same samples on the same kind of device.
 
     Raises:
         InvalidInput: a clip names an unknown engine.
@@ -213,7 +186,6 @@ def make_mashup(
 
 
 def _engine_notes(render: MixRender) -> tuple[str, ...]:
-    """Return which engine stretched which sources."""
     users: dict[str, list[str]] = {}
     for name, engines in render.engines.items():
         for engine in engines:

@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MatchResult:
-    """Rated pairs of songs.
-
-    Attributes:
-        matches: each song over each other, the best first.
-        notes: what could not be compared, and why.
-    """
+    """Rated pairs of songs, the best first, and what could not be compared."""
 
     matches: tuple[Match, ...]
     notes: tuple[str, ...] = ()
@@ -35,9 +30,7 @@ class MatchResult:
 
 
 def match_songs(songs: Sequence[MixSong]) -> MatchResult:
-    """Compare every song with every other, in both directions.
-
-    Songs without vocals are compared as accompaniment only.
+    """Compare every song with every other; without vocals, as accompaniment only.
 
     Raises:
         InvalidInput: fewer than two songs, or no song has vocals.

@@ -28,19 +28,12 @@ class SongCache:
     """Folder of analyses and stems, which may be removed at any time.
 
     Files that cannot be read count as missing, and files that cannot be written are skipped.
-
-    Attributes:
-        folder: path of the folder.
     """
 
     folder: Path
 
     def analysis(self, digests: Mapping[str, str]) -> Analysis | None:
-        """Return the analysis of a song, or None.
-
-        Args:
-            digests: SHA-256 of the song's stems by kind.
-        """
+        """Return the analysis of the song whose stems have these SHA-256 digests, or None."""
         try:
             return _ANALYSES.validate_json(self._analysis_path(digests).read_bytes())
         except (OSError, ValidationError):

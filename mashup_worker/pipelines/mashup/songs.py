@@ -42,14 +42,9 @@ LIMITS = DecodeLimits(max_duration_s=3_600.0)
 
 @dataclass(frozen=True)
 class SongFiles:
-    """Files of a song: the whole song, or its stems.
+    """Files of a song: the whole song, or its stems by kind.
 
-    Attributes:
-        name: name of the song.
-        stems: files of the stems by kind; empty for a whole song.
-        whole: file of a whole song.
-        analysis: analysis of the song, if known: vocals alone may contain no beat that can be
-            detected.
+    An analysis may be given: vocals alone may contain no beat that can be detected.
     """
 
     name: str
@@ -65,12 +60,7 @@ class SongFiles:
 
 @dataclass(frozen=True)
 class LoadedSongs:
-    """Songs ready to be planned.
-
-    Attributes:
-        songs: in the order of the files.
-        notes: stems that were left out, and uncertain beats.
-    """
+    """Songs in the order of their files; notes name omitted stems and uncertain beats."""
 
     songs: tuple[MixSong, ...]
     notes: tuple[str, ...]
@@ -78,16 +68,10 @@ class LoadedSongs:
 
 @dataclass(frozen=True)
 class SongLoader:
-    """Loader of songs.
+    """Loader of songs at one sample rate.
 
-    Attributes:
-        cache: cache of stems and analyses.
-        separator: returns the model that separates whole songs, called when the first one is met;
-            None keeps them whole, as a stem of the kind `mix`.
-        sample_rate: sample rate of all songs.
-        limits: limits of each file.
-        device: device that computes analyses.
-        on_progress: called with the stage and the share done.
+    `separator` returns the model that separates whole songs, called when the first one is met; None
+    keeps them whole, as a stem of the kind `mix`.
     """
 
     cache: SongCache
@@ -115,7 +99,7 @@ class SongLoader:
         return LoadedSongs(tuple(songs), tuple(notes))
 
     def _parts(self, files: Sequence[SongFiles]) -> Iterator[dict[str, SongStem]]:
-        """What each song consists of; all of them are read at once."""
+        """Return the parts of each song, all of which are read at once."""
         with ThreadPoolExecutor(_READERS) as pool:
             reading = [
                 {kind: pool.submit(self._part, kind, path) for kind, path in stems.items()}

@@ -28,13 +28,7 @@ _ON_DEVICE = 8
 
 
 def songs_in_flight(wanted: int | None, device: str, songs: int) -> int:
-    """Return the number of songs in flight.
-
-    Args:
-        wanted: requested number; None for the default of the device.
-        device: kind of the device that runs the networks.
-        songs: number of songs.
-    """
+    """Return the number of songs in flight; `wanted`, or by default as many as suit the device."""
     most = wanted or (_ON_CPU if device == "cpu" else _ON_DEVICE)
     return max(1, min(most, songs))
 
@@ -78,16 +72,11 @@ class Stop:
 def completed(
     tasks: Iterable[Task], work: Callable[[Task, Stop], Result], most: int
 ) -> Generator[tuple[Task, Future[Result]]]:
-    """Yield each task with its result, in the order of completion.
+    """Yield each task with its result, in the order of completion, at most `most` at once.
 
-    Tasks are taken from `tasks` in the caller's thread, only when a thread is free. Closing the
-    generator, or leaving it by an exception, cancels all work at its next `Stop.check` and waits
-    for it.
-
-    Args:
-        tasks: the tasks.
-        work: called with a task and a `Stop`.
-        most: greatest number at once; 1 runs tasks in the caller's thread.
+    Tasks are taken from `tasks` in the caller's thread, only when a thread is free; 1 at once runs
+    in the caller's thread. Closing the generator, or leaving it by an exception, cancels all work
+    at its next `Stop.check` and waits for it.
     """
     stop = Stop()
     if most == 1:

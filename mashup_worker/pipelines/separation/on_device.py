@@ -77,11 +77,8 @@ def separate_on_device(
 class Delivery:
     """Stem on its way from the device to its file: scaled, measured and rounded on the device.
 
-    Attributes:
-        values: samples for the file on the host, shape `(channels, samples)`: integers for integer
-            formats, else float32; valid after `wait`.
-        meter: loudness of the stem; valid after `wait`.
-        arrived: event after the download; None if it is complete.
+    `values` on the host, `(channels, samples)`, are integers for integer formats, else float32.
+    They and the loudness are valid after `wait`; `arrived` is None once the download is complete.
     """
 
     values: Tensor

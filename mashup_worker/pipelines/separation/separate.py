@@ -43,14 +43,7 @@ Stage = Literal["decode", "separate", "encode"]
 
 @dataclass(frozen=True)
 class SeparateRequest:
-    """Song to separate into files.
-
-    Attributes:
-        source: file of the song.
-        targets: file of each requested stem, by kind; `no_<kind>` is the mix without a kind.
-        encode: format of the stems.
-        limits: limits of the song.
-    """
+    """Song to separate into files by kind; `no_<kind>` is the mix without a kind."""
 
     source: Path
     targets: Mapping[str, Path]
@@ -60,12 +53,9 @@ class SeparateRequest:
 
 @dataclass(frozen=True)
 class SeparateResult:
-    """Result of a separation.
+    """Files of a separation, in the requested order.
 
     Attributes:
-        stems: the files, in the requested order.
-        duration_s: length of the song.
-        timings_s: seconds of each stage.
         shared_gain_db: gain of all stems that prevents clipping; 0 for none.
         non_finite_samples: samples of the song that were not finite, replaced by 0.
     """
@@ -84,13 +74,7 @@ class SeparateResult:
 
 @dataclass(frozen=True, eq=False)
 class Separation:
-    """Song and stems that are kept in memory after the stems were written.
-
-    Attributes:
-        song: the decoded song.
-        stems: the stems by kind with their shared gain, as written except for rounding.
-        result: files and timings.
-    """
+    """Song and stems that are kept in memory, as written except for rounding."""
 
     song: SampleSource
     stems: Mapping[str, SampleSource]
@@ -157,16 +141,11 @@ def separate_audio(
     stems: Sequence[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> dict[str, Audio]:
-    """Separate audio in memory.
-
-    Args:
-        separator: model on its device.
-        audio: mono or stereo audio at any sample rate; non-finite samples are replaced by 0.
-        stems: requested kinds, all of the model's when None; `no_<kind>` is the mix without a kind.
-        on_progress: called with the share done; an exception raised in it cancels the work.
+    """Separate mono or stereo audio in memory, at any sample rate.
 
     Returns:
-        Stems by kind, with the sample rate, channels and length of `audio`.
+        Stems by kind, with the sample rate, channels and length of `audio`. Samples that are not
+        finite are replaced by 0. `no_<kind>` is the mix without a kind.
 
     Raises:
         InvalidInput: the model lacks a stem, or the audio has more than two channels.

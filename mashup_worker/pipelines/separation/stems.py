@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StemMix:
-    """Weights of one stem.
-
-    Attributes:
-        kind: kind of the stem.
-        mix: weight of the original mix.
-        parts: weights of the model's outputs.
-    """
+    """Weights of one stem: that of the original mix, and those of the model's outputs."""
 
     kind: str
     mix: float
@@ -34,13 +28,10 @@ class StemMix:
 def stem_mixes(
     model_stems: Sequence[str], residual_stem: str | None, wanted: Sequence[str]
 ) -> tuple[StemMix, ...]:
-    """Return the weights of the requested stems.
+    """Return the weights of the requested stems; `no_<kind>` is the mix without that kind.
 
-    Args:
-        model_stems: all outputs of the model.
-        residual_stem: the stem defined as the mix minus all others, if the model has one. Computing
-            it from the original mix keeps the sum exact at any sample rate.
-        wanted: kinds of stems; `no_<kind>` is the mix without that kind.
+    A model may define `residual_stem` as the mix minus all others. Computing it from the original
+    mix keeps the sum exact at any sample rate.
 
     Raises:
         InvalidInput: the model lacks a kind, or no kind is requested.

@@ -28,11 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StemFile:
-    """Stem on disk.
-
-    `loudness_lufs` is None for silence, for less than 0.4 s, and below 3,364 Hz, where K-weighting
-    is undefined.
-    """
+    """Stem on disk; its loudness is None for silence, below 0.4 s, and below 3,364 Hz."""
 
     kind: str
     path: Path
