@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.load import LoadedModel
 from mashup_worker.models.load import load_model as load_catalogued
+from mashup_worker.pipelines.clock import ignore_progress
 from mashup_worker.pipelines.separation.separate import (
     SeparateRequest,
     separate_audio,
@@ -23,10 +24,11 @@ from mashup_worker.settings import load_settings
 from mashup_worker.vocabulary import DEFAULT_LOUDNESS_LUFS, DEFAULT_TRUE_PEAK_DBTP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.mashup.make import MashupResult
     from mashup_worker.pipelines.mashup.songs import SongFiles
     from mashup_worker.pipelines.master import MasterResult
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
     from mashup_worker.vocabulary import FormatName, TransitionName
 
     AudioFile = str | Path
-    OnProgress = Callable[[str, float], None]
-    """Called with a stage and the share of it that is done. An exception raised in it cancels."""
 
 
 class Model:
@@ -104,14 +104,9 @@ class Model:
 
         All stems share one gain where one of them would clip. Either all files are written or none.
 
-        Args:
-            song: the file.
-            output_dir: folder of the stems; created where it is missing.
-            format: `"flac"`, `"wav"`, `"mp3"` or `"ogg"`.
-            bit_depth: 16 or 24, or 32 for floating-point WAV; 16 when None.
-            bitrate_kbps: of MP3 and Ogg Vorbis; 256 when None.
-            stems: kinds to write, as for `separate`.
-            on_progress: called with `"decode"`, `"separate"` or `"encode"` and the share done.
+        Formats are `"flac"`, `"wav"`, `"mp3"` and `"ogg"`. The bit depth is 16 unless given: 24, or
+        32 for floating-point WAV. The bitrate of MP3 and Ogg Vorbis is 256 unless given. Stages of
+        `on_progress` are `"decode"`, `"separate"` and `"encode"`; `stems` are as for `separate`.
 
         Raises:
             InvalidInput: the file cannot be decoded, or a stem or option is invalid.
@@ -162,9 +157,8 @@ def load_model(
 def load_audio(path: AudioFile, *, sample_rate: int | None = None) -> Audio:
     """Decode a file as mono or stereo audio.
 
-    Args:
-        path: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF, or a format that ffmpeg decodes.
-        sample_rate: rate to convert to; the file's own when None.
+    It may be WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF, or a format that ffmpeg decodes, and is
+    converted to a sample rate if one is given.
 
     Raises:
         InvalidInput: the file is missing, empty or damaged, or no decoder reads it.
@@ -265,11 +259,17 @@ def mashup(
         seed=seed,
     )
     encode = encode_options(Path(output))
+
+    @cache
+    def separator() -> Separator:
+        loaded = model if isinstance(model, Model) else load_model(model, device=device)
+        return loaded.separator
+
     loader = SongLoader(
         SongCache(load_settings().song_cache),
-        _Separating(model, device).separator,
+        separator,
         device=device,
-        on_progress=on_progress or (lambda _stage, _share: None),
+        on_progress=on_progress or ignore_progress,
     )
     given = songs if vocals is None else (vocals, *over)
     loaded = loader.load([_song_files(song) for song in given]).songs
@@ -309,21 +309,6 @@ def master(
     encode = encode_options(Path(output), bit_depth, bitrate_kbps)
     audio = song if isinstance(song, Audio) else load_audio(song)
     return write_master(audio, Path(output), request, encode)
-
-
-class _Separating:
-    """Model that is loaded when the first whole song needs it."""
-
-    def __init__(self, model: Model | str, device: str) -> None:
-        self._given, self._device = model, device
-
-    @cached_property
-    def _model(self) -> Model:
-        given = self._given
-        return given if isinstance(given, Model) else load_model(given, device=self._device)
-
-    def separator(self) -> Separator:
-        return self._model.separator
 
 
 def _model_and_repository(name: AudioFile) -> tuple[str, Path | None]:

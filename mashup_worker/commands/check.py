@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mashup_worker.mixing.measures.report import Measurement, MixReport
-    from mashup_worker.pipelines.mashup.check import StemTrack
+    from mashup_worker.mixing.measures.tracks import StemTrack
 
 Mix = Annotated[Path, typer.Argument(help="The mashup's file.", show_default=False)]
 Stems = Annotated[
@@ -131,8 +131,9 @@ def _measure(
     from mashup_worker.audio.decode import decode
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.commands.shared.progress import song_progress
+    from mashup_worker.mixing.measures.tracks import StemTrack
     from mashup_worker.mixing.plan_document import load_plan
-    from mashup_worker.pipelines.mashup.check import StemTrack, Target, check_mix
+    from mashup_worker.pipelines.mashup.check import Target, check_mix
 
     plan = load_plan(plan_file) if plan_file else None
     with song_progress(mix.name, shown) as progress:

@@ -271,14 +271,15 @@ class Plan(_PlanModel):
 
     def stretch_ratio(self, clip: Clip) -> float:
         """Return the factor by which a clip's duration changes, computed from its bars."""
-        return _required_ratio(clip, self.sources[clip.source], self.grid)
+        return required_ratio(clip, self.sources[clip.source], self.grid)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
         return self.model_dump(mode="json", exclude_defaults=False)
 
 
-def _required_ratio(clip: Clip, source: PlanSource, grid: PlanGrid) -> float:
+def required_ratio(clip: Clip, source: PlanSource, grid: PlanGrid) -> float:
+    """Return the factor by which the duration of a clip changes."""
     return (clip.bars * grid.bar_s) / (clip.source_bars * source.grid.bar_s)
 
 
@@ -295,7 +296,7 @@ def _clip_faults(clip: Clip, plan: Plan) -> Iterator[tuple[str, str]]:
     if source.beats_per_bar != grid.beats_per_bar:
         beats = f"{source.beats_per_bar} beats a bar, the mashup {grid.beats_per_bar}"
         yield "source", f"{clip.source} has {beats}"
-    required = _required_ratio(clip, source, grid)
+    required = required_ratio(clip, source, grid)
     if clip.stretch_ratio is not None and abs(clip.stretch_ratio / required - 1) > _RATIO_TOLERANCE:
         yield (
             "stretch_ratio",

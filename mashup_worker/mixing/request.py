@@ -64,10 +64,10 @@ class MixRequest:
             raise InvalidInput(
                 f"engine {self.engine!r}: unknown; use one of {', '.join(ENGINE_NAMES)}"
             )
-        _check("tempo", self.tempo_bpm, TEMPO_BPM, "BPM")
-        _check("length", self.length_s, MASHUP_LENGTH_S, "s")
-        _check("loudness", self.loudness_lufs, LOUDNESS_LUFS, "LUFS")
-        _check("true peak", self.true_peak_dbtp, TRUE_PEAK_DBTP, "dBTP")
+        check_range("tempo", self.tempo_bpm, TEMPO_BPM, "BPM")
+        check_range("length", self.length_s, MASHUP_LENGTH_S, "s")
+        check_range("loudness", self.loudness_lufs, LOUDNESS_LUFS, "LUFS")
+        check_range("true peak", self.true_peak_dbtp, TRUE_PEAK_DBTP, "dBTP")
         if not 0 <= self.seed < 2**63:
             raise InvalidInput(f"seed {self.seed}: must be from 0 to 2^63 - 1")
 
@@ -77,7 +77,8 @@ class MixRequest:
         return find_vibe(self.vibe)
 
 
-def _check(name: str, value: float | None, allowed: Range, unit: str) -> None:
+def check_range(name: str, value: float | None, allowed: Range, unit: str) -> None:
+    """Raise `InvalidInput` for a value outside its range; None passes."""
     if value is not None and value not in allowed:
         raise InvalidInput(
             f"{name} {value:g} {unit}: must be from {allowed.low:g} to {allowed.high:g} {unit}"

@@ -1,14 +1,23 @@
-"""Durations of the stages of a job."""
+"""Stages of a job: how far they are, and how long they took."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mashup_worker.models.streams import wait_for
 
 if TYPE_CHECKING:
     import torch
+
+
+OnProgress = Callable[[str, float], None]
+"""Called with a stage and the share of it that is done. An exception raised in it cancels."""
+
+
+def ignore_progress(stage: str, share: float) -> None:
+    """Do nothing, as the `OnProgress` of a caller that passes none."""
 
 
 class Clock:

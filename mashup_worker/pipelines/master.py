@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.decode import decode
@@ -13,23 +13,25 @@ from mashup_worker.dsp.dither import dithered
 from mashup_worker.dsp.limiter import PeakLimiter, limit
 from mashup_worker.dsp.loudness import integrated_lufs, measure
 from mashup_worker.errors import InvalidInput
-from mashup_worker.pipelines.clock import Clock
+from mashup_worker.mixing.request import check_range
+from mashup_worker.pipelines.clock import Clock, ignore_progress
 from mashup_worker.system.files import atomic_path, check_writable
-from mashup_worker.vocabulary import FORMATS
+from mashup_worker.vocabulary import (
+    DEFAULT_LOUDNESS_LUFS,
+    DEFAULT_TRUE_PEAK_DBTP,
+    FORMATS,
+    LOUDNESS_LUFS,
+    TRUE_PEAK_DBTP,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import Audio
     from mashup_worker.dsp.loudness import Loudness
-
-    OnProgress = Callable[[str, float], None]
-    """Called with the stage and its share done. An exception raised in it stops the work."""
-
-LOUDEST_LUFS, QUIETEST_LUFS = -5.0, -36.0
-HIGHEST_DBTP, LOWEST_DBTP = 0.0, -9.0
+    from mashup_worker.pipelines.clock import OnProgress
 
 _LOSSY_MARGIN_DB, _EXACT_MARGIN_DB = 1.1, 0.02
 """Encoders move peaks; dither and rounding do too, a little."""
@@ -55,31 +57,28 @@ class MasterRequest:
         InvalidInput: a value is out of range.
     """
 
-    loudness_lufs: float = -14.0
-    true_peak_dbtp: float = -1.0
+    loudness_lufs: float = DEFAULT_LOUDNESS_LUFS
+    true_peak_dbtp: float = DEFAULT_TRUE_PEAK_DBTP
     compression: Compression | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not QUIETEST_LUFS <= self.loudness_lufs <= LOUDEST_LUFS:
-            raise InvalidInput(
-                f"loudness {self.loudness_lufs:g} LUFS: it must lie between {QUIETEST_LUFS:g} "
-                f"and {LOUDEST_LUFS:g}"
-            )
-        if not LOWEST_DBTP <= self.true_peak_dbtp <= HIGHEST_DBTP:
-            raise InvalidInput(
-                f"true peak {self.true_peak_dbtp:g} dBTP: it must lie between {LOWEST_DBTP:g} "
-                f"and {HIGHEST_DBTP:g}"
-            )
+        check_range("loudness", self.loudness_lufs, LOUDNESS_LUFS, "LUFS")
+        check_range("true peak", self.true_peak_dbtp, TRUE_PEAK_DBTP, "dBTP")
 
 
 @dataclass(frozen=True, eq=False)
 class Mastered:
-    """Mastered mix, with its gain before the limiter and the limiting at the highest peak."""
+    """Mastered mix, with its gain before the limiter and the limiting at the highest peak.
+
+    `held_back` is whether limiting kept it from its loudness, which is None where undefined.
+    """
 
     audio: Audio
     gain_db: float
     limiting_db: float
+    lufs: float | None
+    held_back: bool
     notes: tuple[str, ...] = ()
 
 
@@ -110,8 +109,7 @@ def mastered(audio: Audio, request: MasterRequest) -> Mastered:
     done = _Mix(audio, request.compression).brought_to(
         _Aim(request.loudness_lufs, request.true_peak_dbtp)
     )
-    notes = _notes(request, done, done.lufs, 2 * _NEAR_LU)
-    return Mastered(done.audio, done.gain_db, done.limiting_db, notes)
+    return replace(done, notes=_notes(request, done, done.lufs, 2 * _NEAR_LU))
 
 
 def write_master(
@@ -132,7 +130,7 @@ def write_master(
         InvalidInput: the mix is empty, the format cannot hold it, or its encoder cannot keep the
             true peak.
     """
-    report, clock = on_progress or (lambda _stage, _share: None), Clock()
+    report, clock = on_progress or ignore_progress, Clock()
     check_writable(target)
     check_fits(target, audio, encode)
     if not audio.length_samples:
@@ -189,17 +187,6 @@ class _Aim:
         return _Aim(self.loudness_lufs + louder_lu, self.ceiling_dbtp - lower_db)
 
 
-@dataclass(frozen=True, eq=False)
-class _Try:
-    """Mix mastered to an aim, its loudness, and whether limiting kept it from the aim."""
-
-    audio: Audio
-    gain_db: float
-    limiting_db: float
-    lufs: float | None
-    held_back: bool
-
-
 class _Mix:
     """Mix whose levels and peaks are measured once, for any number of aims."""
 
@@ -208,10 +195,10 @@ class _Mix:
         self._limiter = PeakLimiter(self._audio)
         self._gain_db, self._lufs = 0.0, integrated_lufs(self._audio)
 
-    def brought_to(self, aim: _Aim) -> _Try:
+    def brought_to(self, aim: _Aim) -> Mastered:
         if self._lufs is None:
             limited = limit(self._audio, aim.ceiling_dbtp)
-            return _Try(limited.audio, 0.0, limited.most_reduction_db, None, held_back=True)
+            return Mastered(limited.audio, 0.0, limited.most_reduction_db, None, held_back=True)
         # The last aim's gain is near this one's.
         gain_db, slope = self._gain_db + aim.loudness_lufs - self._lufs, 1.0
         before: tuple[float, float] | None = None
@@ -231,7 +218,7 @@ class _Mix:
                 slope = min(1.0, max(_SHALLOWEST_SLOPE, found))
             before = gain_db, reached
             gain_db += miss / slope
-        return _Try(limited.audio, self._gain_db, limited.most_reduction_db, reached, held_back)
+        return Mastered(limited.audio, self._gain_db, limited.most_reduction_db, reached, held_back)
 
 
 def _errors(loudness: Loudness, request: MasterRequest) -> tuple[float, float]:
@@ -242,7 +229,7 @@ def _errors(loudness: Loudness, request: MasterRequest) -> tuple[float, float]:
 
 
 def _notes(
-    request: MasterRequest, done: _Try, lufs: float | None, tolerance_lu: float
+    request: MasterRequest, done: Mastered, lufs: float | None, tolerance_lu: float
 ) -> tuple[str, ...]:
     if done.lufs is None or lufs is None:
         return ("silent or too short to have a loudness: its level stays",)

@@ -11,19 +11,17 @@ from mashup_worker.pipelines.separation.separate import open_separation
 from mashup_worker.pipelines.waveforms import write_waveforms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mashup_worker.analysis.result import AnalyzeResult
     from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.separation.separate import (
         SeparateRequest,
         SeparateResult,
         Separation,
     )
-
-    OnProgress = Callable[[str, float], None]
-    """Called with a stage and the share of it that is done. An exception in it cancels."""
 
 STAGES = {
     "decode": 0.03,

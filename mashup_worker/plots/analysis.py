@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import TYPE_CHECKING
 
 from mashup_worker.plots import style
@@ -22,12 +20,7 @@ LONGEST_TITLE = 80
 
 def analysis_png(result: AnalyzeResult, waveform: SampleSource, title: str) -> bytes:
     """Return the plot of an analysis as a PNG file; the waveform may be the sum of stems."""
-    content = io.BytesIO()
-    with warnings.catch_warnings():
-        # Titles may use any script; characters that the font lacks are drawn as boxes.
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        draw_analysis(result, waveform, title).savefig(content, format="png", dpi=DPI)
-    return content.getvalue()
+    return style.figure_png(draw_analysis(result, waveform, title), DPI)
 
 
 def draw_analysis(result: AnalyzeResult, waveform: SampleSource, title: str) -> Figure:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,12 +30,7 @@ _WINDOW_SAMPLES = 4096
 
 def mix_png(plan: Plan, mix: Audio, report: MixReport) -> bytes:
     """Return the picture of a finished mashup as a PNG file."""
-    content = io.BytesIO()
-    with warnings.catch_warnings():
-        # Names may use any script; characters that the font lacks are drawn as boxes.
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        draw_mix(plan, mix, report).savefig(content, format="png", dpi=DPI)
-    return content.getvalue()
+    return style.figure_png(draw_mix(plan, mix, report), DPI)
 
 
 def draw_mix(plan: Plan, mix: Audio, report: MixReport) -> Figure:

@@ -63,7 +63,8 @@ def draw_waveform(axes: Axes, waveform: SampleSource, analysis: Analysis) -> Non
     lines = bars if len(bars) <= MOST_LINES else bars[::step]
     if len(lines):
         axes.vlines(lines, -span, span, colors=style.ACCENT, linewidth=1.1, alpha=0.85, zorder=4)
-    _number_bars(axes, bars, step)
+    for bar in range(0, len(bars), step):
+        style.number_bar(axes, bars[bar], bar + 1)
     if len(beats):
         per_bar = f", {analysis.beats_per_bar} a bar" if analysis.beats_per_bar else ""
         style.heading_note(
@@ -71,21 +72,6 @@ def draw_waveform(axes: Axes, waveform: SampleSource, analysis: Analysis) -> Non
         )
     elif peak > 0:
         style.heading_note(axes, "no beats found", _ABOVE_BAR_NUMBERS_PT)
-
-
-def _number_bars(axes: Axes, bars: Floats, step: int) -> None:
-    for bar in range(0, len(bars), step):
-        axes.annotate(
-            str(bar + 1),
-            (bars[bar], 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=style.LABEL_PT - 1,
-            color=style.ACCENT,
-        )
 
 
 def draw_tempogram(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
@@ -251,16 +237,9 @@ def _show(axes: Axes, image: Floats, times_s: Tensor, rows: tuple[float, float])
     margin = float(np.median(gaps)) / 2 if len(gaps) else 0.5
     top = float(np.percentile(image, 99)) or float(image.max())
     axes.imshow(
-        image,
-        origin="lower",
-        aspect="auto",
-        extent=(times[0] - margin, times[-1] + margin, *rows),
-        cmap=style.shades(),
-        vmin=0,
-        vmax=top,
-        interpolation="nearest",
-        zorder=1,
-    )
+        image, origin="lower", aspect="auto", interpolation="nearest", cmap=style.shades(), vmin=0,
+        vmax=top, extent=(times[0] - margin, times[-1] + margin, *rows), zorder=1,
+    )  # fmt: skip
 
 
 def _fewer_columns(image: Floats) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +11,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
 
 INK = "#1d2433"
 QUIET = "#6b7486"
@@ -49,32 +52,36 @@ def heading_note(axes: Axes, text: str, pad_pt: float = 7) -> None:
 def placeholder(axes: Axes, text: str) -> None:
     """Draw the reason for an empty panel in its middle."""
     axes.text(
-        0.5,
-        0.5,
-        text,
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        fontsize=HEADING_PT,
-        color=QUIET,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 6},
-    )
+        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=HEADING_PT,
+        color=QUIET, bbox={"facecolor": "white", "edgecolor": "none", "pad": 6},
+    )  # fmt: skip
 
 
 def label_right(axes: Axes, y: float, text: str, color: str, **more: Any) -> None:
     """Label a level at the right edge of a panel."""
     axes.annotate(
-        text,
-        (1, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=LABEL_PT,
-        color=color,
-        annotation_clip=False,
-        **more,
-    )
+        text, (1, y), xycoords=("axes fraction", "data"), xytext=(6, 0),
+        textcoords="offset points", va="center", fontsize=LABEL_PT, color=color,
+        annotation_clip=False, **more,
+    )  # fmt: skip
+
+
+def number_bar(axes: Axes, time_s: float, number: int) -> None:
+    """Write the number of a bar above a panel."""
+    axes.annotate(
+        str(number), (time_s, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
+        textcoords="offset points", ha="center", va="bottom", fontsize=LABEL_PT - 1, color=ACCENT,
+    )  # fmt: skip
+
+
+def figure_png(figure: Figure, dpi: float) -> bytes:
+    """Return a figure as a PNG file."""
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        # Titles may use any script; characters that the font lacks are drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(content, format="png", dpi=dpi)
+    return content.getvalue()
 
 
 def without_overlap(levels: Sequence[float], least: float) -> list[bool]:

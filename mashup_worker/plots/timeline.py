@@ -142,9 +142,5 @@ def _number_bars(axes: Axes, plan: Plan) -> None:
     while plan.grid.bars / step > 24:
         step *= 2
     for bar in range(0, plan.grid.bars, step):
-        axes.annotate(
-            str(bar), (bar * plan.grid.bar_s, 1), xycoords=("data", "axes fraction"),
-            xytext=(0, 2), textcoords="offset points", ha="center", va="bottom",
-            fontsize=style.LABEL_PT - 1, color=style.ACCENT,
-        )  # fmt: skip
+        style.number_bar(axes, bar * plan.grid.bar_s, bar)
     style.heading_note(axes, f"{plan.grid.bars} bars, {plan.grid.beats_per_bar} beats a bar", 22)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
-from importlib import resources
 from typing import TYPE_CHECKING
-
-import jinja2
 
 from mashup_worker.mixing.plan_document import format_plan
 from mashup_worker.plots.mix import mix_png
 from mashup_worker.report.media import mp3_of
-from mashup_worker.report.page import clock, figure
+from mashup_worker.report.templates import data_uri, figure, static, template
 from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
@@ -65,21 +61,18 @@ class MixPage:
 
 def render_mix_page(page: MixPage) -> str:
     """Return the page as HTML, with sound and picture embedded."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"clock": clock, "figure": figure}
+    mix = page.mix
     judged = [one for one in page.report.measurements if one.passed is not None]
-    return environment.from_string(_static("mix_page.html")).render(
+    return template("mix_page.html").render(
         page=page,
         plan=page.plan,
         plan_json=format_plan(page.plan),
         report=page.report,
         judged=len(judged),
         passed=sum(bool(one.passed) for one in judged),
-        style=_static("page.css") + _static("mix_page.css"),
-        picture=_data_uri("image/png", mix_png(page.plan, page.mix, page.report)),
-        audio=_data_uri("audio/mpeg", _mp3(page.mix)),
+        style=static("page.css") + static("mix_page.css"),
+        picture=data_uri("image/png", mix_png(page.plan, mix, page.report)),
+        audio=data_uri("audio/mpeg", mp3_of([mix.samples], mix.sample_rate, mix.channels)),
     )
 
 
@@ -90,15 +83,3 @@ def write_mix_page(page: MixPage, path: Path) -> None:
         StorageFailed: the page cannot be written.
     """
     write_atomically(path, render_mix_page(page).encode())
-
-
-def _mp3(mix: Audio) -> bytes:
-    return mp3_of([mix.samples], mix.sample_rate, mix.channels)
-
-
-def _static(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _data_uri(media_type: str, data: bytes) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

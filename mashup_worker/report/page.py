@@ -11,14 +11,11 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from importlib import resources
-from math import isinf, isnan
 from typing import TYPE_CHECKING
-
-import jinja2
 
 from mashup_worker.report import images
 from mashup_worker.report.media import TrackMedia, read_track
+from mashup_worker.report.templates import data_uri, static, template
 from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
@@ -82,15 +79,11 @@ def render_report(report: Report) -> str:
     Raises:
         UnsupportedAudio: the file of a track is missing or cannot be read.
     """
-    script = _static("player.js")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"clock": clock, "figure": figure}
-    return environment.from_string(_static("page.html")).render(
+    script = static("player.js")
+    return template("page.html").render(
         report=report,
         songs=[_song_view(section) for section in report.songs],
-        style=_static("page.css"),
+        style=static("page.css"),
         script=script,
         script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         wave_height=2 * images.WAVE_UNITS,
@@ -105,27 +98,6 @@ def write_report(report: Report, path: Path) -> None:
         StorageFailed: the page cannot be written.
     """
     write_atomically(path, render_report(report).encode())
-
-
-def clock(seconds: float, digits: int = 0) -> str:
-    """Return minutes and seconds, such as `1:05` or, with one digit, `1:05.3`."""
-    ticks = round(seconds * 10**digits)
-    minutes, rest = divmod(ticks, 60 * 10**digits)
-    width = 2 + (digits + 1 if digits else 0)
-    return f"{minutes}:{rest / 10**digits:0{width}.{digits}f}"
-
-
-def figure(value: float | None, digits: int = 1, *, sign: bool = False) -> str:
-    """Return a number as text with minus and infinity signs; a dash for unknown values."""
-    if value is None or isnan(value):
-        return "\N{EN DASH}"
-    text = "\N{INFINITY}" if isinf(value) else f"{abs(value):.{digits}f}"
-    negative = value < 0 and text.strip("0.") != ""
-    return ("\N{MINUS SIGN}" if negative else "+" if sign else "") + text
-
-
-def _static(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _song_view(section: SongSection) -> SongView:
@@ -163,7 +135,7 @@ def _track_view(
     hue, chroma = (hue_deg, STEM_CHROMA) if hue_deg is not None else (262.0, 0.02)
     levels = images.spectrogram_levels(media.mel_power, loudest)
     on_light, on_dark = (
-        _data_uri("image/png", images.png(levels[::-1], images.ramp(hue, chroma, dark=dark)))
+        data_uri("image/png", images.png(levels[::-1], images.ramp(hue, chroma, dark=dark)))
         for dark in (False, True)
     )
     return TrackView(
@@ -175,7 +147,7 @@ def _track_view(
         body=images.wave_path(-media.rms, media.rms, full_scale),
         spectrogram_on_light=on_light,
         spectrogram_on_dark=on_dark,
-        audio=_data_uri("audio/mpeg", media.mp3),
+        audio=data_uri("audio/mpeg", media.mp3),
     )
 
 
@@ -189,7 +161,3 @@ def _ticks(span_s: float) -> tuple[float, ...]:
     steps = (0.01, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800)
     step = next((s for s in steps if span_s / s <= 9), 3600)
     return tuple(step * n for n in range(int(span_s * 0.9 / step) + 1))
-
-
-def _data_uri(media_type: str, data: bytes) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

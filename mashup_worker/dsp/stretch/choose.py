@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from mashup_worker.dsp.stretch.phase_vocoder import TensorStretcher
@@ -17,14 +18,6 @@ AUTO: Mapping[str, str] = {"drums": "slices", "percussion": "slices"}
 OTHERWISE = "tensor"
 """Engine of `auto` by kind of stem: slices for percussive stems, the phase vocoder for all others.
 Both are always available, and run on the device of the sound."""
-
-
-def _rubberband_fine() -> StretchEngine:
-    return _rubberband("fine")
-
-
-def _rubberband_fast() -> StretchEngine:
-    return _rubberband("fast")
 
 
 def _rubberband(quality: Literal["fine", "fast"]) -> StretchEngine:
@@ -44,9 +37,9 @@ def _signalsmith() -> StretchEngine:
 ENGINES: Mapping[str, Callable[[], StretchEngine]] = {
     "tensor": TensorStretcher,
     "slices": SliceStretcher,
-    "rubberband-r3": _rubberband_fine,
-    "rubberband-r2": _rubberband_fast,
-    "rubberband": _rubberband_fine,
+    "rubberband-r3": partial(_rubberband, "fine"),
+    "rubberband-r2": partial(_rubberband, "fast"),
+    "rubberband": partial(_rubberband, "fine"),
     "signalsmith": _signalsmith,
 }
 """Every engine by name; `rubberband` is its R3 engine."""

@@ -46,11 +46,6 @@ class StretchEngine(Protocol):
         """Name of the engine."""
         ...
 
-    @property
-    def keeps_formants(self) -> bool:
-        """Whether `Change.keep_formants` has an effect."""
-        ...
-
     def stretch(self, audio: Audio, change: Change) -> Audio:
         """Return the changed sound, exact to the sample, on the same device.
 

@@ -65,7 +65,6 @@ class TensorStretcher:
     """
 
     name: str = "tensor"
-    keeps_formants: bool = True
 
     def stretch(self, audio: Audio, change: Change) -> Audio:
         """Return the changed sound; see `StretchEngine.stretch`."""

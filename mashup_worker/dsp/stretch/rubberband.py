@@ -37,7 +37,6 @@ class RubberBand:
     """Rubber Band by C. Cannam: R3 for `fine`; R2, which smears attacks, for `fast`."""
 
     quality: Literal["fine", "fast"] = "fine"
-    keeps_formants: bool = True
 
     @property
     def name(self) -> str:

@@ -34,7 +34,6 @@ class Signalsmith:
     """
 
     name: str = "signalsmith"
-    keeps_formants: bool = False
 
     def stretch(self, audio: Audio, change: Change) -> Audio:
         """Return the changed sound; see `StretchEngine.stretch`.

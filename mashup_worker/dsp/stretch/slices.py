@@ -53,7 +53,6 @@ class SliceStretcher:
 
     body: TensorStretcher = field(default_factory=TensorStretcher)
     name: str = "slices"
-    keeps_formants: bool = True
 
     def stretch(self, audio: Audio, change: Change) -> Audio:
         """Return the changed sound; see `StretchEngine.stretch`."""

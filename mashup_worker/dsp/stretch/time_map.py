@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -56,11 +55,6 @@ class TimeMap:
         return self.target_samples / self.source_samples
 
     @property
-    def ratios(self) -> tuple[float, ...]:
-        """Stretch ratio of each piece."""
-        return tuple(target / source for source, target in self.steps)
-
-    @property
     def steps(self) -> tuple[tuple[int, int], ...]:
         """Lengths of each piece, in the sound and in the copy."""
         anchors = zip(self.source, self.source[1:], self.target, self.target[1:], strict=False)
@@ -78,21 +72,6 @@ class TimeMap:
     def source_at(self, target: Tensor) -> Tensor:
         """Map samples of the copy to the sound; float64, same shape, linear beyond the ends."""
         return _interpolate(target, self.target, self.source)
-
-    def scaled(self, source_factor: float, target_factor: float) -> TimeMap:
-        """Return the map in other units, such as those of another sample rate.
-
-        Raises:
-            ValueError: anchors coincide.
-        """
-        return TimeMap(
-            tuple(round(one * source_factor) for one in self.source),
-            tuple(round(one * target_factor) for one in self.target),
-        )
-
-    def piece_at(self, source_sample: int) -> int:
-        """Return the index into `ratios` of the piece that contains a sample of the sound."""
-        return min(max(bisect_right(self.source, source_sample) - 1, 0), len(self.source) - 2)
 
 
 def _interpolate(at: Tensor, knots: Sequence[int], values: Sequence[int]) -> Tensor:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ, Automation, Clip, Section
+from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ, Automation, Clip, Section, required_ratio
 from mashup_worker.mixing.song import DRUMS
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mashup_worker.mixing.plan import PlanSource
+    from mashup_worker.mixing.plan import PlanGrid, PlanSource
     from mashup_worker.mixing.song import MixSong
 
 _FINAL_FADE_BARS = 2.0
@@ -87,17 +87,11 @@ def fade_out_end(clips: Iterable[Clip], bars: float) -> list[Clip]:
 
 
 def set_stretch(
-    clips: Iterable[Clip], sources: Mapping[str, PlanSource], bar_s: float, engine: str
+    clips: Sequence[Clip], sources: Mapping[str, PlanSource], grid: PlanGrid, engine: str
 ) -> tuple[Clip, ...]:
     """Set the engine and the stretch ratio of clips."""
+    ratios = (required_ratio(clip, sources[clip.source], grid) for clip in clips)
     return tuple(
-        clip.model_copy(
-            update={
-                "engine": engine,
-                "stretch_ratio": round(
-                    clip.bars * bar_s / (clip.source_bars * sources[clip.source].grid.bar_s), 6
-                ),
-            }
-        )
-        for clip in clips
+        clip.model_copy(update={"engine": engine, "stretch_ratio": round(ratio, 6)})
+        for clip, ratio in zip(clips, ratios, strict=True)
     )

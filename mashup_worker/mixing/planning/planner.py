@@ -60,12 +60,7 @@ def choose_form(songs: Sequence[MixSong]) -> FormName:
     return "layer" if len(with_vocals) == 1 and len(songs) > 1 else "sequence"
 
 
-def plan_layer(
-    vocal_song: MixSong,
-    backing_songs: Sequence[MixSong],
-    request: MixRequest,
-    sample_rate: int = 44_100,
-) -> Plan:
+def plan_layer(vocal_song: MixSong, backing_songs: Sequence[MixSong], request: MixRequest) -> Plan:
     """Plan one song's vocals over other songs' instruments; the first of them sets the tempo.
 
     Raises:
@@ -81,19 +76,10 @@ def plan_layer(
     tempo = find_common_tempo(songs, request.tempo_bpm, forced=request.forced)
     keys = transpose_layer(vocal_song, backing_songs, request.key, forced=request.forced)
     arrangement = arrange_layer(vocal_song, backing_songs, request, tempo, keys.semitones)
-    return _plan(
-        "layer",
-        songs,
-        request,
-        tempo=tempo,
-        keys=keys,
-        arrangement=arrangement,
-        meter_notes=meter_notes,
-        sample_rate=sample_rate,
-    )
+    return _plan("layer", songs, request, tempo, keys, arrangement, meter_notes)
 
 
-def plan_sequence(songs: Sequence[MixSong], request: MixRequest, sample_rate: int = 44_100) -> Plan:
+def plan_sequence(songs: Sequence[MixSong], request: MixRequest) -> Plan:
     """Plan songs one after another; the first sets the tempo.
 
     Raises:
@@ -105,28 +91,17 @@ def plan_sequence(songs: Sequence[MixSong], request: MixRequest, sample_rate: in
     tempo = find_common_tempo(songs, request.tempo_bpm, forced=request.forced)
     keys = transpose_sequence(songs, request.key, forced=request.forced)
     arrangement = arrange_sequence(songs, request, tempo, keys.semitones)
-    return _plan(
-        "sequence",
-        songs,
-        request,
-        tempo=tempo,
-        keys=keys,
-        arrangement=arrangement,
-        meter_notes=meter_notes,
-        sample_rate=sample_rate,
-    )
+    return _plan("sequence", songs, request, tempo, keys, arrangement, meter_notes)
 
 
 def _plan(
     form: FormName,
     songs: Sequence[MixSong],
     request: MixRequest,
-    *,
     tempo: CommonTempo,
     keys: Transposition,
     arrangement: Arrangement,
     meter_notes: Sequence[str],
-    sample_rate: int,
 ) -> Plan:
     by_name = {song.name: song for song in songs}
     vibe, intensity = request.vibe_settings, request.intensity
@@ -149,10 +124,9 @@ def _plan(
         transition=request.transition or vibe.transition,
         seed=request.seed,
         key=keys.key,
-        sample_rate=sample_rate,
         grid=grid,
         sources=sources,
-        clips=set_stretch(clips, sources, grid.bar_s, request.engine),
+        clips=set_stretch(clips, sources, grid, request.engine),
         sections=arrangement.sections,
         mix=_mix_settings(request),
         master=_master_settings(request),

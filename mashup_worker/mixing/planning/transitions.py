@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _BASS_OFF_DB = -36.0
 _BASS_SWAP_BARS = 0.01
 _SAME_BAR = 1e-6
-_ENTRY_LOW_PASS_HZ = 300.0
+_ENTRY_LOW_PASS_HZ = 300.0, LOW_PASS_OPEN_HZ
 _EXIT_HIGH_PASS_HZ = 20.0, 1_200.0
 
 
@@ -90,8 +90,11 @@ def block_clips(
         for one in block.placements:
             is_first, is_last = one.at_bar == block.at_bar, one.end_bar == block.end_bar
             for kind in one.kinds:
-                entry = _entry(kind, transition, one.at_bar, half_in) if is_first else _HARD_EDGE
-                exit_ = _exit(kind, transition, one.end_bar, half_out) if is_last else _HARD_EDGE
+                entry = exit_ = _HARD_EDGE
+                if is_first:
+                    entry = _edge(kind, transition, one.at_bar, half_in, enters=True)
+                if is_last:
+                    exit_ = _edge(kind, transition, one.end_bar, half_out, enters=False)
                 clips.append(_clip(one, kind, entry, exit_))
     return join_clips(clips)
 
@@ -114,32 +117,21 @@ def _half_overlap(before: Block | None, after: Block | None, shared_bars: int) -
     return float(max(0, available))
 
 
-def _entry(kind: str, transition: TransitionName, bar: float, half: float) -> _Edge:
+def _edge(kind: str, transition: TransitionName, bar: float, half: float, *, enters: bool) -> _Edge:
     if half == 0 or kind == BASS or is_vocal(kind):
         return _HARD_EDGE
     if transition == "bass_swap":
-        return _Edge(half, half, (_bass_step(bar, _BASS_OFF_DB, 0.0),))
+        before_db, after_db = (_BASS_OFF_DB, 0.0) if enters else (0.0, _BASS_OFF_DB)
+        points = (bar - _BASS_SWAP_BARS, before_db), (bar, after_db)
+        return _Edge(half, half, (Automation(parameter="bass_db", points=points),))
     if transition == "filter_sweep":
-        points = (bar - half, _ENTRY_LOW_PASS_HZ), (bar + half, LOW_PASS_OPEN_HZ)
-        return _Edge(half, half, (Automation(parameter="low_pass_hz", points=points),))
+        low_hz, high_hz = _ENTRY_LOW_PASS_HZ if enters else _EXIT_HIGH_PASS_HZ
+        curve = Automation(
+            parameter="low_pass_hz" if enters else "high_pass_hz",
+            points=((bar - half, low_hz), (bar + half, high_hz)),
+        )
+        return _Edge(half, half, (curve,))
     return _Edge(half, 2 * half)
-
-
-def _exit(kind: str, transition: TransitionName, bar: float, half: float) -> _Edge:
-    if half == 0 or kind == BASS or is_vocal(kind):
-        return _HARD_EDGE
-    if transition == "bass_swap":
-        return _Edge(half, half, (_bass_step(bar, 0.0, _BASS_OFF_DB),))
-    if transition == "filter_sweep":
-        low_hz, high_hz = _EXIT_HIGH_PASS_HZ
-        points = (bar - half, low_hz), (bar + half, high_hz)
-        return _Edge(half, half, (Automation(parameter="high_pass_hz", points=points),))
-    return _Edge(half, 2 * half)
-
-
-def _bass_step(bar: float, before_db: float, after_db: float) -> Automation:
-    points = (bar - _BASS_SWAP_BARS, before_db), (bar, after_db)
-    return Automation(parameter="bass_db", points=points)
 
 
 def _clip(placement: Placement, kind: str, entry: _Edge, exit_: _Edge) -> Clip:

@@ -43,19 +43,20 @@ from mashup_worker.pipelines.analysis.steps import (
     rhythm_of,
     to_chroma_rate,
 )
-from mashup_worker.pipelines.clock import Clock
+from mashup_worker.pipelines.clock import Clock, ignore_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from torch import Tensor
 
     from mashup_worker.analysis.chroma import Chroma
     from mashup_worker.analysis.rhythm import Rhythm
     from mashup_worker.analysis.tempogram import Tempogram
+    from mashup_worker.audio.decode import Decoder
     from mashup_worker.audio.signal import Audio, SampleSource
-
-    OnProgress = Callable[[str, float], None]
-    """Called with a stage and the share of it that is done. An exception in it cancels."""
+    from mashup_worker.pipelines.clock import OnProgress
 
 _KEPT_KEYS = 5
 
@@ -69,7 +70,7 @@ class _Run:
 
     @classmethod
     def start(cls, options: AnalysisOptions, device: str, on_progress: OnProgress | None) -> _Run:
-        report = on_progress or (lambda _stage, _share: None)
+        report = on_progress or ignore_progress
         return cls(options, resolve_analysis_device(device), report)
 
 
@@ -92,18 +93,9 @@ def analyze_file(
     """
     run = _Run.start(options, device, on_progress)
     with open_decoder(source, limits) as decoder:
-        downmix = MonoDownmix(decoder.sample_rate, decoder.channels)
-        meter = LevelMeter(decoder.sample_rate, decoder.channels, run.device)
         claimed = (decoder.info.claimed_duration_s or math.inf) * decoder.sample_rate
-        decoded = 0
-        for block in decoder.blocks():
-            downmix.add(block)
-            meter.add(block)
-            decoded += block.shape[1]
-            run.report("measure", min(1.0, decoded / claimed))
-    run.clock.lap("measure", run.device)
-    mix, duration_s = AnalysisInput.of_mix(downmix.finish()), decoded / decoder.sample_rate
-    return _analyze(mix, meter.levels(), duration_s, run)
+        measured = _measure(decoder, decoder.blocks(), claimed, run)
+    return _analyze(*measured, run)
 
 
 def analyze_stem_files(
@@ -148,19 +140,8 @@ def analyze_source(
         DeviceUnavailable: the machine lacks the device.
     """
     run = _Run.start(options, device, on_progress)
-    downmix = MonoDownmix(source.sample_rate, source.channels)
-    meter = LevelMeter(source.sample_rate, source.channels, run.device)
-    for start, stop in spans(source):
-        block = source.read(start, stop)
-        downmix.add(block.cpu())
-        meter.add(block)
-        run.report("measure", stop / source.length_samples)
-    run.clock.lap("measure", run.device)
-    mix, duration_s = (
-        AnalysisInput.of_mix(downmix.finish()),
-        source.length_samples / source.sample_rate,
-    )
-    return _analyze(mix, meter.levels(), duration_s, run)
+    blocks = (source.read(start, stop) for start, stop in spans(source))
+    return _analyze(*_measure(source, blocks, source.length_samples, run), run)
 
 
 def analyze_sources(
@@ -193,6 +174,23 @@ def analyze_stems(
     """Analyze stems with any number of channels, as `analyze_sources`."""
     sources = {kind: clean(stem) for kind, stem in stems.items()}
     return analyze_sources(sources, options, device=device)
+
+
+def _measure(
+    source: Decoder | SampleSource, blocks: Iterable[Tensor], length_samples: float, run: _Run
+) -> tuple[AnalysisInput, MeasuredLevels, float]:
+    """Return the input of the analysis, the levels and the duration of one sound."""
+    downmix = MonoDownmix(source.sample_rate, source.channels)
+    meter = LevelMeter(source.sample_rate, source.channels, run.device)
+    done = 0
+    for block in blocks:
+        downmix.add(block.cpu())
+        meter.add(block)
+        done += block.shape[1]
+        run.report("measure", min(1.0, done / length_samples))
+    run.clock.lap("measure", run.device)
+    mix = AnalysisInput.of_mix(downmix.finish())
+    return mix, meter.levels(), done / source.sample_rate
 
 
 def _analyze_sources(stems: Mapping[str, SampleSource], run: _Run) -> AnalyzeResult:

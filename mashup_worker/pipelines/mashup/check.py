@@ -17,20 +17,17 @@ from mashup_worker.mixing.measures.beats import BeatGrid
 from mashup_worker.mixing.measures.report import Measurement, MixReport
 from mashup_worker.mixing.measures.tracks import StemTrack, group_by_song
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
+from mashup_worker.pipelines.clock import ignore_progress
 from mashup_worker.pipelines.mashup.check_stems import CheckedStems, check_stems, without_excess
 from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP, TEMPO_BPM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mashup_worker.audio.signal import Audio
     from mashup_worker.mixing.measures.beats import Subdivision
     from mashup_worker.mixing.plan import Clip, Plan
-
-    OnProgress = Callable[[str, float], None]
-    """Called with the stage and its share done. An exception raised in it stops the work."""
-
-__all__ = ["StemTrack", "Target", "check_mix"]
+    from mashup_worker.pipelines.clock import OnProgress
 
 _TEMPO_REACH = 1.25
 _MOST_TOLD_S = 1.0
@@ -88,7 +85,7 @@ def check_mix(
     Raises:
         InvalidInput: stems differ in sample rate, or two share a name.
     """
-    report = on_progress or (lambda _stage, _share: None)
+    report = on_progress or ignore_progress
     mix = without_excess(mix)
     report("listen", 0.0)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -98,7 +95,7 @@ def check_mix(
         checked = stems if isinstance(stems, CheckedStems) else check_stems(stems, plan)
         check = _Check(mix, plan, checked, target, lossy)
         parts = (check.level, check.seams, check.image)
-        measured = [pool.submit(_taken, part) for part in parts]
+        measured = [pool.submit(list, part()) for part in parts]
         if opinion is not None:
             analysis = opinion.result().analysis
         report("measure", 0.0)
@@ -109,10 +106,6 @@ def check_mix(
     measurements = (*found, *checked.room)
     notes = tuple(check.notes())
     return MixReport(measurements, check.meters.short_term, check.target.loudness_lufs, notes)
-
-
-def _taken(part: Callable[[], Iterator[Measurement]]) -> list[Measurement]:
-    return list(part())
 
 
 class _Check:
@@ -144,9 +137,9 @@ class _Check:
 
     def harmony(self, analysis: Analysis | None) -> Iterator[Measurement]:
         if analysis and analysis.key:
-            wanted = f"{self.plan.key} by the plan" if self.plan and self.plan.key else ""
             detail = f"confidence {analysis.key_confidence:.2f}"
-            detail = f"{detail}; {wanted}" if wanted else detail
+            if self.plan and self.plan.key:
+                detail += f"; {self.plan.key} by the plan"
             yield Measurement("key", analysis.key, detail=detail)
         yield from self._checked.harmony
 
@@ -196,13 +189,10 @@ class _Check:
             subdivision = timing.song_subdivision([self.mix_attacks], grid)
             yield timing.stem_timing("mix", timing.MIX, self.mix_attacks, grid, subdivision)
         for song, tracks in group_by_song(self.stems).items():
-            subdivision = self._subdivision(
-                song, [self.attacks[track.name] for track in tracks], grid
-            )
-            for track in tracks:
-                yield timing.stem_timing(
-                    track.name, track.kind, self.attacks[track.name], grid, subdivision
-                )
+            attacks = [self.attacks[track.name] for track in tracks]
+            subdivision = self._subdivision(song, attacks, grid)
+            for track, own in zip(tracks, attacks, strict=True):
+                yield timing.stem_timing(track.name, track.kind, own, grid, subdivision)
 
     def _subdivision(self, song: str, attacks: Sequence[Attacks], grid: BeatGrid) -> Subdivision:
         """Return how a song divides the beats; a song in half time has two of its own in each."""

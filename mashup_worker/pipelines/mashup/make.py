@@ -13,19 +13,20 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.compressor import Compression
 from mashup_worker.dsp.stretch.choose import choose_engine
 from mashup_worker.errors import InvalidInput
+from mashup_worker.mixing.measures.tracks import StemTrack
 from mashup_worker.mixing.render.mixdown import duck_tracks, high_pass_vocals, sum_tracks
 from mashup_worker.mixing.render.time_stretch import UNCHANGED
 from mashup_worker.mixing.render.tracks import render_tracks
 from mashup_worker.models.device import device_errors, resolve_device
-from mashup_worker.pipelines.clock import Clock
-from mashup_worker.pipelines.mashup.check import StemTrack, check_mix
+from mashup_worker.pipelines.clock import Clock, ignore_progress
+from mashup_worker.pipelines.mashup.check import check_mix
 from mashup_worker.pipelines.mashup.check_stems import CheckedStems, check_stems
 from mashup_worker.pipelines.mashup.songs import LIMITS, stereo_at
 from mashup_worker.pipelines.master import MasterRequest, write_master
 from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
@@ -33,10 +34,8 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.render.tracks import RenderedTrack
     from mashup_worker.mixing.song import MixSong
+    from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.master import MasterResult
-
-    OnProgress = Callable[[str, float], None]
-    """Called with the stage and its share done. An exception raised in it stops the work."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +83,7 @@ def sounds_of_plan(
     Raises:
         InvalidInput: a file cannot be decoded, or differs from the one that was planned.
     """
-    report = on_progress or (lambda _stage, _share: None)
+    report = on_progress or ignore_progress
     sounds: dict[str, Audio] = {}
     for name, source in plan.sources.items():
         report("read", len(sounds) / len(plan.sources))
@@ -115,7 +114,7 @@ def render_mix(
         OutOfMemory: the device cannot hold the tracks.
         DeviceLost: this process can no longer use the device.
     """
-    report, clock = on_progress or (lambda _stage, _share: None), Clock()
+    report, clock = on_progress or ignore_progress, Clock()
     place = resolve_device(device)
     with device_errors(place, "this mashup"), torch.inference_mode():
         there = {
@@ -146,7 +145,7 @@ def make_mashup(
         InvalidInput, DeviceUnavailable, OutOfMemory, DeviceLost: as `render_mix`.
         StorageFailed: the file cannot be written.
     """
-    report = on_progress or (lambda _stage, _share: None)
+    report = on_progress or ignore_progress
     render = render_mix(plan, sounds, device=device, on_progress=on_progress)
     wanted = plan.master
     request = MasterRequest(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -46,14 +47,11 @@ class SongCache:
 
     def stem_paths(self, digest: str, model: str, kinds: Sequence[str]) -> dict[str, Path]:
         """Return the paths of the stems that a model separates from a song."""
-        home = self.folder / "stems" / digest[:2] / f"{digest[2:]}.{_safe(model)}"
+        safe = re.sub(r"[^\w.-]", "_", model)
+        home = self.folder / "stems" / digest[:2] / f"{digest[2:]}.{safe}"
         return {kind: home / f"{kind}.flac" for kind in kinds}
 
     def _analysis_path(self, digests: Mapping[str, str]) -> Path:
         text = "\n".join(f"{kind} {digests[kind]}" for kind in sorted(digests))
         digest = hashlib.sha256(f"{ANALYSIS_VERSION}\n{text}".encode()).hexdigest()
         return self.folder / "analyses" / digest[:2] / f"{digest[2:]}.json"
-
-
-def _safe(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)

@@ -15,6 +15,7 @@ from mashup_worker.mixing.grid import song_grid
 from mashup_worker.mixing.planning.grid_refinement import refine_grid
 from mashup_worker.mixing.song import LoudnessEnvelope, MixSong, SongStem
 from mashup_worker.pipelines.analysis.analyze import analyze_stems
+from mashup_worker.pipelines.clock import ignore_progress
 from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 from mashup_worker.system.digests import file_sha256
 
@@ -25,10 +26,8 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.audio.signal import Audio
     from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.mashup.song_cache import SongCache
-
-    OnProgress = Callable[[str, float], None]
-    """Called with the stage and its share done. An exception raised in it stops the work."""
 
 MIX = "mix"
 """The kind of part that a whole song is."""
@@ -79,7 +78,7 @@ class SongLoader:
     sample_rate: int = 44_100
     limits: DecodeLimits = LIMITS
     device: str = "cpu"
-    on_progress: OnProgress = lambda _stage, _share: None
+    on_progress: OnProgress = ignore_progress
 
     def load(self, files: Sequence[SongFiles]) -> LoadedSongs:
         """Load songs.
@@ -121,7 +120,8 @@ class SongLoader:
         silent = [kind for kind, part in parts.items() if not part.envelope.loud_power]
         heard = {kind: part for kind, part in parts.items() if kind not in silent}
         if not heard:
-            raise InvalidInput(f"{name}: {' and '.join(parts)} {_is(parts)} silent")
+            verb = "is" if len(parts) == 1 else "are"
+            raise InvalidInput(f"{name}: {' and '.join(parts)} {verb} silent")
         analysis = known or self._analysis(name, heard)
         grid = refine_grid(song_grid(analysis, name), heard)
         return MixSong(name, analysis, grid, heard), silent
@@ -171,7 +171,3 @@ def stereo_at(audio: Audio, sample_rate: int) -> Audio:
     """Return audio as stereo at a sample rate."""
     converted = resample(audio, sample_rate)
     return replace(converted, samples=converted.samples.expand(2, -1).contiguous())
-
-
-def _is(parts: Mapping[str, SongStem]) -> str:
-    return "is" if len(parts) == 1 else "are"

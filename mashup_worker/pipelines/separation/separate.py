@@ -22,7 +22,7 @@ from mashup_worker.audio.signal import Audio, ScaledSource, spans
 from mashup_worker.audio.spool import Spool
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.device import device_errors
-from mashup_worker.pipelines.clock import Clock
+from mashup_worker.pipelines.clock import Clock, ignore_progress
 from mashup_worker.pipelines.separation.on_device import fits, separate_on_device
 from mashup_worker.pipelines.separation.stems import Stem, computed_stems, stem_mixes
 from mashup_worker.pipelines.separation.writing import StemFile, shared_gain, write_stems
@@ -102,7 +102,7 @@ def open_separation(
     separator: Separator, request: SeparateRequest, on_progress: OnProgress | None = None
 ) -> Iterator[Separation]:
     """Separate as `separate_file`, and keep song and stems in memory for the block."""
-    report = on_progress or (lambda _stage, _share: None)
+    report = on_progress or ignore_progress
     clock = Clock()
     for target in request.targets.values():
         check_writable(target)

@@ -17,7 +17,8 @@ from mashup_worker.analysis.result import Analysis
 from mashup_worker.errors import StorageFailed, UnsupportedAudio
 from mashup_worker.report import images, media
 from mashup_worker.report.content import Report, ReportTrack, SongSection
-from mashup_worker.report.page import clock, figure, render_report, write_report
+from mashup_worker.report.page import render_report, write_report
+from mashup_worker.report.templates import clock, figure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,7 +29,7 @@ from tests.unit.music import RATE_HZ, even_beats
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mashup_worker.pipelines.analysis.analyze import OnProgress
+    from mashup_worker.pipelines.clock import OnProgress
 
 TEMPO_BPM, DURATION_S = 118.0, 25.0
 BEATS_S = even_beats(TEMPO_BPM, DURATION_S)

@@ -16,7 +16,8 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.commands.check import find_stems
 from mashup_worker.dsp.loudness import integrated_lufs
 from mashup_worker.errors import InvalidInput
-from mashup_worker.pipelines.mashup.check import StemTrack, Target, check_mix
+from mashup_worker.mixing.measures.tracks import StemTrack
+from mashup_worker.pipelines.mashup.check import Target, check_mix
 from tests.unit.mashups import mashup_plan
 from tests.unit.music import cadence, drums, even_beats, placed, tone
 from tests.unit.pipelines.sample_songs import SAMPLES
