@@ -90,7 +90,7 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Options before the command."""
+    """Root of the command line; holds the options before the command."""
 
 
 def main() -> NoReturn:

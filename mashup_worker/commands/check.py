@@ -12,6 +12,7 @@ import typer
 from mashup_worker.commands.shared.failure import fail
 from mashup_worker.commands.shared.inputs import SONG_SUFFIXES, real_path, stem_files
 from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput, MashupError
+from mashup_worker.vocabulary import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,17 +20,14 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.measures.report import Measurement, MixReport
     from mashup_worker.mixing.measures.tracks import StemTrack
 
-Mix = Annotated[Path, typer.Argument(help="The mashup's file.", show_default=False)]
+Mix = Annotated[Path, typer.Argument(help="File of the mashup.", show_default=False)]
 Stems = Annotated[
     Path | None,
     typer.Option(
-        help="Folder of its stems as they were rendered: a folder a song with files named for "
-        "their kind, or the stems of one song."
+        help="Folder of its rendered stems, <song>/<kind>.<extension>, or of the stems of one song."
     ),
 ]
-PlanFile = Annotated[
-    Path | None, typer.Option("--plan", help="The plan that it was rendered from.")
-]
+PlanFile = Annotated[Path | None, typer.Option("--plan", help="Plan that it was rendered from.")]
 Loudness = Annotated[
     float | None, typer.Option(metavar="LUFS", help="Expected integrated loudness. [the plan's]")
 ]
@@ -43,8 +41,8 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print failed measure
 LOSSY_SUFFIXES = frozenset(
     f".{ending}"
     for ending in (
-        *("aac", "ac3", "m4a", "m4b", "mp2", "mp3", "mp4", "oga", "ogg", "opus", "weba", "webm"),
-        "wma",
+        *(name for name, rules in FORMATS.items() if not rules.lossless),
+        *("aac", "ac3", "m4a", "m4b", "mp2", "mp4", "oga", "opus", "weba", "webm", "wma"),
     )
 )
 """Extensions of lossy formats, whose codec changes the loudness slightly."""
@@ -62,9 +60,9 @@ def check(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a finished mashup: timing, key, loudness, splices, stereo.
+    """Measure timing, key, loudness and splices of a mashup.
 
-    Ends with 1 where something is other than it should be.
+    Exits with 1 if a measurement is beyond its limit.
     """
     try:
         _check_range("--loudness", loudness, -60.0, 0.0)

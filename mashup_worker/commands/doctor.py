@@ -22,10 +22,13 @@ COLORS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
 def doctor(
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")
+        bool, typer.Option("--json", help="Print only one JSON document on stdout.")
     ] = False,
 ) -> None:
-    """Check Python, torch, the GPU, memory, ffmpeg, rubberband, models, and the services set."""
+    """Check Python, torch, GPU, memory, programs and services.
+
+    Services are checked if the environment names them.
+    """
     from mashup_worker.doctor.checks import run_checks
 
     findings = run_checks(settings_or_fail())

@@ -32,7 +32,7 @@ def enqueue(
         ),
     ],
     user: Annotated[str | None, typer.Option(help="Id of the job's user. [none]")] = None,
-    priority: Annotated[int, typer.Option(help="Jobs with a higher priority start first.")] = 0,
+    priority: Annotated[int, typer.Option(help="Priority; higher starts first.")] = 0,
     idempotency_key: Annotated[
         str | None, typer.Option(help="Key that refuses a second job of the same user.")
     ] = None,

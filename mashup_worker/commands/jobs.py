@@ -37,8 +37,8 @@ def list_jobs(
     ] = None,
     job_type: Annotated[str | None, typer.Option("--type", help="Job type. [all]")] = None,
     user: Annotated[str | None, typer.Option(help="Id of the jobs' user. [all]")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Largest number of jobs.")] = 20,
-    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most jobs to print.")] = 20,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh the table until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, the newest first."""
@@ -82,7 +82,7 @@ def show(
 
 @app.command()
 def cancel(job_id: JobId, as_json: AsJson = False) -> None:
-    """Cancel a job: at once while it waits, within seconds while it runs."""
+    """Cancel a job: at once if it waits, in seconds if it runs."""
     from mashup_worker.db import jobs as rows
 
     with jobs_database() as database, database.transaction() as connection:

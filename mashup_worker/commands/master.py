@@ -27,12 +27,14 @@ TruePeak = Annotated[
 Compress = Annotated[
     float,
     typer.Option(
-        metavar="DB", help="Gain reduction of a bus compressor at loud parts; 0 for none."
+        metavar="DB", help="Gain reduction by a bus compressor in loud passages; 0 for none."
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the dither of 16-bit files.")]
-BitDepth = Annotated[int | None, typer.Option(help="16 or 24; 32, float, for WAV. [16]")]
-Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second of MP3 and Vorbis. [256]")]
+BitDepth = Annotated[
+    int | None, typer.Option(help="Bits per sample: 16, 24, or 32 (float) for WAV. [16]")
+]
+Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second of lossy formats. [256]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 

@@ -40,7 +40,7 @@ def match(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Rate how well the vocals of each song fit the instruments of each other song."""
+    """Rate how well vocals and instruments of songs fit together."""
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device

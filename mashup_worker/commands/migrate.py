@@ -13,10 +13,11 @@ from mashup_worker.errors import EXIT_FAILED
 
 def migrate(
     check: Annotated[
-        bool, typer.Option("--check", help="Only report problems; exit with 1 if any exist.")
+        bool,
+        typer.Option("--check", help="Report problems and change nothing; exit with 1 if any."),
     ] = False,
 ) -> None:
-    """Migrate the database of DATABASE_URL, and test whether jobs run in it."""
+    """Migrate the database of DATABASE_URL, and test it with a job."""
     from mashup_worker.db.migrate import migrate as apply
     from mashup_worker.db.schema_check import schema_problems
 

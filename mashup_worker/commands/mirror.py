@@ -30,10 +30,10 @@ def mirror(
         bool, typer.Option(hidden=True, help="Stop when standard input ends.")
     ] = False,
 ) -> None:
-    """Wake workers, requeue jobs of dead workers, cancel jobs, and copy their status to Redis.
+    """Wake workers, and copy the status of jobs to Redis.
 
-    One mirror is enough; several cooperate. Prints a line that starts with "ready" after the first
-    pass.
+    Requeues the jobs of dead workers, and cancels jobs on request. One mirror is enough; several
+    cooperate. Prints a line that starts with "ready" after the first pass.
     """
     from mashup_worker.logs import log_to_stderr
     from mashup_worker.monitoring.mirror_metrics import MirrorMetrics

@@ -34,7 +34,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON for
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List models with stems, size, published quality, license and cache state."""
+    """List models with stems, size, quality and license."""
     from mashup_worker.models.catalogue import catalogue
     from mashup_worker.models.store import WeightStore
 
@@ -67,7 +67,7 @@ def pull(names: Names, as_json: AsJson = False) -> None:
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Models. [all cached ones]")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Models. [all in the cache]")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify the SHA-256 of weights."""

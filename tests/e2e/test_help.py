@@ -1,4 +1,4 @@
-"""Every command says what it is and what it takes."""
+"""Help texts of all commands and options."""
 
 from __future__ import annotations
 
@@ -67,6 +67,7 @@ def test_commands_are_listed_under_three_headings(mashup: Mashup) -> None:
     songs, service, maintenance = map(text.index, ("Songs:", "Service:", "Maintenance:"))
     assert songs < text.index("  separate ") < service < text.index("  worker ") < maintenance
     assert maintenance < text.index("  doctor ")
+    assert "..." not in text.partition("Songs:")[2], "a summary does not fit 80 columns"
 
 
 def test_a_missing_extra_is_one_line_with_the_command_that_installs_it(tmp_path: Path) -> None:
@@ -90,6 +91,7 @@ def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize(("name", "command"), list(_commands(get_command(app), "mashup")))
-def test_every_command_and_option_says_what_it_is(name: str, command: Any) -> None:
+def test_every_command_and_option_has_a_help_text(name: str, command: Any) -> None:
     assert command.help, name
-    assert [one.name for one in command.params if not getattr(one, "help", None)] == []
+    texts = {one.name: getattr(one, "help", None) or "" for one in command.params}
+    assert {option: text for option, text in texts.items() if not text.endswith((".", "]"))} == {}

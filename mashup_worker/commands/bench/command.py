@@ -51,39 +51,49 @@ Against = Annotated[
 Model = Annotated[
     str,
     typer.Option(
-        help="A model, or random for random weights of the shape of htdemucs. auto is htdemucs if "
+        help="Model, or random for random weights of the shape of htdemucs. auto is htdemucs if "
         "its weights are cached, and random otherwise."
     ),
 ]
 ModelRepo = Annotated[
-    Path | None, typer.Option(help="Folder of Demucs checkpoints and bags that holds --model.")
+    Path | None, typer.Option(help="Folder of Demucs checkpoints that holds --model.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, cpu or mps.")]
 Precision = Annotated[str, typer.Option(help="auto, fp32, tf32, bf16 or fp16.")]
-BatchSize = Annotated[int | None, typer.Option("--batch", min=1, help="Segments per batch.")]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch", min=1, help="Segments per batch. [chosen for the device]")
+]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the network's core.")]
 Seconds = Annotated[
     float | None,
     typer.Option(
-        min=1.0, max=3600.0, help="Length of each song. 240 on a GPU; 30 to 180 on a CPU, by task."
+        min=1.0,
+        max=3600.0,
+        help="Seconds per song. [by task: 180 or 240 on a GPU, 30 to 180 on a CPU]",
     ),
 ]
 Rounds = Annotated[
-    int | None, typer.Option(min=1, max=1000, help="Rounds each. 10 on a GPU, 3 on a CPU.")
+    int | None,
+    typer.Option(min=1, max=1000, help="Rounds. [10 on a GPU, 3 on a CPU; pipeline: 3 and 1]"),
 ]
 Songs = Annotated[
-    int | None, typer.Option(min=1, help="Songs of the pipeline. 32 on a GPU, 4 on a CPU.")
+    int | None, typer.Option(min=1, help="Songs of the pipeline. [32 on a GPU, 4 on a CPU]")
 ]
 InFlight = Annotated[
-    int | None, typer.Option("--in-flight", min=1, max=64, help="Songs of the pipeline in flight.")
+    int | None,
+    typer.Option(
+        "--in-flight",
+        min=1,
+        max=64,
+        help="Songs of the pipeline in flight. [2 on a CPU, 8 on a GPU]",
+    ),
 ]
 Sweep = Annotated[
-    str | None,
-    typer.Option(help="Settings to vary, such as batch,precision,compile,in-flight. Takes longer."),
+    str | None, typer.Option(help="Settings to vary, such as batch,precision,compile,in-flight.")
 ]
 GpuPrice = Annotated[
     float | None,
-    typer.Option(min=0.0, help="Price of the machine per hour; adds the cost of a track."),
+    typer.Option(min=0.0, help="Price of the machine per hour; adds the cost per song."),
 ]
 Limit = Annotated[
     bool,
@@ -97,9 +107,7 @@ OutputDir = Annotated[
     Path, typer.Option("-o", "--output-dir", help="Folder of <device>.json, which is updated.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print only the document that is written.")]
-Plot = Annotated[
-    bool, typer.Option("--plot", help="Draw <device>.png beside it: throughput and memory.")
-]
+Plot = Annotated[bool, typer.Option("--plot", help="Plot throughput and memory to <device>.png.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 
 

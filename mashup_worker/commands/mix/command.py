@@ -30,14 +30,15 @@ Stem = Annotated[
     typer.Option(
         "--stem",
         metavar="FILE:KIND[:SONG]",
-        help="A stem; repeatable. Stems of one SONG share its beat grid.",
+        help="Stem to use; repeatable. Stems of one SONG share its beat grid.",
     ),
 ]
 VocalsOf = Annotated[str | None, typer.Option(metavar="SONG", help="Song whose vocals are used.")]
 Over = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="SONG", help="Song whose instruments are used. Repeatable; the first sets the tempo"
+        metavar="SONG",
+        help="Song whose instruments are used. Repeatable; the first sets the tempo.",
     ),
 ]
 PlanFile = Annotated[
@@ -70,7 +71,8 @@ Key = Annotated[
     str | None, typer.Option(help="Key, as A minor, Am or 8A. [the one with the least shifting]")
 ]
 Length = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Approximate length; phrases stay whole.")
+    float | None,
+    typer.Option(metavar="SECONDS", help="Approximate length, in whole phrases. [the vocals']"),
 ]
 Loudness = Annotated[
     float | None, typer.Option(metavar="LUFS", help="Integrated loudness. [the vibe's]")
@@ -92,11 +94,13 @@ Report = Annotated[Path | None, typer.Option(metavar="REPORT.html", help="HTML r
 KeepStems = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder for the tracks whose sum is the result.")
 ]
-BitDepth = Annotated[int | None, typer.Option(help="16 or 24; 32, float, for WAV. [16]")]
-Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second of MP3 and Vorbis. [256]")]
+BitDepth = Annotated[
+    int | None, typer.Option(help="Bits per sample: 16, 24, or 32 (float) for WAV. [16]")
+]
+Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second of lossy formats. [256]")]
 Model = Annotated[str, typer.Option(help="Model that separates whole songs, or auto.")]
 ModelRepo = Annotated[
-    Path | None, typer.Option(help="Folder of checkpoints to take the model from.")
+    Path | None, typer.Option(help="Folder of Demucs checkpoints that holds --model.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mashup_worker.commands.shared.inputs import STEM_KINDS, find_songs, real_path
+from mashup_worker.commands.shared.inputs import find_songs, real_path
 from mashup_worker.errors import InvalidInput
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX, STEM_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 
-KINDS = (*STEM_KINDS, *(f"no_{kind}" for kind in STEM_KINDS))
+KINDS = (*STEM_KINDS, *(COMPLEMENT_PREFIX + kind for kind in STEM_KINDS))
 """Kinds of input stems; `no_vocals` is a song without its vocals."""
 
 

@@ -1,4 +1,4 @@
-"""`mashup reprocess`: seed tracks into stems, once each."""
+"""`mashup reprocess`: separate and analyze seed tracks."""
 
 from __future__ import annotations
 
@@ -28,40 +28,42 @@ def reprocess(
     enqueue: Annotated[
         bool,
         typer.Option(
-            "--enqueue", help="Put the songs into the queue as jobs of --user, and follow these."
+            "--enqueue", help="Enqueue the songs as jobs of --user, and follow them; excludes --to."
         ),
     ] = False,
     user: Annotated[
-        str | None, typer.Option(help="Whose mashups and stems they become; for --enqueue.")
+        str | None, typer.Option(help="Id of the user who gets the mashups and stems of --enqueue.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="A model of `mashup models list`.", show_default=True)
+        str, typer.Option(help="Name in `mashup models list`.", show_default=True)
     ] = "htdemucs",
     stems: Stems = None,
     format_: FormatOption = "flac",
     device: Device = "auto",
     precision: Precision = "auto",
     max_duration: Annotated[
-        float, typer.Option(min=0.1, help="Longest song taken, in seconds.")
+        float, typer.Option(min=0.1, help="Longest accepted song, in seconds.")
     ] = 3_600.0,
     jobs: Jobs = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Look at this many songs only.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Process the first N songs only. [all]")
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be made, and write nothing.")
+        bool, typer.Option("--dry-run", help="Print the planned songs, and write nothing.")
     ] = False,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="Print one line of JSON a song and a last one with counts."),
+        typer.Option("--json", help="Print one line of JSON per song, and a last one with counts."),
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
     verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Print tracebacks of unforeseen errors.")
+        bool, typer.Option("-v", "--verbose", help="Print tracebacks of unexpected errors.")
     ] = False,
 ) -> None:
-    """Separate and analyze many songs into a library with a catalog; needs no server.
+    """Separate and analyze seed tracks into a library with a catalog.
 
-    Songs are identified by their content. Songs that DEST already holds with the same settings are
-    skipped, so the command can be stopped and started again.
+    Needs no server, except with --enqueue. Songs are identified by their content. Songs that DEST
+    already holds with the same settings are skipped, so a stopped run can be started again.
     """
     from mashup_worker.commands.reprocess.sources import find_tracks
 
@@ -82,7 +84,7 @@ def reprocess(
 
         EnqueueRun(tracks, uuid_of(user, "--user"), settings, dry_run, printer).all()
         return
-    assert to is not None, "asked above"  # noqa: S101
+    assert to is not None, "checked above"  # noqa: S101
     from mashup_worker.commands.reprocess.run import ReprocessRun
     from mashup_worker.commands.reprocess.sources import open_library
     from mashup_worker.commands.shared.model_choice import ModelRequest
@@ -104,10 +106,10 @@ def reprocess(
 
 
 def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSettings:
-    """How songs are made.
+    """Return the settings of all songs.
 
     Raises:
-        InvalidInput: there is no such model, or it makes no such stem.
+        InvalidInput: the model is unknown, or it does not separate one of the stems.
     """
     from mashup_worker.models.catalogue import find
     from mashup_worker.pipelines.separation.stems import stem_mixes

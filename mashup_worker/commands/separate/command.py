@@ -20,17 +20,16 @@ ModelName = Annotated[
     str,
     typer.Option(
         "--model",
-        help="auto, htdemucs, htdemucs_ft, htdemucs_6s, hdemucs_mmi, mdx_extra, mdx, lite, or a "
-        "name in --model-repo. auto is htdemucs, or the preview model lite if its weights are "
-        "unavailable.",
+        help="Name in `mashup models list` or in --model-repo, or auto: htdemucs, or the preview "
+        "model lite if the weights of htdemucs are unavailable.",
     ),
 ]
 ModelRepo = Annotated[
-    Path | None, typer.Option(help="Folder of Demucs checkpoints and bags to take --model from.")
+    Path | None, typer.Option(help="Folder of Demucs checkpoints that holds --model.")
 ]
 Stems = Annotated[str | None, typer.Option(help="Stems to write, such as vocals,drums. [all]")]
 TwoStems = Annotated[
-    str | None, typer.Option(help="Write this stem and the mix without it, such as vocals.")
+    str | None, typer.Option(help="Write one stem, such as vocals, and the mix without it.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, cpu or mps.")]
 Precision = Annotated[
@@ -43,10 +42,12 @@ Overlap = Annotated[
     float, typer.Option(help="Overlap of segments, as a share of their length. Ignored by lite.")
 ]
 FormatOption = Annotated[FormatName, typer.Option("--format", help="Format of the stems.")]
-BitDepth = Annotated[int, typer.Option(help="16 or 24 for FLAC and WAV, 32 (float) for WAV.")]
-Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second, for MP3 and OGG. [256]")]
+BitDepth = Annotated[
+    int, typer.Option(help="Bits per sample of lossless formats: 16, 24, or 32 (float) for WAV.")
+]
+Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second of lossy formats. [256]")]
 NameTemplate = Annotated[
-    str, typer.Option(help="Path of a stem below the output folder; {model} is available too.")
+    str, typer.Option(help="Path of a stem below the output folder; may contain {model} too.")
 ]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Skip songs whose stems all exist.")

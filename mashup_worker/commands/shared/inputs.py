@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX, FORMATS, STEM_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,26 +17,22 @@ if TYPE_CHECKING:
 SONG_SUFFIXES = frozenset(
     f".{ending}"
     for ending in (
-        *("aac", "ac3", "aif", "aifc", "aiff", "alac", "au", "caf", "flac", "m4a", "m4b", "mka"),
-        *("mp2", "mp3", "mp4", "oga", "ogg", "opus", "w64", "wav", "wave", "weba", "webm", "wma"),
-        "wv",
+        *FORMATS,
+        *("aac", "ac3", "aif", "aifc", "aiff", "alac", "au", "caf", "m4a", "m4b", "mka", "mp2"),
+        *("mp4", "oga", "opus", "w64", "wave", "weba", "webm", "wma", "wv"),
     )
 )
-"""What counts as a song in a folder. A file named outright may end as it likes."""
-
-STEM_KINDS = ("vocals", "drums", "bass", "other", "guitar", "piano")
-"""Names of files, less the ending, that make a folder a song in stems."""
+"""Extensions of the songs in a folder. A file that is named as an argument may have any."""
 
 
 @dataclass(frozen=True)
 class Song:
-    """An input of a command.
+    """Input of a command.
 
     Attributes:
-        path: the file, which may not exist: that is found out where it is opened. The folder, for a
-            song in stems.
-        track: what its results are called; may hold slashes for songs below a folder.
-        stems: the files of a song in stems, by kind; empty for a song in one file.
+        path: the file, or the folder of a song in stems. Existence is checked when it is opened.
+        track: name of the results; contains slashes for songs below a folder.
+        stems: files of a song in stems, by kind; empty for a song in one file.
     """
 
     path: Path
@@ -56,8 +53,8 @@ def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
         if path.suffix.lower() in SONG_SUFFIXES:
             found.setdefault(path.stem.lower(), path)
     kinds = [kind for kind in STEM_KINDS if kind in found]
-    if len(kinds) == 1 and f"no_{kinds[0]}" in found:
-        kinds.append(f"no_{kinds[0]}")
+    if len(kinds) == 1 and COMPLEMENT_PREFIX + kinds[0] in found:
+        kinds.append(COMPLEMENT_PREFIX + kinds[0])
     return {kind: found[kind] for kind in kinds} if len(kinds) > 1 else {}
 
 
@@ -66,19 +63,18 @@ def find_songs(
 ) -> list[Song]:
     """Return the songs that `arguments` name, in order, each once and with a distinct name.
 
-    Folders are searched recursively, without hidden files and `output_dir`, and give names with the
-    path below the folder. A glob is taken as a name where a file has
-    that name. An argument that matches nothing, or a folder without songs, stays as it is, to
-    fail by its name later.
+    Folders are searched recursively, without hidden files and `output_dir`. The names of their
+    songs contain the path below the folder. A pattern that is also the name of a file means that
+    file. An argument without a match, or a folder without songs, becomes a song that fails when it
+    is opened.
 
     Args:
         arguments: files, folders and globs.
-        output_dir: folder of results that must not be taken for songs.
+        output_dir: folder of results, which are not songs.
         stem_folders: whether a folder of stems (see `stem_files`) is one song instead of several.
 
     Raises:
-        InvalidInput: the results would lie among the songs of a folder, to be taken for songs by
-            the next run.
+        InvalidInput: `output_dir` is one of the folders, so the next run would read its results.
     """
     songs: dict[Path, Song] = {}
     for argument in arguments:
@@ -88,23 +84,23 @@ def find_songs(
     for song in songs.values():
         by_track.setdefault(song.track, []).append(song)
     return [
-        song if len(by_track[song.track]) == 1 else _told_apart(song, by_track[song.track])
+        song if len(by_track[song.track]) == 1 else _distinct(song, by_track[song.track])
         for song in songs.values()
     ]
 
 
 def real_path(path: Path) -> Path:
-    """The path without links and dots; unlike `Path.resolve`, it never fails."""
+    """Return the path without links and dots; never fails, unlike `Path.resolve`."""
     return Path(os.path.realpath(path))
 
 
 def _is_dir(path: Path) -> bool:
-    """Unlike `Path.is_dir`, says no of names that are too long and folders that can't be read."""
+    """Test for a folder; False for too long names and unreadable folders, unlike `Path.is_dir`."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
-def _told_apart(song: Song, namesakes: Sequence[Song]) -> Song:
-    """The song, called by its path below the folder that it shares with its namesakes."""
+def _distinct(song: Song, namesakes: Sequence[Song]) -> Song:
+    """Return the song named by its path below the folder that all namesakes share."""
     shared = os.path.commonpath([real_path(one.path).parent for one in namesakes])
     names = [real_path(one.path).relative_to(shared) for one in namesakes]
     name = real_path(song.path).relative_to(shared)
@@ -138,7 +134,7 @@ def _expand(argument: str, output_dir: Path | None, stem_folders: bool) -> Itera
 def _walk(folder: Path, output_dir: Path | None, stem_folders: bool) -> list[Song]:
     results = real_path(output_dir) if output_dir else None
     if real_path(folder) == results:
-        raise InvalidInput(f"{folder} holds the songs: choose another --output-dir for the stems")
+        raise InvalidInput(f"{folder}: contains the songs; choose another --output-dir")
     songs = []
     for where, folders, files in os.walk(folder, onerror=_refuse):
         here = Path(where)

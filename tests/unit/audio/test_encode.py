@@ -156,19 +156,20 @@ def test_a_full_disk_is_an_error_and_leaves_no_file(
 @pytest.mark.usefixtures("file_limit")
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_disk_that_fills_up_with_the_last_bytes(format_: FormatName, tmp_path: Path) -> None:
-    # Encoders hold bytes back until they are closed; those must not get lost either.
-    target, lengths = tmp_path / "a", {"flac": 15_000, "wav": 16_360, "mp3": 88_000, "ogg": 60_000}
-    outcomes = set()
-    for length in range(lengths[format_], lengths[format_] + 18_000, 2000):
+    # Encoders hold bytes back until they are closed. A search for the longest file that fits ends
+    # with files of which only those bytes are lost.
+    target, fits, too_long = tmp_path / "a", 1_000, 300_000
+    while too_long - fits > 100:
+        length = (fits + too_long) // 2
         noise = Audio(torch.rand(2, length) - 0.5, 44100)
         try:
             encode(target, noise, EncodeOptions(format_))
         except StorageFailed:
-            outcomes.add("failed")
+            too_long = length
         else:
             assert decode(target).length_samples == length
-            outcomes.add("whole")
-    assert outcomes == {"failed", "whole"}
+            fits = length
+    assert 10_000 < fits < too_long < 200_000
 
 
 def test_a_file_in_place_of_a_folder_is_an_error(tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"format": "xyz"}, "choose flac, wav, mp3 or ogg"),
+        ({"format": "xyz"}, "choose flac, wav"),
         ({"format": "flac", "bit_depth": 32}, "choose 16 or 24"),
         ({"format": "wav", "bit_depth": 8}, "choose 16, 24 or 32"),
         ({"format": "mp3", "bit_depth": 24}, "bit depth 24|bit depth 32"),
