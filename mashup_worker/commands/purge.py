@@ -42,7 +42,7 @@ def purge(
 ) -> None:
     """Remove a song, or everything of a user, permanently.
 
-    Removes objects, rows and cached results.     Needs the database as the owner of the tables or
+    Removes objects, rows and cached results. Needs the database as the owner of the tables or
     the service role. Prints the removed items and the mashups that lost stems. The backend must
     take down its publications of those mashups.
     """
