@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from benchmarks.corpus.midi import render
-from benchmarks.corpus.scores import SongScore, Summary, score, summaries
-from benchmarks.corpus.song import Song, Truth
+from benchmarks.midi import render
 from benchmarks.results import publish, table
+from benchmarks.scores import SongScore, Summary, score, summaries
 from mashup_worker.audio.decode import decode
 from mashup_worker.pipelines.analysis.analyze import analyze_audio, analyze_stems
+from synth.song import Song, Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,7 +104,7 @@ def sample_songs() -> Iterable[Song]:
 
 def _generated(generator: str, seed: int) -> list[Measured]:
     torch.set_num_threads(1)
-    module = importlib.import_module(f"benchmarks.corpus.{generator}")
+    module = importlib.import_module(f"synth.{generator}")
     return analyze_song(module.generate(seed))
 
 

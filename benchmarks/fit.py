@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from benchmarks.corpus.bandstand import generate
-from benchmarks.corpus.loops import loop
 from mashup_worker.analysis import keys, meter
 from mashup_worker.analysis.chroma import chroma
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ, find_onsets
@@ -32,15 +30,17 @@ from mashup_worker.analysis.tempogram import tempogram
 from mashup_worker.analysis.weights import MAX_EVIDENCE
 from mashup_worker.pipelines.analysis.inputs import AnalysisInput, MonoDownmix
 from mashup_worker.pipelines.analysis.steps import to_chroma_rate
+from synth.bandstand import generate
+from synth.loops import loop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from benchmarks.corpus.song import Song, Truth
     from mashup_worker.analysis.arrays import Array
     from mashup_worker.analysis.chroma import Chroma
+    from synth.song import Song, Truth
 
 WEIGHTS = Path(meter.__file__).with_name("weights.json")
 FIRST_SEED = 1000

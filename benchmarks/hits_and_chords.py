@@ -15,8 +15,8 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.stretch.time_map import TimeMap
-from samples.synth import drums
-from samples.synth.core import RATE_HZ, Signal, pan
+from synth import drums
+from synth.core import RATE_HZ, Signal, pan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -28,7 +28,7 @@ from mashup_worker.dsp.stretch.choose import ENGINES, choose_engine, find_engine
 from mashup_worker.dsp.stretch.engine import Change
 from mashup_worker.dsp.stretch.rubberband import RubberBand
 from mashup_worker.dsp.stretch.time_map import TimeMap
-from samples.synth.core import RATE_HZ
+from synth.core import RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -21,9 +21,9 @@ import soundfile as sf
 
 from samples.songs import SONGS
 from samples.songs.model import STEMS, Song
-from samples.synth.core import RATE_HZ, Signal, decibels
-from samples.synth.effects import limiter_gain
-from samples.synth.timeline import BEATS_PER_BAR, Grid
+from synth.core import RATE_HZ, Signal, decibels
+from synth.effects import limiter_gain
+from synth.timeline import BEATS_PER_BAR, Grid
 
 CEILING = decibels(-1.0)
 """Peak of the mix."""

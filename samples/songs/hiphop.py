@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from samples.songs.model import Line, Song, choir, fade_out, polish_vocals, strike, voiced
-from samples.synth import drums, instruments
-from samples.synth.core import Signal, band, note_hz
-from samples.synth.effects import echo, pump, reverb, saturate, shelf
-from samples.synth.timeline import Grid, Track
-from samples.synth.voice import Singer
+from synth import drums, instruments
+from synth.core import Signal, band, note_hz
+from synth.effects import echo, pump, reverb, saturate, shelf
+from synth.timeline import Grid, Track
+from synth.voice import Singer
 
 # Chord tones from low to high, and the root for the bass.
 CHORDS: dict[str, tuple[tuple[str, ...], str]] = {

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from samples.synth.core import RATE_HZ, Signal, band, note_hz
-from samples.synth.effects import bell_curve, compress, echo, reverb, saturate, shelf
-from samples.synth.timeline import Grid, Track, hits
-from samples.synth.voice import Singer, Sung, sing
+from synth.core import RATE_HZ, Signal, band, note_hz
+from synth.effects import bell_curve, compress, echo, reverb, saturate, shelf
+from synth.timeline import Grid, Track, hits
+from synth.voice import Singer, Sung, sing
 
 STEMS = ("vocals", "drums", "bass", "other")
 

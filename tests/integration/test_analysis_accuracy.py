@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.analysis import MIX, STEMS, Measured, analyze_song, measure, sample_songs
-from benchmarks.corpus.scores import Summary, summary
+from benchmarks.scores import Summary, summary
 
 SEEDS = range(500, 510)
 

@@ -11,7 +11,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from samples.render import perform
 from samples.songs import SONGS as SONGBOOK
-from samples.synth.timeline import Grid
+from synth.timeline import Grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

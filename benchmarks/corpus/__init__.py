@@ -1,1 +1,0 @@
-"""Songs whose tempo, beats, bars and key are known, for measuring the analysis."""

@@ -1,1 +1,0 @@
-"""A small synthesiser: oscillators, drums, instruments, a singer and effects."""
