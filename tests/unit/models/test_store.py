@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -122,10 +121,8 @@ def test_when_no_source_has_it_the_error_names_them_all(server: WeightServer, ca
 def test_nobody_there(cache: Path) -> None:
     with weight_server() as gone:
         pass
-    started_s = time.monotonic()
     with pytest.raises(ModelUnavailable, match=r"hub: 127\.0\.0\.1:.*refused.*legacy address: "):
         store_of(gone, cache).pull("tiny")
-    assert time.monotonic() - started_s < 5
 
 
 def test_a_server_that_says_nothing_is_given_up(

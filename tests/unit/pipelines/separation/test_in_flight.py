@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,33 +33,23 @@ def test_results_come_in_the_order_in_which_they_are_done() -> None:
 
 
 def test_the_device_does_not_wait_for_codecs() -> None:
-    """Each song needs the device for a while, and a codec before and after it for as long."""
-    device, step_s = threading.Lock(), 0.05
-    busy_s: list[float] = []
+    """The device works on one song while another is encoded and a third is decoded."""
+    device, all_at_work = threading.Lock(), threading.Barrier(3, timeout=60)
 
-    def work(_task: int, _stop: Stop) -> None:
-        time.sleep(step_s)
-        with device:
-            started_s = time.monotonic()
-            time.sleep(step_s)
-            busy_s.append(time.monotonic() - started_s)
-        time.sleep(step_s)
+    def work(task: int, _stop: Stop) -> None:
+        for step in ("decode", "device", "encode"):
+            with device if step == "device" else nullcontext():
+                if (task, step) in {(0, "encode"), (1, "device"), (2, "decode")}:
+                    all_at_work.wait()
 
-    def share_busy(most: int) -> float:
-        busy_s.clear()
-        started_s = time.monotonic()
-        for _, result in completed(range(12), work, most):
-            result.result()
-        return sum(busy_s) / (time.monotonic() - started_s)
-
-    assert share_busy(1) < 0.4
-    assert share_busy(4) > 0.7
+    for _, result in completed(range(3), work, 3):
+        result.result()
 
 
 @pytest.mark.parametrize("most", [1, 3])
 def test_no_more_than_so_many_at_once_and_no_task_before_there_is_room(most: int) -> None:
     now, highest, taken, done = [0], [0], [0], [0]
-    lock = threading.Lock()
+    lock, first = threading.Lock(), threading.Barrier(most, timeout=60)
 
     def tasks() -> Iterator[int]:
         for number in range(10):
@@ -67,15 +57,17 @@ def test_no_more_than_so_many_at_once_and_no_task_before_there_is_room(most: int
             assert taken[0] - done[0] <= most
             yield number
 
-    def work(_task: int, _stop: Stop) -> None:
+    def work(task: int, _stop: Stop) -> None:
         with lock:
             now[0] += 1
             highest[0] = max(highest[0], now[0])
-        time.sleep(0.002)
+        if task < most:
+            first.wait()
         with lock:
             now[0] -= 1
 
-    for _ in completed(tasks(), work, most):
+    for _, result in completed(tasks(), work, most):
+        result.result()
         done[0] += 1
     assert (taken[0], highest[0]) == (10, most)
 
