@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +17,7 @@ from mashup_worker.dsp.hpss import soft_mask
 from mashup_worker.dsp.metrics import si_sdr_db, snr_db
 from mashup_worker.errors import InvalidInput, ModelUnavailable
 from mashup_worker.models.device import resolve_device
-from mashup_worker.models.lite import LiteSeparator, load_lite, weights
+from mashup_worker.models.lite import LiteSeparator, load_lite, separator, weights
 from mashup_worker.models.lite.separator import LEVEL, TOP_BINS, _tiles
 from mashup_worker.models.lite.split import SIZE_FRAMES, split_masks
 from mashup_worker.models.lite.unet import BINS, FRAMES, UpConv2d, unet_from_checkpoint
@@ -31,11 +32,20 @@ if TYPE_CHECKING:
 
 SONG = Path(__file__).parents[3] / "samples" / "when-the-night-falls"
 HOP, SIZE = 1024, 4096
+TILE_FRAMES = 64
+"""The fewest that the network takes."""
 
 
 @pytest.fixture(scope="module")
-def lite() -> LiteSeparator:
+def published() -> LiteSeparator:
     return load_lite(precision="fp32")
+
+
+@pytest.fixture
+def lite(published: LiteSeparator, monkeypatch: pytest.MonkeyPatch) -> LiteSeparator:
+    """The model on shorter tiles, which take an eighth of the time."""
+    monkeypatch.setattr(separator, "FRAMES", TILE_FRAMES)
+    return published
 
 
 @pytest.fixture(scope="module")
@@ -112,18 +122,18 @@ def whole_file_reference(lite: LiteSeparator, mix: Tensor) -> Tensor:
     window = torch.hann_window(SIZE)
     spectra = torch.stft(padded, SIZE, HOP, window=window, center=False, return_complex=True).mT
     vocals = torch.zeros_like(spectra)
-    for start in range(0, frames, FRAMES):
-        tile = spectra[:, start : start + FRAMES]
+    for start in range(0, frames, TILE_FRAMES):
+        tile = spectra[:, start : start + TILE_FRAMES]
         sound = padded[:, start * HOP : (start + tile.shape[1] - 1) * HOP + SIZE]
-        magnitude = torch.zeros(1, 2, FRAMES, BINS)
+        magnitude = torch.zeros(1, 2, TILE_FRAMES, BINS)
         magnitude[0, :, : tile.shape[1]] = (
             tile[..., :BINS].abs() * LEVEL / sound.square().mean() ** 0.5
         )
         mask = soft_mask(lite.vocals_net(magnitude), lite.accompaniment_net(magnitude))[0]
         mask = mask[:, : tile.shape[1]]
-        vocals[:, start : start + FRAMES, :BINS] = tile[..., :BINS] * mask
+        vocals[:, start : start + TILE_FRAMES, :BINS] = tile[..., :BINS] * mask
         above = mask[..., -TOP_BINS:].mean(-1, keepdim=True)
-        vocals[:, start : start + FRAMES, BINS:] = tile[..., BINS:] * above
+        vocals[:, start : start + TILE_FRAMES, BINS:] = tile[..., BINS:] * above
     rest = spectra - vocals
     magnitude = F.pad(rest.abs().mean(0), (0, 0, context, context))
     masks = split_masks(magnitude, torch.arange(SIZE // 2 + 1) * (44_100 / SIZE))
@@ -134,7 +144,7 @@ def whole_file_reference(lite: LiteSeparator, mix: Tensor) -> Tensor:
     return sound[..., lead : lead + length]
 
 
-@pytest.mark.parametrize("length", [30_000, (FRAMES - 3) * HOP, (FRAMES + 5) * HOP + 123])
+@pytest.mark.parametrize("length", [30_000, (TILE_FRAMES - 3) * HOP, (TILE_FRAMES + 5) * HOP + 123])
 def test_streaming_equals_the_whole_file_at_once(
     lite: LiteSeparator, song: dict[str, Tensor], length: int
 ) -> None:
@@ -143,7 +153,7 @@ def test_streaming_equals_the_whole_file_at_once(
     torch.testing.assert_close(separate(lite, mix), expected, rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("length", [1, 441, HOP, SIZE + 1, FRAMES * HOP])
+@pytest.mark.parametrize("length", [1, 441, HOP, SIZE + 1, TILE_FRAMES * HOP])
 def test_stems_add_up_to_the_mix(lite: LiteSeparator, length: int) -> None:
     mix = torch.rand(2, length) - 0.3
     stems = separate(lite, mix)
@@ -238,7 +248,7 @@ def test_progress_rises_to_one_and_can_stop_the_work(
     lite: LiteSeparator, song: dict[str, Tensor]
 ) -> None:
     seen: list[float] = []
-    mix = song["mix"][:, : (FRAMES + 20) * HOP]
+    mix = song["mix"][:, : (TILE_FRAMES + 20) * HOP]
     separate(lite, mix, stems=["vocals"], on_progress=seen.append)
     assert seen == sorted(seen)
     assert len(seen) > 1
@@ -251,20 +261,23 @@ def test_progress_rises_to_one_and_can_stop_the_work(
         separate(lite, mix, stems=["vocals"], on_progress=stop)
 
 
-def test_stems_come_nearer_to_the_truth(lite: LiteSeparator, song: dict[str, Tensor]) -> None:
+def test_stems_come_nearer_to_the_truth(published: LiteSeparator, song: dict[str, Tensor]) -> None:
     part = slice(400_000, 800_000)
     mix = song["mix"][:, part]
-    drums, bass, _, vocals = separate(lite, mix)
+    drums, bass, _, vocals = separate(published, mix)
     for estimate, stem, gain_db in ((vocals, "vocals", 3), (drums, "drums", 3), (bass, "bass", 3)):
         truth = song[stem][:, part]
         assert si_sdr_db(estimate, truth) > si_sdr_db(mix, truth) + gain_db, stem
 
 
-def test_bf16_is_within_40_db(lite: LiteSeparator, song: dict[str, Tensor]) -> None:
-    model = load_lite(precision="bf16")
-    assert model.precision == "bf16"
-    mix = song["mix"][:, 400_000:600_000]
-    assert snr_db(separate(model, mix), separate(lite, mix)) > 40
+def test_bf16_is_within_40_db(
+    lite: LiteSeparator, song: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On small tiles: a CPU without instructions for bf16 needs a hundred times as long."""
+    monkeypatch.setattr(separator, "BINS", 256)
+    model = replace(lite, precision="bf16")
+    mix = song["mix"][:, 400_000:460_000]
+    assert 40 < snr_db(separate(model, mix), separate(lite, mix)) < 100
 
 
 def test_tones_hits_and_kicks_go_where_they_belong() -> None:
