@@ -136,7 +136,7 @@ def test_memory_does_not_grow_with_the_song(repository: Path) -> None:
             Recorder.longest_read = max(Recorder.longest_read, stop - start)
             return super().read(start, stop)
 
-    mix = music(16)
+    mix = music(40)
     separator = engine(repository, "td0", batch=2)
     pieces = [piece.shape[-1] for piece in separator.stream(Recorder(mix.samples, RATE_HZ))]
     assert sum(pieces) == mix.length_samples
