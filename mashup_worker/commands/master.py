@@ -9,6 +9,7 @@ import typer
 
 from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
+from mashup_worker.vocabulary import DEFAULT_LOUDNESS_LUFS, DEFAULT_TRUE_PEAK_DBTP
 
 if TYPE_CHECKING:
     from mashup_worker.pipelines.master import MasterRequest, MasterResult
@@ -44,8 +45,8 @@ _MOST_COMPRESSION_DB = 12.0
 def master(
     song: Song,
     output: Output,
-    loudness: Loudness = -14.0,
-    true_peak: TruePeak = -1.0,
+    loudness: Loudness = DEFAULT_LOUDNESS_LUFS,
+    true_peak: TruePeak = DEFAULT_TRUE_PEAK_DBTP,
     compress: Compress = 0.0,
     seed: Seed = 0,
     bit_depth: BitDepth = None,

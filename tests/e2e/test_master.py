@@ -10,6 +10,7 @@ import pytest
 
 from mashup_worker.audio.decode import decode
 from mashup_worker.dsp.loudness import measure
+from mashup_worker.vocabulary import DEFAULT_LOUDNESS_LUFS
 from tests.e2e.command import MIX, documents, excerpt
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 FAILURES = {
     "no file": (("nothing.flac", "-o", "out/nothing.wav"), 1, "nothing.flac: No such file"),
-    "ending": (("song.flac", "-o", "out/song.aiff"), 2, "out/song.aiff: unknown audio format"),
+    "ending": (("song.flac", "-o", "out/song.xyz"), 2, "out/song.xyz: unknown audio format"),
     "itself": (("song.flac", "-o", "link.flac"), 2, "-o link.flac: it would overwrite the song"),
     "loudness": (("song.flac", "-o", "out/a.wav", "--loudness", "3"), 2, "loudness 3 LUFS"),
     "compress": (("song.flac", "-o", "out/c.wav", "--compress", "99"), 2, "--compress 99"),
@@ -67,7 +68,11 @@ def told(runs: Runs, name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("name", "wanted_lufs", "tolerance", "ceiling_dbtp"),
-    [("mp3", -14, 0.5, -1), ("loud", -9, 0.1, -2), ("compressed", -14, 0.1, -1)],
+    [
+        ("mp3", DEFAULT_LOUDNESS_LUFS, 0.5, -1),
+        ("loud", -9, 0.1, -2),
+        ("compressed", DEFAULT_LOUDNESS_LUFS, 0.1, -1),
+    ],
 )
 def test_the_file_is_as_loud_as_it_should_be(
     mashup: Mashup, runs: Runs, name: str, wanted_lufs: float, tolerance: float, ceiling_dbtp: float
@@ -87,7 +92,7 @@ def test_the_file_is_as_loud_as_it_should_be(
 def test_it_says_in_a_line_what_came_out(mashup: Mashup, runs: Runs) -> None:
     words, quiet = runs["words"].result(), runs["quiet"].result()
     assert (words.returncode, words.stderr) == (0, "")
-    assert words.stdout.startswith("words.wav: -14.0 LUFS, ")
+    assert words.stdout.startswith(f"words.wav: {DEFAULT_LOUDNESS_LUFS} LUFS, ")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     same = (mashup.folder / "words.wav").read_bytes() == (mashup.folder / "quiet.wav").read_bytes()
     assert same, "the same song and seed made different files"

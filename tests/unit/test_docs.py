@@ -1,21 +1,36 @@
-"""The documentation names what there is, and what it links to is there."""
+"""The documentation is complete: commands, settings, defaults, models, links, tests."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
+import mashup_worker as mw
 from mashup_worker.cli import app
 from mashup_worker.errors import MashupError
 from mashup_worker.models.catalogue import catalogue
+from mashup_worker.queue.contracts import CONTRACTS
 from mashup_worker.settings import ServiceSettings, Settings
+from mashup_worker.settings.environment import variable_of
+from mashup_worker.vocabulary import JOB_TYPES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("samples/*.md")])
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+
+_UNITS = {"mb": 10**6, "gb": 10**9}
+
+
+def _page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
 def command_names() -> list[str]:
@@ -28,17 +43,64 @@ def command_names() -> list[str]:
 
 @pytest.mark.parametrize("name", command_names())
 def test_every_command_is_documented(name: str) -> None:
-    assert f"mashup {name}" in TEXT
+    assert f"mashup {name}" in TEXT, "add it to docs/commands.md or docs/queue.md"
 
 
 def test_every_setting_is_documented() -> None:
     variables = Settings.variables() | ServiceSettings.variables()
-    assert not [name for name in sorted(variables) if f"`{name}" not in TEXT]
+    missing = [name for name in sorted(variables) if f"`{name}" not in TEXT]
+    assert not missing, "add them to docs/queue.md (service) or docs/models.md"
+
+
+def test_documented_defaults_of_settings_are_true() -> None:
+    rows = re.findall(r"^\| (`[A-Z].*?) \| .* \| (.*?) \|$", _page("queue.md"), re.MULTILINE)
+    documented = {
+        name: value
+        for names, values in rows
+        for name, value in zip(
+            re.findall(r"`(\w+)`", names), values.replace("`", "").split(", "), strict=False
+        )
+    }
+    for group in fields(ServiceSettings):
+        for name, field in group.default_factory.model_fields.items():  # type: ignore[union-attr]
+            if isinstance(field.default, bool | float | int):
+                shown = documented[variable_of(name)].lower()
+                number, _, unit = shown.partition(" ")
+                wanted = str(field.default).lower().removesuffix(".0")
+                assert str(int(number) * _UNITS[unit]) == wanted if unit else shown == wanted, name
+
+
+def test_documented_defaults_of_jobs_are_true() -> None:
+    for job_type, cells in re.findall(r"^\| `(\w+)` \| (.*) \|", _page("queue.md"), re.MULTILINE):
+        if job_type in CONTRACTS:
+            known = CONTRACTS[job_type].input.model_fields
+            for name, value in re.findall(r"`(\w+)\?` = `?([\w.-]+)", cells):
+                wanted = str(known[name].default).lower().removesuffix(".0")
+                assert value == wanted, f"{job_type}, {name}: change docs/queue.md"
+
+
+def test_every_job_type_is_documented() -> None:
+    missing = [name for name in JOB_TYPES if f"| `{name}` |" not in _page("queue.md")]
+    assert not missing, "add them to the table of docs/queue.md"
+
+
+def test_documented_signatures_are_true() -> None:
+    for name, arguments in re.findall(r"^\| `([\w.]+)\((.*?)\)`", _page("python.md"), re.MULTILINE):
+        if name == "mashup":  # its row shows how it is called
+            continue
+        function = attrgetter(name)(mw)
+        stub = ast.parse(f"def f({arguments.replace(', …', '')}): ...").body[0]
+        assert isinstance(stub, ast.FunctionDef)
+        keywords = zip(stub.args.kwonlyargs, stub.args.kw_defaults, strict=True)
+        for argument, default in keywords:
+            known = inspect.signature(function).parameters[argument.arg].default
+            if default is not None:
+                assert ast.literal_eval(default) == known, f"{name}: change docs/python.md"
 
 
 def test_every_model_is_documented() -> None:
-    table = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
-    assert not [name for name in catalogue() if name not in table]
+    missing = [name for name in catalogue() if name not in _page("models.md")]
+    assert not missing, "add them to the table of licenses in docs/models.md"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -48,8 +110,8 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
-def test_tests_that_pages_name_are_there() -> None:
-    """`tests/….py`, with `::test` after it or after the comma behind it."""
+def test_tests_that_pages_name_exist() -> None:
+    """Pages write `tests/….py`, with `::test` in it or after a comma."""
     missing = []
     for file, names in re.findall(r"`(tests/[\w/]+\.py)((?:`?(?:, `)?::\w+)*)", TEXT):
         path = ROOT / file

@@ -11,7 +11,7 @@ import typer
 from mashup_worker.commands.shared.failure import fail
 from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
 from mashup_worker.mixing.vibes import VibeName
-from mashup_worker.vocabulary import FormName, TransitionName
+from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP, FormName, TransitionName
 
 if TYPE_CHECKING:
     from mashup_worker.commands.mix.run import MixRun
@@ -130,7 +130,7 @@ def mix(
     key: Key = None,
     length: Length = None,
     loudness: Loudness = None,
-    true_peak: TruePeak = -1.0,
+    true_peak: TruePeak = DEFAULT_TRUE_PEAK_DBTP,
     engine: Engine = "auto",
     seed: Seed = 0,
     force: Force = False,

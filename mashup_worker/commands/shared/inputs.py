@@ -52,7 +52,7 @@ def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
         path = folder / name
         if path.suffix.lower() in SONG_SUFFIXES:
             found.setdefault(path.stem.lower(), path)
-    kinds = [kind for kind in STEM_KINDS if kind in found]
+    kinds: list[str] = [kind for kind in STEM_KINDS if kind in found]
     if len(kinds) == 1 and COMPLEMENT_PREFIX + kinds[0] in found:
         kinds.append(COMPLEMENT_PREFIX + kinds[0])
     return {kind: found[kind] for kind in kinds} if len(kinds) > 1 else {}

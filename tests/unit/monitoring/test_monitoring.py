@@ -176,7 +176,7 @@ def test_the_page_documents_every_metric() -> None:
         for family in metrics.registry.collect()
         if family.name.startswith("mashup_")
     }
-    assert exposed().keys() == defined - {"mashup_build_info"}
+    assert exposed().keys() == defined - {"mashup_build_info"}, "change docs/metrics.md"
     page = (MONITORING.parent / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert all(f"`{outcome}`" in page for outcome in OUTCOMES)
 
