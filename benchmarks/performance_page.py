@@ -1,4 +1,4 @@
-"""Makes docs/performance.md of what `mashup bench` has left in benchmarks/results.
+"""Write docs/performance.md from the documents of `mashup bench` in benchmarks/results.
 
 python -m benchmarks.performance_page
 """
@@ -33,50 +33,50 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 HEAD = """\
 # Performance
 
-How fast separation is, beside the stock engine and the fastest port, and beside what the hardware
-could do at best. This page is made by `python -m benchmarks.performance_page` from the documents
-that `mashup bench` leaves in [benchmarks/results](../benchmarks/results): no figure is written by
-hand, and every section names the command that measured it.
+Speed of separation compared with Demucs, with the fastest other implementation, and with the limit
+of the hardware. `python -m benchmarks.performance_page` generates this page from the documents of
+`mashup bench` in [benchmarks/results](../benchmarks/results); every section names the command that
+measured it.
 
-- Engines run in one process, on the same weights and the same song, in turn. A ratio is the median
-  of the ratios of rounds that followed each other.
-- The device is synchronized before the clock starts and before it stops; measurements are warm.
-- Sound starts and ends in host memory. Each engine moves it by its own means: ours once in each
-  direction through pinned memory, as it does in the pipeline.
-- SNR is the result against our engine's in fp32: quality stands beside every speed.
-- Weights are random where the table says so. Speed, memory and numerical agreement depend on a
-  network's shape and not on its training.
-- *Busy* is, on a CPU, the process's share of all cores' time; on CUDA, the share of the time in
-  which kernels run, from the profiler."""
+- Engines run alternately in one process, with the same weights and song. A ratio is the median of
+  the ratios of consecutive rounds.
+- The device is synchronized before each reading of the clock. All measurements follow a warm-up.
+- Audio starts and ends in host memory. Our engine copies it once in each direction through pinned
+  memory, as in the pipeline; other engines use their own copies.
+- SNR compares the result with that of our engine in fp32.
+- Random weights are used where a table says so. Speed, memory and numerical error depend on the
+  shape of a network and not on its training.
+- *Busy* is the process's share of the time of all cores on a CPU, and the share of time in which
+  kernels run, according to the profiler, on CUDA."""
 
 COUNTED = """\
-## What a segment asks
+## Operations of a segment
 
-Counted on the reference network while it runs one segment in fp32, batch 1
-(`mashup_worker/bench/counting.py`): a multiplication and an addition are two operations, and
-attention counts in full, whichever kernel computes it. *Eager* bytes are all that every operator
-reads and writes; *fused* bytes are those of products, convolutions and transforms alone, as if
-everything between them never touched memory."""
+Counted while the reference network runs one segment in fp32 with a batch of 1
+(`mashup_worker/bench/counting.py`). A multiplication and an addition are two operations; attention
+counts in full, with any kernel. *Eager* bytes are read and written by all operators. *Fused* bytes
+are read and written by products, convolutions and transforms, as if all other operators were fused
+into them."""
 
 LIMIT = """\
-The limit is the roofline's (Williams, Waterman and Patterson 2009): all operations at the rate of
-a large matrix product, or all fused bytes at the rate of a large copy, whichever takes longer,
-both measured on this machine in the same run. It leaves out launch costs, elementwise work, and
-that the convolutions of the outer layers are too narrow for matrix units, so no schedule will
-reach it."""
+The limit follows the roofline model (Williams, Waterman and Patterson 2009): the longer of the time
+for all operations at the rate of a large matrix product, and the time for all fused bytes at the
+rate of a large copy. Both rates are measured on this machine in the same run. The limit cannot be
+reached, because it excludes launch costs and elementwise operations, and because the convolutions
+of the outer layers are too narrow for matrix units."""
 
 NO_CUDA = f"""\
 ## NVIDIA GPUs
 
-Nothing was measured on a GPU yet: no document of a CUDA device is in benchmarks/results. One
-command tests and measures a GPU in ten minutes, and makes this page again:
+No GPU has been measured yet. One command tests and measures a GPU in ten minutes, and updates this
+page:
 
 ```sh
 make gpu
 ```
 
-It compares with unblend where that is installed: `pip install --no-deps unblend==1.0.0` and
-`pip install httpx filelock`. The aims, on one GPU of the H200's class:
+The comparison with unblend needs `pip install --no-deps unblend==1.0.0` and
+`pip install httpx filelock`. The aims for one GPU of the H200's class:
 
 | measured | aim |
 | --- | --- |
@@ -88,33 +88,32 @@ fast |
 | a mashup of four ready stems of three minutes, to FLAC | {MASHUP_S:g} s |"""
 
 PEERS = """\
-## Who it is compared with
+## Other engines
 
 | engine | run here | how |
 |---|---|---|
 | `demucs` 4.1.0 | yes | `apply_model(shifts=0)` on the whole bag, as `demucs.api` calls it |
-| `unblend` 1.0.0 | yes | its `Separator` on its own HTDemucs with our weights; fp16 and \
-compiled on CUDA, fp32 on a CPU, where it has nothing else. It asks for torch 2.13, and ran with \
-2.11 |
-| `demucs-infer` 4.4.0 | yes | a fork for inference alone: the networks and the schedule of demucs |
-| `audio-separator` 0.47.1 | no | it carries a copy of demucs' networks and of `apply_model`, and \
-takes weights by download only |
-| `torchaudio` HDEMUCS | no | another network, the generation before htdemucs; its weights are a \
-download, so its speed is not comparable |
-| hosted services | no | they can't be run here |"""
+| `unblend` 1.0.0 | yes | its `Separator` and HTDemucs with our weights; compiled in fp16 on \
+CUDA, fp32 on a CPU, its only precision there. It requires torch 2.13 and ran with 2.11 |
+| `demucs-infer` 4.4.0 | yes | a fork for inference, with the networks and schedule of demucs |
+| `audio-separator` 0.47.1 | no | it contains a copy of demucs' networks and of `apply_model`, and \
+accepts downloaded weights only |
+| `torchaudio` HDEMUCS | no | another network, the predecessor of htdemucs, with weights that must \
+be downloaded |
+| hosted services | no | they cannot run here |"""
 
 LEFT = """\
 ## Open optimizations
 
-- The distance between fused and eager bytes is memory traffic that a compiler or a hand-written
-  kernel could remove: normalizations, activations and layer scales between the convolutions.
-- Half precisions keep transforms, statistics and sums in fp32, which bounds their gain.
-- The last segment of a song is computed though the one before covers it: dropping it would change
-  the output against the reference."""
+- The difference between eager and fused bytes is memory traffic of normalizations, activations and
+  layer scales, which a compiler or custom kernels could remove.
+- Half precisions keep transforms, statistics and sums in fp32, which limits their gain.
+- The last segment of a song is computed although the one before covers it, because the reference
+  does so and its output depends on it."""
 
 
 def page(results: Sequence[Results]) -> str:
-    """The page, from the documents of all devices."""
+    """Return the page for the documents of all devices."""
     parts = [HEAD, *_summary(results), *_counts(results)]
     for one in results:
         parts += _device(one)
@@ -124,7 +123,7 @@ def page(results: Sequence[Results]) -> str:
 
 
 def documents(folder: Path = FOLDER) -> list[Results]:
-    """The documents of all devices, GPUs first."""
+    """Return the documents of all devices, GPUs first."""
     found = [read(path) for path in sorted(folder.glob("*.json"))]
     return sorted((one for one in found if one), key=lambda one: one.machine.kind != "cuda")
 
@@ -138,7 +137,7 @@ def _summary(results: Sequence[Results]) -> Iterator[str]:
 
 
 def _summary_rows(one: Results) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each way in which our engine separated; the other jobs are in the first."""
+    """Yield a row for each setting of our engine; the first row also has the other jobs."""
     made = one.separation
     if made is None:
         return

@@ -72,8 +72,8 @@ def test_sixty_files_killed_half_way(mashup: Mashup) -> None:
     done = mashup.run(*arguments)
     assert done.returncode == 1
     outcomes = by_outcome(done.stdout)
-    assert len(outcomes["made"]) == 57 - len(before)
-    assert len(outcomes["there"]) == len(before)
+    assert len(outcomes["processed"]) == 57 - len(before)
+    assert len(outcomes["existing"]) == len(before)
     assert outcomes["failed"] == set(BROKEN)
     assert all(name in done.stderr.splitlines()[-1] for name in BROKEN)
     after = {path: path.stat().st_mtime_ns for path in library.rglob("song.json")}
@@ -87,8 +87,8 @@ def test_sixty_files_killed_half_way(mashup: Mashup) -> None:
             assert json.loads((library / stem["peaks_key"]).read_text())["version"] == 2
     assert not list(library.rglob("*.part"))
     again = mashup.run(*arguments)
-    assert by_outcome(again.stdout).keys() == {"there", "failed"}
-    assert json.loads(again.stdout.splitlines()[-1])["there"] == 57
+    assert by_outcome(again.stdout).keys() == {"existing", "failed"}
+    assert json.loads(again.stdout.splitlines()[-1])["existing"] == 57
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_odd_names_and_what_is_no_file_stop_nothing(mashup: Mashup) -> None:
     done = mashup.run("reprocess", "odd", long, "--to", "kept", "--model", "lite", "--json")
     assert done.returncode == 1, done.stderr
     assert by_outcome(done.stdout) == {
-        "made": {r"odd/caf\xe9.wav"},
+        "processed": {r"odd/caf\xe9.wav"},
         "failed": {"odd/pipe.wav", long},
     }
     (line,) = catalogue(mashup.folder / "kept")
@@ -157,7 +157,7 @@ def test_dry_run_writes_nothing(shelf: tuple[Mashup, CompletedProcess[str]]) -> 
     arguments = ("reprocess", "few-more", "nowhere.wav", "--to", "shelf", "--model", "lite")
     done = mashup.run(*arguments, "--dry-run", "--json")
     assert by_outcome(done.stdout) == {
-        "there": {"few-more/moved.wav"},
+        "existing": {"few-more/moved.wav"},
         "planned": {"few-more/three.wav"},
         "failed": {"nowhere.wav"},
     }
@@ -243,7 +243,7 @@ def test_from_one_prefix_to_another(service: Service, tmp_path: Path) -> None:
     done = service.run(*arguments, "--model", "lite", "--json")
     assert done.returncode == 1, done.stderr
     outcomes = by_outcome(done.stdout)
-    assert len(outcomes["made"]) == 3
+    assert len(outcomes["processed"]) == 3
     assert {name.rpartition("/")[2] for name in outcomes["failed"]} == {
         "cut.flac",
         "empty.wav",
@@ -256,7 +256,7 @@ def test_from_one_prefix_to_another(service: Service, tmp_path: Path) -> None:
     stem = client.head_object(Bucket=bucket, Key=f"library/{lines[0]['stems'][0]['key']}")
     assert "immutable" in stem["CacheControl"]
     again = service.run(*arguments, "--model", "lite", "--json")
-    assert len(by_outcome(again.stdout)["there"]) == 3
+    assert len(by_outcome(again.stdout)["existing"]) == 3
 
 
 def test_through_the_queue(service: Service, tmp_path: Path) -> None:
@@ -269,8 +269,8 @@ def test_through_the_queue(service: Service, tmp_path: Path) -> None:
     done = service.run(*arguments, "--model", "lite", "--json")
     assert done.returncode == 1, done.stderr
     outcomes = by_outcome(done.stdout)
-    assert len(outcomes["queued"]) == 4
-    assert len(outcomes["made"]) == 2
+    assert len(outcomes["enqueued"]) == 4
+    assert len(outcomes["processed"]) == 2
     assert {name.rpartition("/")[2] for name in outcomes["failed"]} == {
         "cut.flac",
         "empty.wav",
@@ -291,8 +291,8 @@ def test_through_the_queue(service: Service, tmp_path: Path) -> None:
     assert again.returncode == 1
     outcomes = by_outcome(again.stdout)
     assert len(outcomes["followed"]) == 2
-    assert len(outcomes["queued"]) == 2  # what failed is tried again
-    assert by_outcome(planned.stdout)["planned"] == outcomes["queued"]
+    assert len(outcomes["enqueued"]) == 2  # what failed is tried again
+    assert by_outcome(planned.stdout)["planned"] == outcomes["enqueued"]
     count = "SELECT count(*) AS rows FROM ai_jobs WHERE user_id = %s"
     assert service.sql(count, user) == [{"rows": 6}]
     mashups = "SELECT count(*) AS rows FROM mashups WHERE user_id = %s"

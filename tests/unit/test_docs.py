@@ -67,7 +67,8 @@ def test_documented_defaults_of_settings_are_true() -> None:
                 shown = documented[variable_of(name)].lower()
                 number, _, unit = shown.partition(" ")
                 wanted = str(field.default).lower().removesuffix(".0")
-                assert str(int(number) * _UNITS[unit]) == wanted if unit else shown == wanted, name
+                stated = str(int(number) * _UNITS[unit]) if unit else shown
+                assert stated == wanted, f"{variable_of(name)}: change docs/queue.md"
 
 
 def test_documented_defaults_of_jobs_are_true() -> None:
@@ -108,6 +109,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_pages_name_exist(page: Path) -> None:
+    """Pages write the paths of modules from the root, or from the package."""
+    paths = re.findall(r"`((?:\w+/)+\w+\.(?:py|sql|json|yml))", page.read_text(encoding="utf-8"))
+    roots = (ROOT, ROOT / "mashup_worker")
+    assert not [path for path in paths if not any((root / path).exists() for root in roots)]
 
 
 def test_tests_that_pages_name_exist() -> None:

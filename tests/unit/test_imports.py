@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,8 +38,7 @@ MAY_IMPORT = {
     },
     "stack": {"db", "storage"},
 }
-"""Room to the rooms it may know. `errors` and settings are open to all; `cli` and `commands`
-know everything, and nothing knows them."""
+"""Rooms that each room may import. `cli` and `commands` may import all and are imported by none."""
 
 OPEN_TO_ALL = {"__version__", "errors", "logs", "settings", "system", "vocabulary"}
 
@@ -47,7 +47,7 @@ PIPELINES_MAY_IMPORT = {
     "analysis": {"clock"},
     "mashup": {"analysis", "clock", "master", "separation"},
 }
-"""Package of `pipelines` to the modules and packages of `pipelines` that it may know."""
+"""Modules and packages of `pipelines` that each package of `pipelines` may import."""
 
 
 def imported_below(package: str, module: Path) -> set[str]:
@@ -68,6 +68,13 @@ def wrong_imports(folder: Path, package: str, allowed: set[str]) -> set[str]:
         for module in folder.rglob("*.py")
         for target in imported_below(package, module) - allowed - {folder.name}
     }
+
+
+def test_the_table_of_the_documentation_is_true() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)/` \| .* \| (.*?) \|$", page, re.MULTILINE)
+    documented = {room: set(re.findall(r"`(\w+)`", cell)) for room, cell in rows}
+    assert documented == MAY_IMPORT, "change docs/architecture.md"
 
 
 def test_every_room_is_in_the_table() -> None:

@@ -98,7 +98,9 @@ class EnqueueRun:
                 self.printer.failure_of(name, known)
                 return
             if sha256 in self._seen:
-                self.printer.outcome(name, "same", same_as=self._seen[sha256], sha256=sha256)
+                self.printer.outcome(
+                    name, "duplicate", duplicate_of=self._seen[sha256], sha256=sha256
+                )
                 return
             self._seen[sha256] = name
             key = f"uploads/{self.user}/reprocess/{sha256}{file.suffix}"
@@ -126,7 +128,7 @@ class EnqueueRun:
                     connection, job.job_type, job.input_data, user_id=self.user, retry_of=job.id
                 )
         self._names[job.id] = name
-        outcome: Outcome = "followed" if job is old else "queued"
+        outcome: Outcome = "followed" if job is old else "enqueued"
         self.printer.outcome(name, outcome, f", job {job.id}", sha256=sha256, job=str(job.id))
 
     def _document(self, key: str) -> dict[str, Any]:
@@ -166,7 +168,7 @@ class EnqueueRun:
         if row is None:
             self.printer.failure_of(name, JobFailed(f"{name}: its job was removed"))
         elif row["status"] == "completed":
-            self.printer.outcome(name, "made", job=str(row["id"]))
+            self.printer.outcome(name, "processed", job=str(row["id"]))
         else:
             reason = row["error_message"] or row["status"]
             code = row["error_code"] or row["status"]

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from mashup_worker.commands.shared.progress import ShareBar
     from mashup_worker.errors import MashupError
 
-Outcome = Literal["made", "there", "same", "planned", "failed", "queued", "followed"]
+Outcome = Literal["processed", "existing", "duplicate", "planned", "failed", "enqueued", "followed"]
 _WORDS: dict[Outcome, str] = {
-    "made": "processed",
-    "there": "already processed",
-    "same": "duplicate",
+    "processed": "processed",
+    "existing": "already processed",
+    "duplicate": "duplicate",
     "planned": "to process",
     "failed": "failed",
-    "queued": "enqueued",
+    "enqueued": "enqueued",
     "followed": "already in the queue",
 }
 

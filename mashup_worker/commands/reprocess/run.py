@@ -251,7 +251,7 @@ class ReprocessRun:
             self._print_duplicate(track, record.sha256)
         else:
             self.printer.outcome(
-                track.source.name, "there", sha256=record.sha256, folder=record.folder
+                track.source.name, "existing", sha256=record.sha256, folder=record.folder
             )
 
     def _print_duplicate(self, track: Track, sha256: str) -> None:
@@ -260,7 +260,7 @@ class ReprocessRun:
             self.printer.failure_of(track.source.name, self.printer.failed[first])
         else:
             self.printer.outcome(
-                track.source.name, "same", f", {first}", sha256=sha256, same_as=first
+                track.source.name, "duplicate", f", {first}", sha256=sha256, duplicate_of=first
             )
 
     def _print_made(self, record: SeedRecord, elapsed_s: float) -> None:
@@ -268,7 +268,7 @@ class ReprocessRun:
         left = f", about {duration_text(left_s)} left" if left_s else ""
         self.printer.outcome(
             record.sources[0].name,
-            "made",
+            "processed",
             f" in {elapsed_s:.1f} s ({record.duration_s / elapsed_s:.1f} times real time){left}",
             sha256=record.sha256,
             folder=record.folder,
