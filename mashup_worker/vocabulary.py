@@ -1,8 +1,4 @@
-"""Words that several rooms share: file formats, stem kinds, transitions, job types, value ranges.
-
-Each is defined here once. Imports nothing heavy, so that the command line and the job contracts
-can read it at start-up.
-"""
+"""Words that several rooms share: formats, stem kinds, transitions, job types, value ranges."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ _KNEE_DB = 3.0
 
 @dataclass(frozen=True)
 class Compression:
-    """Settings of a compressor, which has `ratio` dB of input per dB of output above the threshold.
+    """Compressor of `ratio` dB of input per dB of output above a threshold.
 
-    The threshold follows from `reduction_db`, the reduction at the 90th percentile of levels. That
-    much rises in `attack_s` and falls in `release_s`.
+    The threshold follows from `reduction_db`, the reduction at the 90th percentile of levels. It
+    rises in `attack_s` and falls in `release_s`.
     """
 
     ratio: float = 2.0

@@ -73,7 +73,7 @@ class KWeighting:
         """Return the next samples `(..., samples)` weighted; silence precedes the first."""
         system = _system(self._sample_rate, samples.device)
         rows = samples.detach().flatten(0, -2) if samples.ndim > 1 else samples.detach()[None]
-        rows = rows.to(system.transition.dtype)
+        rows = rows.to(system.block.dtype)
         if self._state is None:
             self._state = rows.new_zeros(len(rows), _STATES)
         whole = rows.shape[1] - rows.shape[1] % _BLOCK_SAMPLES
@@ -98,11 +98,6 @@ class _System:
     output: Tensor
     step: Tensor
     powers: tuple[Tensor, ...]
-
-    @property
-    def transition(self) -> Tensor:
-        """A of a block, shape `(4, 4)`."""
-        return self.powers[0]
 
     def weight_blocks(self, rows: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Weight whole blocks, shape `(rows, blocks * size)`; return them and the last state."""

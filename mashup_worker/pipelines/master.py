@@ -137,7 +137,8 @@ def write_master(
         raise InvalidInput(f"{target}: the mix is empty")
     tolerance = FORMATS[encode.format].loudness_tolerance_lu
     margin_db = _EXACT_MARGIN_DB if encode.lossless else _LOSSY_MARGIN_DB
-    mix, aim = _Mix(audio, request.compression), _Aim.below(request, margin_db)
+    mix = _Mix(audio, request.compression)
+    aim = _Aim(request.loudness_lufs, request.true_peak_dbtp - margin_db)
     with atomic_path(target) as temporary:
         for rounds in range(1, _FILE_ROUNDS + 1):
             report("master", (rounds - 1) / _FILE_ROUNDS)
@@ -176,12 +177,7 @@ class _Aim:
     loudness_lufs: float
     ceiling_dbtp: float
 
-    @classmethod
-    def below(cls, request: MasterRequest, margin_db: float) -> _Aim:
-        return cls(request.loudness_lufs, request.true_peak_dbtp - margin_db)
-
     def corrected(self, over_db: float, miss_lu: float) -> _Aim:
-        """Return an aim that compensates the errors of an encoded file."""
         lower_db = 1.2 * over_db + 0.03 if over_db > 0 else 0.0
         louder_lu = min(_STEP_LU, max(-_STEP_LU, miss_lu))
         return _Aim(self.loudness_lufs + louder_lu, self.ceiling_dbtp - lower_db)

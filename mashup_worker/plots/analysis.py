@@ -76,7 +76,6 @@ def _summary(analysis: Analysis) -> str:
 
 
 def _shown(title: str) -> str:
-    """Return a title on one line, shortened, without unprintable characters."""
     line = " ".join(title.encode(errors="replace").decode().split())
     half = LONGEST_TITLE // 2
     return line if len(line) <= LONGEST_TITLE else f"{line[:half]} … {line[-half:]}"

@@ -122,7 +122,6 @@ def _clip_label(clip: Clip) -> str:
 def _draw_label(
     axes: Axes, text: str, span_s: tuple[float, float], row: float, color: str, plan: Plan
 ) -> None:
-    """Draw text in the center of a span, shortened to its width."""
     share = (span_s[1] - span_s[0]) / plan.grid.duration_s
     room = int(share * _LABEL_CHARACTERS)
     if share < _MIN_LABEL_SHARE and len(text) > room:

@@ -157,7 +157,6 @@ def _hues(kinds: list[str]) -> list[float]:
 
 
 def _ticks(span_s: float) -> tuple[float, ...]:
-    """Return five to ten round times for the ruler."""
     steps = (0.01, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800)
     step = next((s for s in steps if span_s / s <= 9), 3600)
     return tuple(step * n for n in range(int(span_s * 0.9 / step) + 1))

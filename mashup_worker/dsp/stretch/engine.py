@@ -22,10 +22,9 @@ HIGHEST_RATIO = 4.0
 
 @dataclass(frozen=True)
 class Change:
-    """Change of time and pitch.
+    """Change of time, along a map that spans the sound, and of pitch.
 
-    The map spans the sound; semitones may be fractions. `keep_formants` keeps the formants of a
-    voice while its pitch changes, where the engine can.
+    `keep_formants` keeps the formants of a voice, where the engine can.
     """
 
     time_map: TimeMap

@@ -95,7 +95,6 @@ def _longer(time_map: TimeMap, factor: Fraction) -> TimeMap:
 
 
 def _stretched(audio: Audio, time_map: TimeMap, formant_shift: float) -> Tensor:
-    """Stretch the sound along a map, to shape `(channels, time_map.target_samples)`."""
     frames = _Frames(audio, time_map)
     length, hop = time_map.target_samples, frames.hop_samples
     early = frames.window.shape[0] - hop

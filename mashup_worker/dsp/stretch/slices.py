@@ -88,8 +88,6 @@ def _laid_over(body: Tensor, audio: Audio, held: HeldAttacks) -> Tensor:
 
 
 def _less_lows(held: HeldAttacks, apart: Tensor, first: int) -> Response:
-    """Return the copied sound from a sample on, without lows where they would cancel."""
-
     def response(at: Tensor, hz: Tensor) -> Tensor:
         return 1 - apart[_attack_at(held, first + at), None].float() * low_pass(hz, _CROSSOVER_HZ)
 
@@ -108,7 +106,6 @@ def _untouched(audio: Audio, held: HeldAttacks, at: Tensor, attack: Tensor) -> T
 
 
 def _weights(held: HeldAttacks, at: Tensor, attack: Tensor, sample_rate: int) -> Tensor:
-    """Return the share of the original sound in samples of the copy; shapes `(...)`."""
     # A fade ends before the attack, even at the start of the sound.
     fade_in = (held.landings - held.starts).clamp(1, max(1, round(_FADE_IN_S * sample_rate)))
     fade_out = max(1, round(_FADE_OUT_S * sample_rate))

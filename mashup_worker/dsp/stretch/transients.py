@@ -157,7 +157,6 @@ def rising_map(points: Iterable[tuple[int, int]], end: tuple[int, int]) -> TimeM
 
 
 def _through(time_map: TimeMap, sources: list[int], targets: list[int]) -> TimeMap:
-    """Return the map with pieces inserted; anchors inside them are removed."""
     points = list(zip(sources, targets, strict=True))
     for anchor in zip(time_map.source, time_map.target, strict=True):
         place = bisect_left(sources, anchor[0])

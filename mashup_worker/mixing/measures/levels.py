@@ -102,14 +102,8 @@ def clipped_run(mix: Audio) -> Measurement:
         if length > longest:
             longest, at_s = length, start / mix.sample_rate
     detail = f"at {at_s:.2f} s; {count} in all" if longest else ""
-    return Measurement(
-        "clipped samples in a row",
-        float(longest),
-        "",
-        f"< {MIN_CLIPPED_SAMPLES}",
-        longest < MIN_CLIPPED_SAMPLES,
-        detail,
-    )
+    name, wanted = "clipped samples in a row", f"< {MIN_CLIPPED_SAMPLES}"
+    return Measurement(name, float(longest), "", wanted, longest < MIN_CLIPPED_SAMPLES, detail)
 
 
 def longest_silence(mix: Audio, integrated_lufs: float | None) -> Measurement:
@@ -151,7 +145,6 @@ def _window_powers(mix: Audio) -> Tensor:
 
 
 def _longest_run(positions: Tensor) -> tuple[int, int]:
-    """Return the start and length of the longest run of consecutive positions."""
     if not len(positions):
         return 0, 0
     starts = torch.cat([torch.tensor([True]), positions.diff() > 1])

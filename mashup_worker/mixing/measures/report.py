@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,14 +33,7 @@ class Measurement:
         value = self.value
         if isinstance(value, float):
             value = round(value, 4) if math.isfinite(value) else None
-        return {
-            "name": self.name,
-            "value": value,
-            "unit": self.unit,
-            "wanted": self.wanted,
-            "passed": self.passed,
-            "detail": self.detail,
-        }
+        return asdict(self) | {"value": value}
 
 
 @dataclass(frozen=True, eq=False)

@@ -163,7 +163,6 @@ def _residual(pieces: Tensor, middle: int) -> Tensor:
 
 
 def _autocorrelation(side: Tensor) -> Tensor:
-    """Return the autocorrelation of windowed rows, shape `(rows, order + 1)`."""
     windowed = side * torch.hann_window(side.shape[1], dtype=side.dtype, device=side.device)
     spectrum = torch.fft.rfft(windowed, n=2 * side.shape[1])
     correlation: Tensor = torch.fft.irfft(spectrum.abs().square())[:, : _ORDER + 1]

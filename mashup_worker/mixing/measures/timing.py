@@ -175,7 +175,6 @@ def _coherent_factor(positions: Array) -> float:
 def _regressed_factor(
     positions: Sequence[Array], subdivisions: Sequence[Subdivision], factor: float, beat_s: float
 ) -> tuple[float, float]:
-    """Return the refined ratio of the tempi, and its standard error."""
     error = np.inf
     for _ in range(3):
         x, y = [], []
@@ -246,14 +245,8 @@ def measure_beats(analysis: Analysis | None, grid: BeatGrid) -> tuple[Measuremen
     counts = np.bincount(np.mod(downbeats, grid.beats_per_bar).astype(int))
     beat = int(counts.argmax()) + 1
     same_meter = analysis.beats_per_bar == grid.beats_per_bar and is_sure
-    return beats, Measurement(
-        "downbeats detected on beat",
-        float(beat),
-        "",
-        "1",
-        beat == 1 if same_meter else None,
-        detail,
-    )
+    passed = beat == 1 if same_meter else None
+    return beats, Measurement("downbeats detected on beat", float(beat), "", "1", passed, detail)
 
 
 def align_to_attacks(grid: BeatGrid, attacks: Attacks) -> BeatGrid:

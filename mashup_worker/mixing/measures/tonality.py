@@ -56,7 +56,6 @@ def key_fit(vocals: Audio | None, accompaniment: Audio | None) -> Measurement:
 
 
 def _pitch_classes(audio: Audio) -> Tensor:
-    """Return the strength of the pitch classes over time, shape `(12, frames)`."""
     mono = Audio(audio.samples.mean(dim=0, keepdim=True).cpu(), audio.sample_rate)
     found = chroma(resample(mono, RATE_HZ).samples[0])
     return found.treble + _BASS_SHARE * found.bass

@@ -144,12 +144,9 @@ def _key_score(vocals: SongFeatures, backing: SongFeatures) -> tuple[Compatibili
     vocal_semitones, backing_semitones = divide_shift(relative)
     value = min(1.0, max(_MIN_SCORE, agreement.at(relative) / _GOOD_CORRELATION))
     distance = _fifths(keys, vocal_semitones, backing_semitones)
+    reason = f"{names}{distance}, {_shift_reason(agreement, relative)}"
     return (
-        CompatibilityScore(
-            "key",
-            value * _SCORE_PER_SEMITONE ** abs(relative),
-            f"{names}{distance}, {_shift_reason(agreement, relative)}",
-        ),
+        CompatibilityScore("key", value * _SCORE_PER_SEMITONE ** abs(relative), reason),
         vocal_semitones,
         backing_semitones,
     )

@@ -82,7 +82,6 @@ def _belongs(clip: Clip, segment: tuple[float, float]) -> bool:
 
 
 def _automated(clip: Clip, edges: Sequence[float], gains_db: Sequence[float]) -> Clip:
-    """Add the gains of its segments to a clip."""
     points: list[tuple[float, float]] = []
     for (start, stop), gain in zip(itertools.pairwise(edges), gains_db, strict=True):
         if _belongs(clip, (start, stop)):

@@ -27,10 +27,7 @@ _BASS_SHARE = 0.5
 
 @dataclass(frozen=True)
 class PitchAgreement:
-    """Correlations, -1 to 1, of two pitch-class profiles, the first 0 to 11 semitones up.
-
-    All are 0 where one of the profiles is empty.
-    """
+    """Correlations of two pitch-class profiles, the first 0 to 11 semitones up."""
 
     by_rotation: tuple[float, ...]
 

@@ -160,7 +160,6 @@ def _limited(gain_db: float) -> float:
 
 
 def _sung_power(sung: Iterable[Clip], song: MixSong, stem: SongStem) -> float:
-    """Return the mean square of the steps of clips in which vocals sing."""
     envelope = stem.envelope
     used = torch.zeros_like(envelope.playing)
     for clip in sung:

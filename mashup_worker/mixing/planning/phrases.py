@@ -87,7 +87,6 @@ def fullest_run(song: MixSong, phrases: Sequence[Phrase], count: int) -> tuple[P
 
 
 def _playing_share(song: MixSong, kind: str, phrase: Phrase) -> float:
-    """Return the share of a phrase's half bars in which a stem plays."""
     halves = max(1, round(2 * phrase.source_bars))
     step = phrase.source_bars / halves
     starts = [phrase.from_bar + index * step for index in range(halves)]

@@ -31,8 +31,7 @@ class SongFeatures:
     """Features of a song, computed once for all comparisons.
 
     Pitch-class profiles `(12,)`, shares of energy by band `(bands,)`, and onset strength at each
-    sixteenth of a bar `(16,)` add up to 1. A song without vocals takes
-    its instruments for both profiles, and the other way round.
+    sixteenth of a bar `(16,)` add up to 1.
     """
 
     song: MixSong

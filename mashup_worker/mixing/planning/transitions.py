@@ -63,8 +63,6 @@ class Block:
 
 @dataclass(frozen=True)
 class _Edge:
-    """Treatment of a stem at one end of a placement."""
-
     overlap_bars: float = 0.0
     fade_bars: float = 0.0
     automation: tuple[Automation, ...] = ()

@@ -68,7 +68,6 @@ def vocal_clips(
 
 
 def _runs(placed: Sequence[PlacedPhrase], tempo_factor: float) -> list[list[PlacedPhrase]]:
-    """Group phrases that are consecutive in the song and in the mashup."""
     runs: list[list[PlacedPhrase]] = []
     for at_bar, phrase in placed:
         if runs:

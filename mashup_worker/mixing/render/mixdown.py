@@ -87,12 +87,10 @@ def _vocal_dip(singing: Tensor, plan: Plan) -> Response:
 
 
 def _singing(vocals: Tensor, sample_rate: int) -> Tensor:
-    """Return an envelope of 1 while vocals sing and 0 while they rest."""
     return activity(vocals, sample_rate, full_db=-18.0, none_db=-30.0, attack_s=0.1, release_s=0.25)
 
 
 def _kick(drums: Tensor, sample_rate: int) -> Tensor:
-    """Return an envelope of 1 at each kick that decays to 0."""
     low = filtered(drums, sample_rate, [lambda _at, hz: low_pass(hz, _KICK_HZ)[None]])
     return activity(low, sample_rate, full_db=-6.0, none_db=-18.0, attack_s=0.01, release_s=0.12)
 

@@ -182,7 +182,6 @@ class StemReader:
 
 
 def _carry_rhythm(drums: Tensor, mix: Tensor) -> bool:
-    """Return whether drums are audible, and for enough of the song."""
     return _rms(drums) >= _MIN_DRUMS_LEVEL * _rms(mix) and _sounding_share(
         drums
     ) >= _MIN_DRUMS_TIME * _sounding_share(mix)

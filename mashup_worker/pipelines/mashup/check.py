@@ -1,8 +1,4 @@
-"""Measure a finished mashup, with its plan and stems where they are available.
-
-The mix alone shows loudness, peaks, stereo, tempo and key. A plan adds targets and the positions of
-splices. Stems show how each of them keeps to the grid, and how they share the spectrum.
-"""
+"""Measure a finished mashup, with its plan and stems where they are available."""
 
 from __future__ import annotations
 
@@ -109,8 +105,6 @@ def check_mix(
 
 
 class _Check:
-    """Measurements of one mashup, each computed once."""
-
     def __init__(
         self, mix: Audio, plan: Plan | None, checked: CheckedStems, target: Target, lossy: bool
     ) -> None:

@@ -169,12 +169,9 @@ def make_mashup(
         master = write_master(render.mix, target, request, encode, on_stage)
     clock = Clock()
     report("check", 0.0)
+    lossy, found = not encode.lossless, checked[0].result()
     measured = check_mix(
-        master.played,
-        plan=plan,
-        stems=checked[0].result(),
-        lossy=not encode.lossless,
-        on_progress=on_progress,
+        master.played, plan=plan, stems=found, lossy=lossy, on_progress=on_progress
     )
     clock.lap("check")
     # A plan that is rendered again has notes of the first time.

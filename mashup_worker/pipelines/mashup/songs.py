@@ -154,15 +154,13 @@ class SongLoader:
         return self._separated(files.whole, self.separator())
 
     def _separated(self, song: Path, separator: Separator) -> dict[str, Path]:
-        """Return the stems of a whole song, separated unless they are cached."""
         digest = file_sha256(song, InvalidInput)
         paths = self.cache.stem_paths(digest, separator.name, tuple(separator.stems))
         if not all(path.is_file() for path in paths.values()):
             request = SeparateRequest(song, paths, EncodeOptions("flac", 24), self.limits)
+            progress = self.on_progress
             separate_file(
-                separator,
-                request,
-                lambda stage, share: self.on_progress(f"{stage} {song.name}", share),
+                separator, request, lambda stage, share: progress(f"{stage} {song.name}", share)
             )
         return paths
 

@@ -178,15 +178,8 @@ def _separate(
     computed = computed_stems(made)
     mix = _as_wanted(stack, song, separator)
     parts = {kind: stack.enter_context(Spool(song.sample_rate, song.channels)) for kind in computed}
-    back = [
-        StreamResampler(
-            separator.sample_rate,
-            song.sample_rate,
-            song.channels,
-            length_samples=song.length_samples,
-        )
-        for _ in computed
-    ]
+    form = separator.sample_rate, song.sample_rate, song.channels
+    back = [StreamResampler(*form, length_samples=song.length_samples) for _ in computed]
     position = 0
     for blocks in separator.stream(mix, computed, on_progress=on_progress):
         position += blocks.shape[-1]

@@ -96,8 +96,6 @@ def write_stems(
 
 
 class _SharedProgress:
-    """Progress of several threads, and the flag that cancels them."""
-
     def __init__(self, on_progress: Callable[[float], None], total: int) -> None:
         self._on_progress = on_progress
         self._total = total
