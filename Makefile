@@ -52,7 +52,6 @@ samples: $(VENV)/.installed
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.lite
-	$(BIN)/python -m benchmarks.parity
 	$(BIN)/python -m benchmarks.first_stem
 	$(BIN)/python -m benchmarks.bulk
 	$(BIN)/python -m benchmarks.memory --hour
@@ -60,7 +59,6 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.analysis_speed
 	$(BIN)/python -m benchmarks.stretching
 	$(BIN)/python -m benchmarks.mashups
-	$(BIN)/python -m benchmarks.mashup_speed
 	$(BIN)/mashup bench all --against demucs
 	$(BIN)/python -m benchmarks.performance_page
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from benchmarks.results import publish, table
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
+from mashup_worker.bench.memory import host_peak_bytes
 from mashup_worker.dsp.loudness import integrated_lufs
 from mashup_worker.dsp.metrics import si_sdr_db
 from mashup_worker.models.lite import LiteSeparator, load_lite
@@ -134,7 +134,7 @@ def peak_growth_bytes(device: str, precision: str) -> int:
     for duration_s in (1, MEMORY_S):
         for _block in model.stream(Noise(duration_s)):
             pass
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        peaks.append(host_peak_bytes())
     return peaks[1] - peaks[0]
 
 
@@ -146,7 +146,6 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     options = parser.parse_args()
 
-    # First of all: a process starts with its parent's size as its peak.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         growth_bytes = pool.apply(peak_growth_bytes, (options.device, options.precision))
     model = load_lite(options.device, options.precision)

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import math
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-import soundfile
 import torch
 
 from benchmarks.devices import add_device_option
 from benchmarks.results import publish, table
+from mashup_worker.audio.encode import open_writer
+from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.bench import music
+from mashup_worker.bench.memory import host_peak_bytes
 from mashup_worker.bench.networks import random_htdemucs, save_repository, small_demucs
 from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.device import resolve_device
@@ -30,8 +32,6 @@ from mashup_worker.models.load import load_separator
 from mashup_worker.models.store import WeightStore
 from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 from mashup_worker.settings import Settings
-
-RATE_HZ = 44_100
 
 
 def main() -> None:
@@ -93,37 +93,22 @@ def measure(model: str, song: str, folder: str, device: torch.device) -> dict[st
         separator = load_separator("lite", options, store)
     else:
         separator = load_separator("random", options, store, Path(folder, model))
-    model_mb = peak_mb()
+    model_mb = host_peak_bytes() / 1e6
     with tempfile.TemporaryDirectory(dir=folder) as out:
         targets = {kind: Path(out, f"{kind}.flac") for kind in separator.stems}
         separate_file(separator, SeparateRequest(Path(song), targets))
     reserved = torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0
-    return {"model_mb": model_mb, "peak_mb": peak_mb(), "device_mb": reserved / 1e6}
-
-
-def peak_mb() -> float:
-    """Greatest resident memory of this process so far.
-
-    Linux hands a process the peak of its parent along with `ru_maxrss`, so the kernel's own mark,
-    which starts anew with every program, is read there instead.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        mark = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(mark.split()[1]) / 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {"model_mb": model_mb, "peak_mb": host_peak_bytes() / 1e6, "device_mb": reserved / 1e6}
 
 
 def write_song(path: Path, minutes: float) -> None:
-    """Write a stereo song of tones and noise."""
-    generator = np.random.default_rng(0)
-    left = round(60 * minutes * RATE_HZ)
-    with soundfile.SoundFile(path, "w", RATE_HZ, 2) as file:
-        while left:
-            time_s = np.arange(min(left, 60 * RATE_HZ)) / RATE_HZ
-            tone = 0.2 * np.sin(2 * np.pi * 220 * time_s)[:, None]
-            file.write(tone + 0.05 * generator.standard_normal((len(time_s), 2)))
-            left -= len(time_s)
+    """Write a song; one longer than a minute repeats its first."""
+    minute = music.song(60 * min(1, minutes))
+    with open_writer(
+        path, EncodeOptions("flac"), sample_rate=minute.sample_rate, channels=minute.channels
+    ) as file:
+        for _ in range(math.ceil(minutes)):
+            file.write(minute.samples)
 
 
 if __name__ == "__main__":
