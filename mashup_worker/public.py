@@ -86,8 +86,7 @@ class Model:
             InvalidInput: the file cannot be decoded, or the model has no such stem.
             OutOfMemory: one segment does not fit on the device.
         """
-        audio = song if isinstance(song, Audio) else load_audio(song)
-        return separate_audio(self.separator, audio, stems)
+        return separate_audio(self.separator, _audio(song), stems)
 
     def separate_file(
         self,
@@ -172,10 +171,8 @@ def analyze(
 ) -> Analysis:
     """Find tempo, beats, bars, key and loudness of a song.
 
-    Args:
-        song: a file, audio, or stems by kind, in memory or as files. Stems give better results:
-            rhythm comes from the drums, the key from what has pitch.
-        device: where features are computed.
+    The song may be a file, audio, or stems by kind, in memory or as files. Stems give better
+    results: rhythm comes from the drums, the key from the other instruments.
 
     Raises:
         InvalidInput: a file cannot be decoded, or stems differ in sample rate.
@@ -184,10 +181,7 @@ def analyze(
     from mashup_worker.pipelines.analysis import analyze as analysis
 
     if isinstance(song, Mapping):
-        stems = {
-            kind: stem if isinstance(stem, Audio) else load_audio(stem)
-            for kind, stem in song.items()
-        }
+        stems = {kind: _audio(stem) for kind, stem in song.items()}
         return analysis.analyze_stems(stems, device=device).analysis
     if isinstance(song, Audio):
         return analysis.analyze_audio(song, device=device).analysis
@@ -240,7 +234,7 @@ def mashup(
         InvalidInput: a file cannot be decoded, songs do not fit together, or a value is invalid.
         StorageFailed: the result cannot be written.
     """
-    from mashup_worker.mixing.planning.planner import plan_mashup
+    from mashup_worker.mixing.planning.planner import plan_layer, plan_sequence
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
     from mashup_worker.pipelines.mashup.song_cache import SongCache
@@ -265,20 +259,14 @@ def mashup(
         loaded = model if isinstance(model, Model) else load_model(model, device=device)
         return loaded.separator
 
-    loader = SongLoader(
-        SongCache(load_settings().song_cache),
-        separator,
-        device=device,
-        on_progress=on_progress or ignore_progress,
-    )
+    cache_of_songs, report = SongCache(load_settings().song_cache), on_progress or ignore_progress
+    loader = SongLoader(cache_of_songs, separator, device=device, on_progress=report)
     given = songs if vocals is None else (vocals, *over)
     loaded = loader.load([_song_files(song) for song in given]).songs
-    plan = plan_mashup(
-        loaded,
-        request,
-        form="sequence" if vocals is None else "layer",
-        vocals_first=vocals is not None,
-    )
+    if vocals is None:
+        plan = plan_sequence(loaded, request)
+    else:
+        plan = plan_layer(loaded[0], loaded[1:], request)
     return make_mashup(
         plan, sounds_of_songs(loaded), Path(output), encode, device=device, on_progress=on_progress
     )
@@ -307,8 +295,11 @@ def master(
 
     request = MasterRequest(loudness_lufs, true_peak_dbtp)
     encode = encode_options(Path(output), bit_depth, bitrate_kbps)
-    audio = song if isinstance(song, Audio) else load_audio(song)
-    return write_master(audio, Path(output), request, encode)
+    return write_master(_audio(song), Path(output), request, encode)
+
+
+def _audio(song: AudioFile | Audio) -> Audio:
+    return song if isinstance(song, Audio) else load_audio(song)
 
 
 def _model_and_repository(name: AudioFile) -> tuple[str, Path | None]:

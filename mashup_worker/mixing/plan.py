@@ -38,6 +38,8 @@ _MAX_BARS = 2_000
 _MIN_CLIP_BARS = 0.01
 
 Tempo = Annotated[float, Field(ge=TEMPO_BPM.low, le=TEMPO_BPM.high)]
+Loudness = Annotated[float, Field(ge=LOUDNESS_LUFS.low, le=LOUDNESS_LUFS.high)]
+TruePeak = Annotated[float, Field(ge=TRUE_PEAK_DBTP.low, le=TRUE_PEAK_DBTP.high)]
 Semitones = Annotated[float, Field(ge=-12, le=12)]
 Gain = Annotated[float, Field(ge=-60, le=24)]
 Seconds = Annotated[float, Field(ge=-600, le=36_000)]
@@ -202,12 +204,8 @@ class MixSettings(_PlanModel):
 class MasterSettings(_PlanModel):
     """Mastering of the sum; `bus_reduction_db` is that in loud passages, 0 without compressor."""
 
-    loudness_lufs: Annotated[float, Field(ge=LOUDNESS_LUFS.low, le=LOUDNESS_LUFS.high)] = (
-        DEFAULT_LOUDNESS_LUFS
-    )
-    true_peak_dbtp: Annotated[float, Field(ge=TRUE_PEAK_DBTP.low, le=TRUE_PEAK_DBTP.high)] = (
-        DEFAULT_TRUE_PEAK_DBTP
-    )
+    loudness_lufs: Loudness = DEFAULT_LOUDNESS_LUFS
+    true_peak_dbtp: TruePeak = DEFAULT_TRUE_PEAK_DBTP
     bus_ratio: Annotated[float, Field(ge=1, le=10)] = 2.0
     bus_reduction_db: Annotated[float, Field(ge=0, le=12)] = 2.0
 
@@ -251,10 +249,8 @@ class Plan(_PlanModel):
                 raise ValueError(f"clips.{index}.{field}: {reason}")
         for index, section in enumerate(self.sections):
             if section.at_bar + section.bars > self.grid.bars + 1e-6:
-                raise ValueError(
-                    f"sections.{index}.bars: the section ends after the mashup of "
-                    f"{self.grid.bars} bars"
-                )
+                end = f"the section ends after the mashup of {self.grid.bars} bars"
+                raise ValueError(f"sections.{index}.bars: {end}")
         return self
 
     @property
@@ -264,18 +260,9 @@ class Plan(_PlanModel):
         inside = sorted(edge for edge in edges if 0 < edge < self.grid.bars)
         return tuple(edge * self.grid.bar_s for edge in inside)
 
-    @property
-    def downbeats_s(self) -> tuple[float, ...]:
-        """Times of all bars."""
-        return tuple(bar * self.grid.bar_s for bar in range(self.grid.bars))
-
-    def stretch_ratio(self, clip: Clip) -> float:
-        """Return the factor by which a clip's duration changes, computed from its bars."""
-        return required_ratio(clip, self.sources[clip.source], self.grid)
-
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
-        return self.model_dump(mode="json", exclude_defaults=False)
+        return self.model_dump(mode="json")
 
 
 def required_ratio(clip: Clip, source: PlanSource, grid: PlanGrid) -> float:
