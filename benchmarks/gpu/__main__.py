@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _end)
     if not given.pretend and not _has_device():
-        print("benchmarks.gpu: no CUDA device here: see `mashup doctor`", file=sys.stderr)
+        print("benchmarks.gpu: no CUDA device; run `mashup doctor` for the reason", file=sys.stderr)
         return EXIT_NO_DEVICE
     if lacking := missing():
         print(f"missing here: {', '.join(lacking)}", file=sys.stderr)

@@ -149,7 +149,7 @@ def test_no_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--output", str(tmp_path / "none")]) == 3
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err == "benchmarks.gpu: no CUDA device here: see `mashup doctor`\n"
+    assert printed.err == "benchmarks.gpu: no CUDA device; run `mashup doctor` for the reason\n"
     assert not (tmp_path / "none").exists()
 
 
