@@ -28,7 +28,7 @@ from mashup_worker.bench.memory import host_peak_bytes
 from mashup_worker.bench.networks import random_htdemucs, save_repository, small_demucs
 from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.device import resolve_device
-from mashup_worker.models.load import load_separator
+from mashup_worker.models.load import load_model
 from mashup_worker.models.store import WeightStore
 from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 from mashup_worker.settings import Settings
@@ -90,9 +90,10 @@ def measure(model: str, song: str, folder: str, device: torch.device) -> dict[st
     options = EngineOptions(str(device))
     store = WeightStore(Settings(offline=True))
     if model == "lite":
-        separator = load_separator("lite", options, store)
+        separator = load_model("lite", options, store).separator
     else:
-        separator = load_separator("random", options, store, Path(folder, model))
+        repository = Path(folder, model)
+        separator = load_model("random", options, store, repository=repository).separator
     model_mb = host_peak_bytes() / 1e6
     with tempfile.TemporaryDirectory(dir=folder) as out:
         targets = {kind: Path(out, f"{kind}.flac") for kind in separator.stems}

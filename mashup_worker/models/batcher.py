@@ -32,7 +32,6 @@ class Window:
     """Input of a network.
 
     Attributes:
-        network: the network.
         rows: stems to compute.
         samples: fp32, shape `(channels, samples)`, on any device.
         exact: whether to run in fp32 instead of the configured precision.
@@ -54,7 +53,6 @@ class _Ticket:
     """Submitted window and its result.
 
     Attributes:
-        window: the window.
         samples: its samples on the device.
         ready: event after the upload of the samples.
         result: the estimate, or the error of its batch.

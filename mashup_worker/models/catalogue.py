@@ -37,13 +37,7 @@ MDX_RESULTS = "github.com/adefossez/mdx21_demucs"
 
 @dataclass(frozen=True)
 class WeightFile:
-    """Checkpoint file.
-
-    Attributes:
-        name: file name, `<signature>-<hash8>.th` or `<signature>.safetensors`.
-        sha256: 64 lower-case hexadecimal digits.
-        size_bytes: length in bytes.
-    """
+    """Checkpoint file: `<signature>-<hash8>.th` or `<signature>.safetensors`."""
 
     name: str
     sha256: str
@@ -67,13 +61,7 @@ class Source:
 
 @dataclass(frozen=True)
 class PublishedSdr:
-    """Published signal-to-distortion ratio.
-
-    Attributes:
-        value_db: mean over the stems.
-        test_set: songs it was measured on.
-        source: publication.
-    """
+    """Published signal-to-distortion ratio, the mean over the stems."""
 
     value_db: float
     test_set: str
@@ -86,7 +74,6 @@ class Model:
 
     Attributes:
         name: value of `--model`.
-        stems: kinds of stems that it separates.
         purpose: use, in one line.
         license: license of the weights, as their authors state it.
         parameters: count over all members; for `mdx` estimated from the file sizes.

@@ -27,7 +27,7 @@ from mashup_worker.models.device import (
 )
 from mashup_worker.models.fp32 import set_fp32
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
-from mashup_worker.models.segments import CrossFade
+from mashup_worker.models.segments import CrossFade, Segmentation
 from mashup_worker.models.streams import upload
 from mashup_worker.system.cores import use_physical_cores
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import SampleSource
-    from mashup_worker.models.segments import Segment, Segmentation
+    from mashup_worker.models.segments import Segment
     from mashup_worker.models.separator import OnProgress
 
 _MAX_SHIFT_S = 0.5
@@ -64,11 +64,9 @@ class EngineOptions:
             and convolutions of the process, also in resampling and mastering, until an engine with
             another precision is loaded: cuBLAS and cuDNN have one setting per process.
         shifts: number of random shifts whose results are averaged; 0 for none.
-        seed: seed of the shifts.
         overlap: share of a segment that the next one overlaps, 0 up to but not 1.
         batch: segments per batch; chosen by the device's memory when None.
-        compile: compile the networks at first use, which takes up to minutes; for long-running
-            processes.
+        compile: compile the networks at first use, which takes up to minutes.
     """
 
     device: str = "auto"
@@ -89,26 +87,10 @@ class EngineOptions:
 
 
 @dataclass(frozen=True)
-class _Level:
-    """Mean and deviation of a song; Demucs networks expect zero mean and unit deviation."""
-
-    mean: float
-    deviation: float
-
-    def normalize(self, samples: Tensor) -> Tensor:
-        return (samples - self.mean) / self.deviation
-
-    def restore(self, samples: Tensor) -> Tensor:
-        return samples * self.deviation + self.mean
-
-
-@dataclass(frozen=True)
 class _Pass:
     """Run of one network over a song.
 
     Attributes:
-        network: the network.
-        segmentation: cut into segments.
         start: start of the first segment; negative for a shifted song.
         weights: weight of this pass for each requested stem, shape `(stems, 1, 1)`; they sum to 1
             over all passes.
@@ -124,9 +106,9 @@ class DemucsSeparator:
     """Bag of Demucs networks on a device. Implements `Separator`."""
 
     def __init__(self, name: str, bag: BagOfModels, options: EngineOptions | None = None) -> None:
-        """Move the networks to the device.
+        """Move the networks to the device. On CUDA, set the float32 arithmetic of the process.
 
-        On CUDA this sets the float32 arithmetic of the process; no song may be in flight.
+        No song may be in flight.
 
         Raises:
             InvalidInput: an option is invalid.
@@ -207,7 +189,7 @@ class DemucsSeparator:
         rows = self._rows(self.stems if stems is None else stems)
         if not mix.length_samples:
             return
-        level = _measure_level(mix)
+        song = _normalized(mix)
         passes = self._passes(rows)
         total = sum(one.segmentation.count(one.start, mix.length_samples) for one in passes)
         done = 0
@@ -218,10 +200,10 @@ class DemucsSeparator:
             if on_progress is not None:
                 on_progress(done / total)
 
-        streams = [self._run(one, rows, _NormalizedSong(mix, level), advance) for one in passes]
+        streams = [self._run(one, rows, song, advance) for one in passes]
         with device_errors(self.device, "this model"):
             for block in _combine(streams, [one.weights for one in passes]):
-                finished = level.restore(block)
+                finished = block * song.deviation + song.mean
                 yield finished if on_device else finished.cpu()
 
     def _rows(self, stems: Sequence[str]) -> list[int]:
@@ -238,10 +220,10 @@ class DemucsSeparator:
         shares = wanted / wanted.sum(0) / max(1, self.options.shifts)
         return [
             _Pass(
-                network=network,
-                segmentation=network.segmentation(self.options.overlap),
-                start=start,
-                weights=upload(share[:, None, None], self._how.device),
+                network,
+                Segmentation(network.segment_samples, self.options.overlap, network.valid_length),
+                start,
+                upload(share[:, None, None], self._how.device),
             )
             for network, share, starts in zip(self._networks, shares, self._starts(), strict=True)
             if share.any()
@@ -249,11 +231,8 @@ class DemucsSeparator:
         ]
 
     def _starts(self) -> list[list[int]]:
-        """Return the starts of the passes of each network.
-
-        They are drawn for every network, so that a stem does not depend on which others are
-        requested.
-        """
+        """Return the starts of the passes of each network."""
+        # Drawn for every network, so that a stem does not depend on which others are requested.
         if not self.options.shifts:
             return [[0] for _ in self._networks]
         generator = random.Random(self.options.seed)  # noqa: S311 - nothing here is a secret
@@ -264,14 +243,14 @@ class DemucsSeparator:
         ]
 
     def _run(
-        self, one: _Pass, rows: list[int], mix: _NormalizedSong, advance: Callable[[], None]
+        self, one: _Pass, rows: list[int], song: _NormalizedSong, advance: Callable[[], None]
     ) -> Iterator[Tensor]:
         """Run one pass; yield `(stems, channels, samples)` that cover the song once."""
-        cut, stop = one.segmentation, mix.length_samples
+        cut, stop = one.segmentation, song.mix.length_samples
         fade = CrossFade((len(rows), self.channels), cut.segment_samples, self._how.device)
         to_skip = -one.start
         estimates = self._batcher.estimates(
-            self._window(one.network, rows, mix.window(segment))
+            self._window(one.network, rows, song.window(segment))
             for segment in cut.segments(one.start, stop)
         )
         for segment, estimate in zip(cut.segments(one.start, stop), estimates, strict=True):
@@ -290,19 +269,16 @@ class DemucsSeparator:
 
 @dataclass(frozen=True)
 class _NormalizedSong:
-    """Song with zero mean and unit deviation, surrounded by zeros."""
+    """Song as Demucs networks expect it: zero mean and unit deviation, surrounded by zeros."""
 
     mix: SampleSource
-    level: _Level
-
-    @property
-    def length_samples(self) -> int:
-        return self.mix.length_samples
+    mean: float
+    deviation: float
 
     def window(self, segment: Segment) -> Tensor:
         window_stop = segment.window_start + segment.window_length
-        start, stop = max(0, segment.window_start), min(self.length_samples, window_stop)
-        samples = self.level.normalize(self.mix.read(start, stop))
+        start, stop = max(0, segment.window_start), min(self.mix.length_samples, window_stop)
+        samples = (self.mix.read(start, stop) - self.mean) / self.deviation
         return F.pad(samples, (start - segment.window_start, window_stop - stop))
 
 
@@ -329,8 +305,8 @@ def _combine(streams: list[Iterator[Tensor]], weights: list[Tensor]) -> Iterator
                 pieces[index] = following
 
 
-def _measure_level(mix: SampleSource) -> _Level:
-    """Return mean and deviation of the mono mix as `demucs.api` does, in double precision."""
+def _normalized(mix: SampleSource) -> _NormalizedSong:
+    """Measure the mono mix as `demucs.api` does, in double precision."""
     count = mix.length_samples
     sums = []
     for start in range(0, count, _LEVEL_BLOCK_SAMPLES):
@@ -339,4 +315,4 @@ def _measure_level(mix: SampleSource) -> _Level:
     total, squares = torch.stack(sums).sum(0).tolist()  # the only wait for the device
     mean = total / count
     variance = max(0.0, squares - count * mean * mean) / max(1, count - 1)
-    return _Level(mean, variance**0.5 + 1e-8)
+    return _NormalizedSong(mix, mean, variance**0.5 + 1e-8)

@@ -21,11 +21,7 @@ SHOWN_DIGITS = 12
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Verify the SHA-256 of a file.
-
-    Args:
-        path: the file.
-        expected: its SHA-256 in hexadecimal, or the first digits of it.
+    """Verify a file by its SHA-256 in hexadecimal, or by the first digits of it.
 
     Raises:
         ModelUnavailable: the digest differs, or the file cannot be read.
@@ -38,11 +34,7 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def manifest_text(digests: Mapping[str, str]) -> str:
-    """Return the text of a manifest.
-
-    Args:
-        digests: SHA-256 by file name.
-    """
+    """Return the text of a manifest from SHA-256 by file name."""
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
 
 

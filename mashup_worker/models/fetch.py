@@ -36,11 +36,7 @@ class NotThereError(FetchError):
 
 
 def read_blocks(address: str | Path, size_bytes: int) -> Iterator[bytes]:
-    """Yield the bytes of a file in blocks.
-
-    Args:
-        address: a path, or an http(s) address.
-        size_bytes: expected length.
+    """Yield the bytes of a file in blocks, from a path or an http(s) address.
 
     Raises:
         NotThereError: the folder or server lacks the file.
@@ -63,7 +59,6 @@ def read_blocks(address: str | Path, size_bytes: int) -> Iterator[bytes]:
 
 
 def _open(address: str) -> http.client.HTTPResponse:
-    """Return the response of the server."""
     request = urllib.request.Request(address, headers={"User-Agent": USER_AGENT})  # noqa: S310
 
     def ask() -> http.client.HTTPResponse:
@@ -83,7 +78,7 @@ def _open(address: str) -> http.client.HTTPResponse:
 
 
 def _place(address: str | Path) -> str:
-    """Return the name of the location for messages: the path, or the host."""
+    """Return the location for messages: the path, or the host."""
     return str(address) if isinstance(address, Path) else urlsplit(address).netloc
 
 

@@ -29,7 +29,6 @@ class LoadedModel:
     """Separator ready on its device.
 
     Attributes:
-        separator: the model.
         fallback_reason: why `auto` loaded `lite` instead of the preferred model; None otherwise.
     """
 
@@ -47,40 +46,8 @@ def load_model(
 ) -> LoadedModel:
     """Load the model `name`; `auto` loads the preferred model, or `lite` without its weights.
 
-    Args:
-        name: a model of the catalogue, or of `repository` where one is given, or `auto`.
-        options: device, precision and schedule.
-        store: cache of weights; missing ones are fetched into it.
-        repository: folder of checkpoints that replaces the store.
-        on_fetch: called with the bytes fetched and the bytes of the model.
-
-    Raises:
-        MashupError: as `load_separator`.
-    """
-    wanted = PREFERRED if name == AUTO else name
-    try:
-        return LoadedModel(load_separator(wanted, options, store, repository, on_fetch))
-    except (ModelUnavailable, StorageFailed) as error:
-        if name != AUTO:
-            raise
-        return LoadedModel(load_separator(LITE, options, store), error.message)
-
-
-def load_separator(
-    name: str,
-    options: EngineOptions,
-    store: WeightStore,
-    repository: Path | None = None,
-    on_fetch: OnBytes | None = None,
-) -> Separator:
-    """Load exactly the model `name`.
-
-    Args:
-        name: a model of the catalogue, or of `repository` where one is given.
-        options: device, precision and schedule.
-        store: cache of weights; missing ones are fetched into it.
-        repository: folder of checkpoints that replaces the store.
-        on_fetch: called with the bytes fetched and the bytes of the model.
+    Missing weights are fetched into the store, and `on_fetch` is called with the bytes fetched and
+    the bytes of the model. A `repository`, a folder of checkpoints, replaces catalogue and store.
 
     Raises:
         UnknownModel: neither the catalogue nor the repository has it.
@@ -88,6 +55,23 @@ def load_separator(
         DeviceUnavailable: the machine lacks the device.
         InvalidInput: an option is invalid.
     """
+    wanted = PREFERRED if name == AUTO else name
+    try:
+        return LoadedModel(_load(wanted, options, store, repository, on_fetch))
+    except (ModelUnavailable, StorageFailed) as error:
+        if name != AUTO:
+            raise
+        return LoadedModel(_load(LITE, options, store), error.message)
+
+
+def _load(
+    name: str,
+    options: EngineOptions,
+    store: WeightStore,
+    repository: Path | None = None,
+    on_fetch: OnBytes | None = None,
+) -> Separator:
+    """Load exactly the model `name`."""
     if name == LITE and repository is None:
         from mashup_worker.models.device import resolve_device
         from mashup_worker.models.lite.separator import load_lite

@@ -11,7 +11,6 @@ from mashup_worker.models.device import HALF, arithmetic
 from mashup_worker.models.graphs import CapturedCore, CompiledCore
 from mashup_worker.models.htdemucs.convert import NotConvertible, convert
 from mashup_worker.models.htdemucs.network import HybridNetwork
-from mashup_worker.models.segments import Segmentation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +26,6 @@ class Arithmetic:
     """Where and how networks run.
 
     Attributes:
-        device: the device that holds them.
         precision: arithmetic of the products; transforms and statistics are fp32.
         compiled: whether torch compiles the networks, which takes up to minutes at first.
     """
@@ -41,11 +39,6 @@ class Arithmetic:
         """Whether networks are recorded as CUDA graphs, one for each size of batch."""
         return self.device.type == "cuda"
 
-    @property
-    def aligns_channels(self) -> bool:
-        """Whether convolutions are padded to the channel counts that tensor cores multiply."""
-        return self.device.type == "cuda" and self.precision in HALF
-
 
 class NetworkRunner:
     """A network on its device.
@@ -54,7 +47,6 @@ class NetworkRunner:
     captured; others run as they are, in half precision by autocast.
 
     Attributes:
-        sample_rate: sample rate of its windows.
         segment_samples: length of the segments that it was made for.
         valid_length: the window length that it takes for a segment's length.
     """
@@ -87,10 +79,6 @@ class NetworkRunner:
         """Whether the network has run, and its core replays CUDA graphs."""
         return self._captured is not None and self._captured.is_captured
 
-    def segmentation(self, overlap: float) -> Segmentation:
-        """Return the cut that the network was made for."""
-        return Segmentation(self.segment_samples, overlap, self.valid_length)
-
     def records(self, *, exact: bool) -> bool:
         """Return whether each size of batch is recorded, so that sizes should be few."""
         return self._captured is not None and not exact
@@ -103,13 +91,9 @@ class NetworkRunner:
     def run(self, windows: Tensor, rows: Sequence[int], *, exact: bool = False) -> Tensor:
         """Run `windows`, fp32 on the device, shape `(windows, channels, samples)`.
 
-        Args:
-            windows: as many as fit.
-            rows: which of the network's stems to make.
-            exact: whether to run in fp32 instead of the precision set.
-
         Returns:
-            fp32 on the device, shape `(windows, rows, channels, samples)`.
+            The stems `rows`, fp32 on the device, shape `(windows, rows, channels, samples)`.
+            `exact` computes them in fp32 instead of the precision set.
         """
         network = self._exact if exact and self._exact is not None else self.network
         hybrid = isinstance(network, HybridNetwork)
@@ -124,7 +108,7 @@ class NetworkRunner:
         """Cast the network, move it to the device, and wrap its core as `Arithmetic` says."""
         how = self._how
         network.core.cast(HALF.get(how.precision, torch.float32))
-        if how.aligns_channels:
+        if how.captures and how.precision in HALF:  # for tensor cores
             network.core.align_channels()
         network.to(how.device)
         core: Core = network.core

@@ -90,15 +90,10 @@ class CrossFade:
         self._sum_weight = torch.zeros(0, device=device)
 
     def add(self, segment: Segment, estimate: Tensor, next_start: int | None) -> Tensor:
-        """Add a segment and return the finished samples.
+        """Add the next segment and return the finished samples, shape `(stems, channels, samples)`.
 
-        Args:
-            segment: the segment after the previous one.
-            estimate: output of the network for its window, shape `(stems, channels, window)`.
-            next_start: start of the next segment, or None for the last one.
-
-        Returns:
-            The next finished samples, shape `(stems, channels, samples)`.
+        `estimate` is the output for its window, shape `(stems, channels, window)`; `next_start` is
+        the start of the segment after it, or None for the last one.
         """
         weight = self._weight[: segment.length]
         weighted = weight * segment.trim(estimate)

@@ -42,13 +42,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """Model whose files were verified.
-
-    Attributes:
-        name: the model.
-        folder: its folder.
-        digests: SHA-256 by file name.
-    """
+    """Model whose files were verified, with SHA-256 by file name."""
 
     name: str
     folder: Path
@@ -64,12 +58,7 @@ class _Offer:
 
 
 class WeightStore:
-    """Cache of weights.
-
-    Args:
-        settings: cache folder, mirror, and permission to use the network.
-        models: catalogue to serve; the built-in one when None.
-    """
+    """Cache of weights of the models in a catalogue; the built-in one when None."""
 
     def __init__(self, settings: Settings, models: Mapping[str, Model] | None = None) -> None:
         self._settings = settings

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from mashup_worker.models.htdemucs.core import Bottleneck, HybridCore
 from mashup_worker.models.htdemucs.layers import (
     STRIDE,
+    Branches,
     Convolution,
     Decoder,
     Encoder,
@@ -32,7 +33,6 @@ from mashup_worker.models.htdemucs.network import HybridNetwork
 from mashup_worker.models.htdemucs.spectrum import Spectrum
 from mashup_worker.models.htdemucs.transformer import (
     Attention,
-    AttentionWeights,
     CrossTransformer,
     Layer,
     LayerNorm,
@@ -157,7 +157,6 @@ def _encoder(layer: Any) -> Encoder:
         ),
         _branches(layer),
         _gate(layer.rewrite),
-        along_rows=not layer.freq,
     )
 
 
@@ -169,7 +168,6 @@ def _decoder(layer: Any) -> Decoder:
         _gate(layer.rewrite),
         _branches(layer),
         Transposed(weight, _copy(layer.conv_tr.bias), int(layer.pad)),
-        along_rows=not layer.freq,
         last=layer.last,
     )
 
@@ -193,8 +191,9 @@ def _gate(conv: Any) -> Gate:
     return Gate(kernel, _copy(conv.bias), (frames // 2, rows // 2))
 
 
-def _branches(layer: Any) -> list[ResidualBranch]:
-    return [] if not layer.dconv else [_branch(one) for one in layer.dconv.layers]
+def _branches(layer: Any) -> Branches:
+    branches = [_branch(one) for one in layer.dconv.layers] if layer.dconv else []
+    return Branches(branches, along_rows=not layer.freq)
 
 
 def _branch(layer: Any) -> ResidualBranch:
@@ -259,16 +258,15 @@ def _layer(layer: Any) -> Layer:
     names = ("norm1", "norm2", "norm3") if crossed else ("norm1", "norm2")
     norms = tuple(_token_norm(getattr(layer, name)) for name in names)
     channels = attention.embed_dim
-    weights = AttentionWeights(
-        _copy(attention.in_proj_weight),
-        _copy(attention.in_proj_bias),
-        _copy(attention.out_proj.weight),
-        _copy(attention.out_proj.bias),
-        attention.num_heads,
-    )
+    weight, bias = _copy(attention.in_proj_weight), _copy(attention.in_proj_bias)
     return Layer(
         norms,
-        Attention(weights, _layer_scale(layer.gamma_1, channels)),
+        Attention(
+            Linear(weight[:channels], bias[:channels]),
+            Linear(weight[channels:], bias[channels:]),
+            _linear(attention.out_proj, _layer_scale(layer.gamma_1, channels)),
+            attention.num_heads,
+        ),
         (
             _linear(layer.linear1, torch.ones(layer.linear1.out_features)),
             _linear(layer.linear2, _layer_scale(layer.gamma_2, channels)),

@@ -17,13 +17,10 @@ if TYPE_CHECKING:
 
 
 class Bottleneck(nn.Module):
-    """Transformer, with the projections to and from its width.
+    """Transformer, with the projections to its width and back.
 
-    Args:
-        transformer: the layers.
-        widen: projections of frequency and time branch; None where the transformer is as wide as
-            the encoders.
-        narrow: projections back.
+    The projections are pairs for frequency and time branch; None where the transformer is as wide
+    as the encoders.
     """
 
     def __init__(
@@ -53,12 +50,10 @@ class HybridCore(nn.Module):
     """Encoders, transformer and decoders of both branches.
 
     Args:
-        encoders: encoders of the frequency branch.
-        encoders_t: encoders of the time branch, as many.
+        encoders, encoders_t: encoders of the frequency and of the time branch, as many.
         embedding: frequency embedding, added after the first encoder, shape `(rows, channels)`.
         bottleneck: the transformer; None for networks without.
-        decoders: decoders of the frequency branch, innermost first.
-        decoders_t: decoders of the time branch.
+        decoders, decoders_t: decoders, innermost first.
     """
 
     def __init__(
@@ -86,13 +81,8 @@ class HybridCore(nn.Module):
     def forward(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
         """Return the estimates of both branches, in the `dtype` of the input.
 
-        Args:
-            x: spectrogram, shape `(batch, frames, frequencies, 2 * channels)`.
-            xt: waveform, shape `(batch, 1, samples, channels)`.
-
-        Returns:
-            Shape `(batch, frames, frequencies, stems * 2 * channels)` and
-            `(batch, 1, samples, stems * channels)`.
+        Shape: spectrogram `(batch, frames, frequencies, 2 * channels)` and waveform
+        `(batch, 1, samples, channels)` to the same with `stems` times the channels.
         """
         skips: list[tuple[Tensor, Tensor]] = []
         rows: list[tuple[int, int]] = []

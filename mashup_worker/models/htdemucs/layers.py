@@ -196,12 +196,10 @@ class Linear(nn.Module):
 class Encoder(nn.Module):
     """One level of an encoder: a quarter of the rows, more channels."""
 
-    def __init__(
-        self, conv: Convolution, branches: list[ResidualBranch], rewrite: Gate, *, along_rows: bool
-    ) -> None:
+    def __init__(self, conv: Convolution, branches: Branches, rewrite: Gate) -> None:
         super().__init__()
         self.conv = conv
-        self.branches = Branches(branches, along_rows=along_rows)
+        self.branches = branches
         self.rewrite = rewrite
 
     def forward(self, x: Tensor) -> Tensor:
@@ -214,18 +212,10 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """One level of a decoder: four times the rows, fewer channels."""
 
-    def __init__(
-        self,
-        rewrite: Gate,
-        branches: list[ResidualBranch],
-        conv: Transposed,
-        *,
-        along_rows: bool,
-        last: bool,
-    ) -> None:
+    def __init__(self, rewrite: Gate, branches: Branches, conv: Transposed, *, last: bool) -> None:
         super().__init__()
         self.rewrite = rewrite
-        self.branches = Branches(branches, along_rows=along_rows)
+        self.branches = branches
         self.conv = conv
         self._last = last
 
@@ -239,12 +229,8 @@ class Transposed(nn.Module):
     """Transposed convolution along the rows, computed as a plain one with four times the outputs.
 
     Rows `4 k` to `4 k + 3` depend on the rows `k` and `k - 1` of the input, so a kernel of two rows
-    with four times the channels computes the same.
-
-    Args:
-        weight: shape `(in, out, 8)`.
-        bias: shape `(out,)`.
-        crop: rows to drop at the start.
+    with four times the channels computes the same. `weight` has shape `(in, out, 8)`; the first
+    `crop` rows are dropped.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, crop: int) -> None:
@@ -261,12 +247,7 @@ class Transposed(nn.Module):
 
 
 class Branches(nn.Module):
-    """Sequence of residual branches.
-
-    Args:
-        branches: the branches.
-        along_rows: run them along the rows of one frame instead of along the frames.
-    """
+    """Sequence of residual branches along the frames, or along the rows of one frame."""
 
     def __init__(self, branches: list[ResidualBranch], *, along_rows: bool) -> None:
         super().__init__()

@@ -26,11 +26,6 @@ class HybridNetwork(nn.Module):
     """Network that separates windows of one length.
 
     Transforms, statistics, inputs and outputs are float32, independent of the core.
-
-    Args:
-        core: network between the transforms.
-        spectrum: the transforms.
-        stems: number of stems.
     """
 
     def __init__(self, core: HybridCore, spectrum: Spectrum, stems: int) -> None:

@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
 
 class Spectrum(nn.Module):
-    """Transform of windows of one length, and its inverse.
+    """Transform of windows of `length` samples, and its inverse.
 
-    Args:
-        size: samples of a frame; the hop is a quarter of it.
-        length: samples of a window.
+    Frames have `size` samples; the hop is a quarter of it.
     """
 
     def __init__(self, size: int, length: int) -> None:

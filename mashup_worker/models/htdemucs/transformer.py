@@ -6,22 +6,19 @@ float32; products have the type of their weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mashup_worker.models.htdemucs.layers import Linear
-
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from mashup_worker.models.htdemucs.layers import Linear
 
-class LayerNorm(nn.Module):
-    """Norm over the channels of each token, in float32."""
 
+class _Norm(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor, epsilon: float) -> None:
         super().__init__()
         self.register_buffer("weight", weight.contiguous())
@@ -30,23 +27,18 @@ class LayerNorm(nn.Module):
 
     weight: Tensor
     bias: Tensor
+
+
+class LayerNorm(_Norm):
+    """Norm over the channels of each token, in float32."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: `(batch, tokens, channels)` to the same."""
         return F.layer_norm(x.float(), self.weight.shape, self.weight, self.bias, self._epsilon)
 
 
-class SongNorm(nn.Module):
+class SongNorm(_Norm):
     """Norm over all tokens and channels of each item of the batch, in float32."""
-
-    def __init__(self, weight: Tensor, bias: Tensor, epsilon: float) -> None:
-        super().__init__()
-        self.register_buffer("weight", weight.contiguous())
-        self.register_buffer("bias", bias.contiguous())
-        self._epsilon = epsilon
-
-    weight: Tensor
-    bias: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: `(batch, tokens, channels)` to the same."""
@@ -56,36 +48,18 @@ class SongNorm(nn.Module):
         return torch.addcmul(self.bias, centered, rate * self.weight)
 
 
-@dataclass(frozen=True, eq=False)
-class AttentionWeights:
-    """Weights of multi-head attention.
+class Attention(nn.Module):
+    """Multi-head attention to tokens of the same or of the other branch.
 
-    Attributes:
-        inputs: matrices of queries, keys and values, concatenated, shape `(3 * channels,
-            channels)`.
-        inputs_bias: shape `(3 * channels,)`.
-        output: shape `(channels, channels)`.
-        output_bias: shape `(channels,)`.
-        heads: number of heads.
+    `keys_values` makes the keys, then the values.
     """
 
-    inputs: Tensor
-    inputs_bias: Tensor
-    output: Tensor
-    output_bias: Tensor
-    heads: int
-
-
-class Attention(nn.Module):
-    """Multi-head attention to tokens of the same or of the other branch."""
-
-    def __init__(self, weights: AttentionWeights, scale: Tensor) -> None:
+    def __init__(self, queries: Linear, keys_values: Linear, output: Linear, heads: int) -> None:
         super().__init__()
-        channels = len(weights.output)
-        self.queries = Linear(weights.inputs[:channels], weights.inputs_bias[:channels])
-        self.keys_values = Linear(weights.inputs[channels:], weights.inputs_bias[channels:])
-        self.output = Linear(scale[:, None] * weights.output, scale * weights.output_bias)
-        self._heads = weights.heads
+        self.queries = queries
+        self.keys_values = keys_values
+        self.output = output
+        self._heads = heads
 
     def forward(self, tokens: Tensor, others: Tensor) -> Tensor:
         """Shape: `(batch, n, channels)` and `(batch, m, channels)` to the first."""
@@ -108,7 +82,7 @@ class Layer(nn.Module):
             input of the feed-forward network.
         attention: self-attention or cross-attention.
         feed: feed-forward network.
-        norm_out: norm of the output; None for none.
+        norm_out: norm of the output, if any.
     """
 
     def __init__(
@@ -140,10 +114,8 @@ class Layer(nn.Module):
 class CrossTransformer(nn.Module):
     """Pairs of layers, one for each branch; every other pair attends to the other branch.
 
-    Args:
-        norms: input norms of frequency and time branch.
-        layers: pairs of layers of frequency and time branch.
-        positions: position embeddings of both branches, shape `(1, tokens, channels)`.
+    All arguments have a part for the frequency branch and a part for the time branch; `positions`
+    are embeddings of shape `(1, tokens, channels)`.
     """
 
     def __init__(

@@ -177,17 +177,12 @@ def _stem_spectra(parts: Tensor, wanted: tuple[str, ...]) -> Tensor:
         return vocals[None]
     bins = parts.shape[3]
     frequencies_hz = torch.arange(bins, device=parts.device) * (RATE_HZ / WINDOW_SAMPLES)
-    masks = split_masks(parts[1].abs().mean(dim=0), frequencies_hz)
-    shares = {"drums": masks.drums, "bass": masks.bass, "other": masks.other}
+    shares = split_masks(parts[1].abs().mean(dim=0), frequencies_hz)
     return torch.stack([vocals if stem == "vocals" else rest * shares[stem] for stem in wanted])
 
 
 def load_lite(device: str = "cpu", precision: str = "auto") -> LiteSeparator:
-    """Load the preview model onto a device.
-
-    Args:
-        device: as for `resolve_device`.
-        precision: as for `resolve_precision`.
+    """Load the preview model; see `resolve_device` and `resolve_precision`.
 
     Raises:
         DeviceUnavailable: the machine lacks the device.

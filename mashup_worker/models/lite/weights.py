@@ -48,9 +48,7 @@ def package_folder() -> Path:
 def load_checkpoint(source: str, folder: Path | None = None) -> dict[str, Tensor]:
     """Return the parameters of the network of `source`, a key of `CHECKPOINTS`.
 
-    Args:
-        source: `"vocals"` or `"accompaniment"`.
-        folder: folder that contains `checkpoints/`; the installed package when None.
+    They are read from the package, or from another `folder` that contains `checkpoints/`.
 
     Raises:
         ModelUnavailable: the file is missing or has another digest.

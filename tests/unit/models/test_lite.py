@@ -137,7 +137,8 @@ def whole_file_reference(lite: LiteSeparator, mix: Tensor) -> Tensor:
     rest = spectra - vocals
     magnitude = F.pad(rest.abs().mean(0), (0, 0, context, context))
     masks = split_masks(magnitude, torch.arange(SIZE // 2 + 1) * (44_100 / SIZE))
-    stems = torch.stack([rest * masks.drums, rest * masks.bass, rest * masks.other, vocals])
+    parts = [rest * masks[stem] for stem in ("drums", "bass", "other")]
+    stems = torch.stack([*parts, vocals])
     sound = torch.zeros(4, 2, padded.shape[1])
     for i, frame in enumerate(torch.fft.irfft(stems).unbind(2)):
         sound[..., i * HOP : i * HOP + SIZE] += frame * window / 1.5
@@ -295,7 +296,7 @@ def test_tones_hits_and_kicks_go_where_they_belong() -> None:
     context = SIZE_FRAMES // 2
     magnitude = F.pad(spectra.abs().mean(0), (0, 0, context, context))
     masks = split_masks(magnitude, torch.arange(SIZE // 2 + 1) * (44_100 / SIZE))
-    for stem, mask in (("drums", masks.drums), ("bass", masks.bass), ("other", masks.other)):
+    for stem, mask in masks.items():
         estimate = torch.istft((spectra * mask).mT, SIZE, HOP, window=window, length=mix.shape[1])
         assert si_sdr_db(estimate, truth[stem].expand(2, -1)) > 10, stem
 
