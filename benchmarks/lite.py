@@ -30,7 +30,7 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.bench.memory import host_peak_bytes
 from mashup_worker.dsp.loudness import integrated_lufs
 from mashup_worker.dsp.metrics import si_sdr_db
-from mashup_worker.models.lite import LiteSeparator, load_lite
+from mashup_worker.models.lite.separator import LiteSeparator, load_lite
 
 ROOT = Path(__file__).parents[1]
 RATE_HZ = 44_100

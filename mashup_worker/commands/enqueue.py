@@ -135,8 +135,7 @@ def _with_uploads(document: dict[str, Any], user_id: UUID | None) -> dict[str, A
 
 
 def _uploaded(address: Any, user_id: UUID | None) -> Any:
-    from mashup_worker.storage.objects import media_type
-    from mashup_worker.storage.open import open_storage
+    from mashup_worker.storage.objects import media_type, open_storage
     from mashup_worker.system.digests import file_sha256
 
     if not isinstance(address, str) or "://" in address or not _is_file(address):

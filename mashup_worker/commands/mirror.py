@@ -39,8 +39,7 @@ def mirror(
     from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
     from mashup_worker.monitoring.server import serve_metrics
     from mashup_worker.queue.listeners import PostgresListener, RedisListener
-    from mashup_worker.queue.mirror import Mirror
-    from mashup_worker.queue.periodic import PeriodicTask
+    from mashup_worker.queue.mirror import Mirror, PeriodicTask
     from mashup_worker.system.child_guard import stop_with_parent as start_parent_watch
     from mashup_worker.worker.context import check_redis, check_schema, open_database, open_redis
 

@@ -75,8 +75,8 @@ def verify(
     def compare(model: Model, store: WeightStore) -> dict[str, Any]:
         if not model.sources:
             return {"path": str(_bundled_folder()), "sha256": _verify_bundled()}
-        report = store.verify(model.name)
-        return {"path": str(report.folder), "sha256": dict(report.digests)}
+        digests = store.verify(model.name)
+        return {"path": str(store.path(model.name)), "sha256": digests}
 
     if not names:
         from mashup_worker.models.store import WeightStore

@@ -48,7 +48,7 @@ def purge(
     """
     import redis
 
-    from mashup_worker.storage.open import open_storage
+    from mashup_worker.storage.objects import open_storage
     from mashup_worker.worker.context import open_redis, redis_unavailable
     from mashup_worker.worker.purge import Purge
 

@@ -33,12 +33,7 @@ class Database:
     """Small pool of connections that reconnects after outages.
 
     Works through a transaction pooler: it uses no session state, no prepared statements and no
-    session locks.
-
-    Args:
-        url: the database.
-        size: largest number of connections.
-        timeout_s: longest wait for a connection or a row lock.
+    session locks. `timeout_s` is the longest wait for a connection or a row lock.
     """
 
     def __init__(self, url: str, *, size: int = 4, timeout_s: float = 5.0) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from psycopg.types.json import Jsonb
 
-from mashup_worker.db.named_sql import statements
+from mashup_worker.db import named_sql
 from mashup_worker.errors import InvalidInput, LeaseLost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -84,13 +84,8 @@ class Job:
         """Whether the job has ended."""
         return self.status in TERMINAL
 
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Job:
-        """Return the job of a row, without columns that the backend added."""
-        return cls(**{name: row[name] for name in _COLUMNS})
 
-
-_COLUMNS = tuple(field.name for field in fields(Job))
+_COLUMNS = tuple(field.name for field in fields(Job))  # without those that the backend added
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,42 +107,32 @@ class Claim:
 
 
 def change_status(connection: Connection, change: StatusChange, /, **parameters: Any) -> Job | None:
-    """Change the status of a job; no other function does.
-
-    Args:
-        connection: in a transaction.
-        change: statement of `sql/status_changes.sql`.
-        parameters: parameters of the statement.
+    """Change the status of a job in a transaction; no other function does.
 
     Returns:
         The job after the change, or None if it was not in the state that the change starts from.
     """
-    row = connection.execute(statements("status_changes")[change], parameters).fetchone()
-    return Job.from_row(row) if row else None
+    return _first(select_jobs(connection, f"status_changes.{change}", **parameters))
 
 
 def heartbeat(
     connection: Connection, claim: Claim, *, lease_s: float, progress: int, stage: str | None
 ) -> bool:
-    """Renew a lease and store the progress.
-
-    Returns:
-        Whether cancellation of the job is requested.
+    """Renew a lease and store the progress; return whether cancellation is requested.
 
     Raises:
         LeaseLost: the job no longer belongs to this claim.
     """
     parameters = {**claim.fence, "lease_s": lease_s, "progress": progress, "stage": stage}
-    row = connection.execute(statements("jobs")["heartbeat"], parameters).fetchone()
-    if row is None:
+    rows = select(connection, "heartbeat", **parameters)
+    if not rows:
         raise LeaseLost
-    return bool(row["cancel_requested"])
+    return bool(rows[0]["cancel_requested"])
 
 
 def find(connection: Connection, job_id: UUID) -> Job | None:
     """Return the job with an id."""
-    row = connection.execute(statements("jobs")["find"], {"id": job_id}).fetchone()
-    return Job.from_row(row) if row else None
+    return _first(select_jobs(connection, "jobs.find", id=job_id))
 
 
 def insert(
@@ -161,19 +146,17 @@ def insert(
     retry_of: UUID | None = None,
 ) -> Job:
     """Insert a queued job."""
-    row = connection.execute(
-        statements("jobs")["insert"],
-        {
-            "user_id": user_id,
-            "job_type": job_type,
-            "input": Jsonb(input_data),
-            "idempotency_key": idempotency_key,
-            "priority": priority,
-            "retry_of": retry_of,
-        },
-    ).fetchone()
-    assert row is not None, "INSERT … RETURNING returns a row"  # noqa: S101
-    return Job.from_row(row)
+    [job] = select_jobs(
+        connection,
+        "jobs.insert",
+        user_id=user_id,
+        job_type=job_type,
+        input=Jsonb(input_data),
+        idempotency_key=idempotency_key,
+        priority=priority,
+        retry_of=retry_of,
+    )
+    return job
 
 
 def request_cancel(connection: Connection, job_id: UUID) -> Job:
@@ -182,21 +165,26 @@ def request_cancel(connection: Connection, job_id: UUID) -> Job:
     Raises:
         InvalidInput: no job has this id, or the job has ended.
     """
-    row = connection.execute(statements("jobs")["request_cancel"], {"id": job_id}).fetchone()
-    if row is not None:
-        return Job.from_row(row)
+    requested = _first(select_jobs(connection, "jobs.request_cancel", id=job_id))
+    if requested is not None:
+        return requested
     job = find(connection, job_id)
     raise InvalidInput(f"job {job_id}: {f'already {job.status}' if job else 'not found'}")
 
 
 def select(connection: Connection, query: str, /, **parameters: Any) -> list[dict[str, Any]]:
     """Return the rows of a query in `sql/jobs.sql`."""
-    return connection.execute(statements("jobs")[query], parameters).fetchall()
+    return named_sql.select(connection, f"jobs.{query}", **parameters)
 
 
-def from_rows(rows: Iterable[Mapping[str, Any]]) -> list[Job]:
-    """Return the jobs of rows."""
-    return [Job.from_row(row) for row in rows]
+def select_jobs(connection: Connection, statement: str, /, **parameters: Any) -> list[Job]:
+    """Execute the statement `<file>.<name>` and return the jobs in its rows."""
+    rows = named_sql.select(connection, statement, **parameters)
+    return [Job(**{name: row[name] for name in _COLUMNS}) for row in rows]
+
+
+def _first(jobs: Sequence[Job]) -> Job | None:
+    return jobs[0] if jobs else None
 
 
 def recent(
@@ -208,7 +196,5 @@ def recent(
     limit: int = 20,
 ) -> Sequence[Job]:
     """Return the newest jobs, filtered by the given values."""
-    rows = select(
-        connection, "recent", status=status, job_type=job_type, user_id=user_id, limit=limit
-    )
-    return from_rows(rows)
+    filters = {"status": status, "job_type": job_type, "user_id": user_id}
+    return select_jobs(connection, "jobs.recent", **filters, limit=limit)

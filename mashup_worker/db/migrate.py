@@ -8,7 +8,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg.rows import dict_row
 
 from mashup_worker.db.database import connection_options, location, reason_of
 from mashup_worker.errors import ServiceUnavailable
@@ -22,12 +21,7 @@ _LOCK = 0x6D617368
 
 @dataclass(frozen=True)
 class Migration:
-    """One step of the schema.
-
-    Attributes:
-        name: file name without extension; starts with the number.
-        sql: statements.
-    """
+    """One step of the schema, named by its file, which starts with the number."""
 
     name: str
     sql: str
@@ -49,13 +43,7 @@ def migrations() -> tuple[Migration, ...]:
 
 
 def migrate(database_url: str) -> list[str]:
-    """Apply all missing migrations.
-
-    Args:
-        database_url: the database, as the owner of the tables.
-
-    Returns:
-        Names of the migrations that were applied.
+    """Apply all missing migrations as the owner of the tables; return their names.
 
     Raises:
         ServiceUnavailable: the database is unreachable or refuses a statement. The failed migration
@@ -87,9 +75,7 @@ def _applied(connection: Connection) -> dict[str, str]:
 def _apply(database_url: str, migration: Migration) -> bool:
     """Apply a migration unless it is applied already; return whether it was applied now."""
     try:
-        with psycopg.connect(
-            database_url, **{**connection_options(), "row_factory": dict_row}
-        ) as connection:
+        with psycopg.connect(database_url, **connection_options()) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
             if migration.name in _applied(connection):
                 return False

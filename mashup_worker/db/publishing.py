@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.db.named_sql import statements
+from mashup_worker.db.named_sql import select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,19 +13,12 @@ if TYPE_CHECKING:
 
     from mashup_worker.db.database import Connection
 
-_PUBLISHERS = {"separate": "publish_stems", "mashup": "publish_mashup"}
+_PUBLISHERS = {"separate": "publishing.publish_stems", "mashup": "publishing.publish_mashup"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredStem:
-    """Stem of the registry that a job may read.
-
-    Attributes:
-        key: object key.
-        kind: vocals, drums, ...
-        song: identifier of the song that the stem belongs to.
-        analysis: analysis of that song by a `separate` job; None if unknown.
-    """
+    """Stem of the registry that a job may read; see `FetchedStem`."""
 
     key: str
     kind: str
@@ -37,19 +30,20 @@ def publish(connection: Connection, job_type: str, job_id: UUID) -> None:
     """Write the backend's rows for a job, in the transaction that completes it."""
     publisher = _PUBLISHERS.get(job_type)
     if publisher is not None:
-        connection.execute(statements("publishing")[publisher], {"job": job_id})
+        select(connection, publisher, job=job_id)
 
 
 def owns_mashup(connection: Connection, mashup_id: UUID, user_id: UUID | None) -> bool:
     """Return whether a user's job may write to a mashup."""
-    return bool(_rows(connection, "owns_mashup", mashup=mashup_id, user=user_id)[0]["owns"])
+    rows = select(connection, "publishing.owns_mashup", mashup=mashup_id, user=user_id)
+    return bool(rows[0]["owns"])
 
 
 def readable_stem(
     connection: Connection, stem_id: UUID, user_id: UUID | None
 ) -> RegisteredStem | None:
     """Return a stem of the registry; None if it does not exist or the user must not read it."""
-    rows = _rows(connection, "readable_stem", stem=stem_id, user=user_id)
+    rows = select(connection, "publishing.readable_stem", stem=stem_id, user=user_id)
     if not rows:
         return None
     row = rows[0]
@@ -60,8 +54,4 @@ def readable_stem(
 
 def referenced_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
     """Return the keys that rows reference, or may reference soon."""
-    return {row["key"] for row in _rows(connection, "referenced_keys", keys=list(keys))}
-
-
-def _rows(connection: Connection, query: str, **parameters: Any) -> list[dict[str, Any]]:
-    return connection.execute(statements("publishing")[query], parameters).fetchall()
+    return {row["key"] for row in select(connection, "publishing.referenced_keys", keys=list(keys))}

@@ -46,11 +46,9 @@ class _RollBackError(Exception):
 
 
 def schema_problems(database: Database, *, publishing: bool = True) -> list[str]:
-    """Return the problems of the schema for the connected role; empty if it fits.
+    """Return the problems of the schema for the connected role, the worker's; empty if it fits.
 
-    Args:
-        database: as the worker's role.
-        publishing: whether the backend's tables are written too.
+    The backend's tables are checked if `publishing`.
 
     Raises:
         ServiceUnavailable: the database is unreachable.

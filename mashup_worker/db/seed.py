@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.db import jobs
-from mashup_worker.db.named_sql import statements
+from mashup_worker.db.named_sql import select
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,41 +16,32 @@ if TYPE_CHECKING:
 
 def latest(connection: Connection, user: UUID, key: str) -> jobs.Job | None:
     """Return the latest retry of the job with an idempotency key, or the job itself."""
-    rows = _rows(connection, "latest", user=user, key=key)
-    return jobs.Job.from_row(rows[0]) if rows else None
+    found = jobs.select_jobs(connection, "seed.latest", user=user, key=key)
+    return found[0] if found else None
 
 
 def check(connection: Connection, user: UUID) -> None:
-    """Check that mashups of a user can be inserted, and insert none.
-
-    Args:
-        connection: in a transaction.
-        user: owner of the mashups.
+    """Check in a transaction that mashups of a user can be inserted, and insert none.
 
     Raises:
         psycopg.errors.ForeignKeyViolation: the user does not exist.
     """
     with connection.transaction(force_rollback=True):
-        _rows(connection, "seed_mashup", user=user, title="")
+        select(connection, "seed.seed_mashup", user=user, title="")
 
 
 def insert(
     connection: Connection, *, user: UUID, key: str, title: str, document: Mapping[str, Any]
 ) -> jobs.Job:
-    """Insert a mashup and the job that separates its song.
+    """Insert a mashup and, with an idempotency key, the job that separates its song.
 
-    Args:
-        connection: in a transaction.
-        user: owner of both.
-        key: idempotency key of the job.
-        title: title of the mashup.
-        document: input of the job without `mashup_id`.
+    `document` is the input of the job without `mashup_id`.
 
     Raises:
         psycopg.errors.ForeignKeyViolation: the user does not exist.
         psycopg.errors.UniqueViolation: a job with this key exists.
     """
-    mashup = _rows(connection, "seed_mashup", user=user, title=title)[0]["id"]
+    mashup = select(connection, "seed.seed_mashup", user=user, title=title)[0]["id"]
     return jobs.insert(
         connection,
         "separate",
@@ -62,8 +53,4 @@ def insert(
 
 def states(connection: Connection, job_ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """Return status, progress and error of jobs."""
-    return _rows(connection, "states", jobs=list(job_ids))
-
-
-def _rows(connection: Connection, query: str, **parameters: Any) -> list[dict[str, Any]]:
-    return connection.execute(statements("seed")[query], parameters).fetchall()
+    return select(connection, "seed.states", jobs=list(job_ids))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.db import jobs
-from mashup_worker.db.named_sql import statements
+from mashup_worker.db.named_sql import select
 from mashup_worker.errors import QuotaExceeded
 
 if TYPE_CHECKING:
@@ -22,14 +22,7 @@ _NOUNS = {"separate": ("separation", "separations"), "mashup": ("mashup", "mashu
 
 @dataclass(frozen=True, kw_only=True)
 class OpenJobs:
-    """Number of open jobs of one tier, type and status.
-
-    Attributes:
-        tier: `none` for jobs without a user.
-        status: queued or processing.
-        jobs: number of jobs.
-        oldest_s: age of the oldest job in seconds.
-    """
+    """Number of open jobs of one tier, type and status; `oldest_s` is the age of the oldest."""
 
     tier: str
     job_type: str
@@ -42,7 +35,7 @@ def tier_of(connection: Connection, user_id: UUID | None) -> str:
     """Return the tier of a user, or `none` without a user."""
     if user_id is None:
         return NO_TIER
-    return str(_rows(connection, "tier_of", user=user_id)[0]["tier"])
+    return str(select(connection, "tiers.tier_of", user=user_id)[0]["tier"])
 
 
 def reject_over_quota(connection: Connection, job_id: UUID) -> jobs.Job | None:
@@ -54,7 +47,7 @@ def reject_over_quota(connection: Connection, job_id: UUID) -> jobs.Job | None:
     Returns:
         The failed job; None if the job may start.
     """
-    rows = _rows(connection, "over_quota", job=job_id)
+    rows = select(connection, "tiers.over_quota", job=job_id)
     if not rows:
         return None
     return jobs.change_status(
@@ -64,12 +57,12 @@ def reject_over_quota(connection: Connection, job_id: UUID) -> jobs.Job | None:
 
 def likely_over_quota(connection: Connection) -> list[UUID]:
     """Return waiting jobs that `reject_over_quota` should decide about."""
-    return [row["id"] for row in _rows(connection, "likely_over_quota")]
+    return [row["id"] for row in select(connection, "tiers.likely_over_quota")]
 
 
 def open_by_tier(connection: Connection) -> list[OpenJobs]:
     """Return numbers and ages of all open jobs."""
-    return [OpenJobs(**row) for row in _rows(connection, "open_by_tier")]
+    return [OpenJobs(**row) for row in select(connection, "tiers.open_by_tier")]
 
 
 def _message(limit: dict[str, Any]) -> str:
@@ -86,7 +79,3 @@ def _message(limit: dict[str, Any]) -> str:
     if next_tier:
         remedies.append(f"upgrade to the {next_tier} tier")
     return f"{reached}; {' or '.join(remedies)}." if remedies else f"{reached}."
-
-
-def _rows(connection: Connection, query: str, **parameters: Any) -> list[dict[str, Any]]:
-    return connection.execute(statements("tiers")[query], parameters).fetchall()

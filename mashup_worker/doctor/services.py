@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.errors import MashupError
@@ -62,12 +59,10 @@ def check_storage(_settings: Settings) -> Finding:
     settings = load_service_settings()
     if settings.storage.storage_url is None and settings.storage.s3_bucket is None:
         return Finding("storage", "note", f"S3_BUCKET or STORAGE_URL is {_NOT_SET}", _REMEDY)
-    from mashup_worker.storage.objects import check_store
-    from mashup_worker.storage.open import open_storage
+    from mashup_worker.storage.objects import check_store, open_storage
 
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            check_store(open_storage(settings.storage), Path(folder) / "probe", uuid4().hex)
+        check_store(open_storage(settings.storage))
     except MashupError as error:
         remedy = "check S3_ENDPOINT_URL, S3_BUCKET, S3_REGION and the credentials"
         return Finding("storage", "error", error.message, remedy)

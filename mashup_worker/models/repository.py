@@ -100,7 +100,10 @@ def _definition(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _load_network(signature: str, folder: Path) -> nn.Module:
-    path = _find_checkpoint(str(signature), folder)
+    found = sorted(path for path in _checkpoints(folder) if _signature(path) == str(signature))
+    if not found:
+        raise ModelUnavailable(f"no network {str(signature)!r} in {folder}")
+    path = found[0]
     _check_digest(path)
     try:
         load = _load_safetensors if path.suffix == ".safetensors" else _load_pickle
@@ -108,13 +111,6 @@ def _load_network(signature: str, folder: Path) -> nn.Module:
     except _MALFORMED as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelUnavailable(f"{path} is not a usable Demucs checkpoint: {reason}") from error
-
-
-def _find_checkpoint(signature: str, folder: Path) -> Path:
-    for path in sorted(_checkpoints(folder)):
-        if _signature(path) == signature:
-            return path
-    raise ModelUnavailable(f"no network {signature!r} in {folder}")
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -41,15 +41,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class VerifyReport:
-    """Model whose files were verified, with SHA-256 by file name."""
-
-    name: str
-    folder: Path
-    digests: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class _Offer:
     """Source of all files of a model: each file with its addresses, in the order of trial."""
 
@@ -93,8 +84,8 @@ class WeightStore:
         """Return the folder of a model, fetched if it is missing. Raises as `pull`."""
         return self.path(name) if self.has(name) else self.pull(name, on_progress)
 
-    def verify(self, name: str) -> VerifyReport:
-        """Compare every file of the model with its SHA-256.
+    def verify(self, name: str) -> dict[str, str]:
+        """Compare every file of the model with its SHA-256; return the digests by file name.
 
         Raises:
             ModelUnavailable: the model is not in the cache, or a digest differs.
@@ -108,7 +99,7 @@ class WeightStore:
         }
         for file, sha256 in digests.items():
             check_sha256(folder / file, sha256)
-        return VerifyReport(name, folder, digests)
+        return digests
 
     def pull(self, name: str, on_progress: OnBytes | None = None) -> Path:
         """Fetch and verify a model, and return its folder.

@@ -6,6 +6,7 @@ import os
 import resource
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,17 +29,13 @@ def watch_health(
 ) -> None:
     """Send health reports from a daemon thread.
 
-    Args:
-        send_report: receives the reports.
-        services: by name, a function that raises if the service is unreachable.
-        every_s: pause between reports.
+    `services` has by name a function that raises if the service is unreachable.
     """
-    never = threading.Event()
 
     def run() -> None:
         while True:
             send_report(health(services))
-            never.wait(every_s)
+            time.sleep(every_s)
 
     threading.Thread(target=run, name="health", daemon=True).start()
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from mashup_worker.monitoring.process import process_registry
+from mashup_worker.monitoring.server import process_registry
 from mashup_worker.vocabulary import JOB_TYPES
 
 if TYPE_CHECKING:
@@ -31,65 +32,48 @@ _OTHER = "other"
 class MirrorMetrics:
     """Metrics and health of a mirror. Implements `MirrorObserver` and `HealthSource`.
 
-    Attributes:
-        poll_s: longest interval of the mirror's passes.
-        registry: metrics.
+    `poll_s` is the longest interval of the mirror's passes.
     """
 
     poll_s: float
     registry: CollectorRegistry = field(default_factory=process_registry)
 
     def __post_init__(self) -> None:
-        registry = self.registry
+        gauge = partial(Gauge, registry=self.registry)
+        counter = partial(Counter, registry=self.registry)
         self._tried_s = time.monotonic()
         self._passed_s: float | None = None
         self._labels: set[tuple[str, str, str]] = set()
-        self._open = Gauge(
-            "mashup_open_jobs",
-            "Jobs that have not ended.",
-            ["job_type", "tier", "status"],
-            registry=registry,
+        self._open = gauge(
+            "mashup_open_jobs", "Jobs that have not ended.", ["job_type", "tier", "status"]
         )
-        self._oldest = Gauge(
+        self._oldest = gauge(
             "mashup_oldest_job_age_seconds",
             "Age of the oldest of these jobs.",
             ["job_type", "tier", "status"],
-            registry=registry,
         )
-        self._wakeups = Gauge(
-            "mashup_pending_wakeups",
-            "Wake-ups in Redis that no worker has received.",
-            ["queue"],
-            registry=registry,
+        self._wakeups = gauge(
+            "mashup_pending_wakeups", "Wake-ups in Redis that no worker has received.", ["queue"]
         )
-        self._workers = Gauge(
-            "mashup_registered_worker_processes",
-            "Worker processes registered in Redis.",
-            ["queue"],
-            registry=registry,
+        self._workers = gauge(
+            "mashup_registered_worker_processes", "Worker processes registered in Redis.", ["queue"]
         )
-        self._passes = Counter(
-            "mashup_mirror_passes",
-            "Passes of the mirror over the queue.",
-            ["outcome"],
-            registry=registry,
+        self._passes = counter(
+            "mashup_mirror_passes", "Passes of the mirror over the queue.", ["outcome"]
         )
         self._pass_seconds = Histogram(
             "mashup_mirror_pass_seconds",
             "Duration of successful passes.",
             buckets=_SECONDS,
-            registry=registry,
+            registry=self.registry,
         )
-        self._changes = Counter(
+        self._changes = counter(
             "mashup_mirror_status_changes",
             "Status changes by the mirror; expire takes a job from a worker without heartbeats.",
             ["change", "job_type", "code"],
-            registry=registry,
         )
-        self._orphans = Counter(
-            "mashup_orphans_removed",
-            "Objects removed because no row references them.",
-            registry=registry,
+        self._orphans = counter(
+            "mashup_orphans_removed", "Objects removed because no row references them."
         )
         for outcome in ("done", "failed"):
             self._passes.labels(outcome)
@@ -115,13 +99,7 @@ class MirrorMetrics:
     def set_queue(
         self, jobs: Sequence[OpenJobs], wakeups: Mapping[str, int], workers: Mapping[str, int]
     ) -> None:
-        """Set the gauges of the queue.
-
-        Args:
-            jobs: open jobs.
-            wakeups: number of pending wake-ups by queue.
-            workers: number of registered worker processes by queue.
-        """
+        """Set the gauges: open jobs, and by queue wake-ups and registered worker processes."""
         # Label sets that disappear stay at 0, so that scrapes have no gaps.
         counts = dict.fromkeys(self._labels, 0)
         ages_s = dict.fromkeys(self._labels, 0.0)

@@ -26,12 +26,10 @@ class AttemptReport:
     """Report of an ended attempt.
 
     Attributes:
-        job_type: type of the job.
         tier: tier of the job's user; `none` for jobs without a user.
         outcome: `lost` if the job no longer belonged to the worker.
         code: error code; empty without an error.
         seconds: time from the claim to the end.
-        stages_s: seconds per stage.
         device_s: seconds that occupied the device.
         audio_s: duration of the audio that was written or analyzed.
         reused: whether the results of an earlier job were copied.
@@ -93,8 +91,7 @@ def decode_report(line: str) -> Report | None:
 def report_writer(descriptor: int) -> Callable[[Report], None]:
     """Return a function that writes reports to a pipe and drops them while the pipe is full.
 
-    Args:
-        descriptor: the pipe, which becomes non-blocking.
+    The pipe becomes non-blocking.
     """
     os.set_blocking(descriptor, False)
 

@@ -1,4 +1,4 @@
-"""HTTP server of `/livez`, `/readyz` and `/metrics`."""
+"""HTTP server of `/livez`, `/readyz` and `/metrics`, and the metrics of every process."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Protocol
 
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
+from mashup_worker import __version__
 from mashup_worker.errors import InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from prometheus_client import CollectorRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,17 @@ class HealthSource(Protocol):
 
     def not_ready(self) -> str | None:
         """Return the reason why the process cannot work now; None if it can."""
+
+
+def process_registry() -> CollectorRegistry:
+    """Return a new registry with the metrics of this process."""
+    # Otherwise each counter gets a second series with its creation time.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    build = Gauge("mashup_build_info", "Running version.", ["version"], registry=registry)
+    build.labels(__version__).set(1)
+    return registry
 
 
 def parse_address(address: str) -> tuple[str, int]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from mashup_worker.monitoring.process import process_registry
 from mashup_worker.monitoring.reports import AttemptReport, HealthReport, decode_report
+from mashup_worker.monitoring.server import process_registry
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -34,53 +35,42 @@ class _ProcessState:
 
 @dataclass
 class WorkerMetrics:
-    """Metrics and health of worker processes. Implements `SupervisorObserver`, `HealthSource`.
+    """Metrics and health of a configured number of worker processes. Implements `HealthSource`.
 
-    Attributes:
-        processes: configured number of processes.
-        registry: metrics.
+    Called from several threads; processes are numbered from 0.
     """
 
     processes: int
     registry: CollectorRegistry = field(default_factory=process_registry)
 
     def __post_init__(self) -> None:
-        registry = self.registry
+        gauge = partial(Gauge, registry=self.registry)
+        counter = partial(Counter, registry=self.registry)
         self._looped_s = time.monotonic()
         self._states = [_ProcessState() for _ in range(self.processes)]
         self._lock = threading.Lock()
-        self._attempts = AttemptCounters(registry)
-        configured = Gauge(
-            "mashup_worker_processes", "Configured worker processes.", registry=registry
-        )
+        self._attempts = AttemptCounters(self.registry)
+        configured = gauge("mashup_worker_processes", "Configured worker processes.")
         configured.set(self.processes)
-        ready = Gauge(
-            "mashup_worker_processes_ready", "Worker processes that accept jobs.", registry=registry
-        )
+        ready = gauge("mashup_worker_processes_ready", "Worker processes that accept jobs.")
         ready.set_function(lambda: self.processes - len(self._problems()))
-        self._starts = Counter(
-            "mashup_worker_process_starts",
-            "Starts of a worker process.",
-            ["process"],
-            registry=registry,
+        self._starts = counter(
+            "mashup_worker_process_starts", "Starts of a worker process.", ["process"]
         )
-        self._exits = Counter(
+        self._exits = counter(
             "mashup_worker_process_exits",
             "Unexpected exits of a worker process, by a signal or with an exit code.",
             ["process", "how"],
-            registry=registry,
         )
-        self._memory = Gauge(
+        self._memory = gauge(
             "mashup_worker_process_memory_bytes",
             "Resident memory of a worker process.",
             ["process"],
-            registry=registry,
         )
-        self._device_memory = Gauge(
+        self._device_memory = gauge(
             "mashup_worker_process_device_memory_bytes",
             "CUDA memory: allocated and reserved by a process, free and total of its device.",
             ["process", "kind"],
-            registry=registry,
         )
         for process in range(self.processes):
             self._starts.labels(process)
@@ -153,31 +143,27 @@ class AttemptCounters:
     """Counters of attempts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._attempts = Counter(
+        counter = partial(Counter, registry=registry)
+        seconds = partial(Histogram, buckets=_SECONDS, registry=registry)
+        self._attempts = counter(
             "mashup_attempts",
             "Ended attempts; a lost one no longer belonged to its worker.",
             ["job_type", "tier", "outcome"],
-            registry=registry,
         )
-        self._errors = Counter(
+        self._errors = counter(
             "mashup_attempt_errors",
             "Attempts that ended with an error, by its code.",
             ["job_type", "code", "outcome"],
-            registry=registry,
         )
-        self._seconds = Histogram(
+        self._seconds = seconds(
             "mashup_attempt_seconds",
             "Duration of attempts from the claim to the end.",
             ["job_type", "outcome"],
-            buckets=_SECONDS,
-            registry=registry,
         )
-        self._stages = Histogram(
+        self._stages = seconds(
             "mashup_stage_seconds",
             "Duration of the stages of completed attempts.",
             ["job_type", "stage"],
-            buckets=_SECONDS,
-            registry=registry,
         )
         self._times_real_time = Histogram(
             "mashup_times_real_time",
@@ -186,29 +172,23 @@ class AttemptCounters:
             buckets=_SPEEDS,
             registry=registry,
         )
-        self._audio = Counter(
-            "mashup_audio_seconds",
-            "Seconds of audio of completed attempts.",
-            ["job_type"],
-            registry=registry,
+        self._audio = counter(
+            "mashup_audio_seconds", "Seconds of audio of completed attempts.", ["job_type"]
         )
-        self._device = Counter(
+        self._device = counter(
             "mashup_device_seconds",
             "Seconds that completed attempts occupied the device.",
             ["job_type", "tier"],
-            registry=registry,
         )
-        self._reused = Counter(
+        self._reused = counter(
             "mashup_reused_results",
             "Attempts that were completed with an earlier job's results.",
             ["job_type"],
-            registry=registry,
         )
-        self._out_of_memory = Counter(
+        self._out_of_memory = counter(
             "mashup_out_of_memory",
             "Out-of-memory events: of a batch, which is then halved, or of an attempt.",
             ["scope"],
-            registry=registry,
         )
         for scope in ("batch", "attempt"):
             self._out_of_memory.labels(scope)

@@ -88,11 +88,9 @@ class SeparateInput(JobInput):
     """Song to separate into stems.
 
     Attributes:
-        audio: the song.
         mashup_id: mashup whose stems these become.
         model: model that separates; by default the worker's.
         stems: stems to write; by default all stems of the model.
-        format: format of the stems.
         analyze: whether tempo, beats, key and loudness are found too.
     """
 
@@ -105,12 +103,7 @@ class SeparateInput(JobInput):
 
 
 class AnalyzeInput(JobInput):
-    """Song to analyze, whole or as stems.
-
-    Attributes:
-        audio: the whole song.
-        stems: its stems by kind, in place of `audio`.
-    """
+    """Song to analyze: whole as `audio`, or as stems by kind."""
 
     audio: Address | None = None
     stems: Annotated[dict[AnyStemKind, Address], Field(min_length=1, max_length=12)] | None = None
@@ -152,11 +145,9 @@ class MashupConfig(_Untrusted):
     Attributes:
         vibe: style of arrangement, mix and master.
         intensity: 0 for calm to 1 for full.
-        transition: transition between songs; by default the vibe's.
-        tempo_bpm, key: tempo and key of the result; by default those that change the songs least.
+        transition, loudness_lufs: by default the vibe's.
+        tempo_bpm, key: by default those that change the songs least.
         length_s: approximate length.
-        loudness_lufs: integrated loudness; by default the vibe's.
-        seed: seed of random choices.
     """
 
     vibe: Vibe = "club"
@@ -170,12 +161,9 @@ class MashupConfig(_Untrusted):
 
 
 class MashupInput(JobInput):
-    """Mashup to make.
+    """Mashup of stems and whole songs to make.
 
     Attributes:
-        stems: stems and whole songs to combine.
-        config: parameters.
-        format: format of the result.
         mashup_id: mashup that the result becomes; its stems are credited at once.
     """
 
@@ -186,14 +174,7 @@ class MashupInput(JobInput):
 
 
 class MasterInput(JobInput):
-    """Mix to master.
-
-    Attributes:
-        audio: the mix.
-        loudness_lufs: integrated loudness of the result.
-        true_peak_dbtp: highest true peak of the decoded result.
-        format: format of the result.
-    """
+    """Mix to master; the limit of true peaks holds for the decoded result."""
 
     audio: Address
     loudness_lufs: Annotated[float, _within(LOUDNESS_LUFS)] = DEFAULT_LOUDNESS_LUFS

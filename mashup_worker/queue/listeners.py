@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from uuid import uuid4
 
 import psycopg
@@ -32,49 +31,37 @@ _RETRY_S = 300.0
 class PostgresListener(threading.Thread):
     """Thread that calls back for every notification on `ai_jobs`, and reconnects after outages.
 
-    Args:
-        url: session or direct connection. A transaction pooler delivers no notifications, which the
-            thread detects by a notification to itself; it then retries every five minutes.
-        on_change: called from this thread.
-        insist: listen even if the test notification does not arrive.
+    A transaction pooler delivers no notifications, which the thread detects by a notification to
+    itself; it then retries every five minutes, unless it must `insist`.
     """
 
     def __init__(self, url: str, on_change: Callable[[], None], *, insist: bool = False) -> None:
         super().__init__(name="postgres-listener", daemon=True)
         self._url, self._on_change, self._insist = url, on_change, insist
-        self._stopped = threading.Event()
-        self.works: bool | None = None
-        """Whether notifications arrive; None before the first test."""
 
     def run(self) -> None:
-        """Listen until stopped."""
-        while not self._stopped.is_set():
+        """Listen for ever."""
+        while True:
             try:
                 with psycopg.connect(
                     self._url, autocommit=True, **connection_options()
                 ) as connection:
                     connection.execute("LISTEN ai_jobs")
-                    self.works = self._arrives(connection)
-                    if not self.works and not self._insist:
-                        connection.execute("UNLISTEN *")  # the pooler keeps the connection
-                        logger.warning(
-                            "LISTEN: notifications do not arrive (a transaction pooler?); the "
-                            "mirror finds new jobs by polling"
-                        )
-                        self._stopped.wait(_RETRY_S)
-                        continue
-                    self._on_change()  # for changes before LISTEN
-                    self._listen(connection)
+                    if self._insist or self._arrives(connection):
+                        self._on_change()  # for changes before LISTEN
+                        self._listen(connection)
+                    connection.execute("UNLISTEN *")  # the pooler keeps the connection
+                logger.warning(
+                    "LISTEN: notifications do not arrive (a transaction pooler?); the mirror finds "
+                    "new jobs by polling"
+                )
+                time.sleep(_RETRY_S)
             except psycopg.Error as error:
                 logger.warning("LISTEN: %s", reason_of(error))
-                self._stopped.wait(_PAUSE_S)
+                time.sleep(_PAUSE_S)
 
-    def stop(self) -> None:
-        """Stop within a second."""
-        self._stopped.set()
-
-    def _listen(self, connection: psycopg.Connection[dict[str, object]]) -> None:
-        while not self._stopped.is_set():
+    def _listen(self, connection: psycopg.Connection[dict[str, object]]) -> NoReturn:
+        while True:
             for _ in connection.notifies(timeout=_WAKE_S):
                 self._on_change()
             # A query detects a dead peer, which an idle connection does not.
@@ -86,8 +73,8 @@ class PostgresListener(threading.Thread):
         with psycopg.connect(self._url, autocommit=True, **connection_options()) as other:
             other.execute("SELECT pg_notify('ai_jobs', %s)", [token])
         until_s = time.monotonic() + _PROBE_S
-        while (left_s := until_s - time.monotonic()) > 0 and not self._stopped.is_set():
-            for note in connection.notifies(timeout=min(left_s, _WAKE_S), stop_after=1):
+        while (left_s := until_s - time.monotonic()) > 0:
+            for note in connection.notifies(timeout=left_s, stop_after=1):
                 if note.payload == token:
                     return True
         return False
@@ -99,26 +86,20 @@ class RedisListener(threading.Thread):
     def __init__(self, client: redis.Redis, on_change: Callable[[], None]) -> None:
         super().__init__(name="redis-listener", daemon=True)
         self._redis, self._on_change = client, on_change
-        self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Listen until stopped."""
-        while not self._stopped.is_set():
+        """Listen for ever."""
+        while True:
             try:
                 with self._redis.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
                     channel.subscribe(CHANNEL)
                     self._on_change()
-                    while not self._stopped.is_set():
+                    while True:
                         message = channel.get_message(timeout=_WAKE_S)
                         if message and b'"status": "processing"' not in message["data"]:
                             self._on_change()
             except redis.RedisError as error:
                 logger.warning("Redis: %s", error)
-                self._stopped.wait(_PAUSE_S)
+                time.sleep(_PAUSE_S)
             except (ValueError, AttributeError):  # the client was closed
-                with suppress(Exception):
-                    self._stopped.wait(_PAUSE_S)
-
-    def stop(self) -> None:
-        """Stop within about a second."""
-        self._stopped.set()
+                time.sleep(_PAUSE_S)

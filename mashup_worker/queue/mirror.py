@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import psycopg
@@ -19,7 +20,6 @@ from mashup_worker.db import jobs
 from mashup_worker.db.database import OUTAGES, is_outage, reason_of
 from mashup_worker.db.tiers import likely_over_quota, reject_over_quota
 from mashup_worker.errors import InvalidInput, LeaseLost
-from mashup_worker.queue.periodic import PeriodicSchedule
 from mashup_worker.queue.status_sync import StatusSync
 from mashup_worker.queue.validation import unknown_job_type
 from mashup_worker.queue.wakeups import notify, pending_wakeups, rq_queue
@@ -31,13 +31,21 @@ if TYPE_CHECKING:
     from rq import Queue
 
     from mashup_worker.db.database import Connection, Database
-    from mashup_worker.queue.periodic import PeriodicTask
     from mashup_worker.settings import QueueSettings
 
 logger = logging.getLogger(__name__)
 
 _MIN_PAUSE_S = 0.05
 _FIRST_BACKOFF_S = 0.5
+
+
+@dataclass(frozen=True)
+class PeriodicTask:
+    """Task that runs every `every_s` seconds, also after an exception, which is logged."""
+
+    name: str
+    every_s: float
+    run: Callable[[], None]
 
 
 class MirrorObserver(Protocol):
@@ -57,13 +65,7 @@ class _NullObserver:
 
 
 class Mirror:
-    """Loop of passes over the queue.
-
-    Args:
-        database, redis: source and target.
-        settings: queues, their depth, and the order of jobs.
-        periodic_tasks: further work between passes.
-        observer: receives events.
+    """Loop of passes over the queue, with periodic tasks between them.
 
     Attributes:
         status_sync: copies statuses.
@@ -80,7 +82,7 @@ class Mirror:
     ) -> None:
         self.database, self.redis, self.settings = database, redis, settings
         self.status_sync = StatusSync(database, redis, settings.poll_s)
-        self._schedule = PeriodicSchedule(periodic_tasks)
+        self._schedule = _PeriodicSchedule(periodic_tasks)
         self._observer: MirrorObserver = observer or _NullObserver()
         self._woken = threading.Event()
         self._stopped = threading.Event()
@@ -98,8 +100,7 @@ class Mirror:
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Make passes until stopped, and wait out outages of Postgres and Redis.
 
-        Args:
-            on_ready: called after the first successful pass.
+        `on_ready` is called after the first successful pass.
         """
         ready = False
         pause_s = 0.0
@@ -215,3 +216,24 @@ class Mirror:
             )
         for row in rows:
             notify(queue, row["id"], attempt=row["attempt"], job_type=row["job_type"])
+
+
+class _PeriodicSchedule:
+    """Schedule of tasks; each runs for the first time one interval after the first call."""
+
+    def __init__(self, tasks: Sequence[PeriodicTask]) -> None:
+        self._tasks = tuple(tasks)
+        self._due_s: dict[str, float] = {}
+
+    def run_due(self) -> float:
+        """Run the tasks that are due; return the seconds until the next one."""
+        now_s = time.monotonic()
+        for task in self._tasks:
+            if now_s < self._due_s.setdefault(task.name, now_s + task.every_s):
+                continue
+            self._due_s[task.name] = now_s + task.every_s
+            try:
+                task.run()
+            except Exception:
+                logger.exception("periodic task: %s", task.name)
+        return max(0.0, min(self._due_s.values(), default=float("inf")) - time.monotonic())

@@ -12,9 +12,8 @@ from mashup_worker.errors import InvalidInput
 def connect(url: str, *, timeout_s: float = 5.0) -> redis.Redis:
     """Return a client that connects at its first command.
 
-    Args:
-        url: `redis://…`, `rediss://…` or `unix://…`.
-        timeout_s: longest connection attempt, and longest answer. Blocking commands need more.
+    The URL is `redis://…`, `rediss://…` or `unix://…`. `timeout_s` is the longest connection
+    attempt, and longest answer. Blocking commands need more.
 
     Raises:
         InvalidInput: the URL has another form.

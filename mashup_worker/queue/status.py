@@ -69,31 +69,17 @@ class StatusView:
     @classmethod
     def from_job(cls, job: Job) -> StatusView:
         """Return the status of a job."""
-        return cls(
-            id=job.id,
-            attempt=job.attempt,
-            status=job.status,
-            progress=job.progress or 0,
-            stage=job.stage,
-            error_code=job.error_code,
-            error_message=job.error_message,
-            output=None if job.output_data is None else json.dumps(job.output_data),
-            updated_at=job.updated_at.isoformat(),
-        )
+        output = None if job.output_data is None else json.dumps(job.output_data)
+        return cls.from_row({**vars(job), "output": output})
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> StatusView:
         """Return the status in a row of `changed_since` or `still_open`."""
+        same = ("id", "attempt", "status", "stage", "error_code", "error_message", "output")
         return cls(
-            id=row["id"],
-            attempt=row["attempt"],
-            status=row["status"],
             progress=row["progress"] or 0,
-            stage=row["stage"],
-            error_code=row["error_code"],
-            error_message=row["error_message"],
-            output=row["output"],
             updated_at=row["updated_at"].isoformat(),
+            **{name: row[name] for name in same},
         )
 
     @property
@@ -112,35 +98,29 @@ class StatusView:
         return json.dumps({"id": str(self.id), **{name: getattr(self, name) for name in fields}})
 
 
-class StatusMirror:
-    """Writer of job statuses in Redis."""
+def write_status(redis: Redis, view: StatusView) -> bool:
+    """Write a status; return False if Redis holds a newer one.
 
-    def __init__(self, redis: Redis) -> None:
-        self._write = redis.register_script(_WRITE)
-
-    def write(self, view: StatusView) -> bool:
-        """Write a status; return False if Redis holds a newer one.
-
-        Raises:
-            redis.RedisError: Redis is unreachable or refuses.
-        """
-        fields: dict[str, str | int] = {
-            "status": view.status,
-            "stage": view.stage or "",
-            "progress": view.progress,
-            "error_code": view.error_code or "",
-            "error_message": view.error_message or "",
-            "updated_at": view.updated_at,
-        }
-        if view.output is not None:
-            fields["output_data"] = view.output
-        flat = [part for pair in fields.items() for part in pair]
-        ttl_s = _ENDED_TTL_S if view.status in TERMINAL else _OPEN_TTL_S
-        written = self._write(
-            keys=[status_key(view.id)],
-            args=[view.attempt, view.sequence, ttl_s, view.published(), CHANNEL, *flat],
-        )
-        return bool(written)
+    Raises:
+        redis.RedisError: Redis is unreachable or refuses.
+    """
+    fields: dict[str, str | int] = {
+        "status": view.status,
+        "stage": view.stage or "",
+        "progress": view.progress,
+        "error_code": view.error_code or "",
+        "error_message": view.error_message or "",
+        "updated_at": view.updated_at,
+    }
+    if view.output is not None:
+        fields["output_data"] = view.output
+    flat = [part for pair in fields.items() for part in pair]
+    ttl_s = _ENDED_TTL_S if view.status in TERMINAL else _OPEN_TTL_S
+    written = redis.register_script(_WRITE)(
+        keys=[status_key(view.id)],
+        args=[view.attempt, view.sequence, ttl_s, view.published(), CHANNEL, *flat],
+    )
+    return bool(written)
 
 
 def status_key(job_id: UUID) -> str:

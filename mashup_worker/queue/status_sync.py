@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.db import jobs
-from mashup_worker.queue.status import StatusMirror, StatusView
+from mashup_worker.queue.status import StatusView, write_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +32,7 @@ _FULL_SYNC_S = 600.0
 class StatusSync:
     """Copies changes since the last sync, and everything after a flush and every ten minutes.
 
-    Args:
-        database: source.
-        redis: target.
-        poll_s: interval of the syncs that look further back.
+    Once in `poll_s`, a sync looks further back.
     """
 
     def __init__(self, database: Database, redis: redis.Redis, poll_s: float) -> None:
@@ -51,7 +48,6 @@ class StatusSync:
             ServiceUnavailable, psycopg.OperationalError: Postgres is unreachable.
             redis.RedisError: Redis is unreachable.
         """
-        status = StatusMirror(self._redis)
         now_s = time.monotonic()
         sentinel = self._redis.get(_SENTINEL)
         # A Redis that was restored from an old snapshot has an old sentinel.
@@ -60,13 +56,13 @@ class StatusSync:
             now: datetime = jobs.select(connection, "clock")[0]["now"]
             if kept is None or self._synced is None or now_s > self._next_full_s:
                 for page in _pages(connection, "still_open"):
-                    self._write(status, page)
+                    self._write(page)
                 since = now - _HISTORY
                 self._next_full_s = now_s + _FULL_SYNC_S
             else:
                 since = min(self._synced, kept) - self._overlap(now_s)
             for page in _pages(connection, "changed_since", since):
-                self._write(status, page)
+                self._write(page)
         # Fails if Redis was flushed meanwhile; the next sync then copies everything.
         written = self._redis.set(_SENTINEL, now.isoformat(), xx=kept is not None)
         self._synced = now if written else None
@@ -77,10 +73,9 @@ class StatusSync:
         self._polled_s = now_s
         return _POLL_OVERLAP
 
-    @staticmethod
-    def _write(status: StatusMirror, rows: list[dict[str, Any]]) -> None:
+    def _write(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
-            status.write(StatusView.from_row(row))
+            write_status(self._redis, StatusView.from_row(row))
 
 
 def _pages(

@@ -33,13 +33,7 @@ def rq_queue(name: str, connection: Redis) -> Queue:
 
 
 def notify(queue: Queue, job_id: UUID, *, attempt: int, job_type: str) -> None:
-    """Enqueue a wake-up for a waiting job.
-
-    Args:
-        queue: queue of the job type.
-        job_id: the job.
-        attempt: number of attempts so far.
-        job_type: type of the job, for dashboards.
+    """Enqueue a wake-up for a waiting job with a number of attempts so far.
 
     Raises:
         redis.RedisError: Redis is unreachable or refuses.

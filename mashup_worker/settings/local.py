@@ -13,32 +13,26 @@ from mashup_worker.settings.environment import EnvironmentSettings, from_environ
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def default_model_cache() -> Path:
-    """Return `mashup-worker/models` in the user's cache folder, by the XDG base directory rules."""
-    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(caches) / "mashup-worker" / "models"
-
-
-def default_song_cache() -> Path:
-    """Return `mashup-worker/songs` in the same folder."""
-    return default_model_cache().with_name("songs")
+def _caches() -> Path:
+    """Return `mashup-worker` in the user's cache folder, by the XDG base directory rules."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "mashup-worker"
 
 
 class Settings(EnvironmentSettings):
     """Settings of the model cache and the song cache.
 
     Attributes:
-        model_cache: folder with one folder of weights per model (`MASHUP_MODEL_CACHE`).
-        model_mirror: folder or https address that replaces the public sources of weights
-            (`MASHUP_MODEL_MIRROR`); plain http is allowed for this machine only.
-        song_cache: folder of stems and analyses of songs that were mixed (`MASHUP_SONG_CACHE`); may
-            be deleted at any time.
-        offline: forbid network access (`MASHUP_OFFLINE=1`).
+        model_cache: folder with one folder of weights per model.
+        model_mirror: folder or https address that replaces the public sources of weights; plain
+            http is allowed for this machine only.
+        song_cache: folder of stems and analyses of songs that were mixed; may be deleted at any
+            time.
+        offline: forbid network access.
     """
 
-    model_cache: Path = Field(default_factory=default_model_cache)
+    model_cache: Path = Field(default_factory=lambda: _caches() / "models")
     model_mirror: str | None = None
-    song_cache: Path = Field(default_factory=default_song_cache)
+    song_cache: Path = Field(default_factory=lambda: _caches() / "songs")
     offline: bool = False
 
     @field_validator("model_cache", "song_cache")

@@ -1,7 +1,8 @@
 """Settings of worker and mirror, in groups.
 
-Variables without the prefix `MASHUP_` are shared with other programs: `DATABASE_URL`, `REDIS_URL`,
-`S3_BUCKET`, and `AWS_ACCESS_KEY_ID` and the like, which boto3 reads.
+A field `name` comes from `MASHUP_NAME`; lists and objects are JSON. Variables without the prefix
+are shared with other programs: `DATABASE_URL`, `REDIS_URL`, `STORAGE_URL`, `S3_ENDPOINT_URL`,
+`S3_BUCKET`, `S3_REGION`, and `AWS_ACCESS_KEY_ID` and the like, which boto3 reads.
 """
 
 from __future__ import annotations
@@ -24,13 +25,10 @@ Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
 
 
 class ConnectionSettings(EnvironmentSettings):
-    """Addresses of Postgres and Redis.
+    """Addresses of Postgres and of Redis or Valkey.
 
     Attributes:
-        database_url: the Postgres database (`DATABASE_URL`).
-        redis_url: the Redis or Valkey server (`REDIS_URL`).
-        listen: whether to LISTEN for new rows; `auto` tests whether notifications arrive
-            (`MASHUP_LISTEN`).
+        listen: whether to LISTEN for new rows; `auto` tests whether notifications arrive.
     """
 
     database_url: SecretStr | None = Field(
@@ -44,13 +42,11 @@ class StorageSettings(EnvironmentSettings):
     """Location of the object store, and the links to its objects.
 
     Attributes:
-        storage_url: a folder as `file:///…`, used in place of a bucket (`STORAGE_URL`).
-        s3_endpoint_url: address of the store; None for Amazon S3 (`S3_ENDPOINT_URL`).
-        s3_bucket: bucket of all results (`S3_BUCKET`).
-        s3_region: region of the bucket, `auto` for R2 (`S3_REGION`).
-        public_base_url: address before the key in public links; None for presigned links
-            (`MASHUP_PUBLIC_BASE_URL`).
-        url_expiry_s: lifetime of presigned links (`MASHUP_URL_EXPIRY_S`).
+        storage_url: a folder as `file:///…`, used in place of a bucket.
+        s3_endpoint_url: address of the store; None for Amazon S3.
+        s3_region: region of the bucket, `auto` for R2.
+        public_base_url: address before the key in public links; None for presigned links.
+        url_expiry_s: lifetime of presigned links.
     """
 
     storage_url: str | None = Field(default=None, validation_alias=shared_variable("STORAGE_URL"))
@@ -75,16 +71,14 @@ class InputSettings(EnvironmentSettings):
 
     Attributes:
         input_prefixes: prefixes of the keys that jobs of users may read; `{user_id}` stands for the
-            job's user (`MASHUP_INPUT_PREFIXES`, a JSON list).
-        input_buckets: other buckets that `s3://` inputs may name (`MASHUP_INPUT_BUCKETS`, a JSON
-            list).
-        fetch_private: allow plain http and private addresses, for development
-            (`MASHUP_FETCH_PRIVATE`).
-        max_fetch_bytes: largest input file (`MASHUP_MAX_FETCH_BYTES`).
-        fetch_timeout_s: longest fetch of an input (`MASHUP_FETCH_TIMEOUT_S`).
-        max_duration_s: longest audio (`MASHUP_MAX_DURATION_S`).
-        max_decoded_bytes: largest decoded audio, as float32 (`MASHUP_MAX_DECODED_BYTES`).
-        decode_timeout_s: longest decoding of an input (`MASHUP_DECODE_TIMEOUT_S`).
+            job's user.
+        input_buckets: other buckets that `s3://` inputs may name.
+        fetch_private: allow plain http and private addresses, for development.
+        max_fetch_bytes: largest input file.
+        fetch_timeout_s: longest fetch of an input.
+        max_duration_s: longest audio.
+        max_decoded_bytes: largest decoded audio, as float32.
+        decode_timeout_s: longest decoding of an input.
     """
 
     input_prefixes: tuple[str, ...] = ("inputs/{user_id}/", "uploads/{user_id}/", "public/")
@@ -111,13 +105,12 @@ class QueueSettings(EnvironmentSettings):
     """Queues, and the order in which their jobs start.
 
     Attributes:
-        queues: job types of each queue (`MASHUP_QUEUES`, a JSON object).
-        poll_s: how often the mirror polls Postgres for changes that no notification announced
-            (`MASHUP_POLL_S`).
-        queue_depth: number of wake-ups that wait in Redis for each queue (`MASHUP_QUEUE_DEPTH`).
-        aging_s: waiting time that raises the priority of a job by one (`MASHUP_AGING_S`).
+        queues: job types of each queue.
+        poll_s: how often the mirror polls Postgres for changes that no notification announced.
+        queue_depth: number of wake-ups that wait in Redis for each queue.
+        aging_s: waiting time that raises the priority of a job by one.
         enforce_quotas: whether jobs beyond the limit of their user's tier fail; false where the
-            backend enforces limits (`MASHUP_ENFORCE_QUOTAS`).
+            backend enforces limits.
     """
 
     queues: dict[str, tuple[JobType, ...]] = Field(default_factory=lambda: {"gpu": JOB_TYPES})
@@ -141,13 +134,11 @@ class AttemptSettings(EnvironmentSettings):
     """Time limits and retries of attempts at jobs.
 
     Attributes:
-        lease_s: how long a job belongs to its worker after a heartbeat (`MASHUP_LEASE_S`).
-        job_timeout_s: longest attempt (`MASHUP_JOB_TIMEOUT_S`).
-        stop_grace_s: how long a stopping worker continues its job before it releases the job
-            (`MASHUP_STOP_GRACE_S`).
-        retry_base_s: pause before the second attempt; doubles with each failure
-            (`MASHUP_RETRY_BASE_S`).
-        retry_max_s: longest pause between attempts (`MASHUP_RETRY_MAX_S`).
+        lease_s: how long a job belongs to its worker after a heartbeat.
+        job_timeout_s: longest attempt.
+        stop_grace_s: how long a stopping worker continues its job before it releases the job.
+        retry_base_s: pause before the second attempt; doubles with each failure.
+        retry_max_s: longest pause between attempts.
     """
 
     lease_s: Annotated[float, Field(ge=1, le=3_600)] = 60.0
@@ -161,11 +152,9 @@ class ResultSettings(EnvironmentSettings):
     """Publication, reuse and removal of results.
 
     Attributes:
-        publish: `all`, or `jobs` to write no table except `ai_jobs` (`MASHUP_PUBLISH`).
-        reuse_results: whether a job that repeats an earlier one takes copies of its results
-            (`MASHUP_REUSE_RESULTS`).
-        orphan_grace_s: age at which an object that no row names is removed
-            (`MASHUP_ORPHAN_GRACE_S`).
+        publish: `all`, or `jobs` to write no table except `ai_jobs`.
+        reuse_results: whether a job that repeats an earlier one takes copies of its results.
+        orphan_grace_s: age at which an object that no row names is removed.
     """
 
     publish: Literal["all", "jobs"] = "all"
@@ -182,11 +171,10 @@ class WorkerSettings(EnvironmentSettings):
     """Settings of worker processes.
 
     Attributes:
-        model: model that separates where a job names none (`MASHUP_MODEL`).
+        model: model that separates where a job names none.
         compile_networks: whether a worker compiles its networks on CUDA when it starts, which takes
-            up to a minute (`MASHUP_COMPILE_NETWORKS`).
-        scratch: folder for files of running jobs; None for the system's temporary folder
-            (`MASHUP_SCRATCH`).
+            up to a minute.
+        scratch: folder for files of running jobs; None for the system's temporary folder.
     """
 
     model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] = "htdemucs"
@@ -199,8 +187,8 @@ class MonitoringSettings(EnvironmentSettings):
 
     Attributes:
         metrics_address: `HOST:PORT` at which worker or mirror serves `/livez`, `/readyz` and
-            `/metrics`; None for no server (`MASHUP_METRICS_ADDRESS`).
-        log_format: `text`, or `json` for one object per line (`MASHUP_LOG_FORMAT`).
+            `/metrics`; None for no server.
+        log_format: `text`, or `json` for one object per line.
     """
 
     metrics_address: str | None = None

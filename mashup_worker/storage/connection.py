@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import ipaddress
 import socket
 import time
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.errors import FetchFailed, FetchRefused
-from mashup_worker.storage.addresses import is_public
 from mashup_worker.system.deadline import call_within
 
 if TYPE_CHECKING:
@@ -20,15 +20,34 @@ if TYPE_CHECKING:
 _MAX_CONNECT_S = 10.0
 """Longest connection attempt to one of several addresses."""
 
+_DENIED = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "100.64.0.0/10",
+        "168.63.129.16/32",  # a cloud provider's internal services
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "2001::/23",  # IPv4 in IPv6, like 2002::
+        "2002::/16",
+        "3fff::/20",
+    )
+)
+"""Networks that `is_global` accepts in some version of Python."""
+
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All IPv6 addresses ever assigned to the public.
+
+Addresses outside lead to neighbors, to IPv4 (`::ffff:0:0`, `64:ff9b::`), or into networks that
+chose their own addresses.
+"""
+
 
 @dataclass(frozen=True)
 class Deadline:
-    """Deadline for a host.
-
-    Attributes:
-        host: name in the URL.
-        until_s: deadline on the clock of `time.monotonic`.
-    """
+    """Deadline for a host, on the clock of `time.monotonic`."""
 
     host: str
     until_s: float
@@ -160,3 +179,13 @@ def reason_of(error: Exception | None) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return "no answer" if error is None else type(error).__name__
+
+
+def is_public(address: str) -> bool:
+    """Return whether a numeric address is reachable by everyone on the Internet."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if any(parsed in network for network in _DENIED if network.version == parsed.version):
+        return False
+    if parsed.version == 6 and parsed not in _UNICAST:
+        return False
+    return parsed.is_global

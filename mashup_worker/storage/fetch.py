@@ -49,16 +49,10 @@ _HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"mashup-worker/{__vers
 def fetch(
     url: str, target: Path, *, max_bytes: int, timeout_s: float, allow_private: bool = False
 ) -> None:
-    """Fetch a URL into a file, which appears when it is complete.
+    """Fetch an https URL into a file, which appears when it is complete.
 
-    Messages contain the host only, since other parts of a URL may contain a signature.
-
-    Args:
-        url: `https://…`.
-        target: the file.
-        max_bytes: largest size.
-        timeout_s: longest duration of the whole fetch.
-        allow_private: allow plain http, all ports, and private addresses.
+    Messages contain the host only, since other parts of a URL may contain a signature. The timeout
+    is of the whole fetch. `allow_private` allows plain http, all ports, and private addresses.
 
     Raises:
         FetchRefused: the URL is not allowed.
@@ -86,11 +80,7 @@ def fetch(
 
 
 def _checked(url: str, *, allow_private: bool) -> SplitResult:
-    """Return the parts of a URL whose form is allowed.
-
-    Raises:
-        FetchRefused: its form is not allowed.
-    """
+    """Return the parts of a URL whose form is allowed."""
     _check_characters(url)
     try:
         parts = urlsplit(url)
@@ -203,11 +193,7 @@ class _Body:
         self._declared, self._read = answer.length, 0
 
     def read(self, count: int) -> bytes:
-        """Return up to `count` bytes, and none at the end.
-
-        Raises:
-            FetchFailed: the connection failed, or the body is too short.
-        """
+        """Return up to `count` bytes, and none at the end."""
         with fetch_errors(self._deadline):
             block = self._answer.read1(count)
         self._read += len(block)

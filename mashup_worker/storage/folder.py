@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from mashup_worker.errors import InvalidInput, StorageFailed
-from mashup_worker.storage.objects import Link, StoredObject, check_key, not_found, probe
-from mashup_worker.storage.urls import key_below, url_below
+from mashup_worker.storage.objects import (
+    Link,
+    StoredObject,
+    check_key,
+    key_below,
+    not_found,
+    url_below,
+)
 from mashup_worker.storage.writing import too_large, write_capped
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.system.files import write_atomically
@@ -25,15 +31,11 @@ _METADATA = ".metadata"
 
 
 class FolderStorage:
-    """Objects as files in a folder. Implements `Storage`.
+    """Objects as files in a folder, created by the first write. Implements `Storage`.
 
-    No part of a key may start with a dot, and no key may be the folder of another.
-
-    Args:
-        root: the folder, created by the first write.
-        public_base_url: base URL of links; None for `file://` links.
-        keeps_metadata: whether digests and media types are kept in a hidden folder; otherwise
-            digests are computed on demand.
+    No part of a key may start with a dot, and no key may be the folder of another. Links are
+    `file://` links without a `public_base_url`. Digests and media types are kept in a hidden
+    folder; without it, digests are computed on demand.
     """
 
     def __init__(
@@ -146,10 +148,6 @@ class FolderStorage:
         if parts.netloc not in ("", "localhost") or not path.is_relative_to(self._root):
             return None
         return check_key(path.relative_to(self._root).as_posix()) if path != self._root else None
-
-    def check(self) -> None:
-        """Check that the folder can be written."""
-        probe(self)
 
     def _path(self, key: str) -> Path:
         return self._below(self._root, key)

@@ -1,4 +1,4 @@
-"""Interface of object stores, and rules for keys."""
+"""Interface of object stores, their selection by the settings, and rules for keys and URLs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
 from mashup_worker.errors import InvalidInput, StorageFailed
 from mashup_worker.system.digests import file_sha256
-from mashup_worker.system.files import cannot_write
 from mashup_worker.vocabulary import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from urllib.parse import SplitResult
+
+    from mashup_worker.settings import StorageSettings
 
 PROBES_PREFIX = "probes/"
 """Prefix of the keys of test objects."""
 
+_PORTS = {"https": 443, "http": 80}
 _MAX_KEY_BYTES = 900
 _FORBIDDEN_CATEGORIES = ("Cc", "Cs")
 """Unicode categories of control characters and surrogates."""
@@ -38,7 +42,6 @@ class StoredObject:
     """Object in a store.
 
     Attributes:
-        key: object key.
         bytes: size.
         sha256: digest given by its writer; None if unknown.
         modified_at: time of the write, with time zone.
@@ -66,12 +69,8 @@ class Storage(Protocol):
     ) -> StoredObject:
         """Write a file atomically.
 
-        Args:
-            key: object key.
-            path: the file.
-            content_type: media type, as `media_type` returns it.
-            sha256: digest of the file, stored as metadata.
-            changes: whether the object may be replaced later, so that caches must not keep it.
+        Its media type is that of `media_type`; its digest is stored as metadata. `changes` means
+        that the object may be replaced later, so that caches must not keep it.
 
         Raises:
             InvalidInput: the key is invalid.
@@ -127,51 +126,46 @@ class Storage(Protocol):
             InvalidInput: the URL belongs to this store, but its key is invalid.
         """
 
-    def check(self) -> None:
-        """Check that objects can be written, read and deleted.
 
-        Raises:
-            StorageFailed: they cannot; the message has the reason in one line.
-        """
+def open_storage(settings: StorageSettings) -> Storage:
+    """Return the store of the settings, without connecting.
+
+    Raises:
+        InvalidInput: the settings name no store.
+    """
+    if settings.storage_url is not None:
+        from mashup_worker.storage.folder import FolderStorage
+
+        folder = Path(unquote(urlsplit(settings.storage_url).path))
+        return FolderStorage(folder, settings.public_base_url)
+    if settings.s3_bucket is None:
+        raise InvalidInput("store: not set; set S3_BUCKET, or STORAGE_URL=file:///…")
+    from mashup_worker.storage.s3 import S3Storage
+
+    return S3Storage(settings)
 
 
-def check_store(storage: Storage, scratch: Path, name: str) -> None:
-    """Check that objects can be written, read and deleted.
-
-    Args:
-        storage: the store.
-        scratch: path for a temporary file.
-        name: unique name of the test object.
+def check_store(storage: Storage, scratch: Path | None = None) -> None:
+    """Check that objects can be written, read and deleted, with a file in a temporary folder.
 
     Raises:
         StorageFailed: they cannot; the message has the reason.
     """
-    key = f"{PROBES_PREFIX}{name}"
+    key = f"{PROBES_PREFIX}{uuid4().hex}"
     try:
-        scratch.write_bytes(b"probe\n")
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            path = Path(folder, "probe")
+            size = path.write_bytes(b"probe\n")
+            sha256 = file_sha256(path)
+            storage.put(key, path, content_type="text/plain", sha256=sha256)
     except OSError as error:
-        raise cannot_write(scratch, error) from error
-    sha256 = file_sha256(scratch)
-    storage.put(key, scratch, content_type="text/plain", sha256=sha256)
+        raise StorageFailed(f"temporary file: {error.strerror or error}") from error
     found = storage.head(key)
     storage.delete([key])
-    if found is None or found.bytes != scratch.stat().st_size:
+    if found is None or found.bytes != size:
         raise StorageFailed("store: an object that was written cannot be found")
     if found.sha256 != sha256:
         raise StorageFailed("store: the metadata of an object was lost")
-
-
-def probe(storage: Storage) -> None:
-    """Call `check_store` with a temporary file.
-
-    Raises:
-        StorageFailed: the store cannot be used.
-    """
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            check_store(storage, Path(folder) / "probe", uuid4().hex)
-    except OSError as error:
-        raise StorageFailed(f"temporary file: {error.strerror or error}") from error
 
 
 def check_key(key: str) -> str:
@@ -200,3 +194,29 @@ def not_found(key: str) -> InvalidInput:
 def media_type(path: Path) -> str:
     """Return the media type of a file by its suffix."""
     return _MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
+
+
+def url_below(base: str, key: str) -> str:
+    """Return the URL of a key below a base URL."""
+    return f"{base.rstrip('/')}/{quote(check_key(key))}"
+
+
+def key_below(base: str, url: str) -> str | None:
+    """Return the key in a URL below a base URL, without its query; None for other URLs.
+
+    Raises:
+        InvalidInput: the URL is below the base, but its key is invalid.
+    """
+    try:
+        ours, theirs = urlsplit(base), urlsplit(url)
+        if _origin(ours) != _origin(theirs):
+            return None
+    except ValueError:
+        return None
+    home = unquote(ours.path).rstrip("/") + "/"
+    path = unquote(theirs.path)
+    return check_key(path.removeprefix(home)) if path.startswith(home) else None
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)

@@ -45,17 +45,10 @@ def sweep(
     now: datetime,
     dry_run: bool,
 ) -> SweepResult:
-    """Remove old objects without a reference.
+    """Remove the objects below a prefix that are old and without a reference.
 
-    References are checked for many keys at once, and again just before the removal.
-
-    Args:
-        storage: the store.
-        prefix: prefix of the keys to check.
-        referenced: returns the keys, among those given, that are still needed.
-        older_than_s: minimum age, since an object may be written before it is referenced.
-        now: current time with time zone.
-        dry_run: remove nothing.
+    References are checked for many keys at once, and again just before the removal. The minimum
+    age is needed because an object may be written before it is referenced. `now` has a time zone.
 
     Raises:
         StorageFailed: the store is unavailable.

@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mashup_worker.errors import InvalidInput, MashupError, StorageFailed, TooLarge
-from mashup_worker.storage.objects import Link, StoredObject, check_key, not_found, probe
-from mashup_worker.storage.urls import key_below, url_below
+from mashup_worker.storage.objects import (
+    Link,
+    StoredObject,
+    check_key,
+    key_below,
+    not_found,
+    url_below,
+)
 from mashup_worker.storage.writing import too_large, write_capped
 
 if TYPE_CHECKING:
@@ -55,10 +61,7 @@ _REFUSALS = (
 
 
 class S3Storage:
-    """Objects of one bucket. Implements `Storage`.
-
-    Args:
-        settings: endpoint, bucket, region and links. boto3 finds the credentials.
+    """Objects of one bucket. Implements `Storage`. boto3 finds the credentials.
 
     Raises:
         InvalidInput: the bucket is missing, or the endpoint is invalid.
@@ -185,10 +188,6 @@ class S3Storage:
             return check_key(key) if slash and bucket == self._bucket else None
         found = (key_below(base, address) for base in self._bases)
         return next((key for key in found if key is not None), None)
-
-    def check(self) -> None:
-        """Check that the bucket can be written."""
-        probe(self)
 
     def _base_urls(self, settings: StorageSettings) -> tuple[str, ...]:
         """Return all base URLs of the store's objects, the longest first."""

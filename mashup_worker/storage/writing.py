@@ -16,18 +16,12 @@ _BLOCK_BYTES = 1 << 20
 
 def write_capped(
     read: Callable[[int], bytes], target: Path, *, name: str, max_bytes: int | None = None
-) -> int:
+) -> None:
     """Write a stream to a file atomically; several threads may write the same file.
 
-    Args:
-        read: returns up to the given number of bytes, and none at the end. Its errors abort the
-            write. They must not be an OSError, which counts as an error of `target`.
-        target: the file; its folder is created if needed.
-        name: name of the stream in messages.
-        max_bytes: largest size of the file; None for no limit.
-
-    Returns:
-        The size of the file in bytes.
+    `read` returns up to the given number of bytes, and none at the end. Its errors abort the write.
+    They must not be an OSError, which counts as an error of `target`. Messages call the stream by
+    its `name`.
 
     Raises:
         TooLarge: the stream is longer than `max_bytes`.
@@ -40,7 +34,6 @@ def write_capped(
             if max_bytes is not None and size > max_bytes:
                 raise too_large(name, max_bytes)
             file.write(block)
-    return size
 
 
 def too_large(name: str, max_bytes: int) -> TooLarge:

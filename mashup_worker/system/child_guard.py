@@ -65,13 +65,9 @@ def exit_with_parent() -> None:
 def child_guard_command(
     program: Sequence[str], *, stop_signal: int, grace_s: float, user: str | None = None
 ) -> list[str]:
-    """Return the command line that runs a program under this script.
+    """Return the command line that runs a program under this script, with the rights of a user.
 
-    Args:
-        program: the program and its arguments.
-        stop_signal: signal that asks the program to stop.
-        grace_s: seconds until a program that was asked to stop is killed.
-        user: user whose rights the program gets; None for the current user.
+    `stop_signal` asks the program to stop; after `grace_s` it is killed.
     """
     return [
         *(sys.executable, "-I", "-S", __file__),

@@ -32,8 +32,7 @@ def usable_processors() -> int:
 def usable_cores(system: Path = _SYSTEM) -> int:
     """Return the number of physical cores that this process may use, at least 1.
 
-    Args:
-        system: root of the kernel's description of the machine, laid out as Linux does.
+    `system` is the root of the kernel's description of the machine, laid out as Linux does.
     """
     return int(min(_physical_cores(system), max(1, _quota(system))))
 

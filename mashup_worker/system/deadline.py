@@ -20,12 +20,8 @@ def call_within(
     """Return the result of a blocking call, or give up on it after `timeout_s`.
 
     The call runs in a daemon thread, because no timeout of the `socket` module covers name
-    resolution, and it may outlive the process's work.
-
-    Args:
-        timeout_s: longest wait in seconds.
-        call: the blocking call; its exception is raised here.
-        discard: receives a result that arrives too late, for example to close it.
+    resolution, and it may outlive the process's work. `discard` receives a result that arrives too
+    late, for example to close it.
 
     Raises:
         TimeoutError: the call has not returned in time.

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 def file_sha256(path: Path, error_class: type[MashupError] = StorageFailed) -> str:
     """Return the SHA-256 of a file's bytes as 64 lower-case hexadecimal digits.
 
-    Args:
-        path: the file.
-        error_class: class of the error that an unreadable file raises.
-
     Raises:
         MashupError: the file cannot be read; an instance of `error_class`.
     """

@@ -57,12 +57,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
 def atomic_file(target: Path, *, durable: bool = True, private: bool = False) -> Iterator[BinaryIO]:
     """Yield a new binary file that replaces `target` when the block succeeds.
 
-    Several threads may write the same target, and another thread may remove its empty folder.
-
-    Args:
-        target: the file.
-        durable: flush the content to the disk before the file appears.
-        private: give read and write permission to the owner only.
+    Several threads may write the same target, and another thread may remove its empty folder. A
+    `durable` file is flushed to the disk before it appears; a `private` one is its owner's only.
 
     Raises:
         StorageFailed: the file cannot be written; also for an OSError that the block raises.

@@ -45,13 +45,8 @@ class _Worker:
 class ProcessPool(Generic[Task, Result]):
     """Context manager that runs one function on many tasks in single-threaded processes.
 
-    Leaving the block kills the processes.
-
-    Args:
-        work: function that runs in the processes. Its argument and result must pickle, and it must
-            not raise.
-        tasks: arguments of the function.
-        jobs: number of processes.
+    Leaving the block kills the processes. The argument and the result of `work` must pickle, and it
+    must not raise. `jobs` is the number of processes.
     """
 
     def __init__(self, work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> None:

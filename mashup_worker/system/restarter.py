@@ -55,12 +55,10 @@ class Restarter:
     def __init__(
         self, processes: Iterable[Restartable], timeout_s: float, on_restart: Callable[[], object]
     ) -> None:
-        """Start watching.
+        """Start watching running processes.
 
-        Args:
-            processes: running processes.
-            timeout_s: longest start of one of them, until it is ready.
-            on_restart: called after each restart.
+        `timeout_s` is the longest start of one of them, until it is ready. `on_restart` is called
+        after each restart.
         """
         self._timeout_s = timeout_s
         self._on_restart = on_restart

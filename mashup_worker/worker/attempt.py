@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +15,7 @@ from mashup_worker.db.publishing import owns_mashup
 from mashup_worker.db.tiers import reject_over_quota, tier_of
 from mashup_worker.errors import InvalidInput, LeaseLost, MashupError
 from mashup_worker.logs import logging_job
-from mashup_worker.queue.status import StatusMirror, StatusView
+from mashup_worker.queue.status import StatusView, write_status
 from mashup_worker.queue.validation import read_input
 from mashup_worker.worker.attempt_metrics import AttemptMetrics
 from mashup_worker.worker.finalize import AttemptResult, Finalizer
@@ -25,9 +23,8 @@ from mashup_worker.worker.handler import JobContext
 from mashup_worker.worker.inputs import JobInputs
 from mashup_worker.worker.lease import JobReleased, Lease
 from mashup_worker.worker.progress import FETCH, UPLOAD, Progress
-from mashup_worker.worker.reuse import result_digest, reused_output
-from mashup_worker.worker.scratch import scratch_prefix
-from mashup_worker.worker.uploads import RESULTS_PREFIX, Uploads
+from mashup_worker.worker.scratch import scratch_folder
+from mashup_worker.worker.uploads import RESULTS_PREFIX, Uploads, result_digest, reused_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,12 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 class Attempt:
-    """Attempt at a claimed job.
-
-    Args:
-        context: services and handlers of the process.
-        job: the job as claimed.
-    """
+    """Attempt at a claimed job."""
 
     def __init__(self, context: WorkerContext, job: jobs.Job) -> None:
         assert job.worker_id is not None, "a claimed job has a worker"  # noqa: S101
@@ -59,7 +51,7 @@ class Attempt:
         self._progress = Progress(handler.stages if handler else {})
         self._lease = Lease(
             context.database,
-            StatusMirror(context.redis),
+            context.redis,
             claim,
             progress=self._progress,
             settings=context.settings.attempts,
@@ -116,7 +108,8 @@ class Attempt:
             on_progress=self._lease.report,
             on_step=context.on_step,
         )
-        with self._folder() as folder:
+        with scratch_folder(context.settings.worker.scratch) as name:
+            folder = Path(name)
             inputs = JobInputs(
                 storage=context.storage,
                 database=context.database,
@@ -184,15 +177,6 @@ class Attempt:
                 )
 
     @contextmanager
-    def _folder(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(
-            prefix=scratch_prefix(os.getpid()),
-            dir=self._context.settings.worker.scratch,
-            ignore_cleanup_errors=True,
-        ) as name:
-            yield Path(name)
-
-    @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
         started_s = time.perf_counter()
         yield
@@ -209,7 +193,7 @@ class Attempt:
         if job is None:
             return
         try:
-            StatusMirror(self._context.redis).write(StatusView.from_job(job))
+            write_status(self._context.redis, StatusView.from_job(job))
         except redis.RedisError as error:
             logger.warning("Redis: %s", error)
 

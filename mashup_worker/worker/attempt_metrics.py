@@ -23,12 +23,7 @@ _DEVICE = "device"
 
 @dataclass
 class AttemptMetrics:
-    """Clock and out-of-memory count of a running attempt.
-
-    Attributes:
-        job_type: type of the job.
-        tier: tier of its user.
-    """
+    """Clock and out-of-memory count of a running attempt; `tier` is its user's."""
 
     job_type: str
     tier: str = NO_TIER
@@ -43,9 +38,7 @@ class AttemptMetrics:
     def report(self, job: Job | None, error: Exception | None) -> AttemptReport:
         """Return the report of the ended attempt.
 
-        Args:
-            job: the job after the attempt; None if it no longer belonged to this worker.
-            error: error that ended the attempt.
+        `job` is the job after it, or None if it no longer belonged to this worker.
         """
         outcome = _outcome(job, error)
         output = (job.output_data if job and outcome == "completed" else None) or {}

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import psycopg
 import redis
@@ -17,8 +14,7 @@ from mashup_worker.db.schema_check import schema_problems
 from mashup_worker.errors import InvalidInput, ServiceUnavailable
 from mashup_worker.monitoring.health import watch_health
 from mashup_worker.queue.redis_client import connect, location
-from mashup_worker.storage.objects import check_store
-from mashup_worker.storage.open import open_storage
+from mashup_worker.storage.objects import check_store, open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +22,8 @@ if TYPE_CHECKING:
     from mashup_worker.monitoring.reports import Report
     from mashup_worker.settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
-    from mashup_worker.worker.handler import Handler, Models
+    from mashup_worker.worker.handler import Handler
+    from mashup_worker.worker.model_cache import ModelCache
 
 _REDIS_TIMEOUT_S = 1.0
 
@@ -36,10 +33,6 @@ class WorkerContext:
     """Services and handlers that all attempts of a process share.
 
     Attributes:
-        settings: settings of the service.
-        database, redis, storage: the services.
-        models: loaded models.
-        handlers: handler of each job type.
         on_step: receives the steps of an attempt: `claimed`, `working`, `uploaded`, `publishing`,
             `published`; tests kill the process there.
         send_report: receives reports about attempts and the process.
@@ -49,7 +42,7 @@ class WorkerContext:
     database: Database
     redis: redis.Redis
     storage: Storage
-    models: Models
+    models: ModelCache
     handlers: Mapping[str, Handler[Any]]
     on_step: Callable[[str], None] = lambda _step: None
     send_report: Callable[[Report], None] = lambda _report: None
@@ -57,7 +50,7 @@ class WorkerContext:
 
 def open_context(
     settings: ServiceSettings,
-    models: Models,
+    models: ModelCache,
     handlers: Mapping[str, Handler[Any]],
     *,
     on_step: Callable[[str], None] = lambda _step: None,
@@ -73,8 +66,7 @@ def open_context(
     storage = open_storage(settings.storage)
     check_schema(database, settings)
     check_redis(client, settings)
-    with tempfile.TemporaryDirectory(dir=settings.worker.scratch) as folder:
-        check_store(storage, Path(folder) / "probe", uuid4().hex)
+    check_store(storage, settings.worker.scratch)
     watch_health(send_report, {"Postgres": partial(_query, database), "Redis": client.ping})
     return WorkerContext(
         settings=settings,
@@ -107,17 +99,17 @@ def open_database(settings: ServiceSettings) -> Database:
     return Database(url, timeout_s=timeout_s)
 
 
-def open_redis(settings: ServiceSettings) -> redis.Redis:
+def open_redis(settings: ServiceSettings, *, timeout_s: float = _REDIS_TIMEOUT_S) -> redis.Redis:
     """Return a client of the Redis of the settings, without connecting.
+
+    The default timeout is short, because heartbeats wait for Redis.
 
     Raises:
         InvalidInput: REDIS_URL is missing or invalid.
     """
     if settings.connections.redis_url is None:
         raise InvalidInput("REDIS_URL: not set; give redis://…")
-    # Short, because heartbeats wait for Redis.
-    url = settings.connections.redis_url.get_secret_value()
-    return connect(url, timeout_s=_REDIS_TIMEOUT_S)
+    return connect(settings.connections.redis_url.get_secret_value(), timeout_s=timeout_s)
 
 
 def check_schema(database: Database, settings: ServiceSettings) -> None:

@@ -53,10 +53,8 @@ class Finalizer:
     """Ends one attempt.
 
     Attributes:
-        database: holds the job.
         job: the job as claimed.
         claim: fence of the attempt.
-        settings: pauses between attempts, and whether the backend's tables are written.
         give_up_at_s: returns the monotonic time to give up, well before the lease ends.
         on_step: receives the steps `publishing` and `published`; tests kill the process there.
     """

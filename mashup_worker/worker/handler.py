@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from mashup_worker.models.separator import Separator
     from mashup_worker.queue.contracts import JobOutput
+    from mashup_worker.worker.model_cache import ModelCache
 
     OnProgress = Callable[[str, float], None]
     """Called with a stage and its share done, from any thread. An exception that it raises stops
@@ -30,13 +30,13 @@ Handled = TypeVar("Handled", bound=JobInput, contravariant=True)
 
 @dataclass(frozen=True, kw_only=True)
 class FetchedStem:
-    """Stem of the registry, as a local file.
+    """Stem of the registry or another file, decoded on this machine.
 
     Attributes:
-        path: decoded WAV file.
+        path: WAV file.
         kind: vocals, drums, ...
         song: identifier of the song that the stem belongs to.
-        analysis: analysis of that song; None if unknown.
+        analysis: analysis of that song by a `separate` job; None if unknown.
     """
 
     path: Path
@@ -49,11 +49,9 @@ class Inputs(Protocol):
     """Access to files that a job names and its user may read."""
 
     def fetch(self, address: str, name: str) -> Path:
-        """Fetch and decode audio; return the path of a WAV file.
+        """Fetch and decode audio from an https URL, `s3://bucket/key`, or key of the store.
 
-        Args:
-            address: https URL, `s3://bucket/key`, or key of the store.
-            name: name of the file in messages, such as `input_data.audio`.
+        Messages call the file by its `name`, such as `input_data.audio`. Returns a WAV file.
 
         Raises:
             InvalidInput: the file does not exist, its user must not read it, or it is not audio.
@@ -71,25 +69,6 @@ class Inputs(Protocol):
         """Return the analysis by the `separate` job whose result an address is, if it is one."""
 
 
-class Models(Protocol):
-    """Models that stay loaded between jobs."""
-
-    @property
-    def device(self) -> str:
-        """Device of the models, such as `cuda:0`."""
-
-    def separator(self, name: str | None) -> Separator:
-        """Return a loaded model by name; None stands for the worker's default.
-
-        Raises:
-            UnknownModel: no model has this name.
-            ModelUnavailable: its weights are missing or damaged.
-        """
-
-    def free_memory(self) -> None:
-        """Return cached memory to the device."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class JobContext(Generic[Request]):
     """Job as its handler sees it.
@@ -97,15 +76,13 @@ class JobContext(Generic[Request]):
     Attributes:
         request: validated input.
         folder: folder for files of this attempt, deleted afterwards.
-        inputs: access to input files.
-        models: loaded models.
         on_progress: receives stages and shares.
     """
 
     request: Request
     folder: Path
     inputs: Inputs
-    models: Models
+    models: ModelCache
     on_progress: OnProgress
 
 
@@ -124,15 +101,7 @@ class Sources:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredFile:
-    """File of a result in the store.
-
-    Attributes:
-        key: object key.
-        url: link to the object.
-        url_expires_at: end of the link; None for a permanent one.
-        bytes: size.
-        sha256: digest.
-    """
+    """File of a result in the store; a permanent `url` has no end."""
 
     key: str
     url: str

@@ -40,11 +40,8 @@ class JobInputs:
 
     Attributes:
         storage: our own store.
-        database: holds the owners of results and stems.
-        settings: permissions and limits.
         user_id: user of the job; a job without a user may read the whole store.
         folder: folder for the files.
-        on_progress: receives the progress of each file.
         digests: SHA-256 of each fetched file, by the path of the decoded file.
         source_jobs: jobs whose results were read.
     """
@@ -59,12 +56,7 @@ class JobInputs:
     source_jobs: set[UUID] = field(default_factory=set)
 
     def fetch(self, address: str, name: str) -> Path:
-        """Fetch and decode audio from a URL, `s3://bucket/key`, or key; return a WAV file.
-
-        Raises:
-            InvalidInput: the file does not exist, the user must not read it, or it is not audio.
-            FetchRefused, FetchFailed, TooLarge, TooLong, StorageFailed: it cannot be fetched.
-        """
+        """See `Inputs.fetch`."""
         self.on_progress(FETCH, 0.0)
         try:
             parts = urlsplit(address)
@@ -80,11 +72,7 @@ class JobInputs:
         return self._decoded(target, name)
 
     def fetch_stem(self, stem_id: UUID, name: str) -> FetchedStem:
-        """Fetch and decode a stem of the registry.
-
-        Raises:
-            InvalidInput: the stem does not exist, or the user must not read it.
-        """
+        """See `Inputs.fetch_stem`."""
         with self.database.transaction() as connection:
             stem = readable_stem(connection, stem_id, self.user_id)
         if stem is None:
@@ -96,7 +84,7 @@ class JobInputs:
         return FetchedStem(path=path, kind=stem.kind, song=stem.song, analysis=stem.analysis)
 
     def known_analysis(self, address: str) -> Mapping[str, Any] | None:
-        """Return the analysis by the `separate` job whose result an address is, if it is one."""
+        """See `Inputs.known_analysis`."""
         result = _RESULT_KEY.match(self.storage.key_of(address) or address)
         if not result:
             return None

@@ -19,13 +19,12 @@ import redis
 from mashup_worker.db import jobs
 from mashup_worker.db.database import OUTAGES, reason_of
 from mashup_worker.errors import Canceled, JobTimeout, LeaseLost
-from mashup_worker.queue.status import StatusView
+from mashup_worker.queue.status import StatusView, write_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mashup_worker.db.database import Database
-    from mashup_worker.queue.status import StatusMirror
     from mashup_worker.settings import AttemptSettings
     from mashup_worker.worker.progress import Progress
 
@@ -52,7 +51,7 @@ class Lease:
 
     Args:
         database: holds the lease.
-        status: receives the progress in Redis.
+        client: Redis, which receives the progress.
         claim: the attempt.
         progress: progress to store.
         settings: length of the lease, timeout of the job.
@@ -63,14 +62,14 @@ class Lease:
     def __init__(
         self,
         database: Database,
-        status: StatusMirror,
+        client: redis.Redis,
         claim: jobs.Claim,
         *,
         progress: Progress,
         settings: AttemptSettings,
         finalize: Callable[[Exception], None],
     ) -> None:
-        self._database, self._status, self._claim = database, status, claim
+        self._database, self._redis, self._claim = database, client, claim
         self._progress, self._finalize = progress, finalize
         self._lease_s, self._timeout_s = settings.lease_s, settings.job_timeout_s
         self._max_stuck_s = min(_MAX_STUCK_S, settings.lease_s / 3)
@@ -190,7 +189,7 @@ class Lease:
             stage=stage,
         )
         try:
-            self._status.write(view)
+            write_status(self._redis, view)
             self._next_redis_s = now_s + _REDIS_INTERVAL_S
         except redis.RedisError:  # the mirror writes it later
             self._next_redis_s = now_s + _REDIS_RETRY_S

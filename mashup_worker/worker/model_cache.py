@@ -29,14 +29,10 @@ _WARM_UP_S, _WARM_UP_LEVEL = 1.0, 0.01
 
 
 class ModelCache:
-    """Loads models on demand and keeps the last two. Implements `Models`.
+    """Loads models on demand and keeps the last two.
 
-    Args:
-        settings: location of the weights.
-        default: model of jobs that name none; `auto` falls back to `lite` without weights.
-        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        precision: arithmetic of the networks, or `auto`.
-        compiled: whether models are compiled when they are loaded, on CUDA only.
+    `default` is the model of jobs that name none; `auto` falls back to `lite` without weights.
+    `compiled` has an effect on CUDA only.
     """
 
     def __init__(
@@ -62,7 +58,12 @@ class ModelCache:
         return str(self._device)
 
     def separator(self, name: str | None) -> Separator:
-        """Return a loaded model by name; None stands for the default."""
+        """Return a loaded model by name; None stands for the default.
+
+        Raises:
+            UnknownModel: no model has this name.
+            ModelUnavailable: its weights are missing or damaged.
+        """
         wanted = name or self._default
         with self._lock:
             if wanted not in self._models:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mashup_worker.db.publishing import referenced_keys
-from mashup_worker.storage.open import open_storage
+from mashup_worker.storage.objects import open_storage
 from mashup_worker.storage.orphans import sweep
 from mashup_worker.worker.uploads import RESULTS_PREFIX
 

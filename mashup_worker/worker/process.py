@@ -17,9 +17,9 @@ from rq.exceptions import StopRequested
 from mashup_worker.db import jobs
 from mashup_worker.db.database import OUTAGES, reason_of
 from mashup_worker.errors import DeviceLost, MashupError, OutOfMemory
-from mashup_worker.queue.redis_client import connect
 from mashup_worker.queue.wakeups import rq_queue
 from mashup_worker.worker.attempt import Attempt, claim
+from mashup_worker.worker.context import open_redis
 from mashup_worker.worker.lease import JobReleased
 from mashup_worker.worker.rq_worker import RqWorker, StopWaiting
 
@@ -36,16 +36,10 @@ _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.25, 5.0
 
 
 class WorkerProcess:
-    """Loop over the wake-ups of one queue.
-
-    Args:
-        context: services and handlers.
-        queue: name of the queue.
-    """
+    """Loop over the wake-ups of one queue."""
 
     def __init__(self, context: WorkerContext, queue: str) -> None:
         self._context, self._queue = context, queue
-        self._url = context.settings.connections.redis_url
         self.worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._stopping = threading.Event()
         self._attempt: Attempt | None = None
@@ -75,16 +69,16 @@ class WorkerProcess:
 
     def _listen(self) -> None:
         """Handle wake-ups until stopped, or until Redis is unreachable."""
-        assert self._url is not None, "open_context checks it"  # noqa: S101
         self._context.redis.ping()
-        with connect(self._url.get_secret_value(), timeout_s=_BLOCKING_TIMEOUT_S) as connection:
+        settings = self._context.settings
+        with open_redis(settings, timeout_s=_BLOCKING_TIMEOUT_S) as connection:
             self._connections += 1
             self._worker = RqWorker(
                 rq_queue(self._queue, connection),
                 connection,
                 f"{self.worker_id}-{self._connections}",
                 on_wakeup=self._on_wakeup,
-                max_job_s=self._context.settings.attempts.job_timeout_s,
+                max_job_s=settings.attempts.job_timeout_s,
                 is_stopping=lambda: self._stopping.is_set() or self._is_broken,
             )
             self._worker.work(logging_level=None)

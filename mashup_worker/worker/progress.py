@@ -16,8 +16,7 @@ _MAX_UNFINISHED = 99
 class Progress:
     """Percent of a job, which never decreases. Thread-safe.
 
-    Args:
-        stages: stages of the handler in order, with their shares of the time.
+    `stages` are those of the handler in order, with their shares of the time.
     """
 
     def __init__(self, stages: Mapping[str, float]) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.db import jobs, takedown
+from mashup_worker.db import jobs
+from mashup_worker.db.named_sql import select
 from mashup_worker.errors import InvalidInput, ServiceUnavailable, TooLarge
 from mashup_worker.queue.status import status_key
 from mashup_worker.system.digests import file_sha256
@@ -40,7 +41,7 @@ class SongTarget:
 
     def jobs(self, connection: Connection) -> list[jobs.Job]:
         """Return the jobs to remove."""
-        return takedown.jobs_of_song(connection, self.sha256)
+        return jobs.select_jobs(connection, "takedown.jobs_of_song", sha256=self.sha256)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class UserTarget:
 
     def jobs(self, connection: Connection) -> list[jobs.Job]:
         """Return the jobs to remove."""
-        return takedown.jobs_of_user(connection, self.user_id)
+        return jobs.select_jobs(connection, "takedown.jobs_of_user", user=self.user_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +74,8 @@ class PurgeResult:
 class Purge:
     """Removes objects first, then rows, then the status in Redis; safe to repeat after an abort.
 
-    Attributes:
-        database: as the owner of the tables or the service role; workers lack the rights.
-        storage, settings: the store and the settings.
-        redis: None skips Redis.
+    The role of the database must own the tables or be the service role: workers lack the rights.
+    Without `redis`, statuses are left to expire.
     """
 
     database: Database
@@ -178,14 +177,15 @@ class Purge:
             self.storage.delete(keys[start : start + _BATCH])
 
     def _delete_rows(self, job_ids: Sequence[UUID]) -> list[UUID]:
+        """Delete ended jobs with all of their rows; return the mashups that lost stems."""
         with self.database.transaction() as connection:
-            mashups = takedown.purge_jobs(connection, job_ids)
+            rows = select(connection, "takedown.purge_jobs", jobs=list(job_ids))
         if self.redis is not None:
             for start in range(0, len(job_ids), _BATCH):
                 keys = [status_key(job_id) for job_id in job_ids[start : start + _BATCH]]
                 self.redis.delete(*keys)
         logger.info("purged %d jobs", len(job_ids))
-        return mashups
+        return [row["id"] for row in rows]
 
 
 def _texts(document: Any) -> set[str]:

@@ -38,9 +38,7 @@ class RqWorker(SimpleWorker):
     """Worker of one queue.
 
     Args:
-        queue: the queue.
         connection: connection to Redis for blocking commands, not shared.
-        name: unique name.
         on_wakeup: called with the job of each wake-up.
         max_job_s: longest time between two signs of life in Redis while a job runs.
         is_stopping: whether to leave the loop; called before each wait.

@@ -10,17 +10,14 @@ import tempfile
 from pathlib import Path
 
 
-def scratch_prefix(pid: int) -> str:
-    """Return the prefix of folder names of a process on this machine."""
-    return f"mashup-job-{socket.gethostname()}-{pid}-"
+def scratch_folder(parent: Path | None = None) -> tempfile.TemporaryDirectory[str]:
+    """Return a new folder for a job of this process."""
+    prefix = f"mashup-job-{socket.gethostname()}-{os.getpid()}-"
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
 
 
 def remove_stale_folders(parent: Path | None) -> None:
-    """Remove job folders of processes on this machine that no longer exist.
-
-    Args:
-        parent: folder that contains them; None for the system's temporary folder.
-    """
+    """Remove job folders of dead processes of this machine from the temporary folder or another."""
     pattern = re.compile(rf"mashup-job-{re.escape(socket.gethostname())}-(\d+)-.*")
     for folder in (parent or Path(tempfile.gettempdir())).glob("mashup-job-*"):
         match = pattern.fullmatch(folder.name)

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING
 
 from mashup_worker.errors import EXIT_ENVIRONMENT, ServiceUnavailable
 from mashup_worker.system.restarter import RestartBackoff
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
+    from mashup_worker.monitoring.worker_metrics import WorkerMetrics
+
 logger = logging.getLogger(__name__)
 
 READY = "ready"
@@ -24,25 +26,6 @@ READY = "ready"
 
 _TICK_S = 0.1
 _LAST_OUTPUT_S = 1.0
-
-
-class SupervisorObserver(Protocol):
-    """Receiver of events; processes are numbered from 0. Called from several threads."""
-
-    def looped(self) -> None:
-        """Record a round of the supervisor's loop."""
-
-    def started(self, process: int) -> None:
-        """Record the start of a process."""
-
-    def ready(self, process: int) -> None:
-        """Record that a process accepts jobs."""
-
-    def output(self, process: int, line: str) -> None:
-        """Record any other line of output, such as a report."""
-
-    def exited(self, process: int, code: int) -> None:
-        """Record an unexpected exit; the code is negative for a signal."""
 
 
 @dataclass
@@ -60,26 +43,22 @@ class _Slot:
 
 
 class Supervisor:
-    """Keeps worker processes running until a signal.
+    """Keeps worker processes, one per command line, running until a signal.
 
     Each process has a pipe as standard input, which ends when the supervisor dies. The process then
-    stops.
-
-    Args:
-        commands: one command line per process.
-        observer: receives events.
-        on_ready: called once, when all processes accept jobs.
+    stops. `on_ready` is called once, when all processes accept jobs. Metrics number the processes
+    from 0, and are called from several threads.
     """
 
     def __init__(
         self,
         commands: Sequence[Sequence[str]],
-        observer: SupervisorObserver,
+        metrics: WorkerMetrics,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self._slots = [_Slot(number, command) for number, command in enumerate(commands)]
         self._on_ready = on_ready
-        self._observer = observer
+        self._metrics = metrics
         self._signals = 0
         self._was_ready = False
 
@@ -98,7 +77,7 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._on_signal)
         try:
             while self._signals == 0 or self.pids:
-                self._observer.looped()
+                self._metrics.looped()
                 for slot in self._slots:
                     self._check(slot)
                 if not self._was_ready and all(slot.is_ready for slot in self._slots):
@@ -129,7 +108,7 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C must arrive once, through the supervisor
         )
         slot.started_s = now_s
-        self._observer.started(slot.number)
+        self._metrics.started(slot.number)
         assert slot.process.stdout is not None, "a pipe was requested"  # noqa: S101
         slot.reader = threading.Thread(
             target=self._read, args=(slot, slot.process.stdout), daemon=True
@@ -143,9 +122,9 @@ class Supervisor:
             for line in lines:
                 if line.startswith(READY):
                     slot.is_ready = True
-                    self._observer.ready(slot.number)
+                    self._metrics.ready(slot.number)
                 else:
-                    self._observer.output(slot.number, line)
+                    self._metrics.output(slot.number, line)
 
     def _after_exit(self, slot: _Slot, code: int, now_s: float) -> None:
         assert slot.process is not None, "the process has exited"  # noqa: S101
@@ -156,7 +135,7 @@ class Supervisor:
         slot.process = None
         if self._signals:
             return
-        self._observer.exited(slot.number, code)
+        self._metrics.exited(slot.number, code)
         how = signal.Signals(-code).name if code < 0 else f"code {code}"
         logger.error("worker process %d: exited with %s; restarting", slot.number, how)
         if not self._was_ready and code == EXIT_ENVIRONMENT:

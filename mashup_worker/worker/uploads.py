@@ -1,11 +1,15 @@
-"""Upload of results to the store."""
+"""Upload of results to the store, and reuse of the results of earlier jobs."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mashup_worker import __version__
+from mashup_worker.db import jobs
 from mashup_worker.errors import InvalidInput, StorageFailed
 from mashup_worker.storage.objects import media_type
 from mashup_worker.system.digests import file_sha256
@@ -15,7 +19,9 @@ from mashup_worker.worker.progress import UPLOAD
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+    from uuid import UUID
 
+    from mashup_worker.db.database import Database
     from mashup_worker.storage.objects import Storage
     from mashup_worker.worker.handler import OnProgress
 
@@ -30,7 +36,6 @@ class Uploads:
     """Writer of one attempt's results.
 
     Attributes:
-        storage: the store.
         prefix: prefix of the attempt's keys, with a slash at its end.
         on_progress: receives the share of uploaded files.
         on_step: receives the step `uploaded` after each file; tests kill the process there.
@@ -62,10 +67,9 @@ class Uploads:
         return stored
 
     def copy_results(self, document: dict[str, Any]) -> dict[str, Any] | None:
-        """Copy the objects of another job's output.
+        """Copy the objects of another job's output; return the output with their keys and links.
 
-        Returns:
-            The output with the keys and links of the copies; None if an object cannot be copied.
+        None means that an object cannot be copied.
         """
         self.on_progress(UPLOAD, 0.0)
         old_keys = sorted(_result_keys(document))
@@ -100,6 +104,43 @@ class Uploads:
             bytes=found.bytes,
             sha256=found.sha256 or "",
         )
+
+
+def result_digest(
+    job_type: str,
+    *,
+    settings: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    sha256s: Mapping[str, str],
+) -> str:
+    """Return a digest of everything that determines a result.
+
+    Those are the settings of the handler, the facts of the sources, and the digests of the source
+    files by name.
+    """
+    parts = {
+        "version": __version__,
+        "job_type": job_type,
+        "settings": dict(settings),
+        "sources": dict(sha256s),
+        "facts": dict(facts),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def reused_output(
+    database: Database, uploads: Uploads, *, digest: str, user_id: UUID | None
+) -> dict[str, Any] | None:
+    """Copy the files of an earlier job of the user with the same digest; return its output."""
+    with database.transaction() as connection:
+        earlier_jobs = jobs.select_jobs(
+            connection, "jobs.with_result", result_digest=digest, user_id=user_id
+        )
+    for earlier in earlier_jobs:
+        output = uploads.copy_results(earlier.output_data)
+        if output is not None:
+            return {**output, "reused_job_id": str(earlier.id)}
+    return None
 
 
 def _result_keys(document: Any) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mashup_worker.models.lite import load_lite
+from mashup_worker.models.lite.separator import load_lite
 from mashup_worker.pipelines.separation.separate import separate_audio
 from tests.engines import music
 from tests.gpu.networks import assert_near

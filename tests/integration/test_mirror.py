@@ -18,7 +18,7 @@ from mashup_worker.db.database import Database
 from mashup_worker.db.publishing import referenced_keys
 from mashup_worker.errors import InvalidInput
 from mashup_worker.queue.mirror import Mirror
-from mashup_worker.queue.status import StatusMirror, StatusView
+from mashup_worker.queue.status import StatusView, write_status
 from mashup_worker.queue.validation import read_input
 from mashup_worker.queue.wakeups import pending_wakeups, rq_queue
 from mashup_worker.settings import QueueSettings
@@ -137,9 +137,9 @@ def test_a_flush_during_a_pass_is_detected(
     sync = mirror.status_sync
     original = sync._write
 
-    def flushed(status: StatusMirror, rows: list[dict[str, Any]]) -> None:
+    def flushed(rows: list[dict[str, Any]]) -> None:
         client.flushdb()
-        original(status, rows)
+        original(rows)
 
     jobs.insert(owner, "separate", {})
     sync._write = flushed  # type: ignore[method-assign]
@@ -220,12 +220,11 @@ def test_objects_of_another_database_are_kept(
 
 
 def test_late_writes_of_an_older_attempt_are_ignored(client: redis.Redis) -> None:
-    status, job = StatusMirror(client), uuid4()
+    job = uuid4()
 
     def write(attempt: int, state: str, progress: int) -> bool:
-        return status.write(
-            StatusView(id=job, attempt=attempt, status=state, progress=progress, stage=None)
-        )
+        view = StatusView(id=job, attempt=attempt, status=state, progress=progress, stage=None)
+        return write_status(client, view)
 
     assert write(1, "processing", 40)
     assert not write(1, "processing", 30)
@@ -239,7 +238,7 @@ def test_late_writes_of_an_older_attempt_are_ignored(client: redis.Redis) -> Non
 
 
 def test_only_changes_are_published(client: redis.Redis) -> None:
-    status, job = StatusMirror(client), uuid4()
+    job = uuid4()
     with client.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
         channel.subscribe("ai_jobs")
         channel.get_message(timeout=1)
@@ -247,7 +246,7 @@ def test_only_changes_are_published(client: redis.Redis) -> None:
             view = StatusView(
                 id=job, attempt=1, status="processing", progress=progress, stage="work"
             )
-            status.write(view)
+            write_status(client, view)
         messages = 0
         while channel.get_message(timeout=0.5):
             messages += 1

@@ -17,7 +17,7 @@ import pytest
 from mashup_worker.errors import InvalidInput, StorageFailed
 from mashup_worker.settings import StorageSettings
 from mashup_worker.stack.seaweed import S3Keys, s3_client
-from mashup_worker.storage.open import open_storage
+from mashup_worker.storage.objects import check_store, open_storage
 from mashup_worker.storage.s3 import S3Storage
 from mashup_worker.system.digests import file_sha256
 from tests.store_contract import BODY, ODD_KEY, StoreContract, read, write
@@ -183,7 +183,7 @@ def messages(store: S3Storage, folder: Path) -> list[str]:
         lambda: store.copy("some/key", "other"),
         lambda: store.delete(["some/key"]),
         lambda: list(store.list("some/key")),
-        store.check,
+        lambda: check_store(store),
     ):
         with pytest.raises(StorageFailed) as error:
             work()

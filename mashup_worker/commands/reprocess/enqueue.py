@@ -16,8 +16,7 @@ from mashup_worker.commands.shared.services import jobs_database
 from mashup_worker.db import jobs, seed
 from mashup_worker.db.database import OUTAGES, reason_of
 from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed
-from mashup_worker.storage.objects import media_type
-from mashup_worker.storage.open import open_storage
+from mashup_worker.storage.objects import media_type, open_storage
 from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 import time
 import traceback
 from contextlib import closing
@@ -22,9 +20,10 @@ from mashup_worker.errors import EXIT_FAILED, DeviceLost, InvalidInput, MashupEr
 from mashup_worker.pipelines.separation.in_flight import completed, warm_up
 from mashup_worker.seed.time_left import TimeLeft
 from mashup_worker.system.digests import file_sha256
-from mashup_worker.worker.scratch import remove_stale_folders, scratch_prefix
+from mashup_worker.worker.scratch import remove_stale_folders, scratch_folder
 
 if TYPE_CHECKING:
+    import tempfile
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
@@ -115,9 +114,7 @@ class ReprocessRun:
         for number, track in enumerate(self.tracks):
             name = PurePosixPath(track.source.name).name
             self._show(f"{number + 1} of {len(self.tracks)}, {name}")
-            folder = tempfile.TemporaryDirectory(
-                prefix=scratch_prefix(os.getpid()), ignore_cleanup_errors=True
-            )
+            folder = scratch_folder()
             self._folders.add(folder)
             work = self._task_of(track, folder)
             if work is None:

@@ -12,11 +12,7 @@ if TYPE_CHECKING:
 
 
 def all_handlers(max_duration_s: float) -> Mapping[JobType, Handler[Any]]:
-    """Return the handler of each job type.
-
-    Args:
-        max_duration_s: longest audio that the handlers accept.
-    """
+    """Return the handler of each job type, for audio up to a duration."""
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.worker.handlers.analyze import AnalyzeHandler
     from mashup_worker.worker.handlers.mashup import MashupHandler

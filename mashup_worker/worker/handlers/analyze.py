@@ -23,19 +23,11 @@ _STAGES = {"decode": 0.15, "measure": 0.25, "harmony": 0.25, "rhythm": 0.35}
 
 @dataclass(frozen=True)
 class AnalyzeHandler:
-    """Analyzes a song, whole or as stems. Implements `Handler[AnalyzeInput]`.
-
-    Attributes:
-        limits: limits of each file.
-    """
+    """Analyzes a song, whole or as stems. Implements `Handler[AnalyzeInput]`."""
 
     limits: DecodeLimits
+    stages = _STAGES
     uses_models = False
-
-    @property
-    def stages(self) -> Mapping[str, float]:
-        """Shares of the time."""
-        return _STAGES
 
     def fetch(self, job: JobContext[AnalyzeInput]) -> Sources:
         """Fetch the song or its stems."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,19 +19,17 @@ from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mashup.song_cache import SongCache
 from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 from mashup_worker.pipelines.waveforms import write_waveforms
-from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed, StoredAudio
-from mashup_worker.worker.handler import HandlerResult, Sources
-from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings, stored_audio
+from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed
+from mashup_worker.worker.handler import FetchedStem, HandlerResult, Sources
+from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings, stored_master
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mashup_worker.analysis.result import AnalyzeResult
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.song import MixSong
-    from mashup_worker.pipelines.mashup.make import MashupResult
     from mashup_worker.queue.contracts import MashupInput, StemInput
     from mashup_worker.worker.handler import Inputs, JobContext, StoredFile
 
@@ -52,19 +50,11 @@ _DEVICE_STAGES = ("prepare", "stretch", "mix", "analysis")
 
 @dataclass(frozen=True)
 class MashupHandler:
-    """Makes, masters and measures a mashup. Implements `Handler[MashupInput]`.
-
-    Attributes:
-        limits: limits of each file.
-    """
+    """Makes, masters and measures a mashup. Implements `Handler[MashupInput]`."""
 
     limits: DecodeLimits
+    stages = _STAGES
     uses_models = True
-
-    @property
-    def stages(self) -> Mapping[str, float]:
-        """Shares of the time."""
-        return _STAGES
 
     def fetch(self, job: JobContext[MashupInput]) -> Sources:
         """Fetch the stems, and the song and analysis of each."""
@@ -114,15 +104,19 @@ class MashupHandler:
             analysis = analyze_audio(mashup.master.played, device=job.models.device)
         waveforms = write_waveforms({mashup.master.path: mashup.master.played}, job.on_progress)
         addresses = {str(path): _address(job, name) for name, path in sources.paths.items()}
-        finished = _Finished(
-            name=name,
-            used=tuple(used),
-            plan=_public_plan(mashup.plan, addresses),
-            mashup=mashup,
-            analysis=analysis,
-            timings_s={**clock.laps_s, **mashup.timings_s, "analysis": analysis.elapsed_s},
-        )
-        return HandlerResult(waveforms, lambda stored: finished.output(stored, request))
+        timings_s = {**clock.laps_s, **mashup.timings_s, "analysis": analysis.elapsed_s}
+
+        def output(stored: Mapping[str, StoredFile]) -> MashupOutput:
+            return MashupOutput(
+                audio=stored_master(stored, mashup.master, request.format),
+                stems_used=tuple(used),
+                plan=_public_plan(mashup.plan, addresses).as_dict(),
+                report=mashup.report.as_dict(),
+                analysis=analysis.analysis.as_dict(),
+                timings_s=rounded_timings(timings_s, _DEVICE_STAGES),
+            )
+
+        return HandlerResult(waveforms, output)
 
     def _load(
         self, job: JobContext[MashupInput], files: Sequence[SongFiles]
@@ -143,46 +137,7 @@ class MashupHandler:
         return loader.load(files).songs
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Finished:
-    """Mashup before its files are stored."""
-
-    name: str
-    used: tuple[StemUsed, ...]
-    plan: Plan
-    mashup: MashupResult
-    analysis: AnalyzeResult
-    timings_s: Mapping[str, float]
-
-    def output(self, stored: Mapping[str, StoredFile], request: MashupInput) -> MashupOutput:
-        master = self.mashup.master
-        fields = stored_audio(
-            stored,
-            self.name,
-            audio_format=request.format,
-            duration_s=master.played.duration_s,
-            loudness_lufs=master.loudness.integrated_lufs,
-        )
-        return MashupOutput(
-            audio=StoredAudio(**fields),
-            stems_used=self.used,
-            plan=self.plan.as_dict(),
-            report=self.mashup.report.as_dict(),
-            analysis=self.analysis.analysis.as_dict(),
-            timings_s=rounded_timings(self.timings_s, _DEVICE_STAGES),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Fetched:
-    """Local file of a stem, its song, and the analysis of the song if known."""
-
-    path: Path
-    song: str
-    analysis: Mapping[str, Any] | None
-
-
-def _fetched(stem: StemInput, index: int, inputs: Inputs) -> _Fetched:
+def _fetched(stem: StemInput, index: int, inputs: Inputs) -> FetchedStem:
     """Fetch a stem of the registry, or a file.
 
     Raises:
@@ -191,13 +146,16 @@ def _fetched(stem: StemInput, index: int, inputs: Inputs) -> _Fetched:
     name = f"{_STEM}{index}"
     if stem.stem_id is None:
         address = stem.audio or ""
-        path = inputs.fetch(address, name)
-        song = stem.song or f"song {index + 1}"
-        return _Fetched(path=path, song=song, analysis=inputs.known_analysis(address))
+        return FetchedStem(
+            path=inputs.fetch(address, name),
+            kind=stem.kind,
+            song=stem.song or f"song {index + 1}",
+            analysis=inputs.known_analysis(address),
+        )
     found = inputs.fetch_stem(stem.stem_id, name)
     if found.kind != stem.kind:
         raise InvalidInput(f"{name}.kind: the stem is {found.kind}, not {stem.kind}")
-    return _Fetched(path=found.path, song=stem.song or found.song, analysis=found.analysis)
+    return replace(found, song=stem.song or found.song)
 
 
 def _songs(

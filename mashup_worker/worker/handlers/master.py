@@ -10,9 +10,9 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.master import MasterRequest, write_master
 from mashup_worker.pipelines.waveforms import write_waveforms
-from mashup_worker.queue.contracts import MasterOutput, StoredAudio
+from mashup_worker.queue.contracts import MasterOutput
 from mashup_worker.worker.handler import HandlerResult, Sources
-from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings, stored_audio
+from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings, stored_master
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,19 +28,11 @@ _STAGES = {"decode": 0.1, "master": 0.8, "peaks": 0.1}
 
 @dataclass(frozen=True)
 class MasterHandler:
-    """Brings a mix to a loudness with limited true peaks. Implements `Handler[MasterInput]`.
-
-    Attributes:
-        limits: limits of the mix.
-    """
+    """Brings a mix to a loudness with limited true peaks. Implements `Handler[MasterInput]`."""
 
     limits: DecodeLimits
+    stages = _STAGES
     uses_models = False
-
-    @property
-    def stages(self) -> Mapping[str, float]:
-        """Shares of the time."""
-        return _STAGES
 
     def fetch(self, job: JobContext[MasterInput]) -> Sources:
         """Fetch the mix."""
@@ -69,15 +61,8 @@ class MasterHandler:
         files = write_waveforms({master.path: master.played}, job.on_progress)
 
         def output(stored: Mapping[str, StoredFile]) -> MasterOutput:
-            fields = stored_audio(
-                stored,
-                name,
-                audio_format=request.format,
-                duration_s=master.played.duration_s,
-                loudness_lufs=master.loudness.integrated_lufs,
-            )
             return MasterOutput(
-                audio=StoredAudio(**fields),
+                audio=stored_master(stored, master, request.format),
                 report=_report(master, target),
                 timings_s=rounded_timings({**clock.laps_s, **master.timings_s}),
             )

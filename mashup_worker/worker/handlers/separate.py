@@ -28,19 +28,11 @@ _SONG = "input_data.audio"
 
 @dataclass(frozen=True)
 class SeparateHandler:
-    """Separates and analyzes a song, with waveforms. Implements `Handler[SeparateInput]`.
-
-    Attributes:
-        limits: limits of the song.
-    """
+    """Separates and analyzes a song, with waveforms. Implements `Handler[SeparateInput]`."""
 
     limits: DecodeLimits
+    stages = STAGES
     uses_models = True
-
-    @property
-    def stages(self) -> Mapping[str, float]:
-        """Shares of the time."""
-        return STAGES
 
     def fetch(self, job: JobContext[SeparateInput]) -> Sources:
         """Fetch the song."""

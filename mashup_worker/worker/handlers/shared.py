@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.errors import MashupError
 from mashup_worker.pipelines.waveforms import waveform_name
+from mashup_worker.queue.contracts import StoredAudio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from mashup_worker.pipelines.master import MasterResult
     from mashup_worker.vocabulary import FormatName
     from mashup_worker.worker.handler import StoredFile
 
@@ -38,6 +40,20 @@ def stored_audio(
         "peaks_key": peaks.key,
         "peaks_url": peaks.url,
     }
+
+
+def stored_master(
+    stored: Mapping[str, StoredFile], master: MasterResult, audio_format: FormatName
+) -> StoredAudio:
+    """Return the output of a mastered file."""
+    fields = stored_audio(
+        stored,
+        master.path.name,
+        audio_format=audio_format,
+        duration_s=master.played.duration_s,
+        loudness_lufs=master.loudness.integrated_lufs,
+    )
+    return StoredAudio(**fields)
 
 
 def rounded_timings(

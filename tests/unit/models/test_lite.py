@@ -17,8 +17,8 @@ from mashup_worker.dsp.hpss import soft_mask
 from mashup_worker.dsp.metrics import si_sdr_db, snr_db
 from mashup_worker.errors import InvalidInput, ModelUnavailable
 from mashup_worker.models.device import resolve_device
-from mashup_worker.models.lite import LiteSeparator, load_lite, separator, weights
-from mashup_worker.models.lite.separator import LEVEL, TOP_BINS, _tiles
+from mashup_worker.models.lite import separator, weights
+from mashup_worker.models.lite.separator import LEVEL, TOP_BINS, LiteSeparator, _tiles, load_lite
 from mashup_worker.models.lite.split import SIZE_FRAMES, split_masks
 from mashup_worker.models.lite.unet import BINS, FRAMES, UpConv2d, unet_from_checkpoint
 

@@ -71,9 +71,9 @@ def test_pull_fills_the_cache_from_the_hub(server: WeightServer, cache: Path) ->
     assert len(seen) > 3
     assert seen == sorted(seen)
     assert seen[-1] == (total, total)
-    report = store.verify("tiny")
-    assert set(report.digests) == {*HUB, "tiny.yaml"}
-    assert report.digests == {name: file_sha256(folder / name) for name in report.digests}
+    digests = store.verify("tiny")
+    assert set(digests) == {*HUB, "tiny.yaml"}
+    assert digests == {name: file_sha256(folder / name) for name in digests}
 
 
 def test_cached_models_need_no_source(server: WeightServer, cache: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_bad_hub_leads_to_the_legacy_address(
         server.files["/hub/bbbb2222.safetensors"] = answer
     store = store_of(server, cache)
     store.pull("tiny")
-    assert set(store.verify("tiny").digests) == {*LEGACY, "tiny.yaml"}
+    assert set(store.verify("tiny")) == {*LEGACY, "tiny.yaml"}
     assert contents(cache / "tiny").items() >= LEGACY.items()
 
 

@@ -22,7 +22,7 @@ from mashup_worker.errors import (
     StorageFailed,
     TooLarge,
 )
-from mashup_worker.storage.addresses import is_public
+from mashup_worker.storage.connection import is_public
 from mashup_worker.storage.fetch import fetch
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from mashup_worker.errors import InvalidInput, StorageFailed
 from mashup_worker.settings import StorageSettings
 from mashup_worker.storage.folder import FolderStorage
-from mashup_worker.storage.open import open_storage
+from mashup_worker.storage.objects import check_store, open_storage
 from mashup_worker.system.digests import file_sha256
 from tests.store_contract import BODY, ODD_KEY, StoreContract, read, write
 
@@ -129,7 +129,7 @@ def test_a_folder_is_not_an_object(store: FolderStorage, tmp_path: Path) -> None
 def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageFailed, match=r"Not a directory$"):
-        FolderStorage(tmp_path / "file" / "store").check()
+        check_store(FolderStorage(tmp_path / "file" / "store"))
 
 
 def test_a_failed_put_keeps_the_old_object(

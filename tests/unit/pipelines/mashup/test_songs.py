@@ -12,7 +12,7 @@ import torch
 from mashup_worker.audio.decode import decode
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import FixedTempoGrid
-from mashup_worker.models.lite import load_lite
+from mashup_worker.models.lite.separator import load_lite
 from mashup_worker.pipelines.mashup.song_cache import SongCache
 from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 from tests.unit.pipelines.sample_songs import NAMES, SAMPLES, sample
