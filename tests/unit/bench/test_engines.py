@@ -10,7 +10,7 @@ import torch
 from demucs.apply import BagOfModels
 from demucs.htdemucs import HTDemucs
 
-from mashup_worker.bench import music, peers
+from mashup_worker.bench import ceilings, music, peers
 from mashup_worker.bench.engines import OurEngine, StockEngine, Weights, load_weights
 from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
 from mashup_worker.bench.results import Taken, Work
@@ -42,6 +42,13 @@ def weights(repository: Path) -> Weights:
 
 def _store(folder: Path) -> WeightStore:
     return WeightStore(Settings(offline=True, model_cache=folder / "none"))
+
+
+@pytest.fixture(autouse=True)
+def _small_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates of small products and copies cost little, and are not compared with anything."""
+    small = ceilings.ProbeSizes(matrix_side=256, copy_bytes=16 << 20, seconds=0.01)
+    monkeypatch.setattr(ceilings, "CPU_PROBES", small)
 
 
 def smallest() -> Weights:
@@ -97,12 +104,12 @@ def test_a_peer_that_is_not_installed(weights: Weights) -> None:
         peers.open_peer("unblend", weights, CPU)
 
 
-def test_separation_measured(weights: Weights) -> None:
+def test_separation_measured() -> None:
     steps: list[str] = []
     request = SeparationRequest(
-        weights,
+        smallest(),
         CPU,
-        song_s=3,
+        song_s=1,
         rounds=2,
         against=("demucs",),
         sweeps=("batch", "precision"),
@@ -151,10 +158,10 @@ class NeverReady(Broken):
 
 @pytest.mark.parametrize(("engine", "reason"), [(Broken, "it broke"), (NeverReady, "no such")])
 def test_a_peer_that_fails_takes_nothing_with_it(
-    engine: type[Broken], reason: str, weights: Weights, monkeypatch: pytest.MonkeyPatch
+    engine: type[Broken], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(peers.PEERS, "demucs", engine)
-    request = SeparationRequest(weights, CPU, song_s=2, rounds=2, against=("demucs",))
+    request = SeparationRequest(smallest(), CPU, song_s=1, rounds=2, against=("demucs",))
     *_, made = measure_separation(request, TAKEN)
     assert [run.label.partition(" ")[0] for run in made.runs] == ["mashup-worker"]
     assert not made.ratios
@@ -163,17 +170,19 @@ def test_a_peer_that_fails_takes_nothing_with_it(
     assert reason in told[1]
 
 
-def test_what_only_happens_to_be_an_error_stops_everything(weights: Weights) -> None:
+def test_what_only_happens_to_be_an_error_stops_everything() -> None:
     def stop(_step: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        next(measure_separation(SeparationRequest(weights, CPU, song_s=2, rounds=1), TAKEN, stop))
+        next(
+            measure_separation(SeparationRequest(smallest(), CPU, song_s=1, rounds=1), TAKEN, stop)
+        )
 
 
-def test_pipeline_measured(weights: Weights) -> None:
+def test_pipeline_measured() -> None:
     request = PipelineRequest(
-        weights,
+        smallest(),
         EngineOptions(device="cpu"),
         CPU,
         Work(tracks=3, track_s=2),
