@@ -58,10 +58,17 @@ def test_analyses_are_cached_by_the_content_of_the_files(cache: SongCache, tmp_p
 
 
 def test_a_damaged_or_unwritable_cache_is_ignored(tmp_path: Path) -> None:
-    files = sample(NAMES[1])
-    loader = SongLoader(SongCache(tmp_path), None)
+    stems = {
+        kind: write(tmp_path / f"{kind}.wav", decode(path).samples[:, : 12 * 44_100])
+        for kind, path in sample(NAMES[0]).stems.items()
+        if kind in ("drums", "bass")
+    }
+    files = SongFiles("short", stems)
+    loader = SongLoader(SongCache(tmp_path / "cache"), None)
     known = loader.load([files]).songs[0].analysis
-    for path in tmp_path.rglob("*.json"):
+    cached = list((tmp_path / "cache").rglob("*.json"))
+    assert cached
+    for path in cached:
         path.write_text("{")
     assert loader.load([files]).songs[0].analysis == known
     (tmp_path / "file").write_text("")
