@@ -106,7 +106,7 @@ def load_weights(name: str, store: WeightStore, repository: Path | None) -> Weig
     if name == RANDOM or (name == "auto" and not store.has(_PREFERRED)):
         return Weights(_PREFERRED, BagOfModels([random_htdemucs()]), random=True)
     if name == "lite":
-        raise InvalidInput("lite cannot be measured; use a Demucs model")
+        raise InvalidInput("lite: cannot be measured; use a Demucs model")
     wanted = _PREFERRED if name == "auto" else name
     return Weights(wanted, load_bag(wanted, store.ensure(wanted)), random=False)
 

@@ -197,7 +197,7 @@ class Batcher:
         """Return a batch that did not fit to the queue, to be run in smaller batches."""
         device = self._how.device
         if self.size == 1:
-            error = OutOfMemory(f"{device} has too little memory for one segment at a time")
+            error = OutOfMemory(f"{device}: too little memory for one segment at a time")
             self._resolve(batch, error)
             return
         record_out_of_memory()

@@ -69,18 +69,18 @@ def resolve_precision(requested: str, device: torch.device) -> Precision:
     elsewhere.
 
     Raises:
-        InvalidInput: the name means nothing, or not on this device.
+        InvalidInput: the name is unknown, or the device does not support the arithmetic.
     """
     if requested == "auto":
         return _fastest_precision(device)
     if requested not in get_args(Precision):
         raise InvalidInput(
-            f"unknown precision {requested!r}: use auto, {', '.join(get_args(Precision))}"
+            f"precision {requested!r}: unknown; use auto, {', '.join(get_args(Precision))}"
         )
     if requested == "tf32" and device.type != "cuda":
-        raise InvalidInput(f"tf32 is arithmetic of CUDA devices, not of {device.type}")
+        raise InvalidInput(f"tf32: not supported by {device.type}; use auto or fp32")
     if requested == "fp16" and device.type == "cpu":
-        raise InvalidInput("fp16 is arithmetic of GPUs: a CPU has bf16, or emulates fp16 slowly")
+        raise InvalidInput("fp16: slow on a CPU; use auto, bf16 or fp32")
     return requested  # type: ignore[return-value]
 
 
@@ -218,10 +218,10 @@ def device_errors(device: torch.device | str, work: str) -> Iterator[None]:
         if is_out_of_memory(error):
             on_host = isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
             place = "this machine" if on_host else device
-            raise OutOfMemory(f"{place} has too little memory for {work}") from error
+            raise OutOfMemory(f"{place}: too little memory for {work}") from error
         if is_device_lost(error):
             reason = str(error).strip().partition("\n")[0]
-            raise DeviceLost(f"{device} is lost to this process: {reason}") from error
+            raise DeviceLost(f"{device}: lost to this process: {reason}") from error
         raise
 
 

@@ -62,10 +62,10 @@ def load_bag(name: str, folder: Path) -> BagOfModels:
             a supported network class.
     """
     if not folder.is_dir():
-        raise ModelUnavailable(f"model repository {folder} is not a folder")
+        raise ModelUnavailable(f"{folder}: not a folder of checkpoints")
     if name not in model_names(folder):
         there = ", ".join(model_names(folder)) or "none"
-        raise UnknownModel(f"no model {name!r} in {folder}; use one of {there}")
+        raise UnknownModel(f"{name}: no such model in {folder}; use one of {there}")
     definition = _definition(name, folder)
     networks: list[Any] = [_load_network(signature, folder) for signature in definition["models"]]
     try:
@@ -73,9 +73,7 @@ def load_bag(name: str, folder: Path) -> BagOfModels:
         if not all(map(sum, zip(*bag.weights, strict=True))):
             raise ValueError("no network has weight for a stem")
     except (AssertionError, TypeError, ValueError) as error:
-        raise ModelUnavailable(
-            f"{folder / name}.yaml combines networks that do not fit together"
-        ) from error
+        raise ModelUnavailable(f"{folder / name}.yaml: its networks do not fit together") from error
     return bag
 
 
@@ -93,16 +91,16 @@ def _definition(name: str, folder: Path) -> dict[str, Any]:
     try:
         definition = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ModelUnavailable(f"{path} is not YAML") from error
+        raise ModelUnavailable(f"{path}: not YAML") from error
     if not (isinstance(definition, dict) and isinstance(definition.get("models"), list)):
-        raise ModelUnavailable(f"{path} does not list the models of a bag")
+        raise ModelUnavailable(f"{path}: does not list the models of a bag")
     return definition
 
 
 def _load_network(signature: str, folder: Path) -> nn.Module:
     found = sorted(path for path in _checkpoints(folder) if _signature(path) == str(signature))
     if not found:
-        raise ModelUnavailable(f"no network {str(signature)!r} in {folder}")
+        raise ModelUnavailable(f"{folder}: no network {str(signature)!r}")
     path = found[0]
     _check_digest(path)
     try:
@@ -110,7 +108,7 @@ def _load_network(signature: str, folder: Path) -> nn.Module:
         return load(path)
     except _MALFORMED as error:
         reason = str(error).strip().partition("\n")[0]
-        raise ModelUnavailable(f"{path} is not a usable Demucs checkpoint: {reason}") from error
+        raise ModelUnavailable(f"{path}: not a usable Demucs checkpoint: {reason}") from error
 
 
 def _checkpoints(folder: Path) -> list[Path]:

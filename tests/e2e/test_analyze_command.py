@@ -111,7 +111,7 @@ def test_one_broken_file_stops_nothing_and_order_is_kept(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("name", SONGS)
-def test_what_json_says_of_a_song(runs: Runs, name: str) -> None:
+def test_the_json_of_a_song(runs: Runs, name: str) -> None:
     line = by_input(runs["batch"])[f"album/{name}.flac"]
     assert line.keys() == {"input", "elapsed_s", "analysis"}
     assert line["elapsed_s"] > 0
@@ -204,7 +204,7 @@ def test_pictures(mashup: Mashup, runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("name", ["silence.wav", "short.wav", "sample.wav"])
-def test_what_can_not_be_told_is_null(runs: Runs, name: str) -> None:
+def test_undetermined_values_are_null(runs: Runs, name: str) -> None:
     analysis = by_input(runs["plots"])[name]["analysis"]
     assert_sound(analysis)
     unknown = ("tempo_bpm", "beats_per_bar", "key", "camelot", "loudness_lufs")
@@ -213,13 +213,13 @@ def test_what_can_not_be_told_is_null(runs: Runs, name: str) -> None:
     assert analysis["duration_s"] > 0
 
 
-def test_what_is_known_beforehand_is_heeded(runs: Runs) -> None:
+def test_hints_are_used(runs: Runs) -> None:
     (line,) = by_input(runs["hint"]).values()
     assert 40 <= line["analysis"]["tempo_bpm"] <= 80
     assert line["analysis"]["beats_per_bar"] == 3
 
 
-def test_what_is_there_is_not_analysed_again(mashup: Mashup, runs: Runs) -> None:
+def test_existing_results_are_not_analyzed_again(mashup: Mashup, runs: Runs) -> None:
     runs["stems"].result()
     kept = mashup.folder / "again"
     shutil.copytree(mashup.folder / "kept", kept)
@@ -284,7 +284,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_one_line_says_what_is_wrong(mashup: Mashup, runs: Runs, name: str) -> None:
+def test_each_failure_is_one_line(mashup: Mashup, runs: Runs, name: str) -> None:
     assert runs
     (mashup.folder / "nothing-here").mkdir(exist_ok=True)
     done = mashup.run("analyze", *BAD[name].arguments.split())
@@ -304,7 +304,7 @@ def _ctrl_c() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_ctrl_c")
-def test_on_a_terminal_a_bar_counts_songs_and_ctrl_c_keeps_what_is_done(mashup: Mashup) -> None:
+def test_on_a_terminal_a_bar_counts_songs_and_ctrl_c_keeps_results(mashup: Mashup) -> None:
     noise = 0.1 * np.random.default_rng(5).standard_normal(10 * 60 * 44_100)
     mashup.song("stop/a.wav", noise[:44_100])
     for name in "bc":

@@ -110,7 +110,7 @@ def _make_files(mashup: Mashup, repository: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_one_line_says_what_is_wrong(mashup: Mashup, runs: Runs, name: str) -> None:
+def test_each_failure_is_one_line(mashup: Mashup, runs: Runs, name: str) -> None:
     if name == "no device" and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     done = runs[name].result()
@@ -128,7 +128,7 @@ def test_a_song_is_never_replaced_by_its_stem(mashup: Mashup, runs: Runs) -> Non
     assert not (mashup.folder / "bass.wav").exists()
 
 
-def test_sound_behind_what_the_header_claims_is_not_dropped_without_a_word(runs: Runs) -> None:
+def test_sound_beyond_the_declared_length_is_reported(runs: Runs) -> None:
     assert "less.wav" in runs["claims less"].result().stderr
 
 
@@ -148,7 +148,7 @@ def test_without_a_model_every_song_has_its_line_of_json(runs: Runs, name: str) 
     ("name", "words"),
     [("json, no network", ("MASHUP_OFFLINE",)), ("json, tampered", ("tampered/ht0-", "SHA-256"))],
 )
-def test_what_keeps_all_songs_from_being_done_is_said_once(
+def test_a_failure_of_all_songs_is_reported_once(
     runs: Runs, name: str, words: tuple[str, ...]
 ) -> None:
     done = runs[name].result()

@@ -88,7 +88,7 @@ def test_a_file_alone_passes_in_words(runs: Runs) -> None:
     assert last.endswith(" passed")
 
 
-def test_a_plan_says_what_was_wanted(runs: Runs) -> None:
+def test_a_plan_sets_the_targets(runs: Runs) -> None:
     assert runs["planned"].result().returncode == 0
     assert found(runs["planned"])["tempo"]["passed"] is True
     assert found(runs["planned"])["integrated loudness"]["wanted"] == "-13.1 ± 0.1"
@@ -125,7 +125,7 @@ def test_targets_may_be_named(runs: Runs) -> None:
         ("no target", 2, "--loudness 9"),
     ],
 )
-def test_what_can_not_be_used_is_named_in_one_line(
+def test_unusable_inputs_are_named_in_one_line(
     runs: Runs, name: str, exit_code: int, said: str
 ) -> None:
     done = runs[name].result()

@@ -74,7 +74,7 @@ def told(runs: Runs, name: str) -> dict[str, Any]:
         ("compressed", DEFAULT_LOUDNESS_LUFS, 0.1, -1),
     ],
 )
-def test_the_file_is_as_loud_as_it_should_be(
+def test_the_file_has_the_requested_loudness(
     mashup: Mashup, runs: Runs, name: str, wanted_lufs: float, tolerance: float, ceiling_dbtp: float
 ) -> None:
     document = told(runs, name)
@@ -89,7 +89,7 @@ def test_the_file_is_as_loud_as_it_should_be(
     assert document["input"] == "song.flac"
 
 
-def test_it_says_in_a_line_what_came_out(mashup: Mashup, runs: Runs) -> None:
+def test_the_result_is_printed_in_one_line(mashup: Mashup, runs: Runs) -> None:
     words, quiet = runs["words"].result(), runs["quiet"].result()
     assert (words.returncode, words.stderr) == (0, "")
     assert words.stdout.startswith(f"words.wav: {DEFAULT_LOUDNESS_LUFS} LUFS, ")
@@ -105,7 +105,7 @@ def test_mono_and_the_rate_stay(mashup: Mashup, runs: Runs) -> None:
 
 
 @pytest.mark.parametrize(("name", "file"), [("silence", "silent.wav"), ("sample", "one.wav")])
-def test_what_has_no_loudness_is_written_as_it_is(
+def test_a_song_without_loudness_keeps_its_level(
     mashup: Mashup, runs: Runs, name: str, file: str
 ) -> None:
     document = told(runs, name)
@@ -117,7 +117,7 @@ def test_what_has_no_loudness_is_written_as_it_is(
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_what_can_not_be_done_is_said_in_one_line(mashup: Mashup, runs: Runs, name: str) -> None:
+def test_each_refusal_is_one_line(mashup: Mashup, runs: Runs, name: str) -> None:
     _, exit_code, said = FAILURES[name]
     done = runs[name].result()
     assert (done.returncode, done.stdout) == (exit_code, "")

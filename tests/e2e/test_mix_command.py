@@ -166,7 +166,7 @@ def told(runs: Runs, name: str) -> dict[str, Any]:
     return document
 
 
-def test_one_line_of_json_tells_all(mashup: Mashup, made: dict[str, Any]) -> None:
+def test_the_result_is_one_line_of_json(mashup: Mashup, made: dict[str, Any]) -> None:
     assert made.keys() == {"output", "elapsed_s", "plan", "report"}
     assert made["output"] == "mix.wav"
     assert made["report"]["passed"] is True
@@ -224,7 +224,7 @@ def test_songs_in_a_row_are_a_sequence(mashup: Mashup, runs: Runs) -> None:
     assert decode(mashup.folder / "two.flac").duration_s == pytest.approx(40, abs=12)
 
 
-def test_matches_are_told_both_ways_round(runs: Runs) -> None:
+def test_matches_are_printed_in_both_directions(runs: Runs) -> None:
     (document,) = TypeAdapter(list[dict[str, Any]]).validate_python([told(runs, "match")])
     pairs = [(one["vocal_song"], one["backing_song"]) for one in document["matches"]]
     assert pairs == [("singer", HOST.name)], "a song without instruments can't be a backing song"
@@ -250,7 +250,7 @@ def test_an_unknown_choice_names_the_known_ones(mashup: Mashup, runs: Runs, name
 
 
 @pytest.mark.parametrize("name", [*FAILURES, *OUTPUTS])
-def test_what_can_not_be_done_is_said_in_one_line(mashup: Mashup, runs: Runs, name: str) -> None:
+def test_each_refusal_is_one_line(mashup: Mashup, runs: Runs, name: str) -> None:
     _, exit_code, said = (FAILURES | OUTPUTS)[name]
     done = runs[name].result()
     assert done.stderr.startswith(f"mashup: {said}"), done.stderr

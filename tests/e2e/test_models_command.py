@@ -121,7 +121,7 @@ def test_lite_comes_with_the_package(cache: Path) -> None:
     assert not cache.exists()
 
 
-def test_verify_tells_weights_that_were_tampered_with(cache: Path) -> None:
+def test_verify_finds_tampered_weights(cache: Path) -> None:
     name = "955717e8.safetensors"
     (cache / "htdemucs").mkdir(parents=True)
     (cache / "htdemucs" / name).write_bytes(b"not the weights")

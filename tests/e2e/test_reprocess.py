@@ -119,7 +119,7 @@ def test_lines_for_people(shelf: tuple[Mashup, CompletedProcess[str]]) -> None:
     assert first["analysis"]["duration_s"] == pytest.approx(1.0)
 
 
-def test_odd_names_and_what_is_no_file_stop_nothing(mashup: Mashup) -> None:
+def test_odd_names_and_missing_files_stop_nothing(mashup: Mashup) -> None:
     folder = mashup.folder / "odd"
     mashup.song("odd/song.wav", excerpt(1.0, 10.0))
     (folder / "song.wav").rename(os.fsdecode(bytes(folder) + b"/caf\xe9.wav"))
@@ -197,7 +197,7 @@ def test_other_settings_are_made_beside(shelf: tuple[Mashup, CompletedProcess[st
         (("few", "--to", "few/one.wav/x", "--model", "lite"), 3, "few/one.wav"),
     ],
 )
-def test_what_can_not_be_done(
+def test_refusals(
     shelf: tuple[Mashup, CompletedProcess[str]], arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     mashup, _ = shelf
@@ -217,7 +217,7 @@ def _ctrl_c() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_ctrl_c")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopping_keeps_what_was_made(mashup: Mashup, number: signal.Signals, code: int) -> None:
+def test_stopping_keeps_results(mashup: Mashup, number: signal.Signals, code: int) -> None:
     for song in range(6):
         mashup.song(f"stop/{song}.wav", excerpt(2.0, 6.0 + song))
     place = mashup.folder / f"stopped-{code}"

@@ -173,12 +173,12 @@ def test_without_a_terminal_there_is_no_progress_bar(runs: Runs) -> None:
         assert "\r" not in done.stderr
 
 
-def test_the_preview_model_says_so(batch: CompletedProcess[str]) -> None:
+def test_the_preview_model_is_labeled(batch: CompletedProcess[str]) -> None:
     assert "preview" in batch.stderr
 
 
 @pytest.mark.parametrize("song", SONGS)
-def test_json_tells_what_was_written(
+def test_json_lists_the_written_files(
     mashup: Mashup, batch_lines: dict[str, dict[str, Any]], song: str
 ) -> None:
     line = batch_lines[song]
@@ -238,7 +238,9 @@ def test_stems_that_would_clip_share_one_gain(mashup: Mashup, runs: Runs) -> Non
     assert f"{line['shared_gain_db']:.1f} dB" in done.stderr
 
 
-def test_auto_without_network_makes_a_preview_and_json_says_why(mashup: Mashup, runs: Runs) -> None:
+def test_auto_without_network_makes_a_preview_with_the_reason_in_json(
+    mashup: Mashup, runs: Runs
+) -> None:
     done = runs["auto"].result()
     assert done.returncode == 0
     (line,) = documents(done.stdout)
@@ -247,7 +249,7 @@ def test_auto_without_network_makes_a_preview_and_json_says_why(mashup: Mashup, 
     assert mashup.files("auto") == {"one/vocals.flac"}
 
 
-def test_auto_without_network_says_so_in_one_line(runs: Runs) -> None:
+def test_auto_without_network_is_one_line(runs: Runs) -> None:
     (line,) = runs["auto"].result().stderr.splitlines()
     assert "lite" in line
     assert "htdemucs" in line
@@ -325,7 +327,7 @@ def test_shifts_repeat_exactly_with_their_seed(mashup: Mashup, runs: Runs) -> No
     assert np.abs(first - other).max() > 1e-6
 
 
-def test_dry_run_tells_what_would_be_written(mashup: Mashup, runs: Runs) -> None:
+def test_dry_run_lists_the_planned_files(mashup: Mashup, runs: Runs) -> None:
     done = runs["plan"].result()
     assert done.returncode == 0
     for track in ("one", "same"):
@@ -334,7 +336,7 @@ def test_dry_run_tells_what_would_be_written(mashup: Mashup, runs: Runs) -> None
     assert not (mashup.folder / "plan").exists()
 
 
-def test_skip_existing_does_only_what_is_missing(mashup: Mashup, runs: Runs) -> None:
+def test_skip_existing_separates_only_missing_songs(mashup: Mashup, runs: Runs) -> None:
     done = runs["skip"].result()
     assert done.returncode == 0
     first, second = done.stdout.splitlines()
@@ -353,7 +355,7 @@ def test_where_nothing_is_left_to_do_no_model_is_needed(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("model", ["lite", "htdemucs"])
-def test_whatever_the_song_is_like(mashup: Mashup, runs: Runs, model: str) -> None:
+def test_songs_of_every_kind(mashup: Mashup, runs: Runs, model: str) -> None:
     done = runs[f"odd {model}"].result()
     assert done.returncode == 0
     assert "odd/numbers.wav" in done.stderr

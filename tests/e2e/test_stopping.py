@@ -44,7 +44,7 @@ def _until(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None
 
 @pytest.mark.usefixtures("_ctrl_c")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_while_it_writes_no_file_is_half_written(
+def test_a_stop_while_writing_leaves_no_partial_file(
     mashup: Mashup, number: signal.Signals, code: int
 ) -> None:
     song = _noise(mashup, "minute.wav", 60)
@@ -64,7 +64,7 @@ def test_stopped_while_it_writes_no_file_is_half_written(
 
 
 @pytest.mark.usefixtures("_ctrl_c")
-def test_on_a_terminal_a_bar_shows_progress_and_ctrl_c_keeps_what_is_done(mashup: Mashup) -> None:
+def test_on_a_terminal_a_bar_shows_progress_and_ctrl_c_keeps_results(mashup: Mashup) -> None:
     songs = mashup.song("first.wav"), _noise(mashup, "second.wav", 5 * 60)
     terminal, stderr = os.openpty()
     options = ("-o", "stopped", "--model", "lite", "--json")

@@ -46,7 +46,7 @@ def mashed(folder: Path, device: str) -> MashupResult:
     )
 
 
-def test_a_mashup_is_what_the_cpu_makes(tmp_path: Path) -> None:
+def test_a_mashup_equals_that_of_the_cpu(tmp_path: Path) -> None:
     here, there = mashed(tmp_path, "cpu"), mashed(tmp_path, "cuda")
     assert there.render.mix.samples.device.type == "cuda"
     assert there.render.engines == here.render.engines

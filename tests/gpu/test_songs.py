@@ -46,7 +46,7 @@ def alone(on_cpu: DemucsSeparator) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_songs_at_once_are_what_each_is_alone(
+def test_concurrent_songs_equal_separate_songs(
     precision: str, warm: Callable[[str], DemucsSeparator], alone: list[Tensor]
 ) -> None:
     """Whichever windows share a batch."""

@@ -52,7 +52,7 @@ def test_shifts_equal_the_reference_with_the_same_draws(repository: Path) -> Non
     assert (got - expected).abs().max() <= 1e-4 * expected.abs().max()
 
 
-def test_shifts_repeat_with_their_seed_and_whatever_stems_are_asked(repository: Path) -> None:
+def test_shifts_repeat_with_their_seed_for_any_stems(repository: Path) -> None:
     mix = music(3)
     first = separate(engine(repository, "htdemucs_ft", shifts=1, seed=1), mix)
     again = separate(engine(repository, "htdemucs_ft", shifts=1, seed=1), mix, ["other"])

@@ -21,10 +21,10 @@ LEAST_TESTS = 75
 """Tests that run on the fake device. Fewer means that they are no longer found."""
 
 MUST_RUN = (
-    "test_captured_on_cuda_it_equals_the_cpu[fp16-True",
+    "test_the_captured_network_equals_the_cpu[fp16-True",
     "test_the_host_never_waits_while_a_song_on_the_device_is_separated[fp32]",
     "test_the_host_never_waits_while_a_song_on_the_device_is_separated[bf16]",
-    "test_songs_at_once_are_what_each_is_alone[bf16]",
+    "test_concurrent_songs_equal_separate_songs[bf16]",
     "test_while_recording_batches_are_halved",
 )
 

@@ -92,7 +92,7 @@ def user_of_tier(place: Arena, tier: str) -> UUID:
     return user
 
 
-def test_metrics_count_what_happened(place: Arena) -> None:
+def test_metrics_count_events(place: Arena) -> None:
     mirror, worker = place.mirror(**ANY_PORT), place.worker(2, **ANY_PORT)
     until(lambda: mirror.is_ready() and worker.is_ready(), 30, "all processes to be ready")
     of_mirror, of_worker = served_by(mirror), served_by(worker)

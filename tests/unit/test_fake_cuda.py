@@ -56,7 +56,7 @@ def test_numbers_are_those_of_the_cpu() -> None:
     assert there[0].weight.is_cuda
 
 
-def test_after_it_torch_is_as_before() -> None:
+def test_torch_is_restored_afterwards() -> None:
     with pretend():
         pass
     assert torch.cuda.is_available()  # the outer one goes on
@@ -146,7 +146,7 @@ def test_copies_that_block_or_use_pageable_memory_are_recorded(
 
 
 @pytest.mark.parametrize("read", [lambda host: host[1:].numpy(), lambda host: host + 1])
-def test_a_download_is_read_once_it_has_arrived(read: Callable[[Tensor], Any]) -> None:
+def test_a_download_is_read_after_its_arrival(read: Callable[[Tensor], Any]) -> None:
     def download() -> tuple[Tensor, torch.cuda.Event]:
         host = torch.empty(4, pin_memory=True)
         host.copy_(torch.ones(4, device="cuda"), non_blocking=True)
@@ -175,7 +175,7 @@ def test_a_stream_that_does_not_wait_for_another_is_a_race() -> None:
 
 
 @pytest.mark.parametrize("wait", ["event", "stream", "device", "read"])
-def test_what_the_host_has_waited_for_is_no_race(wait: str) -> None:
+def test_work_that_the_host_waited_for_is_no_race(wait: str) -> None:
     side = torch.cuda.Stream()
     with torch.cuda.stream(side):
         x = torch.ones(4, device="cuda")
@@ -276,7 +276,7 @@ def test_a_graph_does_not_keep_its_input() -> None:
         lambda x: recorded(lambda: x + 1),
     ],
 )
-def test_what_can_not_be_recorded_raises(work: Callable[[Tensor], Any]) -> None:
+def test_work_that_cannot_be_recorded_raises(work: Callable[[Tensor], Any]) -> None:
     x = torch.ones(3, device="cuda")
     with pytest.raises(FakeCudaError):
         recorded(lambda: work(x))

@@ -50,7 +50,7 @@ class Targets:
         plain = not any(spec or conversion for _, _, spec, conversion in fields)
         if "stem" not in used or not used <= set(FIELDS) or not plain:
             raise InvalidInput(
-                f"name template {self.template!r} must contain {{stem}}; allowed fields are "
+                f"name template {self.template!r}: invalid; use {{stem}}, and optionally "
                 + ", ".join(f"{{{name}}}" for name in FIELDS)
             )
 

@@ -94,7 +94,7 @@ class RubberBand:
                 np.ascontiguousarray(samples.T), sample_rate, anchors, options
             )
         except subprocess.CalledProcessError as error:
-            raise MashupError(f"{COMMAND} ended with status {error.returncode}") from error
+            raise MashupError(f"{COMMAND}: ended with status {error.returncode}") from error
         except (OSError, RuntimeError) as error:
-            raise MashupError(f"{COMMAND} could not stretch the sound: {error}") from error
+            raise MashupError(f"{COMMAND}: cannot stretch the sound: {error}") from error
         return np.ascontiguousarray(changed.T)

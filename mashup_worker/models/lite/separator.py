@@ -86,7 +86,7 @@ class LiteSeparator:
         wanted = STEMS if stems is None else tuple(stems)
         for stem in wanted:
             if stem not in STEMS:
-                raise InvalidInput(f"no stem {stem!r} in lite; use one of {', '.join(STEMS)}")
+                raise InvalidInput(f"{stem}: not a stem of lite; use one of {', '.join(STEMS)}")
         for block in self._blocks(mix, wanted, on_progress):
             yield block if on_device else block.cpu()
 

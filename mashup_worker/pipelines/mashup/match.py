@@ -44,7 +44,7 @@ def match_songs(songs: Sequence[MixSong]) -> MatchResult:
         if can_sing(vocals.song) and backing.song.instruments
     ]
     if not pairs:
-        raise InvalidInput("no song has vocals to lay over another's instruments")
+        raise InvalidInput("match: no song has vocals; name a song with vocals")
     matches = [compare_songs(vocals, backing) for vocals, backing in pairs]
     notes = [
         f"{song.name} is not separated: its mix is compared as vocals and instruments"

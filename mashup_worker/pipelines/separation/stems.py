@@ -37,14 +37,14 @@ def stem_mixes(
         InvalidInput: the model lacks a kind, or no kind is requested.
     """
     if not wanted:
-        raise InvalidInput("no stem requested")
+        raise InvalidInput("stems: none requested; name one or more")
     return tuple(_stem_mix(model_stems, residual_stem, kind) for kind in dict.fromkeys(wanted))
 
 
 def _stem_mix(model_stems: Sequence[str], residual_stem: str | None, kind: str) -> StemMix:
     base = kind.removeprefix(COMPLEMENT_PREFIX)
     if base not in model_stems:
-        raise InvalidInput(f"no stem {kind!r} in this model; use one of {', '.join(model_stems)}")
+        raise InvalidInput(f"{kind}: not a stem of this model; use one of {', '.join(model_stems)}")
     if base != residual_stem:
         stem = StemMix(kind, 0.0, {base: 1.0})
     else:

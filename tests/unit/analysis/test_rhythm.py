@@ -160,7 +160,7 @@ def test_a_range_holds_between_candidate_and_median(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("range_bpm", "wanted_bpm"), [((120, 128), 124), ((55, 70), 62)])
-def test_a_range_with_the_tempo_in_it_gives_it(
+def test_a_range_around_the_tempo_finds_it(
     range_bpm: tuple[float, float], wanted_bpm: float
 ) -> None:
     got = rhythm(song(even_beats(124, 30), 30), tempo_range_bpm=range_bpm)

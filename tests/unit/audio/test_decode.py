@@ -62,7 +62,7 @@ def test_lossy_formats_come_back_in_place(
     assert snr_db(audio.samples, got.samples) > 15
 
 
-def test_blocks_are_what_one_read_gives(tmp_path: Path) -> None:
+def test_blocks_equal_one_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.opus", music(4.0, 48000), "OPUS", "OGG")
     whole, _ = soundfile.read(path, dtype="float32")
     with open_decoder(path) as decoder:

@@ -280,7 +280,7 @@ def test_the_same_samples_give_the_same_file(tmp_path: Path) -> None:
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_atomic_path_renames_what_was_written(tmp_path: Path) -> None:
+def test_atomic_path_renames_the_written_file(tmp_path: Path) -> None:
     target = tmp_path / "folder" / ("long name " * 24 + ".json")
     with atomic_path(target) as temporary:
         temporary.write_text("whole")

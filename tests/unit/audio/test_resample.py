@@ -73,7 +73,7 @@ def test_a_click_keeps_its_time() -> None:
     assert int(resample(audio, 96000).samples.argmax()) == 48000
 
 
-def test_round_trip_keeps_what_lies_below_both_limits() -> None:
+def test_a_round_trip_keeps_frequencies_below_both_limits() -> None:
     times = torch.arange(48000).double() / 48000
     tone = 0.5 * torch.sin(2 * torch.pi * 5000 * times) * torch.hann_window(48000)
     audio = Audio(tone[None].float(), 48000)

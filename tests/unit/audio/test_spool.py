@@ -29,7 +29,7 @@ def full_disk() -> Iterator[None]:
 
 @pytest.mark.parametrize("memory_bytes", [0, 1000, 1 << 20])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_reads_back_what_was_appended(memory_bytes: int, channels: int) -> None:
+def test_appended_samples_are_read_back(memory_bytes: int, channels: int) -> None:
     whole = torch.randn(channels, 1000)
     with Spool(8000, channels, memory_bytes=memory_bytes) as spool:
         for piece in (whole[:, :1], whole[:, 1:400], whole[:, 400:400], whole[:, 400:]):

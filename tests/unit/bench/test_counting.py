@@ -49,7 +49,7 @@ def test_a_product() -> None:
     assert (counts.segment_s, counts.stride_s) == (2, 1.5)
 
 
-def test_a_convolution_and_what_follows_it_in_memory() -> None:
+def test_a_convolution_and_its_successor_in_memory() -> None:
     convolution = nn.Conv1d(CHANNELS, 5, 3, padding=1, bias=False)
     counts = count([Piece(nn.Sequential(convolution, nn.ReLU()))])
     assert counts.operations == {"convolutions": 2 * SAMPLES * 5 * CHANNELS * 3}

@@ -85,7 +85,7 @@ def test_every_engine_does_the_same(name: str, weights: Weights) -> None:
     torch.testing.assert_close(ours, made, rtol=0, atol=1e-4 * float(made.abs().max()))
 
 
-def test_weights_that_are_not_here_are_random_and_nothing_is_fetched(tmp_path: Path) -> None:
+def test_missing_weights_are_random_and_not_fetched(tmp_path: Path) -> None:
     found = load_weights("auto", _store(tmp_path), None)
     assert (found.model, found.random, len(found.bag.models)) == ("htdemucs", True, 1)
     parameters = sum(one.numel() for one in found.bag.parameters())
@@ -170,7 +170,7 @@ def test_a_peer_that_fails_takes_nothing_with_it(
     assert reason in told[1]
 
 
-def test_what_only_happens_to_be_an_error_stops_everything() -> None:
+def test_unexpected_errors_stop_everything() -> None:
     def stop(_step: str) -> None:
         raise KeyboardInterrupt
 
@@ -200,7 +200,7 @@ def test_pipeline_measured() -> None:
     assert made.best in made.in_flight
 
 
-def test_peers_run_with_the_settings_of_torch_and_what_they_set_is_undone(weights: Weights) -> None:
+def test_peers_run_with_default_settings_of_torch_which_are_restored(weights: Weights) -> None:
     """Ours must not run in a peer's TF32, nor search algorithms in every thread."""
     backends: Any = torch.backends
 
@@ -234,9 +234,7 @@ def test_a_lost_device_ends_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
         next(made)
 
 
-def test_engines_of_a_sweep_are_compiled_whatever_ran_before(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_engines_of_a_sweep_are_compiled_after_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """torch compiles a limited number of shapes, and a sweep has more."""
     import torch._dynamo
 

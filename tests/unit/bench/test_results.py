@@ -125,7 +125,7 @@ def test_a_picture_of_everything_and_of_nothing() -> None:
         assert width == 1300
 
 
-def test_tables_say_what_was_not_measured_by_saying_nothing() -> None:
+def test_tables_leave_unmeasured_values_empty() -> None:
     cells = run_cells(a_run("ours", 10))
     assert cells["device GB"] == cells["busy"] == ""
     assert cells["SNR to fp32"] == "47 dB"

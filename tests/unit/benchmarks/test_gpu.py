@@ -82,7 +82,7 @@ def _limit_begins_with_output(log: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("module", ["hangs", "stubborn"])
 @pytest.mark.usefixtures("modules", "_limit_begins_with_output")
-def test_a_step_that_hangs_is_stopped_with_all_that_it_started(module: str, log: Path) -> None:
+def test_a_hanging_step_is_stopped_with_its_children(module: str, log: Path) -> None:
     ending = run(module, [], log, limit_s=1, fake=False)
     assert ending.status == "timed out"
     assert ending.reason == "stopped after 1 s"
@@ -100,7 +100,7 @@ def test_a_step_may_write_its_report_when_its_time_is_up(
 
 
 @pytest.mark.usefixtures("modules")
-def test_a_crash_is_told_from_an_end(log: Path) -> None:
+def test_a_crash_differs_from_an_end(log: Path) -> None:
     assert run("crashes", [], log, limit_s=600, fake=False).exit_code == -6
     assert run("fails", [], log, limit_s=600, fake=False).exit_code == 1
     assert run("works", ["a", "b"], log, limit_s=600, fake=False).exit_code == 0
@@ -113,7 +113,7 @@ def a_step(module: str, **changes: object) -> Step:
 
 
 @pytest.mark.usefixtures("modules")
-def test_later_steps_run_whatever_became_of_the_earlier(tmp_path: Path) -> None:
+def test_later_steps_run_after_failed_ones(tmp_path: Path) -> None:
     session = Session(tmp_path, "python -m benchmarks.gpu", 1, fake=False)
     session.take(a_step("crashes"))
     session.take(a_step("fails"))
@@ -209,7 +209,7 @@ def test_one_document_of_all_steps() -> None:
     assert joined([], "none") is None
 
 
-def test_aims_count_what_is_close_enough_to_fp32() -> None:
+def test_aims_count_only_results_close_to_fp32() -> None:
     close, far = separation("bf16", 1), separation("fp16", 0.5)
     assert far.separation is not None
     (ratio,) = far.separation.ratios

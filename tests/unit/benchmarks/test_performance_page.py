@@ -21,7 +21,7 @@ def test_documents_hold_no_names_of_places() -> None:
         assert not re.search(r"(?<![\w<])/\w|\\\\|@", text.replace("MB/s", "")), path.name
 
 
-def test_without_a_gpu_the_page_says_so_and_how_to_measure_one() -> None:
+def test_without_a_gpu_the_page_names_the_command() -> None:
     assert "make gpu" in page([full()])
     gpu = Results(Machine("NVIDIA X", "cuda", "580", 8 << 30, "CPU", 8, None))
     assert "make gpu" not in page([gpu])

@@ -78,7 +78,7 @@ def test_a_check_that_breaks_is_reported_and_the_rest_still_run(
     assert good.check == "rubberband"
 
 
-def test_optional_programs_that_are_not_there(
+def test_missing_optional_programs(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -185,7 +185,7 @@ def test_a_system_that_does_not_tell_its_free_memory(
     assert "unknown" in finding.message
 
 
-def test_the_cache_says_what_it_holds(settings: Settings) -> None:
+def test_the_cache_lists_its_models(settings: Settings) -> None:
     finding = model_cache.check_model_cache(settings)
     assert finding.severity == "note"
     assert "no models" in finding.message
@@ -210,7 +210,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     assert "MASHUP_MODEL_CACHE" in str(finding.remedy)
 
 
-def test_a_mirror_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_mirror(tmp_path: Path) -> None:
     settings = Settings(model_cache=tmp_path, model_mirror=str(tmp_path / "gone"))
     finding = model_cache.check_model_cache(settings)
     assert finding.severity == "warning"

@@ -29,7 +29,7 @@ def level_db(audio: Audio, second: float) -> float:
 
 @pytest.mark.parametrize("ratio", [1.5, 2.0, 4.0])
 @pytest.mark.parametrize("wanted_db", [0.5, 2.0, 6.0])
-def test_the_90th_percentile_loses_just_what_was_asked_for(ratio: float, wanted_db: float) -> None:
+def test_the_90th_percentile_loses_the_requested_gain(ratio: float, wanted_db: float) -> None:
     noise = torch.randn(2, 4 * RATE_HZ, generator=seeded(1)) * torch.linspace(
         0.01, 0.3, 4 * RATE_HZ
     )
@@ -57,7 +57,7 @@ def test_a_ratio_of_1_and_a_reduction_of_0_are_no_compressor(how: Compression) -
 
 
 @pytest.mark.parametrize("samples", [torch.zeros(2, 1_000), torch.zeros(2, 0), torch.ones(1, 1)])
-def test_what_can_not_be_compressed_comes_back(samples: torch.Tensor) -> None:
+def test_sounds_that_cannot_be_compressed_are_unchanged(samples: torch.Tensor) -> None:
     out = compress(Audio(samples, RATE_HZ), Compression()).samples
     assert out.shape == samples.shape
     assert out.isfinite().all()

@@ -23,7 +23,7 @@ STEP = 2.0**-15
 
 
 @pytest.mark.parametrize("offset", [0.125, 0.25, 0.5, 0.75])
-def test_the_error_has_no_mean_and_the_same_power_whatever_sounds(offset: float) -> None:
+def test_the_error_has_zero_mean_and_constant_power(offset: float) -> None:
     """Triangular noise of two steps and rounding: a sixth and a twelfth of a step squared."""
     sound = torch.full((1, 1 << 18), (100 + offset) * STEP)
     error = torch.round(dithered(sound, 16, seed=3) / STEP) - sound / STEP

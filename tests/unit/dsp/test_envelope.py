@@ -49,7 +49,7 @@ def test_activity_rises_before_the_sound_and_falls_after_it() -> None:
 
 
 @pytest.mark.parametrize("depth_db", [2.0, 3.0])
-def test_ducking_goes_just_as_deep_as_it_says(depth_db: float) -> None:
+def test_ducking_reaches_its_stated_depth(depth_db: float) -> None:
     """As a mix does it: so many dB times how much of the key is there."""
     key = tone_between(0.5, 1.5)
     there = activity(key, RATE_HZ, full_db=-6.0, none_db=-18.0, attack_s=0.01, release_s=0.12)

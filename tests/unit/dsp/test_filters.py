@@ -46,7 +46,7 @@ def test_a_shelf_moves_the_bass_alone() -> None:
     assert gain_db(tone(1_000.0), filtered(tone(1_000.0), RATE_HZ, [shelf])) > -0.1
 
 
-def test_a_bell_moves_what_lies_between_two_frequencies() -> None:
+def test_a_bell_changes_only_its_band() -> None:
     def pocket(_at: torch.Tensor, hz: torch.Tensor) -> torch.Tensor:
         return bell(hz, 2_000.0, 5_000.0, -6.0)[None]
 
@@ -55,7 +55,7 @@ def test_a_bell_moves_what_lies_between_two_frequencies() -> None:
         assert found == pytest.approx(wanted_db, abs=0.3)
 
 
-def test_what_has_gain_1_comes_back_as_it_was() -> None:
+def test_unity_gain_changes_nothing() -> None:
     noise = torch.randn(2, 50_000, generator=seeded(1))
     out = filtered(noise, RATE_HZ, [lambda _at, hz: torch.ones_like(hz)[None]])
     assert torch.allclose(out, noise, atol=1e-5)

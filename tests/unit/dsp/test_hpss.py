@@ -40,7 +40,7 @@ def test_the_device_filters_as_the_cpu_does() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e15])
-def test_masks_share_a_bin_whatever_its_scale(scale: float) -> None:
+def test_masks_share_a_bin_at_any_scale(scale: float) -> None:
     one, other = torch.tensor([3.0, 0.0, 0.0, 1.0]), torch.tensor([1.0, 2.0, 0.0, 1.0])
     mask = soft_mask(one * scale, other * scale)
     torch.testing.assert_close(mask, torch.tensor([0.9, 0.0, 0.5, 0.5]))

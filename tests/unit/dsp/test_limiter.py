@@ -92,7 +92,7 @@ def test_channels_are_limited_together() -> None:
     assert torch.allclose(gain[0], gain[1], atol=1e-3)
 
 
-def test_what_stays_below_the_ceiling_is_amplified_and_nothing_else() -> None:
+def test_a_sound_below_the_ceiling_is_only_amplified() -> None:
     quiet = Audio(0.01 * torch.randn(2, 2 * RATE_HZ, generator=seeded(3)), RATE_HZ)
     done = limit(quiet, -1.0, gain_db=6.0)
     assert done.most_reduction_db == 0

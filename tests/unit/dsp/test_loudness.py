@@ -141,7 +141,7 @@ def test_ebu_tech_3342(sample_rate: int, first: float, second: float, range_lu: 
 
 
 @pytest.mark.parametrize("path", MIXES, ids=lambda path: path.parent.name)
-def test_the_samples_are_as_loud_as_pyloudnorm_says(path: Path) -> None:
+def test_loudness_equals_pyloudnorm(path: Path) -> None:
     samples, sample_rate = soundfile.read(path, dtype="float32")
     audio = Audio(torch.from_numpy(samples.T.copy()), sample_rate)
     expected = pyloudnorm.Meter(sample_rate).integrated_loudness(samples)
@@ -243,7 +243,7 @@ def test_silence_and_less_than_a_block_have_no_loudness(channels: int) -> None:
     assert LoudnessMeter(44100, channels).integrated_lufs() is None
 
 
-def test_silence_and_short_sounds_have_only_what_they_can_have() -> None:
+def test_silence_and_short_sounds_lack_undefined_values() -> None:
     nothing = Loudness(None, None, None, None, None)
     assert measure(Audio(torch.zeros(2, 5 * 44100), 44100)) == nothing
     assert measure(Audio(torch.zeros(1, 0), 44100)) == nothing

@@ -86,7 +86,7 @@ def test_short_sounds(length_samples: int) -> None:
 
 
 @pytest.mark.parametrize("position", [0, 7, 65_530, 65_536, 99_999])
-def test_one_peak_is_found_wherever_it_is(position: int) -> None:
+def test_a_single_peak_is_found_at_any_position(position: int) -> None:
     """Between two samples, at the ends, and where pieces and blocks meet."""
     samples = 0.1 * noise(100_000, 1)
     samples[0, position : position + 2] = 0.5

@@ -92,7 +92,7 @@ def run(by: Batcher, network: NetworkRunner, samples: Tensor) -> Tensor:
     return torch.stack(list(by.estimates(windows(network, samples))))
 
 
-def test_every_window_comes_back_in_its_place_whatever_the_tail() -> None:
+def test_every_window_returns_to_its_place_with_any_tail() -> None:
     for count in (1, 3, 4, 5, 11):
         network, samples = Doubling(), torch.randn(count, 2, 64)
         assert torch.equal(run(batcher(4), runner(network), samples), 2 * samples[:, None])
@@ -100,7 +100,7 @@ def test_every_window_comes_back_in_its_place_whatever_the_tail() -> None:
         assert len(network.seen) == -(-count // 4)
 
 
-def test_windows_of_other_lengths_networks_and_stems_are_run_apart() -> None:
+def test_windows_of_other_lengths_networks_and_stems_share_no_batch() -> None:
     first, second, long = Doubling(), Doubling(), torch.randn(2, 96)
     one, two = runner(first), runner(second)
     short = torch.randn(2, 64)
@@ -151,7 +151,7 @@ def test_running_out_of_memory_releases_the_recordings_of_all_networks(
     assert set(forgotten) == {before, full}
 
 
-def test_one_window_too_much_is_an_error_that_says_so() -> None:
+def test_a_window_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(OutOfMemory, match="cpu"):
         run(batcher(4), runner(Doubling(holds=0)), torch.randn(4, 2, 64))
 

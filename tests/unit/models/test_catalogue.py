@@ -56,7 +56,7 @@ def test_digests_and_members_are_all_different() -> None:
     assert len({file.sha256 for file in files}) == len(files)
 
 
-def test_lite_is_what_the_package_brings() -> None:
+def test_lite_matches_the_package() -> None:
     paths = [package_folder() / name for name, _ in CHECKPOINTS.values()]
     model = catalogue()["lite"]
     assert sum(path.stat().st_size for path in paths) == model.size_bytes

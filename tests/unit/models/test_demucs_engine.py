@@ -79,7 +79,7 @@ def test_bf16_stays_within_40_db(repository: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "segment_s"), [("htdemucs", 7.8), ("td0", 3)])
-def test_songs_at_once_are_what_each_is_alone(
+def test_concurrent_songs_equal_separate_songs(
     repository: Path, name: str, segment_s: float
 ) -> None:
     """Whatever windows share a batch, and whatever is asked of them."""
@@ -237,11 +237,11 @@ def test_damage_is_noticed_by_the_digest_in_the_name(repository: Path, tmp_path:
     ("name", "content", "reason"),
     [
         ("empty", "", "does not list"),
-        ("broken", "models: [", "is not YAML"),
+        ("broken", "models: [", "not YAML"),
         ("absent", "models: [abc]", "no network 'abc'"),
     ],
 )
-def test_a_repository_says_what_is_wrong(
+def test_faults_of_a_repository_are_named(
     tmp_path: Path, name: str, content: str, reason: str
 ) -> None:
     (tmp_path / f"{name}.yaml").write_text(content)

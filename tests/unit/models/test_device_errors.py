@@ -43,7 +43,7 @@ def free_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.",
     ],
 )
-def test_every_library_says_it_differently(message: str) -> None:
+def test_out_of_memory_is_recognized_for_each_library(message: str) -> None:
     assert is_out_of_memory(RuntimeError(message))
     assert not is_device_lost(RuntimeError(message))
 
@@ -79,12 +79,12 @@ def test_without_cuda_a_disguise_is_no_shortage(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("error", "expected", "message"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory."), OutOfMemory, "cuda:0 has too little"),
-        (MemoryError(), OutOfMemory, "this machine has too little memory for this song"),
+        (torch.OutOfMemoryError("CUDA out of memory."), OutOfMemory, "cuda:0: too little"),
+        (MemoryError(), OutOfMemory, "this machine: too little memory for this song"),
         (
             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
             OutOfMemory,
-            "this machine has too little",
+            "this machine: too little",
         ),
         (
             RuntimeError("CUDA error: an illegal memory access was encountered\nMore about it."),

@@ -63,7 +63,7 @@ def test_the_first_use_of_cuda_makes_fp32_exact(name: str, monkeypatch: pytest.M
     assert settings() == ("ieee",) * 3
 
 
-def test_what_an_engine_has_chosen_outlives_other_uses_of_the_device(
+def test_the_choice_of_an_engine_outlives_other_uses_of_the_device(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An analysis beside a song in TF32 must not change the song."""
@@ -75,7 +75,7 @@ def test_what_an_engine_has_chosen_outlives_other_uses_of_the_device(
 
 
 @pytest.mark.parametrize("choice", ["ieee", "torch"])
-def test_a_measurement_restores_what_was_chosen(choice: Fp32) -> None:
+def test_a_measurement_restores_the_choice(choice: Fp32) -> None:
     fp32.set_fp32(choice)
     with fp32.fp32("tf32"):
         assert settings() == ("tf32",) * 3

@@ -151,7 +151,7 @@ def test_the_original_can_be_thrown_away() -> None:
     ],
     ids=str,
 )
-def test_what_no_published_network_has_is_left_as_it_is(options: dict[str, Any]) -> None:
+def test_unknown_structures_are_left_unchanged(options: dict[str, Any]) -> None:
     original = network(**options)
     with pytest.raises(NotConvertible):
         convert(original)
@@ -193,7 +193,7 @@ def test_the_transforms_are_those_of_demucs(length: int) -> None:
         ("fp16", True, 50),
     ],
 )
-def test_captured_on_cuda_it_equals_the_cpu(
+def test_the_captured_network_equals_the_cpu(
     precision: Any, compiled: bool, least_db: float, device_budget: DeviceBudget
 ) -> None:
     if precision == "tf32":

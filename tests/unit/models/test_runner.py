@@ -44,14 +44,14 @@ class Gain(nn.Module):
         "DefaultCPUAllocator: can't allocate memory",
     ],
 )
-def test_every_library_says_it_differently(message: str) -> None:
+def test_out_of_memory_is_recognized_for_each_library(message: str) -> None:
     assert is_out_of_memory(RuntimeError(message))
 
 
 @pytest.mark.parametrize(
     ("exact", "inside"), [(False, torch.bfloat16), (True, torch.float32)], ids=["half", "exact"]
 )
-def test_half_precision_is_used_inside_and_fp32_comes_out(exact: bool, inside: torch.dtype) -> None:
+def test_half_precision_inside_returns_fp32(exact: bool, inside: torch.dtype) -> None:
     network = Gain(1.0)
     runner = NetworkRunner(network, Arithmetic(CPU, "bf16"))
     made = runner.run(torch.randn(1, 2, 64), [0], exact=exact)

@@ -118,14 +118,14 @@ def test_when_no_source_has_it_the_error_names_them_all(server: WeightServer, ca
     assert contents(cache / "tiny") == {}
 
 
-def test_nobody_there(cache: Path) -> None:
+def test_a_server_that_is_down(cache: Path) -> None:
     with weight_server() as gone:
         pass
     with pytest.raises(ModelUnavailable, match=r"hub: 127\.0\.0\.1:.*refused.*legacy address: "):
         store_of(gone, cache).pull("tiny")
 
 
-def test_a_server_that_says_nothing_is_given_up(
+def test_a_silent_server_is_given_up(
     server: WeightServer, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "ANSWER_S", 0.1)
@@ -169,7 +169,7 @@ def test_with_a_mirror_nothing_else_is_asked(
     assert server.requests == []
 
 
-def test_offline_asks_nobody(server: WeightServer, cache: Path) -> None:
+def test_offline_sends_no_request(server: WeightServer, cache: Path) -> None:
     for mirror in (None, f"{server.address}/hub"):
         store = store_of(server, cache, model_mirror=mirror, offline=True)
         with pytest.raises(ModelUnavailable, match="MASHUP_OFFLINE"):
@@ -201,7 +201,7 @@ print(touched)
     assert done.stdout == "unavailable\nunavailable\n[]\n"
 
 
-def test_verify_tells_a_damaged_file_and_pull_repairs_it(server: WeightServer, cache: Path) -> None:
+def test_verify_finds_a_damaged_file_and_pull_repairs_it(server: WeightServer, cache: Path) -> None:
     store = store_of(server, cache)
     damaged = store.pull("tiny") / "bbbb2222.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
@@ -283,7 +283,7 @@ def test_a_cache_that_cannot_be_written(server: WeightServer, tmp_path: Path) ->
         store_of(server, tmp_path / "file" / "cache").pull("tiny")
 
 
-def test_what_is_pulled_can_be_loaded(cache: Path, tmp_path: Path) -> None:
+def test_pulled_weights_load(cache: Path, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     names = [
@@ -306,7 +306,7 @@ def test_what_is_pulled_can_be_loaded(cache: Path, tmp_path: Path) -> None:
         load_bag("tiny", folder)
 
 
-def test_names_that_are_not_kept_here(cache: Path) -> None:
+def test_unknown_names(cache: Path) -> None:
     store = WeightStore(Settings(model_cache=cache, offline=True))
     assert "lite" not in store.names()
     for work in (store.pull, store.ensure, store.verify, store.path):

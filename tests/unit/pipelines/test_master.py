@@ -46,7 +46,7 @@ def test_loudness_and_true_peak_are_reached(wanted_lufs: float, level: float) ->
     assert peak <= -0.97
 
 
-def test_what_would_take_too_much_limiting_stays_below_and_says_so() -> None:
+def test_a_target_that_needs_too_much_limiting_is_missed_with_a_note() -> None:
     clicks = torch.zeros(1, 4 * RATE_HZ)
     clicks[0, ::4410] = 0.5
     done = mastered(Audio(clicks, RATE_HZ), MasterRequest(-6.0))
@@ -57,7 +57,7 @@ def test_what_would_take_too_much_limiting_stays_below_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("length", [1, 1_000, RATE_HZ])
-def test_silence_and_what_is_too_short_for_a_loudness_stay(length: int) -> None:
+def test_silence_and_short_sounds_are_unchanged(length: int) -> None:
     silent = Audio(torch.zeros(2, length), RATE_HZ)
     done = mastered(silent, MasterRequest())
     assert torch.equal(done.audio.samples, silent.samples)
@@ -68,7 +68,7 @@ def test_silence_and_what_is_too_short_for_a_loudness_stay(length: int) -> None:
     ("format_", "tolerance"), [("wav", 0.1), ("flac", 0.1), ("mp3", 0.5), ("ogg", 0.5)]
 )
 @pytest.mark.parametrize("wanted_lufs", [-14.0, -9.0])
-def test_the_file_has_them_when_it_is_played(
+def test_the_decoded_file_meets_loudness_and_peak(
     tmp_path: Path, format_: FormatName, tolerance: float, wanted_lufs: float
 ) -> None:
     target = tmp_path / f"song.{format_}"
@@ -92,7 +92,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     assert first.read_bytes() != other.read_bytes()
 
 
-def test_mono_and_other_rates_stay_what_they_are(tmp_path: Path) -> None:
+def test_mono_and_other_rates_are_kept(tmp_path: Path) -> None:
     sound = music(sample_rate=48_000)
     mono = Audio(sound.samples[:1], 48_000)
     write_master(mono, tmp_path / "mono.wav", MasterRequest(), EncodeOptions("wav", 24))
@@ -114,7 +114,7 @@ def test_values_that_make_no_sense_are_named(values: dict[str, float], named: st
         MasterRequest(**values)  # type: ignore[arg-type]
 
 
-def test_a_file_that_can_not_be_written_is_said_before_the_work(tmp_path: Path) -> None:
+def test_an_unwritable_file_fails_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed):
         write_master(music(), tmp_path, MasterRequest(), EncodeOptions("wav"))
 
@@ -143,7 +143,7 @@ def test_the_quietest_loudness_is_reached_where_the_first_file_misses(tmp_path: 
     assert result.loudness.true_peak_dbtp <= -9.0
 
 
-def test_what_an_encoder_takes_away_is_made_up_for(tmp_path: Path) -> None:
+def test_a_loss_by_the_encoder_is_compensated(tmp_path: Path) -> None:
     noise = Audio(0.1 * torch.randn(2, 4 * RATE_HZ, generator=seeded(1)), RATE_HZ)
     result = write_master(
         noise, tmp_path / "song.mp3", MasterRequest(-12.0), EncodeOptions("mp3", bitrate_kbps=128)
@@ -153,7 +153,7 @@ def test_what_an_encoder_takes_away_is_made_up_for(tmp_path: Path) -> None:
     assert result.notes == ()
 
 
-def test_heavy_limiting_is_told_and_excuses_no_other_loudness(tmp_path: Path) -> None:
+def test_heavy_limiting_is_noted_and_excuses_no_other_loudness(tmp_path: Path) -> None:
     at = torch.arange(6 * RATE_HZ) / RATE_HZ
     beat = torch.exp(-6 * (at % 0.5)) * torch.randn(len(at), generator=seeded(2))
     sound = Audio(0.2 * beat.expand(2, -1), RATE_HZ)
@@ -185,7 +185,7 @@ def test_no_sound_is_no_file(tmp_path: Path, format_: FormatName) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_limited_sound_without_a_loudness_tells_its_limiting() -> None:
+def test_limiting_of_a_sound_without_loudness_is_noted() -> None:
     done = mastered(Audio(torch.ones(2, 4_410), RATE_HZ), MasterRequest())
     assert done.limiting_db > 1
     peak = true_peak_dbtp(done.audio)

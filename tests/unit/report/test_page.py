@@ -187,7 +187,7 @@ def test_the_analysis_is_shown(tmp_path: Path) -> None:
             ),
         ).texts
     )
-    for fact in ("124.00 BPM", "varies", "97", "1 of 4 beats", "A minor", "8A", "61", "4.4"):
+    for fact in ("124.00 BPM", "varies", "97", "1, 4 beats each", "A minor", "8A", "61", "4.4"):
         assert fact in text
     assert f"{MINUS}13.1" in text
     assert f"{MINUS}1.0" in text

@@ -88,7 +88,7 @@ def test_added_songs_are_found(library: Library, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["stem gone", "stem cut", "waveform gone", "record cut", "moved"])
-def test_what_is_not_whole_is_not_there(library: Library, tmp_path: Path, harm: str) -> None:
+def test_incomplete_songs_are_missing(library: Library, tmp_path: Path, harm: str) -> None:
     record = record_of("1" * 64)
     add(library, record, tmp_path)
     home = tmp_path / "to" / library.prefix

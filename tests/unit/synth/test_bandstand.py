@@ -132,7 +132,7 @@ def test_stems_add_up_to_a_mix_that_does_not_clip(song: Song) -> None:
     assert set(song.stems) == {"bass", "drums", "other"}
 
 
-def test_drums_are_heard_where_the_truth_says(song: Song) -> None:
+def test_drums_sound_at_their_labeled_times(song: Song) -> None:
     heard = song.stems["drums"].samples.mean(dim=0).numpy()
     level = np.abs(heard[: len(heard) // 64 * 64]).reshape(-1, 64).max(axis=1)
     rise = np.diff(np.log(level + 0.01 * level.max()), prepend=0)
@@ -145,7 +145,7 @@ def test_drums_are_heard_where_the_truth_says(song: Song) -> None:
     assert np.quantile(off_s, 0.9) < 0.015
 
 
-def test_the_tonic_triad_is_what_sounds_in_the_last_bar(song: Song, plans: list[Plan]) -> None:
+def test_the_last_bar_sounds_the_tonic_triad(song: Song, plans: list[Plan]) -> None:
     form = next(plan.form for plan in plans if plan.seed == RENDERED)
     start = round((song.truth.downbeats_s[-1] + 0.1) * 44_100)
     last = song.stems["other"].samples.mean(dim=0).numpy()[start : start + 44_100]

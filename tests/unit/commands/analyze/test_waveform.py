@@ -30,7 +30,7 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
         torch.testing.assert_close(waveform.read(100, 250), expected)
 
 
-def test_stems_add_up_whatever_their_lengths_and_channels(tmp_path: Path) -> None:
+def test_stems_of_any_length_and_channels_add_up(tmp_path: Path) -> None:
     vocals = write(tmp_path / "vocals.wav", np.full(100, 0.25))
     drums = write(tmp_path / "drums.wav", np.tile([0.5, -0.5], (200, 1)))
     song = Song(tmp_path, "song", {"vocals": vocals, "drums": drums})

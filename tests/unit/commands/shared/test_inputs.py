@@ -51,7 +51,7 @@ def test_each_song_comes_once_however_it_is_named(music: Path) -> None:
 
 
 @pytest.mark.usefixtures("music")
-def test_namesakes_are_told_apart() -> None:
+def test_namesakes_get_distinct_names() -> None:
     songs = find_songs(["music/one.mp3", "other/one.mp3", "other/one.wav", "music/deep/two.FLAC"])
     assert tracks(songs) == {
         "music/one.mp3": "music/one",
@@ -67,7 +67,7 @@ def test_a_name_with_brackets_is_a_name_where_there_is_such_a_file(music: Path) 
 
 
 @pytest.mark.parametrize("argument", ["gone.mp3", "gone/*.mp3", "n" * 300, "empty"])
-def test_what_matches_nothing_stays_to_fail_by_its_name(music: Path, argument: str) -> None:
+def test_an_argument_without_a_match_fails_by_its_name(music: Path, argument: str) -> None:
     (music / "empty").mkdir()
     assert [str(song.path) for song in find_songs([argument])] == [argument]
 
@@ -131,7 +131,7 @@ def test_stem_folders_are_found_among_songs(folder: Path) -> None:
     assert songs == {"a": 0, "z": 0, "deep/song": 0, "deep/one": 2, "deep/one/below/other": 0}
 
 
-def test_what_lies_beside_the_stems_is_no_stem_and_no_song(folder: Path) -> None:
+def test_files_beside_the_stems_are_ignored(folder: Path) -> None:
     make(folder / "song", "vocals.wav", "no_vocals.wav", "drums.wav", "mix.wav", ".bass.wav")
     make(folder / "song", "other.txt", "truth.json")
     (song,) = found("song")

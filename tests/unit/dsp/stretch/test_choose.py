@@ -40,7 +40,7 @@ installed = pytest.mark.skipif(not RubberBand.available(), reason="no rubberband
 
 
 @pytest.mark.parametrize("name", ["tensor", "slices", "signalsmith"])
-def test_engines_of_this_process_are_always_there(name: str) -> None:
+def test_in_process_engines_are_always_available(name: str) -> None:
     assert find_engine(name).name == name
     assert choose_engine(name, "drums").name == name
 
@@ -87,7 +87,7 @@ def test_drums_keep_their_attacks(ratio: float) -> None:
 
 @pytest.mark.parametrize("ratio", [0.8, 1.25])
 @pytest.mark.parametrize("make", [sounds.chords, sounds.voice])
-def test_chords_and_voices_stay_what_they_are(make: Maker, ratio: float) -> None:
+def test_chords_and_voices_are_preserved(make: Maker, ratio: float) -> None:
     change = Change(sounds.even(ratio, DURATION_S), 2.0, keep_formants=make is sounds.voice)
     copy = choose_engine("auto", "other").stretch(make(SEED, STILL, 0.0), change)
     wanted = make(SEED, change.time_map, change.semitones)

@@ -213,7 +213,7 @@ def test_nothing_is_done_for_nothing_and_the_same_twice() -> None:
     assert torch.equal(stretched(audio, 0.9, 1.0), stretched(audio, 0.9, 1.0))
 
 
-def test_what_is_not_offered_is_refused() -> None:
+def test_unsupported_changes_are_refused() -> None:
     audio = Audio(noise(1000), RATE_HZ)
     with pytest.raises(InvalidInput, match=r"time_map: spans 999 samples of a sound of 1000"):
         TensorStretcher().stretch(audio, Change(TimeMap.constant(999, 1.1)))

@@ -120,7 +120,7 @@ def test_silence_stays_silent(level: float) -> None:
     assert not copy.samples.any()
 
 
-def test_what_is_not_to_change_is_not_touched() -> None:
+def test_an_identity_change_changes_nothing() -> None:
     audio = noise(3000)
     assert FINE.stretch(audio, Change(TimeMap.constant(3000, 1.0))) is audio
     too_long = TimeMap.constant(3000, 5.0)
@@ -128,9 +128,7 @@ def test_what_is_not_to_change_is_not_touched() -> None:
         FINE.stretch(audio, Change(too_long))
 
 
-def test_without_the_command_it_says_what_is_missing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_missing_command_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not RubberBand.available()
     with pytest.raises(EngineUnavailable, match=r"rubberband is not installed") as caught:
@@ -138,10 +136,10 @@ def test_without_the_command_it_says_what_is_missing(
     assert caught.value.exit_code == EXIT_ENVIRONMENT
 
 
-def test_a_command_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failing_command_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     command = tmp_path / "rubberband"
     command.write_text("#!/bin/sh\nexit 7\n")
     command.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MashupError, match=r"rubberband ended with status 7"):
+    with pytest.raises(MashupError, match=r"rubberband: ended with status 7"):
         FINE.stretch(noise(1000), Change(TimeMap.constant(1000, 1.1)))

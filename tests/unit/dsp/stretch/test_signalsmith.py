@@ -57,7 +57,7 @@ def test_attacks_land_where_the_map_takes_them(time_map: TimeMap) -> None:
     assert np.percentile(jitter, 95) < 3
 
 
-def test_chords_stay_what_they_are() -> None:
+def test_chords_are_preserved() -> None:
     time_map = sounds.uneven(0.9, 2.0)
     copy = ENGINE.stretch(sounds.chords(50, sounds.even(1.0, 2.0)), Change(time_map, 2.0)).samples
     wanted = sounds.chords(50, time_map, 2.0).samples
@@ -86,7 +86,7 @@ def test_silence_stays_silent() -> None:
     assert not copy.samples.any()
 
 
-def test_what_is_not_to_change_is_not_touched() -> None:
+def test_an_identity_change_changes_nothing() -> None:
     audio = noise(3000)
     assert ENGINE.stretch(audio, Change(TimeMap.constant(3000, 1.0))) is audio
     with pytest.raises(InvalidInput, match=r"spans 2000 samples"):

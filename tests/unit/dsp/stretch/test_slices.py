@@ -132,7 +132,7 @@ def level_db(samples: Tensor, low_hz: float, high_hz: float) -> Tensor:
 
 
 @pytest.mark.parametrize("ratio", [0.9, 1.1])
-def test_what_sounds_on_between_hits_has_no_holes(ratio: float) -> None:
+def test_sustained_sound_between_hits_has_no_holes(ratio: float) -> None:
     audio, _ = drums(24, 60 / 174 / 2, kinds=("hat",))
     at = torch.arange(audio.length_samples) / RATE_HZ
     bass = 0.3 * torch.sin(2 * torch.pi * 55 * at)

@@ -87,7 +87,7 @@ def test_a_slowly_rising_tone_has_no_attacks() -> None:
 
 
 @pytest.mark.gpu
-def test_cuda_finds_what_the_cpu_finds() -> None:
+def test_cuda_equals_the_cpu() -> None:
     sound = placed(snare(44_100), TIMES_S, 12.0, 44_100)[None]
     on_cpu, on_cuda = (find_attacks(Audio(one, 44_100)) for one in (sound, sound.cuda()))
     assert on_cuda.times_s == pytest.approx(on_cpu.times_s, abs=3e-4)

@@ -47,7 +47,7 @@ def test_a_layer_has_vocals_of_one_song_and_instruments_of_another(vibe: str) ->
     assert all(section.at_bar % 4 == 0 for section in plan.sections)
 
 
-def test_a_plan_is_read_back_as_it_was_planned(tmp_path: Path) -> None:
+def test_a_plan_survives_a_round_trip(tmp_path: Path) -> None:
     plan = plan_layer(vocal_song(), [backing_song()], MixRequest())
     (tmp_path / "plan.json").write_text(format_plan(plan), encoding="utf-8")
     assert load_plan(tmp_path / "plan.json") == plan

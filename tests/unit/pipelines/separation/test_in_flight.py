@@ -73,7 +73,7 @@ def test_no_more_than_so_many_at_once_and_no_task_before_there_is_room(most: int
 
 
 @pytest.mark.parametrize("most", [1, 2])
-def test_what_goes_wrong_is_that_songs_result(most: int) -> None:
+def test_an_error_is_the_result_of_its_song(most: int) -> None:
     def work(task: int, _stop: Stop) -> int:
         if task == 1:
             raise ValueError(task)

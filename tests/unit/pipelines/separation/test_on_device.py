@@ -81,7 +81,7 @@ def test_stems_at_other_rates_are_nearly_the_same(sample_rate: int, channels: in
         assert on_device(separator, short, ("low",))["low"].samples.shape == (channels, length)
 
 
-def test_the_converter_removes_what_the_lower_rate_can_not_hold() -> None:
+def test_the_converter_removes_frequencies_above_the_lower_rate() -> None:
     time_s = torch.arange(96_000, dtype=torch.float64) / 96_000
     tone = torch.sin(2 * torch.pi * 30_000 * time_s)[None].float()
     assert converted(tone, 96_000, 44_100, 44_100)[:, 2000:-2000].abs().max() < 1e-4

@@ -66,7 +66,7 @@ def test_six_channels_become_stereo_stems(tmp_path: Path) -> None:
     assert soundfile.info(result.stems[0].path).channels == 2
 
 
-def test_only_what_is_asked_for_is_computed_and_written(tmp_path: Path) -> None:
+def test_only_requested_stems_are_computed_and_written(tmp_path: Path) -> None:
     expected = song(tmp_path / "song.wav", 44_100, 2)
     splitter = Splitter(0.25)
     result = separate_file(splitter, request(tmp_path, "low", "no_low"))

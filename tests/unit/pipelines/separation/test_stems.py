@@ -37,7 +37,7 @@ def test_every_stem_is_its_source_and_their_complements_the_rest(
         assert torch.allclose(stems[kind] + stems[f"no_{kind}"], mix, atol=1e-5)
 
 
-def test_only_what_is_needed_is_computed() -> None:
+def test_only_needed_stems_are_computed() -> None:
     assert computed_stems(stem_mixes(KINDS, None, ["vocals", "no_vocals"])) == ("vocals",)
     assert computed_stems(stem_mixes(KINDS, "other", ["vocals"])) == ("vocals",)
     assert "other" not in computed_stems(stem_mixes(KINDS, "other", KINDS))
@@ -49,6 +49,6 @@ def test_order_is_kept_and_repeats_are_dropped() -> None:
 
 
 @pytest.mark.parametrize("wanted", [[], ["banjo"], ["no_banjo"], ["no_no_vocals"]])
-def test_what_the_model_does_not_make_is_refused(wanted: list[str]) -> None:
+def test_unknown_stems_are_refused(wanted: list[str]) -> None:
     with pytest.raises(InvalidInput):
         stem_mixes(KINDS, None, wanted)
