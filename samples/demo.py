@@ -21,7 +21,6 @@ from torch.nn import functional as F
 
 from mashup_worker.analysis.result import Analysis, KeyCandidate, TempoCandidate
 from mashup_worker.audio.decode import decode
-from mashup_worker.dsp.loudness import integrated_lufs
 from mashup_worker.dsp.metrics import si_sdr_db
 from mashup_worker.report.content import Report, ReportTrack, SongSection
 from mashup_worker.report.page import write_report
@@ -125,7 +124,7 @@ def section(mix: Path, result: dict[str, Any], analysis: Analysis) -> SongSectio
         precision=result["precision"],
         duration_s=result["duration_s"],
         elapsed_s=result["elapsed_s"],
-        mix=ReportTrack("mix", mix, mixed.duration_s, integrated_lufs(mixed)),
+        mix=ReportTrack("mix", mix, mixed.duration_s, analysis.loudness_lufs),
         stems=tuple(stems),
         analysis=analysis,
     )
