@@ -99,20 +99,29 @@ def save_bag(folder: Path, name: str, **definition: Any) -> None:
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(definition))
 
 
-def make_repository(folder: Path) -> Path:
-    """A repository with a bag of every kind that real models come in."""
+def make_repository(folder: Path, shorter: int = 4) -> Path:
+    """Save a bag of every kind of real models.
+
+    Args:
+        folder: an empty folder.
+        shorter: divisor of the durations of the segments of real models.
+    """
+
+    def network(kind: type[nn.Module], options: dict[str, Any], seed: int) -> nn.Module:
+        segment = Fraction(options["segment"], shorter)
+        return random_network(kind, options | {"segment": segment}, seed)
+
     for index in range(4):
-        made = random_network(HTDemucs, HTDEMUCS, seed=index)
-        save_th(folder, f"ht{index}", made)
-    save_safetensors(folder, "safe0", random_network(HTDemucs, HTDEMUCS, seed=0))
-    save_th(folder, "hd0", random_network(HDemucs, HDEMUCS, seed=10))
-    save_th(folder, "td0", random_network(Demucs, DEMUCS, seed=20))
+        save_th(folder, f"ht{index}", network(HTDemucs, HTDEMUCS, seed=index))
+    save_safetensors(folder, "safe0", network(HTDemucs, HTDEMUCS, seed=0))
+    save_th(folder, "hd0", network(HDemucs, HDEMUCS, seed=10))
+    save_th(folder, "td0", network(Demucs, DEMUCS, seed=20))
     one_hot = [[float(row == column) for column in range(4)] for row in range(4)]
     mixed = [[1.0, 0.5, 0.0, 0.25], [0.0, 2.0, 1.0, 0.75]]
     save_bag(folder, "htdemucs", models=["ht0"])
     save_bag(folder, "htdemucs_safe", models=["safe0"])
     save_bag(folder, "htdemucs_ft", models=[f"ht{i}" for i in range(4)], weights=one_hot)
     save_bag(folder, "mixed", models=["ht0", "ht1"], weights=mixed)
-    save_bag(folder, "hdemucs", models=["hd0"], segment=4)
-    save_bag(folder, "kinds", models=["ht0", "hd0", "td0"], segment=5)
+    save_bag(folder, "hdemucs", models=["hd0"], segment=4 / shorter)
+    save_bag(folder, "kinds", models=["ht0", "hd0", "td0"], segment=5 / shorter)
     return folder

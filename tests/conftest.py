@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of random-weight checkpoints; see `make_repository`."""
     return make_repository(tmp_path_factory.mktemp("repository"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Use a temporary folder outside that of pytest, which every run closes to other users.
+
+    Where root runs the tests, Postgres runs as a user of its own, and must reach its data.
+    """
+    if config.option.basetemp is None and not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="mashup-tests-")
+        config.option.basetemp = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -145,9 +145,7 @@ def _initialize(folder: Path, programs: Path, password: str, user: str | None) -
 
 def _grant_access(user: str, folder: Path, programs: Path) -> None:
     """Create the server's user, and let it run the programs and reach its data."""
-    try:
-        pwd.getpwnam(user)
-    except KeyError:
+    if not _exists(user):
         _create_user(user)
     if not (programs / "postgres").stat().st_mode & stat.S_IXOTH:
         for path in (programs.parent, *programs.parent.rglob("*")):
@@ -160,6 +158,10 @@ def _grant_access(user: str, folder: Path, programs: Path) -> None:
             parent.chmod(mode | stat.S_IXOTH)  # to pass through, not to list
 
 
+def _exists(user: str) -> bool:
+    return any(one.pw_name == user for one in pwd.getpwall())
+
+
 def _create_user(name: str) -> None:
     command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name]
     try:
@@ -169,5 +171,7 @@ def _create_user(name: str) -> None:
             f"postgres: refuses to run as root, and {error.filename} is missing"
         ) from error
     except subprocess.CalledProcessError as error:
+        if _exists(name):  # another process was faster
+            return
         reason = error.stderr.strip().rpartition("\n")[2]
         raise ServiceUnavailable(f"postgres: cannot create the user {name}: {reason}") from error

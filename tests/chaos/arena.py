@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from mashup_worker.stack.stack import StackInfo
 
 ROOT = Path(__file__).parents[2]
+DEADLINE_S = 180.0
+"""Longest wait for what must happen; the machine may be loaded."""
 
 
 @dataclass
@@ -66,7 +68,7 @@ class Managed:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
 
-    def end(self, timeout_s: float = 20.0) -> int:
+    def end(self, timeout_s: float = DEADLINE_S) -> int:
         """Stop the process with SIGTERM; return its exit code."""
         assert self.process is not None
         self.send(signal.SIGCONT)
@@ -189,10 +191,10 @@ class Arena:
         assert row is not None
         return row
 
-    def ended(self, job_id: UUID, timeout_s: float = 30.0) -> dict[str, Any]:
+    def ended(self, job_id: UUID) -> dict[str, Any]:
         """Wait for the end of a job and return its row."""
         ended = ("completed", "failed", "canceled")
-        until(lambda: self.job(job_id)["status"] in ended, timeout_s, f"job {job_id} to end")
+        until(lambda: self.job(job_id)["status"] in ended, f"job {job_id} to end")
         return self.job(job_id)
 
     def now(self) -> datetime:
@@ -260,10 +262,10 @@ def started(place: Arena, processes: int = 1, duration_s: float = 0.1, **setting
     place.mirror(**settings)
     for _ in range(processes):
         place.worker_process(duration_s, **settings)
-    until(lambda: all(one.is_ready() for one in place.processes), 30, "all processes to be ready")
+    until(lambda: all(one.is_ready() for one in place.processes), "all processes to be ready")
 
 
-def until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+def until(condition: Callable[[], bool], what: str, timeout_s: float = DEADLINE_S) -> None:
     """Wait for a condition.
 
     Raises:

@@ -1,9 +1,11 @@
-"""`mashup` as installed, run the way a user runs it."""
+"""`mashup`, run the way a user runs it."""
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,15 +15,19 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from tests.e2e.preloaded import PreloadedMashup
 
 MASHUP = Path(sys.executable).with_name("mashup")
 
 MIX = min(Path(__file__).parents[2].glob("samples/*/mix.flac"))
 """A song with all four stems in it."""
+
+_PR_SET_PDEATHSIG = 1
 
 STEMS = ("drums", "bass", "other", "vocals")
 
@@ -31,24 +37,35 @@ class Mashup:
     """The command in a folder of its own, away from the network and from the user's cache."""
 
     folder: Path
-    pool: ThreadPoolExecutor
+    preloaded: PreloadedMashup
 
-    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """What the command did."""
-        process = self.process(*arguments)
-        with process:
-            stdout, stderr = process.communicate(timeout=120)
-        return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
+    def run(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command with additional variables; return its result."""
+        return self.preloaded.run(*arguments, cwd=self.folder, env=self.environment | more)
 
     def start(self, *arguments: str | Path) -> Future[subprocess.CompletedProcess[str]]:
-        """What the command did, once it has: two run at a time, since most wait for imports."""
-        return self.pool.submit(self.run, *arguments)
+        """Run a command after those that were started before."""
+        return self.preloaded.start(*arguments, cwd=self.folder, env=self.environment)
 
     def process(
         self, *arguments: str | Path, stderr: int = subprocess.PIPE
     ) -> subprocess.Popen[str]:
-        """The running command."""
-        environment = {
+        """Start the installed program."""
+        return subprocess.Popen(
+            [MASHUP, *arguments],
+            preexec_fn=end_with_parent,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of the command."""
+        return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "TERM": "xterm",
@@ -56,15 +73,6 @@ class Mashup:
             "MASHUP_MODEL_CACHE": str(self.folder / "cache"),
             "MASHUP_OFFLINE": "1",
         }
-        return subprocess.Popen(
-            [MASHUP, *arguments],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
 
     def song(
         self, name: str, samples: NDArray[np.floating[Any]] | None = None, sample_rate: int = 44_100
@@ -84,6 +92,12 @@ class Mashup:
         """All files below a folder in the folder, hidden ones too, by their path below it."""
         top = self.folder / name
         return {path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()}
+
+
+def end_with_parent() -> None:
+    """Let Linux stop this process when the tests end, even if they are killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
 def excerpt(duration_s: float, start_s: float = 8.0) -> NDArray[np.float64]:

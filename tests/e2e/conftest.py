@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.command import Mashup
+from tests.e2e.preloaded import PreloadedMashup
 from tests.e2e.service import service
 
 if TYPE_CHECKING:
@@ -17,12 +18,11 @@ __all__ = ["service"]
 
 
 @pytest.fixture(scope="session")
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2) as threads:
-        yield threads
-        threads.shutdown(cancel_futures=True)
+def preloaded() -> Iterator[PreloadedMashup]:
+    with closing(PreloadedMashup()) as commands:
+        yield commands
 
 
 @pytest.fixture(scope="module")
-def mashup(pool: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Mashup:
-    return Mashup(tmp_path_factory.mktemp("mashup"), pool)
+def mashup(preloaded: PreloadedMashup, tmp_path_factory: pytest.TempPathFactory) -> Mashup:
+    return Mashup(tmp_path_factory.mktemp("mashup"), preloaded)

@@ -20,12 +20,14 @@ from botocore.config import Config
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from tests.e2e.command import MASHUP, excerpt
+from tests.e2e.command import MASHUP, end_with_parent, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from uuid import UUID
+
+    from tests.e2e.preloaded import PreloadedMashup
 
 ENDED = ("completed", "failed", "canceled")
 
@@ -34,6 +36,7 @@ ENDED = ("completed", "failed", "canceled")
 class Service:
     """Running service: its folder, its facts from `mashup up --json`, and its environment."""
 
+    preloaded: PreloadedMashup
     folder: Path
     facts: dict[str, Any]
     environment: dict[str, str]
@@ -84,7 +87,7 @@ class Service:
         job: UUID = rows[0]["id"]
         return job
 
-    def ended(self, user: UUID, job: UUID, timeout_s: float = 120.0) -> dict[str, Any]:
+    def ended(self, user: UUID, job: UUID, timeout_s: float = 300.0) -> dict[str, Any]:
         """Wait for the end of a job; return the row that its user sees. Progress must not fall."""
         end_s, progress = time.monotonic() + timeout_s, 0
         while True:
@@ -97,21 +100,15 @@ class Service:
             assert time.monotonic() < end_s, row
             time.sleep(0.1)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command with the settings of the service."""
-        return subprocess.run(
-            [MASHUP, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+    def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command with the settings of the service, and more."""
+        return self.preloaded.run(*arguments, cwd=self.folder, env=self.environment | more)
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    preloaded: PreloadedMashup, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("up")
     environment = {
         "PATH": os.environ["PATH"],
@@ -125,6 +122,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         [MASHUP, "up", "--data", str(folder / "data"), "--processes", "2", "--json"],
         env=environment,
         stdout=subprocess.PIPE,
+        preexec_fn=end_with_parent,
         text=True,
     ) as process:
         assert process.stdout is not None
@@ -137,7 +135,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             "AWS_ACCESS_KEY_ID": facts["s3_access_key_id"],
             "AWS_SECRET_ACCESS_KEY": facts["s3_secret_access_key"],
         }
-        yield Service(folder, facts, {**environment, **settings})
+        yield Service(preloaded, folder, facts, {**environment, **settings})
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
@@ -156,6 +154,6 @@ def new_mashup(service: Service, user: UUID) -> UUID:
 
 
 def read(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         data: bytes = answer.read()
     return data

@@ -324,7 +324,7 @@ def test_on_a_terminal_a_bar_counts_songs_and_ctrl_c_keeps_results(mashup: Mashu
         process.send_signal(signal.SIGINT)
         while more := _read(terminal):
             seen += more
-        rest, _ = process.communicate(timeout=30)
+        rest, _ = process.communicate(timeout=180)
     os.close(terminal)
     assert process.returncode == 130
     assert [line["input"] for line in documents(first + rest)] == ["stop/a.wav"]

@@ -110,7 +110,7 @@ def test_stopped_by_ctrl_c(mashup: Mashup, repository: Path) -> None:
         assert process.stderr is not None
         assert "measuring on" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert stdout == ""

@@ -77,7 +77,7 @@ def test_a_missing_extra_is_one_line_with_the_command_that_installs_it(tmp_path:
         "from mashup_worker.cli import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == EXIT_ENVIRONMENT
     assert len(done.stderr.splitlines()) == 1

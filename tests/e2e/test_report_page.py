@@ -62,7 +62,7 @@ const key = (name) => document.body.dispatchEvent(
   new KeyboardEvent("keydown", {key: name, bubbles: true, cancelable: true}));
 const until = async (test) => {
   for (let turn = 0; !test(); turn++) {
-    if (turn === 2000) throw new Error(`never: ${test}, gains ${gains()}`);
+    if (turn === 12000) throw new Error(`never: ${test}, gains ${gains()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };
@@ -164,7 +164,7 @@ def result(page: str, tmp_path: Path) -> Iterator[dict[str, Any]]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser = _browse(f"http://127.0.0.1:{server.server_port}/", tmp_path / "profile")
         try:
-            yield results.get(timeout=60) | {"asked": asked}
+            yield results.get(timeout=180) | {"asked": asked}
         finally:
             os.killpg(browser.pid, signal.SIGKILL)
             browser.wait()

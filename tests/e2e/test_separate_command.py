@@ -188,7 +188,7 @@ def test_json_lists_the_written_files(
     assert (line["model"], line["device"], line["fallback_reason"]) == ("lite", "cpu", None)
     assert line["precision"] in ("fp32", "bf16")
     assert line["duration_s"] == pytest.approx(duration_s, abs=1e-5)
-    assert 0 < line["elapsed_s"] < 60
+    assert line["elapsed_s"] > 0
     assert line["shared_gain_db"] == 0
     assert [stem["kind"] for stem in line["stems"]] == list(STEMS)
     for stem in line["stems"]:

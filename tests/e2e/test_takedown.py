@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import redis
 
-from tests.e2e.command import MASHUP
 from tests.e2e.service import Service, new_mashup, new_user
 
 if TYPE_CHECKING:
@@ -133,14 +131,7 @@ def test_purging_a_user_keeps_other_users(service: Service) -> None:
 def test_the_role_of_workers_must_not_purge(service: Service) -> None:
     user = new_user(service)
     worker_url = service.facts["worker_database_url"]
-    refused = subprocess.run(
-        [MASHUP, "purge", "--user", str(user), "--yes"],
-        env={**service.environment, "DATABASE_URL": worker_url},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    refused = service.run("purge", "--user", str(user), "--yes", DATABASE_URL=worker_url)
     assert (refused.returncode, refused.stderr.count("\n")) == (3, 1)
     assert "permission denied" in refused.stderr
     wrong = service.run("purge", "--song", "no-such-file")

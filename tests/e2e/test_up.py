@@ -19,7 +19,8 @@ from tests.e2e.command import Mashup
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
-    from concurrent.futures import ThreadPoolExecutor
+
+    from tests.e2e.preloaded import PreloadedMashup
 
 KEYS = {
     *("database_url", "worker_database_url", "redis_url", "s3_endpoint_url", "bucket"),
@@ -58,7 +59,7 @@ def started(mashup: Mashup, *options: str) -> Running:
     return Running(process, json.loads(line))
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 180.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "condition not met in time"
@@ -82,7 +83,7 @@ def service(mashup: Mashup) -> Iterator[Running]:
     with running.process:
         yield running
         running.process.send_signal(signal.SIGTERM)
-        stdout, stderr = running.process.communicate(timeout=30)
+        stdout, stderr = running.process.communicate(timeout=180)
     assert (running.process.returncode, stdout, stderr) == (0, "", "")
     assert gone(list(running.pids.values()))
 
@@ -130,9 +131,9 @@ def test_a_dead_server_is_restarted(mashup: Mashup, service: Running) -> None:
 
 
 @pytest.fixture(scope="module")
-def other(pool: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Mashup:
+def other(preloaded: PreloadedMashup, tmp_path_factory: pytest.TempPathFactory) -> Mashup:
     """Separate folder, for services that are killed."""
-    return Mashup(tmp_path_factory.mktemp("killed"), pool)
+    return Mashup(tmp_path_factory.mktemp("killed"), preloaded)
 
 
 def test_run_starts_and_stops_everything(other: Mashup) -> None:
@@ -163,4 +164,4 @@ def test_a_killed_up_stops_everything_and_a_dead_worker_is_restarted(other: Mash
         started_pids = running.descendants()
         assert {*running.pids.values()} - {first} < {*started_pids}
         running.process.kill()
-    until(lambda: gone(started_pids), timeout_s=10)
+    until(lambda: gone(started_pids))

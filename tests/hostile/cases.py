@@ -41,7 +41,7 @@ class Case:
     says: str
     answers: Mapping[str, Answer] = field(default_factory=dict)
     visits: int = 0
-    timeout_s: float = 5.0
+    timeout_s: float = 60.0
     max_bytes: int = 10_000
 
 

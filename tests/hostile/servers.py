@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Greeting = Callable[["Talk"], None]
     Answer = bytes | Callable[["Talk"], None]
 
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 120.0
 """Limit for a fetch that fails to stop."""
 
 

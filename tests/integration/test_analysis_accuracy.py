@@ -10,12 +10,14 @@ import pytest
 from benchmarks.analysis import MIX, STEMS, Measured, analyze_song, measure, sample_songs
 from benchmarks.scores import Summary, summary
 
-SEEDS = range(500, 510)
 
-
-@pytest.fixture(scope="module")
-def generated() -> list[Measured]:
-    return measure("bandstand", SEEDS)
+@pytest.fixture(
+    scope="module", params=[3, pytest.param(10, marks=pytest.mark.slow)], ids="{} songs".format
+)
+def generated(request: pytest.FixtureRequest) -> list[Measured]:
+    found = measure("bandstand", range(500, 500 + request.param))
+    assert len(found) == 2 * request.param
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,6 @@ def of(measured: list[Measured], view: str) -> Summary:
 @pytest.mark.parametrize("view", [MIX, STEMS])
 def test_most_generated_songs_are_right(generated: list[Measured], view: str) -> None:
     got = of(generated, view)
-    assert got.songs == len(SEEDS)
     assert got.tempo_exact >= 0.7
     assert got.tempo_level >= 0.9
     assert got.beat_f_mean >= 0.85

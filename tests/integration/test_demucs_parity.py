@@ -9,6 +9,7 @@ import pytest
 import torch
 from demucs.api import Separator as Reference
 
+from tests.checkpoints import make_repository
 from tests.engines import engine, music, separate
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.signal import Audio
 
-SEGMENT_S = 7.8
+SEGMENT_S = 1.95
+"""Duration of the segments of the networks, a quarter of what those of real models last."""
+BAGS = ("htdemucs", "hdemucs", "htdemucs_ft", "mixed", "kinds")
 
 
 def reference(repository: Path, name: str, mix: Audio, shifts: int = 0) -> Tensor:
@@ -27,10 +30,33 @@ def reference(repository: Path, name: str, mix: Audio, shifts: int = 0) -> Tenso
     return torch.stack(list(stems.values()))
 
 
-@pytest.mark.parametrize("duration_s", [0.5, SEGMENT_S, 1.3 * SEGMENT_S, 9, 23])
-@pytest.mark.parametrize("name", ["htdemucs", "hdemucs", "htdemucs_ft", "mixed", "kinds"])
+@pytest.fixture(scope="module")
+def full_size(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints whose segments last as long as those of real models."""
+    return make_repository(tmp_path_factory.mktemp("repository"), shorter=1)
+
+
+@pytest.mark.parametrize("duration_s", [0.125, SEGMENT_S, 1.3 * SEGMENT_S, 2.25, 5.75])
+@pytest.mark.parametrize("name", BAGS)
 def test_equals_the_reference(repository: Path, name: str, duration_s: float) -> None:
-    mix = music(duration_s)
+    assert_equals_the_reference(repository, name, music(duration_s))
+
+
+@pytest.mark.parametrize(
+    ("name", "duration_s"),
+    [
+        ("htdemucs", 9.0),
+        ("hdemucs", 9.0),
+        *(pytest.param(name, 23.0, marks=pytest.mark.slow) for name in BAGS),
+    ],
+)
+def test_segments_of_real_models_equal_the_reference(
+    full_size: Path, name: str, duration_s: float
+) -> None:
+    assert_equals_the_reference(full_size, name, music(duration_s))
+
+
+def assert_equals_the_reference(repository: Path, name: str, mix: Audio) -> None:
     expected = reference(repository, name, mix)
     got = separate(engine(repository, name), mix)
     assert got.shape == expected.shape
@@ -38,14 +64,14 @@ def test_equals_the_reference(repository: Path, name: str, duration_s: float) ->
 
 
 def test_batches_change_nothing(repository: Path) -> None:
-    mix = music(30)
+    mix = music(7.5)
     one_by_one = separate(engine(repository, "htdemucs"), mix)
     in_threes = separate(engine(repository, "htdemucs", batch=3), mix)
     assert (in_threes - one_by_one).abs().max() <= 1e-4 * one_by_one.abs().max()
 
 
 def test_shifts_equal_the_reference_with_the_same_draws(repository: Path) -> None:
-    mix = music(9)
+    mix = music(2.25)
     random.seed(7)
     expected = reference(repository, "hdemucs", mix, shifts=2)
     got = separate(engine(repository, "hdemucs", shifts=2, seed=7), mix)
@@ -53,7 +79,7 @@ def test_shifts_equal_the_reference_with_the_same_draws(repository: Path) -> Non
 
 
 def test_shifts_repeat_with_their_seed_for_any_stems(repository: Path) -> None:
-    mix = music(3)
+    mix = music(0.75)
     first = separate(engine(repository, "htdemucs_ft", shifts=1, seed=1), mix)
     again = separate(engine(repository, "htdemucs_ft", shifts=1, seed=1), mix, ["other"])
     other = separate(engine(repository, "htdemucs_ft", shifts=1, seed=2), mix, ["other"])
@@ -62,7 +88,7 @@ def test_shifts_repeat_with_their_seed_for_any_stems(repository: Path) -> None:
 
 
 def test_a_stem_of_a_one_hot_bag_costs_a_quarter_and_is_the_same(repository: Path) -> None:
-    mix = music(23)
+    mix = music(5.75)
     separator = engine(repository, "htdemucs_ft")
     calls: list[int] = []
     for runner in separator._networks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from mashup_worker.queue.redis_client import connect
 from mashup_worker.queue.wakeups import FUNCTION, rq_queue
 from mashup_worker.settings import ResultSettings, ServiceSettings, StorageSettings
 from mashup_worker.worker.orphans import sweep_results
-from tests.chaos.arena import started, until
+from tests.chaos.arena import DEADLINE_S, started, until
 
 if TYPE_CHECKING:
     from tests.chaos.arena import Arena
@@ -37,7 +38,7 @@ def wait_for_kill(place: Arena) -> None:
     """Wait until the injected fault has killed the last process."""
     process = place.processes[-1].process
     assert process is not None
-    assert process.wait(20) == -signal.SIGKILL
+    assert process.wait(DEADLINE_S) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("step", ["claimed", "working", "uploaded", "publishing"])
@@ -55,14 +56,17 @@ def test_a_worker_killed_before_the_commit_costs_one_attempt(place: Arena, step:
 
 def test_an_idle_worker_takes_over_once_the_lease_has_ended(place: Arena) -> None:
     started(place, processes=2)
+    usual = place.ended(place.insert())
+    usual_s = (usual["started_at"] - usual["created_at"]).total_seconds()
     place.inject("working")
     job = place.insert()
-    until(lambda: not (place.faults / "working").exists(), 20, "the first attempt to be killed")
+    until(lambda: not (place.faults / "working").exists(), "the first attempt to be killed")
     killed_at = place.now()
     row = place.ended(job)
     assert (row["status"], row["attempt"], row["failures"]) == ("completed", 2, 1)
     # The last renewal of the lease came before the kill; the rest is for a loaded machine.
-    assert (row["started_at"] - killed_at).total_seconds() < LEASE_S + POLL_S + 3
+    most_s = LEASE_S + POLL_S + 3 + 20 * usual_s
+    assert (row["started_at"] - killed_at).total_seconds() < most_s
 
 
 def test_a_worker_killed_after_the_commit_changes_nothing(place: Arena) -> None:
@@ -72,7 +76,7 @@ def test_a_worker_killed_after_the_commit_changes_nothing(place: Arena) -> None:
     wait_for_kill(place)
     row = place.ended(job)
     assert (row["status"], row["attempt"], row["failures"]) == ("completed", 1, 0)
-    until(lambda: place.redis.hget(f"ai_jobs:{job}", "status") == "completed", 5, "Redis to know")
+    until(lambda: place.redis.hget(f"ai_jobs:{job}", "status") == "completed", "Redis to know")
 
 
 def test_a_job_that_kills_its_worker_fails_in_the_end(place: Arena) -> None:
@@ -83,7 +87,7 @@ def test_a_job_that_kills_its_worker_fails_in_the_end(place: Arena) -> None:
         restart_all(place)
         return bool(place.job(killer)["status"] == "failed")
 
-    until(has_failed, 60, "the killer to fail")
+    until(has_failed, "the killer to fail")
     row = place.job(killer)
     assert (row["error_code"], row["failures"], row["attempt"]) == ("lease_lost", 3, 3)
     assert "attempt 3" in row["error_message"]
@@ -100,7 +104,7 @@ def test_a_worker_whose_device_is_lost_ends_and_its_job_is_retried(
     job = place.insert()
     process = place.processes[-1].process
     assert process is not None
-    assert process.wait(30) == EXIT_FAILED
+    assert process.wait(DEADLINE_S) == EXIT_FAILED
     row = place.job(job)
     assert (row["status"], row["failures"]) == ("queued", 1)
     restart_all(place)
@@ -130,37 +134,34 @@ def test_a_worker_stopped_past_its_lease_publishes_nothing(place: Arena) -> None
     started(place, duration_s=0.5)
     place.inject("stop")
     job = place.insert()
-    until(lambda: place.job(job)["status"] == "processing", 10, "the first attempt")
-    until(lambda: place.job(job)["failures"] == 1, 10, "the lease to run out")
+    until(lambda: place.job(job)["status"] == "processing", "the first attempt")
+    until(lambda: place.job(job)["failures"] == 1, "the lease to run out")
     place.processes[-1].send(signal.SIGCONT)
 
     def has_completed() -> bool:
         restart_all(place)
         return bool(place.job(job)["status"] == "completed")
 
-    until(has_completed, 20, "the job to complete")
+    until(has_completed, "the job to complete")
     row = place.job(job)
     assert row["attempt"] == 2
     assert keys_of(place, row) == {stem["key"] for stem in row["output_data"]["stems"]}
 
 
 def test_a_worker_that_holds_the_interpreter_dies_before_its_lease_ends(place: Arena) -> None:
-    started(place)
+    started(place, MASHUP_LEASE_S="5")
     place.inject("hold")
     job = place.insert()
-    process = place.processes[-1].process
-    assert process is not None
-    process.wait(20)
+    until(lambda: place.job(job)["status"] == "processing", "the attempt")
+    mirror, worker = place.processes
+    mirror.send(signal.SIGSTOP)  # it would take the job from the row's worker
+    assert worker.process is not None
+    worker.process.wait(DEADLINE_S)
+    ended_at = datetime.now(UTC)
     row = place.job(job)
-    with place.sql() as connection:
-        lease = connection.execute(
-            "SELECT lease_expires_at > clock_timestamp() AS holds"
-            " FROM public.ai_jobs WHERE id = %s",
-            [job],
-        ).fetchone()
     assert row["status"] == "processing"
-    assert lease is not None
-    assert lease["holds"], "the process outlived its lease"
+    assert ended_at < row["lease_expires_at"], "the process outlived its lease"
+    mirror.send(signal.SIGCONT)
     restart_all(place)
     assert place.ended(job)["status"] == "completed"
 
@@ -168,9 +169,9 @@ def test_a_worker_that_holds_the_interpreter_dies_before_its_lease_ends(place: A
 def test_jobs_continue_while_redis_is_down(place: Arena) -> None:
     started(place, duration_s=0.3)
     jobs = [place.insert() for _ in range(6)]
-    until(lambda: place.job(jobs[0])["status"] == "processing", 10, "the first to run")
+    until(lambda: place.job(jobs[0])["status"] == "processing", "the first to run")
     place.stack.valkey.kill()
-    until(lambda: place.job(jobs[0])["status"] == "completed", 10, "work to go on without Redis")
+    until(lambda: place.job(jobs[0])["status"] == "completed", "work to go on without Redis")
     place.stack.valkey.start()
     for job in jobs:
         assert place.ended(job)["status"] == "completed"
@@ -179,21 +180,19 @@ def test_jobs_continue_while_redis_is_down(place: Arena) -> None:
     assert process.poll() is None, "a restart would lose the loaded models"
     until(
         lambda: all(place.redis.hget(f"ai_jobs:{job}", "progress") == "100" for job in jobs),
-        10,
         "Redis to know all",
     )
 
 
-def test_a_flushed_redis_is_filled_again_within_a_poll(place: Arena) -> None:
+def test_a_flushed_redis_is_filled_again_by_a_poll(place: Arena) -> None:
     started(place, MASHUP_LISTEN="off")
     ended = place.insert()
     place.ended(ended)
     place.redis.flushall()
     job = place.insert()
-    until(lambda: place.job(job)["status"] != "queued", POLL_S + 2, "the job to be found")
+    until(lambda: place.job(job)["status"] != "queued", "the job to be found")
     until(
         lambda: place.redis.hget(f"ai_jobs:{ended}", "status") == "completed",
-        POLL_S + 2,
         "Redis to know the completed job",
     )
 
@@ -201,7 +200,7 @@ def test_a_flushed_redis_is_filled_again_within_a_poll(place: Arena) -> None:
 def test_jobs_survive_a_restart_of_postgres(place: Arena) -> None:
     started(place, duration_s=0.5, MASHUP_LEASE_S="20")
     jobs = [place.insert() for _ in range(4)]
-    until(lambda: place.job(jobs[0])["status"] == "processing", 10, "the first to run")
+    until(lambda: place.job(jobs[0])["status"] == "processing", "the first to run")
     place.stack.postgres.stop()
     place.stack.postgres.start()
     for job in jobs:
@@ -212,7 +211,7 @@ def test_jobs_survive_a_restart_of_postgres(place: Arena) -> None:
 def test_an_outage_longer_than_the_lease_leaves_the_models_loaded(place: Arena) -> None:
     started(place, duration_s=2.0)
     job = place.insert()
-    until(lambda: (place.job(job)["progress"] or 0) > 5, 10, "some progress")
+    until(lambda: (place.job(job)["progress"] or 0) > 5, "some progress")
     place.stack.postgres.stop()
     time.sleep(2 * LEASE_S)
     place.stack.postgres.start()
@@ -226,7 +225,7 @@ def test_a_refusing_s3_is_tried_again(place: Arena) -> None:
     started(place, MASHUP_LEASE_S="20")
     place.s3_proxy.set_mode("refuse")
     job = place.insert()
-    until(lambda: place.job(job)["failures"] == 1, 40, "the first failure")
+    until(lambda: place.job(job)["failures"] == 1, "the first failure")
     row = place.job(job)
     assert row["error_code"] == "storage_failed"
     assert "AWS" not in row["error_message"]
@@ -238,7 +237,7 @@ def test_a_silent_s3_ends_in_a_timeout(place: Arena) -> None:
     started(place, MASHUP_JOB_TIMEOUT_S="2")
     place.s3_proxy.set_mode("hang")
     job = place.insert()
-    until(lambda: place.job(job)["failures"] == 1, 20, "the first failure")
+    until(lambda: place.job(job)["failures"] == 1, "the first failure")
     assert place.job(job)["error_code"] == "timeout"
     place.s3_proxy.set_mode("pass")
 
@@ -246,7 +245,7 @@ def test_a_silent_s3_ends_in_a_timeout(place: Arena) -> None:
         restart_all(place)
         return bool(place.job(job)["status"] == "completed")
 
-    until(has_completed, 30, "the job to complete")
+    until(has_completed, "the job to complete")
 
 
 def test_jobs_complete_although_the_mirror_is_killed(place: Arena) -> None:
@@ -281,16 +280,16 @@ def test_a_sweep_deletes_only_objects_of_dead_attempts(place: Arena) -> None:
 
 
 def test_a_running_job_can_be_canceled(place: Arena) -> None:
-    started(place, duration_s=20.0)
+    started(place, duration_s=600.0)
     job = place.insert()
-    until(lambda: (place.job(job)["progress"] or 0) > 5, 10, "some progress")
+    until(lambda: (place.job(job)["progress"] or 0) > 5, "some progress")
     with place.sql() as connection:
         connection.execute(
             "UPDATE public.ai_jobs SET cancel_requested_at = now() WHERE id = %s", [job]
         )
-    row = place.ended(job, 6)
+    row = place.ended(job)
     assert (row["status"], row["output_data"]) == ("canceled", None)
-    until(lambda: place.redis.hget(f"ai_jobs:{job}", "status") == "canceled", 5, "Redis to know")
+    until(lambda: place.redis.hget(f"ai_jobs:{job}", "status") == "canceled", "Redis to know")
 
 
 def test_a_cancellation_that_races_with_publishing_has_one_outcome(place: Arena) -> None:
@@ -298,7 +297,7 @@ def test_a_cancellation_that_races_with_publishing_has_one_outcome(place: Arena)
     jobs = [place.insert() for _ in range(30)]
     with place.sql() as connection:
         for job in jobs:
-            until(lambda job=job: place.job(job)["status"] != "queued", 20, "it to start")  # type: ignore[misc]
+            until(lambda job=job: place.job(job)["status"] != "queued", "it to start")  # type: ignore[misc]
             connection.execute(
                 "UPDATE public.ai_jobs SET cancel_requested_at = now() WHERE id = %s", [job]
             )
@@ -312,27 +311,28 @@ def test_sigterm_finishes_the_job_and_a_second_one_releases_it(place: Arena) -> 
     started(place, duration_s=1.0)
     first = place.insert()
     # A job that is claimed but has not begun would be released at once.
-    until(lambda: bool(place.job(first)["progress"]), 10, "some progress")
+    until(lambda: bool(place.job(first)["progress"]), "some progress")
     worker = place.processes[-1]
     assert worker.end() == 0
     assert place.job(first)["status"] == "completed"
 
     place.processes.pop()
-    place.worker_process(20.0)
+    place.worker_process(600.0)
     second = place.insert()
-    until(lambda: place.job(second)["status"] == "processing", 20, "it to start")
+    until(lambda: place.job(second)["status"] == "processing", "it to start")
     worker = place.processes[-1]
     worker.send(signal.SIGTERM)
-    time.sleep(0.3)  # the kernel merges equal signals that are pending
+    # The kernel merges equal signals that are pending.
+    until(lambda: "SIGTERM: stopping" in worker.log.read_text(), "the first to arrive")
     worker.send(signal.SIGTERM)
     assert worker.process is not None
-    assert worker.process.wait(10) == 0
+    assert worker.process.wait(DEADLINE_S) == 0
     row = place.job(second)
     assert (row["status"], row["failures"], row["attempt"]) == ("queued", 0, 1)
 
 
 def test_a_job_that_runs_too_long_fails_with_a_timeout(place: Arena) -> None:
-    started(place, duration_s=30.0, MASHUP_JOB_TIMEOUT_S="1")
+    started(place, duration_s=600.0, MASHUP_JOB_TIMEOUT_S="1")
     job = place.insert(max_attempts=1)
     row = place.ended(job)
     assert (row["status"], row["error_code"]) == ("failed", "timeout")

@@ -57,6 +57,8 @@ def covering_set() -> list[Case]:
 
 
 CASES = covering_set()
+QUICK = {CASES[6 * number] for number in range(5)}
+"""One case for each pairing and vibe, with all other choices among them."""
 
 
 def test_the_cases_cover_every_pair_of_choices() -> None:
@@ -82,7 +84,13 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MixSong]:
     return {song.name: song for song in loader.load(files).songs}
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=str(case), marks=() if case in QUICK else pytest.mark.slow)
+        for case in CASES
+    ],
+)
 def test_a_mashup_passes_its_measurements(
     case: Case, songs: dict[str, MixSong], tmp_path: Path
 ) -> None:

@@ -50,7 +50,7 @@ class Answer:
 def get(url: str, accept: str = "*/*", method: str = "GET") -> Answer:
     asked = urllib.request.Request(url, headers={"Accept": accept}, method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             return Answer(answer.status, answer.read().decode(), answer.headers["Content-Type"])
     except HTTPError as error:
         return Answer(error.code, error.read().decode(), error.headers["Content-Type"])
@@ -58,7 +58,7 @@ def get(url: str, accept: str = "*/*", method: str = "GET") -> Answer:
 
 def served_by(process: Managed) -> str:
     """Wait until a process serves its metrics; return their base URL."""
-    until(lambda: bool(SERVED.search(process.log.read_text())), 30, f"{process.name} to serve")
+    until(lambda: bool(SERVED.search(process.log.read_text())), f"{process.name} to serve")
     found = SERVED.search(process.log.read_text())
     assert found is not None
     return found[1]
@@ -94,7 +94,7 @@ def user_of_tier(place: Arena, tier: str) -> UUID:
 
 def test_metrics_count_events(place: Arena) -> None:
     mirror, worker = place.mirror(**ANY_PORT), place.worker(2, **ANY_PORT)
-    until(lambda: mirror.is_ready() and worker.is_ready(), 30, "all processes to be ready")
+    until(lambda: mirror.is_ready() and worker.is_ready(), "all processes to be ready")
     of_mirror, of_worker = served_by(mirror), served_by(worker)
     pro, free = user_of_tier(place, "pro"), user_of_tier(place, "free")
     jobs = [place.insert(user_id=pro) for _ in range(3)]
@@ -113,7 +113,6 @@ def test_metrics_count_events(place: Arena) -> None:
             total(scrape(of_worker), "mashup_attempts_total", outcome="completed")
             == status["completed"]
         ),
-        10,
         "the last to be counted",
     )
     samples = scrape(of_worker)
@@ -139,7 +138,6 @@ def test_metrics_count_events(place: Arena) -> None:
                 total(scrape(of_worker), "mashup_worker_process_memory_bytes", process=process)
                 > 10e6
             ),
-            30,
             f"the memory of process {process}",
         )
     changes = "mashup_mirror_status_changes_total"
@@ -147,7 +145,7 @@ def test_metrics_count_events(place: Arena) -> None:
     assert total(samples, changes, change="expire", code="lease_lost") == 1
     assert total(samples, changes, change="reject", job_type="other", code="invalid_input") == 1
     assert total(samples, "mashup_mirror_passes_total", outcome="done") > 1
-    until(lambda: place.job(jobs[-1])["status"] == "completed", 5, "the end")
+    until(lambda: place.job(jobs[-1])["status"] == "completed", "the end")
     check_documentation(of_mirror, of_worker)
 
 
@@ -178,7 +176,7 @@ def check_documentation(*services: str) -> None:
 def test_the_queue_is_measured_by_tier(place: Arena) -> None:
     mirror = place.mirror(**ANY_PORT)
     base = served_by(mirror)
-    until(mirror.is_ready, 30, "the mirror to be ready")
+    until(mirror.is_ready, "the mirror to be ready")
     studio = user_of_tier(place, "studio")
     jobs = [place.insert(user_id=studio), place.insert(), place.insert()]
     with place.sql() as connection:
@@ -186,25 +184,25 @@ def test_the_queue_is_measured_by_tier(place: Arena) -> None:
             "UPDATE ai_jobs SET created_at = now() - interval '100 s' WHERE id = %s", [jobs[0]]
         )
     waiting = {"status": "queued", "job_type": "separate"}
-    until(lambda: total(scrape(base), "mashup_open_jobs", **waiting) == 3, 15, "the gauges")
+    until(lambda: total(scrape(base), "mashup_open_jobs", **waiting) == 3, "the gauges")
     samples = scrape(base)
     assert total(samples, "mashup_open_jobs", tier="studio", **waiting) == 1
     assert total(samples, "mashup_open_jobs", tier="none", **waiting) == 2
-    assert 100 <= total(samples, "mashup_oldest_job_age_seconds", tier="studio") < 130
+    assert 100 <= total(samples, "mashup_oldest_job_age_seconds", tier="studio") < 700
     assert total(samples, "mashup_pending_wakeups", queue="gpu") == 3
     assert total(samples, "mashup_registered_worker_processes", queue="gpu") == 0
     with place.sql() as connection:
         connection.execute("UPDATE ai_jobs SET cancel_requested_at = now()")
-    until(lambda: total(scrape(base), "mashup_open_jobs") == 0, 15, "the gauges")
+    until(lambda: total(scrape(base), "mashup_open_jobs") == 0, "the gauges")
     assert total(scrape(base), "mashup_oldest_job_age_seconds") == 0
 
 
 def test_wakeups_are_readable_in_the_tools_of_rq(place: Arena) -> None:
-    until(place.mirror().is_ready, 30, "the mirror to be ready")
+    until(place.mirror().is_ready, "the mirror to be ready")
     job = place.insert(job_type="analyze")
     client = redis.Redis.from_url(place.info.redis_url)
     queue = Queue("mashup-gpu", connection=client, serializer=JSONSerializer)
-    until(lambda: queue.count == 1, 10, "the wake-up")
+    until(lambda: queue.count == 1, "the wake-up")
     (entry,) = queue.jobs
     assert entry.description == f"analyze {job}, attempt 1"
     client.close()
@@ -215,26 +213,26 @@ def test_readiness_follows_outages(place: Arena) -> None:
     mirror, worker = place.mirror(DATABASE_URL=url, **ANY_PORT), place.worker(1, **ANY_PORT)
     bases = served_by(mirror), served_by(worker)
     assert get(f"{bases[1]}/livez") == Answer(200, "alive\n", "text/plain; charset=utf-8")
-    until(lambda: all(get(f"{one}/readyz").status == 200 for one in bases), 30, "readiness")
+    until(lambda: all(get(f"{one}/readyz").status == 200 for one in bases), "readiness")
     place.postgres_proxy.set_mode("refuse")
-    until(lambda: all(get(f"{one}/readyz").status == 503 for one in bases), 40, "the outage")
+    until(lambda: all(get(f"{one}/readyz").status == 503 for one in bases), "the outage")
     assert get(f"{bases[1]}/readyz").text == "not ready: process 0 waits for Postgres\n"
     assert get(f"{bases[0]}/readyz").text.startswith("not ready: no pass for ")
     assert [get(f"{one}/livez").status for one in bases] == [200, 200]
     assert total(scrape(bases[1]), "mashup_worker_processes_ready") == 0
     place.postgres_proxy.set_mode("pass")
-    until(lambda: all(get(f"{one}/readyz").status == 200 for one in bases), 40, "the return")
+    until(lambda: all(get(f"{one}/readyz").status == 200 for one in bases), "the return")
 
 
 def test_a_killed_process_is_counted_and_replaced(place: Arena) -> None:
     worker = place.worker(1, **ANY_PORT)
     base = served_by(worker)
-    until(lambda: get(f"{base}/readyz").status == 200, 30, "readiness")
+    until(lambda: get(f"{base}/readyz").status == 200, "readiness")
     place.inject("claimed")
-    until(place.mirror().is_ready, 30, "the mirror to be ready")
+    until(place.mirror().is_ready, "the mirror to be ready")
     place.insert()
-    until(lambda: total(scrape(base), "mashup_worker_process_exits_total") == 1, 30, "its exit")
-    until(lambda: get(f"{base}/readyz").status == 200, 30, "the replacement")
+    until(lambda: total(scrape(base), "mashup_worker_process_exits_total") == 1, "its exit")
+    until(lambda: get(f"{base}/readyz").status == 200, "the replacement")
     assert total(scrape(base), "mashup_worker_process_starts_total", process="0") == 2
 
 
@@ -291,14 +289,14 @@ def test_the_real_worker_counts_and_logs(place: Arena, tmp_path: Path) -> None:
     settings = {"MASHUP_MODEL": "lite", "MASHUP_OFFLINE": "1", "MASHUP_LOG_FORMAT": "json"}
     worker = place.command("worker", "--metrics", "127.0.0.1:0", "--device", "cpu", **settings)
     mirror = place.mirror()
-    until(lambda: worker.is_ready() and mirror.is_ready(), 60, "all processes to be ready")
+    until(lambda: worker.is_ready() and mirror.is_ready(), "all processes to be ready")
     found = re.search(r"http://127\.0\.0\.1:\d+", worker.log.read_text())
     assert found is not None
     job = place.insert("inputs/song.flac", job_type="analyze")
-    row = place.ended(job, 60)
+    row = place.ended(job)
     assert row["status"] == "completed", row["error_message"]
     count = "mashup_times_real_time_count"
-    until(lambda: total(scrape(found[0]), count) == 1, 10, "the count")
+    until(lambda: total(scrape(found[0]), count) == 1, "the count")
     samples = scrape(found[0])
     assert total(samples, "mashup_audio_seconds_total", job_type="analyze") == pytest.approx(8.0)
     for stage, seconds in row["output_data"]["timings_s"].items():

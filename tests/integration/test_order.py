@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest
 import redis
 
 from mashup_worker.db import jobs
@@ -22,7 +23,7 @@ from tests.chaos.arena import started, until
 if TYPE_CHECKING:
     from tests.chaos.arena import Arena
 
-JOBS, USERS = 1_000, 12
+USERS = 12
 TIERS = {"free": 0, "pro": 8, "studio": 16}
 AGING_S = 600.0
 
@@ -56,13 +57,13 @@ def naive_next(waiting: list[Waiting], running: Counter[UUID], now: datetime) ->
     return min(waiting, key=rank)
 
 
-def thousand_jobs(connection: psycopg.Connection[Any]) -> list[Waiting]:
+def queued_jobs(connection: psycopg.Connection[Any], count: int) -> list[Waiting]:
     dice = random.Random(11)
     users = [uuid4() for _ in range(USERS)]
     tiers = {user: dice.choice(list(TIERS)) for user in users}
     now = datetime.now(UTC)
     # All ages differ, and none crosses a step of aging while the test runs.
-    ages_s = [AGING_S * dice.randrange(6) + 60 + number * 0.2 for number in range(JOBS)]
+    ages_s = [AGING_S * dice.randrange(6) + 60 + number * 0.2 for number in range(count)]
     made = []
     for age_s in ages_s:
         user = dice.choice([*users, users[0], users[0], None])
@@ -81,7 +82,8 @@ def thousand_jobs(connection: psycopg.Connection[Any]) -> list[Waiting]:
     return made
 
 
-def test_a_thousand_jobs_start_in_the_documented_order(migrated_url: str, redis_url: str) -> None:
+@pytest.mark.parametrize("count", [200, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_jobs_start_in_the_documented_order(migrated_url: str, redis_url: str, count: int) -> None:
     # One wake-up at a time, so that each choice follows the previous start.
     settings = QueueSettings(queue_depth=1, aging_s=AGING_S, enforce_quotas=False)
     with (
@@ -89,11 +91,11 @@ def test_a_thousand_jobs_start_in_the_documented_order(migrated_url: str, redis_
         Database(migrated_url) as database,
         redis.Redis.from_url(redis_url) as client,
     ):
-        waiting = thousand_jobs(connection)
+        waiting = queued_jobs(connection, count)
         mirror = Mirror(database, client, settings)
         queue = rq_queue("gpu", client)
         running: Counter[UUID] = Counter()
-        for number in range(JOBS):
+        for number in range(count):
             mirror.pass_once()
             (wakeup,) = queue.get_jobs()
             job_id = job_id_of(wakeup)
@@ -121,21 +123,23 @@ def latencies_s(place: Arena, count: int) -> list[float]:
 
 
 def test_an_idle_worker_starts_at_once(place: Arena) -> None:
-    started(place, duration_s=0.05, MASHUP_POLL_S="30", MASHUP_LISTEN="on")
-    found = latencies_s(place, 40)
-    assert found[round(0.95 * len(found)) - 1] < 1.0
+    """Far sooner than polls, whatever else the machine does."""
+    poll_s = 300
+    started(place, duration_s=0.05, MASHUP_POLL_S=str(poll_s), MASHUP_LISTEN="on")
+    found = latencies_s(place, 20)
+    assert found[round(0.95 * len(found)) - 1] < poll_s / 30
 
 
 def test_without_notifications_polling_finds_jobs(place: Arena) -> None:
-    started(place, duration_s=0.05, MASHUP_POLL_S="1", MASHUP_LISTEN="off")
-    found = latencies_s(place, 10)
-    assert found[-1] < 1.0 + 0.5
+    poll_s = 2
+    started(place, duration_s=0.05, MASHUP_POLL_S=str(poll_s), MASHUP_LISTEN="off")
+    found = latencies_s(place, 4)
+    assert found[0] < poll_s
+    assert found[-1] < 5 * poll_s  # on a loaded machine
 
 
 def test_an_ended_job_makes_room_for_the_next_wakeup(place: Arena) -> None:
     """More jobs than wake-ups, with a poll interval longer than the test."""
-    started(place, duration_s=0.05, MASHUP_POLL_S="30")
+    started(place, duration_s=0.05, MASHUP_POLL_S="600")
     made = [place.insert() for _ in range(30)]
-    until(
-        lambda: all(place.job(job)["status"] == "completed" for job in made), 20, "all to complete"
-    )
+    until(lambda: all(place.job(job)["status"] == "completed" for job in made), "all to complete")

@@ -20,6 +20,7 @@ from mashup_worker.stack.seaweed import S3Keys, s3_client
 from mashup_worker.storage.objects import check_store, open_storage
 from mashup_worker.storage.s3 import S3Storage
 from mashup_worker.system.digests import file_sha256
+from tests.chaos.arena import until
 from tests.store_contract import BODY, ODD_KEY, StoreContract, read, write
 
 if TYPE_CHECKING:
@@ -115,22 +116,30 @@ def test_lists_span_several_pages(
 
 
 def test_links_expire(settings: StorageSettings, tmp_path: Path) -> None:
-    store = changed(settings, url_expiry_s=2.0)
+    store = changed(settings, url_expiry_s=300.0)
     write(store, tmp_path, "a")
     link = store.link("a")
     assert link.expires_at is not None
-    assert timedelta() < link.expires_at - datetime.now(UTC) <= timedelta(seconds=2)
+    assert timedelta() < link.expires_at - datetime.now(UTC) <= timedelta(seconds=300)
     with urlopen(link.url) as answer:
         assert answer.read() == BODY
     with pytest.raises(HTTPError) as error:
         urlopen(link.url.replace("/a?", "/b?"))
     error.value.close()
     assert error.value.code == 403
-    time.sleep(3.1)
-    with pytest.raises(HTTPError) as error:
-        urlopen(link.url)
-    error.value.close()
-    assert error.value.code == 403
+    short = changed(settings, url_expiry_s=1.0).link("a").url
+    refused: list[HTTPError] = []
+
+    def is_refused() -> bool:
+        try:
+            urlopen(short).close()
+        except HTTPError as error:
+            error.close()
+            refused.append(error)
+        return bool(refused)
+
+    until(is_refused, "the link to expire")
+    assert refused[0].code == 403
 
 
 def test_urls_of_the_bucket_are_recognized(settings: StorageSettings) -> None:
@@ -230,7 +239,7 @@ def test_an_unreachable_server_fails_in_time(
     store = changed(settings, s3_endpoint_url=f"http://127.0.0.1:{port}")
     begin_s = time.monotonic()
     messages(store, tmp_path)
-    assert time.monotonic() - begin_s < 15
+    assert time.monotonic() - begin_s < 60
 
 
 def test_a_silent_server_fails_in_time(
@@ -243,7 +252,7 @@ def test_a_silent_server_fails_in_time(
         store = changed(settings, s3_endpoint_url=f"http://127.0.0.1:{port}")
         begin_s = time.monotonic()
         messages(store, tmp_path)
-        assert time.monotonic() - begin_s < 10
+        assert time.monotonic() - begin_s < 60
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense", "http://key:secret@127.0.0.1"])

@@ -178,7 +178,7 @@ def test_an_exception_while_waiting_ends_all_processes(tmp_path: Path) -> None:
     with pytest.raises(Canceled):
         decode_sandboxed(source, tmp_path / "clean.wav", on_wait=stop)
     assert groups
-    until_s = time.monotonic() + 5.0
+    until_s = time.monotonic() + 60.0
     while any(descendants(pid) for pid in groups):
         assert time.monotonic() < until_s
         time.sleep(0.01)
@@ -326,7 +326,7 @@ def test_decoders_run_side_by_side(good: dict[str, Path], tmp_path: Path) -> Non
     def one(number: int) -> None:
         try:
             decode_sandboxed(
-                good["flac"], tmp_path / f"{number}.wav", SandboxLimits(timeout_s=30.0)
+                good["flac"], tmp_path / f"{number}.wav", SandboxLimits(timeout_s=300.0)
             )
         except BaseException as error:
             failed.append(error)

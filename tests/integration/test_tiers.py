@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from mashup_worker.db import jobs
 from mashup_worker.db.tiers import likely_over_quota, open_by_tier, reject_over_quota, tier_of
-from tests.chaos.arena import until
+from tests.chaos.arena import DEADLINE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,7 +185,7 @@ def test_racing_claims_start_one_job(owner: Connection, migrated_url: str) -> No
 
     def claim(job: UUID) -> str:
         with psycopg.connect(migrated_url, autocommit=True, row_factory=dict_row) as connection:
-            barrier.wait(30)
+            barrier.wait(DEADLINE_S)
             return start(connection, job)
 
     with ThreadPoolExecutor(len(made)) as pool:
@@ -202,7 +202,7 @@ def test_twenty_racing_inserts_start_one_job(place: Arena) -> None:
         place.mirror()
     for _ in range(3):
         place.worker_process(0.2)
-    until(lambda: all(one.is_ready() for one in place.processes), 30, "all processes to be ready")
+    until(lambda: all(one.is_ready() for one in place.processes), "all processes to be ready")
     barrier = threading.Barrier(20)
 
     def insert(_number: int) -> None:
@@ -210,7 +210,7 @@ def test_twenty_racing_inserts_start_one_job(place: Arena) -> None:
             claims = json.dumps({"sub": str(user), "role": "authenticated"})
             connection.execute("SELECT set_config('request.jwt.claims', %s, true)", [claims])
             connection.execute("SET LOCAL ROLE authenticated")
-            barrier.wait(30)
+            barrier.wait(DEADLINE_S)
             connection.execute(
                 "INSERT INTO public.ai_jobs (user_id, job_type, input_data)"
                 " VALUES (%s, 'separate', %s)",
@@ -226,7 +226,7 @@ def test_twenty_racing_inserts_start_one_job(place: Arena) -> None:
                 "SELECT * FROM public.ai_jobs WHERE user_id = %s", [user]
             ).fetchall()
 
-    until(lambda: all(row["status"] in ENDED for row in rows()), 30, "all to end")
+    until(lambda: all(row["status"] in ENDED for row in rows()), "all to end")
     results = Counter((row["status"], row["error_code"], row["attempt"]) for row in rows())
     assert results == {("completed", None, 1): 1, ("failed", "quota_exceeded", 0): 19}
 
@@ -251,4 +251,4 @@ def test_open_jobs_by_tier(owner: Connection) -> None:
         ("pro", "separate", "queued"): 2,
         ("none", "mashup", "processing"): 1,
     }
-    assert 200 <= found["pro", "separate", "queued"].oldest_s < 260
+    assert 200 <= found["pro", "separate", "queued"].oldest_s < 800
