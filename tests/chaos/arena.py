@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 import psycopg
 import redis
@@ -21,7 +22,7 @@ from psycopg.types.json import Jsonb
 
 from mashup_worker.db.migrate import migrate
 from mashup_worker.settings import StorageSettings
-from mashup_worker.stack.stack import Stack
+from mashup_worker.stack.supabase import create_database
 from mashup_worker.storage.s3 import S3Storage
 from tests.chaos.proxy import Proxy
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from mashup_worker.stack.stack import StackInfo
+    from mashup_worker.stack.info import StackInfo
+    from mashup_worker.stack.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 180.0
@@ -220,17 +222,15 @@ class Arena:
 
 
 @contextmanager
-def arena(folder: Path, **settings: str) -> Iterator[Arena]:
-    """Run servers with a migrated schema, without mirrors and workers.
+def arena(folder: Path, stack: Stack) -> Iterator[Arena]:
+    """Make a database with the schema, without mirrors and workers.
 
     Args:
         folder: an empty folder.
-        settings: replacements of the short times for tests.
+        stack: running servers, which faults may restart.
     """
     with ExitStack() as cleanup:
-        stack = Stack(folder / "stack")
-        info = stack.start()
-        cleanup.callback(stack.stop)
+        info = with_new_database(stack.info)
         migrate(info.database_url)
         (folder / "faults").mkdir()
         postgres = Proxy(port_of(info.database_url), folder / "faults" / "cutting")
@@ -248,13 +248,21 @@ def arena(folder: Path, **settings: str) -> Iterator[Arena]:
             "MASHUP_REUSE_RESULTS": "false",
             **info.environment(),
             "DATABASE_URL": info.worker_database_url,
-            **settings,
         }
         os.environ.update({k: v for k, v in environment.items() if k.startswith("AWS_")})
         made = Arena(folder, stack, info, postgres, s3, environment)
         cleanup.callback(lambda: made.redis.close())
         cleanup.callback(lambda: [one.end() for one in made.processes])
         yield made
+
+
+def with_new_database(info: StackInfo) -> StackInfo:
+    """Create a database without tables; return the addresses with it."""
+    worker = urlsplit(info.worker_database_url)
+    name = f"arena_{uuid4().hex}"
+    url = create_database(info.database_url, name, unquote(worker.password or ""))
+    worker_url = worker._replace(path=urlsplit(url).path).geturl()
+    return replace(info, database_url=url, worker_database_url=worker_url)
 
 
 def started(place: Arena, processes: int = 1, duration_s: float = 0.1, **settings: str) -> None:

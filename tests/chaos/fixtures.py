@@ -11,10 +11,12 @@ from tests.chaos.arena import Arena, arena
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mashup_worker.stack.stack import Stack
+
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    with arena(tmp_path_factory.mktemp("arena")) as place:
+def servers(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    with arena(tmp_path_factory.mktemp("arena"), stack) as place:
         yield place
 
 

@@ -21,6 +21,7 @@ from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 
+from mashup_worker.stack.stack import Stack
 from tests.chaos.arena import Arena, Managed, arena, until
 
 if TYPE_CHECKING:
@@ -200,16 +201,19 @@ def _mirror_problems(arena: Arena, rows: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def run(folder: Path, *, jobs: int, seed: int, faults: int) -> tuple[list[str], Chaos]:
+def run(
+    folder: Path, stack: Stack, *, jobs: int, seed: int, faults: int
+) -> tuple[list[str], Chaos]:
     """Make a run; return its problems and its record.
 
     Args:
         folder: an empty folder.
+        stack: running servers, which faults restart.
         jobs: number of jobs.
         seed: seed of random choices.
         faults: number of faults.
     """
-    with arena(folder) as place:
+    with arena(folder, stack) as place:
         workers = [place.worker_process(0.2) for _ in range(3)]
         mirrors = [place.mirror() for _ in range(2)]
         chaos = Chaos(place, random.Random(seed), workers, mirrors, mashup=uuid4())
@@ -235,9 +239,11 @@ def main() -> int:
     options = parser.parse_args()
     started_s = time.monotonic()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        problems, chaos = run(
-            Path(name), jobs=options.jobs, seed=options.seed, faults=options.faults
-        )
+        folder, stack = Path(name), Stack(Path(name) / "stack")
+        with stack:
+            problems, chaos = run(
+                folder, stack, jobs=options.jobs, seed=options.seed, faults=options.faults
+            )
         sys.stdout.write(f"seed {options.seed}, {len(chaos.jobs)} jobs\n")
         for fault, count in sorted(chaos.done.items()):
             sys.stdout.write(f"{count:4} x {fault}\n")
