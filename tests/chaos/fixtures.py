@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mashup_worker.stack.stack import Stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     with arena(tmp_path_factory.mktemp("arena"), stack) as place:
         yield place

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["service"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def preloaded() -> Iterator[PreloadedMashup]:
     with closing(PreloadedMashup()) as commands:
         yield commands

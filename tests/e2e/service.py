@@ -105,7 +105,7 @@ class Service:
         return self.preloaded.run(*arguments, cwd=self.folder, env=self.environment | more)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(
     preloaded: PreloadedMashup, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:

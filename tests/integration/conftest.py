@@ -26,7 +26,7 @@ __all__ = ["place", "servers"]
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Postgres, Valkey and S3 for all tests; tests that damage servers start their own."""
     servers = Stack(tmp_path_factory.mktemp("stack"))
@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield servers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def services(stack: Stack) -> StackInfo:
     """Addresses of the servers."""
     return stack.info
