@@ -24,6 +24,7 @@ from mashup_worker.audio.decode import decode
 from mashup_worker.dsp.metrics import si_sdr_db
 from mashup_worker.report.content import Report, ReportTrack, SongSection
 from mashup_worker.report.page import write_report
+from samples.measurements import measurement_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -195,17 +196,7 @@ def mix_table(document: dict[str, Any]) -> Table:
     names = list(dict.fromkeys(source["song"] for source in plan["sources"].values()))
     tempo_bpm = plan["grid"]["tempo_bpm"]
     title = f"{' over '.join(names)}: {plan['vibe']}, {tempo_bpm:.2f} BPM, {plan['key']}"
-    out = Table(title=title, title_justify="left")
-    out.add_column("")
-    out.add_column("measurement")
-    out.add_column("value", justify="right", no_wrap=True)
-    out.add_column("wanted", no_wrap=True)
-    for one in document["report"]["measurements"]:
-        if one["passed"] is not None:
-            value = one["value"]
-            told = f"{value:.2f} {one['unit']}" if isinstance(value, float) else str(value)
-            out.add_row("✓" if one["passed"] else "✗", one["name"], told, one["wanted"])
-    return out
+    return measurement_table(title, document["report"]["measurements"])
 
 
 def figure(value: float | None, unit: str) -> str:

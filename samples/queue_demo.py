@@ -11,7 +11,7 @@ import os
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import psycopg
@@ -19,7 +19,11 @@ from botocore.config import Config
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from rich.console import Console
-from rich.table import Table
+
+from samples.measurements import measurement_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 SAMPLES = Path(__file__).parent
 SONGS = ("hold-on-to-the-light", "when-the-night-falls")
@@ -122,14 +126,15 @@ def main() -> None:
     )
     console.print(report_table(mixed))
     console.print(f"Saved as mashup {saved}, {credit['stems']} stems credited to their creators")
-    for name, url in urls(separated, mixed, mastered):
-        # Printed whole, so that they can be copied.
-        print(f"{name:34}{url}")
+    stems = [stem for output in separated.values() for stem in output["stems"]]
+    console.print("Objects, each with a link that works while the service runs:")
+    for file in (*stems, mixed["audio"], mastered["audio"]):
+        print(file["key"])
     target = arguments.output_dir / "service-mashup.mp3"
     target.parent.mkdir(parents=True, exist_ok=True)
     with urllib.request.urlopen(mixed["audio"]["url"]) as answer:
         target.write_bytes(answer.read())
-    console.print("These links work while the service runs; so does the mashup, kept here:")
+    console.print("The mashup, downloaded by its link:")
     print(target.resolve())
 
 
@@ -148,31 +153,11 @@ def chosen(backend: Backend, jobs: dict[str, Any]) -> list[Row]:
     ]
 
 
-def urls(separated: dict[str, Row], mixed: Row, mastered: Row) -> list[tuple[str, str]]:
-    """What can be opened while the service runs."""
-    stems = [
-        (f"{song}, {stem['kind']}", stem["url"])
-        for song, output in separated.items()
-        for stem in output["stems"]
-    ]
-    return [*stems, ("mashup", mixed["audio"]["url"]), ("master", mastered["audio"]["url"])]
-
-
 def report_table(mixed: Row) -> Table:
     """What was measured of the mashup, beside what was wanted."""
     plan = mixed["plan"]
     title = f"{plan['vibe']}, {plan['grid']['tempo_bpm']:.2f} BPM, {plan['key']}"
-    out = Table(title=title, title_justify="left")
-    out.add_column("")
-    out.add_column("measurement")
-    out.add_column("value", justify="right", no_wrap=True)
-    out.add_column("wanted", no_wrap=True)
-    for one in mixed["report"]["measurements"]:
-        if one["passed"] is not None:
-            value = one["value"]
-            told = f"{value:.2f} {one['unit']}" if isinstance(value, float) else str(value)
-            out.add_row("✓" if one["passed"] else "✗", one["name"], told, one["wanted"])
-    return out
+    return measurement_table(title, mixed["report"]["measurements"])
 
 
 if __name__ == "__main__":
