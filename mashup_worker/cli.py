@@ -19,16 +19,14 @@ from mashup_worker.commands.bench.command import bench
 from mashup_worker.commands.check import check
 from mashup_worker.commands.doctor import doctor
 from mashup_worker.commands.enqueue import enqueue
+from mashup_worker.commands.maintenance import migrate, schema, sweep
 from mashup_worker.commands.master import master
 from mashup_worker.commands.match import match
-from mashup_worker.commands.migrate import migrate
 from mashup_worker.commands.mirror import mirror
 from mashup_worker.commands.mix.command import mix
 from mashup_worker.commands.purge import purge
 from mashup_worker.commands.reprocess.command import reprocess
-from mashup_worker.commands.schema import schema
 from mashup_worker.commands.separate.command import separate
-from mashup_worker.commands.sweep import sweep
 from mashup_worker.commands.up import up
 from mashup_worker.commands.worker import worker
 from mashup_worker.errors import EXIT_ENVIRONMENT, EXIT_FAILED, MashupError

@@ -20,13 +20,12 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class ProbeSizes:
-    """Sizes of the probes, and the time for which each is repeated.
+    """Sizes of the probes, and the time for which each is repeated; the best run counts.
 
     Attributes:
         matrix_side: side of the square matrices.
         copy_bytes: bytes copied within the device's memory, at most a quarter of the free memory.
         bus_bytes: bytes copied between host and device.
-        seconds: time for which a warm probe is repeated; the best run counts.
     """
 
     matrix_side: int

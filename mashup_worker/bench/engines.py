@@ -18,6 +18,7 @@ from mashup_worker.errors import InvalidInput
 from mashup_worker.models.demucs_engine import DemucsSeparator
 from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.graphs import reset_compiler
+from mashup_worker.models.load import PREFERRED
 from mashup_worker.models.repository import load_bag
 from mashup_worker.models.streams import upload
 
@@ -34,8 +35,6 @@ OURS = "mashup-worker"
 RANDOM = "random"
 """Name of the model with the shape of htdemucs and random weights."""
 
-_PREFERRED = "htdemucs"
-
 
 class Engine(Protocol):
     """Engine to measure.
@@ -44,7 +43,6 @@ class Engine(Protocol):
         label: name and version.
         precision: arithmetic of its networks.
         batch: segments per batch; None where the engine chooses.
-        compiled: whether the core that ran was compiled by torch.
     """
 
     label: str
@@ -57,9 +55,7 @@ class Engine(Protocol):
         ...
 
     def separate(self, mix: Audio) -> tuple[Tensor, ...]:
-        """Separate a song in host memory.
-
-        Every engine uploads and downloads by its own means.
+        """Separate a song in host memory; every engine uploads and downloads by its own means.
 
         Returns:
             The stems in host memory in fp32, each of shape `(channels, samples)`.
@@ -103,11 +99,11 @@ def load_weights(name: str, store: WeightStore, repository: Path | None) -> Weig
         if name in ("auto", RANDOM):
             raise InvalidInput("--model-repo needs --model, the name of the model in it")
         return Weights(name, load_bag(name, repository), random=False)
-    if name == RANDOM or (name == "auto" and not store.has(_PREFERRED)):
-        return Weights(_PREFERRED, BagOfModels([random_htdemucs()]), random=True)
+    if name == RANDOM or (name == "auto" and not store.has(PREFERRED)):
+        return Weights(PREFERRED, BagOfModels([random_htdemucs()]), random=True)
     if name == "lite":
         raise InvalidInput("lite: cannot be measured; use a Demucs model")
-    wanted = _PREFERRED if name == "auto" else name
+    wanted = PREFERRED if name == "auto" else name
     return Weights(wanted, load_bag(wanted, store.ensure(wanted)), random=False)
 
 

@@ -21,11 +21,8 @@ class Machine:
     """Device and its host.
 
     Attributes:
-        device: name of the device that ran the networks.
-        kind: `cpu`, `cuda` or `mps`.
-        driver: driver version of a CUDA device.
-        device_memory_bytes: memory of a CUDA device.
-        processor: name of the processor.
+        device, kind: name of the device that ran the networks, and `cpu`, `cuda` or `mps`.
+        driver, device_memory_bytes: of a CUDA device.
         cores: cores that the process may use.
         memory_bytes: memory of the host; None if unknown.
     """

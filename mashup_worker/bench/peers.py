@@ -48,11 +48,7 @@ def open_peer(name: str, weights: Weights, device: torch.device) -> Engine:
 
 
 def check_installed(name: str) -> None:
-    """Check that a peer is installed.
-
-    Raises:
-        EngineUnavailable: it is not installed; the message gives the remedy.
-    """
+    """Raise `EngineUnavailable`, with the remedy, for a peer that is not installed."""
     if importlib.util.find_spec(name.replace("-", "_")) is None:
         raise EngineUnavailable(f"{name} is not installed: {_REMEDIES[name]}")
 
@@ -66,11 +62,7 @@ class UnblendEngine:
     batch: int | None = None
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
-        """Build its network from the measured one.
-
-        Raises:
-            EngineUnavailable: the model is not a single HTDemucs.
-        """
+        """Build its network from the measured one, which must be a single HTDemucs."""
         unblend = importlib.import_module("unblend")
         self.label = f"unblend {importlib.metadata.version('unblend')}"
         if len(weights.bag.models) != 1:
@@ -98,11 +90,7 @@ class DemucsInferEngine(StockEngine):
     """demucs-infer (MIT): networks and schedule of demucs, packaged for inference."""
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
-        """Build its networks from the measured ones.
-
-        Raises:
-            EngineUnavailable: the model has networks other than HTDemucs.
-        """
+        """Build its networks from the measured ones, which must be HTDemucs."""
         super().__init__(weights, device)
         self.label = f"demucs-infer {importlib.metadata.version('demucs-infer')}"
         theirs = importlib.import_module("demucs_infer.apply")

@@ -16,10 +16,17 @@ import torch
 from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench import music
-from mashup_worker.bench.busy import ProcessorClock, covered, kernel_share
 from mashup_worker.bench.engines import OurEngine
-from mashup_worker.bench.measure import timed_s
-from mashup_worker.bench.memory import PeakMemory, held_bytes, host_peak_bytes, reset_host_peak
+from mashup_worker.bench.measure import (
+    PeakMemory,
+    ProcessorClock,
+    covered,
+    held_bytes,
+    host_peak_bytes,
+    kernel_share,
+    reset_host_peak,
+    timed_s,
+)
 from mashup_worker.bench.results import InFlight, Pipeline, Stage, Work
 from mashup_worker.errors import Canceled
 from mashup_worker.models.streams import wait_for
@@ -46,16 +53,7 @@ AIM_TIMES_REAL_TIME = 1000.0
 
 @dataclass(frozen=True)
 class PipelineRequest:
-    """Pipeline to measure.
-
-    Attributes:
-        weights: the networks.
-        options: settings of the engine.
-        device: device of the networks.
-        work: songs of a round, and their length.
-        in_flight: numbers of songs in flight to measure.
-        rounds: rounds of each.
-    """
+    """Pipeline to measure, with each of several numbers of songs in flight."""
 
     weights: Weights
     options: EngineOptions
@@ -115,11 +113,11 @@ def _measure(
     run = request.work.run(
         engine.label,
         [one.wall_s for one in rounds],
-        host_bytes=host_bytes,
+        peak_host_bytes=host_bytes,
         precision=engine.precision,
         batch=engine.batch,
         compiled=engine.compiled,
-        device_bytes=device_bytes,
+        peak_device_bytes=device_bytes,
         busy_share=middle.processor_share if request.device.type == "cpu" else busy,
     )
     bottleneck = max(stages, key=lambda name: stages[name].busy_share)
@@ -131,11 +129,9 @@ class _Round:
     """One round of all songs.
 
     Attributes:
-        wall_s: wall time.
         processor_share: share of the time of all cores.
-        decode_s: decoding time, summed over songs.
+        decode_s, encode_s: time summed over songs.
         device_s: time in which at least one song was in the networks.
-        encode_s: encoding time, summed over songs.
     """
 
     wall_s: float
@@ -208,12 +204,7 @@ class _Flow:
 
 
 class _Watched:
-    """Separator that records when songs use it, and can be stopped.
-
-    Attributes:
-        spans_s: start and end of each song.
-        stopped: whether to cancel all songs.
-    """
+    """Separator that records in `spans_s` when songs use it, and can be stopped."""
 
     def __init__(self, separator: Separator) -> None:
         self._separator = separator
@@ -234,9 +225,8 @@ class _Watched:
     ) -> Iterator[Tensor]:
         """See `Separator.stream`."""
         start = time.perf_counter()
-        for block in self._separator.stream(
-            mix, stems, on_progress=on_progress, on_device=on_device
-        ):
+        blocks = self._separator.stream(mix, stems, on_progress=on_progress, on_device=on_device)
+        for block in blocks:
             if self.stopped:
                 raise Canceled
             yield block

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mashup_worker.plots import style
 
@@ -89,15 +89,10 @@ def _band(axes: Axes, names: Sequence[str], runs: Sequence[Run]) -> None:
     axes.fill_between(names, slow, speeds, color=style.PALE_BLUE, alpha=0.4, linewidth=0)
     axes.plot(names, speeds, color=style.BLUE, marker="o", linewidth=2)
     axes.set_ylim(0, 1.2 * max(speeds))
+    text: dict[str, Any] = {"ha": "center", "fontsize": style.LABEL_PT, "color": style.INK}
     for name, speed in zip(names, speeds, strict=True):
         axes.annotate(
-            f"{speed:.3g}",
-            (name, speed),
-            textcoords="offset points",
-            xytext=(0, 8),
-            ha="center",
-            fontsize=style.LABEL_PT,
-            color=style.INK,
+            f"{speed:.3g}", (name, speed), textcoords="offset points", xytext=(0, 8), **text
         )
 
 
@@ -124,25 +119,20 @@ def _draw_engines(axes: Axes, made: Separation) -> None:
     for run in runs:
         compiled = ", compiled" if run.compiled else ""
         by_name.setdefault(f"{run.label}, {run.precision}{compiled}", run)
-    names = sorted(by_name, key=lambda name: by_name[name].times_real_time)
-    colours = [
-        style.BLUE if by_name[name].label == made.runs[0].label else style.PALE_BLUE
-        for name in names
-    ]
-    speeds = [by_name[name].times_real_time for name in names]
-    bars = axes.barh(range(len(names)), speeds, color=colours, height=0.42)
+    ranked = sorted(by_name.items(), key=lambda item: item[1].times_real_time)
+    ours = made.runs[0].label
+    colors = [style.BLUE if run.label == ours else style.PALE_BLUE for _, run in ranked]
+    speeds = [run.times_real_time for _, run in ranked]
+    bars = axes.barh(range(len(ranked)), speeds, color=colors, height=0.42)
     axes.bar_label(bars, fmt="%.3g", fontsize=style.LABEL_PT, color=style.INK, padding=4)
-    axes.set(xlim=(0, 1.15 * max(speeds)), ylim=(-0.4, len(names) - 0.2), yticks=[])
-    for place, name in enumerate(names):
+    axes.set(xlim=(0, 1.15 * max(speeds)), ylim=(-0.4, len(ranked) - 0.2), yticks=[])
+    for place, (name, _) in enumerate(ranked):
         axes.text(0, place + 0.27, name, fontsize=style.LABEL_PT, color=style.INK, va="bottom")
 
 
 def _draw_pipeline(axes: Axes, in_flight: Sequence[InFlight]) -> None:
     style.prepare(axes, "Pipeline, files to files", "times real time")
-    style.heading_note(axes, f"bottleneck: {max(in_flight, key=_speed).bottleneck}")
+    best = max(in_flight, key=lambda one: one.run.times_real_time)
+    style.heading_note(axes, f"bottleneck: {best.bottleneck}")
     _band(axes, [str(one.songs) for one in in_flight], [one.run for one in in_flight])
     axes.set_xlabel("songs in flight", fontsize=style.LABEL_PT, color=style.QUIET)
-
-
-def _speed(one: InFlight) -> float:
-    return one.run.times_real_time

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mashup_worker.bench.machine import Machine  # noqa: TC001 - pydantic reads it
-from mashup_worker.bench.measure import percentile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,20 +22,14 @@ SCHEMA = 2
 
 @dataclass(frozen=True)
 class Taken:
-    """Origin of a section.
-
-    Attributes:
-        command: the command, without paths.
-        date: day in UTC, ISO 8601.
-        versions: versions of Python and of relevant packages.
-    """
+    """Origin of a section: a command without paths, a day in UTC, and versions of packages."""
 
     command: str
     date: str
     versions: dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """Measurement of one engine or setting over several rounds.
 
@@ -43,11 +38,9 @@ class Run:
         precision: arithmetic of the networks; None without networks.
         batch: segments per batch; None where the engine chooses.
         compiled: whether `torch.compile` compiled the core.
-        tracks: songs in a round.
-        track_s: length of each song in seconds.
+        tracks, track_s: number of songs in a round, and length of each.
         rounds_s: wall time of each round, the device synchronized on both sides.
-        p50_s: median of the rounds.
-        p95_s: 95th percentile of the rounds.
+        p50_s, p95_s: median and 95th percentile of the rounds.
         times_real_time: seconds of audio per second in the median round.
         tracks_per_hour: songs per hour at that speed.
         cost_per_track: cost at the given price; None without a price.
@@ -57,13 +50,12 @@ class Run:
         busy_share: share of the time in which the device was busy; None if unknown.
         snr_db: signal-to-noise ratio against the same engine in fp32; None for equality and where
             it does not apply.
-        note: remark for the reader.
     """
 
     label: str
-    precision: str | None
-    batch: int | None
-    compiled: bool
+    precision: str | None = None
+    batch: int | None = None
+    compiled: bool = False
     tracks: int
     track_s: float
     rounds_s: tuple[float, ...]
@@ -73,21 +65,14 @@ class Run:
     tracks_per_hour: float
     cost_per_track: float | None
     peak_host_bytes: int
-    peak_device_bytes: int | None
-    busy_share: float | None
-    snr_db: float | None
-    note: str | None = None
+    peak_device_bytes: int | None = None
+    busy_share: float | None = None
+    snr_db: float | None = None
 
 
 @dataclass(frozen=True)
 class Work:
-    """Work of a round, and the price of the machine.
-
-    Attributes:
-        tracks: songs in a round.
-        track_s: length of each.
-        price_per_hour: price; None if unknown.
-    """
+    """Number and length of the songs of a round, and the price of the machine, if known."""
 
     tracks: int
     track_s: float
@@ -98,37 +83,27 @@ class Work:
         label: str,
         rounds_s: Sequence[float],
         *,
-        host_bytes: int,
-        precision: str | None = None,
-        batch: int | None = None,
-        compiled: bool = False,
-        device_bytes: int | None = None,
         busy_share: float | None = None,
         snr_db: float | None = None,
-        note: str | None = None,
+        **facts: Any,
     ) -> Run:
-        """Return the run of these rounds."""
+        """Return the run of these rounds; `facts` are further fields of it."""
         p50_s = statistics.median(rounds_s)
         per_hour = 3600 * self.tracks / p50_s
         price = self.price_per_hour
         return Run(
             label=label,
-            precision=precision,
-            batch=batch,
-            compiled=compiled,
             tracks=self.tracks,
             track_s=self.track_s,
             rounds_s=tuple(round(seconds, 4) for seconds in rounds_s),
             p50_s=round(p50_s, 4),
-            p95_s=round(percentile(rounds_s, 95), 4),
+            p95_s=round(float(np.percentile(rounds_s, 95)), 4),
             times_real_time=round(self.tracks * self.track_s / p50_s, 3),
             tracks_per_hour=round(per_hour, 1),
             cost_per_track=None if price is None else price / per_hour,
-            peak_host_bytes=host_bytes,
-            peak_device_bytes=device_bytes,
             busy_share=None if busy_share is None else round(busy_share, 3),
             snr_db=None if snr_db is None else round(snr_db, 1),
-            note=note,
+            **facts,
         )
 
 
@@ -137,12 +112,9 @@ class Ratio:
     """Speed of one engine relative to another.
 
     Attributes:
-        label: the first engine.
-        against: the other.
+        label, against: the first engine, and the other.
         ratio: time of the other divided by that of the first, median of paired rounds.
-        precision: arithmetic of the first engine.
-        compiled: whether `torch.compile` compiled its core.
-        snr_db: as in `Run`.
+        precision, compiled, snr_db: of the first engine, as in `Run`.
     """
 
     label: str
@@ -188,8 +160,8 @@ class Limit:
         counts: work of a segment.
         product_rates: operations per second of large matrix products, by precision.
         copy_bytes_per_s: bytes read plus written per second by a copy on the device.
-        to_device_bytes_per_s: rate from pinned host memory; None on a CPU.
-        from_device_bytes_per_s: rate to pinned host memory.
+        to_device_bytes_per_s, from_device_bytes_per_s: rates from and to pinned host memory; None
+            on a CPU.
     """
 
     counts: Counts
@@ -219,9 +191,7 @@ class Separation:
     """Separation of one song in memory.
 
     Attributes:
-        taken: origin of the section.
         model: model whose shape the networks have.
-        random_weights: whether the weights are random.
         limit: limits of the device; None where they were not measured.
         runs: engines in turn, on the same weights and song.
         ratios: this engine against the others.
@@ -241,13 +211,7 @@ class Separation:
 
 @dataclass(frozen=True)
 class Staged:
-    """Job of several stages, such as an analysis or a mashup.
-
-    Attributes:
-        taken: origin of the section.
-        run: the whole job.
-        stages_s: seconds of each stage in the median of the rounds.
-    """
+    """Job of several stages, with the median time of each: an analysis or a mashup."""
 
     taken: Taken
     run: Run
@@ -274,8 +238,6 @@ class InFlight:
     """Pipeline with a number of songs in flight.
 
     Attributes:
-        songs: number of songs in flight.
-        run: the whole pipeline.
         stages: decode, device, encode, and the processor if the device is another.
         bottleneck: stage with the largest share.
     """
@@ -288,14 +250,7 @@ class InFlight:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Pipeline from files to stems on disk.
-
-    Attributes:
-        taken: origin of the section.
-        model: model whose shape the networks have.
-        random_weights: whether the weights are random.
-        in_flight: results for several numbers of songs in flight.
-    """
+    """Pipeline from files to stems on disk, with several numbers of songs in flight."""
 
     taken: Taken
     model: str

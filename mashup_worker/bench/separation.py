@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from mashup_worker.bench import ceilings, music
-from mashup_worker.bench.busy import ProcessorClock, kernel_share
 from mashup_worker.bench.counting import count
 from mashup_worker.bench.engines import OurEngine
-from mashup_worker.bench.measure import paired_ratio, timed_s
-from mashup_worker.bench.memory import PeakMemory, held_bytes, host_peak_bytes, reset_host_peak
+from mashup_worker.bench.measure import (
+    PeakMemory,
+    ProcessorClock,
+    held_bytes,
+    host_peak_bytes,
+    kernel_share,
+    paired_ratio,
+    reset_host_peak,
+    timed_s,
+)
 from mashup_worker.bench.peers import open_peer
 from mashup_worker.bench.results import Limit, Ratio, Separation, Work
 from mashup_worker.dsp.metrics import snr_db
@@ -47,16 +54,9 @@ class SeparationRequest:
     """Separation to measure.
 
     Attributes:
-        weights: the networks.
-        device: device of the networks.
-        song_s: length of the song.
-        rounds: rounds of each engine.
-        precision: precision of this engine, or `auto`.
-        batch: batch size of this engine; None for its choice.
-        compiled: whether this engine compiles its core.
+        options: settings of this engine, whose device is `device`.
         against: names of other engines.
         sweeps: settings to vary, of `SWEEPS`.
-        price_per_hour: price of the machine.
         limit: whether to count operations and measure the limits of the device.
     """
 
@@ -64,24 +64,15 @@ class SeparationRequest:
     device: torch.device
     song_s: float
     rounds: int
-    precision: str = "auto"
-    batch: int | None = None
-    compiled: bool = False
+    options: EngineOptions = field(default_factory=EngineOptions)
     against: tuple[str, ...] = ()
     sweeps: tuple[str, ...] = ()
     price_per_hour: float | None = None
     limit: bool = True
 
-    def options(self, **changes: Any) -> EngineOptions:
-        """Return the options of this engine, with changes.
-
-        Raises:
-            InvalidInput: a value is invalid.
-        """
-        usual = EngineOptions(
-            str(self.device), self.precision, batch=self.batch, compile=self.compiled
-        )
-        return replace(usual, **changes)
+    def changed(self, **changes: Any) -> EngineOptions:
+        """Return the options of this engine on the device, with changes."""
+        return replace(self.options, device=str(self.device), **changes)
 
 
 def measure_separation(
@@ -93,9 +84,7 @@ def measure_separation(
     the reason.
 
     Yields:
-        The measurements so far: after the rounds of the engines, and after each value of a sweep.
-            The
-        last is complete.
+        The measurements so far, after the rounds of all engines and after each value of a sweep.
 
     Raises:
         MashupError: this engine fails with the requested options.
@@ -106,7 +95,7 @@ def measure_separation(
         limit = measure_limit(count([*request.weights.bag.models]), request.device)
     bench = _Bench(request, on_step)
     not_run: dict[str, str] = {}
-    contenders = [bench.ours(request.options())]
+    contenders = [bench.ours(request.changed())]
     for name in request.against:
         on_step(f"warming {name} up")
         try:
@@ -158,13 +147,55 @@ def sweep_values(device: torch.device, sweep: str) -> list[dict[str, Any]]:
     raise InvalidInput(f"unknown sweep {sweep!r}: use {', '.join(SWEEPS)} or in-flight")
 
 
-@dataclass(frozen=True, eq=False)
 class _Contender:
-    """Warm engine, the name it was requested by, and its peak memory on the device."""
+    """Warm engine, and its rounds.
 
-    name: str
-    engine: Engine
-    device_bytes: int | None
+    Attributes:
+        name: name that another engine was requested by; empty for this package's.
+        engine: the engine.
+        device_bytes: its peak memory on the device; None on a CPU.
+    """
+
+    def __init__(self, name: str, engine: Engine, device_bytes: int | None) -> None:
+        self.name, self.engine, self.device_bytes = name, engine, device_bytes
+        self.rounds_s: list[float] = []
+        self._host_bytes = 0
+        self._shares: list[float] = []
+        self._made: tuple[Tensor, ...] | None = None
+
+    def round(self, song: Audio, device: torch.device) -> None:
+        def work() -> None:
+            self._made = self.engine.separate(song)
+
+        self._made = None
+        reset_host_peak()
+        clock = ProcessorClock()
+        self.rounds_s.append(timed_s(work, device))
+        self._shares.append(clock.share())
+        self._host_bytes = max(self._host_bytes, host_peak_bytes())
+
+    def run(self, work: Work, song: Audio, exact: tuple[Tensor, ...], device: torch.device) -> Run:
+        if self._made is None:
+            raise MashupError("no round was measured")
+        engine, busy = self.engine, None
+        if device.type == "cuda":
+            clip = _start(song, _PROFILED_S)
+            clip_s = timed_s(lambda: engine.separate(clip), device)
+            busy = kernel_share(lambda: engine.separate(clip), device, clip_s)
+        elif device.type == "cpu":
+            busy = sum(self._shares) / len(self._shares)
+        ratio = snr_db(torch.stack(self._made), torch.stack(exact))
+        return work.run(
+            engine.label,
+            self.rounds_s,
+            busy_share=busy,
+            snr_db=None if ratio == float("inf") else ratio,
+            precision=engine.precision,
+            batch=engine.batch,
+            compiled=engine.compiled,
+            peak_host_bytes=self._host_bytes,
+            peak_device_bytes=self.device_bytes,
+        )
 
 
 class _Bench:
@@ -177,7 +208,7 @@ class _Bench:
         self._device = request.device
         on_step("separating in fp32, to compare with")
         # One segment at a time: other sizes of batches would be recorded in vain.
-        exact = request.options(precision="fp32", compile=False, batch=1)
+        exact = request.changed(precision="fp32", compile=False, batch=1)
         self._exact = OurEngine(request.weights, exact).separate(self._song)
 
     def ours(self, made: EngineOptions) -> _Contender:
@@ -207,27 +238,24 @@ class _Bench:
         self, contenders: Sequence[_Contender], not_run: dict[str, str]
     ) -> tuple[list[Run], list[list[float]]]:
         """Run rounds of all engines in turn; engines that fail are removed."""
-        measured = [_Measured(one, self._device) for one in contenders]
-        if self._device.type == "cuda":  # each engine has emptied the caches of the previous one
-            for contender in contenders:
-                timed_s(partial(contender.engine.separate, self._song), self._device)
-        for number in range(self._request.rounds):
+        song, device, rounds = self._song, self._device, self._request.rounds
+        measured = list(contenders)
+        if device.type == "cuda":  # each engine has emptied the caches of the previous one
             for one in measured:
-                self._on_step(
-                    f"{one.label}, {one.precision}, round {number + 1} of {self._request.rounds}"
-                )
+                timed_s(partial(one.engine.separate, song), device)
+        for number in range(rounds):
+            for one in list(measured):
+                engine = one.engine
+                self._on_step(f"{engine.label}, {engine.precision}, round {number + 1} of {rounds}")
                 try:
-                    one.round(self._song)
+                    one.round(song, device)
                 except Exception as error:
                     if not one.name:
                         raise
                     not_run[one.name] = _reason(error)
-                    one.failed = True
-            measured = [one for one in measured if not one.failed]
-        return (
-            [one.run(self._work, self._song, self._exact) for one in measured],
-            [one.rounds_s for one in measured],
-        )
+                    measured.remove(one)
+        runs = [one.run(self._work, song, self._exact, device) for one in measured]
+        return runs, [one.rounds_s for one in measured]
 
     def sweep(self, name: str, not_run: dict[str, str]) -> Iterator[Run]:
         """Yield the run of this engine with each value that fits the device."""
@@ -236,7 +264,7 @@ class _Bench:
             self._on_step(f"sweep: {label}")
             before = out_of_memory_events()
             try:
-                runs, _ = self.in_turn([self.ours(self._request.options(**changes))], {})
+                runs, _ = self.in_turn([self.ours(self._request.changed(**changes))], {})
             except DeviceLost:
                 raise  # later measurements would be invalid
             except Exception as error:  # compilers and drivers raise any exception
@@ -246,63 +274,6 @@ class _Bench:
                 not_run[label] = "it does not fit into the device's memory"
                 return
             yield from runs
-
-
-class _Measured:
-    """Rounds of one engine."""
-
-    def __init__(self, contender: _Contender, device: torch.device) -> None:
-        self._engine, self._device_bytes = contender.engine, contender.device_bytes
-        self._device, self.name = device, contender.name
-        self.rounds_s: list[float] = []
-        self.failed = False
-        self._host_bytes = 0
-        self._shares: list[float] = []
-        self._made: tuple[Tensor, ...] | None = None
-
-    @property
-    def label(self) -> str:
-        return self._engine.label
-
-    @property
-    def precision(self) -> str:
-        return self._engine.precision
-
-    def round(self, song: Audio) -> None:
-        def work() -> None:
-            self._made = self._engine.separate(song)
-
-        self._made = None
-        reset_host_peak()
-        clock = ProcessorClock()
-        self.rounds_s.append(timed_s(work, self._device))
-        self._shares.append(clock.share())
-        self._host_bytes = max(self._host_bytes, host_peak_bytes())
-
-    def run(self, work: Work, song: Audio, exact: tuple[Tensor, ...]) -> Run:
-        if self._made is None:
-            raise MashupError("no round was measured")
-        engine = self._engine
-        ratio = snr_db(torch.stack(self._made), torch.stack(exact))
-        made = work.run(
-            engine.label,
-            self.rounds_s,
-            host_bytes=self._host_bytes,
-            precision=engine.precision,
-            batch=engine.batch,
-            compiled=engine.compiled,
-            device_bytes=self._device_bytes,
-            snr_db=None if ratio == float("inf") else ratio,
-        )
-        if self._device.type == "cuda":
-            clip = _start(song, _PROFILED_S)
-            clip_s = timed_s(lambda: engine.separate(clip), self._device)
-            busy = kernel_share(lambda: engine.separate(clip), self._device, clip_s)
-        elif self._device.type == "cpu":
-            busy = sum(self._shares) / len(self._shares)
-        else:
-            busy = None
-        return replace(made, busy_share=None if busy is None else round(busy, 3))
 
 
 def _reason(error: Exception) -> str:

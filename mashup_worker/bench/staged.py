@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench import music
-from mashup_worker.bench.busy import ProcessorClock
-from mashup_worker.bench.measure import timed_s
-from mashup_worker.bench.memory import PeakMemory, host_peak_bytes, reset_host_peak
+from mashup_worker.bench.measure import (
+    PeakMemory,
+    ProcessorClock,
+    host_peak_bytes,
+    reset_host_peak,
+    timed_s,
+)
 from mashup_worker.bench.results import Staged, Work
 from mashup_worker.mixing.planning.planner import plan_layer
 from mashup_worker.mixing.request import MixRequest
@@ -111,8 +115,8 @@ def _staged(
     run = work.run(
         label,
         rounds_s,
-        host_bytes=host_peak_bytes(),
-        device_bytes=device_bytes,
+        peak_host_bytes=host_peak_bytes(),
+        peak_device_bytes=device_bytes,
         busy_share=statistics.mean(shares) if device.type == "cpu" else None,
     )
     medians = {stage: round(statistics.median(each), 4) for stage, each in stages.items()}

@@ -9,34 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mashup_worker.commands.shared.failure import fail
+from mashup_worker.commands.shared.failure import usage_errors
 from mashup_worker.commands.shared.inputs import SONG_SUFFIXES, real_path, stem_files
-from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput, MashupError
+from mashup_worker.commands.shared.options import AsJson
+from mashup_worker.errors import EXIT_FAILED, InvalidInput
 from mashup_worker.vocabulary import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mashup_worker.mixing.measures.report import Measurement, MixReport
-    from mashup_worker.mixing.measures.tracks import StemTrack
-
-Mix = Annotated[Path, typer.Argument(help="File of the mashup.", show_default=False)]
-Stems = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of its rendered stems, <song>/<kind>.<extension>, or of the stems of one song."
-    ),
-]
-PlanFile = Annotated[Path | None, typer.Option("--plan", help="Plan that it was rendered from.")]
-Loudness = Annotated[
-    float | None, typer.Option(metavar="LUFS", help="Expected integrated loudness. [the plan's]")
-]
-TruePeak = Annotated[
-    float | None,
-    typer.Option(metavar="DBTP", help="Highest true peak allowed. [the plan's, or -1]"),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print failed measurements only.")]
 
 LOSSY_SUFFIXES = frozenset(
     f".{ending}"
@@ -52,35 +34,65 @@ _COLORS = {True: "green", False: "red", None: "dim"}
 
 
 def check(
-    mix: Mix,
-    stems: Stems = None,
-    plan: PlanFile = None,
-    loudness: Loudness = None,
-    true_peak: TruePeak = None,
+    mix: Annotated[Path, typer.Argument(help="File of the mashup.", show_default=False)],
+    stems: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of its rendered stems, <song>/<kind>.<extension>, or of the stems of one "
+            "song."
+        ),
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="Plan that it was rendered from.")
+    ] = None,
+    loudness: Annotated[
+        float | None,
+        typer.Option(metavar="LUFS", help="Expected integrated loudness. [the plan's]"),
+    ] = None,
+    true_peak: Annotated[
+        float | None,
+        typer.Option(metavar="DBTP", help="Highest true peak allowed. [the plan's, or -1]"),
+    ] = None,
     as_json: AsJson = False,
-    quiet: Quiet = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print failed measurements only.")
+    ] = False,
 ) -> None:
     """Measure timing, key, loudness and splices of a mashup.
 
     Exits with 1 if a measurement is beyond its limit.
     """
-    try:
+    from mashup_worker.audio.decode import decode
+    from mashup_worker.audio.limits import DecodeLimits
+    from mashup_worker.commands.shared.output import Output
+    from mashup_worker.commands.shared.progress import song_progress
+    from mashup_worker.mixing.measures.tracks import StemTrack
+    from mashup_worker.mixing.plan_document import load_plan
+    from mashup_worker.pipelines.mashup.check import Target, check_mix
+
+    with usage_errors():
         _check_range("--loudness", loudness, -60.0, 0.0)
         _check_range("--true-peak", true_peak, -20.0, 3.0)
         files = list(find_stems(stems)) if stems else []
-    except InvalidInput as error:
-        fail(error.message, EXIT_USAGE)
     started_s = time.perf_counter()
-    try:
-        report = _measure(mix, files, plan, (loudness, true_peak), shown=not (as_json or quiet))
-    except MashupError as error:
-        fail(error.message, error.exit_code)
+    followed = load_plan(plan) if plan else None
+    with song_progress(mix.name, not (as_json or quiet)) as progress:
+        sound = decode(mix, DecodeLimits())
+        tracks: list[StemTrack] = []
+        for done, (song, kind, path) in enumerate(files):
+            progress("decode", done / len(files))
+            tracks.append(StemTrack(f"{song}/{kind}", kind, song, decode(path, DecodeLimits())))
+        report = check_mix(
+            sound,
+            plan=followed,
+            stems=tracks,
+            target=Target(loudness, true_peak),
+            lossy=mix.suffix.lower() in LOSSY_SUFFIXES,
+            on_progress=progress,
+        )
     if as_json:
-        from mashup_worker.commands.shared.output import json_line
-
         elapsed_s = round(time.perf_counter() - started_s, 3)
-        document = {"input": str(mix), "elapsed_s": elapsed_s, **report.as_dict()}
-        typer.echo(json_line(document))
+        Output(as_json).json({"input": str(mix), "elapsed_s": elapsed_s, **report.as_dict()})
     else:
         _print(report, quiet)
     if not report.passed:
@@ -116,39 +128,6 @@ def find_stems(folder: Path) -> Iterator[tuple[str, str, Path]]:
             f"{folder}: no stems; expected <song>/<kind>.<extension>, or the stems of one song"
         )
     yield from found
-
-
-def _measure(
-    mix: Path,
-    stems: list[tuple[str, str, Path]],
-    plan_file: Path | None,
-    wanted: tuple[float | None, float | None],
-    *,
-    shown: bool,
-) -> MixReport:
-    from mashup_worker.audio.decode import decode
-    from mashup_worker.audio.limits import DecodeLimits
-    from mashup_worker.commands.shared.progress import song_progress
-    from mashup_worker.mixing.measures.tracks import StemTrack
-    from mashup_worker.mixing.plan_document import load_plan
-    from mashup_worker.pipelines.mashup.check import Target, check_mix
-
-    plan = load_plan(plan_file) if plan_file else None
-    with song_progress(mix.name, shown) as progress:
-        sound = decode(mix, DecodeLimits())
-        tracks: list[StemTrack] = []
-        for done, (song, kind, path) in enumerate(stems):
-            if progress is not None:
-                progress("decode", done / len(stems))
-            tracks.append(StemTrack(f"{song}/{kind}", kind, song, decode(path, DecodeLimits())))
-        return check_mix(
-            sound,
-            plan=plan,
-            stems=tracks,
-            target=Target(*wanted),
-            lossy=mix.suffix.lower() in LOSSY_SUFFIXES,
-            on_progress=progress,
-        )
 
 
 def _check_range(option: str, value: float | None, low: float, high: float) -> None:

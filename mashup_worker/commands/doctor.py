@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from mashup_worker.commands.shared.failure import settings_or_fail
+from mashup_worker.commands.shared.options import AsJson
 from mashup_worker.errors import EXIT_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -20,11 +21,7 @@ if TYPE_CHECKING:
 COLORS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
 
-def doctor(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print only one JSON document on stdout.")
-    ] = False,
-) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Check Python, torch, GPU, memory, programs and services.
 
     Services are checked if the environment names them.

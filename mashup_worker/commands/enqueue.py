@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mashup_worker.commands.shared.failure import service_settings_or_fail
+from mashup_worker.commands.shared.options import AsJson
 from mashup_worker.commands.shared.services import jobs_database, uuid_of
 from mashup_worker.errors import EXIT_FAILED, InvalidInput
 from mashup_worker.vocabulary import JOB_TYPES
@@ -39,9 +40,7 @@ def enqueue(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the job; exit with 1 unless it completes.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print only the job as JSON on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Insert a job and print its id."""
     from mashup_worker.commands.shared.job_view import document_of, follow, print_job

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mashup_worker.commands.shared.failure import fail
+from mashup_worker.commands.shared.options import AsJson
 from mashup_worker.commands.shared.services import jobs_database, uuid_of
-from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput
+from mashup_worker.errors import EXIT_FAILED, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from uuid import UUID
 
     from mashup_worker.db.database import Database
     from mashup_worker.db.jobs import Job
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="List, show, cancel and retry jobs.")
 
 JobId = Annotated[str, typer.Argument(help="Id of the job.")]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print only JSON on stdout, one line per job.")
-]
 _REFRESH_S = 1.0
 
 
@@ -45,7 +42,7 @@ def list_jobs(
     from mashup_worker.db import jobs as rows
 
     if status is not None and status not in rows.STATUSES:
-        fail(f"--status {status}: use one of {', '.join(rows.STATUSES)}", EXIT_USAGE)
+        fail(f"--status {status}: use one of {', '.join(rows.STATUSES)}")
     user_id = None if user is None else uuid_of(user, "--user")
 
     def query(database: Database) -> tuple[Sequence[Job], dict[str, int]]:
@@ -70,11 +67,11 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a job with its result; exit with 1 if it failed."""
-    from mashup_worker.commands.shared.job_view import follow
+    from mashup_worker.commands.shared.job_view import find_job, follow
 
     key = uuid_of(job_id, "job")
     with jobs_database() as database:
-        job = follow(database, key, quiet=as_json) if watch else _find(database, key)
+        job = follow(database, key, quiet=as_json) if watch else find_job(database, key)
     _show(job, as_json=as_json)
     if job.status == "failed":
         raise typer.Exit(EXIT_FAILED)
@@ -93,11 +90,11 @@ def cancel(job_id: JobId, as_json: AsJson = False) -> None:
 @app.command()
 def retry(job_id: JobId, as_json: AsJson = False) -> None:
     """Insert a copy of an ended job, and print its id."""
-    from mashup_worker.commands.shared.job_view import document_of
+    from mashup_worker.commands.shared.job_view import document_of, find_job
     from mashup_worker.db import jobs as rows
 
     with jobs_database() as database:
-        old = _find(database, uuid_of(job_id, "job"))
+        old = find_job(database, uuid_of(job_id, "job"))
         if not old.is_terminal:
             raise InvalidInput(f"job {job_id}: still {old.status}; wait for its end or cancel it")
         with database.transaction() as connection:
@@ -110,16 +107,6 @@ def retry(job_id: JobId, as_json: AsJson = False) -> None:
                 retry_of=old.id,
             )
     typer.echo(json.dumps(document_of(new)) if as_json else str(new.id))
-
-
-def _find(database: Database, job_id: UUID) -> Job:
-    from mashup_worker.db import jobs as rows
-
-    with database.transaction() as connection:
-        job = rows.find(connection, job_id)
-    if job is None:
-        raise InvalidInput(f"job {job_id}: not found")
-    return job
 
 
 def _show(job: Job, *, as_json: bool) -> None:
@@ -154,7 +141,7 @@ def _watch(query: Callable[[], tuple[Sequence[Job], dict[str, int]]]) -> None:
     from mashup_worker.commands.shared.job_view import table_of
 
     if not sys.stdout.isatty():
-        fail("--watch: needs a terminal", EXIT_USAGE)
+        fail("--watch: needs a terminal")
     with Live(table_of(*query()), console=Console(), auto_refresh=False) as live:
         while True:
             time.sleep(_REFRESH_S)

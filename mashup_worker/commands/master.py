@@ -7,47 +7,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.shared.failure import fail
-from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
+from mashup_worker.commands.shared.failure import usage_errors
+from mashup_worker.commands.shared.options import AsJson, BitDepth, Bitrate, OutputFile, Quiet, Seed
+from mashup_worker.errors import InvalidInput
 from mashup_worker.vocabulary import DEFAULT_LOUDNESS_LUFS, DEFAULT_TRUE_PEAK_DBTP
 
 if TYPE_CHECKING:
-    from mashup_worker.pipelines.master import MasterRequest, MasterResult
-
-Song = Annotated[Path, typer.Argument(help="File of the song.", show_default=False)]
-Output = Annotated[
-    Path,
-    typer.Option(
-        "-o", "--output", help="File to write; its extension is the format, such as .mp3 or .flac."
-    ),
-]
-Loudness = Annotated[float, typer.Option(metavar="LUFS", help="Integrated loudness.")]
-TruePeak = Annotated[
-    float, typer.Option(metavar="DBTP", help="Highest true peak of the decoded file.")
-]
-Compress = Annotated[
-    float,
-    typer.Option(
-        metavar="DB", help="Gain reduction by a bus compressor in loud passages; 0 for none."
-    ),
-]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the dither of 16-bit files.")]
-BitDepth = Annotated[
-    int | None, typer.Option(help="Bits per sample: 16, 24, or 32 (float) for WAV. [16]")
-]
-Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second of lossy formats. [256]")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
+    from mashup_worker.pipelines.master import MasterResult
 
 _MOST_COMPRESSION_DB = 12.0
 
 
 def master(
-    song: Song,
-    output: Output,
-    loudness: Loudness = DEFAULT_LOUDNESS_LUFS,
-    true_peak: TruePeak = DEFAULT_TRUE_PEAK_DBTP,
-    compress: Compress = 0.0,
+    song: Annotated[Path, typer.Argument(help="File of the song.", show_default=False)],
+    output: OutputFile,
+    loudness: Annotated[
+        float, typer.Option(metavar="LUFS", help="Integrated loudness.")
+    ] = DEFAULT_LOUDNESS_LUFS,
+    true_peak: Annotated[
+        float, typer.Option(metavar="DBTP", help="Highest true peak of the decoded file.")
+    ] = DEFAULT_TRUE_PEAK_DBTP,
+    compress: Annotated[
+        float,
+        typer.Option(
+            metavar="DB", help="Gain reduction by a bus compressor in loud passages; 0 for none."
+        ),
+    ] = 0.0,
     seed: Seed = 0,
     bit_depth: BitDepth = None,
     bitrate: Bitrate = None,
@@ -55,13 +40,16 @@ def master(
     quiet: Quiet = False,
 ) -> None:
     """Bring a song to a loudness and limit its true peaks."""
+    from mashup_worker.audio.decode import decode
     from mashup_worker.audio.formats import encode_options
     from mashup_worker.commands.shared.inputs import real_path
-    from mashup_worker.commands.shared.output import Output as Printer
+    from mashup_worker.commands.shared.output import Output
+    from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.dsp.compressor import Compression
-    from mashup_worker.pipelines.master import MasterRequest
+    from mashup_worker.pipelines.mashup.songs import LIMITS
+    from mashup_worker.pipelines.master import MasterRequest, write_master
 
-    try:
+    with usage_errors():
         if not 0 <= compress <= _MOST_COMPRESSION_DB:
             raise InvalidInput(
                 f"--compress {compress:g}: it must lie between 0 and {_MOST_COMPRESSION_DB:g}"
@@ -71,28 +59,12 @@ def master(
         compression = Compression(reduction_db=compress) if compress else None
         request = MasterRequest(loudness, true_peak, compression, seed)
         encode = encode_options(output, bit_depth, bitrate)
-    except InvalidInput as error:
-        fail(error.message, EXIT_USAGE)
-    try:
-        result = _mastered(song, output, request, encode, quiet=quiet or as_json)
-    except MashupError as error:
-        fail(error.message, error.exit_code)
+    with song_progress(song.name, not (quiet or as_json)) as progress:
+        result = write_master(decode(song, LIMITS), output, request, encode, progress)
     document = _document(song, result)
-    printer = Printer(as_json, quiet, verbose=False)
+    printer = Output(as_json, quiet)
     printer.json(document)
     printer.line(_text(document))
-
-
-def _mastered(
-    song: Path, output: Path, request: MasterRequest, encode: Any, *, quiet: bool
-) -> MasterResult:
-    from mashup_worker.audio.decode import decode
-    from mashup_worker.commands.shared.progress import song_progress
-    from mashup_worker.pipelines.mashup.songs import LIMITS
-    from mashup_worker.pipelines.master import write_master
-
-    with song_progress(song.name, not quiet) as progress:
-        return write_master(decode(song, LIMITS), output, request, encode, progress)
 
 
 def _document(song: Path, result: MasterResult) -> dict[str, Any]:

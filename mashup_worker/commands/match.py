@@ -2,79 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from mashup_worker.commands.shared.failure import fail
+from mashup_worker.commands.shared.failure import usage_errors
+from mashup_worker.commands.shared.options import AsJson, Device, Model
 from mashup_worker.commands.shared.output import Output
-from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
-
-if TYPE_CHECKING:
-    from mashup_worker.commands.shared.model_choice import ModelRequest
-    from mashup_worker.pipelines.mashup.match import MatchResult
-
-Songs = Annotated[
-    list[str],
-    typer.Argument(
-        help="Two songs or more: files, folders, or globs in quotes. A folder of stems is one song."
-    ),
-]
-Separate = Annotated[
-    bool,
-    typer.Option(
-        "--separate", help="Separate whole songs first, to compare vocals with instruments."
-    ),
-]
-Model = Annotated[str, typer.Option(help="Separation model, or auto.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Omit the reasons.")]
+from mashup_worker.errors import InvalidInput
 
 
 def match(
-    songs: Songs,
-    separate: Separate = False,
+    songs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Two songs or more: files, folders, or globs in quotes. A folder of stems is one "
+            "song."
+        ),
+    ],
+    separate: Annotated[
+        bool,
+        typer.Option(
+            "--separate", help="Separate whole songs first, to compare vocals with instruments."
+        ),
+    ] = False,
     model: Model = "auto",
     device: Device = "auto",
     as_json: AsJson = False,
-    quiet: Quiet = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Omit the reasons.")] = False,
 ) -> None:
     """Rate how well vocals and instruments of songs fit together."""
+    from mashup_worker.commands.mix.inputs import song_loader, songs_of_arguments
     from mashup_worker.commands.shared.model_choice import ModelRequest
+    from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device
-
-    try:
-        resolve_device(device)
-        request = ModelRequest(model, None, EngineOptions(device)) if separate else None
-    except InvalidInput as error:
-        fail(error.message, EXIT_USAGE)
-    except MashupError as error:
-        fail(error.message, error.exit_code)
-    try:
-        result = _matched(songs, request, device, shown=not (quiet or as_json))
-    except MashupError as error:
-        fail(error.message, error.exit_code)
-    printer = Output(as_json, quiet=False, verbose=False)
-    document = result.as_dict()
-    printer.json(document)
-    printer.line("\n".join(text_lines(document, with_reasons=not quiet)))
-
-
-def _matched(
-    songs: list[str], request: ModelRequest | None, device: str, *, shown: bool
-) -> MatchResult:
-    from mashup_worker.commands.mix.inputs import song_loader, songs_of_arguments
-    from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.pipelines.mashup.match import match_songs
 
+    with usage_errors():
+        resolve_device(device)
+        request = ModelRequest(model, None, EngineOptions(device)) if separate else None
     found = songs_of_arguments(songs)
     if len(found) < 2:
         raise InvalidInput("match: fewer than two songs; name two different songs or more")
-    with song_progress("match", shown) as progress:
-        loader = song_loader(request, device, progress or (lambda _stage, _share: None))
-        return match_songs(loader.load(found).songs)
+    with song_progress("match", not (quiet or as_json)) as progress:
+        loaded = song_loader(request, device, progress).load(found)
+        document = match_songs(loaded.songs).as_dict()
+    printer = Output(as_json)
+    printer.json(document)
+    printer.line("\n".join(text_lines(document, with_reasons=not quiet)))
 
 
 def text_lines(document: dict[str, Any], *, with_reasons: bool) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from mashup_worker.commands.shared.failure import service_settings_or_fail
-from mashup_worker.commands.shared.metrics_option import MetricsAddress  # noqa: TC001
+from mashup_worker.commands.shared.options import MetricsAddress, StopWithParent
 
 if TYPE_CHECKING:
     import redis
@@ -24,12 +24,7 @@ _ORPHANS_EVERY_S = 3_600.0
 _GAUGES_EVERY_S = 5.0
 
 
-def mirror(
-    metrics: MetricsAddress = None,
-    stop_with_parent: Annotated[
-        bool, typer.Option(hidden=True, help="Stop when standard input ends.")
-    ] = False,
-) -> None:
+def mirror(metrics: MetricsAddress = None, stop_with_parent: StopWithParent = False) -> None:
     """Wake workers, and copy the status of jobs to Redis.
 
     Requeues the jobs of dead workers, and cancels jobs on request. One mirror is enough; several

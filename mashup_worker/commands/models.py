@@ -5,20 +5,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.shared.failure import fail, settings_or_fail
-from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, MashupError
+from mashup_worker.commands.shared.failure import settings_or_fail, usage_errors
+from mashup_worker.commands.shared.options import AsJson
+from mashup_worker.commands.shared.output import failure_document
+from mashup_worker.commands.shared.progress import progress_bar
+from mashup_worker.errors import EXIT_FAILED, MashupError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from mashup_worker.models.catalogue import Model
-    from mashup_worker.models.store import OnBytes, WeightStore
+    from mashup_worker.models.store import WeightStore
 
 app = typer.Typer(
     no_args_is_help=True, help="List separation models, and fetch and verify their weights."
@@ -27,13 +30,9 @@ app = typer.Typer(
 Names = Annotated[list[str], typer.Argument(help="Models, as `mashup models list` names them.")]
 _COLUMNS = ("model", "stems", "parameters", "size", "SDR", "cached", "license")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON for each model.")]
-
 
 @app.command("list")
-def list_models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
+def list_models(as_json: AsJson = False) -> None:
     """List models with stems, size, quality and license."""
     from mashup_worker.models.catalogue import catalogue
     from mashup_worker.models.store import WeightStore
@@ -59,8 +58,8 @@ def pull(names: Names, as_json: AsJson = False) -> None:
     def get(model: Model, store: WeightStore) -> dict[str, Any]:
         if not model.sources:
             return {"path": str(_bundled_folder()), "note": "part of a package"}
-        with _progress(model.name) as on_bytes:
-            return {"path": str(store.pull(model.name, on_bytes))}
+        with progress_bar(1, True, model.name, "bytes") as bar:
+            return {"path": str(store.pull(model.name, partial(bar.begin, None)))}
 
     _each(names, as_json, get)
 
@@ -105,10 +104,8 @@ def _each(
     from mashup_worker.models.catalogue import find
     from mashup_worker.models.store import WeightStore
 
-    try:
+    with usage_errors():
         models = [find(name) for name in dict.fromkeys(names)]
-    except MashupError as error:
-        fail(error.message, EXIT_USAGE)
     store = WeightStore(settings_or_fail())
     failures: list[MashupError] = []
     for model in models:
@@ -117,7 +114,7 @@ def _each(
         except MashupError as error:
             failures.append(error)
             typer.echo(f"mashup: {error.message}", err=True)
-            result = {"error": {"code": error.code, "message": error.message}}
+            result = failure_document(error)
         if as_json:
             typer.echo(json.dumps({"name": model.name, **result}))
         elif "path" in result:
@@ -141,26 +138,6 @@ def _verify_bundled() -> dict[str, str]:
     for name, sha256 in CHECKPOINTS.values():
         check_sha256(package_folder() / name, sha256)
     return {name.rpartition("/")[2]: sha256 for name, sha256 in CHECKPOINTS.values()}
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[OnBytes | None]:
-    """Show a progress bar on stderr while the block runs, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(name, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def _row(model: Model, cached: bool) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
+from mashup_worker.commands.shared.options import AsJson, DryRun
 from mashup_worker.commands.shared.services import jobs_database, uuid_of
-from mashup_worker.errors import EXIT_USAGE
 
 if TYPE_CHECKING:
     from mashup_worker.worker.purge import Purge, PurgeResult, SongTarget, UserTarget
@@ -32,13 +32,9 @@ def purge(
     user: Annotated[
         str | None, typer.Option(help="Id of a user: removes all their jobs, results and uploads.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List everything without removing it.")
-    ] = False,
+    dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without confirmation.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print only one JSON document on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove a song, or everything of a user, permanently.
 
@@ -74,17 +70,17 @@ def _target(song: str | None, user: str | None) -> SongTarget | UserTarget:
     if user is not None and song is None:
         return UserTarget(uuid_of(user, "--user"))
     if song is None or user is not None:
-        fail("purge: give either --song or --user", EXIT_USAGE)
+        fail("purge: give either --song or --user")
     if _SHA256.fullmatch(song.lower()):
         return SongTarget(song.lower())
     if not Path(song).is_file():
-        fail(f"--song {song}: neither a file nor a SHA-256 of 64 digits", EXIT_USAGE)
+        fail(f"--song {song}: neither a file nor a SHA-256 of 64 digits")
     return SongTarget(file_sha256(Path(song)))
 
 
 def _confirm(tool: Purge, target: SongTarget | UserTarget) -> None:
     if not sys.stdin.isatty():
-        fail("purge: no terminal for the question; give --yes", EXIT_USAGE)
+        fail("purge: no terminal for the question; give --yes")
     found = tool.run(target, dry_run=True)
     question = f"Remove {len(found.jobs)} jobs and {len(found.keys)} objects permanently?"
     typer.confirm(question, abort=True, err=True)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
-from mashup_worker.errors import EXIT_USAGE, InvalidInput, ServiceUnavailable
+from mashup_worker.commands.shared.failure import service_settings_or_fail, usage_errors
+from mashup_worker.commands.shared.options import Device
+from mashup_worker.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from mashup_worker.stack.info import StackInfo
@@ -32,7 +33,7 @@ def up(
     processes: Annotated[
         int, typer.Option(min=1, max=64, help="Number of worker processes per queue.")
     ] = 1,
-    device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     run: Annotated[
         str | None,
         typer.Option(
@@ -64,10 +65,8 @@ def up(
         _show(other, folder, as_json=as_json, quiet=run is not None)
         raise typer.Exit(_run(run, other) if run is not None else 0)
     workers = None if no_workers else _workers(processes, device)
-    try:
+    with usage_errors():
         service = LocalService(folder, workers, _print_step)
-    except InvalidInput as error:
-        fail(error.message, EXIT_USAGE)
     with service as info:
         _show(info, folder, as_json=as_json, quiet=run is not None)
         if run is not None:
@@ -149,17 +148,9 @@ def _show(info: StackInfo, folder: Path, *, as_json: bool, quiet: bool) -> None:
 
 def _document(info: StackInfo, folder: Path) -> dict[str, Any]:
     """Return the document for scripts; null stands for a missing service."""
-    return {
-        "database_url": info.database_url or None,
-        "worker_database_url": info.worker_database_url or None,
-        "redis_url": info.redis_url or None,
-        "s3_endpoint_url": info.s3_endpoint_url or None,
-        "bucket": info.bucket or None,
-        "s3_access_key_id": info.access_key or None,
-        "s3_secret_access_key": info.secret_key or None,
-        "data": str(folder),
-        "pids": dict(info.pids),
-    }
+    names = {"access_key": "s3_access_key_id", "secret_key": "s3_secret_access_key"}
+    document = {names.get(name, name): value or None for name, value in info.as_dict().items()}
+    return {**document, "data": str(folder), "pids": dict(info.pids)}
 
 
 def _print_step(text: str) -> None:

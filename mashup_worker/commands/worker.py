@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
-from mashup_worker.commands.shared.metrics_option import MetricsAddress  # noqa: TC001
-from mashup_worker.errors import EXIT_USAGE
+from mashup_worker.commands.shared.inputs import comma_separated
+from mashup_worker.commands.shared.options import MetricsAddress, Precision, StopWithParent
 
 
 def worker(
@@ -26,13 +26,9 @@ def worker(
     queue: Annotated[
         str | None, typer.Option(help="Queue to serve; required if MASHUP_QUEUES names several.")
     ] = None,
-    precision: Annotated[
-        str, typer.Option(help="Arithmetic of the networks: auto, fp32, tf32, bf16 or fp16.")
-    ] = "auto",
+    precision: Precision = "auto",
     metrics: MetricsAddress = None,
-    stop_with_parent: Annotated[
-        bool, typer.Option(hidden=True, help="Stop when standard input ends.")
-    ] = False,
+    stop_with_parent: StopWithParent = False,
 ) -> None:
     """Run the jobs of a queue until stopped.
 
@@ -49,7 +45,7 @@ def worker(
     settings = service_settings_or_fail()
     log_to_stderr(settings.monitoring.log_format)
     chosen = _queue(queue, list(settings.queue.queues))
-    devices = [one.strip() for one in device.split(",") if one.strip()] or ["auto"]
+    devices = comma_separated(device) or ("auto",)
     if stop_with_parent:
         start_parent_watch()
 
@@ -73,4 +69,4 @@ def _queue(requested: str | None, queues: list[str]) -> str:
     """Return the requested queue, or the only one."""
     if requested in queues or (requested is None and len(queues) == 1):
         return requested or queues[0]
-    return fail(f"--queue {requested or 'is missing'}: use one of {', '.join(queues)}", EXIT_USAGE)
+    return fail(f"--queue {requested or 'is missing'}: use one of {', '.join(queues)}")

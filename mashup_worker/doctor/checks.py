@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.doctor.memory import check_memory
 from mashup_worker.doctor.model_cache import check_model_cache
-from mashup_worker.doctor.programs import check_ffmpeg, check_rubberband
-from mashup_worker.doctor.python import check_packages, check_python
 from mashup_worker.doctor.services import check_database, check_redis, check_storage
+from mashup_worker.doctor.software import (
+    check_ffmpeg,
+    check_packages,
+    check_python,
+    check_rubberband,
+)
 from mashup_worker.doctor.torch import check_compiler, check_cuda, check_torch
 
 if TYPE_CHECKING:

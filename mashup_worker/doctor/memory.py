@@ -31,19 +31,13 @@ def check_memory(_settings: Settings) -> Finding:
     gpus = _gpus()
     details = {"ram_bytes": total_bytes, "ram_free_bytes": free_bytes, "gpus": gpus}
     parts = [_amount("RAM", total_bytes, free_bytes)]
-    parts += [
-        _amount(f"GPU {gpu['index']}", gpu["memory_bytes"], gpu["free_bytes"]) for gpu in gpus
-    ]
-    message = "; ".join(parts)
+    parts += [_amount(f"GPU {g['index']}", g["memory_bytes"], g["free_bytes"]) for g in gpus]
+    remedy = None
     if (total_bytes if free_bytes is None else free_bytes) < LOW_RAM_BYTES:
-        return Finding(
-            "memory", "warning", message, "free some RAM: long songs need up to 4 GiB", details
-        )
-    if any(gpu["free_bytes"] < LOW_GPU_BYTES for gpu in gpus):
-        return Finding(
-            "memory", "warning", message, "free GPU memory: Demucs needs 3 GiB or more", details
-        )
-    return Finding("memory", "ok", message, details=details)
+        remedy = "free some RAM: long songs need up to 4 GiB"
+    elif any(gpu["free_bytes"] < LOW_GPU_BYTES for gpu in gpus):
+        remedy = "free GPU memory: Demucs needs 3 GiB or more"
+    return Finding("memory", "warning" if remedy else "ok", "; ".join(parts), remedy, details)
 
 
 def _amount(what: str, total_bytes: int, free_bytes: int | None) -> str:

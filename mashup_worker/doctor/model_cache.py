@@ -13,6 +13,7 @@ from mashup_worker.models.load import PREFERRED
 from mashup_worker.models.store import WeightStore
 
 if TYPE_CHECKING:
+    from mashup_worker.doctor.finding import Severity
     from mashup_worker.settings import Settings
 
 
@@ -33,40 +34,25 @@ def check_model_cache(settings: Settings) -> Finding:
         "offline": settings.offline,
     }
     holds = f"{folder} holds {', '.join(cached) or 'no models'}"
-    if not writable:
-        return Finding(
-            "model cache",
-            "note" if cached else "warning",
-            f"{holds}; {place} is not writable",
-            "make it writable, or set MASHUP_MODEL_CACHE to a writable folder",
-            details,
-        )
     mirror = settings.model_mirror
-    if mirror and "://" not in mirror and not Path(mirror).expanduser().is_dir():
-        return Finding(
-            "model cache",
-            "warning",
-            f"{holds}; the mirror {mirror} is not a folder",
-            "correct or unset MASHUP_MODEL_MIRROR",
-            details,
-        )
-    if PREFERRED not in cached:
-        if free_bytes < catalogue()[PREFERRED].size_bytes:
-            return Finding(
-                "model cache",
-                "warning",
-                f"{holds}; {place} is too full for one",
-                "free space, or set MASHUP_MODEL_CACHE to another disk",
-                details,
-            )
-        return Finding(
-            "model cache",
-            "note",
-            holds,
-            f"fetch the default model with `mashup models pull {PREFERRED}`",
-            details,
-        )
-    return Finding("model cache", "ok", f"{holds}; {free_bytes / 1e9:.0f} GB free", details=details)
+    severity: Severity = "warning"
+    remedy: str | None
+    if not writable:
+        severity = "note" if cached else "warning"
+        message = f"{holds}; {place} is not writable"
+        remedy = "make it writable, or set MASHUP_MODEL_CACHE to a writable folder"
+    elif mirror and "://" not in mirror and not Path(mirror).expanduser().is_dir():
+        message = f"{holds}; the mirror {mirror} is not a folder"
+        remedy = "correct or unset MASHUP_MODEL_MIRROR"
+    elif PREFERRED in cached:
+        severity, message, remedy = "ok", f"{holds}; {free_bytes / 1e9:.0f} GB free", None
+    elif free_bytes < catalogue()[PREFERRED].size_bytes:
+        message = f"{holds}; {place} is too full for one"
+        remedy = "free space, or set MASHUP_MODEL_CACHE to another disk"
+    else:
+        severity, message = "note", holds
+        remedy = f"fetch the default model with `mashup models pull {PREFERRED}`"
+    return Finding("model cache", severity, message, remedy, details)
 
 
 def _is_writable(folder: Path) -> bool:

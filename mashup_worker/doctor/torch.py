@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.doctor.finding import Finding
-from mashup_worker.doctor.programs import version_line
+from mashup_worker.doctor.software import version_line
 
 if TYPE_CHECKING:
     from mashup_worker.settings import Settings

@@ -32,13 +32,7 @@ _DECODE_TIMEOUT_S = 600.0
 
 @dataclass(frozen=True)
 class SeedSong:
-    """Song to process.
-
-    Attributes:
-        file: local file.
-        sha256: digest of the file.
-        source: location that the file comes from.
-    """
+    """Song to process, as a local file with its digest and the location that it comes from."""
 
     file: Path
     sha256: str

@@ -73,10 +73,6 @@ class SeedRecord(_Stored):
         sha256: digest of the song's file.
         title: title from the name of the first source.
         sources: locations of the file, each once.
-        settings: settings of the processing.
-        duration_s: duration of the song.
-        stems: stems of the song.
-        analysis: analysis of the song.
         model: name, device and precision of the model.
         timings_s: seconds per stage.
         made_at: time of the processing, in UTC and ISO 8601.

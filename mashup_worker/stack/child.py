@@ -46,12 +46,7 @@ class Program:
 
 
 class Child:
-    """A running or exited program under a child guard.
-
-    Attributes:
-        program: its command line.
-        pid: process id of the program itself.
-    """
+    """A running or exited program under a child guard, with the program's own process id."""
 
     def __init__(self, program: Program) -> None:
         """Start the program.

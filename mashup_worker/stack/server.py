@@ -17,17 +17,16 @@ START_TIMEOUT_S = 60.0
 
 _POLL_S = 0.02
 
+_STALE_PROGRAMS = {"postgres", "valkey-server", "weed"}
+_KILL_TIMEOUT_S = 10.0
+
 
 class NotReady(Exception):
     """The server does not answer yet; the message has its last answer or output."""
 
 
 class Server:
-    """Server of a stack.
-
-    Attributes:
-        name: name in messages.
-    """
+    """Server of a stack, under its name in messages."""
 
     def __init__(
         self,
@@ -45,11 +44,8 @@ class Server:
             prepare: runs before each start.
             cleanup: runs before each start, and after each requested stop.
         """
-        self.name = program.name
-        self._program = program
-        self._probe = probe
-        self._prepare = prepare
-        self._cleanup = cleanup
+        self.name, self._program, self._probe = program.name, program, probe
+        self._prepare, self._cleanup = prepare, cleanup
         self._child: Child | None = None
         self._lock = threading.RLock()
         self._stopped = threading.Event()
@@ -142,3 +138,24 @@ class Server:
             if self._child is not None:
                 self._child.kill()
                 self._cleanup()
+
+
+def kill_stale_servers(folder: Path) -> None:
+    """Kill servers of the stack that run in a folder; their data stays readable.
+
+    Two servers on the same data would destroy it, and Postgres refuses to start while a process of
+    an earlier one is still exiting. The caller must hold the lock of the folder.
+    """
+    import psutil
+
+    killed = []
+    for process in psutil.process_iter(["name"]):
+        if process.info["name"] not in _STALE_PROGRAMS:
+            continue
+        try:
+            if process.cwd() == str(folder):
+                process.kill()
+                killed.append(process)
+        except psutil.Error:  # it has just exited, or belongs to another user
+            continue
+    psutil.wait_procs(killed, timeout=_KILL_TIMEOUT_S)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
+from mashup_worker.stack.child import Child, Program
 from mashup_worker.stack.info import StackInfo
-from mashup_worker.stack.service_process import READY_TIMEOUT_S, ServiceProcess
+from mashup_worker.stack.server import NotReady, Server
 from mashup_worker.stack.stack import SERVERS, ServerName, Stack
 from mashup_worker.system.restarter import Restarter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
-    from types import TracebackType
 
 _VARIABLES: dict[ServerName, tuple[str, ...]] = {
     "postgres": ("DATABASE_URL",),
@@ -25,6 +26,12 @@ _VARIABLES: dict[ServerName, tuple[str, ...]] = {
 """Variables that name an existing server."""
 
 _METRICS_ADDRESS = "MASHUP_METRICS_ADDRESS"
+
+_READY_TIMEOUT_S = 600.0
+"""Longest start; the first start of a worker may fetch weights."""
+
+_STOP_GRACE_S = 40.0
+"""Longer than the time that a stopping worker continues its job."""
 
 
 def missing_servers(environment: Mapping[str, str]) -> tuple[ServerName, ...]:
@@ -88,7 +95,7 @@ class LocalService:
         )
         self._workers = workers
         self._on_step = on_step
-        self._processes: dict[str, ServiceProcess] = {}
+        self._processes: dict[str, Server] = {}
         self._restarter: Restarter | None = None
 
     def __enter__(self) -> StackInfo:
@@ -104,12 +111,7 @@ class LocalService:
             self._stop()
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop()
 
     def _start(self) -> StackInfo:
@@ -124,7 +126,7 @@ class LocalService:
             self._start_processes(info, self._workers)
         self._announce()
         watched = [*self._stack.servers.values(), *self._processes.values()]
-        self._restarter = Restarter(watched, READY_TIMEOUT_S, self._announce)
+        self._restarter = Restarter(watched, _READY_TIMEOUT_S, self._announce)
         return self._stack.info
 
     def _start_processes(self, info: StackInfo, workers: Mapping[str, tuple[str, ...]]) -> None:
@@ -135,12 +137,12 @@ class LocalService:
         }
         logs = self._stack.folder / "logs"
         self._processes = {
-            name: ServiceProcess(name, arguments, logs=logs, environment=environment)
+            name: _service_process(name, arguments, logs / f"{name}.log", environment)
             for name, arguments in {**workers, "mirror": ("mirror",)}.items()
         }
         with ThreadPoolExecutor(len(self._processes)) as threads:
             starts = [
-                threads.submit(process.start, READY_TIMEOUT_S)
+                threads.submit(process.start, _READY_TIMEOUT_S)
                 for process in self._processes.values()
             ]
             for start in starts:
@@ -165,3 +167,24 @@ class LocalService:
         for name, process in self._processes.items():  # workers before the mirror, which shows them
             self._on_step(f"stopping {name}")
             process.stop()
+
+
+def _service_process(
+    name: str, arguments: tuple[str, ...], log: Path, environment: Mapping[str, str]
+) -> Server:
+    """Return a command of `mashup` that prints `ready` and runs until it is stopped."""
+    program = Program(
+        name=name,
+        # -P: no file in the current folder may replace a module.
+        arguments=(sys.executable, "-P", "-m", "mashup_worker", *arguments),
+        folder=Path.cwd(),
+        log=log,
+        environment={**environment, "PYTHONUNBUFFERED": "1"},
+        grace_s=_STOP_GRACE_S,
+    )
+    return Server(program, _check_printed_ready)
+
+
+def _check_printed_ready(child: Child) -> None:
+    if not any(line.startswith("ready") for line in child.log_lines()):
+        raise NotReady(child.last_line())

@@ -20,18 +20,15 @@ from mashup_worker.stack.files import (
 )
 from mashup_worker.stack.info import StackInfo
 from mashup_worker.stack.postgres import DATABASE, OWNER, postgres
-from mashup_worker.stack.stale_servers import kill_stale_servers
+from mashup_worker.stack.server import kill_stale_servers
 from mashup_worker.stack.supabase import WORKER, create_database
 from mashup_worker.stack.valkey import valkey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from mashup_worker.stack.server import Server
-
-__all__ = ["SERVERS", "ServerName", "Stack", "StackInfo"]
 
 ServerName = Literal["postgres", "valkey", "s3"]
 SERVERS: tuple[ServerName, ...] = get_args(ServerName)
@@ -43,12 +40,8 @@ _PORTS: dict[ServerName, tuple[str, ...]] = {
 }
 
 _SECRETS = (
-    "postgres_password",
-    "worker_password",
-    "valkey_password",
-    "s3_access_key",
-    "s3_secret_key",
-    "s3_signing_key",
+    *("postgres_password", "worker_password", "valkey_password"),
+    *("s3_access_key", "s3_secret_key", "s3_signing_key"),
 )
 
 _LOCK_TIMEOUT_S = 0.5
@@ -60,6 +53,7 @@ class Stack:
 
     Attributes:
         folder: folder of data, logs, secrets and ports, readable by its owner only.
+        servers: started servers by name.
     """
 
     def __init__(
@@ -68,41 +62,15 @@ class Stack:
         servers: Sequence[ServerName] = SERVERS,
         existing: StackInfo | None = None,
     ) -> None:
-        """Describe the stack; `start` runs it.
-
-        Args:
-            folder: created if missing.
-            servers: servers to start.
-            existing: addresses of the other servers.
-        """
+        """Describe the stack of the servers to start and of existing ones; `start` runs it."""
         self.folder = folder.resolve()
         self._names = tuple(name for name in SERVERS if name in servers)
         self._existing = existing or StackInfo()
         self._lock = FolderLock(self.folder / "lock")
-        self._servers: dict[ServerName, Server] = {}
+        self.servers: dict[ServerName, Server] = {}
         self._info: StackInfo | None = None
         self._other_pids: Mapping[str, int] = {}
         self._announcing = threading.Lock()
-
-    @property
-    def servers(self) -> Mapping[ServerName, Server]:
-        """Started servers."""
-        return self._servers
-
-    @property
-    def postgres(self) -> Server:
-        """Postgres server."""
-        return self._servers["postgres"]
-
-    @property
-    def valkey(self) -> Server:
-        """Valkey server."""
-        return self._servers["valkey"]
-
-    @property
-    def s3(self) -> Server:
-        """S3 server."""
-        return self._servers["s3"]
 
     @property
     def info(self) -> StackInfo:
@@ -113,10 +81,9 @@ class Stack:
         """
         if self._info is None:
             raise ServiceUnavailable(f"{self.folder}: the stack is not running")
-        pids: dict[str, int | None] = {name: server.pid for name, server in self._servers.items()}
-        alive = {name: pid for name, pid in pids.items() if pid is not None}
-        pids_now = {**self._existing.pids, **alive, **self._other_pids}
-        return dataclasses.replace(self._info, pids=pids_now)
+        alive: dict[str, int] = {name: one.pid for name, one in self.servers.items() if one.pid}
+        pids = {**self._existing.pids, **alive, **self._other_pids}
+        return dataclasses.replace(self._info, pids=pids)
 
     def start(self, *, announce: bool = True) -> StackInfo:
         """Start all servers in parallel. Their data persists between starts.
@@ -143,14 +110,7 @@ class Stack:
         return self.info
 
     def announce(self, other_pids: Mapping[str, int]) -> None:
-        """Write the info to the folder, where `Stack.running` finds it.
-
-        Args:
-            other_pids: process ids of other processes that belong to the stack.
-
-        Raises:
-            ServiceUnavailable: the stack is not running.
-        """
+        """Write the info, with further processes, to the folder, where `running` finds it."""
         with self._announcing:
             self._other_pids = dict(other_pids)
             write_secret(self.folder / "stack.json", json.dumps(self.info.as_dict(), indent=2))
@@ -160,9 +120,9 @@ class Stack:
         with self._announcing:
             self._info = None
             (self.folder / "stack.json").unlink(missing_ok=True)
-        if self._servers:
-            with ThreadPoolExecutor(len(self._servers)) as threads:
-                list(threads.map(lambda server: server.stop(), self._servers.values()))
+        if self.servers:
+            with ThreadPoolExecutor(len(self.servers)) as threads:
+                list(threads.map(lambda server: server.stop(), self.servers.values()))
         self._lock.release()
 
     @staticmethod
@@ -182,12 +142,7 @@ class Stack:
     def __enter__(self) -> StackInfo:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _acquire_lock(self) -> bool:
@@ -207,9 +162,9 @@ class Stack:
             kill_stale_servers(self.folder / name)
         port_names = [port for name in self._names for port in _PORTS[name]]
         ports = keep_ports(self.folder / "ports.json", port_names)
-        self._servers = {name: self._server(name, ports, secrets) for name in self._names}
-        with ThreadPoolExecutor(len(self._servers)) as threads:
-            starts = [threads.submit(server.start) for server in self._servers.values()]
+        self.servers = {name: self._server(name, ports, secrets) for name in self._names}
+        with ThreadPoolExecutor(len(self.servers)) as threads:
+            starts = [threads.submit(server.start) for server in self.servers.values()]
         for start in starts:
             start.result()
         return self._started_info(ports, secrets)

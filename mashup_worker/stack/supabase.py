@@ -34,13 +34,8 @@ GRANT EXECUTE ON FUNCTION auth.uid() TO anon, authenticated, service_role, mashu
 def create_database(server_url: str, name: str, worker_password: str) -> str:
     """Create a database with the roles of Supabase, `auth.uid()` and the worker's role, if missing.
 
-    Args:
-        server_url: any database of the server, as its owner.
-        name: name of the database.
-        worker_password: new password of the worker's role.
-
-    Returns:
-        URL of the database, as its owner.
+    The worker's role gets a new password. Returns the URL of the database, as its owner, like
+    `server_url`.
 
     Raises:
         ServiceUnavailable: the server is unreachable or refuses a statement.

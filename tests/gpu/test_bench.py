@@ -53,9 +53,7 @@ def test_separation_beside_demucs(weights: Weights, device_budget: DeviceBudget)
         CUDA,
         song_s=0.5,
         rounds=1,
-        precision="bf16",
-        batch=1,
-        compiled=True,
+        options=EngineOptions(precision="bf16", batch=1, compile=True),
         against=("demucs",),
         limit=False,
     )

@@ -170,9 +170,9 @@ def test_jobs_continue_while_redis_is_down(place: Arena) -> None:
     started(place, duration_s=0.3)
     jobs = [place.insert() for _ in range(6)]
     until(lambda: place.job(jobs[0])["status"] == "processing", "the first to run")
-    place.stack.valkey.kill()
+    place.stack.servers["valkey"].kill()
     until(lambda: place.job(jobs[0])["status"] == "completed", "work to go on without Redis")
-    place.stack.valkey.start()
+    place.stack.servers["valkey"].start()
     for job in jobs:
         assert place.ended(job)["status"] == "completed"
     process = place.processes[-1].process
@@ -201,8 +201,8 @@ def test_jobs_survive_a_restart_of_postgres(place: Arena) -> None:
     started(place, duration_s=0.5, MASHUP_LEASE_S="20")
     jobs = [place.insert() for _ in range(4)]
     until(lambda: place.job(jobs[0])["status"] == "processing", "the first to run")
-    place.stack.postgres.stop()
-    place.stack.postgres.start()
+    place.stack.servers["postgres"].stop()
+    place.stack.servers["postgres"].start()
     for job in jobs:
         assert place.ended(job)["status"] == "completed"
     assert all(one.process and one.process.poll() is None for one in place.processes)
@@ -212,9 +212,9 @@ def test_an_outage_longer_than_the_lease_leaves_the_models_loaded(place: Arena) 
     started(place, duration_s=2.0)
     job = place.insert()
     until(lambda: (place.job(job)["progress"] or 0) > 5, "some progress")
-    place.stack.postgres.stop()
+    place.stack.servers["postgres"].stop()
     time.sleep(2 * LEASE_S)
-    place.stack.postgres.start()
+    place.stack.servers["postgres"].start()
     row = place.ended(job)
     assert (row["status"], row["error_code"]) == ("completed", None)
     assert row["attempt"] == 2

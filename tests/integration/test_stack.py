@@ -22,10 +22,11 @@ from redis.retry import Retry
 from mashup_worker.db.migrate import migrate
 from mashup_worker.errors import InvalidInput, ServiceUnavailable
 from mashup_worker.stack import packages
+from mashup_worker.stack.info import StackInfo
 from mashup_worker.stack.packages import PackagesMissing
 from mashup_worker.stack.seaweed import S3Keys, s3_client
 from mashup_worker.stack.service import existing_servers, missing_servers
-from mashup_worker.stack.stack import SERVERS, ServerName, Stack, StackInfo
+from mashup_worker.stack.stack import SERVERS, ServerName, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,8 @@ HOLD = """
 import sys
 from pathlib import Path
 from mashup_worker.stack.service import existing_servers, missing_servers
-from mashup_worker.stack.stack import SERVERS, ServerName, Stack, StackInfo
+from mashup_worker.stack.info import StackInfo
+from mashup_worker.stack.stack import SERVERS, ServerName, Stack
 Stack(Path(sys.argv[1]), sys.argv[2:]).start()
 print("up", flush=True)
 input()
@@ -179,7 +181,7 @@ def test_killed_servers_restart_on_their_ports_with_their_data(folder: Path) -> 
     damaged = Stack(folder)
     with damaged as info:
         write(info, "before")
-        for server in (damaged.postgres, damaged.valkey, damaged.s3):
+        for server in damaged.servers.values():
             pid = server.pid
             server.kill()
             assert not server.is_running()

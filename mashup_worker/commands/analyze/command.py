@@ -8,72 +8,59 @@ from typing import Annotated
 
 import typer
 
-from mashup_worker.commands.shared.failure import fail
+from mashup_worker.commands.shared.failure import usage_errors
 from mashup_worker.commands.shared.inputs import find_songs
-from mashup_worker.errors import EXIT_USAGE, DeviceUnavailable, InvalidInput
+from mashup_worker.commands.shared.options import AsJson, Device, Quiet, Verbose
+from mashup_worker.errors import InvalidInput
 from mashup_worker.system.cores import usable_processors
-
-Songs = Annotated[
-    list[str],
-    typer.Argument(
-        help="Files, folders, or globs in quotes. A folder of stems, as `mashup separate` writes "
-        "it, is one song."
-    ),
-]
-OutputDir = Annotated[
-    Path | None, typer.Option("-o", "--output-dir", help="Folder for one JSON file per song.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON per song.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print a header and one row per song.")]
-Plot = Annotated[
-    str | None,
-    typer.Option(
-        help="Plot waveform, beats, tempogram, chroma and loudness: to a .png file for one song, "
-        "or to <track>.png in a folder."
-    ),
-]
-SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing", help="Skip songs whose results all exist. Needs -o.")
-]
-TempoRange = Annotated[
-    str | None,
-    typer.Option(metavar="LOW-HIGH", help="Range of tempi, in BPM, such as 80-160. [55-200]"),
-]
-TempoHint = Annotated[
-    float | None,
-    typer.Option(
-        metavar="BPM", help="Approximate tempo; decides between a tempo and its half or double."
-    ),
-]
-BeatsPerBar = Annotated[int | None, typer.Option(help="3 or 4. [detected]")]
-KeyProfile = Annotated[
-    str, typer.Option(help="Key profile: krumhansl, temperley, edm, or auto to choose by content.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Jobs = Annotated[
-    int | None, typer.Option(min=1, help="Processes. [all processors; at most 3 on a GPU]")
-]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print data and errors only.")]
-Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Print candidates with scores, profile and tuning.")
-]
 
 _JOBS_ON_GPU = 3
 
 
 def analyze(
-    songs: Songs,
-    output_dir: OutputDir = None,
+    songs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders, or globs in quotes. A folder of stems, as `mashup separate` "
+            "writes it, is one song."
+        ),
+    ],
+    output_dir: Annotated[
+        Path | None, typer.Option("-o", "--output-dir", help="Folder for one JSON file per song.")
+    ] = None,
     as_json: AsJson = False,
-    as_csv: AsCsv = False,
-    plot: Plot = None,
-    skip_existing: SkipExisting = False,
-    tempo_range: TempoRange = None,
-    tempo_hint: TempoHint = None,
-    beats_per_bar: BeatsPerBar = None,
-    key_profile: KeyProfile = "auto",
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print a header and one row per song.")
+    ] = False,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            help="Plot waveform, beats, tempogram, chroma and loudness: to a .png file for one "
+            "song, or to <track>.png in a folder."
+        ),
+    ] = None,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Skip songs whose results all exist. Needs -o.")
+    ] = False,
+    tempo_range: Annotated[
+        str | None,
+        typer.Option(metavar="LOW-HIGH", help="Range of tempi, in BPM, such as 80-160. [55-200]"),
+    ] = None,
+    tempo_hint: Annotated[
+        float | None,
+        typer.Option(
+            metavar="BPM", help="Approximate tempo; decides between a tempo and its half or double."
+        ),
+    ] = None,
+    beats_per_bar: Annotated[int | None, typer.Option(help="3 or 4. [detected]")] = None,
+    key_profile: Annotated[
+        str,
+        typer.Option(help="Key profile: krumhansl, temperley, edm, or auto to choose by content."),
+    ] = "auto",
     device: Device = "auto",
-    jobs: Jobs = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes. [all processors; at most 3 on a GPU]")
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -83,7 +70,7 @@ def analyze(
     from mashup_worker.commands.analyze.output import AnalysisPrinter
     from mashup_worker.commands.analyze.run import AnalyzeRun
 
-    try:
+    with usage_errors():
         if as_json and as_csv:
             raise InvalidInput("--json and --csv exclude each other")
         if skip_existing and output_dir is None:
@@ -98,10 +85,6 @@ def analyze(
         found = find_songs(songs, stem_folders=True)
         printer = AnalysisPrinter(as_json, quiet, verbose, as_csv, tuple(found))
         files = ResultFiles(found, output_dir, plot)
-    except InvalidInput as error:
-        fail(error.message, EXIT_USAGE)
-    except DeviceUnavailable as error:
-        fail(error.message, error.exit_code)
     printer.start()
     AnalyzeRun(files, options, device, jobs or _default_jobs(device), skip_existing, printer).all()
 

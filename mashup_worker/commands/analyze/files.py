@@ -26,12 +26,7 @@ PICTURE_SUFFIX = ".png"
 
 @dataclass(frozen=True)
 class ResultPaths:
-    """Paths of the results of a song.
-
-    Attributes:
-        document: JSON file; None if none was requested.
-        picture: PNG file; None if none was requested.
-    """
+    """Paths of the requested results of a song: a JSON document and a PNG picture."""
 
     document: Path | None
     picture: Path | None
@@ -79,12 +74,9 @@ class ResultPaths:
 
 @dataclass
 class ResultFiles:
-    """Assignment of result files to the songs of a run; no two songs share a file.
+    """Assignment of result files to the songs of a run; no two share a file, none is overwritten.
 
-    Attributes:
-        songs: inputs of the run, which must not be overwritten.
-        output_dir: folder of the documents; None if none were requested.
-        plot: name of a picture, or folder of pictures; None if none were requested.
+    `plot` names a picture, or a folder of pictures.
 
     Raises:
         InvalidInput: one picture for several songs, or a picture that is not PNG.

@@ -30,14 +30,9 @@ SCALARS = tuple(
 COLUMNS = ("input", *SCALARS, "beats", "bars", "error")
 
 
-@dataclass(frozen=True)
+@dataclass
 class AnalysisPrinter(Output):
-    """Printer of analyses.
-
-    Attributes:
-        as_csv: print only CSV on stdout.
-        songs: all songs of the run.
-    """
+    """Printer of the analyses of `songs`; with `as_csv`, only CSV on stdout."""
 
     as_csv: bool = False
     songs: tuple[Song, ...] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.commands.analyze.work import AnalyzeTask, Outcome, analyze, analyze_in_process
 from mashup_worker.commands.shared.batch import Batch, as_song_error, check_there
-from mashup_worker.commands.shared.progress import batch_progress
+from mashup_worker.commands.shared.progress import progress_bar
 from mashup_worker.errors import MashupError
 from mashup_worker.system.process_pool import Crashed, ProcessPool
 
@@ -17,32 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from mashup_worker.analysis.result import AnalysisOptions
-    from mashup_worker.commands.analyze.files import ResultFiles, ResultPaths
+    from mashup_worker.commands.analyze.files import ResultFiles
     from mashup_worker.commands.analyze.output import AnalysisPrinter
     from mashup_worker.commands.shared.inputs import Song
-    from mashup_worker.commands.shared.progress import BatchBar
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """Song to analyze, and the paths of its results."""
-
-    task: AnalyzeTask
-    files: ResultPaths
+    from mashup_worker.commands.shared.progress import Bar
 
 
 @dataclass
 class AnalyzeRun:
-    """Call of the command.
-
-    Attributes:
-        files: songs, and the paths of their results.
-        options: options of the analysis.
-        device: device that computes features.
-        jobs: greatest number of processes.
-        skip_existing: skip songs whose results all exist.
-        printer: printer of results.
-    """
+    """Call of the command, with at most `jobs` processes."""
 
     files: ResultFiles
     options: AnalysisOptions
@@ -56,10 +39,12 @@ class AnalyzeRun:
         songs = self.files.songs
         batch = Batch(songs, self.printer)
         planned = [self._plan(song) for song in songs]
-        todo = [one for one in planned if isinstance(one, _Planned)]
-        label = todo[0].task.song.path.name if len(todo) == 1 else f"{len(todo)} songs"
+        todo = [one for one in planned if isinstance(one, AnalyzeTask)]
+        label = todo[0].song.path.name if len(todo) == 1 else f"{len(todo)} songs"
         with (
-            batch_progress(len(todo), label, not self.printer.quiet) as bar,
+            progress_bar(
+                len(todo), not self.printer.quiet, label, "share" if len(todo) == 1 else "count"
+            ) as bar,
             closing(self._arrivals(todo, bar)) as arrivals,
         ):
             outcomes = _in_order(planned, todo, arrivals, bar)
@@ -68,7 +53,7 @@ class AnalyzeRun:
                     self._print(batch, song, outcome)
         batch.finish()
 
-    def _plan(self, song: Song) -> _Planned | Outcome:
+    def _plan(self, song: Song) -> AnalyzeTask | Outcome:
         """Return the task of a song, or its outcome if it is already decided."""
         try:
             check_there(song)
@@ -77,17 +62,15 @@ class AnalyzeRun:
             return Outcome(error=error)
         if self.skip_existing and (stored := files.stored(song.path, self.options)) is not None:
             return Outcome({**stored, "skipped": True}, skipped=True)
-        return _Planned(
-            AnalyzeTask(song, self.options, self.device, files.picture is not None), files
-        )
+        return AnalyzeTask(song, self.options, self.device, files)
 
-    def _arrivals(self, todo: Sequence[_Planned], bar: BatchBar) -> Generator[tuple[int, Outcome]]:
+    def _arrivals(self, tasks: Sequence[AnalyzeTask], bar: Bar) -> Generator[tuple[int, Outcome]]:
         """Yield outcomes with the index of their task, in the order of completion."""
-        tasks = [one.task for one in todo]
         jobs = min(self.jobs, len(tasks))
         if jobs <= 1:
             for index, task in enumerate(tasks):
-                yield index, analyze(task, bar.stage)
+                bar.begin(None, index, len(tasks))
+                yield index, analyze(task, bar.at)
             return
         with ProcessPool(analyze_in_process, tasks, jobs) as pool:
             for index, result in pool.results():
@@ -103,14 +86,14 @@ class AnalyzeRun:
 
 
 def _in_order(
-    planned: Sequence[_Planned | Outcome],
-    todo: Sequence[_Planned],
+    planned: Sequence[AnalyzeTask | Outcome],
+    todo: Sequence[AnalyzeTask],
     arrivals: Iterator[tuple[int, Outcome]],
-    bar: BatchBar,
+    bar: Bar,
 ) -> Iterator[Outcome]:
     """Yield the outcome of each song once it and all songs before it are done."""
     waiting: dict[int, Outcome] = {}
-    place = 0
+    place = arrived = 0
     for one in planned:
         if isinstance(one, Outcome):
             yield one
@@ -118,17 +101,18 @@ def _in_order(
         while place not in waiting:
             index, outcome = next(arrivals)
             waiting[index] = _written(todo[index], outcome)
-            bar.song_done()
+            arrived += 1
+            bar.begin(None, arrived, len(todo))
         yield waiting.pop(place)
         place += 1
 
 
-def _written(planned: _Planned, outcome: Outcome) -> Outcome:
+def _written(task: AnalyzeTask, outcome: Outcome) -> Outcome:
     """Write the files of an outcome, and return it without the picture to save memory."""
     try:
-        planned.files.write(outcome, planned.task.options)
+        task.files.write(outcome, task.options)
     except Exception as error:
-        return Outcome(error=as_song_error(planned.task.song, error))
+        return Outcome(error=as_song_error(task.song.path, error))
     return Outcome(outcome.document, error=outcome.error, trace=outcome.trace)
 
 

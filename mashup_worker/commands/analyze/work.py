@@ -14,37 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mashup_worker.analysis.result import AnalysisOptions, AnalyzeResult
+    from mashup_worker.commands.analyze.files import ResultPaths
     from mashup_worker.commands.shared.inputs import Song
 
 
 @dataclass(frozen=True)
 class AnalyzeTask:
-    """Song to analyze.
-
-    Attributes:
-        song: the song.
-        options: options of the analysis.
-        device: device that computes features; `auto` is resolved in the process that runs.
-        with_picture: whether to draw a picture.
-    """
+    """Song to analyze, and the paths of its results. The process that runs resolves the device."""
 
     song: Song
     options: AnalysisOptions
     device: str
-    with_picture: bool
+    files: ResultPaths
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a song: a document or an error.
-
-    Attributes:
-        document: JSON document of the song.
-        picture: PNG data, if requested.
-        error: reason for the missing document.
-        trace: traceback of an unexpected error.
-        skipped: whether the document is from an earlier run.
-    """
+    """Result of a song: a document, perhaps of an earlier run, and PNG data; or an error."""
 
     document: dict[str, Any] | None = None
     picture: bytes | None = None
@@ -67,7 +53,7 @@ def analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None 
         return _analyze(task, on_progress)
     except Exception as error:
         trace = "" if isinstance(error, MashupError) else traceback.format_exc()
-        return Outcome(error=as_song_error(task.song, error), trace=trace)
+        return Outcome(error=as_song_error(task.song.path, error), trace=trace)
 
 
 def _analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None) -> Outcome:
@@ -85,7 +71,7 @@ def _analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None
         "elapsed_s": round(result.elapsed_s, 3),
         "analysis": result.analysis.as_dict(),
     }
-    if not task.with_picture:
+    if task.files.picture is None:
         return Outcome(document)
     if on_progress is not None:
         on_progress("plot", 0.0)

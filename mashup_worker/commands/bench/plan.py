@@ -111,9 +111,7 @@ class BenchPlan:
             device=self.device,
             song_s=self._seconds("separation"),
             rounds=self.rounds("separation"),
-            precision=request.precision,
-            batch=request.batch,
-            compiled=request.compiled,
+            options=self._options,
             against=request.against,
             sweeps=tuple(name for name in request.sweeps if name in SWEEPS),
             price_per_hour=request.price_per_hour,
@@ -122,12 +120,9 @@ class BenchPlan:
 
     def pipeline(self, weights: Weights) -> PipelineRequest:
         """Return the pipeline to measure."""
-        request = self.request
         return PipelineRequest(
             weights=weights,
-            options=EngineOptions(
-                str(self.device), request.precision, batch=request.batch, compile=request.compiled
-            ),
+            options=self._options,
             device=self.device,
             work=self.work("pipeline"),
             in_flight=self._in_flight(),
@@ -140,6 +135,13 @@ class BenchPlan:
             _PREPARATION_S[section]
             + (self._separation_s() if section == "separation" else self._rounds_s(section))
             for section in self.request.sections
+        )
+
+    @property
+    def _options(self) -> EngineOptions:
+        request = self.request
+        return EngineOptions(
+            str(self.device), request.precision, batch=request.batch, compile=request.compiled
         )
 
     def _seconds(self, section: str) -> float:

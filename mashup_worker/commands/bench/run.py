@@ -19,8 +19,8 @@ from mashup_worker.bench.separation import measure_separation
 from mashup_worker.bench.staged import measure_analysis, measure_mashup
 from mashup_worker.commands.bench.output import Steps, show
 from mashup_worker.commands.bench.plan import BenchPlan
-from mashup_worker.commands.shared.failure import fail
-from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, InvalidInput, MashupError
+from mashup_worker.commands.shared.failure import usage_errors
+from mashup_worker.errors import EXIT_FAILED, MashupError
 from mashup_worker.models.device import resolve_device, resolve_precision
 
 if TYPE_CHECKING:
@@ -89,21 +89,17 @@ class BenchRun:
             raise typer.Exit(EXIT_FAILED)
 
     def _device(self) -> torch.device:
-        try:
+        with usage_errors():
             device = resolve_device(self.request.device)
             resolve_precision(self.request.precision, device)
-        except InvalidInput as error:
-            fail(error.message, EXIT_USAGE)
         return device
 
     def _weights(self) -> Weights:
         from mashup_worker.models.store import WeightStore
 
         request = self.request
-        try:
+        with usage_errors():
             return load_weights(request.model, WeightStore(self.settings), request.model_repo)
-        except InvalidInput as error:
-            fail(error.message, EXIT_USAGE)
 
     def _measure(
         self, section: str, plan: BenchPlan, weights: Weights | None, on_step: OnStep

@@ -4,108 +4,26 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from mashup_worker.commands.shared.failure import fail
-from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
+from mashup_worker.commands.shared.failure import usage_errors
+from mashup_worker.commands.shared.options import (
+    AsJson,
+    BitDepth,
+    Bitrate,
+    Device,
+    Model,
+    ModelRepo,
+    OutputFile,
+    Quiet,
+    Seed,
+)
+from mashup_worker.commands.shared.output import Output
+from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.vibes import VibeName
 from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP, FormName, TransitionName
-
-if TYPE_CHECKING:
-    from mashup_worker.commands.mix.run import MixRun
-
-
-Songs = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Songs to play one after another, or more songs for --over: files, or folders of "
-        "stems.",
-        show_default=False,
-    ),
-]
-Stem = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--stem",
-        metavar="FILE:KIND[:SONG]",
-        help="Stem to use; repeatable. Stems of one SONG share its beat grid.",
-    ),
-]
-VocalsOf = Annotated[str | None, typer.Option(metavar="SONG", help="Song whose vocals are used.")]
-Over = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="SONG",
-        help="Song whose instruments are used. Repeatable; the first sets the tempo.",
-    ),
-]
-PlanFile = Annotated[
-    Path | None, typer.Option("--plan", metavar="PLAN.json", help="Plan to render.")
-]
-Output = Annotated[
-    Path,
-    typer.Option(
-        "-o", "--output", help="File to write; its extension is the format, such as .mp3 or .flac."
-    ),
-]
-Form = Annotated[
-    FormName | None,
-    typer.Option(
-        help="Vocals over other songs' instruments (layer), or songs one after another "
-        "(sequence). By default a layer if exactly one of several songs has vocals."
-    ),
-]
-Vibe = Annotated[VibeName, typer.Option(help="Style of arrangement, mix and master.")]
-Intensity = Annotated[
-    float, typer.Option(metavar="0..1", help="Strength of the vibe: 0 for calm, 1 for intense.")
-]
-Transition = Annotated[
-    TransitionName | None, typer.Option(help="Transition between songs. [the vibe's]")
-]
-Tempo = Annotated[
-    float | None, typer.Option(metavar="BPM", help="Tempo. [that of the first instruments]")
-]
-Key = Annotated[
-    str | None, typer.Option(help="Key, as A minor, Am or 8A. [the one with the least shifting]")
-]
-Length = Annotated[
-    float | None,
-    typer.Option(metavar="SECONDS", help="Approximate length, in whole phrases. [the vocals']"),
-]
-Loudness = Annotated[
-    float | None, typer.Option(metavar="LUFS", help="Integrated loudness. [the vibe's]")
-]
-TruePeak = Annotated[float, typer.Option(metavar="DBTP", help="Highest true peak.")]
-Engine = Annotated[
-    str,
-    typer.Option(
-        help="Time-stretching engine: tensor, slices, rubberband-r3, rubberband-r2, "
-        "signalsmith, or auto by kind of stem."
-    ),
-]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of random choices, such as dither.")]
-Force = Annotated[bool, typer.Option("--force", help="Allow stretches above 20 %.")]
-TwoVocals = Annotated[
-    bool, typer.Option("--two-vocals", help="Allow two lead vocals at once in a plan.")
-]
-Report = Annotated[Path | None, typer.Option(metavar="REPORT.html", help="HTML report to write.")]
-KeepStems = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Folder for the tracks whose sum is the result.")
-]
-BitDepth = Annotated[
-    int | None, typer.Option(help="Bits per sample: 16, 24, or 32 (float) for WAV. [16]")
-]
-Bitrate = Annotated[int | None, typer.Option(help="Kilobits per second of lossy formats. [256]")]
-Model = Annotated[str, typer.Option(help="Model that separates whole songs, or auto.")]
-ModelRepo = Annotated[
-    Path | None, typer.Option(help="Folder of Demucs checkpoints that holds --model.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
-
 
 _DECIDED_BY_A_PLAN = (
     *("form", "vibe", "intensity", "transition", "tempo", "key", "length", "loudness"),
@@ -116,27 +34,83 @@ _DECIDED_BY_A_PLAN = (
 
 def mix(
     context: typer.Context,
-    output: Output,
-    songs: Songs = None,
-    stem: Stem = None,
-    vocals_of: VocalsOf = None,
-    over: Over = None,
-    plan: PlanFile = None,
-    form: Form = None,
-    vibe: Vibe = "club",
-    intensity: Intensity = 0.5,
-    transition: Transition = None,
-    tempo: Tempo = None,
-    key: Key = None,
-    length: Length = None,
-    loudness: Loudness = None,
-    true_peak: TruePeak = DEFAULT_TRUE_PEAK_DBTP,
-    engine: Engine = "auto",
+    output: OutputFile,
+    songs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Songs to play one after another, or more songs for --over: files, or folders of "
+            "stems.",
+            show_default=False,
+        ),
+    ] = None,
+    stem: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE:KIND[:SONG]",
+            help="Stem to use; repeatable. Stems of one SONG share its beat grid.",
+        ),
+    ] = None,
+    vocals_of: Annotated[
+        str | None, typer.Option(metavar="SONG", help="Song whose vocals are used.")
+    ] = None,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SONG",
+            help="Song whose instruments are used. Repeatable; the first sets the tempo.",
+        ),
+    ] = None,
+    plan: Annotated[Path | None, typer.Option(metavar="PLAN.json", help="Plan to render.")] = None,
+    form: Annotated[
+        FormName | None,
+        typer.Option(
+            help="Vocals over other songs' instruments (layer), or songs one after another "
+            "(sequence). By default a layer if exactly one of several songs has vocals."
+        ),
+    ] = None,
+    vibe: Annotated[VibeName, typer.Option(help="Style of arrangement, mix and master.")] = "club",
+    intensity: Annotated[
+        float, typer.Option(metavar="0..1", help="Strength of the vibe: 0 for calm, 1 for intense.")
+    ] = 0.5,
+    transition: Annotated[
+        TransitionName | None, typer.Option(help="Transition between songs. [the vibe's]")
+    ] = None,
+    tempo: Annotated[
+        float | None, typer.Option(metavar="BPM", help="Tempo. [that of the first instruments]")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Key, as A minor, Am or 8A. [the one with the least shifting]"),
+    ] = None,
+    length: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Approximate length, in whole phrases. [the vocals']"),
+    ] = None,
+    loudness: Annotated[
+        float | None, typer.Option(metavar="LUFS", help="Integrated loudness. [the vibe's]")
+    ] = None,
+    true_peak: Annotated[
+        float, typer.Option(metavar="DBTP", help="Highest true peak.")
+    ] = DEFAULT_TRUE_PEAK_DBTP,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="Time-stretching engine: tensor, slices, rubberband-r3, rubberband-r2, "
+            "signalsmith, or auto by kind of stem."
+        ),
+    ] = "auto",
     seed: Seed = 0,
-    force: Force = False,
-    two_vocals: TwoVocals = False,
-    report: Report = None,
-    keep_stems: KeepStems = None,
+    force: Annotated[bool, typer.Option("--force", help="Allow stretches above 20 %.")] = False,
+    two_vocals: Annotated[
+        bool, typer.Option("--two-vocals", help="Allow two lead vocals at once in a plan.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="REPORT.html", help="HTML report to write.")
+    ] = None,
+    keep_stems: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the tracks whose sum is the result."),
+    ] = None,
     bit_depth: BitDepth = None,
     bitrate: Bitrate = None,
     model: Model = "auto",
@@ -148,7 +122,6 @@ def mix(
     """Make a mashup of songs, of stems, or from a plan."""
     from mashup_worker.audio.formats import encode_options
     from mashup_worker.commands.mix.files import MixOutputs
-    from mashup_worker.commands.mix.output import MixPrinter
     from mashup_worker.commands.mix.run import MixRun, MixSources
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.commands.shared.progress import song_progress
@@ -157,8 +130,8 @@ def mix(
     from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device
 
-    printer = MixPrinter(as_json, quiet, verbose=False)
-    try:
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports caches and fonts
+    with usage_errors():
         resolve_device(device)
         request = MixRequest(
             vibe=vibe,
@@ -178,23 +151,12 @@ def mix(
             _check_undecided(context)
         sources = MixSources(songs or (), stem or (), vocals_of, over or (), plan)
         encode = encode_options(output, bit_depth, bitrate)
-    except InvalidInput as error:
-        fail(error.message, EXIT_USAGE)
-    except MashupError as error:
-        fail(error.message, error.exit_code)
+    outputs = MixOutputs(output, report, keep_stems)
+    separation = ModelRequest(model, model_repo, EngineOptions(device))
     with song_progress(output.name, not quiet) as progress:
-        run = MixRun(
-            sources,
-            MixOutputs(output, report, keep_stems),
-            request,
-            form,
-            encode,
-            ModelRequest(model, model_repo, EngineOptions(device)),
-            device,
-            progress or (lambda _stage, _share: None),
-        )
-        document = _made(run)
-    printer.done(document)
+        run = MixRun(sources, outputs, request, form, encode, separation, device, progress)
+        document = run.run()
+    _print(Output(as_json, quiet), document)
 
 
 def _check_undecided(context: typer.Context) -> None:
@@ -205,9 +167,27 @@ def _check_undecided(context: typer.Context) -> None:
             raise InvalidInput(f"{option} has no effect on --plan: edit the plan instead")
 
 
-def _made(run: MixRun) -> dict[str, Any]:
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports caches and fonts
-    try:
-        return run.run()
-    except MashupError as error:
-        fail(error.message, error.exit_code)
+def _print(printer: Output, document: dict[str, Any]) -> None:
+    """Print the mashup, its notes, and its measurements."""
+    printer.json(document)
+    plan, report = document["plan"], document["report"]
+    grid = plan["grid"]
+    duration_s = grid["bars"] * grid["beats_per_bar"] * 60 / grid["tempo_bpm"]
+    facts = [
+        f"{plan['form']}, {plan['vibe']} {plan['intensity']:g}",
+        f"{grid['tempo_bpm']:.2f} BPM",
+        plan["key"] or "no key",
+        f"{grid['bars']} bars",
+        f"{int(duration_s // 60)}:{duration_s % 60:04.1f}",
+    ]
+    printer.line(f"{document['output']}: {', '.join(facts)}; {document['elapsed_s']:.1f} s")
+    for note in plan["notes"]:
+        printer.line(f"  {note}")
+    judged = [one for one in report["measurements"] if one["passed"] is not None]
+    failed = [one for one in judged if not one["passed"]]
+    printer.line(f"  {len(judged) - len(failed)} of {len(judged)} measurements passed")
+    for one in failed:
+        value = one["value"]
+        text = f"{value:.2f}" if isinstance(value, float) else value
+        figure = f"{text} {one['unit']}".strip()
+        printer.line(f"  {one['name']}: {figure}, expected {one['wanted']}")

@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MixOutputs:
-    """Paths of the results.
-
-    Attributes:
-        target: the mashup.
-        report: HTML report; None for none.
-        stems: folder of the tracks whose sum is the mashup; None to discard them.
-    """
+    """Paths of the mashup, its HTML report, and a folder of the tracks whose sum it is."""
 
     target: Path
     report: Path | None
@@ -37,15 +31,13 @@ class MixOutputs:
     def check(self, inputs: Sequence[Path]) -> None:
         """Check that the results can be written and overwrite no input.
 
-        Args:
-            inputs: files of the sources.
-
         Raises:
             InvalidInput: a result would overwrite an input, or another result.
             StorageFailed: a result is not writable.
         """
+        plan, measurements = self._beside
         options = {self.target: f"-o {self.target}"}
-        options |= {self.plan: "the plan", self.measurements: "the measurements"}
+        options |= {plan: "the plan", measurements: "the measurements"}
         if self.report is not None:
             if self.report in options:
                 raise InvalidInput(f"--report {self.report}: it would overwrite another result")
@@ -69,16 +61,6 @@ class MixOutputs:
                 raise InvalidInput(f"--keep-stems {self.stems}: it would overwrite {path}")
             check_writable(path)
 
-    @property
-    def plan(self) -> Path:
-        """Plan, beside the mashup."""
-        return self.target.with_suffix(".plan.json")
-
-    @property
-    def measurements(self) -> Path:
-        """Measurements, beside the mashup."""
-        return self.target.with_suffix(".report.json")
-
     def write(self, result: MashupResult, on_progress: OnProgress) -> None:
         """Write all results except the mashup itself.
 
@@ -87,13 +69,23 @@ class MixOutputs:
         """
         from mashup_worker.mixing.plan_document import format_plan
 
-        write_atomically(self.plan, format_plan(result.plan).encode())
-        write_atomically(self.measurements, (json_line(result.report.as_dict()) + "\n").encode())
+        plan, measurements = self._beside
+        write_atomically(plan, format_plan(result.plan).encode())
+        write_atomically(measurements, (json_line(result.report.as_dict()) + "\n").encode())
         if self.stems is not None:
             _write_stems(self.stems, result, on_progress)
         if self.report is not None:
+            from mashup_worker.report.mix_page import MixPage, write_mix_page
+
             on_progress("report", 0.0)
-            _write_report(self.report, self.target, result)
+            played, report = result.master.played, result.report
+            page = MixPage(self.target.stem, result.plan, played, report, result.timings_s)
+            write_mix_page(page, self.report)
+
+    @property
+    def _beside(self) -> tuple[Path, Path]:
+        """Plan and measurements, beside the mashup."""
+        return self.target.with_suffix(".plan.json"), self.target.with_suffix(".report.json")
 
 
 def _stem_path(folder: Path, song: str, kind: str) -> Path:
@@ -111,10 +103,3 @@ def _write_stems(folder: Path, result: MashupResult, on_progress: OnProgress) ->
             path, options, sample_rate=track.audio.sample_rate, channels=track.audio.channels
         ) as writer:
             writer.write(track.audio.samples)
-
-
-def _write_report(path: Path, target: Path, result: MashupResult) -> None:
-    from mashup_worker.report.mix_page import MixPage, write_mix_page
-
-    page = MixPage(target.stem, result.plan, result.master.played, result.report, result.timings_s)
-    write_mix_page(page, path)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mashup_worker.commands.shared.batch import check_there
 from mashup_worker.commands.shared.inputs import find_songs, real_path
 from mashup_worker.errors import InvalidInput
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX, STEM_KINDS
@@ -25,13 +26,7 @@ KINDS = (*STEM_KINDS, *(COMPLEMENT_PREFIX + kind for kind in STEM_KINDS))
 
 @dataclass(frozen=True)
 class StemArgument:
-    """Parsed `--stem FILE:KIND[:SONG]`.
-
-    Attributes:
-        path: the file.
-        kind: one of `KINDS`.
-        song: song that it belongs to.
-    """
+    """Parsed `--stem FILE:KIND[:SONG]`."""
 
     path: Path
     kind: str
@@ -92,7 +87,7 @@ def songs_of_arguments(arguments: Sequence[str]) -> list[SongFiles]:
     """
     songs: dict[str, SongFiles] = {}
     for song in find_songs(arguments, stem_folders=True):
-        _check_there(song)
+        check_there(song)
         files = _files(song)
         known = songs.get(files.name)
         if known is not None:
@@ -117,13 +112,9 @@ def _files(song: Song) -> SongFiles:
 def song_loader(
     model: ModelRequest | None, device: str, on_progress: Callable[[str, float], None]
 ) -> SongLoader:
-    """Return a loader of songs with the cache of the settings.
+    """Return a loader of songs with the cache of the settings; `device` computes analyses.
 
-    Args:
-        model: model that separates whole songs, loaded when the first one is met; None keeps them
-            whole.
-        device: device that computes analyses.
-        on_progress: called with the stage and the share done.
+    The model, if any, separates whole songs and is loaded when the first one is met.
     """
     from mashup_worker.commands.shared.failure import settings_or_fail
     from mashup_worker.commands.shared.model_choice import load_requested
@@ -131,23 +122,9 @@ def song_loader(
     from mashup_worker.pipelines.mashup.songs import SongLoader
 
     settings = settings_or_fail()
-    made: list[Separator] = []
-
-    def separator() -> Separator:
-        if model is not None and not made:
-            made.append(load_requested(model, settings, quiet=True).separator)
-        return made[0]
-
+    separator: Callable[[], Separator] | None = None
+    if model is not None:
+        separator = cache(lambda: load_requested(model, settings, quiet=True).separator)
     return SongLoader(
-        SongCache(settings.song_cache),
-        None if model is None else separator,
-        device=device,
-        on_progress=on_progress,
+        SongCache(settings.song_cache), separator, device=device, on_progress=on_progress
     )
-
-
-def _check_there(song: Song) -> None:
-    if not os.path.lexists(song.path):
-        raise InvalidInput(f"{song.path}: no such file or folder")
-    if song.path.is_dir() and not song.stems:
-        raise InvalidInput(f"{song.path}: no song in this folder")

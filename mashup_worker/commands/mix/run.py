@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.request import MixRequest
-    from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
+    from mashup_worker.pipelines.mashup.songs import SongFiles
     from mashup_worker.vocabulary import FormName
 
     OnProgress = Callable[[str, float], None]
@@ -28,14 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MixSources:
-    """Sources of a mashup.
-
-    Attributes:
-        songs: whole songs or folders of stems.
-        stems: single stems, as `FILE:KIND[:SONG]`.
-        vocals_of: song whose vocals are used.
-        over: songs whose instruments are used.
-        plan: plan to render.
+    """Sources of a mashup, as the command line names them.
 
     Raises:
         InvalidInput: the combination is not allowed.
@@ -64,18 +57,7 @@ class MixSources:
 
 @dataclass(frozen=True)
 class MixRun:
-    """Call of the command.
-
-    Attributes:
-        sources: sources of the mashup.
-        outputs: paths of the results.
-        request: settings of the mashup; ignored for a plan.
-        form: layer or sequence; decided by the songs when None.
-        encode: format of the mashup.
-        model: model that separates whole songs.
-        device: device that processes stems.
-        on_progress: called with the stage and the share done.
-    """
+    """Call of the command; a plan replaces `request`, and None for `form` lets songs decide."""
 
     sources: MixSources
     outputs: MixOutputs
@@ -95,19 +77,14 @@ class MixRun:
         from mashup_worker.pipelines.mashup.make import make_mashup
 
         started_s = time.perf_counter()
-        outputs = self.outputs
         plan, sounds = self._planned()
+        target, report = self.outputs.target, self.on_progress
         result = make_mashup(
-            plan,
-            sounds,
-            outputs.target,
-            self.encode,
-            device=self.device,
-            on_progress=self.on_progress,
+            plan, sounds, target, self.encode, device=self.device, on_progress=report
         )
-        outputs.write(result, self.on_progress)
+        self.outputs.write(result, report)
         return {
-            "output": str(outputs.target),
+            "output": str(target),
             "elapsed_s": round(time.perf_counter() - started_s, 3),
             "plan": result.plan.as_dict(),
             "report": result.report.as_dict(),
@@ -128,7 +105,7 @@ class MixRun:
         singer, players = self._chosen()
         files = [*([singer] if singer else []), *players]
         self.outputs.check([path for one in files for path in one.paths])
-        loaded = self._loader.load(files)
+        loaded = song_loader(self.model, self.device, self.on_progress).load(files)
         plan = plan_mashup(
             loaded.songs, self.request, form=self.form, vocals_first=singer is not None
         )
@@ -139,8 +116,6 @@ class MixRun:
 
     def _chosen(self) -> tuple[SongFiles | None, list[SongFiles]]:
         """Return the song of `vocals_of`, if any, and the other songs."""
-        from dataclasses import replace
-
         sources = self.sources
         if sources.stems:
             return None, songs_of_stems(sources.stems)
@@ -154,10 +129,6 @@ class MixRun:
         if any(player.name == singer.name for player in players):
             singer = replace(singer, name=f"{singer.name} (vocals)")
         return singer, players
-
-    @property
-    def _loader(self) -> SongLoader:
-        return song_loader(self.model, self.device, self.on_progress)
 
 
 def _relocated(plan: Plan, from_folder: Path, to_folder: Path) -> Plan:

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mashup_worker.commands.reprocess.output import ReprocessPrinter
-from mashup_worker.commands.separate.command import Device, FormatOption, Jobs, Precision, Stems  # noqa: TC001
-from mashup_worker.commands.shared.failure import fail
-from mashup_worker.errors import EXIT_USAGE, DeviceUnavailable, InvalidInput
+from mashup_worker.commands.shared.failure import fail, usage_errors
+from mashup_worker.commands.shared.inputs import comma_separated
+from mashup_worker.commands.shared.options import (
+    AsJson,
+    Device,
+    DryRun,
+    InFlight,
+    Precision,
+    Quiet,
+    StemFormat,
+    Stems,
+    Verbose,
+)
 
 if TYPE_CHECKING:
     from mashup_worker.seed.record import SeedSettings
@@ -34,31 +44,22 @@ def reprocess(
     user: Annotated[
         str | None, typer.Option(help="Id of the user who gets the mashups and stems of --enqueue.")
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="Name in `mashup models list`.", show_default=True)
-    ] = "htdemucs",
+    model: Annotated[str, typer.Option(help="Name in `mashup models list`.")] = "htdemucs",
     stems: Stems = None,
-    format_: FormatOption = "flac",
+    format_: StemFormat = "flac",
     device: Device = "auto",
     precision: Precision = "auto",
     max_duration: Annotated[
         float, typer.Option(min=0.1, help="Longest accepted song, in seconds.")
     ] = 3_600.0,
-    jobs: Jobs = None,
+    jobs: InFlight = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Process the first N songs only. [all]")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the planned songs, and write nothing.")
-    ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one line of JSON per song, and a last one with counts."),
-    ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Print tracebacks of unexpected errors.")
-    ] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Separate and analyze seed tracks into a library with a catalog.
 
@@ -68,16 +69,13 @@ def reprocess(
     from mashup_worker.commands.reprocess.sources import find_tracks
 
     if (to is None) == (not enqueue):
-        fail("give either --to DEST or --enqueue", EXIT_USAGE)
+        fail("give either --to DEST or --enqueue")
     if enqueue != (user is not None):
-        fail("--enqueue and --user belong together", EXIT_USAGE)
-    kinds = tuple(kind.strip() for kind in (stems or "").split(",") if kind.strip())
+        fail("--enqueue and --user belong together")
     printer = ReprocessPrinter(as_json, quiet, verbose)
-    try:
-        settings = _settings(model, kinds, format_)
+    with usage_errors():
+        settings = _settings(model, comma_separated(stems), format_)
         tracks = find_tracks(sources, to)[:limit]
-    except InvalidInput as error:
-        fail(error.message, EXIT_USAGE)
     if user is not None:
         from mashup_worker.commands.reprocess.enqueue import EnqueueRun
         from mashup_worker.commands.shared.services import uuid_of
@@ -92,15 +90,11 @@ def reprocess(
     from mashup_worker.models.device import resolve_device, resolve_precision
     from mashup_worker.pipelines.separation.in_flight import songs_in_flight
 
-    try:
+    with usage_errors():
         place = resolve_device(device)
         resolve_precision(precision, place)
         request = ModelRequest(model, None, EngineOptions(device, precision))
         library = open_library(to)
-    except DeviceUnavailable as error:
-        fail(error.message, error.exit_code)
-    except InvalidInput as error:
-        fail(error.message, EXIT_USAGE)
     most = songs_in_flight(jobs, place.type, len(tracks))
     ReprocessRun(tracks, library, settings, request, max_duration, dry_run, printer, most).all()
 

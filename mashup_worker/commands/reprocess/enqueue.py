@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mashup_worker.commands.shared.batch import as_song_error
 from mashup_worker.commands.shared.failure import service_settings_or_fail
-from mashup_worker.commands.shared.progress import share_progress
+from mashup_worker.commands.shared.progress import progress_bar
 from mashup_worker.commands.shared.services import jobs_database
 from mashup_worker.db import jobs, seed
 from mashup_worker.db.database import OUTAGES, reason_of
@@ -38,15 +39,7 @@ class JobFailed(MashupError):
 
 @dataclass
 class EnqueueRun:
-    """Call of the command.
-
-    Attributes:
-        tracks: songs to enqueue.
-        user: owner of the mashups and stems.
-        settings: format and model of the stems.
-        dry_run: print the songs to enqueue, and write nothing.
-        printer: printer of outcomes.
-    """
+    """Call of the command."""
 
     tracks: Sequence[Track]
     user: UUID
@@ -93,8 +86,7 @@ class EnqueueRun:
                 file = track.bring(Path(folder))
                 sha256 = file_sha256(file)
             except (InvalidInput, StorageFailed, OSError) as error:
-                known = error if isinstance(error, MashupError) else MashupError(f"{name}: {error}")
-                self.printer.failure_of(name, known)
+                self.printer.failure_of(name, as_song_error(name, error))
                 return
             if sha256 in self._seen:
                 self.printer.outcome(
@@ -141,8 +133,8 @@ class EnqueueRun:
     def _follow(self, database: Database) -> None:
         """Watch until all have ended, also through an outage."""
         open_jobs = dict(self._names)
-        with share_progress(100.0 * len(open_jobs), not self.printer.quiet) as bar:
-            self.printer.bars.append(bar)
+        with progress_bar(100.0 * len(open_jobs), not self.printer.quiet) as bar:
+            self.printer.bars = bar
             while open_jobs:
                 try:
                     with database.transaction() as connection:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from mashup_worker.commands.shared.output import Output
+from mashup_worker.commands.shared.output import Output, failure_document
+from mashup_worker.commands.shared.progress import Bars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mashup_worker.commands.shared.progress import ShareBar
     from mashup_worker.errors import MashupError
 
 Outcome = Literal["processed", "existing", "duplicate", "planned", "failed", "enqueued", "followed"]
@@ -27,7 +24,7 @@ _WORDS: dict[Outcome, str] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class ReprocessPrinter(Output):
     """Printer and counter of outcomes.
 
@@ -40,20 +37,13 @@ class ReprocessPrinter(Output):
 
     counts: Counter[Outcome] = field(default_factory=Counter)
     failed: dict[str, MashupError] = field(default_factory=dict)
-    bars: list[ShareBar] = field(default_factory=list)
+    bars: Bars = field(default_factory=lambda: Bars(None))
     plans: list[tuple[int, float]] = field(default_factory=list)
 
     def outcome(self, name: str, outcome: Outcome, text: str = "", **facts: Any) -> None:
-        """Print the outcome of a song.
-
-        Args:
-            name: source of the song.
-            outcome: its outcome.
-            text: details for the text line.
-            facts: details for JSON.
-        """
+        """Print the outcome of a song, with `text` for people and `facts` for JSON."""
         self.counts[outcome] += 1
-        with self._aside():
+        with self.bars.aside():
             self.json({"input": name, "outcome": outcome, **facts})
             self.line(f"{name}: {_WORDS[outcome]}{text}")
 
@@ -68,10 +58,9 @@ class ReprocessPrinter(Output):
         self.counts["failed"] += 1
         self.failed[name] = error
         text = error.message if name in error.message else f"{name}: {error.message}"
-        document = {"code": code or error.code, "message": error.message}
-        with self._aside():
+        with self.bars.aside():
             self.error(text)
-            self.json({"input": name, "outcome": "failed", "error": document})
+            self.json({"input": name, "outcome": "failed", **failure_document(error, code)})
 
     def summary(self, songs: int) -> None:
         """Print the counts and the failed songs."""
@@ -87,13 +76,6 @@ class ReprocessPrinter(Output):
         if self.failed:
             self.error(f"{len(self.failed)} of {songs} failed: {', '.join(self.failed)}")
 
-    @contextmanager
-    def _aside(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            for bar in self.bars:
-                stack.enter_context(bar.aside())
-            yield
-
 
 def duration_text(seconds: float) -> str:
     """Return an approximate duration as text."""
@@ -102,3 +84,35 @@ def duration_text(seconds: float) -> str:
     if seconds < 5_400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3_600:.1f} h"
+
+
+@dataclass
+class TimeLeft:
+    """Estimate by the bytes of the files, because durations are unknown before files are opened.
+
+    Attributes:
+        remaining_bytes: size of the songs that are not done.
+        processed_bytes: size of the songs that this run has processed.
+        processed_s: seconds spent on them.
+    """
+
+    remaining_bytes: int
+    processed_bytes: int = 0
+    processed_s: float = 0.0
+
+    def skip(self, size_bytes: int) -> None:
+        """Count a song that needed no processing, or failed."""
+        self.remaining_bytes -= size_bytes
+
+    def add(self, size_bytes: int, seconds: float) -> None:
+        """Count a processed song."""
+        self.remaining_bytes -= size_bytes
+        self.processed_bytes += size_bytes
+        self.processed_s += seconds
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds that the rest takes if all of it needs processing; None before the first song."""
+        if self.processed_bytes == 0:
+            return None
+        return self.processed_s * self.remaining_bytes / self.processed_bytes

@@ -26,13 +26,13 @@ S3 = "s3://"
 
 @dataclass(frozen=True)
 class FileTrack:
-    """A song in a file, which may not be there: that is found out where it is opened."""
+    """A song in a file, which need not exist before it is opened."""
 
     song: Song
 
     @property
     def source(self) -> SeedSource:
-        """Its name, in letters that UTF-8 has, and its size; 0 where there is no file."""
+        """Name in valid UTF-8, and size; 0 for a missing file."""
         try:
             size_bytes = regular_file_size(self.song.path)
         except InvalidInput:
@@ -62,11 +62,7 @@ class ObjectTrack:
     source: SeedSource
 
     def bring(self, folder: Path) -> Path:
-        """The object, fetched into a folder.
-
-        Raises:
-            InvalidInput, StorageFailed: it can't be read.
-        """
+        """Fetch the object into a folder. Raises as `Storage.get`."""
         target = folder / f"song{PurePosixPath(self.key).suffix.lower()}"
         self.storage.get(self.key, target)
         return target

@@ -5,32 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import typer
-
 from mashup_worker.commands.shared.output import Output
-from mashup_worker.commands.shared.progress import song_bars
 from mashup_worker.models.load import LITE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from mashup_worker.commands.shared.inputs import Song
-    from mashup_worker.commands.shared.progress import SongBars
     from mashup_worker.models.load import LoadedModel
     from mashup_worker.pipelines.separation.separate import SeparateResult
 
 
-@dataclass(frozen=True)
+@dataclass
 class Printer(Output):
     """Printer of separated songs; lists each stem when verbose."""
 
     _said: set[str] = field(default_factory=set)
-
-    def progress(self) -> AbstractContextManager[SongBars]:
-        """Show progress bars of songs."""
-        return song_bars(not self.quiet)
 
     def plan(self, song: Song, targets: Mapping[str, Path]) -> None:
         """Print the files that would be written."""
@@ -87,18 +78,16 @@ class Printer(Output):
             self._said.add(LITE)
             reason = loaded.fallback_reason
             why = f", used instead of htdemucs: {reason}" if reason else ""
-            typer.echo(f"mashup: lite is a preview model{why}", err=True)
+            self.error(f"lite is a preview model{why}")
         if result.shared_gain_db < 0:
-            typer.echo(
-                f"mashup: {song.path}: all stems are scaled by {result.shared_gain_db:.1f} dB, so "
-                "that none clips",
-                err=True,
+            self.error(
+                f"{song.path}: all stems are scaled by {result.shared_gain_db:.1f} dB, so that "
+                "none clips"
             )
         if result.non_finite_samples:
-            typer.echo(
-                f"mashup: {song.path}: {result.non_finite_samples} samples were not numbers and "
-                "are taken as silence",
-                err=True,
+            self.error(
+                f"{song.path}: {result.non_finite_samples} samples were not numbers and are taken "
+                "as silence"
             )
 
 

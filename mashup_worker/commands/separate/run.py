@@ -9,8 +9,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mashup_worker.commands.shared.batch import Batch, check_there
-from mashup_worker.commands.shared.failure import fail, settings_or_fail
-from mashup_worker.errors import EXIT_USAGE, InvalidInput, MashupError
+from mashup_worker.commands.shared.failure import settings_or_fail, usage_errors
+from mashup_worker.commands.shared.progress import song_bars
+from mashup_worker.errors import MashupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,15 +39,7 @@ class _Task:
 class SeparateRun:
     """Call of the command; the model is loaded once, when the first song needs it.
 
-    Attributes:
-        model: model to load.
-        wanted: kinds of stems to write; all of the model's when None.
-        targets: paths of the stems.
-        encode: format of the stems.
-        skip_existing: skip songs whose stems all exist.
-        dry_run: print the paths only.
-        printer: printer of results.
-        jobs: most songs in flight; chosen by the device when None.
+    None stands for all of the model's stems in `wanted`, and for the device's choice in `jobs`.
     """
 
     model: ModelRequest
@@ -63,7 +56,7 @@ class SeparateRun:
         """Separate all songs, and exit with an error code if any failed."""
         from mashup_worker.pipelines.separation.in_flight import completed
 
-        with self.printer.progress() as self._bars:
+        with song_bars(not self.printer.quiet) as self._bars:
             todo = self._todo()
             first = next(todo, None)
             if first is not None:
@@ -113,12 +106,10 @@ class SeparateRun:
         """Return the stems to write; an unknown model or kind is wrong usage."""
         from mashup_worker.pipelines.separation.stems import stem_mixes
 
-        try:
+        with usage_errors():
             known = self.model.known_stems() or self._model().separator.stems
             wanted = known if self.wanted is None else self.wanted
             return tuple(one.kind for one in stem_mixes(known, None, wanted))
-        except InvalidInput as error:
-            fail(error.message, EXIT_USAGE)
 
     def _planned(self, song: Song) -> _Task | None:
         """Return the task of a song; None if the song is skipped or only printed."""

@@ -25,10 +25,8 @@ class Targets:
     """Assignment of file names to the stems of a run; no two songs share a name.
 
     Attributes:
-        output_dir: folder of all results.
-        template: path of a stem below it, with the fields `{track}`, `{stem}`, `{ext}`, `{model}`.
-        ext: file extension.
-        model: name of the requested model.
+        template: path of a stem below the folder, with the fields `{track}`, `{stem}`, `{ext}`,
+            `{model}`.
         songs: inputs of the run, which must not be overwritten.
     """
 
@@ -41,9 +39,7 @@ class Targets:
 
     def __post_init__(self) -> None:
         try:
-            fields = [
-                parsed for parsed in Formatter().parse(self.template) if parsed[1] is not None
-            ]
+            fields = [one for one in Formatter().parse(self.template) if one[1] is not None]
         except ValueError as error:
             raise InvalidInput(f"name template {self.template!r}: {error}") from error
         used = {name for _, name, _, _ in fields}

@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 class Batch:
     """Songs of a call, and the failures among them.
 
-    Attributes:
-        songs: all songs.
-        output: printer of failures.
-        common_reason: an error that fails every song, such as missing weights.
+    `common_reason` is an error that fails every song, such as missing weights.
     """
 
     songs: Sequence[Song]
@@ -44,9 +41,7 @@ class Batch:
         except (typer.Exit, BrokenPipeError):
             raise  # wrong usage or a closed pipe: these end the command
         except Exception as error:
-            if self.output.verbose and not isinstance(error, MashupError):
-                sys.stderr.write(traceback.format_exc())
-            self.fail(song, as_song_error(song, error))
+            self.fail(song, as_song_error(song.path, error, self.output.verbose))
 
     def fail(self, song: Song, error: MashupError) -> None:
         """Report that a song failed. A reason that fails many songs is printed once.
@@ -75,12 +70,14 @@ class Batch:
         raise typer.Exit(codes.pop() if all_alike else EXIT_FAILED)
 
 
-def as_song_error(song: Song, error: Exception) -> MashupError:
-    """Return `error`, or a one-line `MashupError` for an unexpected exception."""
+def as_song_error(name: Path | str, error: Exception, verbose: bool = False) -> MashupError:
+    """Return `error`, or one line for an unexpected exception, whose traceback `verbose` prints."""
     if isinstance(error, MashupError):
         return error
+    if verbose:
+        sys.stderr.write(traceback.format_exc())
     reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-    return MashupError(f"{song.path}: {reason} (see --verbose)")
+    return MashupError(f"{name}: {reason} (see --verbose)")
 
 
 def check_there(song: Song) -> None:

@@ -89,6 +89,11 @@ def find_songs(
     ]
 
 
+def comma_separated(text: str | None) -> tuple[str, ...]:
+    """Return the words between the commas of an option."""
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+
+
 def real_path(path: Path) -> Path:
     """Return the path without links and dots; never fails, unlike `Path.resolve`."""
     return Path(os.path.realpath(path))

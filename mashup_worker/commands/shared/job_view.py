@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -79,14 +78,8 @@ def state_of(job: Job) -> str:
 
 def plain_line(job: Job) -> str:
     """Return a job as one line with tabs between its fields."""
-    fields = (
-        str(job.id),
-        job.job_type,
-        state_of(job),
-        _time(job.created_at),
-        job.error_code or "-",
-    )
-    return "\t".join(fields)
+    created, error = _time(job.created_at), job.error_code or "-"
+    return "\t".join((str(job.id), job.job_type, state_of(job), created, error))
 
 
 def table_of(jobs: Sequence[Job], counts: dict[str, int]) -> Table:
@@ -105,24 +98,29 @@ def table_of(jobs: Sequence[Job], counts: dict[str, int]) -> Table:
     return table
 
 
-def follow(database: Database, job_id: UUID, *, quiet: bool) -> Job:
-    """Wait for the end of a job, with a progress bar on a terminal.
+def find_job(database: Database, job_id: UUID) -> Job:
+    """Return a job.
 
     Raises:
         InvalidInput: the job does not exist.
     """
     from mashup_worker.db import jobs
 
-    with song_progress(str(job_id), not quiet and sys.stderr.isatty()) as report:
+    with database.transaction() as connection:
+        job = jobs.find(connection, job_id)
+    if job is None:
+        raise InvalidInput(f"job {job_id}: not found")
+    return job
+
+
+def follow(database: Database, job_id: UUID, *, quiet: bool) -> Job:
+    """Wait for the end of a job, with a progress bar on a terminal. Raises as `find_job`."""
+    with song_progress(str(job_id), not quiet) as report:
         while True:
-            with database.transaction() as connection:
-                job = jobs.find(connection, job_id)
-            if job is None:
-                raise InvalidInput(f"job {job_id}: not found")
+            job = find_job(database, job_id)
             if job.is_terminal:
                 return job
-            if report:
-                report(job.stage or job.status, (job.progress or 0) / 100)
+            report(job.stage or job.status, (job.progress or 0) / 100)
             time.sleep(_REFRESH_S)
 
 

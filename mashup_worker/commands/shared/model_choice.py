@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mashup_worker.commands.shared.progress import song_progress
+from mashup_worker.commands.shared.progress import progress_bar
 from mashup_worker.models.load import AUTO, PREFERRED, LoadedModel, load_model
 
 if TYPE_CHECKING:
@@ -17,13 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """Model asked for on the command line.
-
-    Attributes:
-        name: a model, or `auto`.
-        repository: folder of checkpoints that holds it; None for the weight cache.
-        options: device, precision and schedule.
-    """
+    """Model asked for on the command line: a name or `auto`, and a folder that holds it."""
 
     name: str
     repository: Path | None
@@ -51,12 +46,11 @@ def load_requested(request: ModelRequest, settings: Settings, quiet: bool) -> Lo
     from mashup_worker.models.store import WeightStore
 
     name = PREFERRED if request.name == AUTO else request.name
-    with song_progress(f"weights of {name}", not quiet) as report:
-        on_fetch = (lambda done, total: report("fetch", done / total)) if report else None
+    with progress_bar(1, not quiet, f"weights of {name}", "bytes") as bar:
         return load_model(
             request.name,
             request.options,
             WeightStore(settings),
             repository=request.repository,
-            on_fetch=on_fetch,
+            on_fetch=partial(bar.begin, None),
         )

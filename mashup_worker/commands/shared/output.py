@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mashup_worker.errors import MashupError
 
 
-@dataclass(frozen=True)
+@dataclass
 class Output:
     """Printer of results to stdout and of everything else to stderr.
 
@@ -23,18 +23,18 @@ class Output:
         verbose: print more details of each song, and tracebacks of unexpected errors.
     """
 
-    as_json: bool
-    quiet: bool
-    verbose: bool
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
 
     def error(self, message: str) -> None:
-        """Print an error on one line."""
+        """Print an error or a warning on one line of stderr."""
         typer.echo(f"mashup: {message}", err=True)
 
     def failure(self, song: Song, error: MashupError) -> None:
         """Print the failure of a song as JSON, if JSON was requested."""
         if self.as_json:
-            self.json(failure_document(song, error))
+            self.json({"input": str(song.path), **failure_document(error)})
 
     def json(self, document: dict[str, Any]) -> None:
         """Print a document as one line of JSON, if JSON was requested."""
@@ -47,9 +47,9 @@ class Output:
             typer.echo(text)
 
 
-def failure_document(song: Song, error: MashupError) -> dict[str, Any]:
-    """Return the JSON document of a failed song."""
-    return {"input": str(song.path), "error": {"code": error.code, "message": error.message}}
+def failure_document(error: MashupError, code: str | None = None) -> dict[str, Any]:
+    """Return the JSON of an error; `code` replaces its own."""
+    return {"error": {"code": code or error.code, "message": error.message}}
 
 
 def json_line(document: dict[str, Any]) -> str:

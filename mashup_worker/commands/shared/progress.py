@@ -6,79 +6,22 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rich.progress import Progress, ProgressColumn
+    from rich.progress import Progress
 
     OnShare = Callable[[str, float], None]
     """Called with the name of a stage and the share of it that is done."""
 
-
-@contextmanager
-def song_progress(label: str, shown: bool) -> Iterator[OnShare | None]:
-    """Show a bar while the block runs; yield None where it is not shown."""
-    if not shown or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import TextColumn
-
-    with _shown(_bars(TextColumn("{task.percentage:>3.0f} %"))) as bars:
-        task = bars.add_task("", total=1, label=label)
-        yield lambda stage, share: bars.update(task, description=stage, completed=share)
+    Figures = Literal["share", "count", "bytes"]
+    """Figures beside a bar: percent, a count, or bytes and their rate."""
 
 
-class _Bar:
-    """Bar with one task; without effect where bars are not shown."""
-
-    def __init__(self, bars: Progress | None, total: float, label: str) -> None:
-        self._bars = bars
-        self._task = bars.add_task("", total=total, label=label) if bars else None
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Hide the bar while the block prints."""
-        with _stopped(self._bars):
-            yield
-
-    def _update(self, **changes: Any) -> None:
-        if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, **changes)
-
-
-class BatchBar(_Bar):
-    """Bar over the songs of a call."""
-
-    def __init__(self, bars: Progress | None, songs: int, label: str) -> None:
-        super().__init__(bars, songs, label)
-        self._songs = songs
-
-    def song_done(self) -> None:
-        """Advance by one song."""
-        self._update(description="", advance=0 if self._songs == 1 else 1)
-
-    def stage(self, stage: str, share: float) -> None:
-        """Show the stage of a song, and its share if it is the only song."""
-        self._update(description=stage, completed=share if self._songs == 1 else None)
-
-
-@contextmanager
-def batch_progress(songs: int, label: str, shown: bool) -> Iterator[BatchBar]:
-    """Show a bar that counts songs, or the stages of a single song."""
-    if not shown or not songs or not sys.stderr.isatty():
-        yield BatchBar(None, songs, label)
-        return
-    from rich.progress import MofNCompleteColumn, TextColumn
-
-    share = TextColumn("{task.percentage:>3.0f} %") if songs == 1 else MofNCompleteColumn()
-    with _shown(_bars(share)) as bars:
-        yield BatchBar(bars, songs, label)
-
-
-class SongBars:
-    """Bar for each song in flight; without effect where bars are not shown."""
+class Bars:
+    """Bars of songs; without effect where they are not shown."""
 
     def __init__(self, bars: Progress | None) -> None:
         self._bars = bars
@@ -99,27 +42,22 @@ class SongBars:
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Hide the bars while the block prints."""
-        with _stopped(self._bars):
+        if self._bars is None:
             yield
+            return
+        with _interrupts_held():
+            self._bars.stop()
+        yield
+        with _interrupts_held():
+            self._bars.start()
 
 
-@contextmanager
-def song_bars(shown: bool) -> Iterator[SongBars]:
-    """Show bars for songs in flight while the block runs."""
-    if not shown or not sys.stderr.isatty():
-        yield SongBars(None)
-        return
-    from rich.progress import TextColumn
+class Bar(Bars):
+    """Bar over work of known size, with the remaining time."""
 
-    with _shown(_bars(TextColumn("{task.percentage:>3.0f} %"))) as bars:
-        yield SongBars(bars)
-
-
-class ShareBar(_Bar):
-    """Bar over work of known size."""
-
-    def __init__(self, bars: Progress | None, total: float) -> None:
-        super().__init__(bars, total, "")
+    def __init__(self, bars: Progress | None, total: float, label: str) -> None:
+        super().__init__(bars)
+        self._task = bars.add_task("", total=total, label=label) if bars else None
         self._start = 0.0
 
     def begin(self, label: str | None, done: float, total: float) -> None:
@@ -132,33 +70,40 @@ class ShareBar(_Bar):
         """Show the stage of the part, and how much of it is done."""
         self._update(description=stage, completed=self._start + done)
 
+    def _update(self, **changes: Any) -> None:
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, **changes)
+
 
 @contextmanager
-def share_progress(total: float, shown: bool) -> Iterator[ShareBar]:
-    """Show a bar with the remaining time while the block runs."""
-    if not shown or not total or not sys.stderr.isatty():
-        yield ShareBar(None, total)
+def song_bars(shown: bool) -> Iterator[Bars]:
+    """Show bars for songs in flight while the block runs."""
+    with _shown(shown, "share") as bars:
+        yield Bars(bars)
+
+
+@contextmanager
+def progress_bar(
+    total: float, shown: bool, label: str = "", figures: Figures = "share"
+) -> Iterator[Bar]:
+    """Show one bar while the block runs, unless there is nothing to do."""
+    with _shown(shown and total > 0, figures) as bars:
+        yield Bar(bars, total, label)
+
+
+@contextmanager
+def song_progress(label: str, shown: bool) -> Iterator[OnShare]:
+    """Show the bar of one song while the block runs."""
+    with song_bars(shown) as bars, bars.song(label) as report:
+        yield report
+
+
+@contextmanager
+def _shown(shown: bool, figures: Figures) -> Iterator[Progress | None]:
+    if not shown or not sys.stderr.isatty():
+        yield None
         return
-    from rich.progress import TextColumn
-
-    with _shown(_bars(TextColumn("{task.percentage:>3.0f} %"))) as bars:
-        yield ShareBar(bars, total)
-
-
-@contextmanager
-def _stopped(bars: Progress | None) -> Iterator[None]:
-    if bars is None:
-        yield
-        return
-    with _interrupts_held():
-        bars.stop()
-    yield
-    with _interrupts_held():
-        bars.start()
-
-
-@contextmanager
-def _shown(bars: Progress) -> Iterator[Progress]:
+    bars = _progress(figures)
     with _interrupts_held():
         bars.start()
     try:
@@ -184,23 +129,22 @@ def _interrupts_held() -> Iterator[None]:
         before(*came[0])
 
 
-def _bars(share: ProgressColumn) -> Progress:
+def _progress(figures: Figures) -> Progress:
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    return Progress(
-        TextColumn("{task.fields[label]}", markup=False),
-        BarColumn(),
-        share,
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+    columns: dict[Figures, list[progress.ProgressColumn]] = {
+        "share": [progress.TextColumn("{task.percentage:>3.0f} %")],
+        "count": [progress.MofNCompleteColumn()],
+        "bytes": [progress.DownloadColumn(), progress.TransferSpeedColumn()],
+    }
+    return progress.Progress(
+        progress.TextColumn("{task.fields[label]}", markup=False),
+        progress.BarColumn(),
+        *columns[figures],
+        progress.TextColumn("{task.description}"),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
         # Otherwise rich would move output of stdout to stderr.

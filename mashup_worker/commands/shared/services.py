@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
-from mashup_worker.errors import EXIT_USAGE, InvalidInput, ServiceUnavailable
+from mashup_worker.commands.shared.failure import fail, service_settings_or_fail, usage_errors
+from mashup_worker.errors import InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +28,8 @@ def jobs_database() -> Iterator[Database]:
     from mashup_worker.db.database import location, reason_of
     from mashup_worker.worker.context import open_database
 
-    try:
+    with usage_errors():
         opened = open_database(service_settings_or_fail())
-    except InvalidInput as error:
-        fail(error.message, EXIT_USAGE)
     with opened as database:
         try:
             yield database
@@ -48,4 +46,4 @@ def uuid_of(text: str, name: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        fail(f"{name} {text!r}: not a UUID", EXIT_USAGE)
+        fail(f"{name} {text!r}: not a UUID")

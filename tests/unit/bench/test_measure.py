@@ -10,24 +10,35 @@ import pytest
 import torch
 
 from mashup_worker.bench import ceilings
-from mashup_worker.bench.busy import ProcessorClock, covered, kernel_share
-from mashup_worker.bench.measure import paired_ratio, percentile, timed_s
-from mashup_worker.bench.memory import PeakMemory, reset_host_peak
+from mashup_worker.bench.measure import (
+    PeakMemory,
+    ProcessorClock,
+    covered,
+    kernel_share,
+    paired_ratio,
+    reset_host_peak,
+    timed_s,
+)
+from mashup_worker.bench.results import Work
 from mashup_worker.system.cores import usable_processors
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 10])
-@pytest.mark.parametrize("percent", [0, 50, 95, 100])
-def test_percentiles_are_numpys(count: int, percent: int) -> None:
-    values = np.random.default_rng(count).random(count)
-    assert percentile(list(values), percent) == pytest.approx(np.percentile(values, percent))
+@pytest.mark.parametrize(
+    ("rounds_s", "p50_s", "p95_s"),
+    [([3.0], 3.0, 3.0), ([2.0, 1.0], 1.5, 1.95), ([float(s) for s in range(20, -1, -1)], 10, 19)],
+)
+def test_percentiles_lie_between_neighbors(
+    rounds_s: list[float], p50_s: float, p95_s: float
+) -> None:
+    run = Work(1, 60.0).run("engine", rounds_s, peak_host_bytes=0)
+    assert (run.p50_s, run.p95_s) == (p50_s, p95_s)
 
 
-def test_no_values_have_no_percentile() -> None:
-    with pytest.raises(ValueError, match="no values"):
-        percentile([], 50)
+def test_no_rounds_have_no_percentile() -> None:
+    with pytest.raises(ValueError, match="no median"):
+        Work(1, 60.0).run("engine", [], peak_host_bytes=0)
 
 
 def test_a_machine_that_slows_down_for_a_while_does_not_change_a_ratio() -> None:

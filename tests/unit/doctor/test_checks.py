@@ -15,7 +15,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from mashup_worker.doctor import checks, memory, model_cache, programs, python, services
+from mashup_worker.doctor import checks, memory, model_cache, services, software
 from mashup_worker.doctor import torch as torch_checks
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.errors import EXIT_ENVIRONMENT, EXIT_USAGE
@@ -71,7 +71,7 @@ def test_a_check_that_breaks_is_reported_and_the_rest_still_run(
     def broken(_settings: Settings) -> Finding:
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr(checks, "CHECKS", {"bad": broken, "rubberband": programs.check_rubberband})
+    monkeypatch.setattr(checks, "CHECKS", {"bad": broken, "rubberband": software.check_rubberband})
     bad, good = checks.run_checks(settings)
     assert (bad.check, bad.severity) == ("bad", "error")
     assert bad.message == "could not be checked (ZeroDivisionError: two)"
@@ -82,7 +82,7 @@ def test_missing_optional_programs(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    for check in (programs.check_ffmpeg, programs.check_rubberband):
+    for check in (software.check_ffmpeg, software.check_rubberband):
         finding = check(settings)
         assert finding.severity == "note"
         assert "not found" in finding.message
@@ -96,13 +96,13 @@ def test_optional_programs_that_do_not_run(
     make_program(tmp_path, "rubberband", "exit 1")
     make_program(tmp_path, "ffmpeg", "echo ffmpeg version 9.9 Copyright")
     make_program(tmp_path, "ffprobe", "kill -9 $$")
-    assert "does not run" in programs.check_rubberband(settings).message
-    assert programs.check_ffmpeg(settings).severity == "note"
-    assert "ffprobe does not run" in programs.check_ffmpeg(settings).message
+    assert "does not run" in software.check_rubberband(settings).message
+    assert software.check_ffmpeg(settings).severity == "note"
+    assert "ffprobe does not run" in software.check_ffmpeg(settings).message
     make_program(tmp_path, "ffprobe", "echo ffprobe version 9.9 Copyright")
     make_program(tmp_path, "rubberband", "echo 9.9 >&2")
-    assert programs.check_ffmpeg(settings).message == "ffmpeg version 9.9"
-    assert programs.check_rubberband(settings).message == "version 9.9"
+    assert software.check_ffmpeg(settings).message == "ffmpeg version 9.9"
+    assert software.check_rubberband(settings).message == "version 9.9"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
@@ -225,7 +225,7 @@ def test_packages_that_are_missing_are_errors(
         "requires",
         lambda _: ["torch==2.11.*", "no-such_package>=1", "other>1; extra == 'dev'"],
     )
-    finding = python.check_packages(settings)
+    finding = software.check_packages(settings)
     assert finding.severity == "error"
     assert finding.message == "not installed: no-such_package>=1"
     assert finding.remedy == "pip install 'no-such_package>=1'"
@@ -237,12 +237,12 @@ def test_packages_of_a_wrong_version_are_warned_of(
     installed = metadata.version("numpy")
     wanted = ["torch==2.*", "numpy<1", "soundfile<0; python_version<'3'"]
     monkeypatch.setattr(metadata, "requires", lambda _: wanted)
-    finding = python.check_packages(settings)
+    finding = software.check_packages(settings)
     assert finding.severity == "warning"
     assert f"{installed} for numpy<1" in finding.message
     assert finding.remedy == "pip install 'numpy<1'"
     monkeypatch.setattr(metadata, "requires", lambda _: wanted[:1])
-    assert python.check_packages(settings).severity == "ok"
+    assert software.check_packages(settings).severity == "ok"
 
 
 def test_services_that_are_not_set_need_no_libraries(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mashup_worker.commands.reprocess.output import TimeLeft
 from mashup_worker.seed.library import CATALOG, Library
 from mashup_worker.seed.record import SeedRecord, SeedSettings, SeedSource, SeedStem, song_folder
-from mashup_worker.seed.time_left import TimeLeft
 from mashup_worker.storage.folder import FolderStorage
 
 if TYPE_CHECKING:
