@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mashup_worker.models.separator import OnProgress, Separator
     from mashup_worker.pipelines.separation.separate import SeparateResult
 
-    OnStep = Callable[[str], None]
+    OnStep = Callable[[str], object]
     """Called with the next step. An exception raised in it cancels the work."""
 
 AIM_TIMES_REAL_TIME = 1000.0

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mashup_worker.bench.engines import Engine, Weights
     from mashup_worker.bench.results import Counts, Run, Taken
 
-    OnStep = Callable[[str], None]
+    OnStep = Callable[[str], object]
     """Called with the next step. An exception raised in it cancels the work."""
 
 SWEEPS = ("batch", "precision", "compile")

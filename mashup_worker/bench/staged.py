@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.bench.results import Taken
 
-    OnStep = Callable[[str], None]
+    OnStep = Callable[[str], object]
     """Called with the next step. An exception raised in it cancels the work."""
 
 _SINGER, _HOST = "singer", "host"

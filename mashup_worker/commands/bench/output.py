@@ -12,9 +12,7 @@ from mashup_worker.bench.pipeline import AIM_TIMES_REAL_TIME
 from mashup_worker.bench.text import first_engine, run_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from rich.status import Status
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mashup_worker.bench.results import Pipeline, Results, Run, Separation, Staged
 
@@ -26,34 +24,16 @@ _WIDE = 6
 """Length of a heading from which it is broken into two lines, to fit 80 columns."""
 
 
-class Steps:
-    """Printer of steps on stderr; on a terminal the current step is shown live."""
+@contextmanager
+def steps(shown: bool) -> Iterator[Callable[[str], object]]:
+    """Yield a function that shows the current step, on a terminal only."""
+    if not shown or not sys.stderr.isatty():
+        yield lambda _step: None
+        return
+    from rich.console import Console
 
-    def __init__(self, shown: bool) -> None:
-        self._shown = shown
-        self._status: Status | None = None
-
-    def say(self, text: str) -> None:
-        """Print a line that stays."""
-        if self._shown:
-            typer.echo(text, err=True)
-
-    def next(self, text: str) -> None:
-        """Show the next step."""
-        if self._status is not None:
-            self._status.update(text)
-
-    @contextmanager
-    def running(self) -> Iterator[Steps]:
-        """Show steps while the block runs, on a terminal only."""
-        if not self._shown or not sys.stderr.isatty():
-            yield self
-            return
-        from rich.console import Console
-
-        with Console(stderr=True).status("") as self._status:
-            yield self
-        self._status = None
+    with Console(stderr=True).status("") as status:
+        yield status.update
 
 
 def show(results: Results) -> None:

@@ -17,23 +17,23 @@ from mashup_worker.bench.pipeline import measure_pipeline
 from mashup_worker.bench.results import Results, Taken
 from mashup_worker.bench.separation import measure_separation
 from mashup_worker.bench.staged import measure_analysis, measure_mashup
-from mashup_worker.commands.bench.output import Steps, show
+from mashup_worker.commands.bench.output import show, steps
 from mashup_worker.commands.bench.plan import BenchPlan
 from mashup_worker.commands.shared.failure import usage_errors
 from mashup_worker.errors import EXIT_FAILED, MashupError
 from mashup_worker.models.device import resolve_device, resolve_precision
+from mashup_worker.models.store import WeightStore
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    import torch
-
     from mashup_worker.bench.engines import Weights
     from mashup_worker.commands.bench.plan import BenchRequest
     from mashup_worker.settings import Settings
 
-    OnStep = Callable[[str], None]
+    OnStep = Callable[[str], object]
 
 
 @dataclass
@@ -49,57 +49,55 @@ class BenchRun:
 
     def all(self) -> None:
         """Measure, save and print all sections."""
-        device = self._device()
-        for peer in self.request.against:
+        request = self.request
+        with usage_errors():
+            device = resolve_device(request.device)
+            resolve_precision(request.precision, device)
+        for peer in request.against:
             check_installed(peer)
-        check_savable(describe(device), self.folder)
-        steps = Steps(not (self.quiet or self.as_json))
-        weights = self._weights() if {"separation", "pipeline"} & {*self.request.sections} else None
-        if weights is not None and weights.random:
-            steps.say(f"no weights of {weights.model} here: random ones of the same shape")
-        plan = BenchPlan(self.request, device)
-        steps.say(f"measuring on {describe(device).device}: {_about(plan.expected_s())}")
-        whole, path = None, None
-        for section in self.request.sections:
-            with steps.running():
-                for made in self._measure(section, plan, weights, steps.next):
+        machine = describe(device)
+        check_savable(machine, self.folder)
+        weights = None
+        if {"separation", "pipeline"} & {*request.sections}:
+            with usage_errors():
+                store = WeightStore(self.settings)
+                weights = load_weights(request.model, store, request.model_repo)
+            if weights.random:
+                self._say(f"no weights of {weights.model} here: random ones of the same shape")
+        plan = BenchPlan(request, device)
+        self._say(f"measuring on {machine.device}: {_about(plan.expected_s())}")
+        for section in request.sections:
+            with steps(self._prints_text) as on_step:
+                for made in self._measure(section, plan, weights, on_step):
                     whole, path = save(made, self.folder)
-            if not (self.as_json or self.quiet):
+            if self._prints_text:
                 show(made)
-        if whole is None or path is None:
-            raise MashupError("nothing was measured")
-        self._finish(whole, path, steps)
+        self._finish(whole, path)
 
-    def _finish(self, whole: Results, path: Path, steps: Steps) -> None:
+    @property
+    def _prints_text(self) -> bool:
+        return not (self.as_json or self.quiet)
+
+    def _say(self, text: str) -> None:
+        if self._prints_text:
+            typer.echo(text, err=True)
+
+    def _finish(self, whole: Results, path: Path) -> None:
         if self.as_json:
             typer.echo(to_json(whole), nl=False)
-        steps.say(f"written to {path}")
+        self._say(f"written to {path}")
         if self.plot:
             from mashup_worker.bench.plot import results_png
-            from mashup_worker.system.files import write_atomically
 
             picture = path.with_suffix(".png")
             write_atomically(picture, results_png(whole))
-            steps.say(f"drawn to {picture}")
+            self._say(f"drawn to {picture}")
         missing = whole.separation.not_run if whole.separation else {}
         failed = [name for name in self.request.against if name in missing]
         for name in failed:
             typer.echo(f"mashup: {name}: {missing[name]}", err=True)
         if failed:
             raise typer.Exit(EXIT_FAILED)
-
-    def _device(self) -> torch.device:
-        with usage_errors():
-            device = resolve_device(self.request.device)
-            resolve_precision(self.request.precision, device)
-        return device
-
-    def _weights(self) -> Weights:
-        from mashup_worker.models.store import WeightStore
-
-        request = self.request
-        with usage_errors():
-            return load_weights(request.model, WeightStore(self.settings), request.model_repo)
 
     def _measure(
         self, section: str, plan: BenchPlan, weights: Weights | None, on_step: OnStep

@@ -31,7 +31,7 @@ def a_run(label: str, seconds: float, batch: int | None = None) -> Run:
     return work.run(
         label,
         [seconds, 2 * seconds, seconds],
-        host_bytes=2 << 30,
+        peak_host_bytes=2 << 30,
         precision="bf16",
         batch=batch,
         snr_db=47.123,

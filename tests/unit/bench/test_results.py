@@ -28,7 +28,7 @@ def test_a_run_in_figures() -> None:
 
 
 def test_several_tracks_a_round() -> None:
-    run = Work(tracks=4, track_s=30).run("ours", [20.0], host_bytes=0)
+    run = Work(tracks=4, track_s=30).run("ours", [20.0], peak_host_bytes=0)
     assert (run.times_real_time, run.tracks_per_hour) == (6, 720)
     assert run.cost_per_track is None
 
