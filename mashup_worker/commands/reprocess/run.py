@@ -234,7 +234,7 @@ class _Outcomes:
         self._time_left.skip(track.source.bytes)
         name, sha256 = track.source.name, record.sha256
         if self.first_sources[sha256] == name:
-            self._printer.outcome(name, "there", sha256=sha256, folder=record.folder)
+            self._printer.outcome(name, "existing", sha256=sha256, folder=record.folder)
         else:
             self.duplicate(track, sha256)
 
@@ -244,7 +244,7 @@ class _Outcomes:
         if first in self._printer.failed:
             self._printer.failure_of(name, self._printer.failed[first])
         else:
-            self._printer.outcome(name, "same", f", {first}", sha256=sha256, same_as=first)
+            self._printer.outcome(name, "duplicate", f", {first}", sha256=sha256, same_as=first)
 
     def made(self, track: Track, record: SeedRecord, elapsed_s: float) -> None:
         """Print a processed song."""
@@ -255,7 +255,7 @@ class _Outcomes:
         left = f", about {duration_text(left_s)} left" if left_s else ""
         self._printer.outcome(
             record.sources[0].name,
-            "made",
+            "processed",
             f" in {elapsed_s:.1f} s ({record.duration_s / elapsed_s:.1f} times real time){left}",
             sha256=record.sha256,
             folder=record.folder,
