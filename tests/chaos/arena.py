@@ -25,6 +25,7 @@ from mashup_worker.settings import StorageSettings
 from mashup_worker.stack.supabase import create_database
 from mashup_worker.storage.s3 import S3Storage
 from tests.chaos.proxy import Proxy
+from tests.processes import stop_with_tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,6 +64,7 @@ class Managed:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=stop_with_tests,
             )
 
     def send(self, number: int) -> None:

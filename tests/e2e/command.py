@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import soundfile
+
+from tests.processes import Process, stop_with_tests
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -26,8 +26,6 @@ MASHUP = Path(sys.executable).with_name("mashup")
 
 MIX = min(Path(__file__).parents[2].glob("samples/*/mix.flac"))
 """A song with all four stems in it."""
-
-_PR_SET_PDEATHSIG = 1
 
 STEMS = ("drums", "bass", "other", "vocals")
 
@@ -47,13 +45,11 @@ class Mashup:
         """Run a command after those that were started before."""
         return self.preloaded.start(*arguments, cwd=self.folder, env=self.environment)
 
-    def process(
-        self, *arguments: str | Path, stderr: int = subprocess.PIPE
-    ) -> subprocess.Popen[str]:
+    def process(self, *arguments: str | Path, stderr: int = subprocess.PIPE) -> Process:
         """Start the installed program."""
-        return subprocess.Popen(
+        return Process(
             [MASHUP, *arguments],
-            preexec_fn=end_with_parent,
+            preexec_fn=stop_with_tests,
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -92,12 +88,6 @@ class Mashup:
         """All files below a folder in the folder, hidden ones too, by their path below it."""
         top = self.folder / name
         return {path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()}
-
-
-def end_with_parent() -> None:
-    """Let Linux stop this process when the tests end, even if they are killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
 def excerpt(duration_s: float, start_s: float = 8.0) -> NDArray[np.float64]:

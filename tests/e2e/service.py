@@ -20,7 +20,8 @@ from botocore.config import Config
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from tests.e2e.command import MASHUP, end_with_parent, excerpt
+from tests.e2e.command import MASHUP, excerpt
+from tests.processes import Process, stop_with_tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,11 +119,11 @@ def service(
         "MASHUP_OFFLINE": "1",
         "MASHUP_MODEL_CACHE": str(folder / "cache"),
     }
-    with subprocess.Popen(
+    with Process(
         [MASHUP, "up", "--data", str(folder / "data"), "--processes", "2", "--json"],
         env=environment,
         stdout=subprocess.PIPE,
-        preexec_fn=end_with_parent,
+        preexec_fn=stop_with_tests,
         text=True,
     ) as process:
         assert process.stdout is not None

@@ -25,6 +25,7 @@ from mashup_worker.stack.packages import weed
 from mashup_worker.stack.stack import Stack
 from tests.dockerfile import ROOT, read_dockerfile
 from tests.e2e.command import excerpt
+from tests.processes import Process, stop_with_tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,8 +136,9 @@ def test_the_health_check_follows_the_mirror(image: Image, tmp_path: Path) -> No
         assert check[0] == "python"
         check[0] = str(image.bin / "python")
         assert image.run(*check, **environment).returncode != 0
-        with subprocess.Popen(
+        with Process(
             image.line("mirror"),
+            preexec_fn=stop_with_tests,
             cwd=image.environment["HOME"],
             env=environment,
             stdout=subprocess.PIPE,
@@ -169,8 +171,9 @@ def store(tmp_path: Path) -> Iterator[dict[str, str]]:
     keys = {"AWS_ACCESS_KEY_ID": "mashup", "AWS_SECRET_ACCESS_KEY": "a-long-secret"}
     assert keys.keys() == service["environment"].keys()
     endpoint = f"http://127.0.0.1:{ports['s3']}"
-    with subprocess.Popen(
+    with Process(
         [str(weed()), *arguments],
+        preexec_fn=stop_with_tests,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **keys},
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -18,14 +19,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import Audio
+    from mashup_worker.models.demucs_engine import DemucsSeparator
 
 SEGMENT_S = 1.95
 """Duration of the segments of the networks, a quarter of what those of real models last."""
 BAGS = ("htdemucs", "hdemucs", "htdemucs_ft", "mixed", "kinds")
 
 
+@cache
+def reference_separator(repository: Path, name: str, shifts: int) -> Any:
+    return Reference(name, repo=repository, device="cpu", shifts=shifts)
+
+
+@cache
+def separator_of(repository: Path, name: str) -> DemucsSeparator:
+    return engine(repository, name)
+
+
 def reference(repository: Path, name: str, mix: Audio, shifts: int = 0) -> Tensor:
-    separator = Reference(name, repo=repository, device="cpu", shifts=shifts)
+    separator = reference_separator(repository, name, shifts)
     _, stems = separator.separate_tensor(mix.samples.clone())
     return torch.stack(list(stems.values()))
 
@@ -58,7 +70,7 @@ def test_segments_of_real_models_equal_the_reference(
 
 def assert_equals_the_reference(repository: Path, name: str, mix: Audio) -> None:
     expected = reference(repository, name, mix)
-    got = separate(engine(repository, name), mix)
+    got = separate(separator_of(repository, name), mix)
     assert got.shape == expected.shape
     assert (got - expected).abs().max() <= 1e-4 * expected.abs().max()
 
