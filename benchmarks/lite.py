@@ -21,13 +21,13 @@ from pathlib import Path
 
 import soundfile
 import torch
-from mashup_worker.bench.memory import host_peak_bytes
 from torch import Tensor
 
 from benchmarks.results import publish, table
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
+from mashup_worker.bench.measure import host_peak_bytes
 from mashup_worker.dsp.loudness import integrated_lufs
 from mashup_worker.dsp.metrics import si_sdr_db
 from mashup_worker.models.lite.separator import LiteSeparator, load_lite

@@ -18,13 +18,13 @@ import tempfile
 from pathlib import Path
 
 import torch
-from mashup_worker.bench.memory import host_peak_bytes
 
 from benchmarks.devices import add_device_option
 from benchmarks.results import publish, table
 from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench import music
+from mashup_worker.bench.measure import host_peak_bytes
 from mashup_worker.bench.networks import random_htdemucs, save_repository, small_demucs
 from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.device import resolve_device
