@@ -60,6 +60,11 @@ class Decoder:
         """Channels of the decoded blocks: 1 for mono files, 2 for all others."""
         return min(self.info.channels, 2)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Missing and ignored parts of the file, with times; complete after the last block."""
+        return self._source.warnings
+
     def blocks(self) -> Iterator[Tensor]:
         """Decode, about a second at a time.
 
@@ -77,12 +82,12 @@ class Decoder:
             self._limits.check_decoded(
                 self.info.path, count, self.source_channels, self.sample_rate
             )
-            bad = ~(np.abs(block) <= LOUDEST)
-            if bad.any():
+            if len(block) and not -LOUDEST <= block.min() <= block.max() <= LOUDEST:
+                bad = ~(np.abs(block) <= LOUDEST)
                 self.non_finite_samples += int(bad.sum())
                 block = np.where(bad, np.float32(0), block)
             samples = torch.from_numpy(np.ascontiguousarray(block.T))
-            yield fold_to_stereo(samples, vorbis_order=self._source.vorbis_order)
+            yield fold_to_stereo(samples, self.info.speakers)
         if not count:
             raise InvalidInput(f"{self.info.path}: no audio in this file")
 

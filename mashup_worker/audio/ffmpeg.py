@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from mashup_worker.audio.layouts import ffmpeg_speakers
 from mashup_worker.audio.mpeg import parse_header
 from mashup_worker.audio.source import AudioInfo, block_samples, cannot_open, check_complete
 from mashup_worker.errors import UnsupportedAudio
@@ -62,14 +64,21 @@ _CHUNKED = {
 }
 """Bytes at offsets 0 and 8, with a size between them, and their demuxer."""
 
-_HEAD_BYTES = 189
+HEAD_BYTES = 189
 """Size of a packet of an MPEG transport stream and of the first byte of the next one."""
 
-_LAYOUTS = {3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-"""Names of the WAV channel orders that the downmix expects."""
+_GUESSED = "aac,ac3,amr,ape,asf,dts,eac3,flac,loas,matroska,mov,mpeg,mpegts,ogg,tta,wv"
+"""Demuxers among which ffmpeg may choose for unknown first bytes; none reads another file."""
 
+_RESTRICTED = ("-v", "error", "-protocol_whitelist", "file,pipe")
 
-_ONE_DEMUXER = ("-v", "error", "-protocol_whitelist", "file,pipe", "-f")
+_SURE_SCORE = 26
+"""Lowest score of a guessed demuxer: content decides, and not the name of the file."""
+
+_LOG_PREFIX = re.compile(r"^\[\w+ @ 0x[0-9a-f]+\]\s*")
+_HARMLESS = re.compile(r"$|Last message repeated|Application provided invalid, non monotonically")
+_READ_LOG_BYTES = 1 << 16
+_MAX_WARNINGS = 5
 
 _PROBE_TIMEOUT_S = 30.0
 
@@ -87,13 +96,18 @@ def demuxer_of(path: Path) -> str | None:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            head = file.read(HEAD_BYTES)
             if head[:3] == b"ID3":
                 file.seek(10 + sum((byte & 0x7F) << 7 * i for i, byte in enumerate(head[9:5:-1])))
-                head = file.read(_HEAD_BYTES)
+                head = file.read(HEAD_BYTES)
     except OSError as error:
         raise cannot_open(path, error) from error
-    if parse_header(head) is not None:
+    return demuxer_of_head(head)
+
+
+def demuxer_of_head(head: bytes) -> str | None:
+    """Return the demuxer of ffmpeg that the first `HEAD_BYTES` select; None if unknown."""
+    if parse_header(head[:4]) is not None:
         return "mp3"
     if head[:1] == b"\xff" and head[1:2] in (b"\xf0", b"\xf1", b"\xf8", b"\xf9"):
         return "aac"
@@ -111,34 +125,45 @@ def ffmpeg_found() -> bool:
 
 
 class FfmpegSource:
-    """First audio stream of a file, decoded by ffmpeg with the given demuxer. A `PcmSource`.
+    """First audio stream of a file, decoded by ffmpeg. A `PcmSource`.
+
+    Args:
+        path: the file.
+        demuxer: demuxer of ffmpeg; None if ffmpeg shall choose one of `_GUESSED`.
 
     Raises:
         UnsupportedAudio: ffmpeg finds no audio in the file.
     """
 
-    vorbis_order = False
-
-    def __init__(self, path: Path, demuxer: str) -> None:
+    def __init__(self, path: Path, demuxer: str | None) -> None:
         self._path = path.absolute()
-        self._demuxer = demuxer
         self._process: subprocess.Popen[bytes] | None = None
+        self._warnings: tuple[str, ...] = ()
         media = _media(self._path, path, demuxer)
         streams = media["streams"]
+        if demuxer is None:
+            if int(media["format"].get("probe_score", 0)) < _SURE_SCORE:
+                raise UnsupportedAudio(f"{path}: cannot decode: not an audio file")
+            demuxer = str(media["format"]["format_name"]).split(",")[0]
+        self._demuxer = demuxer
         audio = [stream for stream in streams if stream.get("codec_type") == "audio"]
         if not audio or "sample_rate" not in audio[0]:
             raise UnsupportedAudio(f"{path}: cannot decode: ffmpeg finds no audio stream")
         self._index = int(audio[0]["index"])
-        # Matroska has one length for all of its streams.
-        timed = audio[0] if len(streams) > 1 else {**media["format"], **audio[0]}
+        channels = int(audio[0]["channels"])
         self.info = AudioInfo(
             path=path,
             container=demuxer,
             codec=str(audio[0].get("codec_name", "unknown")),
             sample_rate=int(audio[0]["sample_rate"]),
-            channels=int(audio[0]["channels"]),
-            claimed_duration_s=float(timed["duration"]) if "duration" in timed else None,
+            speakers=ffmpeg_speakers(str(audio[0].get("channel_layout", "")), channels),
+            claimed_duration_s=_duration_s(media, audio[0], demuxer),
         )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Errors that ffmpeg reported and passed over."""
+        return self._warnings
 
     def blocks(self) -> Iterator[Block]:
         """Yield float32 arrays of shape `(samples, channels)`, about a second each."""
@@ -158,6 +183,7 @@ class FfmpegSource:
                 raise UnsupportedAudio(
                     f"{self.info.path}: cannot decode: ffmpeg: {_first_line(log.read())}"
                 )
+            self._warnings = _warnings(log)
         check_complete(self.info, count, self._declared_frames())
 
     def close(self) -> None:
@@ -216,18 +242,29 @@ class FfmpegSource:
         return int(self.info.claimed_duration_s * self.info.sample_rate)
 
     def _command(self) -> list[str]:
-        channels = self.info.channels
-        command = [_pydub().get_encoder_name(), "-nostdin", *_ONE_DEMUXER, self._demuxer]
+        command = [_pydub().get_encoder_name(), "-nostdin", *_RESTRICTED, "-f", self._demuxer]
         command += ["-i", f"file:{self._path}", "-map", f"0:{self._index}"]
-        command += ["-ar", str(self.info.sample_rate), "-ac", str(channels)]
-        if channels in _LAYOUTS:
-            command += ["-af", f"aformat=channel_layouts={_LAYOUTS[channels]}"]
+        # A stream may change its form; the first one holds.
+        command += ["-ar", str(self.info.sample_rate), "-ac", str(self.info.channels)]
         return [*command, "-f", "f32le", "pipe:1"]
 
 
-def _media(absolute: Path, path: Path, demuxer: str) -> dict[str, Any]:
+def _duration_s(media: dict[str, Any], stream: dict[str, Any], demuxer: str) -> float | None:
+    """Return the duration of a stream that the header declares."""
+    if "duration" in stream:
+        return float(stream["duration"])
+    # Matroska has one length for all of its streams.
+    if len(media["streams"]) > 1 or "duration" not in media["format"]:
+        return None
+    # It is the end of the last block, and the first block may start later than 0.
+    start_s = float(media["format"].get("start_time", 0)) if demuxer == "matroska" else 0.0
+    return float(media["format"]["duration"]) - max(0.0, start_s)
+
+
+def _media(absolute: Path, path: Path, demuxer: str | None) -> dict[str, Any]:
     """Return the report of ffprobe on a file."""
-    command = [_pydub().get_prober_name(), *_ONE_DEMUXER, demuxer, "-of", "json"]
+    chosen = ("-f", demuxer) if demuxer else ("-format_whitelist", _GUESSED)
+    command = [_pydub().get_prober_name(), *_RESTRICTED, *chosen, "-of", "json"]
     command += ["-show_format", "-show_streams", f"file:{absolute}"]
     try:
         done = subprocess.run(
@@ -256,6 +293,14 @@ def _pydub() -> ModuleType:
 
 def _cannot_run(path: Path, program: str, error: OSError) -> UnsupportedAudio:
     return UnsupportedAudio(f"{path}: cannot run {program}: {error.strerror or error}")
+
+
+def _warnings(log: IO[bytes]) -> tuple[str, ...]:
+    """Return the errors in the log of a decoding that succeeded, without ffmpeg's prefixes."""
+    log.seek(0)
+    lines = log.read(_READ_LOG_BYTES).decode(errors="replace").splitlines()
+    texts = dict.fromkeys(_LOG_PREFIX.sub("", line).strip() for line in lines)
+    return tuple(f"ffmpeg: {text}" for text in texts if not _HARMLESS.match(text))[:_MAX_WARNINGS]
 
 
 def _first_line(log: bytes) -> str:

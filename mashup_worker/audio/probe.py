@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.ffmpeg import FfmpegSource, demuxer_of, ffmpeg_found
+from mashup_worker.audio.mpeg_source import MpegSource
 from mashup_worker.audio.sndfile import SndfileSource
 from mashup_worker.audio.source import AudioInfo, PcmSource, check_form, regular_file_size
 from mashup_worker.errors import UnsupportedAudio
@@ -43,15 +44,24 @@ def open_source(path: Path) -> PcmSource:
 
 
 def _open(path: Path) -> PcmSource:
+    with suppress(UnsupportedAudio):
+        return MpegSource(path)
     try:
         return SndfileSource(path)
     except UnsupportedAudio as error:
-        demuxer = demuxer_of(path)
-        if demuxer is None:
-            raise
-        if not ffmpeg_found():
-            raise UnsupportedAudio(
-                f"{path}: only ffmpeg decodes this format ({demuxer}), and it is not on PATH; "
-                "install ffmpeg"
-            ) from error
-    return FfmpegSource(path, demuxer)
+        unsupported = error
+    demuxer = demuxer_of(path)
+    if demuxer is None:
+        with suppress(UnsupportedAudio):
+            return MpegSource(path, anywhere=True)
+    if ffmpeg_found():
+        try:
+            return FfmpegSource(path, demuxer)
+        except UnsupportedAudio as error:
+            raise (unsupported if demuxer is None else error) from unsupported
+    if demuxer is None:
+        raise unsupported
+    raise UnsupportedAudio(
+        f"{path}: only ffmpeg decodes this format ({demuxer}), and it is not on PATH; "
+        "install ffmpeg"
+    ) from unsupported

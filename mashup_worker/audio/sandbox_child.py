@@ -99,9 +99,7 @@ def _decode(source: Path, send: Send) -> None:
     send(sample_rate=opened.info.sample_rate, channels=min(channels, 2))
     output = sys.stdout.buffer
     for block in opened.blocks():
-        output.write(
-            np.ascontiguousarray(fold_frames(block, vorbis_order=opened.vorbis_order), "<f4").data
-        )
+        output.write(np.ascontiguousarray(fold_frames(block, opened.info.speakers), "<f4").data)
     output.flush()
 
 

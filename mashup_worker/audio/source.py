@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mashup_worker.audio.layouts import Speakers
+
     Block = NDArray[np.float32]
 
 _MAX_BLOCK_VALUES = 1 << 21
@@ -37,7 +39,7 @@ class AudioInfo:
         container: file format, such as `"WAV"`, `"FLAC"` or `"matroska"`.
         codec: coding of the samples, such as `"PCM_16"`, `"VORBIS"` or `"aac"`.
         sample_rate: sample rate in Hz.
-        channels: channels in the file, before the downmix.
+        speakers: speaker of each channel in the file, before the downmix.
         claimed_duration_s: duration that the header declares, which may be wrong; None where it
             declares none.
     """
@@ -46,8 +48,13 @@ class AudioInfo:
     container: str
     codec: str
     sample_rate: int
-    channels: int
+    speakers: Speakers
     claimed_duration_s: float | None
+
+    @property
+    def channels(self) -> int:
+        """Channels in the file, before the downmix."""
+        return len(self.speakers)
 
 
 class PcmSource(Protocol):
@@ -59,8 +66,8 @@ class PcmSource(Protocol):
         ...
 
     @property
-    def vorbis_order(self) -> bool:
-        """Whether channels are in the order of Vorbis instead of WAV."""
+    def warnings(self) -> tuple[str, ...]:
+        """Missing and ignored parts of the file, with times; complete after the last block."""
         ...
 
     def blocks(self) -> Iterator[Block]:

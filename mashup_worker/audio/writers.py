@@ -11,10 +11,12 @@ import numpy as np
 import soundfile
 import torch
 
+from mashup_worker.audio.descriptors import BufferedReader
 from mashup_worker.audio.formats import DEFAULT_BITRATE_KBPS
-from mashup_worker.audio.mpeg import FrameReader, info_frame
+from mashup_worker.audio.libsndfile import ForwardOnly
+from mashup_worker.audio.mpeg_stream import MpegStream
+from mashup_worker.audio.mpeg_tag import info_frame
 from mashup_worker.audio.resample import StreamResampler
-from mashup_worker.audio.sndfile import ForwardOnly
 from mashup_worker.errors import InvalidInput
 from mashup_worker.system.files import cannot_write
 
@@ -213,7 +215,7 @@ class _Mp3Sink:
         self._put(bytes(self._lame.flush()))
         # The length is known only now; the tag frame at the start of the file takes it.
         audio_bytes = self._file.tell() - self._tag_bytes
-        frames = sum(1 for _ in FrameReader(self._file.fileno())) - 1
+        frames = sum(1 for _ in MpegStream(BufferedReader(self._file.fileno())))
         tag = info_frame(
             self._first_frame,
             frames=frames,
