@@ -3,5 +3,5 @@
 `core`, `drums`, `instruments`, `voice` and `effects` make sounds, and `timeline` places them; the
 sample songs, `loops` and `bandstand` are played with them. `jukebox` shares only names, tables,
 draws and swing: its sounds and its mixing are its own, so that an analysis fitted to one generator
-can be measured on the other.
+can be measured on the other. `roadshow` shares nothing with either but the reading of tables.
 """

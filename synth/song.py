@@ -19,7 +19,7 @@ class Truth:
         tempo_bpm: beats a minute at the metrical level that a musician would tap.
         beats_s: times of all beats between the first sound and the last, in seconds.
         downbeats_s: those of them that begin a bar.
-        beats_per_bar: 3 or 4.
+        beats_per_bar: 2, 3, 4, 5 or 7.
         key: tonic and mode, such as `"A minor"` or `"Eb major"`; None where there is no harmony.
         tuning_cents: how far A lies from 440 Hz, -50 to 50.
         has_drums: whether drums play in at least half of the song.
