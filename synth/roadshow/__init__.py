@@ -37,6 +37,10 @@ def generate(seed: int) -> Song:
     rng = np.random.default_rng([seed, 20262])
     hits = play_drums(plan, rng)
     notes = play_lines(plan, rng) + sing(plan, rng)
+    if plan.opening == "late":
+        opens_s = plan.time_s(plan.bars[0], 1 + seed % 2) - _EARLY_S
+        hits = [hit for hit in hits if hit.time_s > opens_s]
+        notes = [note for note in notes if note.start_s > opens_s]
     onsets_s = [hit.time_s for hit in hits] + [note.start_s for note in notes]
     lead_s = float(rng.choice((_EARLY_S, rng.uniform(0.05, 0.8)))) + _EARLY_S - min(onsets_s)
     hits = [replace(hit, time_s=hit.time_s + lead_s) for hit in hits]

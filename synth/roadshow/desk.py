@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 64
 _LEVELS_DB = {"drums": -17.0, "bass": -19.0, "other": -20.0, "vocals": -19.0}
+_MASTERS_DB = {"machine": (-14, -9), "live": (-16, -10), "loose": (-18, -11)}
 _SOFT = ("solo", "tune", "clicks")
 
 
@@ -78,7 +79,7 @@ def _place_notes(plan: Plan, notes: list[Note], samples: int, rng: Generator) ->
         release_s = timbre.release_s if length_s == note.length_s else 0.002
         wave = _released(takes[key], length_s, release_s) * np.float32(levels[note.voice])
         # Slow attacks are played early, as musicians do.
-        _lay(stems[timbre.stem], wave, note.start_s - 0.35 * timbre.attack_s, pans[note.voice])
+        _lay(stems[timbre.stem], wave, note.start_s - 0.2 * timbre.attack_s, pans[note.voice])
     return stems
 
 
@@ -168,8 +169,8 @@ def _ducking(hits: list[Hit], samples: int, depth: float) -> Wave:
 def _master(plan: Plan, stems: dict[str, Wave], rng: Generator) -> None:
     """Bring the sum of the stems to its loudness, limit it, and fade it out."""
     heavy = plan.style.kit == "metal"
-    goal_db = rng.uniform(-23, -16) if plan.style.form in _SOFT else rng.uniform(-17, -11)
-    goal_db = rng.uniform(-12, -9) if heavy else goal_db
+    low_db, high_db = (-23, -16) if plan.style.form in _SOFT else _MASTERS_DB[plan.style.feel]
+    goal_db = rng.uniform(-11, -8) if heavy else rng.uniform(low_db, high_db)
     total = np.sum(list(stems.values()), axis=0)
     gain = 10 ** ((goal_db - _active_db(total)) / 20)
     peaks = _blocks(total) * gain

@@ -52,7 +52,7 @@ class DrumKit:
             return wave
         if piece == "snare":
             wave = 0.5 * self._skin(kit["snare_hz"], kit["snare_s"] * 0.6, 0.4, 0.05)
-            noise = kit["snare_noise"] * self._noise(1200, 9500, kit["snare_s"], 0.5)
+            noise = kit["snare_noise"] * self._noise(500, 9500, kit["snare_s"], 0.5)
             wave[: len(noise)] += noise[: len(wave)]
             return wave
         if piece == "ride":

@@ -35,7 +35,7 @@ class Plan:
         marks_beats: positions at which the clock is set, in beats of the song.
         marks_s: when they are, in seconds.
         counted: positions of the beats, those of a bar before the first included.
-        opening: `plain`, `pickup`, `fill`, `sticks` or `late`.
+        opening: `plain`, `pickup`, `fill`, `sticks`, or `late`: within the first bar.
         fades: whether the song is faded out.
         spliced: positions at which all sound is cut off.
     """
@@ -85,12 +85,20 @@ def draw_plan(seed: int) -> Plan:
     factors = beat_lengths(bars, style, named.event, rng)
     marks, times, counted = _clock(bars, factors)
     return Plan(
-        name=named.name, style=style, bars=tuple(bars), tonic=int(rng.integers(len(TONICS))),
-        mode=mode, tuning_cents=_tuning(rng), swing=float(rng.uniform(*style.swing)),
-        marks_beats=marks, marks_s=times, counted=counted,
-        opening=_opening(style, bars, rng), fades=_fades(bars, rng),
+        name=named.name,
+        style=style,
+        bars=tuple(bars),
+        tonic=int(rng.integers(len(TONICS))),
+        mode=mode,
+        tuning_cents=_tuning(rng) if style.keys else 0.0,
+        swing=float(rng.uniform(*style.swing)),
+        marks_beats=marks,
+        marks_s=times,
+        counted=counted,
+        opening=_opening(style, bars, rng),
+        fades=style.form != "clicks" and _fades(bars, rng),
         spliced=_splices(bars, named.event),
-    )  # fmt: skip
+    )
 
 
 def _fades(bars: list[Bar], rng: Generator) -> bool:
@@ -110,9 +118,9 @@ def _splices(bars: list[Bar], event: str) -> tuple[float, ...]:
 def _opening(style: Style, bars: list[Bar], rng: Generator) -> str:
     if style.form == "clicks":
         return "plain"
-    choices = ["plain", "plain", "plain", "pickup"]
+    choices = ["plain", "plain", "plain", "plain", "pickup", "pickup", "late"]
     if bars[0].section.arrangement.drums["verse"] and style.feel != "machine":
-        choices += ["fill", "sticks"]
+        choices += ["fill", "fill", "sticks"]
     return str(rng.choice(choices))
 
 
