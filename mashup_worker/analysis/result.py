@@ -200,11 +200,13 @@ class AnalyzeResult:
         analysis: the analysis.
         evidence: features behind it.
         timings_s: seconds per stage.
+        warnings: missing and ignored parts of the files.
     """
 
     analysis: Analysis
     evidence: Evidence
     timings_s: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def elapsed_s(self) -> float:

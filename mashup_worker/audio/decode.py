@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +16,13 @@ from mashup_worker.audio.source import regular_file_size
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Self
 
     from torch import Tensor
+
+logger = logging.getLogger(__name__)
 
 LOUDEST = 1e6
 """120 dB above full scale: no recording reaches it, and its square still fits float32."""
@@ -115,7 +118,21 @@ def open_decoder(path: Path, limits: DecodeLimits = _NO_LIMITS) -> Decoder:
     return Decoder(path, limits)
 
 
-def decode(path: Path, limits: DecodeLimits = _NO_LIMITS) -> Audio:
-    """Decode a whole file into memory. Raises as `open_decoder` and `Decoder.blocks`."""
+def decode(
+    path: Path, limits: DecodeLimits = _NO_LIMITS, on_warning: Callable[[str], None] | None = None
+) -> Audio:
+    """Decode a whole file into memory. Raises as `open_decoder` and `Decoder.blocks`.
+
+    Args:
+        path: the file.
+        limits: limits of the decoding.
+        on_warning: called with each of `Decoder.warnings`; they are logged when None.
+    """
     with open_decoder(path, limits) as decoder:
-        return Audio(torch.cat(list(decoder.blocks()), dim=1), decoder.sample_rate)
+        audio = Audio(torch.cat(list(decoder.blocks()), dim=1), decoder.sample_rate)
+        for warning in decoder.warnings:
+            if on_warning is None:
+                logger.warning("%s: %s", path, warning)
+            else:
+                on_warning(warning)
+    return audio

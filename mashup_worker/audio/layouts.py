@@ -205,7 +205,7 @@ def fold_frames(frames: NDArray[np.float32], speakers: Speakers) -> NDArray[np.f
 def conform(
     frames: NDArray[np.float32], speakers: Speakers, wanted: Speakers
 ) -> NDArray[np.float32]:
-    """Return frames for other speakers, as ffmpeg does: mono is played by both sides.
+    """Return frames for other speakers, as ffmpeg does; mono is the center.
 
     Shape: `(samples, len(speakers))` to `(samples, len(wanted))`.
     """
@@ -214,7 +214,7 @@ def conform(
     stereo = frames @ np.array(_TO_STEREO["C"], np.float32)[None] if len(speakers) == 1 else frames
     stereo = fold_frames(stereo, speakers)
     if len(wanted) == 1:
-        mono: NDArray[np.float32] = stereo.mean(axis=1, keepdims=True, dtype=np.float32)
+        mono: NDArray[np.float32] = stereo @ np.array(_TO_STEREO["C"], np.float32)[:, None]
         return mono
     silence = np.zeros(len(frames), np.float32)
     sides = {"L": stereo[:, 0], "R": stereo[:, 1]}

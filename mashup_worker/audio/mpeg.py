@@ -131,9 +131,16 @@ def main_data(frame: bytes, header: FrameHeader) -> MainData:
     return MainData(reservoir_bytes, end, is_valid and end <= header.length_bytes)
 
 
-def muted(frame: bytes, header: FrameHeader) -> bytes:
-    """Return a frame that decodes to silence; later frames find its main data in the reservoir."""
+def muted(frame: bytes, header: FrameHeader, reservoir_bytes: int = 0) -> bytes:
+    """Return a frame that decodes to silence; later frames find its main data in the reservoir.
+
+    mpg123 keeps as much of the reservoir as a frame asks for, so the frame asks for all of it.
+    """
     head = bytes([frame[0], frame[1] | 1, *frame[2:HEADER_BYTES]])
     if header.family[1] != LAYER_3:
         return head + bytes(header.length_bytes - HEADER_BYTES)
-    return head + bytes(header.main_data_at - HEADER_BYTES) + frame[header.main_data_at :]
+    mpeg1 = header.family[0] == _MPEG1
+    most, bits = (511, 9) if mpeg1 else (255, 8)
+    begin = (min(reservoir_bytes, most) << 16 - bits).to_bytes(2, "big")
+    rest = bytes(header.main_data_at - HEADER_BYTES - len(begin))
+    return head + begin + rest + frame[header.main_data_at :]

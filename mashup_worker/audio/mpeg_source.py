@@ -21,17 +21,11 @@ from mashup_worker.audio.layouts import default_speakers
 from mashup_worker.audio.libsndfile import ForwardOnly
 from mashup_worker.audio.mpeg import LAYER_3, muted
 from mashup_worker.audio.mpeg_stream import MpegStream
-from mashup_worker.audio.source import (
-    AudioInfo,
-    block_samples,
-    cannot_open,
-    cannot_read,
-    truncated,
-)
+from mashup_worker.audio.source import AudioInfo, block_samples, cannot_open, cannot_read, truncated
 from mashup_worker.errors import UnsupportedAudio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from mashup_worker.audio.mpeg import FrameHeader
@@ -101,18 +95,17 @@ class MpegSource:
     def blocks(self) -> Iterator[Block]:
         """Yield float32 arrays of shape `(samples, channels)`, about a second each."""
         count, runs = 0, _Runs(self._stream)
-        removed = [range(self._stream.tag.skipped_samples)] if self._stream.tag else []
-        removed.append(self._stream.padding)
+        is_first = True
         while runs.form is not None:
             with closing(_RunDecoder(runs, self.info.path)) as run:
                 for block in converted(
-                    _without(run.blocks(), removed),
+                    self._trimmed(run.blocks()) if is_first else run.blocks(),
                     (run.sample_rate, default_speakers(run.channels)),
                     (self.info.sample_rate, self.info.speakers),
                 ):
                     count += len(block)
                     yield block
-            removed = []
+            is_first = False
         declared = self._stream.declared_samples
         if declared and self._is_short and self._stream.is_cut:
             raise truncated(self.info, count, declared / self.info.sample_rate)
@@ -121,6 +114,20 @@ class MpegSource:
     def _is_short(self) -> bool:
         """Whether frames lack that the tag declares; some encoders count the tag itself."""
         return self._stream.missing_frames > 1
+
+    def _trimmed(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Yield blocks without the silence that the encoder added at both ends."""
+        position = 0
+        for block in blocks:
+            length = len(block)
+            for part in reversed(self._stream.removed):
+                start, stop = (
+                    min(max(edge - position, 0), length) for edge in (part.start, part.stop)
+                )
+                if start < stop:
+                    block = np.concatenate([block[:start], block[stop:]]) if start else block[stop:]
+            position += length
+            yield block
 
     def close(self) -> None:
         """Close the file."""
@@ -235,16 +242,3 @@ class _FeederPipe:
                 pass  # the reader has closed its end
             except OSError as error:
                 self.error = error
-
-
-def _without(blocks: Iterable[Block], removed: Sequence[range]) -> Iterator[Block]:
-    """Yield blocks without the samples at the positions of sorted ranges."""
-    position = 0
-    for block in blocks:
-        length = len(block)
-        for part in reversed(removed):
-            start, stop = (min(max(edge - position, 0), length) for edge in (part.start, part.stop))
-            if start < stop:
-                block = np.concatenate([block[:start], block[stop:]]) if start else block[stop:]
-        position += length
-        yield block

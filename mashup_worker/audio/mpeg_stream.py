@@ -80,6 +80,7 @@ class MpegStream:
         is_cut: whether the last frame is incomplete; valid after the iteration.
         gaps: places where data is missing, found so far.
         frames: number of frames so far.
+        lost_frames: frames so far that are missing, so that the padding comes earlier.
     """
 
     def __init__(self, reader: BufferedReader, *, anywhere: bool = False) -> None:
@@ -88,6 +89,7 @@ class MpegStream:
         self.is_cut = False
         self.gaps: list[Gap] = []
         self.frames = 0
+        self.lost_frames = 0
         self._time_s = 0.0
         self._gap: Gap | None = None
         self._start = after_id3(reader)
@@ -104,11 +106,13 @@ class MpegStream:
                 self._start, self.first = self._find(self._start, reader.size)
 
     @property
-    def padding(self) -> range:
-        """Decoded samples that are padding, by the tag."""
+    def removed(self) -> tuple[range, range]:
+        """Decoded samples that are no audio, by the tag: before the audio and behind it."""
         if self.tag is None or self.first is None:
-            return range(0)
-        return self.tag.padding(self.first.length_samples)
+            return range(0), range(0)
+        padding = self.tag.padding(self.first.length_samples)
+        lost = self.lost_frames * self.first.length_samples
+        return range(self.tag.skipped_samples), range(padding.start - lost, padding.stop - lost)
 
     @property
     def declared_samples(self) -> int | None:
@@ -133,16 +137,16 @@ class MpegStream:
             if is_lost:
                 # ffmpeg loses this frame. It stands in for the frame before it if that is torn.
                 is_whole, is_given, is_torn = False, is_torn, False
+                self.lost_frames += 1
             elif junk and not is_padding(junk) and not starts_with_tag(junk):
                 is_whole, is_given, is_torn = False, False, True
             self._note(header, is_whole=is_whole, is_given=is_given)
             if is_given:
                 data = data.ljust(header.length_bytes, b"\0")
-                yield header, data if is_whole else muted(data, header)
+                yield header, data if is_whole else muted(data, header, len(reservoir))
             if not junk:
-                reservoir = reservoir if is_given else b""
                 reservoir = (reservoir + data[header.main_data_at :])[-_RESERVOIR_BYTES:]
-                is_lost = False
+                reservoir, is_lost = reservoir if is_given else b"", False
             else:
                 reservoir, is_lost = b"", not is_padding(junk)
 

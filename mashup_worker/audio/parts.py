@@ -62,6 +62,12 @@ def audio_parts(reader: BufferedReader) -> Parts:
             return Parts((Part(0, size),), wave)
         parts = [Part(part.start, part.stop, wave.header(part)) for part in wave.data]
         return Parts(tuple(parts) or (Part(start, size),), wave)
+    if magic == b".snd":
+        # ffmpeg ignores the size in the header.
+        head = reader.read(start, min(size, int.from_bytes(reader.read(start + 4, 4), "big")))
+        if int.from_bytes(head[8:12], "big") < size - start - len(head):
+            head = head[:8] + b"\xff" * 4 + head[12:]
+            return Parts((Part(start + len(head), size, head),))
     if magic == b"FORM":
         end = start + 8 + int.from_bytes(reader.read(start + 4, 4), "big")
         return Parts((Part(start, end if reader.read(end, 4) == magic else size),))

@@ -45,6 +45,8 @@ _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
 _TICK_S = 0.1
 _BLOCK_BYTES = 1 << 18
 _MAX_MESSAGE_BYTES = 1 << 14
+_MAX_TEXT_LETTERS = 500
+_MAX_WARNINGS = 20
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _BYTES_PER_VALUE = 4
 _WAVE_LIMIT_BYTES = (1 << 32) - (1 << 12)
@@ -78,7 +80,7 @@ def decode_sandboxed(
     target: Path,
     limits: SandboxLimits | None = None,
     on_wait: Callable[[], None] = lambda: None,
-) -> None:
+) -> tuple[str, ...]:
     """Decode an untrusted file into a mono or stereo WAV of float32 samples.
 
     The WAV appears at `target` when it is complete.
@@ -88,6 +90,9 @@ def decode_sandboxed(
         target: WAV to write.
         limits: limits of the decoding; the defaults of `SandboxLimits` when None.
         on_wait: called about ten times per second; an exception raised in it ends the subprocess.
+
+    Returns:
+        `Decoder.warnings` as the subprocess reports them.
 
     Raises:
         InvalidInput, UnsupportedAudio: the file cannot be decoded.
@@ -106,6 +111,7 @@ def decode_sandboxed(
                 file.write(_header(decoder.sample_rate, decoder.channels, written_bytes))
         except OSError as error:
             raise cannot_write(target, error) from error
+    return decoder.warnings
 
 
 @dataclass
@@ -117,6 +123,7 @@ class _SandboxedDecoder:
     sample_rate: int = 0
     channels: int = 0
     is_done: bool = False
+    warnings: tuple[str, ...] = ()
     error: MashupError | None = None
     _unparsed: bytearray = field(default_factory=bytearray)
 
@@ -217,9 +224,12 @@ class _SandboxedDecoder:
                 raise self._unsupported(_PROTOCOL_VIOLATED)
         elif "error" in message:
             kind = _ACCEPTED_ERRORS.get(message["error"], UnsupportedAudio)
-            text = " ".join(str(message["message"])[:500].split())
+            text = _plain(message["message"])
             name = str(self.source)
             self.error = kind(text if text.startswith(name) else f"{name}: {text}")
+        elif "warnings" in message:
+            texts = list(message["warnings"])[:_MAX_WARNINGS]
+            self.warnings = tuple(_plain(text) for text in texts)
         else:
             self.is_done = bool(message["done"])
 
@@ -263,6 +273,12 @@ class _SandboxedDecoder:
 
     def _unsupported(self, reason: str) -> UnsupportedAudio:
         return UnsupportedAudio(f"{self.source}: cannot decode: {reason}")
+
+
+def _plain(text: object) -> str:
+    """Return untrusted text on one line, without control characters."""
+    words = " ".join(str(text)[:_MAX_TEXT_LETTERS].split())
+    return "".join(letter for letter in words if letter.isprintable())
 
 
 def _header(sample_rate: int, channels: int, data_bytes: int) -> bytes:

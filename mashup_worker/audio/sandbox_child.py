@@ -29,6 +29,8 @@ _MAX_OPEN_FILES = 64
 _MAX_FILE_BYTES = 1 << 20
 """Limit of ffmpeg's log."""
 
+_MAX_WARNINGS, _MAX_WARNING_LETTERS = 20, 200
+
 _GRACE_S = 5
 """Time between the signal for used-up processor time and the end of the process."""
 
@@ -101,6 +103,10 @@ def _decode(source: Path, send: Send) -> None:
     for block in opened.blocks():
         output.write(np.ascontiguousarray(fold_frames(block, opened.info.speakers), "<f4").data)
     output.flush()
+    if opened.warnings:
+        send(
+            warnings=[warning[:_MAX_WARNING_LETTERS] for warning in opened.warnings[:_MAX_WARNINGS]]
+        )
 
 
 if __name__ == "__main__":

@@ -60,9 +60,12 @@ def master(
         request = MasterRequest(loudness, true_peak, compression, seed)
         encode = encode_options(output, bit_depth, bitrate)
     with song_progress(song.name, not (quiet or as_json)) as progress:
-        result = write_master(decode(song, LIMITS), output, request, encode, progress)
-    document = _document(song, result)
+        warnings: list[str] = []
+        audio = decode(song, LIMITS, warnings.append)
+        result = write_master(audio, output, request, encode, progress)
+    document = _document(song, result) | {"warnings": warnings}
     printer = Output(as_json, quiet)
+    printer.warn(song, warnings)
     printer.json(document)
     printer.line(_text(document))
 

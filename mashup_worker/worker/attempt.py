@@ -127,6 +127,7 @@ class Attempt:
             )
             with self._timed(FETCH):
                 sources = handler.fetch(work)
+            self._warnings += tuple(inputs.warnings)
             sha256s = {name: inputs.digests[path] for name, path in sources.paths.items()}
             digest = result_digest(
                 job.job_type, settings=handler.settings(work), facts=sources.facts, sha256s=sha256s

@@ -44,6 +44,7 @@ class JobInputs:
         folder: folder for the files.
         digests: SHA-256 of each fetched file, by the path of the decoded file.
         source_jobs: jobs whose results were read.
+        warnings: missing and ignored parts of the files.
     """
 
     storage: Storage
@@ -54,6 +55,7 @@ class JobInputs:
     on_progress: OnProgress
     digests: dict[Path, str] = field(default_factory=dict)
     source_jobs: set[UUID] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
 
     def fetch(self, address: str, name: str) -> Path:
         """See `Inputs.fetch`."""
@@ -171,9 +173,10 @@ class JobInputs:
         decoded = file.with_name(f"{file.stem}.decoded.wav")
         sha256 = file_sha256(file)
         try:
-            decode_sandboxed(file, decoded, limits, lambda: self.on_progress(FETCH, 1.0))
+            found = decode_sandboxed(file, decoded, limits, lambda: self.on_progress(FETCH, 1.0))
         except MashupError as error:
             raise type(error)(error.message.replace(str(file), name)) from error
+        self.warnings += [f"{name}: {warning}" for warning in found]
         file.unlink()
         self.digests[decoded] = sha256
         self.on_progress(FETCH, 1.0)

@@ -64,6 +64,14 @@ def test_equals_decoding_in_process(good: dict[str, Path], name: str, tmp_path: 
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_warnings_come_out_of_the_sandbox(good: dict[str, Path], tmp_path: Path) -> None:
+    source = tmp_path / "cut.mp3"
+    source.write_bytes(good["mp3"].read_bytes()[:-40])
+    warnings = decode_sandboxed(source, tmp_path / "clean.wav")
+    assert "the file ends inside an MP3 frame" in warnings
+    assert decode_sandboxed(good["mp3"], tmp_path / "clean2.wav") == ()
+
+
 @pytest.mark.parametrize("wrong", ["no such file", "folder", "pipe", "text", "empty", "cut"])
 def test_files_without_audio_raise_the_errors_of_decoding_in_process(
     wrong: str, good: dict[str, Path], tmp_path: Path
@@ -205,6 +213,7 @@ MISBEHAVIOR = {
     "endless samples": "send(HEAD)\nwhile True: samples(bytes(65536))",
     "an exit code": "send(HEAD); samples(bytes(80)); sys.exit(3)",
     "a segmentation fault": "send(HEAD); samples(bytes(80)); os.kill(os.getpid(), 11)",
+    "warnings that are none": "send(b'{\"warnings\": 5}\\n')",
     "deeply nested": "send(b'[' * 9000 + b'\\n')",
 }
 

@@ -47,6 +47,7 @@ class AnalysisPrinter(Output):
         document = outcome.document
         assert document is not None  # noqa: S101
         self.json(document)
+        self.warn(song.path, document.get("warnings", ()))
         if self.as_csv:
             analysis = document["analysis"]
             counts = len(analysis["beats_s"]), len(analysis["downbeats_s"])

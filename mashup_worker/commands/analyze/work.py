@@ -69,6 +69,7 @@ def _analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None
     document = {
         "input": str(song.path),
         "elapsed_s": round(result.elapsed_s, 3),
+        "warnings": list(result.warnings),
         "analysis": result.analysis.as_dict(),
     }
     if task.files.picture is None:

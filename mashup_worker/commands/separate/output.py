@@ -49,6 +49,7 @@ class Printer(Output):
                 "duration_s": round(result.duration_s, 6),
                 "elapsed_s": round(result.elapsed_s, 3),
                 "shared_gain_db": round(result.shared_gain_db, 2),
+                "warnings": list(result.warnings),
                 "stems": [
                     {
                         "kind": stem.kind,
@@ -84,6 +85,7 @@ class Printer(Output):
                 f"{song.path}: all stems are scaled by {result.shared_gain_db:.1f} dB, so that "
                 "none clips"
             )
+        self.warn(song.path, result.warnings)
         if result.non_finite_samples:
             self.error(
                 f"{song.path}: {result.non_finite_samples} samples were not numbers and are taken "

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.errors import MashupError
 
@@ -30,6 +33,12 @@ class Output:
     def error(self, message: str) -> None:
         """Print an error or a warning on one line of stderr."""
         typer.echo(f"mashup: {message}", err=True)
+
+    def warn(self, path: Path, warnings: Iterable[str]) -> None:
+        """Print the warnings about a file on stderr, unless quiet was requested."""
+        if not self.quiet:
+            for warning in warnings:
+                self.error(f"{path}: {warning}")
 
     def failure(self, song: Song, error: MashupError) -> None:
         """Print the failure of a song as JSON, if JSON was requested."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -95,7 +95,8 @@ def analyze_file(
     with open_decoder(source, limits) as decoder:
         claimed = (decoder.info.claimed_duration_s or math.inf) * decoder.sample_rate
         measured = _measure(decoder, decoder.blocks(), claimed, run)
-    return _analyze(*measured, run)
+        warnings = decoder.warnings
+    return replace(_analyze(*measured, run), warnings=warnings)
 
 
 def analyze_stem_files(
@@ -115,15 +116,17 @@ def analyze_stem_files(
     run = _Run.start(options, device, on_progress)
     with ExitStack() as stack:
         spools: dict[str, SampleSource] = {}
+        warnings: list[str] = []
         for done, (kind, path) in enumerate(stems.items()):
             decoder = stack.enter_context(open_decoder(path, limits))
             spool = stack.enter_context(Spool(decoder.sample_rate, decoder.channels))
             for block in decoder.blocks():
                 spool.append(block)
             spools[kind] = spool
+            warnings += [f"{kind}: {warning}" for warning in decoder.warnings]
             run.report("decode", (done + 1) / len(stems))
         run.clock.lap("decode")
-        return _analyze_sources(spools, run)
+        return replace(_analyze_sources(spools, run), warnings=tuple(warnings))
 
 
 def analyze_source(

@@ -58,6 +58,7 @@ class SeparateResult:
     Attributes:
         shared_gain_db: gain of all stems that prevents clipping; 0 for none.
         non_finite_samples: samples of the song that were not finite, replaced by 0.
+        warnings: missing and ignored parts of the song's file.
     """
 
     stems: tuple[StemFile, ...]
@@ -65,6 +66,7 @@ class SeparateResult:
     timings_s: Mapping[str, float]
     shared_gain_db: float
     non_finite_samples: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def elapsed_s(self) -> float:
@@ -131,6 +133,7 @@ def open_separation(
             timings_s=clock.laps_s,
             shared_gain_db=20 * math.log10(gain),
             non_finite_samples=decoder.non_finite_samples,
+            warnings=decoder.warnings,
         )
         yield Separation(song, {stem.kind: ScaledSource(stem, gain) for stem in stems}, result)
 

@@ -93,9 +93,7 @@ def test_a_truncated_file_is_an_error(
     assert "\n" not in caught.value.message
 
 
-def test_an_untagged_mp3_that_ends_inside_a_frame_is_decoded_with_a_warning(
-    tmp_path: Path,
-) -> None:
+def test_an_untagged_mp3_that_ends_inside_a_frame_is_decoded_with_a_warning(tmp_path: Path) -> None:
     path = mp3(tmp_path / "a.mp3", music(2.0))
     whole = decode(path).samples
     path.write_bytes(path.read_bytes()[:-100])

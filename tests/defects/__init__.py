@@ -1,0 +1,1 @@
+"""Files with defects that users have: joined, cut, with holes, with bytes around them."""
