@@ -102,7 +102,7 @@ def test_each_defect_gives_the_length_and_levels_of_ffmpeg_or_an_error(
 
 def known_encoder(name: str) -> bool:
     """Return whether the encoder here makes the file that the table was recorded from."""
-    return FACTS[f"{name}: clean"][0] == digest(next(defects(name))[1])
+    return bool(FACTS[f"{name}: clean"][0] == digest(next(defects(name))[1]))
 
 
 @needs_ffmpeg
