@@ -184,8 +184,8 @@ def _counts(results: Sequence[Results]) -> Iterator[str]:
     rows.append(("together", f"{sum(counts.operations.values()) / 1e9:.1f}"))
     yield COUNTED
     yield (
-        f"One segment of {made.model} is {counts.segment_s:g} s of sound and adds "
-        f"{counts.stride_s:g} s to the song:"
+        f"A segment of {made.model} lasts {counts.segment_s:g} s; the next begins "
+        f"{counts.stride_s:g} s after it:"
     )
     yield table(("operations", "billions"), rows)
     yield table(

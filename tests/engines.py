@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import SampleSource
-    from mashup_worker.models.separator import OnProgress
+    from mashup_worker.models.separator import OnShare
 
 RATE_HZ = 44_100
 
@@ -64,7 +64,7 @@ class Splitter:
         mix: SampleSource,
         stems: Sequence[str] | None = None,
         *,
-        on_progress: OnProgress | None = None,
+        on_progress: OnShare | None = None,
         on_device: bool = False,  # noqa: ARG002 - its device is the CPU
     ) -> Iterator[Tensor]:
         assert mix.channels == self.channels

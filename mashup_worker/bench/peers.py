@@ -79,7 +79,7 @@ class UnblendEngine:
         self.precision = names.get(dtype, "tf32" if device.type == "cuda" else "fp32")
 
     def separate(self, mix: Audio) -> tuple[Tensor, ...]:
-        """See `Engine`. It downloads the stems itself, through pinned memory."""
+        """Separate as `Engine` states; unblend itself copies the stems to pinned memory."""
         song = mix.samples, mix.sample_rate
         with settings_of_torch():
             made = self._separator.separate(song, shifts=0, split_overlap=0.25)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mashup_worker.bench.engines import Weights
     from mashup_worker.bench.results import Taken
     from mashup_worker.models.demucs_engine import EngineOptions
-    from mashup_worker.models.separator import OnProgress, Separator
+    from mashup_worker.models.separator import OnShare, Separator
     from mashup_worker.pipelines.separation.separate import SeparateResult
 
     OnStep = Callable[[str], object]
@@ -220,7 +220,7 @@ class _Watched:
         mix: SampleSource,
         stems: Sequence[str] | None = None,
         *,
-        on_progress: OnProgress | None = None,
+        on_progress: OnShare | None = None,
         on_device: bool = False,
     ) -> Iterator[Tensor]:
         """See `Separator.stream`."""

@@ -172,26 +172,30 @@ def _plain(row: dict[str, Any]) -> list[str]:
 
 
 def _print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """Print a table, with sources and licenses as notes below it: they are long and few."""
+    """Print a table, with long texts as notes below it, so that it fits into 80 columns."""
+    from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     notes: dict[str, int] = {}
 
     def note(text: str) -> str:
         return f" ({notes.setdefault(text, len(notes) + 1)})"
 
-    table = Table(*_COLUMNS, "purpose")
+    headings = [Column(name, no_wrap=name != "stems") for name in _COLUMNS]
+    table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for row in rows:
-        name, stems, parameters, size, _, cached, terms = _plain(row)
+        _, stems, parameters, size, _, cached, terms = _plain(row)
         sdr = row["sdr"]
         quality = "-"
         if sdr:
             quality = f"{sdr['value_db']:.2f} dB{note(sdr['test_set'] + ', ' + sdr['source'])}"
         stems = stems.replace(",", " ")
         short = terms.partition(" ")[0] + note(terms)
-        table.add_row(name, stems, parameters, size, quality, cached, short, row["purpose"])
+        table.add_row(row["name"], stems, parameters, size, quality, cached, short)
     console = Console()
     console.print(table)
+    for row in rows:
+        console.print(f"{row['name']}: {row['purpose']}", markup=False, highlight=False)
     for text, number in notes.items():
         console.print(f"({number}) {text}", markup=False, highlight=False)

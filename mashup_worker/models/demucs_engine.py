@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.signal import SampleSource
     from mashup_worker.models.segments import Segment
-    from mashup_worker.models.separator import OnProgress
+    from mashup_worker.models.separator import OnShare
 
 _MAX_SHIFT_S = 0.5
 """Greatest random shift, as in Demucs."""
@@ -182,7 +182,7 @@ class DemucsSeparator:
         mix: SampleSource,
         stems: Sequence[str] | None = None,
         *,
-        on_progress: OnProgress | None = None,
+        on_progress: OnShare | None = None,
         on_device: bool = False,
     ) -> Iterator[Tensor]:
         """Separate `mix`; see `Separator.stream`."""

@@ -49,15 +49,15 @@ def resolve_device(requested: str) -> torch.device:
     except RuntimeError:
         device = torch.device("meta")
     if device.type not in ("cpu", "cuda", "mps"):
-        raise InvalidInput(f"unknown device {requested!r}: use auto, cpu, cuda, cuda:N or mps")
+        raise InvalidInput(f"{requested}: unknown device; use auto, cpu, cuda, cuda:N or mps")
     if device.type == "cuda":
         index = device.index or 0
         if not torch.cuda.is_available() or index >= torch.cuda.device_count():
-            raise DeviceUnavailable(f"no CUDA device {requested!r} here: see `mashup doctor`")
+            raise DeviceUnavailable(f"{requested}: no such device here; see `mashup doctor`")
         exact_unless_set()
         return torch.device("cuda", index)
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise DeviceUnavailable("no MPS device here: it needs a Mac with Apple silicon")
+        raise DeviceUnavailable("mps: no such device here; it needs a Mac with Apple silicon")
     return device
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.signal import SampleSource
 
-    OnProgress = Callable[[float], None]
+    OnShare = Callable[[float], None]
     """Called with the share done, 0 to 1. An exception raised in it cancels the work."""
 
 
@@ -58,7 +58,7 @@ class Separator(Protocol):
         mix: SampleSource,
         stems: Sequence[str] | None = None,
         *,
-        on_progress: OnProgress | None = None,
+        on_progress: OnShare | None = None,
         on_device: bool = False,
     ) -> Iterator[Tensor]:
         """Separate `mix` and yield the stems piece by piece, in order.

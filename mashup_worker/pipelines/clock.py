@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 OnProgress = Callable[[str, float], None]
-"""Called with a stage and the share of it that is done. An exception raised in it cancels."""
+"""Called with a stage and the share of it that is done, from any thread.
+
+An exception raised in it stops the work; cancellation, timeouts and lost leases are raised there.
+"""
 
 
 def ignore_progress(stage: str, share: float) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.errors import EXIT_FAILED, DeviceLost, MashupError
+from mashup_worker.errors import EXIT_FAILED, EXIT_USAGE, DeviceLost, InvalidInput, MashupError
 from mashup_worker.system.allocator import keep_freed_memory
 from mashup_worker.system.child_guard import stop_with_parent
 
@@ -29,8 +29,9 @@ def main() -> int:
         return _run(options.queue, options.device, options.precision)
     except MashupError as error:
         sys.stderr.write(f"mashup worker: {error.message}\n")
-        # A new process may use a lost device, so the supervisor must restart this one.
-        return EXIT_FAILED if isinstance(error, DeviceLost) else error.exit_code
+        if isinstance(error, DeviceLost):
+            return EXIT_FAILED  # the supervisor starts another process, which may use the device
+        return EXIT_USAGE if isinstance(error, InvalidInput) else error.exit_code
 
 
 def _run(queue: str, device: str, precision: str) -> int:

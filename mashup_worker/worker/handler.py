@@ -17,12 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
+    from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.queue.contracts import JobOutput
     from mashup_worker.worker.model_cache import ModelCache
-
-    OnProgress = Callable[[str, float], None]
-    """Called with a stage and its share done, from any thread. An exception that it raises stops
-    the work; cancellation, timeouts and lost leases are raised there."""
 
 Request = TypeVar("Request", bound=JobInput, covariant=True)
 Handled = TypeVar("Handled", bound=JobInput, contravariant=True)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.db.database import Database
+    from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
-    from mashup_worker.worker.handler import OnProgress
 
 _MAX_QUOTED_LETTERS = 200
 """Letters of untrusted text that a message quotes."""

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
-from mashup_worker.errors import EXIT_ENVIRONMENT, ServiceUnavailable
+from mashup_worker.errors import EXIT_ENVIRONMENT, EXIT_USAGE, ServiceUnavailable
 from mashup_worker.system.restarter import RestartBackoff
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Supervisor:
         """Run until SIGTERM or SIGINT; each signal is forwarded to all processes.
 
         Raises:
-            ServiceUnavailable: no process can start on this machine.
+            ServiceUnavailable: a process cannot start with these settings on this machine.
         """
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
@@ -137,9 +137,9 @@ class Supervisor:
             return
         self._metrics.exited(slot.number, code)
         how = signal.Signals(-code).name if code < 0 else f"code {code}"
+        if not self._was_ready and code in (EXIT_USAGE, EXIT_ENVIRONMENT):
+            raise ServiceUnavailable("worker: cannot start; see the message above")
         logger.error("worker process %d: exited with %s; restarting", slot.number, how)
-        if not self._was_ready and code == EXIT_ENVIRONMENT:
-            raise ServiceUnavailable("worker: cannot start on this machine; see the message above")
         slot.start_at_s = now_s + slot.backoff.pause_s(now_s - slot.started_s)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mashup_worker.db.database import Database
+    from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.storage.objects import Storage
-    from mashup_worker.worker.handler import OnProgress
 
 RESULTS_PREFIX = "jobs/"
 """Prefix of the keys of results, which are `jobs/<job>/<attempt>/<name>`."""

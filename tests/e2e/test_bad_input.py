@@ -154,3 +154,10 @@ def test_a_failure_of_all_songs_is_reported_once(
     done = runs[name].result()
     assert done.returncode == 3
     assert [done.stderr.count(word) for word in words] == [1] * len(words)
+
+
+def test_a_worker_without_settings_is_not_restarted(mashup: Mashup) -> None:
+    done = mashup.run("worker")
+    assert done.returncode == 3
+    assert "DATABASE_URL: not set" in done.stderr
+    assert "restarting" not in done.stderr

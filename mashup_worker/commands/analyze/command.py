@@ -112,7 +112,7 @@ def _check_device(requested: str) -> None:
     if requested in ("auto", "cpu"):
         return
     if not re.fullmatch(r"cuda(:\d+)?", requested):
-        raise InvalidInput(f"unknown device {requested!r}: use auto, cpu, cuda or cuda:N")
+        raise InvalidInput(f"{requested}: unknown device; use auto, cpu, cuda or cuda:N")
     from mashup_worker.models.device import resolve_device
 
     resolve_device(requested)

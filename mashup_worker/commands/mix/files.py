@@ -11,13 +11,12 @@ from mashup_worker.errors import InvalidInput
 from mashup_worker.system.files import check_writable, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mashup_worker.mixing.plan import Plan
+    from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.mashup.make import MashupResult
-
-    OnProgress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mashup_worker.commands.mix.inputs import song_loader, songs_of_arguments, s
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import Audio
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.request import MixRequest
+    from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.mashup.songs import SongFiles
     from mashup_worker.vocabulary import FormName
-
-    OnProgress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import SampleSource
-    from mashup_worker.models.separator import OnProgress
+    from mashup_worker.models.separator import OnShare
 
 STEMS = ("drums", "bass", "other", "vocals")
 RATE_HZ = 44_100
@@ -75,7 +75,7 @@ class LiteSeparator:
         mix: SampleSource,
         stems: Sequence[str] | None = None,
         *,
-        on_progress: OnProgress | None = None,
+        on_progress: OnShare | None = None,
         on_device: bool = False,
     ) -> Iterator[Tensor]:
         """Separate `mix` as `Separator.stream`, reading it once in order.
@@ -91,7 +91,7 @@ class LiteSeparator:
             yield block if on_device else block.cpu()
 
     def _blocks(
-        self, mix: SampleSource, wanted: tuple[str, ...], on_progress: OnProgress | None
+        self, mix: SampleSource, wanted: tuple[str, ...], on_progress: OnShare | None
     ) -> Iterator[Tensor]:
         device = torch.device(self.device)
         window = torch.hann_window(WINDOW_SAMPLES, device=device)

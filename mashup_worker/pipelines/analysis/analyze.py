@@ -1,8 +1,7 @@
 """Analysis of a song: tempo, beats, bars, key and loudness.
 
-The functions form a ladder that can be entered at any rung. `analyze_file` and
-`analyze_stem_files` decode; `analyze_source`, `analyze_sources`, `analyze_audio` and
-`analyze_stems` take sound in memory. The functions of `steps` run one step alone on sound, and
+`analyze_file` and `analyze_stem_files` decode; `analyze_source`, `analyze_sources`, `analyze_audio`
+and `analyze_stems` take sound in memory. The functions of `steps` run one step alone on sound, and
 those of `mashup_worker.analysis` run it on features.
 """
 

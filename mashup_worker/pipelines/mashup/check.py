@@ -83,7 +83,7 @@ def check_mix(
     """
     report = on_progress or ignore_progress
     mix = without_excess(mix)
-    report("listen", 0.0)
+    report("analyze", 0.0)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         opinion = None
         if analysis is None and second_opinion:

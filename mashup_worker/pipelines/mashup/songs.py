@@ -121,7 +121,7 @@ class SongLoader:
         heard = {kind: part for kind, part in parts.items() if kind not in silent}
         if not heard:
             verb = "is" if len(parts) == 1 else "are"
-            raise InvalidInput(f"{name}: {' and '.join(parts)} {verb} silent")
+            raise InvalidInput(f"{name}: {' and '.join(parts)} {verb} silent; remove the song")
         analysis = known or self._analysis(name, heard)
         grid = refine_grid(song_grid(analysis, name), heard)
         return MixSong(name, analysis, grid, heard), silent

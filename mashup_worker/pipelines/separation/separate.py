@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.signal import SampleSource
     from mashup_worker.models.separator import Separator
-
-    OnProgress = Callable[["Stage", float], None]
-    """Called with the stage and its share done. An exception raised in it stops the work."""
+    from mashup_worker.pipelines.clock import OnProgress
 
 Stage = Literal["decode", "separate", "encode"]
 

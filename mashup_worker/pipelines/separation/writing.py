@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from mashup_worker.audio.signal import spans
 from mashup_worker.dsp.loudness import LoudnessMeter
 from mashup_worker.errors import Canceled
 from mashup_worker.pipelines.separation.on_device import Delivery
+from mashup_worker.system.cores import usable_processors
 from mashup_worker.system.files import atomic_path
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def write_stems(
         duration_s = stem.length_samples / stem.sample_rate
         return StemFile(stem.kind, target, duration_s, meter.integrated_lufs())
 
-    with ExitStack() as names, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ExitStack() as names, ThreadPoolExecutor(usable_processors()) as pool:
         temporaries = [names.enter_context(atomic_path(targets[stem.kind])) for stem in stems]
         jobs = [pool.submit(write, *pair) for pair in zip(stems, temporaries, strict=True)]
         try:

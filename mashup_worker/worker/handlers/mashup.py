@@ -42,7 +42,7 @@ _STAGES = {
     "check": 0.15,
     "peaks": 0.05,
 }
-_STAGE_OF_PART = {"listen": "check", "measure": "check", "encode": "master"}
+_STAGE_OF_PART = {"analyze": "check", "measure": "check", "encode": "master"}
 """Stage of each stage of the pipelines that is a part of one of ours."""
 
 _DEVICE_STAGES = ("prepare", "stretch", "mix", "analysis")

@@ -229,7 +229,7 @@ def test_odd_sounds_have_no_confident_result(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 500, RATE_HZ])
-def test_every_rung_of_the_ladder_takes_short_sound(length: int) -> None:
+def test_every_function_takes_short_sound(length: int) -> None:
     for samples in (torch.zeros(2, length), seeded_noise(length / RATE_HZ)):
         audio = Audio(samples, RATE_HZ)
         for step in (

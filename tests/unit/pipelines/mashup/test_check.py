@@ -100,7 +100,7 @@ def test_a_mashup_without_faults_passes() -> None:
     assert failed(report) == set()
     assert report.passed
     assert report.notes == ()
-    assert set(stages) == {"listen", "measure"}
+    assert set(stages) == {"analyze", "measure"}
     found = named(report)
     for name in ("b/drums: lag", "b/bass: drift", "tempo", "key: vocals fit best at"):
         assert found[name].passed is True
