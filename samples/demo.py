@@ -1,4 +1,4 @@
-"""Separates and analyses the sample songs with the installed command, mixes two, writes pages.
+"""Separates and analyzes the sample songs with the installed command, mixes two, writes pages.
 
 Run it with `make demo`. Stems, tempo and key are compared with the true ones that `render.py` made.
 """
@@ -22,9 +22,9 @@ from torch.nn import functional as F
 from mashup_worker.analysis.result import Analysis, KeyCandidate, TempoCandidate
 from mashup_worker.audio.decode import decode
 from mashup_worker.dsp.metrics import si_sdr_db
-from mashup_worker.report.content import Report, ReportTrack, SongSection
-from mashup_worker.report.page import write_report
 from samples.measurements import measurement_table
+from samples.report.content import Report, ReportTrack, SongSection
+from samples.report.page import write_report
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,1 +1,1 @@
-"""HTML reports that contain their sound and pictures."""
+"""HTML report of a mashup that contains its sound and pictures."""

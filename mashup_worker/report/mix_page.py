@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.mixing.plan_document import format_plan
 from mashup_worker.plots.mix import mix_png
-from mashup_worker.report.media import mp3_of
+from mashup_worker.report.mp3 import mp3_of
 from mashup_worker.report.templates import data_uri, figure, static, template
 from mashup_worker.system.files import write_atomically
 

@@ -9,18 +9,18 @@ from math import isinf, isnan
 import jinja2
 
 
-def template(name: str) -> jinja2.Template:
-    """Return a template, with the filters `clock` and `figure`."""
+def template(name: str, package: str = __package__) -> jinja2.Template:
+    """Return a template of a package, with the filters `clock` and `figure`."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"clock": clock, "figure": figure}
-    return environment.from_string(static(name))
+    return environment.from_string(static(name, package))
 
 
-def static(name: str) -> str:
-    """Return a file of this package as text."""
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+def static(name: str, package: str = __package__) -> str:
+    """Return a file of a package as text."""
+    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def data_uri(media_type: str, data: bytes) -> str:

@@ -18,8 +18,8 @@ import pytest
 import scipy.signal
 import soundfile as sf
 
-from mashup_worker.report.content import Report, ReportTrack, SongSection
-from mashup_worker.report.page import render_report
+from samples.report.content import Report, ReportTrack, SongSection
+from samples.report.page import render_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mashup_worker.report import images
-from mashup_worker.report.media import TrackMedia, read_track
 from mashup_worker.report.templates import data_uri, static, template
+from mashup_worker.system.cores import usable_processors
 from mashup_worker.system.files import write_atomically
+from samples.report import images
+from samples.report.media import TrackMedia, read_track
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.analysis.result import Analysis
-    from mashup_worker.report.content import Report, ReportTrack, SongSection
+    from samples.report.content import Report, ReportTrack, SongSection
 
 HUES_DEG = {"vocals": 5.0, "drums": 70.0, "bass": 262.0, "other": 165.0, "guitar": 40.0}
 HUES_DEG |= {"piano": 310.0, "instrumental": 215.0}
@@ -79,8 +79,8 @@ def render_report(report: Report) -> str:
     Raises:
         UnsupportedAudio: the file of a track is missing or cannot be read.
     """
-    script = static("player.js")
-    return template("page.html").render(
+    script = static("player.js", __package__)
+    return template("page.html", __package__).render(
         report=report,
         songs=[_song_view(section) for section in report.songs],
         style=static("page.css"),
@@ -103,7 +103,7 @@ def write_report(report: Report, path: Path) -> None:
 def _song_view(section: SongSection) -> SongView:
     tracks = (section.mix, *section.stems)
     span_s = max(0.001, section.duration_s, *(track.duration_s for track in tracks))
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(4, usable_processors())) as pool:
         media = list(pool.map(lambda track: read_track(track.path, span_s), tracks))
     full_scale = max(MIN_FULL_SCALE, *(max(-m.low.min(), m.high.max()) for m in media))
     loudest = max(float(m.mel_power.max()) for m in media)

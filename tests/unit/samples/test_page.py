@@ -15,10 +15,9 @@ from PIL import Image
 
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.errors import StorageFailed, UnsupportedAudio
-from mashup_worker.report import images, media
-from mashup_worker.report.content import Report, ReportTrack, SongSection
-from mashup_worker.report.page import render_report, write_report
-from mashup_worker.report.templates import clock, figure
+from samples.report import images, media
+from samples.report.content import Report, ReportTrack, SongSection
+from samples.report.page import render_report, write_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -314,28 +313,6 @@ def test_a_failed_report_leaves_the_old_one(tmp_path: Path) -> None:
 
 def test_a_report_without_songs_has_its_title() -> None:
     assert "Nothing done" in Page(render_report(Report("Nothing done", ()))).texts
-
-
-def test_times_and_figures_are_formatted() -> None:
-    assert [clock(s, 1) for s in (0, 59.96, 65.25, 3600)] == [
-        "0:00.0",
-        "1:00.0",
-        "1:05.2",
-        "60:00.0",
-    ]
-    assert [clock(s) for s in (9.4, 59.6)] == ["0:09", "1:00"]
-    assert [figure(v) for v in (1.25, -3.0, -0.01, None)] == [
-        "1.2",
-        f"{MINUS}3.0",
-        "0.0",
-        "\N{EN DASH}",
-    ]
-    assert [figure(v, sign=True) for v in (2.0, -2.0, -0.001)] == ["+2.0", f"{MINUS}2.0", "+0.0"]
-    assert [figure(v) for v in (float("inf"), float("-inf"), float("nan"))] == [
-        "∞",
-        f"{MINUS}∞",
-        "\N{EN DASH}",
-    ]
 
 
 def test_a_png_has_the_pixels_of_its_palette() -> None:

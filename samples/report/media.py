@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, log2
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +11,12 @@ import soundfile as sf
 import torch
 from torchaudio.transforms import MelSpectrogram
 
-from mashup_worker.audio.encode import open_writer
-from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import UnsupportedAudio
+from mashup_worker.report.mp3 import mp3_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -31,8 +29,6 @@ COLUMNS = 1000
 MELS = 96
 HIGHEST_HZ = 16_000.0
 LOWEST_HZ = 30.0
-
-_MP3 = EncodeOptions("mp3", bitrate_kbps=128)
 
 BLOCK_SAMPLES = 1 << 18
 
@@ -98,17 +94,6 @@ class MediaCollector:
         self.mel_power[:, now] = power.numpy()
         self._tail = signal[len(signal) - len(self._tail) :]
         self._filled += len(by_column)
-
-
-def mp3_of(blocks: Iterable[Tensor], sample_rate: int, channels: int) -> bytes:
-    """Encode blocks of shape `(channels, samples)` as an MP3 file."""
-    form = {"sample_rate": sample_rate, "channels": channels}
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "track.mp3")
-        with open_writer(path, _MP3, **form) as writer:
-            for block in blocks:
-                writer.write(block)
-        return path.read_bytes()
 
 
 def read_track(path: Path, duration_s: float) -> TrackMedia:
