@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.e2e.preloaded import PreloadedMashup
 
 KEYS = {
-    *("database_url", "worker_database_url", "redis_url", "s3_endpoint_url", "bucket"),
+    *("database_url", "worker_database_url", "redis_url", "s3_endpoint_url", "bucket", "region"),
     *("s3_access_key_id", "s3_secret_access_key", "data", "pids"),
 }
 SERVERS = {"postgres", "valkey", "s3"}
