@@ -104,7 +104,7 @@ def _example(sounds: AnalysisInput, truth: Truth) -> Example:
     nothing = Example(np.zeros((0, 0)), np.zeros(0, bool), _key_evidence(harmony), _key(truth))
     if pulse is None:
         return nothing
-    scored = possible_meters(onsets, tempi, harmony, pulse, DEFAULT_OPTIONS)
+    scored = possible_meters(onsets, tempi, harmony, pulse=pulse, options=DEFAULT_OPTIONS)
     right = np.array([_is_right(pulse.instants, one, truth) for one in scored.meters])
     return Example(scored.evidence, right, nothing.keys, nothing.key)
 

@@ -295,7 +295,7 @@ def master(
 
     request = MasterRequest(loudness_lufs, true_peak_dbtp)
     encode = encode_options(Path(output), bit_depth, bitrate_kbps)
-    return write_master(_audio(song), Path(output), request, encode)
+    return write_master(_audio(song), Path(output), request, encode=encode)
 
 
 def _audio(song: AudioFile | Audio) -> Audio:

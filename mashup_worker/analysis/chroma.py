@@ -94,7 +94,12 @@ def chroma(samples: Tensor) -> Chroma:
     folded = _fold(torch.cat(fine, dim=1), tuning_cents)
     lead = samples.shape[:-1]
     treble, bass = (part.reshape(*lead, *part.shape[1:]) for part in folded)
-    return Chroma(treble, bass, tuning_cents.reshape(lead), clarity.reshape(lead))
+    return Chroma(
+        treble=treble,
+        bass=bass,
+        tuning_cents=tuning_cents.reshape(lead),
+        clarity=clarity.reshape(lead),
+    )
 
 
 def _peaks(magnitude: Tensor, frames: slice, lowest_hz: float, width_hz: float) -> Peaks:
@@ -110,7 +115,7 @@ def _peaks(magnitude: Tensor, frames: slice, lowest_hz: float, width_hz: float) 
     shift = (0.5 * (left - right) / bend).clamp(-0.5, 0.5)
     hz = lowest_hz + (place + shift) * width_hz
     pitch = 69 + 12 * torch.log2(hz / _A4_HZ)
-    return Peaks(song, frame, pitch, strength[song, frame, place])
+    return Peaks(song=song, frame=frame, pitch=pitch, strength=strength[song, frame, place])
 
 
 def _harmonic_share(magnitude: Tensor) -> Tensor:

@@ -63,10 +63,10 @@ class Onsets:
     def from_frame(self, first: int) -> Onsets:
         """Return the onsets from a frame on."""
         return Onsets(
-            self.groups[..., first:],
-            self.accents[..., first:],
-            self.bursts[..., first:],
-            self.strength[..., first:],
+            groups=self.groups[..., first:],
+            accents=self.accents[..., first:],
+            bursts=self.bursts[..., first:],
+            strength=self.strength[..., first:],
         )
 
 
@@ -90,7 +90,9 @@ def find_onsets(samples: Tensor) -> Onsets:
     groups = _by_group(_rise(loudness))
     accents = _rise(_by_group(bands))
     accents = accents / accents.mean(dim=-1, keepdim=True).clamp_min(1e-9)
-    return Onsets(groups, accents, _bursts(bands), groups.mean(dim=-2))
+    return Onsets(
+        groups=groups, accents=accents, bursts=_bursts(bands), strength=groups.mean(dim=-2)
+    )
 
 
 def _bursts(bands: Tensor) -> Tensor:

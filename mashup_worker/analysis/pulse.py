@@ -87,7 +87,13 @@ def find_pulse(onsets: Onsets, tempi: Tempogram) -> Pulse | None:
     if len(instants) < 2:
         return None
     struck = int((_strength_at(smooth, instants) > smooth.mean() + 1.0).sum())
-    return Pulse(instants, steady, coherence, _mean_strength(smooth, instants), struck)
+    return Pulse(
+        instants=instants,
+        steady=steady,
+        coherence=coherence,
+        strength=_mean_strength(smooth, instants),
+        struck=struck,
+    )
 
 
 def _best_period(onsets: Onsets, tempi: Tempogram, smooth: Array) -> tuple[float, float]:

@@ -92,11 +92,11 @@ def find_rhythm(
     pulse = _pulse(onsets, tempi, sounding_s)
     if pulse is None or _is_too_short(sounding_s, options):
         return Rhythm()
-    scored = possible_meters(onsets, tempi, harmony, pulse, options)
+    scored = possible_meters(onsets, tempi, harmony, pulse=pulse, options=options)
     if not scored.meters:
         narrowed = _within_range(tempi, options.tempo_range_bpm)
         pulse = _pulse(onsets, narrowed, sounding_s) or pulse
-        scored = possible_meters(onsets, narrowed, harmony, pulse, options)
+        scored = possible_meters(onsets, narrowed, harmony, pulse=pulse, options=options)
     if not scored.meters:
         return Rhythm()
     share = _shares(scored, options)
@@ -154,8 +154,8 @@ def possible_meters(
         feature_streams(onsets, harmony),
         pulse.instants,
         (tempi.tempi_bpm.cpu().double().numpy(), strength - strength.max()),
-        options.tempo_range_bpm,
-        (3, 4) if options.beats_per_bar is None else (options.beats_per_bar,),
+        tempo_range_bpm=options.tempo_range_bpm,
+        beats_per_bar=(3, 4) if options.beats_per_bar is None else (options.beats_per_bar,),
     )
 
 

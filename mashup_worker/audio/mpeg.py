@@ -87,7 +87,14 @@ def parse_header(head: bytes) -> FrameHeader | None:
     side_info = (17 if channels == 1 else 32) if mpeg1 else (9 if channels == 1 else 17)
     main_data_at = HEADER_BYTES + (0 if head[1] & 1 else _CRC_BYTES) + side_info
     family = version, layer, sample_rate
-    return FrameHeader(family, channels, length, samples, side_info, main_data_at)
+    return FrameHeader(
+        family=family,
+        channels=channels,
+        length_bytes=length,
+        length_samples=samples,
+        side_info_bytes=side_info,
+        main_data_at=main_data_at,
+    )
 
 
 class MainData(NamedTuple):

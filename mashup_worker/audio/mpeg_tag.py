@@ -78,7 +78,12 @@ def parse_tag(frame: bytes, header: FrameHeader) -> StreamTag | None:
     if tag[at : at + 4] not in _ENCODERS or len(delays) < 3:
         return StreamTag(counts[0], counts[1])
     both = int.from_bytes(delays, "big")
-    return StreamTag(counts[0], counts[1], both >> 12, both & 0xFFF)
+    return StreamTag(
+        frames=counts[0],
+        audio_bytes=counts[1],
+        delay_samples=both >> 12,
+        padding_samples=both & 0xFFF,
+    )
 
 
 def info_frame(first: bytes, *, frames: int, audio_bytes: int, length_samples: int) -> bytes:

@@ -101,7 +101,15 @@ def _page(reader: BufferedReader, position: int) -> _Page | None:
     if len(data) < length or _checksum(data) != checksum:
         return None
     is_first, is_last = bool(head[5] & _FIRST_PAGE), bool(head[5] & _LAST_PAGE)
-    return _Page(position, position + length, is_first, is_last, granule, serial, number)
+    return _Page(
+        start=position,
+        stop=position + length,
+        is_first=is_first,
+        is_last=is_last,
+        granule=granule,
+        serial=serial,
+        number=number,
+    )
 
 
 def _checksum(page: bytes) -> int:

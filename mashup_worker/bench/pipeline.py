@@ -81,7 +81,12 @@ def measure_pipeline(request: PipelineRequest, taken: Taken, on_step: OnStep) ->
         for in_flight in request.in_flight:
             measured.append(_measure(request, engine, flow, in_flight, resting, on_step))
             weights = request.weights
-            yield Pipeline(taken, weights.model, weights.random, tuple(measured))
+            yield Pipeline(
+                taken=taken,
+                model=weights.model,
+                random_weights=weights.random,
+                in_flight=tuple(measured),
+            )
 
 
 def _measure(
@@ -121,7 +126,7 @@ def _measure(
         busy_share=middle.processor_share if request.device.type == "cpu" else busy,
     )
     bottleneck = max(stages, key=lambda name: stages[name].busy_share)
-    return InFlight(in_flight, run, stages, bottleneck)
+    return InFlight(songs=in_flight, run=run, stages=stages, bottleneck=bottleneck)
 
 
 @dataclass(frozen=True)

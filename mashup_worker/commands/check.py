@@ -81,7 +81,11 @@ def check(
         tracks: list[StemTrack] = []
         for done, (song, kind, path) in enumerate(files):
             progress("decode", done / len(files))
-            tracks.append(StemTrack(f"{song}/{kind}", kind, song, decode(path, DecodeLimits())))
+            tracks.append(
+                StemTrack(
+                    name=f"{song}/{kind}", kind=kind, song=song, audio=decode(path, DecodeLimits())
+                )
+            )
         report = check_mix(
             sound,
             plan=followed,

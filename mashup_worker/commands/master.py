@@ -57,12 +57,14 @@ def master(
         if real_path(output) == real_path(song):
             raise InvalidInput(f"-o {output}: it would overwrite the song")
         compression = Compression(reduction_db=compress) if compress else None
-        request = MasterRequest(loudness, true_peak, compression, seed)
+        request = MasterRequest(
+            loudness_lufs=loudness, true_peak_dbtp=true_peak, compression=compression, seed=seed
+        )
         encode = encode_options(output, bit_depth, bitrate)
     with song_progress(song.name, not (quiet or as_json)) as progress:
         warnings: list[str] = []
         audio = decode(song, LIMITS, warnings.append)
-        result = write_master(audio, output, request, encode, progress)
+        result = write_master(audio, output, request, encode=encode, on_progress=progress)
     document = _document(song, result) | {"warnings": warnings}
     printer = Output(as_json, quiet)
     printer.warn(song, warnings)

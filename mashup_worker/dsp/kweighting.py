@@ -143,7 +143,12 @@ def _system(sample_rate: int, device: torch.device) -> _System:
         return torch.from_numpy(matrix).to(device, summing_dtype(device))
 
     output = np.linalg.solve(scale, ringing)
-    return _System(tensor(block), tensor(output), tensor(step), tuple(map(tensor, powers)))
+    return _System(
+        block=tensor(block),
+        output=tensor(output),
+        step=tensor(step),
+        powers=tuple(map(tensor, powers)),
+    )
 
 
 def _answers(sample_rate: int, length: int) -> tuple[_Matrix, _Matrix]:

@@ -64,10 +64,10 @@ class MixRequest:
             raise InvalidInput(
                 f"engine {self.engine!r}: unknown; use one of {', '.join(ENGINE_NAMES)}"
             )
-        check_range("tempo", self.tempo_bpm, TEMPO_BPM, "BPM")
-        check_range("length", self.length_s, MASHUP_LENGTH_S, "s")
-        check_range("loudness", self.loudness_lufs, LOUDNESS_LUFS, "LUFS")
-        check_range("true peak", self.true_peak_dbtp, TRUE_PEAK_DBTP, "dBTP")
+        check_range("tempo", self.tempo_bpm, TEMPO_BPM, unit="BPM")
+        check_range("length", self.length_s, MASHUP_LENGTH_S, unit="s")
+        check_range("loudness", self.loudness_lufs, LOUDNESS_LUFS, unit="LUFS")
+        check_range("true peak", self.true_peak_dbtp, TRUE_PEAK_DBTP, unit="dBTP")
         if not 0 <= self.seed < 2**63:
             raise InvalidInput(f"seed {self.seed}: must be from 0 to 2^63 - 1")
 

@@ -220,10 +220,12 @@ class DemucsSeparator:
         shares = wanted / wanted.sum(0) / max(1, self.options.shifts)
         return [
             _Pass(
-                network,
-                Segmentation(network.segment_samples, self.options.overlap, network.valid_length),
-                start,
-                upload(share[:, None, None], self._how.device),
+                network=network,
+                segmentation=Segmentation(
+                    network.segment_samples, self.options.overlap, network.valid_length
+                ),
+                start=start,
+                weights=upload(share[:, None, None], self._how.device),
             )
             for network, share, starts in zip(self._networks, shares, self._starts(), strict=True)
             if share.any()
@@ -264,7 +266,7 @@ class DemucsSeparator:
 
     def _window(self, network: NetworkRunner, rows: list[int], samples: Tensor) -> Window:
         exact = self._how.precision == "fp16" and bool(_crest(samples) > _FP16_CREST)
-        return Window(network, tuple(rows), samples, exact)
+        return Window(network=network, rows=tuple(rows), samples=samples, exact=exact)
 
 
 @dataclass(frozen=True)

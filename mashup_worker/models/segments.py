@@ -70,7 +70,12 @@ class Segmentation:
         for position in range(start, stop, self.stride_samples):
             length = min(self.segment_samples, stop - position)
             window = self.window_samples(length)
-            yield Segment(position, length, position - (window - length) // 2, window)
+            yield Segment(
+                start=position,
+                length=length,
+                window_start=position - (window - length) // 2,
+                window_length=window,
+            )
 
 
 class CrossFade:

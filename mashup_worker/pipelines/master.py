@@ -63,8 +63,8 @@ class MasterRequest:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_range("loudness", self.loudness_lufs, LOUDNESS_LUFS, "LUFS")
-        check_range("true peak", self.true_peak_dbtp, TRUE_PEAK_DBTP, "dBTP")
+        check_range("loudness", self.loudness_lufs, LOUDNESS_LUFS, unit="LUFS")
+        check_range("true peak", self.true_peak_dbtp, TRUE_PEAK_DBTP, unit="dBTP")
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +194,13 @@ class _Mix:
     def brought_to(self, aim: _Aim) -> Mastered:
         if self._lufs is None:
             limited = limit(self._audio, aim.ceiling_dbtp)
-            return Mastered(limited.audio, 0.0, limited.most_reduction_db, None, held_back=True)
+            return Mastered(
+                audio=limited.audio,
+                gain_db=0.0,
+                limiting_db=limited.most_reduction_db,
+                lufs=None,
+                held_back=True,
+            )
         # The last aim's gain is near this one's.
         gain_db, slope = self._gain_db + aim.loudness_lufs - self._lufs, 1.0
         before: tuple[float, float] | None = None
@@ -214,7 +220,13 @@ class _Mix:
                 slope = min(1.0, max(_SHALLOWEST_SLOPE, found))
             before = gain_db, reached
             gain_db += miss / slope
-        return Mastered(limited.audio, self._gain_db, limited.most_reduction_db, reached, held_back)
+        return Mastered(
+            audio=limited.audio,
+            gain_db=self._gain_db,
+            limiting_db=limited.most_reduction_db,
+            lufs=reached,
+            held_back=held_back,
+        )
 
 
 def _errors(loudness: Loudness, request: MasterRequest) -> tuple[float, float]:

@@ -77,7 +77,9 @@ def split_song(
         sounds = {request.targets[kind]: stem for kind, stem in separation.stems.items()}
         files = write_waveforms(sounds, on_progress)
         clock.lap("peaks")
-    return SplitSong(separation.result, analysis, files, clock.laps_s["peaks"])
+    return SplitSong(
+        separated=separation.result, analysis=analysis, files=files, peaks_s=clock.laps_s["peaks"]
+    )
 
 
 def _analyze(

@@ -112,5 +112,5 @@ def draw_loudness(axes: Axes, plan: Plan, report: MixReport) -> None:
     axes.set_ylim(max(float(lufs.nan_to_num(0.0).min()), highest - 24) - 2, highest + 3)
     if target is not None:
         axes.axhline(target, color=style.ACCENT, linewidth=1.3).set_dashes((6, 3))
-        style.label_right(axes, target, f"{target:.1f}", style.ACCENT, fontweight="bold")
+        style.label_right(axes, target, f"{target:.1f}", color=style.ACCENT, fontweight="bold")
         style.heading_note(axes, "dashed: target of integrated loudness; vertical lines: splices")

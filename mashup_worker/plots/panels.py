@@ -112,11 +112,13 @@ def _draw_tempo(axes: Axes, analysis: Analysis) -> None:
     others = [t for t in others if abs(np.log2(t / analysis.tempo_bpm)) > 0.02]
     levels = [np.log2(t) for t in (analysis.tempo_bpm, *others)]
     named = style.without_overlap(levels, 0.2)
-    style.label_right(axes, levels[0], f"{analysis.tempo_bpm:.2f}", style.ACCENT, fontweight="bold")
+    style.label_right(
+        axes, levels[0], f"{analysis.tempo_bpm:.2f}", color=style.ACCENT, fontweight="bold"
+    )
     for level, tempo_bpm, is_named in zip(levels[1:], others, named[1:], strict=True):
         axes.axhline(level, color=style.ACCENT, linewidth=0.9, alpha=0.55, dashes=(4, 4))
         if is_named:
-            style.label_right(axes, level, f"{tempo_bpm:.1f}", style.QUIET)
+            style.label_right(axes, level, f"{tempo_bpm:.1f}", color=style.QUIET)
     varies = "varies, median " if analysis.tempo_stable is False else ""
     style.heading_note(
         axes, f"{varies}{analysis.tempo_bpm:.2f} BPM, confidence {analysis.tempo_confidence:.0%}"
@@ -130,7 +132,7 @@ def draw_chroma(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
     axes.set_ylim(-0.5, 11.5)
     tonic = _name_notes(axes, analysis.key)
     if tonic is not None:
-        style.label_right(axes, tonic, "tonic", style.ACCENT, fontweight="bold")
+        style.label_right(axes, tonic, "tonic", color=style.ACCENT, fontweight="bold")
         for edge in (tonic - 0.5, tonic + 0.5):
             axes.axhline(edge, color=style.ACCENT, linewidth=1.0, zorder=4)
     chroma = _numbers(evidence.chroma)
@@ -168,7 +170,9 @@ def draw_loudness(axes: Axes, evidence: Evidence, analysis: Analysis) -> None:
     if integrated is not None:
         line = axes.axhline(integrated, color=style.ACCENT, linewidth=1.3, label="integrated")
         line.set_dashes((6, 3))
-        style.label_right(axes, integrated, f"{integrated:.1f}", style.ACCENT, fontweight="bold")
+        style.label_right(
+            axes, integrated, f"{integrated:.1f}", color=style.ACCENT, fontweight="bold"
+        )
     if axes.get_legend_handles_labels()[0]:
         box = {"facecolor": "white", "edgecolor": "none", "framealpha": 0.85}
         text = {"fontsize": style.LABEL_PT - 0.5, "labelcolor": style.QUIET}

@@ -173,7 +173,9 @@ class JobInputs:
         decoded = file.with_name(f"{file.stem}.decoded.wav")
         sha256 = file_sha256(file)
         try:
-            found = decode_sandboxed(file, decoded, limits, lambda: self.on_progress(FETCH, 1.0))
+            found = decode_sandboxed(
+                file, decoded, limits, on_wait=lambda: self.on_progress(FETCH, 1.0)
+            )
         except MashupError as error:
             raise type(error)(error.message.replace(str(file), name)) from error
         self.warnings += [f"{name}: {warning}" for warning in found]

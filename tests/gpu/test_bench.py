@@ -87,7 +87,9 @@ def test_a_core_that_did_not_compile_is_not_reported_as_compiled(
 
 def test_the_pipeline(weights: Weights) -> None:
     options = EngineOptions("cuda", "bf16", batch=1)
-    request = PipelineRequest(weights, options, CUDA, Work(2, 0.5), in_flight=(2,), rounds=1)
+    request = PipelineRequest(
+        weights=weights, options=options, device=CUDA, work=Work(2, 0.5), in_flight=(2,), rounds=1
+    )
     *_, made = measure_pipeline(request, TAKEN, ignore)
     (two,) = made.in_flight
     assert two.songs == 2
@@ -105,13 +107,15 @@ def assert_stages_add_up(made: Staged) -> None:
 
 
 def test_an_analysis() -> None:
-    made = measure_analysis(Work(1, 6.0), CUDA, 1, TAKEN, ignore)
+    made = measure_analysis(Work(1, 6.0), CUDA, 1, taken=TAKEN, on_step=ignore)
     assert {"measure", "harmony", "rhythm"} <= set(made.stages_s)
     assert_stages_add_up(made)
 
 
 @pytest.mark.hardware("on a fake one, tests/integration/test_gpu_benchmark.py measures a mashup")
 def test_a_mashup() -> None:
-    made = measure_mashup(Work(1, 8.0), CUDA, 1, TAKEN, ignore, EncodeOptions("flac"))
+    made = measure_mashup(
+        Work(1, 8.0), CUDA, 1, taken=TAKEN, on_step=ignore, encode=EncodeOptions("flac")
+    )
     assert {"read", "plan", "stretch", "master", "check"} <= set(made.stages_s)
     assert_stages_add_up(made)

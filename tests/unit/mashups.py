@@ -60,7 +60,7 @@ def song(
             audio=audio,
             envelope=LoudnessEnvelope.of(audio),
         )
-    return MixSong(name, Analysis(bars * grid.bar_s), grid, stems)
+    return MixSong(name=name, analysis=Analysis(bars * grid.bar_s), grid=grid, stems=stems)
 
 
 def seeded(seed: int) -> torch.Generator:

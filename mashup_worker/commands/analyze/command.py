@@ -76,17 +76,24 @@ def analyze(
         if skip_existing and output_dir is None:
             raise InvalidInput("--skip-existing needs --output-dir, the folder of earlier results")
         options = AnalysisOptions(
-            _tempo_range(tempo_range) or AnalysisOptions.tempo_range_bpm,
-            tempo_hint,
-            beats_per_bar,
-            key_profile,  # type: ignore[arg-type]
+            tempo_range_bpm=_tempo_range(tempo_range) or AnalysisOptions.tempo_range_bpm,
+            tempo_hint_bpm=tempo_hint,
+            beats_per_bar=beats_per_bar,
+            key_profile=key_profile,  # type: ignore[arg-type]
         )
         _check_device(device)
         found = find_songs(songs, stem_folders=True)
         printer = AnalysisPrinter(as_json, quiet, verbose, as_csv, tuple(found))
         files = ResultFiles(found, output_dir, plot)
     printer.start()
-    AnalyzeRun(files, options, device, jobs or _default_jobs(device), skip_existing, printer).all()
+    AnalyzeRun(
+        files=files,
+        options=options,
+        device=device,
+        jobs=jobs or _default_jobs(device),
+        skip_existing=skip_existing,
+        printer=printer,
+    ).all()
 
 
 def _tempo_range(text: str | None) -> tuple[float, float] | None:

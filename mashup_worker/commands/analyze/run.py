@@ -62,7 +62,7 @@ class AnalyzeRun:
             return Outcome(error=error)
         if self.skip_existing and (stored := files.stored(song.path, self.options)) is not None:
             return Outcome({**stored, "skipped": True}, skipped=True)
-        return AnalyzeTask(song, self.options, self.device, files)
+        return AnalyzeTask(song=song, options=self.options, device=self.device, files=files)
 
     def _arrivals(self, tasks: Sequence[AnalyzeTask], bar: Bar) -> Generator[tuple[int, Outcome]]:
         """Yield outcomes with the index of their task, in the order of completion."""

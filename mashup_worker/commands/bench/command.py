@@ -123,7 +123,14 @@ def bench(
             price_per_hour=gpu_price,
             command=_command(context),
         )
-    BenchRun(request, settings_or_fail(), output_dir, as_json, plot, quiet).all()
+    BenchRun(
+        request=request,
+        settings=settings_or_fail(),
+        folder=output_dir,
+        as_json=as_json,
+        plot=plot,
+        quiet=quiet,
+    ).all()
 
 
 def _command(context: typer.Context) -> str:

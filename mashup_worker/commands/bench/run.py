@@ -106,11 +106,13 @@ class BenchRun:
         machine, taken, device = describe(plan.device), self._taken(), plan.device
         work, rounds = plan.work(section), plan.rounds(section)
         if section == "analyze":
-            made = measure_analysis(work, device, rounds, taken, on_step)
+            made = measure_analysis(work, device, rounds, taken=taken, on_step=on_step)
             yield Results(machine, analyze=made)
         elif section == "mashup":
             options = EncodeOptions(self.request.mashup_format)
-            made = measure_mashup(work, device, rounds, taken, on_step, options)
+            made = measure_mashup(
+                work, device, rounds, taken=taken, on_step=on_step, encode=options
+            )
             yield Results(machine, mashup=made)
         elif weights is None:
             raise MashupError(f"no weights were loaded for {section}")

@@ -149,12 +149,23 @@ def mix(
         )
         if plan is not None:
             _check_undecided(context)
-        sources = MixSources(songs or (), stem or (), vocals_of, over or (), plan)
+        sources = MixSources(
+            songs=songs or (), stems=stem or (), vocals_of=vocals_of, over=over or (), plan=plan
+        )
         encode = encode_options(output, bit_depth, bitrate)
     outputs = MixOutputs(output, report, keep_stems)
     separation = ModelRequest(model, model_repo, EngineOptions(device))
     with song_progress(output.name, not quiet) as progress:
-        run = MixRun(sources, outputs, request, form, encode, separation, device, progress)
+        run = MixRun(
+            sources=sources,
+            outputs=outputs,
+            request=request,
+            form=form,
+            encode=encode,
+            model=separation,
+            device=device,
+            on_progress=progress,
+        )
         document = run.run()
     _print(Output(as_json, quiet), document)
 

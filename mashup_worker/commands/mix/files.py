@@ -78,7 +78,13 @@ class MixOutputs:
 
             on_progress("report", 0.0)
             played, report = result.master.played, result.report
-            page = MixPage(self.target.stem, result.plan, played, report, result.timings_s)
+            page = MixPage(
+                title=self.target.stem,
+                plan=result.plan,
+                mix=played,
+                report=report,
+                timings_s=result.timings_s,
+            )
             write_mix_page(page, self.report)
 
     @property

@@ -80,7 +80,13 @@ def reprocess(
         from mashup_worker.commands.reprocess.enqueue import EnqueueRun
         from mashup_worker.commands.shared.services import uuid_of
 
-        EnqueueRun(tracks, uuid_of(user, "--user"), settings, dry_run, printer).all()
+        EnqueueRun(
+            tracks=tracks,
+            user=uuid_of(user, "--user"),
+            settings=settings,
+            dry_run=dry_run,
+            printer=printer,
+        ).all()
         return
     assert to is not None, "checked above"  # noqa: S101
     from mashup_worker.commands.reprocess.run import ReprocessRun
@@ -96,7 +102,16 @@ def reprocess(
         request = ModelRequest(model, None, EngineOptions(device, precision))
         library = open_library(to)
     most = songs_in_flight(jobs, place.type, len(tracks))
-    ReprocessRun(tracks, library, settings, request, max_duration, dry_run, printer, most).all()
+    ReprocessRun(
+        tracks=tracks,
+        library=library,
+        settings=settings,
+        model=request,
+        max_duration_s=max_duration,
+        dry_run=dry_run,
+        printer=printer,
+        jobs=most,
+    ).all()
 
 
 def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSettings:

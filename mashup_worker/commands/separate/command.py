@@ -75,12 +75,16 @@ def separate(
 
     with usage_errors():
         resolve_precision(precision, resolve_device(device))
-        options = EngineOptions(device, precision, shifts, seed, overlap)
+        options = EngineOptions(
+            device=device, precision=precision, shifts=shifts, seed=seed, overlap=overlap
+        )
         found = find_songs(songs, output_dir)
         run = SeparateRun(
             model=ModelRequest(model, model_repo, options),
             wanted=_wanted(stems, two_stems),
-            targets=Targets(output_dir, name_template, format_, model, found),
+            targets=Targets(
+                output_dir=output_dir, template=name_template, ext=format_, model=model, songs=found
+            ),
             encode=EncodeOptions(format_, 16 if bit_depth is None else bit_depth, bitrate),
             skip_existing=skip_existing,
             dry_run=dry_run,

@@ -135,7 +135,10 @@ class _Frames:
         self.hop_samples = size // _HOPS_A_WINDOW
         self.count = frame_count(time_map.target_samples, size, self.hop_samples)
         held = hold_attacks(
-            time_map, find_attacks(audio), round(_HELD_BEFORE * size), round(_HELD_AFTER * size)
+            time_map,
+            find_attacks(audio),
+            round(_HELD_BEFORE * size),
+            after_samples=round(_HELD_AFTER * size),
         )
         self._held = held
         # Frames before and after the sound are silent, and so is what is a hop before them.

@@ -61,7 +61,7 @@ class SliceStretcher:
         if change.time_map.is_identity:
             return stretched
         before, after = (round(s * audio.sample_rate) for s in (_BEFORE_S, _AFTER_S))
-        held = hold_attacks(change.time_map, find_attacks(audio), before, after)
+        held = hold_attacks(change.time_map, find_attacks(audio), before, after_samples=after)
         if change.semitones:
             still = TimeMap.constant(audio.length_samples, 1.0)
             audio = self.body.stretch(audio, Change(still, change.semitones, change.keep_formants))

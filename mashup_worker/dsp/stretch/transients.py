@@ -143,7 +143,13 @@ def hold_attacks(
         torch.stack([at - before, at + after], 1).flatten().tolist() for at in (attacks, landings)
     )
     held = _through(time_map, sources, targets)
-    return HeldAttacks(held, attacks, landings, landings - before, landings + after)
+    return HeldAttacks(
+        time_map=held,
+        attacks=attacks,
+        landings=landings,
+        starts=landings - before,
+        stops=landings + after,
+    )
 
 
 def rising_map(points: Iterable[tuple[int, int]], end: tuple[int, int]) -> TimeMap:

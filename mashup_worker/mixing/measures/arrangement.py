@@ -63,7 +63,7 @@ def outside_clips(track: StemTrack, plan: Plan) -> Measurement:
     peak_dbfs = 20 * math.log10(peak) if peak > 0 else -math.inf
     passed = peak_dbfs <= MAX_OUTSIDE_DBFS
     detail = "" if passed else f"at {where_s:.2f} s"
-    return Measurement(name, peak_dbfs, "dBFS", wanted, passed, detail)
+    return Measurement(name, peak_dbfs, "dBFS", wanted=wanted, passed=passed, detail=detail)
 
 
 def clip_spans_s(track: StemTrack, plan: Plan) -> list[tuple[float, float]]:
@@ -89,22 +89,24 @@ def vocal_lift(
     name, wanted = "vocals over accompaniment", f"{MIN_LIFT_LU:g} to +{MAX_LIFT_LU:g} LU"
     if vocals is None or accompaniment is None:
         missing = "vocals" if vocals is None else "accompaniment"
-        return Measurement(name, None, "LU", wanted, detail=f"no {missing} among the stems")
+        return Measurement(name, None, "LU", wanted=wanted, detail=f"no {missing} among the stems")
     sung, other = (_blocks(envelope.powers) for envelope in (vocals, accompaniment))
     length = min(len(sung), len(other))
     sung, other = sung[:length], other[:length]
     gate = 10 ** (_ABSOLUTE_GATE_LUFS / 10)
     used = sung > gate
     if not bool(used.any()):
-        return Measurement(name, None, "LU", wanted, detail="silent vocals")
+        return Measurement(name, None, "LU", wanted=wanted, detail="silent vocals")
     used &= sung > sung[used].mean() * 10 ** (_RELATIVE_GATE_LU / 10)
     used &= other > gate
     if not bool(used.any()):
-        return Measurement(name, None, "LU", wanted, detail="no accompaniment during the vocals")
+        return Measurement(
+            name, None, "LU", wanted=wanted, detail="no accompaniment during the vocals"
+        )
     lift = power_to_lufs(float(sung[used].mean())) - power_to_lufs(float(other[used].mean()))
     detail = f"over {int(used.sum()) / _STEPS_PER_SECOND:.0f} s of singing"
     passed = MIN_LIFT_LU <= lift <= MAX_LIFT_LU if judged else None
-    return Measurement(name, lift, "LU", wanted, passed, detail)
+    return Measurement(name, lift, "LU", wanted=wanted, passed=passed, detail=detail)
 
 
 def bass_overlap(songs: Mapping[str, Sequence[StemTrack]]) -> Measurement:
@@ -167,9 +169,16 @@ class _Overlap:
 def _overlap_measurement(name: str, worst: _Overlap | None, reason: str = "") -> Measurement:
     wanted = f"<= {MAX_OVERLAP_S:g} s"
     if worst is None:
-        return Measurement(name, None, "s", wanted, detail=reason)
+        return Measurement(name, None, "s", wanted=wanted, detail=reason)
     detail = f"at {worst.start_s:.1f} s" if worst.length_s else ""
-    return Measurement(name, worst.length_s, "s", wanted, worst.length_s <= MAX_OVERLAP_S, detail)
+    return Measurement(
+        name,
+        worst.length_s,
+        "s",
+        wanted=wanted,
+        passed=worst.length_s <= MAX_OVERLAP_S,
+        detail=detail,
+    )
 
 
 def _blocks(powers: Tensor) -> Tensor:

@@ -73,7 +73,7 @@ def integrated_loudness(
     tolerance_lu = LOSSY_TOLERANCE_LU if lossy else LOSSLESS_TOLERANCE_LU
     wanted = f"{target_lufs:g} ± {tolerance_lu:g}"
     passed = found is not None and abs(found - target_lufs) <= tolerance_lu + _ROUNDING_DB
-    return Measurement("integrated loudness", found, "LUFS", wanted, passed)
+    return Measurement("integrated loudness", found, "LUFS", wanted=wanted, passed=passed)
 
 
 def loudness_range(levels: MixLevels) -> Measurement:
@@ -86,7 +86,7 @@ def true_peak(levels: MixLevels, max_dbtp: float | None = None) -> Measurement:
     found = levels.true_peak_dbtp
     limit_dbtp = DEFAULT_TRUE_PEAK_DBTP if max_dbtp is None else max_dbtp
     passed = found is None or found <= limit_dbtp + _ROUNDING_DB
-    return Measurement("true peak", found, "dBTP", f"<= {limit_dbtp:g} dBTP", passed)
+    return Measurement("true peak", found, "dBTP", wanted=f"<= {limit_dbtp:g} dBTP", passed=passed)
 
 
 def clipped_run(mix: Audio) -> Measurement:
@@ -103,7 +103,9 @@ def clipped_run(mix: Audio) -> Measurement:
             longest, at_s = length, start / mix.sample_rate
     detail = f"at {at_s:.2f} s; {count} in all" if longest else ""
     name, wanted = "clipped samples in a row", f"< {MIN_CLIPPED_SAMPLES}"
-    return Measurement(name, float(longest), "", wanted, longest < MIN_CLIPPED_SAMPLES, detail)
+    return Measurement(
+        name, float(longest), "", wanted=wanted, passed=longest < MIN_CLIPPED_SAMPLES, detail=detail
+    )
 
 
 def longest_silence(mix: Audio, integrated_lufs: float | None) -> Measurement:
@@ -117,7 +119,7 @@ def longest_silence(mix: Audio, integrated_lufs: float | None) -> Measurement:
     power = _window_powers(mix)
     audible = torch.nonzero(power > 10 ** (floor_db / 10))[:, 0]
     if len(audible) < 2:
-        return Measurement(name, None, "s", wanted, detail="no sound around it")
+        return Measurement(name, None, "s", wanted=wanted, detail="no sound around it")
     steps = audible.diff()
     index = int(steps.argmax())
     # Silence is longer than the gap between audible windows, since these overlap it.
@@ -125,7 +127,9 @@ def longest_silence(mix: Audio, integrated_lufs: float | None) -> Measurement:
     length_s = silent_steps / _STEPS_PER_SECOND if steps[index] > 1 else 0.0
     at_s = (int(audible[index]) + 1) / _STEPS_PER_SECOND
     detail = f"at {at_s:.1f} s" if length_s else ""
-    return Measurement(name, length_s, "s", wanted, length_s < MAX_SILENCE_S, detail)
+    return Measurement(
+        name, length_s, "s", wanted=wanted, passed=length_s < MAX_SILENCE_S, detail=detail
+    )
 
 
 def _window_powers(mix: Audio) -> Tensor:

@@ -40,11 +40,11 @@ def level_step(curve: LoudnessCurve, splices_s: Sequence[float]) -> Measurement:
     name, wanted = "level step at splices", f"<= {MAX_STEP_LU:g} LU"
     steps_lu = {at_s: step for at_s in splices_s if (step := _step_lu(curve, at_s)) is not None}
     if not steps_lu:
-        return Measurement(name, None, "LU", wanted, detail="no splice away from the ends")
+        return Measurement(name, None, "LU", wanted=wanted, detail="no splice away from the ends")
     worst_s = max(steps_lu, key=lambda at_s: abs(steps_lu[at_s]))
     value = abs(steps_lu[worst_s])
     detail = f"{steps_lu[worst_s]:+.1f} LU at {worst_s:.1f} s, largest of {len(steps_lu)}"
-    return Measurement(name, value, "LU", wanted, value <= MAX_STEP_LU, detail)
+    return Measurement(name, value, "LU", wanted=wanted, passed=value <= MAX_STEP_LU, detail=detail)
 
 
 def _step_lu(curve: LoudnessCurve, at_s: float) -> float | None:
@@ -77,11 +77,13 @@ def count_clicks(sounds: Mapping[str, SplicedAudio]) -> Measurement:
     found = [(float(at_s), name) for name, sound in sounds.items() for at_s in _clicking_s(sound)]
     count = sum(len(sound.splices_s) for sound in sounds.values())
     if not count:
-        return Measurement("clicks at splices", None, "", "0", detail="no splices")
+        return Measurement("clicks at splices", None, "", wanted="0", detail="no splices")
     places = ", ".join(f"{name} at {at_s:.2f} s" for at_s, name in sorted(found)[:5])
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     detail = f"{places}{more}" if found else f"{count} edges tested"
-    return Measurement("clicks at splices", float(len(found)), "", "0", not found, detail)
+    return Measurement(
+        "clicks at splices", float(len(found)), "", wanted="0", passed=not found, detail=detail
+    )
 
 
 def _clicking_s(sound: SplicedAudio) -> list[float]:

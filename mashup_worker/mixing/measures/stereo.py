@@ -30,18 +30,20 @@ def lowest_correlation(mix: Audio) -> Measurement:
     """
     name, wanted = "lowest stereo correlation", f">= {MIN_CORRELATION:g}"
     if mix.channels != 2:
-        return Measurement(name, None, "", wanted, detail="one channel")
+        return Measurement(name, None, "", wanted=wanted, detail="one channel")
     left, right, cross = _windows(mix)
     power = left + right
     loud = power > float(power.max()) * 10 ** (_SILENCE_BELOW_LOUDEST_DB / 10)
     loud &= (left > 0) & (right > 0)
     if not bool(loud.any()):
-        return Measurement(name, None, "", wanted, detail="a silent channel")
+        return Measurement(name, None, "", wanted=wanted, detail="a silent channel")
     values = torch.where(loud, cross / (left * right).sqrt().clamp_min(1e-30), torch.inf)
     lowest = int(values.argmin())
     value = float(values[lowest])
     detail = f"at {lowest / _STEPS_PER_SECOND:.1f} s"
-    return Measurement(name, value, "", wanted, value >= MIN_CORRELATION - 1e-6, detail)
+    return Measurement(
+        name, value, "", wanted=wanted, passed=value >= MIN_CORRELATION - 1e-6, detail=detail
+    )
 
 
 def mono_loss(levels: MixLevels) -> Measurement:
@@ -52,11 +54,13 @@ def mono_loss(levels: MixLevels) -> Measurement:
     """
     name, wanted = "loss in mono", f"<= {MAX_MONO_LOSS_LU:g} LU"
     if levels.integrated_lufs is None:
-        return Measurement(name, None, "LU", wanted, detail="silence")
+        return Measurement(name, None, "LU", wanted=wanted, detail="silence")
     if levels.mono_lufs is None:
-        return Measurement(name, torch.inf, "LU", wanted, False, "silence in mono")
+        return Measurement(
+            name, torch.inf, "LU", wanted=wanted, passed=False, detail="silence in mono"
+        )
     loss_lu = levels.integrated_lufs - levels.mono_lufs
-    return Measurement(name, loss_lu, "LU", wanted, loss_lu <= MAX_MONO_LOSS_LU)
+    return Measurement(name, loss_lu, "LU", wanted=wanted, passed=loss_lu <= MAX_MONO_LOSS_LU)
 
 
 def _windows(mix: Audio) -> Tensor:

@@ -65,7 +65,14 @@ def stem_timing(
 ) -> StemTiming:
     """Measure the lags of attacks against a grid."""
     lags_s = subdivision.lags_s(grid.positions(attacks.times_s), grid.beat_s)
-    return StemTiming(name, kind, attacks, lags_s, grid.bars(attacks.times_s), subdivision)
+    return StemTiming(
+        name=name,
+        kind=kind,
+        attacks=attacks,
+        lags_s=lags_s,
+        bars=grid.bars(attacks.times_s),
+        subdivision=subdivision,
+    )
 
 
 def song_subdivision(attacks: Sequence[Attacks], grid: BeatGrid) -> Subdivision:
@@ -93,7 +100,7 @@ def measure_lags(stem: StemTiming) -> tuple[Measurement, ...]:
     if count < MIN_ATTACKS:
         reason = f"{count} clear attacks, {MIN_ATTACKS} needed"
         return tuple(
-            Measurement(name, None, "ms", want, detail=reason)
+            Measurement(name, None, "ms", wanted=want, detail=reason)
             for name, want in zip(names, wanted, strict=True)
         )
     values = (
@@ -105,7 +112,14 @@ def measure_lags(stem: StemTiming) -> tuple[Measurement, ...]:
     free = "free of the grid: not judged" if stem.is_free else ""
     details = free or f"{side}; {count} attacks on {stem.subdivision.name}", free, free
     return tuple(
-        Measurement(name, value, "ms", want, None if stem.is_free else value <= limit, detail)
+        Measurement(
+            name,
+            value,
+            "ms",
+            wanted=want,
+            passed=None if stem.is_free else value <= limit,
+            detail=detail,
+        )
         for name, value, want, limit, detail in zip(
             names, values, wanted, limits_ms, details, strict=True
         )
@@ -218,7 +232,7 @@ def measure_tempo(
     sure = fit.error_bpm <= MAX_TEMPO_ERROR_BPM or off > MAX_TEMPO_ERROR_BPM + fit.error_bpm
     wanted = f"{wanted_bpm:.3f} ± {MAX_TEMPO_ERROR_BPM:g}"
     passed = off <= MAX_TEMPO_ERROR_BPM if sure else None
-    return Measurement("tempo", fit.tempo_bpm, "BPM", wanted, passed, detail)
+    return Measurement("tempo", fit.tempo_bpm, "BPM", wanted=wanted, passed=passed, detail=detail)
 
 
 def measure_beats(analysis: Analysis | None, grid: BeatGrid) -> tuple[Measurement, ...]:
@@ -230,23 +244,25 @@ def measure_beats(analysis: Analysis | None, grid: BeatGrid) -> tuple[Measuremen
     """
     name, wanted = "beats detected", f"<= {MAX_BEAT_DISTANCE_MS:g} ms"
     if analysis is None or analysis.tempo_bpm is None or not analysis.downbeats_s:
-        return (Measurement(name, None, "ms", wanted, detail="the analysis found no beats"),)
+        return (Measurement(name, None, "ms", wanted=wanted, detail="the analysis found no beats"),)
     is_sure = analysis.tempo_confidence >= _MIN_CONFIDENCE
     detail = f"confidence {analysis.tempo_confidence:.2f}"
     if abs(analysis.tempo_bpm / grid.tempo_bpm - 1) > _SAME_LEVEL:
         detail += f"; another level, {analysis.tempo_bpm:.2f} BPM"
-        return (Measurement(name, None, "ms", wanted, detail=detail),)
+        return (Measurement(name, None, "ms", wanted=wanted, detail=detail),)
     positions = grid.positions(np.array(analysis.beats_s))
     lags_s = Subdivision("beats", (0.0,)).lags_s(positions, grid.beat_s)
     distance_ms = 1e3 * float(np.median(np.abs(lags_s)))
     passed = distance_ms <= MAX_BEAT_DISTANCE_MS if is_sure else None
-    beats = Measurement(name, distance_ms, "ms", wanted, passed, detail)
+    beats = Measurement(name, distance_ms, "ms", wanted=wanted, passed=passed, detail=detail)
     downbeats = np.round(grid.positions(np.array(analysis.downbeats_s)))
     counts = np.bincount(np.mod(downbeats, grid.beats_per_bar).astype(int))
     beat = int(counts.argmax()) + 1
     same_meter = analysis.beats_per_bar == grid.beats_per_bar and is_sure
     passed = beat == 1 if same_meter else None
-    return beats, Measurement("downbeats detected on beat", float(beat), "", "1", passed, detail)
+    return beats, Measurement(
+        "downbeats detected on beat", float(beat), "", wanted="1", passed=passed, detail=detail
+    )
 
 
 def align_to_attacks(grid: BeatGrid, attacks: Attacks) -> BeatGrid:

@@ -36,7 +36,9 @@ def key_fit(vocals: Audio | None, accompaniment: Audio | None) -> Measurement:
     """
     if vocals is None or accompaniment is None:
         missing = "vocals" if vocals is None else "accompaniment with pitch"
-        return Measurement(_NAME, None, _UNIT, _WANTED, detail=f"no {missing} among the stems")
+        return Measurement(
+            _NAME, None, _UNIT, wanted=_WANTED, detail=f"no {missing} among the stems"
+        )
     sung, played = (_pitch_classes(one) for one in (vocals, accompaniment))
     frames = min(sung.shape[1], played.shape[1])
     sung, played = sung[:, :frames], played[:, :frames]
@@ -45,14 +47,16 @@ def key_fit(vocals: Audio | None, accompaniment: Audio | None) -> Measurement:
     used &= played.sum(dim=0) > 0
     if float(used.sum()) < _MIN_SUNG_S * FRAME_RATE_HZ:
         reason = f"less than {_MIN_SUNG_S:g} s of singing with accompaniment"
-        return Measurement(_NAME, None, _UNIT, _WANTED, detail=reason)
+        return Measurement(_NAME, None, _UNIT, wanted=_WANTED, detail=reason)
     fits = [_fit(sung.roll(steps, dims=0)[:, used], played[:, used]) for steps in range(12)]
     best = max(range(12), key=lambda steps: fits[steps])
     second = max(value for steps, value in enumerate(fits) if steps != best)
     margin = _FIFTH_MARGIN if best in _FIFTHS else _MARGIN
     detail = f"correlation {fits[best]:.2f}, next best {second:.2f}, unshifted {fits[0]:.2f}"
     passed = fits[best] - fits[0] <= margin if fits[best] >= _MIN_CORRELATION else None
-    return Measurement(_NAME, float((best + 6) % 12 - 6), _UNIT, _WANTED, passed, detail)
+    return Measurement(
+        _NAME, float((best + 6) % 12 - 6), _UNIT, wanted=_WANTED, passed=passed, detail=detail
+    )
 
 
 def _pitch_classes(audio: Audio) -> Tensor:

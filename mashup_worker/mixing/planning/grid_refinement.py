@@ -43,7 +43,10 @@ def refine_grid(grid: SongGrid, stems: Mapping[str, SongStem]) -> SongGrid:
     duration_s = max(stem.audio.duration_s for stem in stems.values())
     beats = _beats(grid, duration_s)
     subdivision = song_subdivision(list(attacks.values()), beats)
-    timings = [stem_timing(kind, kind, one, beats, subdivision) for kind, one in attacks.items()]
+    timings = [
+        stem_timing(kind, kind, one, grid=beats, subdivision=subdivision)
+        for kind, one in attacks.items()
+    ]
     fit = fit_tempo(timings, beats)
     if (
         fit is not None

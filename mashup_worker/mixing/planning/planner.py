@@ -75,7 +75,9 @@ def plan_layer(vocal_song: MixSong, backing_songs: Sequence[MixSong], request: M
     songs = list(dict.fromkeys([*backing_songs, vocal_song]))
     tempo = find_common_tempo(songs, request.tempo_bpm, forced=request.forced)
     keys = transpose_layer(vocal_song, backing_songs, request.key, forced=request.forced)
-    arrangement = arrange_layer(vocal_song, backing_songs, request, tempo, keys.semitones)
+    arrangement = arrange_layer(
+        vocal_song, backing_songs, request, tempo=tempo, semitones=keys.semitones
+    )
     return _plan("layer", songs, request, tempo, keys, arrangement, meter_notes)
 
 
@@ -90,7 +92,7 @@ def plan_sequence(songs: Sequence[MixSong], request: MixRequest) -> Plan:
     songs, meter_notes = share_meter(songs)
     tempo = find_common_tempo(songs, request.tempo_bpm, forced=request.forced)
     keys = transpose_sequence(songs, request.key, forced=request.forced)
-    arrangement = arrange_sequence(songs, request, tempo, keys.semitones)
+    arrangement = arrange_sequence(songs, request, tempo, semitones=keys.semitones)
     return _plan("sequence", songs, request, tempo, keys, arrangement, meter_notes)
 
 
@@ -107,7 +109,7 @@ def _plan(
     vibe, intensity = request.vibe_settings, request.intensity
     lift_lu = vibe.vocal_lift_lu.at(intensity) if form == "layer" else None
     clips = set_gains(arrangement, by_name, lift_lu)
-    clips = automate_gains(clips, by_name, arrangement.bars, tempo.bar_s)
+    clips = automate_gains(clips, by_name, arrangement.bars, bar_s=tempo.bar_s)
     sources = {}
     for name in dict.fromkeys(clip.source for clip in clips):
         song, kind = split_source_name(name)
@@ -126,7 +128,7 @@ def _plan(
         key=keys.key,
         grid=grid,
         sources=sources,
-        clips=set_stretch(clips, sources, grid, request.engine),
+        clips=set_stretch(clips, sources, grid, engine=request.engine),
         sections=arrangement.sections,
         mix=_mix_settings(request),
         master=_master_settings(request),

@@ -103,10 +103,14 @@ def stretch_span(
     unstretched = Audio(section, audio.sample_rate)
     change = Change(time_map, settings.semitones, keep_formants=is_vocal(source.kind))
     if change.is_nothing:
-        return StretchedSpan(span, section, samples_per_bar, UNCHANGED)
+        return StretchedSpan(
+            span=span, samples=section, samples_per_bar=samples_per_bar, engine=UNCHANGED
+        )
     engine = choose(settings.engine, source.kind)
     stretched = engine.stretch(unstretched, change)
-    return StretchedSpan(span, stretched.samples, samples_per_bar, engine.name)
+    return StretchedSpan(
+        span=span, samples=stretched.samples, samples_per_bar=samples_per_bar, engine=engine.name
+    )
 
 
 def _time_map(

@@ -73,7 +73,7 @@ def _render_track(name: str, audio: Audio, plan: Plan, choose: ChooseEngine) -> 
     source = plan.sources[name]
     clips = [clip for clip in plan.clips if clip.source == name]
     with torch.inference_mode():  # applies to one thread only
-        spans = [stretch_span(one, audio, plan, choose) for one in stretch_spans(clips)]
+        spans = [stretch_span(one, audio, plan, choose=choose) for one in stretch_spans(clips)]
         length = plan.grid.sample_at(plan.grid.bars, plan.sample_rate)
         samples = audio.samples.new_zeros(2, length)
         for clip in clips:
@@ -115,7 +115,7 @@ def _add_clip(track: Tensor, clip: Clip, span: StretchedSpan, plan: Plan) -> Non
     lead = 0 if clip.fade_in_bars else min(edge, start)
     length = stop - start + lead
     piece = span.cut(clip.from_bar, lead, length)
-    piece = apply_automation(piece, clip.automation, plan, start - lead)
+    piece = apply_automation(piece, clip.automation, plan, first_sample=start - lead)
     fade_in = _fade_samples(clip.fade_in_bars, plan) or lead
     fade_out = _fade_samples(clip.fade_out_bars, plan) or min(edge, length - lead)
     gain = equal_power_fades(length, fade_in, fade_out, like=piece) * 10 ** (clip.gain_db / 20)

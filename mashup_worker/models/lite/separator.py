@@ -197,4 +197,9 @@ def load_lite(device: str = "cpu", precision: str = "auto") -> LiteSeparator:
         unet_from_checkpoint(load_checkpoint(source)).to(place)
         for source in ("vocals", "accompaniment")
     )
-    return LiteSeparator(vocals_net, accompaniment_net, str(place), arithmetic_used)
+    return LiteSeparator(
+        vocals_net=vocals_net,
+        accompaniment_net=accompaniment_net,
+        device=str(place),
+        precision=arithmetic_used,
+    )

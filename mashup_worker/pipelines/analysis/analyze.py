@@ -212,7 +212,7 @@ def _analyze(
         estimate = KeyEstimate() if silent else estimate_key(harmony, options.key_profile)
         run.clock.lap("harmony", device)
         run.report("harmony", 1.0)
-        found, tempi = rhythm_of(sounds, harmony, options, device)
+        found, tempi = rhythm_of(sounds, harmony, options, device=device)
         run.clock.lap("rhythm", device)
         run.report("rhythm", 1.0)
     analysis = _analysis(found, estimate, harmony, levels, duration_s)

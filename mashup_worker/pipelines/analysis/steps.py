@@ -51,7 +51,7 @@ def rhythm(
 ) -> Rhythm:
     """Return tempo, beats, downbeats and beats per bar."""
     mix, place = AnalysisInput.of_mix(_mono(audio)), resolve_analysis_device(device)
-    return rhythm_of(mix, chroma(to_chroma_rate(mix.harmony).to(place)), options, place)[0]
+    return rhythm_of(mix, chroma(to_chroma_rate(mix.harmony).to(place)), options, device=place)[0]
 
 
 def pitch_classes(audio: Audio, *, device: str = "cpu") -> Chroma:
@@ -81,15 +81,17 @@ def rhythm_of(
     start_s, stop_s = sounds.sounding_s
     shift_s = max(0.0, start_s - _LONG_SILENCE_S)
     if shift_s == 0:
-        return find_rhythm(onsets, tempi, harmony, options, sounds.sounding_s), tempi
+        return find_rhythm(
+            onsets, tempi, harmony, options=options, sounding_s=sounds.sounding_s
+        ), tempi
     # Long silence would count as music without strokes.
     late = onsets.from_frame(round(shift_s * FRAME_RATE_HZ))
     found = find_rhythm(
         late,
         tempogram_of(late.groups, FRAME_RATE_HZ),
         harmony.from_frame(round(shift_s * CHROMA_FRAME_RATE_HZ)),
-        options,
-        (start_s - shift_s, stop_s - shift_s),
+        options=options,
+        sounding_s=(start_s - shift_s, stop_s - shift_s),
     )
     return found.shifted(round(shift_s * FRAME_RATE_HZ) / FRAME_RATE_HZ), tempi
 

@@ -101,7 +101,12 @@ def check_mix(
             report("measure", (done + 1) / len(parts))
     measurements = (*found, *checked.room)
     notes = tuple(check.notes())
-    return MixReport(measurements, check.meters.short_term, check.target.loudness_lufs, notes)
+    return MixReport(
+        measurements=measurements,
+        loudness_curve=check.meters.short_term,
+        target_lufs=check.target.loudness_lufs,
+        notes=notes,
+    )
 
 
 class _Check:
@@ -181,12 +186,16 @@ class _Check:
     def _played(self, grid: BeatGrid) -> Iterator[timing.StemTiming]:
         if not self.stems:
             subdivision = timing.song_subdivision([self.mix_attacks], grid)
-            yield timing.stem_timing("mix", timing.MIX, self.mix_attacks, grid, subdivision)
+            yield timing.stem_timing(
+                "mix", timing.MIX, self.mix_attacks, grid=grid, subdivision=subdivision
+            )
         for song, tracks in group_by_song(self.stems).items():
             attacks = [self.attacks[track.name] for track in tracks]
             subdivision = self._subdivision(song, attacks, grid)
             for track, own in zip(tracks, attacks, strict=True):
-                yield timing.stem_timing(track.name, track.kind, own, grid, subdivision)
+                yield timing.stem_timing(
+                    track.name, track.kind, own, grid=grid, subdivision=subdivision
+                )
 
     def _subdivision(self, song: str, attacks: Sequence[Attacks], grid: BeatGrid) -> Subdivision:
         """Return how a song divides the beats; a song in half time has two of its own in each."""

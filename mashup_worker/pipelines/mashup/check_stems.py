@@ -46,19 +46,20 @@ def check_stems(stems: Sequence[StemTrack], plan: Plan | None) -> CheckedStems:
     """
     check_tracks(stems)
     usable = tuple(
-        StemTrack(one.name, one.kind, one.song, without_excess(one.audio)) for one in stems
+        StemTrack(name=one.name, kind=one.kind, song=one.song, audio=without_excess(one.audio))
+        for one in stems
     )
     if not usable:
-        return CheckedStems((), {}, (), (), ())
+        return CheckedStems(stems=(), attacks={}, harmony=(), clicks=(), room=())
     attacks = {track.name: find_attacks(track.audio) for track in usable}
     voices = sum_stems([track for track in usable if track.is_vocal])
     with_pitch = sum_stems([track for track in usable if track.is_pitched_instrument])
     return CheckedStems(
-        usable,
-        attacks,
-        (key_fit(voices, with_pitch),),
-        () if plan is None else (splices.count_clicks(_spliced(usable, attacks, plan)),),
-        tuple(_room(usable, plan)),
+        stems=usable,
+        attacks=attacks,
+        harmony=(key_fit(voices, with_pitch),),
+        clicks=() if plan is None else (splices.count_clicks(_spliced(usable, attacks, plan)),),
+        room=tuple(_room(usable, plan)),
     )
 
 

@@ -121,7 +121,9 @@ def render_mix(
             name: high_pass_vocals(_on(sounds[name], place), source.kind, plan.mix)
             for name, source in plan.sources.items()
         }
-        tracks = render_tracks(plan, there, choose_engine, lambda share: report("stretch", share))
+        tracks = render_tracks(
+            plan, there, choose_engine, on_progress=lambda share: report("stretch", share)
+        )
         clock.lap("stretch", place)
         report("mix", 0.0)
         tracks = duck_tracks(tracks, plan)
@@ -155,7 +157,12 @@ def make_mashup(
         seed=plan.seed,
     )
     stems = [
-        StemTrack(track.name, track.kind, track.song, _on(track.audio, torch.device("cpu")))
+        StemTrack(
+            name=track.name,
+            kind=track.kind,
+            song=track.song,
+            audio=_on(track.audio, torch.device("cpu")),
+        )
         for track in render.tracks
     ]
     with device_errors(render.mix.samples.device, "this mashup"), ThreadPoolExecutor(1) as beside:
@@ -166,7 +173,7 @@ def make_mashup(
                 checked.append(beside.submit(check_stems, stems, plan))
             report(stage, share)
 
-        master = write_master(render.mix, target, request, encode, on_stage)
+        master = write_master(render.mix, target, request, encode=encode, on_progress=on_stage)
     clock = Clock()
     report("check", 0.0)
     lossy, found = not encode.lossless, checked[0].result()
@@ -178,7 +185,9 @@ def make_mashup(
     notes = dict.fromkeys((*plan.notes, *_engine_notes(render), *master.notes))
     noted = plan.model_copy(update={"notes": tuple(notes)})
     timings_s = {**render.timings_s, **master.timings_s, **clock.laps_s}
-    return MashupResult(noted, render, master, measured, timings_s)
+    return MashupResult(
+        plan=noted, render=render, master=master, report=measured, timings_s=timings_s
+    )
 
 
 def _engine_notes(render: MixRender) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ class SongLoader:
             raise InvalidInput(f"{name}: {' and '.join(parts)} {verb} silent; remove the song")
         analysis = known or self._analysis(name, heard)
         grid = refine_grid(song_grid(analysis, name), heard)
-        return MixSong(name, analysis, grid, heard), silent
+        return MixSong(name=name, analysis=analysis, grid=grid, stems=heard), silent
 
     def _part(self, kind: str, path: Path) -> SongStem:
         audio = stereo_at(decode(path, self.limits), self.sample_rate)
@@ -157,7 +157,9 @@ class SongLoader:
         digest = file_sha256(song, InvalidInput)
         paths = self.cache.stem_paths(digest, separator.name, tuple(separator.stems))
         if not all(path.is_file() for path in paths.values()):
-            request = SeparateRequest(song, paths, EncodeOptions("flac", 24), self.limits)
+            request = SeparateRequest(
+                source=song, targets=paths, encode=EncodeOptions("flac", 24), limits=self.limits
+            )
             progress = self.on_progress
             separate_file(
                 separator, request, lambda stage, share: progress(f"{stage} {song.name}", share)

@@ -122,7 +122,11 @@ def open_separation(
         clock.lap("separate", torch.device(separator.device))
         gain = shared_gain(stems, request.encode.max_peak)
         files = write_stems(
-            stems, request.targets, request.encode, gain, lambda share: report("encode", share)
+            stems,
+            request.targets,
+            request.encode,
+            gain=gain,
+            on_progress=lambda share: report("encode", share),
         )
         clock.lap("encode")
         result = SeparateResult(
@@ -175,7 +179,7 @@ def _separate(
     """Return stems with the song's sample rate and channels, open as long as `stack`."""
     made = stem_mixes(separator.stems, separator.residual_stem, wanted)
     if fits(separator, song, made):
-        return separate_on_device(separator, song, made, on_progress)
+        return separate_on_device(separator, song, made, on_progress=on_progress)
     computed = computed_stems(made)
     mix = _as_wanted(stack, song, separator)
     parts = {kind: stack.enter_context(Spool(song.sample_rate, song.channels)) for kind in computed}

@@ -83,7 +83,12 @@ def write_stems(
                     writer.write(block)
                 progress.advance(stop - start)
         duration_s = stem.length_samples / stem.sample_rate
-        return StemFile(stem.kind, target, duration_s, meter.integrated_lufs())
+        return StemFile(
+            kind=stem.kind,
+            path=target,
+            duration_s=duration_s,
+            loudness_lufs=meter.integrated_lufs(),
+        )
 
     with ExitStack() as names, ThreadPoolExecutor(usable_processors()) as pool:
         temporaries = [names.enter_context(atomic_path(targets[stem.kind])) for stem in stems]

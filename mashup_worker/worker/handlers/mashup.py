@@ -178,7 +178,7 @@ def _songs(
     return [
         SongFiles(song, {}, kinds[WHOLE_SONG])
         if WHOLE_SONG in kinds
-        else SongFiles(song, kinds, None, _analysis(analyses.get(song)))
+        else SongFiles(name=song, stems=kinds, whole=None, analysis=_analysis(analyses.get(song)))
         for song, kinds in by_song.items()
     ]
 

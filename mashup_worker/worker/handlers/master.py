@@ -55,8 +55,8 @@ class MasterHandler:
                 audio,
                 job.folder / name,
                 target,
-                EncodeOptions(request.format),
-                lambda _stage, share: job.on_progress("master", share),
+                encode=EncodeOptions(request.format),
+                on_progress=lambda _stage, share: job.on_progress("master", share),
             )
         files = write_waveforms({master.path: master.played}, job.on_progress)
 

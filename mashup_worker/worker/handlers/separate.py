@@ -58,7 +58,12 @@ class SeparateHandler:
         with rename_paths(paths):
             song = split_song(
                 separator,
-                SeparateRequest(paths[_SONG], targets, EncodeOptions(request.format), self.limits),
+                SeparateRequest(
+                    source=paths[_SONG],
+                    targets=targets,
+                    encode=EncodeOptions(request.format),
+                    limits=self.limits,
+                ),
                 analyze=request.analyze,
                 device=job.models.device,
                 on_progress=job.on_progress,

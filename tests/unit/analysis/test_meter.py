@@ -47,7 +47,9 @@ def scored(
     bars: tuple[int, ...] = (3, 4),
     pulse: Array = PULSE,
 ) -> ScoredMeters:
-    return score_meters(feature_streams(*features_), pulse, ANY_TEMPO, range_bpm, bars)
+    return score_meters(
+        feature_streams(*features_), pulse, ANY_TEMPO, tempo_range_bpm=range_bpm, beats_per_bar=bars
+    )
 
 
 def column(got: ScoredMeters, name: str) -> Array:

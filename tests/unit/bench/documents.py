@@ -39,7 +39,14 @@ def a_run(label: str, seconds: float, batch: int | None = None) -> Run:
 
 
 def full() -> Results:
-    counts = Counts(7.8, 5.85, {"products": 1e9}, 1000, 2000, 3000)
+    counts = Counts(
+        segment_s=7.8,
+        stride_s=5.85,
+        operations={"products": 1e9},
+        weight_bytes=1000,
+        fused_bytes=2000,
+        eager_bytes=3000,
+    )
     separation = Separation(
         TAKEN,
         "htdemucs",
@@ -52,9 +59,16 @@ def full() -> Results:
     )
     stage = Stage(0.5, 30.0)
     in_flight = [
-        InFlight(songs, a_run("ours", 10 / songs), {"decode": stage, "device": stage}, "device")
+        InFlight(
+            songs=songs,
+            run=a_run("ours", 10 / songs),
+            stages={"decode": stage, "device": stage},
+            bottleneck="device",
+        )
         for songs in (1, 2)
     ]
     staged = Staged(TAKEN, a_run("analysis", 1), {"measure": 0.5})
     pipeline = Pipeline(TAKEN, "htdemucs", random_weights=True, in_flight=tuple(in_flight))
-    return Results(MACHINE, separation, staged, staged, pipeline)
+    return Results(
+        machine=MACHINE, separation=separation, analyze=staged, mashup=staged, pipeline=pipeline
+    )

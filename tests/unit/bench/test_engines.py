@@ -182,10 +182,10 @@ def test_unexpected_errors_stop_everything() -> None:
 
 def test_pipeline_measured() -> None:
     request = PipelineRequest(
-        smallest(),
-        EngineOptions(device="cpu"),
-        CPU,
-        Work(tracks=3, track_s=2),
+        weights=smallest(),
+        options=EngineOptions(device="cpu"),
+        device=CPU,
+        work=Work(tracks=3, track_s=2),
         in_flight=(1, 2),
         rounds=2,
     )
@@ -226,7 +226,9 @@ def test_a_lost_device_ends_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
         raise DeviceLost
 
     monkeypatch.setattr(torch, "compile", lose)
-    request = SeparationRequest(smallest(), CPU, 0.2, 1, sweeps=("compile",), limit=False)
+    request = SeparationRequest(
+        weights=smallest(), device=CPU, song_s=0.2, rounds=1, sweeps=("compile",), limit=False
+    )
     made = measure_separation(request, TAKEN)
     assert not next(made).sweeps["compile"]
     assert len(next(made).sweeps["compile"]) == 1

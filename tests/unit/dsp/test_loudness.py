@@ -244,7 +244,13 @@ def test_silence_and_less_than_a_block_have_no_loudness(channels: int) -> None:
 
 
 def test_silence_and_short_sounds_lack_undefined_values() -> None:
-    nothing = Loudness(None, None, None, None, None)
+    nothing = Loudness(
+        integrated_lufs=None,
+        range_lu=None,
+        true_peak_dbtp=None,
+        momentary_max_lufs=None,
+        short_term_max_lufs=None,
+    )
     assert measure(Audio(torch.zeros(2, 5 * 44100), 44100)) == nothing
     assert measure(Audio(torch.zeros(1, 0), 44100)) == nothing
     tone = sines(44100, (-20, 4))

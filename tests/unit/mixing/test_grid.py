@@ -33,7 +33,16 @@ def test_a_variable_tempo_is_linear_between_beats_only() -> None:
 
 def analysis(*, stable: bool) -> Analysis:
     beats_s = (0.1, *(one + 0.5 for one in BEATS_S))
-    return Analysis(6.0, 117.0, 1.0, (), stable, beats_s, beats_s[1::4], 4)
+    return Analysis(
+        duration_s=6.0,
+        tempo_bpm=117.0,
+        tempo_confidence=1.0,
+        tempo_candidates=(),
+        tempo_stable=stable,
+        beats_s=beats_s,
+        downbeats_s=beats_s[1::4],
+        beats_per_bar=4,
+    )
 
 
 def test_bars_begin_at_the_first_downbeat() -> None:

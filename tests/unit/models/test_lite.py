@@ -305,7 +305,9 @@ def test_tones_hits_and_kicks_go_where_they_belong() -> None:
 def test_a_song_on_the_device_stays_there(device_budget: DeviceBudget) -> None:
     """With other networks, which take a while on a fake device."""
     device, network = resolve_device("cuda"), cast("UNet", torch.nn.Identity())
-    model = LiteSeparator(network, network, str(device), "fp32")
+    model = LiteSeparator(
+        vocals_net=network, accompaniment_net=network, device=str(device), precision="fp32"
+    )
     song = torch.randn(2, FRAMES * HOP + 5000, generator=torch.Generator().manual_seed(0))
     there = Audio(song.to(device), 44_100)
     blocks = model.stream(there, on_device=True)

@@ -72,7 +72,9 @@ def test_the_decoded_file_meets_loudness_and_peak(
     tmp_path: Path, format_: FormatName, tolerance: float, wanted_lufs: float
 ) -> None:
     target = tmp_path / f"song.{format_}"
-    result = write_master(music(), target, MasterRequest(wanted_lufs), EncodeOptions(format_))
+    result = write_master(
+        music(), target, MasterRequest(wanted_lufs), encode=EncodeOptions(format_)
+    )
     played = decode(target)
     found = measure(played)
     assert found.integrated_lufs == pytest.approx(wanted_lufs, abs=tolerance)
@@ -87,7 +89,7 @@ def test_the_decoded_file_meets_loudness_and_peak(
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     first, second, other = (tmp_path / name for name in ("a.wav", "b.wav", "c.wav"))
     for path, seed in ((first, 7), (second, 7), (other, 8)):
-        write_master(music(), path, MasterRequest(seed=seed), EncodeOptions("wav"))
+        write_master(music(), path, MasterRequest(seed=seed), encode=EncodeOptions("wav"))
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes() != other.read_bytes()
 
@@ -95,7 +97,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
 def test_mono_and_other_rates_are_kept(tmp_path: Path) -> None:
     sound = music(sample_rate=48_000)
     mono = Audio(sound.samples[:1], 48_000)
-    write_master(mono, tmp_path / "mono.wav", MasterRequest(), EncodeOptions("wav", 24))
+    write_master(mono, tmp_path / "mono.wav", MasterRequest(), encode=EncodeOptions("wav", 24))
     played = decode(tmp_path / "mono.wav")
     assert (played.channels, played.sample_rate) == (1, 48_000)
     assert played.length_samples == mono.length_samples
@@ -116,7 +118,7 @@ def test_values_that_make_no_sense_are_named(values: dict[str, float], named: st
 
 def test_an_unwritable_file_fails_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed):
-        write_master(music(), tmp_path, MasterRequest(), EncodeOptions("wav"))
+        write_master(music(), tmp_path, MasterRequest(), encode=EncodeOptions("wav"))
 
 
 @pytest.mark.parametrize("format_", ["mp3", "ogg"])
@@ -124,7 +126,7 @@ def test_the_lowest_ceiling_is_kept_by_encoders_that_move_peaks(
     tmp_path: Path, format_: FormatName
 ) -> None:
     request = MasterRequest(-20.0, true_peak_dbtp=-9.0)
-    result = write_master(music(0.9), tmp_path / "song", request, EncodeOptions(format_))
+    result = write_master(music(0.9), tmp_path / "song", request, encode=EncodeOptions(format_))
     assert result.loudness.true_peak_dbtp is not None
     assert result.loudness.true_peak_dbtp <= -9.0
     assert result.loudness.integrated_lufs == pytest.approx(-20, abs=0.5)
@@ -136,7 +138,7 @@ def test_the_quietest_loudness_is_reached_where_the_first_file_misses(tmp_path: 
     sound[:, sample_rate] = 1.0  # a click that the encoder makes higher
     request = MasterRequest(-36.0, -9.0)
     result = write_master(
-        Audio(sound, sample_rate), tmp_path / "song.ogg", request, EncodeOptions("ogg")
+        Audio(sound, sample_rate), tmp_path / "song.ogg", request, encode=EncodeOptions("ogg")
     )
     assert result.loudness.integrated_lufs == pytest.approx(-36, abs=0.5)
     assert result.loudness.true_peak_dbtp is not None
@@ -146,7 +148,10 @@ def test_the_quietest_loudness_is_reached_where_the_first_file_misses(tmp_path: 
 def test_a_loss_by_the_encoder_is_compensated(tmp_path: Path) -> None:
     noise = Audio(0.1 * torch.randn(2, 4 * RATE_HZ, generator=seeded(1)), RATE_HZ)
     result = write_master(
-        noise, tmp_path / "song.mp3", MasterRequest(-12.0), EncodeOptions("mp3", bitrate_kbps=128)
+        noise,
+        tmp_path / "song.mp3",
+        MasterRequest(-12.0),
+        encode=EncodeOptions("mp3", bitrate_kbps=128),
     )
     assert result.rounds > 1
     assert result.loudness.integrated_lufs == pytest.approx(-12, abs=0.3)
@@ -158,7 +163,7 @@ def test_heavy_limiting_is_noted_and_excuses_no_other_loudness(tmp_path: Path) -
     beat = torch.exp(-6 * (at % 0.5)) * torch.randn(len(at), generator=seeded(2))
     sound = Audio(0.2 * beat.expand(2, -1), RATE_HZ)
     encode = EncodeOptions("mp3", bitrate_kbps=64)
-    result = write_master(sound, tmp_path / "song.mp3", MasterRequest(-13.0), encode)
+    result = write_master(sound, tmp_path / "song.mp3", MasterRequest(-13.0), encode=encode)
     assert 9 < result.limiting_db < 12
     assert result.notes == (f"its highest peak is limited by {result.limiting_db:.1f} dB",)
     assert result.loudness.integrated_lufs == pytest.approx(-13, abs=0.3)
@@ -168,7 +173,7 @@ def test_a_note_names_the_wanted_loudness_and_that_of_the_file(tmp_path: Path) -
     clicks = 0.002 * torch.randn(2, 4 * RATE_HZ, generator=seeded(1))
     clicks[:, ::44_100] = 0.5
     sound, request = Audio(clicks, RATE_HZ), MasterRequest(-9.0)
-    result = write_master(sound, tmp_path / "song.mp3", request, EncodeOptions("mp3"))
+    result = write_master(sound, tmp_path / "song.mp3", request, encode=EncodeOptions("mp3"))
     assert result.loudness.integrated_lufs is not None
     assert result.loudness.integrated_lufs < -9.5
     (note,) = result.notes
@@ -180,7 +185,10 @@ def test_no_sound_is_no_file(tmp_path: Path, format_: FormatName) -> None:
     target = tmp_path / "song"
     with pytest.raises(InvalidInput, match=f"^{target}: "):
         write_master(
-            Audio(torch.zeros(2, 0), RATE_HZ), target, MasterRequest(), EncodeOptions(format_)
+            Audio(torch.zeros(2, 0), RATE_HZ),
+            target,
+            MasterRequest(),
+            encode=EncodeOptions(format_),
         )
     assert not list(tmp_path.iterdir())
 

@@ -14,7 +14,7 @@ KINDS = ("vocals", "drums")
 
 
 def targets(template: str = DEFAULT_TEMPLATE, songs: tuple[Song, ...] = ()) -> Targets:
-    return Targets(Path("out"), template, "flac", "lite", songs)
+    return Targets(output_dir=Path("out"), template=template, ext="flac", model="lite", songs=songs)
 
 
 def test_a_template_names_the_stems() -> None:

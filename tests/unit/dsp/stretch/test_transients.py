@@ -109,7 +109,7 @@ def test_held_attacks_land_where_the_plain_map_takes_them(
 ) -> None:
     time_map = TimeMap((0, 9000, 20_001), (0, 9000, 9000 + round(11_001 * ratio)))
     at = torch.tensor(sorted(attacks), dtype=torch.int64)
-    held = hold_attacks(time_map, at, before, after)
+    held = hold_attacks(time_map, at, before, after_samples=after)
     assert held.time_map.source_samples == time_map.source_samples
     assert held.time_map.target_samples == time_map.target_samples
     assert (held.starts <= held.landings).all()

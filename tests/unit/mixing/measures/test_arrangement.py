@@ -37,7 +37,7 @@ def held(hz: float, between: tuple[float, float], amplitude: float = 0.3) -> tor
 
 def track(name: str, samples: torch.Tensor) -> StemTrack:
     song, _, kind = name.partition("/")
-    return StemTrack(name, kind, song, Audio(samples, RATE_HZ))
+    return StemTrack(name=name, kind=kind, song=song, audio=Audio(samples, RATE_HZ))
 
 
 PLAN = mashup_plan({"a/vocals": [(2.0, 4.0), (6.0, 8.0)], "b/drums": [(0.0, 8.0)]})
@@ -157,7 +157,9 @@ def test_tracks_of_different_channels_and_lengths_are_summed() -> None:
 
 
 def test_different_sample_rates_and_equal_names_are_refused() -> None:
-    other_rate = StemTrack("b/bass", "bass", "b", Audio(torch.zeros(1, 5), 48_000))
+    other_rate = StemTrack(
+        name="b/bass", kind="bass", song="b", audio=Audio(torch.zeros(1, 5), 48_000)
+    )
     with pytest.raises(InvalidInput, match=r"sample rates.*b/bass 48000 Hz"):
         check_tracks([track("a/bass", torch.zeros(1, 5)), other_rate])
     with pytest.raises(InvalidInput, match="two are named a/bass"):

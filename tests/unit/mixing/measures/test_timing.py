@@ -50,7 +50,9 @@ def attacks(
 
 def measured(strokes: Attacks, kind: str = "drums", bars: int = 32) -> tuple[Measurement, ...]:
     subdivision = song_subdivision([strokes], grid(bars))
-    return measure_lags(stem_timing("one/it", kind, strokes, grid(bars), subdivision))
+    return measure_lags(
+        stem_timing("one/it", kind, strokes, grid=grid(bars), subdivision=subdivision)
+    )
 
 
 def verdicts(found: tuple[Measurement, ...]) -> list[bool | None]:
@@ -154,7 +156,7 @@ def test_no_attacks_have_straight_subdivision() -> None:
 @pytest.mark.parametrize("off_bpm", [0.0, 0.05, -0.05, 0.4, -1.0])
 def test_tempo_is_found_to_a_hundredth(off_bpm: float) -> None:
     strokes = attacks(64, rate=TEMPO_BPM / (TEMPO_BPM + off_bpm))
-    fit = fit_tempo([stem_timing("a/drums", "drums", strokes, grid(64))], grid(64))
+    fit = fit_tempo([stem_timing("a/drums", "drums", strokes, grid=grid(64))], grid(64))
     assert fit is not None
     assert fit.tempo_bpm == pytest.approx(TEMPO_BPM + off_bpm, abs=0.01)
     assert measure_tempo(fit, TEMPO_BPM, None).passed is (off_bpm == 0)
@@ -164,8 +166,10 @@ def test_constant_delays_of_stems_do_not_change_the_tempo() -> None:
     """Soft attacks of a bass are detected 9 ms late throughout."""
     bass = attacks(64, later_s=0.009)
     bass = bass.where(bass.times_s > 60)
-    stems = [stem_timing("a/drums", "drums", attacks(64).where(attacks(64).times_s < 70), grid(64))]
-    stems.append(stem_timing("a/bass", "bass", bass, grid(64)))
+    stems = [
+        stem_timing("a/drums", "drums", attacks(64).where(attacks(64).times_s < 70), grid=grid(64))
+    ]
+    stems.append(stem_timing("a/bass", "bass", bass, grid=grid(64)))
     fit = fit_tempo(stems, grid(64))
     assert fit is not None
     assert fit.tempo_bpm == pytest.approx(TEMPO_BPM, abs=0.01)
@@ -173,14 +177,14 @@ def test_constant_delays_of_stems_do_not_change_the_tempo() -> None:
 
 def test_the_tempo_of_a_short_stem_is_not_judged() -> None:
     strokes = attacks(2, jitter_s=0.01)
-    fit = fit_tempo([stem_timing("a/drums", "drums", strokes, grid(2))], grid(2))
+    fit = fit_tempo([stem_timing("a/drums", "drums", strokes, grid=grid(2))], grid(2))
     assert fit is not None
     assert fit.error_bpm > 0.02
     assert measure_tempo(fit, fit.tempo_bpm, None).passed is None
 
 
 def test_without_attacks_the_tempo_of_the_analysis_is_reported() -> None:
-    assert fit_tempo([stem_timing("a/drums", "drums", Attacks.none(), grid())], grid()) is None
+    assert fit_tempo([stem_timing("a/drums", "drums", Attacks.none(), grid=grid())], grid()) is None
     assert measure_tempo(None, TEMPO_BPM, None).passed is None
     assert measure_tempo(None, TEMPO_BPM, Analysis(60.0, tempo_bpm=123.5)).value == 123.5
 

@@ -73,7 +73,8 @@ def mashup(
         name: 0.25 * change(name, sound.clone()).expand(2, -1) for name, sound in sounds().items()
     }
     tracks = [
-        StemTrack(n, n.split("/")[1], n.split("/")[0], Audio(s, RATE_HZ)) for n, s in stems.items()
+        StemTrack(name=n, kind=n.split("/")[1], song=n.split("/")[0], audio=Audio(s, RATE_HZ))
+        for n, s in stems.items()
     ]
     mix = Audio(torch.stack(list(stems.values())).sum(dim=0), RATE_HZ)
     loudness_lufs = integrated_lufs(mix)
@@ -256,8 +257,8 @@ def test_a_mix_of_another_length_is_noted() -> None:
 def test_silence_and_short_audio_are_measured(length_samples: int, channels: int) -> None:
     silence = Audio(torch.zeros(channels, length_samples), RATE_HZ)
     stems = [
-        StemTrack("a/vocals", "vocals", "a", silence),
-        StemTrack("b/bass", "bass", "b", silence),
+        StemTrack(name="a/vocals", kind="vocals", song="a", audio=silence),
+        StemTrack(name="b/bass", kind="bass", song="b", audio=silence),
     ]
     plan = mashup_plan(SPANS, bars=BARS)
     for given in (None, plan):
@@ -278,7 +279,7 @@ def test_sample_songs_follow_their_own_grid(name: str) -> None:
     folder = SAMPLES / name
     truth = json.loads((folder / "truth.json").read_text())
     stems = [
-        StemTrack(f"it/{kind}", kind, "it", decode(folder / file))
+        StemTrack(name=f"it/{kind}", kind=kind, song="it", audio=decode(folder / file))
         for kind, file in truth["stems"].items()
     ]
     bars = len(truth["downbeats_s"])

@@ -68,7 +68,13 @@ def test_a_replaced_source_is_named(tmp_path: Path) -> None:
 def test_the_page_of_a_mashup_has_its_measurements_and_its_plan(tmp_path: Path) -> None:
     plan, sounds = small_plan()
     result = make_mashup(plan, sounds, tmp_path / "a.mp3", EncodeOptions("mp3"))
-    page = MixPage("<i>Night</i>", result.plan, result.master.played, result.report, {"mix": 1.0})
+    page = MixPage(
+        title="<i>Night</i>",
+        plan=result.plan,
+        mix=result.master.played,
+        report=result.report,
+        timings_s={"mix": 1.0},
+    )
     write_mix_page(page, tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "&lt;i&gt;Night&lt;/i&gt;" in text

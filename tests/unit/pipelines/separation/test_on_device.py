@@ -43,7 +43,7 @@ def sounds(length: int, channels: int) -> dict[str, torch.Tensor]:
 
 def on_device(separator: Splitter, audio: Audio, wanted: tuple[str, ...]) -> dict[str, Audio]:
     made = stem_mixes(separator.stems, separator.residual_stem, wanted)
-    stems = separate_on_device(separator, audio, made, None)
+    stems = separate_on_device(separator, audio, made, on_progress=None)
     return {one.kind: Audio(one.read(0, one.length_samples), one.sample_rate) for one in stems}
 
 
@@ -170,8 +170,8 @@ def test_on_cuda_the_integers_are_those_of_the_cpu(
     cuda, cpu = OnCuda(), Splitter()
     assert fits(cuda, audio, made)
     stems = zip(
-        separate_on_device(cuda, audio, made, None),
-        separate_on_device(cpu, audio, made, None),
+        separate_on_device(cuda, audio, made, on_progress=None),
+        separate_on_device(cpu, audio, made, on_progress=None),
         strict=True,
     )
     for there, here in stems:

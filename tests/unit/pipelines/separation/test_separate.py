@@ -129,7 +129,10 @@ def test_limits_hold(tmp_path: Path) -> None:
     song(tmp_path / "song.wav", 44_100, 2)
     wanted = request(tmp_path, "low")
     limited = SeparateRequest(
-        wanted.source, wanted.targets, wanted.encode, DecodeLimits(max_duration_s=1)
+        source=wanted.source,
+        targets=wanted.targets,
+        encode=wanted.encode,
+        limits=DecodeLimits(max_duration_s=1),
     )
     with pytest.raises(TooLong, match=r"song\.wav"):
         separate_file(Splitter(), limited)
