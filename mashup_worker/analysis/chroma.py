@@ -32,7 +32,7 @@ _FINE_BINS = 1200 // _CENTS_PER_BIN
 _TINY = 1e-9
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Chroma:
     """Strength of the pitch classes over time, from C upwards.
 
@@ -53,7 +53,7 @@ class Chroma:
         return replace(self, treble=self.treble[..., first:], bass=self.bass[..., first:])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Peaks:
     """Spectral peaks of a batch of spectrograms, in one list.
 

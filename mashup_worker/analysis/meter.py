@@ -76,6 +76,7 @@ def score_meters(
     streams: FeatureStreams,
     pulse: Array,
     tempo_strength: tuple[Array, Array],
+    *,
     tempo_range_bpm: tuple[float, float],
     beats_per_bar: tuple[int, ...] = (3, 4),
 ) -> ScoredMeters:

@@ -38,7 +38,7 @@ _BURST_BANDS = slice(-14, -3)
 _BURST_BEFORE_FRAMES, _BURST_FRAMES, _BURST_LATER_FRAMES = (-7, -3), (1, 8), (18, 26)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Onsets:
     """Onset strength over time.
 

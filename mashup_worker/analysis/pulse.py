@@ -46,7 +46,7 @@ _SAME_TEMPO_RATIOS = (1.0, 3 / 4, 4 / 3)
 _SMOOTHED_BEATS = 4
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Pulse:
     """Pulse through a whole song.
 

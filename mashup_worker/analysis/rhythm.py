@@ -77,6 +77,7 @@ def find_rhythm(
     onsets: Onsets,
     tempi: Tempogram,
     harmony: Chroma,
+    *,
     options: AnalysisOptions,
     sounding_s: tuple[float, float],
 ) -> Rhythm:
@@ -146,7 +147,7 @@ def _reliability(pulse: Pulse) -> float:
 
 
 def possible_meters(
-    onsets: Onsets, tempi: Tempogram, harmony: Chroma, pulse: Pulse, options: AnalysisOptions
+    onsets: Onsets, tempi: Tempogram, harmony: Chroma, *, pulse: Pulse, options: AnalysisOptions
 ) -> ScoredMeters:
     """Return every level, phase and bar that the pulse may have, with the evidence for it."""
     strength = np.log(tempi.strength.mean(dim=-1).cpu().double().numpy() + 1e-9)

@@ -31,7 +31,7 @@ _GRANULE_CHANNEL_BITS = {True: 59, False: 63}
 """Size of the side information of a granule in a channel, by whether the version is 1."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FrameHeader:
     """Header of a frame.
 

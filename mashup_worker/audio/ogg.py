@@ -40,7 +40,7 @@ class OggLink:
     is_ended: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Page:
     start: int
     stop: int

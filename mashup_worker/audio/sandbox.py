@@ -79,6 +79,7 @@ def decode_sandboxed(
     source: Path,
     target: Path,
     limits: SandboxLimits | None = None,
+    *,
     on_wait: Callable[[], None] = lambda: None,
 ) -> tuple[str, ...]:
     """Decode an untrusted file into a mono or stereo WAV of float32 samples.

@@ -51,7 +51,7 @@ AIM_TIMES_REAL_TIME = 1000.0
 """Target for one machine with a GPU like the H200."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PipelineRequest:
     """Pipeline to measure, with each of several numbers of songs in flight."""
 

@@ -130,7 +130,7 @@ class Ratio:
         return cls(first.label, other.label, ratio, first.precision, first.compiled, first.snr_db)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """Work of one segment, counted on the reference network in fp32.
 
@@ -233,7 +233,7 @@ class Stage:
     times_real_time: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InFlight:
     """Pipeline with a number of songs in flight.
 

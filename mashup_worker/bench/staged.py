@@ -45,7 +45,7 @@ _SPARE = 1.2
 
 
 def measure_analysis(
-    work: Work, device: torch.device, rounds: int, taken: Taken, on_step: OnStep
+    work: Work, device: torch.device, rounds: int, *, taken: Taken, on_step: OnStep
 ) -> Staged:
     """Measure the analysis of one song in memory."""
     song = music.song(work.track_s)
@@ -60,6 +60,7 @@ def measure_mashup(
     work: Work,
     device: torch.device,
     rounds: int,
+    *,
     taken: Taken,
     on_step: OnStep,
     encode: EncodeOptions,

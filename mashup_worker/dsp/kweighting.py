@@ -85,7 +85,7 @@ class KWeighting:
         return weighted.view(samples.shape)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _System:
     """Matrices of the filters for blocks of `size` samples, for row vectors.
 

@@ -53,7 +53,7 @@ class LoudnessCurve:
         return highest if highest > SILENCE_LUFS else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Loudness:
     """Measurements of a whole sound; None where a value is undefined.
 

@@ -77,7 +77,7 @@ class MixRequest:
         return find_vibe(self.vibe)
 
 
-def check_range(name: str, value: float | None, allowed: Range, unit: str) -> None:
+def check_range(name: str, value: float | None, allowed: Range, *, unit: str) -> None:
     """Raise `InvalidInput` for a value outside its range; None passes."""
     if value is not None and value not in allowed:
         raise InvalidInput(

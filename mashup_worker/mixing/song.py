@@ -106,7 +106,7 @@ class SongStem:
     envelope: LoudnessEnvelope
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class MixSong:
     """Song of a mashup, with one stem or more by kind; its name is unique in a mashup."""
 

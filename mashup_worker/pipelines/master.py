@@ -67,7 +67,7 @@ class MasterRequest:
         check_range("true peak", self.true_peak_dbtp, TRUE_PEAK_DBTP, unit="dBTP")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Mastered:
     """Mastered mix, with its gain before the limiter and the limiting at the highest peak.
 
@@ -116,6 +116,7 @@ def write_master(
     audio: Audio,
     target: Path,
     request: MasterRequest,
+    *,
     encode: EncodeOptions,
     on_progress: OnProgress | None = None,
 ) -> MasterResult:

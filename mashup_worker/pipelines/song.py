@@ -38,7 +38,7 @@ DEVICE_STAGES = ("separate", "harmony", "rhythm")
 """Stages that need the device."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SplitSong:
     """Separated song, its analysis if requested, and its stems and waveforms by name."""
 

@@ -57,7 +57,7 @@ def placeholder(axes: Axes, text: str) -> None:
     )  # fmt: skip
 
 
-def label_right(axes: Axes, y: float, text: str, color: str, **more: Any) -> None:
+def label_right(axes: Axes, y: float, text: str, *, color: str, **more: Any) -> None:
     """Label a level at the right edge of a panel."""
     axes.annotate(
         text, (1, y), xycoords=("axes fraction", "data"), xytext=(6, 0),

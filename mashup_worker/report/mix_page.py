@@ -27,7 +27,7 @@ _VERDICTS = {
 """CSS class, sign and text."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class MixPage:
     """Content of a mashup's page; `mix` is the mashup as it is played."""
 

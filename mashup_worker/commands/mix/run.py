@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mashup_worker.vocabulary import FormName
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MixSources:
     """Sources of a mashup, as the command line names them.
 
@@ -54,7 +54,7 @@ class MixSources:
             raise InvalidInput("no sources: name songs, --stem, --vocals-of or --plan")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MixRun:
     """Call of the command; a plan replaces `request`, and None for `form` lets songs decide."""
 

@@ -111,7 +111,7 @@ def _refined(samples: Tensor, sample_rate: int, coarse: Tensor) -> Tensor:
     return attacks
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class HeldAttacks:
     """Time map that plays the surroundings of attacks at their own speed.
 
@@ -128,7 +128,7 @@ class HeldAttacks:
 
 
 def hold_attacks(
-    time_map: TimeMap, attacks: Tensor, before_samples: int, after_samples: int
+    time_map: TimeMap, attacks: Tensor, before_samples: int, *, after_samples: int
 ) -> HeldAttacks:
     """Return a map that holds so many samples around attacks, fewer where they are close."""
     landings = time_map.target_at(attacks).round().long()

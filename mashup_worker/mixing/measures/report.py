@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Measurement:
     name: str
     value: float | str | None
     unit: str = ""
+    _: KW_ONLY
     wanted: str = ""
     passed: bool | None = None
     detail: str = ""
@@ -36,7 +37,7 @@ class Measurement:
         return asdict(self) | {"value": value}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class MixReport:
     """All measurements of a mashup in display order; `notes` say which were skipped, and why."""
 

@@ -37,7 +37,7 @@ _MIN_CONFIDENCE = 0.7
 _SAME_LEVEL = 0.03
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StemTiming:
     """Attacks of a stem, the bar of each, and their lags against a grid; shapes `(attacks,)`."""
 
@@ -61,7 +61,7 @@ class StemTiming:
 
 
 def stem_timing(
-    name: str, kind: str, attacks: Attacks, grid: BeatGrid, subdivision: Subdivision = STRAIGHT
+    name: str, kind: str, attacks: Attacks, *, grid: BeatGrid, subdivision: Subdivision = STRAIGHT
 ) -> StemTiming:
     """Measure the lags of attacks against a grid."""
     lags_s = subdivision.lags_s(grid.positions(attacks.times_s), grid.beat_s)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StemTrack:
     """Stem of a song as it sounds in the mashup, before the bus; as long as the mashup."""
 

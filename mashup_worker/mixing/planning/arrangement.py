@@ -87,7 +87,7 @@ def fade_out_end(clips: Iterable[Clip], bars: float) -> list[Clip]:
 
 
 def set_stretch(
-    clips: Sequence[Clip], sources: Mapping[str, PlanSource], grid: PlanGrid, engine: str
+    clips: Sequence[Clip], sources: Mapping[str, PlanSource], grid: PlanGrid, *, engine: str
 ) -> tuple[Clip, ...]:
     """Set the engine and the stretch ratio of clips."""
     ratios = (required_ratio(clip, sources[clip.source], grid) for clip in clips)

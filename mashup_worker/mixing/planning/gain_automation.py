@@ -24,7 +24,7 @@ _WINDOW_S = 3.0
 
 
 def automate_gains(
-    clips: Sequence[Clip], songs: Mapping[str, MixSong], bars: float, bar_s: float
+    clips: Sequence[Clip], songs: Mapping[str, MixSong], bars: float, *, bar_s: float
 ) -> tuple[Clip, ...]:
     """Raise the quieter of two neighboring segments where their loudness differs too much.
 

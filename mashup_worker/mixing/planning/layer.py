@@ -61,6 +61,7 @@ def arrange_layer(
     vocal_song: MixSong,
     backing_songs: Sequence[MixSong],
     request: MixRequest,
+    *,
     tempo: CommonTempo,
     semitones: Mapping[str, float],
 ) -> Arrangement:

@@ -25,6 +25,7 @@ def arrange_sequence(
     songs: Sequence[MixSong],
     request: MixRequest,
     tempo: CommonTempo,
+    *,
     semitones: Mapping[str, float],
 ) -> Arrangement:
     """Arrange the fullest phrases of each song, one song after another.

@@ -23,7 +23,7 @@ BASS_HZ = 180.0
 
 
 def apply_automation(
-    samples: Tensor, automation: Sequence[Automation], plan: Plan, first_sample: int
+    samples: Tensor, automation: Sequence[Automation], plan: Plan, *, first_sample: int
 ) -> Tensor:
     """Return a section of the mashup, `(channels, samples)`, with automated gains and filters.
 

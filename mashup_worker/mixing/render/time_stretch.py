@@ -54,7 +54,7 @@ class StretchSpan:
     to_bar: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StretchedSpan:
     """Stretched bars of a source, `(channels, samples)`, at the sample rate of the mashup."""
 
@@ -93,7 +93,7 @@ def _merged(intervals: Sequence[tuple[float, float]]) -> list[tuple[float, float
 
 
 def stretch_span(
-    span: StretchSpan, audio: Audio, plan: Plan, choose: ChooseEngine
+    span: StretchSpan, audio: Audio, plan: Plan, *, choose: ChooseEngine
 ) -> StretchedSpan:
     """Stretch and transpose a span of a source that has the sample rate of the mashup."""
     settings, source = span.settings, plan.sources[span.settings.source]

@@ -43,6 +43,7 @@ def render_tracks(
     plan: Plan,
     sources: Mapping[str, Audio],
     choose: ChooseEngine,
+    *,
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> list[RenderedTrack]:
     """Render all clips of a plan from stereo sources at its sample rate, on one device.

@@ -51,7 +51,7 @@ CONTEXT = SIZE_FRAMES // 2
 """Frames of context on either side for the split."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LiteSeparator:
     """Preview model: fast and offline, of limited quality.
 

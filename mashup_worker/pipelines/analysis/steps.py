@@ -71,7 +71,7 @@ def loudness(audio: Audio, *, device: str = "cpu") -> Loudness:
 
 
 def rhythm_of(
-    sounds: AnalysisInput, harmony: Chroma, options: AnalysisOptions, device: torch.device
+    sounds: AnalysisInput, harmony: Chroma, options: AnalysisOptions, *, device: torch.device
 ) -> tuple[Rhythm, Tempogram]:
     """Return the rhythm of a song, and the tempogram that it was found in."""
     onsets = find_onsets(sounds.rhythm.to(device))

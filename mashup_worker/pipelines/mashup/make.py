@@ -52,7 +52,7 @@ class MixRender:
         return {track.name: track.engines for track in self.tracks}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class MashupResult:
     """Finished mashup; its plan has notes that were added while rendering."""
 

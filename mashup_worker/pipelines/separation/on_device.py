@@ -52,6 +52,7 @@ def separate_on_device(
     separator: Separator,
     song: SampleSource,
     made: Sequence[StemMix],
+    *,
     on_progress: Callable[[float], None] | None,
 ) -> tuple[Stem, ...]:
     """Return stems with the song's sample rate and channels, on the separator's device."""

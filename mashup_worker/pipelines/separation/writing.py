@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mashup_worker.pipelines.separation.stems import Stem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StemFile:
     """Stem on disk; its loudness is None for silence, below 0.4 s, and below 3,364 Hz."""
 
@@ -49,6 +49,7 @@ def write_stems(
     stems: Sequence[Stem],
     targets: Mapping[str, Path],
     encode: EncodeOptions,
+    *,
     gain: float,
     on_progress: Callable[[float], None],
 ) -> tuple[StemFile, ...]:
