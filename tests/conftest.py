@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from typing import TYPE_CHECKING
@@ -27,12 +28,19 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pytest_configure(config: pytest.Config) -> None:
     """Use a temporary folder outside that of pytest, which every run closes to other users.
 
-    Where root runs the tests, Postgres runs as a user of its own, and must reach its data.
+    Where root runs the tests, Postgres runs as a user of its own, and must reach its data. librosa
+    compiles in each process: two that write one cache, or one that is killed, leave code in it
+    that crashes later runs.
     """
     if config.option.basetemp is None and not hasattr(config, "workerinput"):
-        folder = tempfile.mkdtemp(prefix="mashup-tests-")
-        config.option.basetemp = folder
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        config.option.basetemp = _temporary_folder(config, "mashup-tests-")
+    os.environ["NUMBA_CACHE_DIR"] = _temporary_folder(config, "mashup-numba-")
+
+
+def _temporary_folder(config: pytest.Config, prefix: str) -> str:
+    folder = tempfile.mkdtemp(prefix=prefix)
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    return folder
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
