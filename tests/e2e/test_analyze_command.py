@@ -113,7 +113,8 @@ def test_one_broken_file_stops_nothing_and_order_is_kept(runs: Runs) -> None:
 @pytest.mark.parametrize("name", SONGS)
 def test_the_json_of_a_song(runs: Runs, name: str) -> None:
     line = by_input(runs["batch"])[f"album/{name}.flac"]
-    assert line.keys() == {"input", "elapsed_s", "analysis"}
+    assert line.keys() == {"input", "elapsed_s", "warnings", "analysis"}
+    assert line["warnings"] == []
     assert line["elapsed_s"] > 0
     analysis = line["analysis"]
     assert_sound(analysis)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     *("input", "output_dir", "model", "device", "precision", "fallback_reason", "duration_s"),
-    *("elapsed_s", "shared_gain_db", "stems"),
+    *("elapsed_s", "shared_gain_db", "warnings", "stems"),
 )
 
 SONGS = {
