@@ -18,7 +18,7 @@ def add_device_option(parser: argparse.ArgumentParser) -> None:
 
 
 class DeviceMemory:
-    """Peak of the memory in use on a CUDA device, by any process, above what was before.
+    """Peak of the memory in use on a CUDA device, by any process, above the use before.
 
     It is read whenever `look` is called: a shorter peak goes unseen.
     """

@@ -1,4 +1,4 @@
-"""Sounds to stretch of which it is known what they should become.
+"""Sounds to stretch whose correct result is known.
 
 Drum hits have an onset each; chords and a voice can be made along any time map and at any pitch, so
 what an engine gives can be held against the real thing. Another seed, another sound.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DURATION_S = 6.0
 
 _QUIET_S = 0.05
-"""Between the end of a hit and the next: what is heard there was not played."""
+"""Between the end of a hit and the next: sound there was not played."""
 
 _HIGHEST_HZ = 9_000.0
 _HIGHEST_VOICE_HZ = 4_500.0
@@ -85,7 +85,7 @@ def groove(seed: int, duration_s: float = DURATION_S) -> Hits:
 def chords(seed: int, time_map: TimeMap, semitones: float = 0.0) -> Audio:
     """Four chords with a bass, stereo, as they are when played along a map.
 
-    Partials keep their frequencies, while whatever makes them louder or softer follows the map.
+    Partials keep their frequencies, and their levels follow the map.
     """
     rng = np.random.default_rng([seed, 3])
     moments_s, source_s = _moments(time_map)
@@ -106,7 +106,7 @@ def chords(seed: int, time_map: TimeMap, semitones: float = 0.0) -> Audio:
 
 @lru_cache(maxsize=64)
 def voice(seed: int, time_map: TimeMap, semitones: float = 0.0) -> Audio:
-    """Four vowels with vibrato, mono, that keep their formants at whatever pitch."""
+    """Four vowels with vibrato, mono, that keep their formants at any pitch."""
     rng = np.random.default_rng([seed, 4])
     _, source_s = _moments(time_map)
     vowels = rng.permutation(len(_VOWELS_HZ))

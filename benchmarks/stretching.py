@@ -88,7 +88,7 @@ class Figures:
             that of the magnitudes, 0 at best.
         uneven: the same where the ratio changes from beat to beat.
         pitch: the same where chords are moved by `SEMITONES`.
-        side: the same for the difference of the channels, which shows what was their phase.
+        side: the same for the difference of the channels, which shows errors of their phase.
         formants: the same on a voice that is moved by `SEMITONES` and is to keep its formants.
         exact: whether all came out as long as they should.
     """
@@ -108,7 +108,7 @@ def jitter_ms(hits: Hits, copy: Audio, time_map: TimeMap) -> list[float]:
     """How far each onset is from where the map takes it, on either side.
 
     Hits that do not stand out from what sounds before them have no onset to be heard: they are left
-    out, whatever the engine made of them.
+    out, for every engine.
     """
     onsets = hits.onsets[_stands_out(hits)]
     expected = time_map.target_at(onsets)
@@ -194,7 +194,7 @@ def measure(engine: StretchEngine, seeds: Sequence[int]) -> Figures:
 
 
 def _attacks(trial: _Trial, seeds: Sequence[int]) -> dict[str, list[float]]:
-    """What is measured on hits, by the name of the figure."""
+    """Return the figures measured on hits, by name."""
     told: dict[str, list[float]] = defaultdict(list)
     for seed, time_map in product(seeds, [make(ratio) for ratio in RATIOS for make in MAPS]):
         hits, busy = sounds.single_hits(seed), sounds.groove(seed)
@@ -207,7 +207,7 @@ def _attacks(trial: _Trial, seeds: Sequence[int]) -> dict[str, list[float]]:
 
 
 def _tones(trial: _Trial, seeds: Sequence[int]) -> dict[str, list[float]]:
-    """What is measured on chords and voices, by the name of the figure."""
+    """Return the figures measured on chords and voices, by name."""
     told: dict[str, list[float]] = defaultdict(list)
     still = sounds.even(1.0)
     for seed, ratio, make in product(seeds, RATIOS, MAPS):
@@ -240,7 +240,7 @@ def times_real_time(engine: StretchEngine) -> float:
 
 @contextmanager
 def _one_core() -> Iterator[None]:
-    """This process, and what it starts, on one core."""
+    """Run this process and its children on one core."""
     threads, cores = torch.get_num_threads(), os.sched_getaffinity(0)
     torch.set_num_threads(1)
     os.sched_setaffinity(0, {min(cores)})
@@ -270,7 +270,7 @@ def figures_table(figures: Mapping[str, Figures]) -> str:
 
 
 def marks_table(figures: Mapping[str, Figures]) -> str:
-    """What `auto` picks, against what is asked of it."""
+    """Return a table of the figures of the engines that `auto` picks, beside their limits."""
     drums, rest = (choose_engine("auto", kind).name for kind in ("drums", "other"))
     attacks, tones = figures[drums], figures[rest]
     ratio = tones.chords / figures[REFERENCE].chords

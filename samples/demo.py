@@ -191,7 +191,7 @@ def music_table(mixes: list[Path], sections: list[SongSection]) -> Table:
 
 
 def mix_table(document: dict[str, Any]) -> Table:
-    """What was measured of a mashup, beside what was wanted."""
+    """Return the measurements of a mashup beside their limits."""
     plan = document["plan"]
     names = list(dict.fromkeys(source["song"] for source in plan["sources"].values()))
     tempo_bpm = plan["grid"]["tempo_bpm"]

@@ -154,7 +154,7 @@ def chosen(backend: Backend, jobs: dict[str, Any]) -> list[Row]:
 
 
 def report_table(mixed: Row) -> Table:
-    """What was measured of the mashup, beside what was wanted."""
+    """Return the measurements of the mashup beside their limits."""
     plan = mixed["plan"]
     title = f"{plan['vibe']}, {plan['grid']['tempo_bpm']:.2f} BPM, {plan['key']}"
     return measurement_table(title, mixed["report"]["measurements"])

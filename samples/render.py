@@ -60,7 +60,7 @@ def perform(song: Song, grid: Grid | None = None) -> dict[str, Signal]:
 
 
 def truth(song: Song) -> dict[str, object]:
-    """What is true of a song by construction."""
+    """Return the truth of a song, known by construction."""
     beats_s = song.grid.beats_s()
     return {
         "title": song.title,

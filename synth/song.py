@@ -1,4 +1,4 @@
-"""A song and what is true of it."""
+"""A song and its truth: tempo, beats, bars and key."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Song:
         mix: the finished song, stereo at 44.1 kHz.
         stems: what the mix is the sum of, by kind (`vocals`, `drums`, `bass`, `other`); kinds that
             don't play are left out.
-        truth: what is true of it.
+        truth: its tempo, beats, bars and key.
     """
 
     name: str

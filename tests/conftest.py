@@ -28,9 +28,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pytest_configure(config: pytest.Config) -> None:
     """Use a temporary folder outside that of pytest, which every run closes to other users.
 
-    Where root runs the tests, Postgres runs as a user of its own, and must reach its data. librosa
-    compiles in each process: two that write one cache, or one that is killed, leave code in it
-    that crashes later runs.
+    Where root runs the tests, Postgres runs as a user of its own, and must reach its data. A cache
+    of compiled librosa code that processes share was found damaged, and crashed every later run.
     """
     if config.option.basetemp is None and not hasattr(config, "workerinput"):
         config.option.basetemp = _temporary_folder(config, "mashup-tests-")

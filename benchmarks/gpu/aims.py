@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mashup_worker.bench.results import Results
 
 LEAST_SNR_DB = 40.0
-"""To fp32: what is further away does not count as a separation."""
+"""To fp32: a result with a lower ratio does not count as a separation."""
 
 TIMES_STOCK, TIMES_UNBLEND = 8.0, 1.2
 MASHUP_S, MASHUP_LENGTH_S = 3.0, 180.0
@@ -22,9 +22,9 @@ class Aim:
     """A figure to reach.
 
     Attributes:
-        text: what it measures, with its unit.
+        text: the measured quantity, with its unit.
         wanted: the figure.
-        reached: what was measured; None where nothing was.
+        reached: the measured value; None if there is none.
         at_most: whether less is better.
     """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """Sizes of what is measured.
+    """Sizes of the measurements.
 
     Attributes:
         device: as commands name it.

@@ -36,7 +36,7 @@ class Session:
         self.junit.unlink(missing_ok=True)
 
     def take(self, step: Step) -> None:
-        """Run a step, or skip it, and write what is known by then."""
+        """Run a step, or skip it, and write the results so far."""
         left_s = self._deadline - time.monotonic()
         if reason := step.skipped or self._known(step):
             outcome = Outcome(step, Ending("skipped", reason=reason))

@@ -29,7 +29,7 @@ class Outcome:
     Attributes:
         step: that.
         ending: how it ended.
-        results: what it measured; None for nothing.
+        results: its measurements; None if there are none.
         found: what a step that measures nothing found.
     """
 

@@ -20,7 +20,7 @@ Line = Sequence[tuple[float, float, str, str]]
 
 @dataclass(frozen=True)
 class Song:
-    """A song and what is true of it.
+    """A song and its truth.
 
     Attributes:
         key: tonic and mode, such as `"A minor"`.

@@ -53,7 +53,7 @@ class Form:
         tonic: semitones above C.
         mode: `major` or `minor`.
         tuning_cents: how far the pitched instruments lie above 440 Hz.
-        lead_in: what is heard before the first beat: `none`, `silence`, `noise`, `pad`.
+        lead_in: sound before the first beat: `none`, `silence`, `noise`, `pad`.
         lead_in_s: its length.
         pickup: beats that are played before the first bar.
         sections: in order.

@@ -26,7 +26,7 @@ from synth.jukebox.tones import (
 
 @dataclass(frozen=True)
 class Pitch:
-    """What is asked of an instrument.
+    """Note for an instrument to play.
 
     Attributes:
         hz: fundamental.

@@ -47,7 +47,7 @@ class Opening:
 
     Attributes:
         lead_s: seconds before the first note.
-        lead: what is heard in them: `silence`, `room` or `pad`.
+        lead: sound in them: `silence`, `room` or `pad`.
         pickup_beats: length of the upbeat, 0 for none.
         pickup: who plays it: `melody`, `drums` or `clicks`.
     """
@@ -63,8 +63,8 @@ class Part:
     """A line of the accompaniment as this song plays it.
 
     Attributes:
-        line: what it may play.
-        pattern: what it does play.
+        line: line that it may play.
+        pattern: pattern that it plays.
         voice: its instrument.
     """
 

@@ -1,4 +1,4 @@
-"""The notes of a song, and what they make true of it."""
+"""Notes of a song, and the truth that follows from them."""
 
 from __future__ import annotations
 

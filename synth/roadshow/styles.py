@@ -16,7 +16,7 @@ _TABLES = ("events", "meters", "heavy", "machines", "offbeat", "bands", "solo")
 
 @dataclass(frozen=True)
 class Line:
-    """Instrument and what it plays.
+    """Instrument and its pattern.
 
     Attributes:
         voice: name of the instrument in `tones.TIMBRES`.

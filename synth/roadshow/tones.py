@@ -60,7 +60,7 @@ def timbres() -> dict[str, Timbre]:
 
 @dataclass(frozen=True)
 class Sound:
-    """What is asked of an instrument.
+    """Note for an instrument to play.
 
     Attributes:
         hz: pitch.

@@ -1,4 +1,4 @@
-"""What is true of a song."""
+"""Truth of a song, derived from its plan."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Finding(NamedTuple):
         kind: `error` for what raises, `race` for what depends on timing, `alias` for a stream in
             use under two names, `tf32` for an fp32 product that may run in TF32; as costs, `read`
             and `wait` of the host, `copy` that blocks it, `search` for a convolution's algorithm.
-        message: what is wrong.
+        message: the defect.
         place: the innermost line of this repository.
     """
 

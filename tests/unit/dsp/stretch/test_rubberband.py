@@ -15,6 +15,7 @@ from mashup_worker.dsp.stretch.engine import Change
 from mashup_worker.dsp.stretch.rubberband import RubberBand
 from mashup_worker.dsp.stretch.time_map import TimeMap
 from mashup_worker.errors import EXIT_ENVIRONMENT, EngineUnavailable, InvalidInput, MashupError
+from tests.unit.dsp.stretch.changes import CHANGES, noise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,23 +27,10 @@ installed = pytest.mark.skipif(not RubberBand.available(), reason="no rubberband
 both = pytest.mark.parametrize("engine", [FINE, FAST], ids=lambda engine: engine.name)
 
 
-def noise(length_samples: int, channels: int = 2) -> Audio:
-    random = torch.Generator().manual_seed(5)
-    return Audio(0.1 * torch.randn(channels, length_samples, generator=random), 44100)
-
-
 @installed
 @both
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize(
-    ("source", "target", "semitones"),
-    [
-        ((0, 1), (0, 3), 0.0),
-        ((0, 1000), (0, 251), -1.5),
-        ((0, 7, 30_001), (0, 9, 33_333), 2.0),
-        ((0, 9000, 9001, 20_000), (0, 10_000, 10_002, 20_000), 0.0),
-    ],
-)
+@pytest.mark.parametrize(("source", "target", "semitones"), CHANGES)
 def test_lengths_are_exact(
     engine: RubberBand,
     channels: int,

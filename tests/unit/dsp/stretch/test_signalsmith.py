@@ -13,26 +13,14 @@ from mashup_worker.dsp.stretch.engine import Change
 from mashup_worker.dsp.stretch.signalsmith import Signalsmith
 from mashup_worker.dsp.stretch.time_map import TimeMap
 from mashup_worker.errors import InvalidInput
+from tests.unit.dsp.stretch.changes import CHANGES, noise
 
 ENGINE = Signalsmith()
 
 
-def noise(length_samples: int, channels: int = 2, sample_rate: int = 44100) -> Audio:
-    random = torch.Generator().manual_seed(6)
-    return Audio(0.1 * torch.randn(channels, length_samples, generator=random), sample_rate)
-
-
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("sample_rate", [8000, 44100, 96000])
-@pytest.mark.parametrize(
-    ("source", "target", "semitones"),
-    [
-        ((0, 1), (0, 3), 0.0),
-        ((0, 1000), (0, 251), -1.5),
-        ((0, 7, 30_001), (0, 9, 33_333), 2.0),
-        ((0, 9000, 9001, 20_000), (0, 10_000, 10_002, 20_000), 0.0),
-    ],
-)
+@pytest.mark.parametrize(("source", "target", "semitones"), CHANGES)
 def test_lengths_are_exact(
     channels: int,
     sample_rate: int,
