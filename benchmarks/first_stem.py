@@ -70,7 +70,7 @@ def first_stem(command: Sequence[str | Path], device: torch.device) -> Waited:
 def commands(
     song: Path, repository: Path, folder: Path, device: torch.device
 ) -> dict[str, list[str | Path]]:
-    """Return the timed commands by name; each writes 16-bit WAV below its own folder in `folder`."""
+    """Return the timed commands by name; each writes 16-bit WAV to a folder of its own."""
     python = Path(sys.executable)
     where: list[str | Path] = ["--device", str(device)]
     model: list[str | Path] = ["--model-repo", repository, "--model", "random"]
