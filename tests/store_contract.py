@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 BODY = b"the very bytes" * 1000
 ODD_KEY = "a b/ü+%41&=?#/ö:1.flac"
+FOREIGN_KEYS = (
+    *("a\\b.flac", "a\nb.flac", "a\tb\x85\x1b[31m.flac", " a ", " ", "50% a%2Fb%zz"),
+    *("\u202eabc😀/e\u0301.flac", "x" * 200 + "/" + "y" * 200),
+)
+"""Keys that a file system and every S3 store hold, such as other programs write."""
+
 BAD_KEYS = (
     *("", "/a", "a/", "a//b", "../a", "a/../b", "./a"),
     *("a\\b", "a\nb", "a\x85", "\ud800", "ü" * 451),

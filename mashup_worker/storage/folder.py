@@ -15,8 +15,10 @@ from mashup_worker.storage.objects import (
     Link,
     StoredObject,
     check_key,
+    check_source_key,
     key_below,
     not_found,
+    printable,
     url_below,
 )
 from mashup_worker.storage.writing import too_large, write_capped
@@ -55,9 +57,9 @@ class FolderStorage:
         changes: bool = False,  # noqa: ARG002 - no cache keeps files
     ) -> StoredObject:
         """Write a file atomically."""
-        target, metadata_path = self._path(key), self._metadata_path(key)
+        target, metadata_path = self._path(check_key(key)), self._metadata_path(key)
         with _storage_errors(key), path.open("rb") as file:
-            write_capped(_reader(file, key), target, name=key)
+            write_capped(_reader(file, key), target, name=printable(key))
             status = target.stat()
             metadata = {
                 "sha256": sha256,
@@ -74,8 +76,8 @@ class FolderStorage:
         path = self._existing(key)
         with _storage_errors(key), path.open("rb") as file:
             if max_bytes is not None and os.fstat(file.fileno()).st_size > max_bytes:
-                raise too_large(key, max_bytes)
-            write_capped(_reader(file, key), target, name=key, max_bytes=max_bytes)
+                raise too_large(printable(key), max_bytes)
+            write_capped(_reader(file, key), target, name=printable(key), max_bytes=max_bytes)
 
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object."""
@@ -133,7 +135,7 @@ class FolderStorage:
         """Return a URL for an object."""
         if self._base is not None:
             return Link(url_below(self._base, key))
-        return Link(self._path(key).as_uri())
+        return Link(self._path(check_key(key)).as_uri())
 
     def key_of(self, address: str) -> str | None:
         """Return the key in a public or `file://` URL of this store."""
@@ -147,7 +149,9 @@ class FolderStorage:
             return None
         if parts.netloc not in ("", "localhost") or not path.is_relative_to(self._root):
             return None
-        return check_key(path.relative_to(self._root).as_posix()) if path != self._root else None
+        if path == self._root:
+            return None
+        return check_source_key(path.relative_to(self._root).as_posix())
 
     def _path(self, key: str) -> Path:
         return self._below(self._root, key)
@@ -156,8 +160,11 @@ class FolderStorage:
         return self._below(self._root / _METADATA, key)
 
     def _below(self, home: Path, key: str) -> Path:
-        if any(part.startswith(".") for part in check_key(key).split("/")):
+        parts = check_source_key(key).split("/")
+        if any(part.startswith(".") for part in parts):
             raise InvalidInput(f"{key!r}: not a valid object key; a folder has no hidden objects")
+        if "" in parts:  # the file system would find the object of another key
+            raise not_found(key)
         path = home / key
         # A symbolic link in the folder must not lead out of it.
         if not Path(os.path.realpath(path)).is_relative_to(self._root):
@@ -207,4 +214,4 @@ def _storage_errors(key: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageFailed(f"{key}: {error.strerror or error}") from error
+        raise StorageFailed(f"{printable(key)}: {error.strerror or error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import tempfile
 import unicodedata
 from dataclasses import dataclass
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 PROBES_PREFIX = "probes/"
 """Prefix of the keys of test objects."""
 
+_S3 = "s3://"
 _PORTS = {"https": 443, "http": 80}
 _MAX_KEY_BYTES = 900
+_MAX_SOURCE_KEY_BYTES = 1024
 _FORBIDDEN_CATEGORIES = ("Cc", "Cs")
 """Unicode categories of control characters and surrogates."""
 
@@ -62,7 +65,11 @@ class Link:
 
 
 class Storage(Protocol):
-    """Store of objects that are written once and rarely change. Thread-safe."""
+    """Store of objects that are written once and rarely change. Thread-safe.
+
+    Keys that are written obey `check_key`. Other programs write other keys: any key that
+    `check_source_key` accepts can be read, copied from and deleted.
+    """
 
     def put(
         self, key: str, path: Path, *, content_type: str, sha256: str, changes: bool = False
@@ -169,10 +176,11 @@ def check_store(storage: Storage, scratch: Path | None = None) -> None:
 
 
 def check_key(key: str) -> str:
-    """Return a key that is valid in every store.
+    """Return a key that names one object, the same in every store and in every URL.
 
     Raises:
-        InvalidInput: the key is empty, too long, or would leave its folder.
+        InvalidInput: the key is empty or too long, or has empty or dot segments, a backslash or
+            control characters.
     """
     if (
         len(key.encode(errors="replace")) > _MAX_KEY_BYTES
@@ -182,13 +190,46 @@ def check_key(key: str) -> str:
             for letter in key
         )
     ):
-        raise InvalidInput(f"{key[:80]!r}: not a valid object key")
+        raise _invalid(key)
     return key
+
+
+def check_source_key(key: str) -> str:
+    """Return a key that some S3 store may have.
+
+    Such keys may have empty and dot segments, backslashes and control characters.
+
+    Raises:
+        InvalidInput: the key is empty, too long, not Unicode, has a null character, or leads out of
+            its bucket.
+    """
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise _invalid(key) from None
+    if not 0 < size <= _MAX_SOURCE_KEY_BYTES or "\0" in key or _leaves_bucket(key):
+        raise _invalid(key)
+    return key
+
+
+def key_readings(key: str) -> tuple[str, ...]:
+    """Return the keys of the objects that a key may denote, which depends on the store.
+
+    Amazon takes a key literally. Stores on file systems, and proxies, read it as a path: they drop
+    empty segments, resolve dot segments and may turn backslashes into slashes. Rights to a key
+    must hold for every reading.
+    """
+    return tuple(dict.fromkeys((key, _as_path(key))))
+
+
+def printable(key: str) -> str:
+    """Return a key for messages: quoted and escaped if it has control characters."""
+    return key if key.isprintable() else repr(key)
 
 
 def not_found(key: str) -> InvalidInput:
     """Return the error for a missing object."""
-    return InvalidInput(f"{key}: object not found")
+    return InvalidInput(f"{printable(key)}: object not found")
 
 
 def media_type(path: Path) -> str:
@@ -205,7 +246,8 @@ def key_below(base: str, url: str) -> str | None:
     """Return the key in a URL below a base URL, without its query; None for other URLs.
 
     Raises:
-        InvalidInput: the URL is below the base, but its key is invalid.
+        InvalidInput: the URL is below the base, but its key is invalid or has dot segments, which
+            some programs resolve in URLs.
     """
     try:
         ours, theirs = urlsplit(base), urlsplit(url)
@@ -215,7 +257,37 @@ def key_below(base: str, url: str) -> str | None:
         return None
     home = unquote(ours.path).rstrip("/") + "/"
     path = unquote(theirs.path)
-    return check_key(path.removeprefix(home)) if path.startswith(home) else None
+    if not path.startswith(home):
+        return None
+    key = check_source_key(path.removeprefix(home))
+    if any(part in (".", "..") for part in key.split("/")):
+        raise InvalidInput(f"{key[:80]!r}: dot segments in a URL; use s3://bucket/key")
+    return key
+
+
+def s3_parts(address: str) -> tuple[str, str] | None:
+    """Return bucket and key of an `s3://` URL, whose key is literal; None for other addresses."""
+    scheme, rest = address[: len(_S3)], address[len(_S3) :]
+    if scheme.lower() != _S3:
+        return None
+    bucket, _, key = rest.partition("/")
+    return bucket, key
+
+
+def _invalid(key: str) -> InvalidInput:
+    return InvalidInput(f"{key[:80]!r}: not a valid object key")
+
+
+def _leaves_bucket(key: str) -> bool:
+    return _as_path(key).partition("/")[0] == ".."
+
+
+def _as_path(key: str) -> str:
+    """Return a key as a file system reads it, below the bucket; `..` first if it leads out of it.
+
+    The key has no slash at its start or end then.
+    """
+    return posixpath.normpath(key.replace("\\", "/").lstrip("/"))
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int | None]:

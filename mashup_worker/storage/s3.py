@@ -19,8 +19,11 @@ from mashup_worker.storage.objects import (
     Link,
     StoredObject,
     check_key,
+    check_source_key,
     key_below,
     not_found,
+    printable,
+    s3_parts,
     url_below,
 )
 from mashup_worker.storage.writing import too_large, write_capped
@@ -45,6 +48,7 @@ _CONNECTIONS = 16
 _PAGE = 1_000
 
 _NO_KEY = ("404", "NoSuchKey", "NotFound")
+_REFUSED_KEY = ("400", "InvalidArgument", "InvalidRequest", "InvalidURI", "KeyTooLongError")
 _REFUSALS = (
     "401",
     "403",
@@ -100,18 +104,18 @@ class S3Storage:
     def get(self, key: str, target: Path, max_bytes: int | None = None) -> None:
         """Read an object into a file."""
         with self._storage_errors(key):
-            answer = self._client.get_object(Bucket=self._bucket, Key=check_key(key))
+            answer = self._client.get_object(Bucket=self._bucket, Key=check_source_key(key))
             # `with answer["Body"]` would return the raw stream, which does not check its length.
             with closing(answer["Body"]) as body:
                 if max_bytes is not None and answer["ContentLength"] > max_bytes:
-                    raise too_large(key, max_bytes)
+                    raise too_large(printable(key), max_bytes)
 
                 def read(count: int) -> bytes:
                     with self._storage_errors(key):
                         block: bytes = body.read(count)  # raises if the body is too short
                         return block
 
-                write_capped(read, target, name=key, max_bytes=max_bytes)
+                write_capped(read, target, name=printable(key), max_bytes=max_bytes)
 
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object."""
@@ -119,7 +123,7 @@ class S3Storage:
 
         with self._storage_errors(key):
             try:
-                answer = self._client.head_object(Bucket=self._bucket, Key=check_key(key))
+                answer = self._client.head_object(Bucket=self._bucket, Key=check_source_key(key))
             except ClientError as error:
                 if error.response["Error"]["Code"] in _NO_KEY:
                     return None
@@ -137,7 +141,7 @@ class S3Storage:
             self._client.copy_object(
                 Bucket=self._bucket,
                 Key=check_key(target_key),
-                CopySource={"Bucket": self._bucket, "Key": check_key(source_key)},
+                CopySource={"Bucket": self._bucket, "Key": check_source_key(source_key)},
             )
         found = self.head(target_key)
         if found is None:
@@ -149,7 +153,7 @@ class S3Storage:
         for key in keys:
             # One by one: stores disagree about the checksum of requests for many.
             with self._storage_errors(key):
-                self._client.delete_object(Bucket=self._bucket, Key=check_key(key))
+                self._client.delete_object(Bucket=self._bucket, Key=check_source_key(key))
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects whose keys start with a prefix."""
@@ -183,9 +187,10 @@ class S3Storage:
 
     def key_of(self, address: str) -> str | None:
         """Return the key in a public, presigned, plain or `s3://` URL of this store."""
-        bucket, slash, key = address.removeprefix("s3://").partition("/")
-        if address.startswith("s3://"):
-            return check_key(key) if slash and bucket == self._bucket else None
+        parts = s3_parts(address)
+        if parts is not None:
+            bucket, key = parts
+            return check_source_key(key) if key and bucket == self._bucket else None
         found = (key_below(base, address) for base in self._bases)
         return next((key for key in found if key is not None), None)
 
@@ -215,9 +220,11 @@ class S3Storage:
             code = error.response["Error"]["Code"]
             if code in _NO_KEY:
                 raise not_found(key) from error
-            raise StorageFailed(f"{key}: {self._reason(error, code)}") from error
+            if code in _REFUSED_KEY and not _is_plain(key):
+                raise InvalidInput(f"{printable(key)}: the store accepts no such key") from error
+            raise StorageFailed(f"{printable(key)}: {self._reason(error, code)}") from error
         except (BotoCoreError, HTTPError, OSError) as error:
-            raise StorageFailed(f"{key}: {_one_line(error)}") from error
+            raise StorageFailed(f"{printable(key)}: {_one_line(error)}") from error
 
     def _reason(self, error: Any, code: str) -> str:
         if code in _REFUSALS:
@@ -226,6 +233,14 @@ class S3Storage:
             return f"bucket {self._bucket} not found"
         message = " ".join(error.response["Error"].get("Message", "").split())
         return f"the store answered {code}: {message}" if message else f"the store answered {code}"
+
+
+def _is_plain(key: str) -> bool:
+    """Return whether every store accepts a key."""
+    try:
+        return check_key(key) == key
+    except InvalidInput:
+        return False
 
 
 def _client(settings: StorageSettings) -> Any:

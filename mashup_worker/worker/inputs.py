@@ -11,7 +11,7 @@ from uuid import UUID
 from mashup_worker.db import jobs
 from mashup_worker.db.publishing import readable_stem
 from mashup_worker.errors import InvalidInput, MashupError
-from mashup_worker.storage.objects import check_key
+from mashup_worker.storage.objects import check_source_key, key_readings, printable, s3_parts
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.handler import FetchedStem
 from mashup_worker.worker.progress import FETCH
@@ -60,17 +60,8 @@ class JobInputs:
     def fetch(self, address: str, name: str) -> Path:
         """See `Inputs.fetch`."""
         self.on_progress(FETCH, 0.0)
-        try:
-            parts = urlsplit(address)
-        except ValueError as error:
-            # The message of the original error may contain a password.
-            raise InvalidInput("audio: not a URL") from error
-        target = self._target(parts.path)
-        own_key = self.storage.key_of(address)
-        if own_key is None and "://" in address:
-            self._fetch_foreign(address, target)
-        else:
-            self._get(address if own_key is None else own_key, target)
+        key = self._own_key(address)
+        target = self._fetch_foreign(address) if key is None else self._get(key)
         return self._decoded(target, name)
 
     def fetch_stem(self, stem_id: UUID, name: str) -> FetchedStem:
@@ -87,8 +78,10 @@ class JobInputs:
 
     def known_analysis(self, address: str) -> Mapping[str, Any] | None:
         """See `Inputs.known_analysis`."""
-        result = _RESULT_KEY.match(self.storage.key_of(address) or address)
-        if not result:
+        key = self._own_key(address)
+        readings = () if key is None else key_readings(key)
+        result = _RESULT_KEY.match(readings[0]) if len(readings) == 1 else None
+        if result is None:
             return None
         with self.database.transaction() as connection:
             job = jobs.find(connection, UUID(result[1]))
@@ -97,30 +90,35 @@ class JobInputs:
         analysis: Mapping[str, Any] | None = job.output_data.get("analysis")
         return analysis
 
+    def _own_key(self, address: str) -> str | None:
+        """Return the key in our own store of an address; None for other URLs."""
+        key = self.storage.key_of(address)
+        return address if key is None and "://" not in address else key
+
     def _target(self, path: str) -> Path:
         """Return a new file in the folder, with the suffix of a path."""
         suffix = _SUFFIX.search(path)
         return self.folder / f"input-{len(self.digests) + 1}{suffix[0] if suffix else ''}"
 
-    def _get(self, key: str, target: Path) -> None:
+    def _get(self, key: str) -> Path:
         self._check_readable(key)
+        target = self._target(key)
         self.storage.get(key, target, max_bytes=self.settings.inputs.max_fetch_bytes)
         self._record_source(key)
+        return target
 
-    def _fetch_foreign(self, address: str, target: Path) -> None:
+    def _fetch_foreign(self, address: str) -> Path:
         limits = self.settings.inputs
-        parts = urlsplit(address)
-        if parts.scheme == "s3":
-            if parts.netloc not in limits.input_buckets:
-                bucket = parts.netloc.rpartition("@")[2][:_MAX_QUOTED_LETTERS]
-                raise InvalidInput(f"bucket {bucket!r}: jobs must not read it")
-            from mashup_worker.storage.s3 import S3Storage
-
-            key = parts.path.lstrip("/")
-            self._check_readable(key)
-            other = self.settings.storage.model_copy(update={"s3_bucket": parts.netloc})
-            S3Storage(other).get(key, target, max_bytes=limits.max_fetch_bytes)
-        elif parts.scheme in ("http", "https"):
+        in_bucket = s3_parts(address)
+        if in_bucket is not None:
+            return self._get_foreign(*in_bucket)
+        try:
+            parts = urlsplit(address)
+        except ValueError as error:
+            # The message of the original error may contain a password.
+            raise InvalidInput("audio: not a URL") from error
+        target = self._target(parts.path)
+        if parts.scheme in ("http", "https"):
             from mashup_worker.storage.fetch import fetch
 
             fetch(
@@ -133,33 +131,50 @@ class JobInputs:
         else:
             scheme = parts.scheme[:_MAX_QUOTED_LETTERS]
             raise InvalidInput(f"audio: unknown scheme {scheme!r}; use https://, s3:// or a key")
+        return target
+
+    def _get_foreign(self, bucket: str, key: str) -> Path:
+        if bucket not in self.settings.inputs.input_buckets:
+            name = bucket.rpartition("@")[2][:_MAX_QUOTED_LETTERS]
+            raise InvalidInput(f"bucket {name!r}: jobs must not read it")
+        from mashup_worker.storage.s3 import S3Storage
+
+        self._check_readable(key)
+        target = self._target(key)
+        other = self.settings.storage.model_copy(update={"s3_bucket": bucket})
+        S3Storage(other).get(key, target, max_bytes=self.settings.inputs.max_fetch_bytes)
+        return target
 
     def _check_readable(self, key: str) -> None:
-        """Check that the job's user may read a key.
+        """Check that the job's user may read a key, however the store reads it.
 
         Raises:
             InvalidInput: the user must not; the message is the same as for a missing object.
         """
-        check_key(key)
-        if self.user_id is None:
+        check_source_key(key)
+        if all(self._is_readable(reading) for reading in key_readings(key)):
             return
+        shown = printable(key[:_MAX_QUOTED_LETTERS])
+        raise InvalidInput(f"{shown}: object not found, or this user must not read it")
+
+    def _is_readable(self, key: str) -> bool:
+        if self.user_id is None:
+            return True
         prefixes = [one.format(user_id=self.user_id) for one in self.settings.inputs.input_prefixes]
         if key.startswith(tuple(prefixes)):
-            return
+            return True
         result = _RESULT_KEY.match(key)
-        if result:
-            with self.database.transaction() as connection:
-                job = jobs.find(connection, UUID(result[1]))
-            if job is not None and job.user_id == self.user_id:
-                return
-        raise InvalidInput(
-            f"{key[:_MAX_QUOTED_LETTERS]}: object not found, or this user must not read it"
-        )
+        if result is None:
+            return False
+        with self.database.transaction() as connection:
+            job = jobs.find(connection, UUID(result[1]))
+        return job is not None and job.user_id == self.user_id
 
     def _record_source(self, key: str) -> None:
-        result = _RESULT_KEY.match(key)
-        if result:
-            self.source_jobs.add(UUID(result[1]))
+        for reading in key_readings(key):
+            result = _RESULT_KEY.match(reading)
+            if result:
+                self.source_jobs.add(UUID(result[1]))
 
     def _decoded(self, file: Path, name: str) -> Path:
         """Decode a file in the sandbox and delete it; messages call it by its name."""

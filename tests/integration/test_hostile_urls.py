@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from mashup_worker.db import jobs
 from mashup_worker.db.database import Database
 from mashup_worker.errors import FetchFailed, InvalidInput, MashupError, UnsupportedAudio
 from mashup_worker.settings import ServiceSettings, StorageSettings
+from mashup_worker.stack.seaweed import S3Keys, s3_client
 from mashup_worker.storage import connection
 from mashup_worker.storage.fetch import fetch
 from mashup_worker.storage.folder import FolderStorage
@@ -283,6 +285,54 @@ def test_messages_quote_little_input_and_no_secrets(shared: SharedStore, given: 
     message = refusal(shared, given)
     assert "s3cr3t" not in message
     assert len(message) < 400
+
+
+OWN_NAMES = ("//a b.wav", "50%41?x#y.wav", "new\nline.wav", "back\\slash.wav", "ü/😀.WAV")
+
+
+def test_own_objects_are_read_under_any_key(shared: SharedStore, services: StackInfo) -> None:
+    keys = S3Keys(services.access_key, services.secret_key, signing_key="")
+    client = s3_client(shared.endpoint, keys)
+    home = f"inputs/{shared.me}/"
+    for name in OWN_NAMES:
+        source = {"Bucket": shared.bucket, "Key": home + "a.wav"}
+        client.copy_object(Bucket=shared.bucket, Key=home + name, CopySource=source)
+    found = [
+        shared.inputs.fetch(given + home + name, "input_data.audio")
+        for given in ("", f"s3://{shared.bucket}/")
+        for name in OWN_NAMES
+    ]
+    assert [path.name for path in found] == [
+        f"input-{number}.decoded.wav" for number in range(1, len(found) + 1)
+    ]
+    assert {path.parent for path in found} == {shared.inputs.folder}
+    client.delete_object(Bucket=shared.bucket, Key=home + OWN_NAMES[2])
+    assert refusal(shared, home + OWN_NAMES[2]).endswith("object not found")
+
+
+def test_other_buckets_are_read_under_any_key(shared: SharedStore, services: StackInfo) -> None:
+    keys = S3Keys(services.access_key, services.secret_key, signing_key="")
+    client, other = s3_client(shared.endpoint, keys), f"{shared.bucket}-other"
+    client.create_bucket(Bucket=other)
+    settings = shared.inputs.settings
+    inputs = settings.inputs.model_copy(update={"input_buckets": (other,)})
+    shared.inputs.settings = replace(settings, inputs=inputs)
+    shared.inputs.user_id = None
+    body = client.get_object(Bucket=shared.bucket, Key=f"inputs/{shared.me}/a.wav")["Body"].read()
+    for name in ("/inputs/a?b#c.wav", *OWN_NAMES):
+        client.put_object(Bucket=other, Key=name, Body=body)
+        assert shared.inputs.fetch(f"s3://{other}/{name}", "input_data.audio").is_file()
+
+
+@pytest.mark.parametrize("slash", ["//", "\\"])
+def test_results_are_sources_however_their_keys_are_spelled(
+    shared: SharedStore, slash: str
+) -> None:
+    """A takedown of the source finds its derivatives by this."""
+    shared.inputs.user_id = None
+    key = f"jobs/{shared.job}/1/a.wav".replace("/", slash)
+    shared.inputs.fetch(key, "input_data.audio")
+    assert shared.inputs.source_jobs == {shared.job}
 
 
 def test_own_objects_are_read(shared: SharedStore) -> None:

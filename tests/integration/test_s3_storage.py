@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -21,10 +22,10 @@ from mashup_worker.storage.objects import check_store, open_storage
 from mashup_worker.storage.s3 import S3Storage
 from mashup_worker.system.digests import file_sha256
 from tests.chaos.arena import until
-from tests.store_contract import BODY, ODD_KEY, StoreContract, read, write
+from tests.store_contract import BODY, FOREIGN_KEYS, ODD_KEY, StoreContract, read, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from mashup_worker.stack.info import StackInfo
@@ -57,6 +58,32 @@ def changed(settings: StorageSettings, **values: Any) -> S3Storage:
 def raw(services: StackInfo) -> Any:
     keys = S3Keys(services.access_key, services.secret_key, signing_key="")
     return s3_client(services.s3_endpoint_url, keys)
+
+
+@contextmanager
+def literal_store() -> Iterator[tuple[str, list[str]]]:
+    """Yield an endpoint whose objects hold their own paths, and the decoded paths requested."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(unquote(self.path))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(asked[-1].encode())))
+            self.end_headers()
+            self.wfile.write(asked[-1].encode())
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class TestS3(StoreContract):
@@ -92,6 +119,70 @@ def test_objects_of_other_programs_have_no_digest(
     assert found is not None
     assert (found.bytes, found.sha256) == (7, None)
     assert read(store, tmp_path, "foreign") == b"foreign"
+
+
+@pytest.mark.parametrize(
+    "key", [*FOREIGN_KEYS, "a//b", "/a", "//a///b.flac", "a?b#c&d=e+f", "'\"<>&*"]
+)
+def test_objects_of_other_programs_are_read_and_removed_under_any_key(
+    store: S3Storage, services: StackInfo, bucket: str, tmp_path: Path, key: str
+) -> None:
+    raw(services).put_object(Bucket=bucket, Key=key, Body=BODY)
+    found = store.head(key)
+    assert found is not None
+    assert (found.key, found.bytes) == (key, len(BODY))
+    assert read(store, tmp_path, key) == BODY
+    assert store.key_of(f"s3://{bucket}/{key}") == key
+    url = raw(services).generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+    assert store.key_of(url) == key
+    store.copy(key, "copies/1")
+    store.delete([key])
+    assert [one.key for one in store.list("")] == ["copies/1"]
+    assert read(store, tmp_path, "copies/1") == BODY
+
+
+def test_keys_are_sent_as_they_are(settings: StorageSettings, tmp_path: Path) -> None:
+    """Amazon has objects under such keys; the test's S3 server refuses dot segments."""
+    keys = ["a/../b", "./a", "a/./b/", "a/..", "..a", "a//../b", "a\\..\\b"]
+    with literal_store() as (endpoint, asked):
+        store = changed(settings, s3_endpoint_url=endpoint)
+        for key in keys:
+            assert read(store, tmp_path, key) == f"/{settings.s3_bucket}/{key}".encode()
+    assert asked == [f"/{settings.s3_bucket}/{key}" for key in keys]
+
+
+@pytest.mark.parametrize(
+    "key", ["..", "../a", "/../a", "a/../../b", "a\\..\\..\\b", "a\0b", "", "x" * 1025, "\udcff"]
+)
+def test_keys_outside_the_bucket_are_never_sent(
+    settings: StorageSettings, tmp_path: Path, key: str
+) -> None:
+    with literal_store() as (endpoint, asked):
+        store = changed(settings, s3_endpoint_url=endpoint)
+        works: list[Callable[[], object]] = [
+            lambda: store.get(key, tmp_path / "read"),
+            lambda: store.head(key),
+            lambda: store.copy(key, "b"),
+            lambda: store.delete([key]),
+        ]
+        for work in works:
+            with pytest.raises(InvalidInput, match="not a valid object key"):
+                work()
+    assert asked == []
+
+
+@pytest.mark.parametrize("key", ["a/../b", "./a", "x" * 1024])
+def test_a_key_that_the_store_refuses_is_the_callers_fault(
+    store: S3Storage, tmp_path: Path, key: str
+) -> None:
+    with pytest.raises(InvalidInput, match=r"no such key|not found"):
+        store.get(key, tmp_path / "read")
+
+
+def test_messages_show_control_characters_escaped(store: S3Storage, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as error:
+        store.get("a\n\x1b[31mb", tmp_path / "read")
+    assert error.value.message == r"'a\n\x1b[31mb': object not found"
 
 
 def test_large_objects_are_stored_in_parts(store: S3Storage, tmp_path: Path) -> None:

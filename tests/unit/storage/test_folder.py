@@ -12,7 +12,7 @@ from mashup_worker.settings import StorageSettings
 from mashup_worker.storage.folder import FolderStorage
 from mashup_worker.storage.objects import check_store, open_storage
 from mashup_worker.system.digests import file_sha256
-from tests.store_contract import BODY, ODD_KEY, StoreContract, read, write
+from tests.store_contract import BODY, FOREIGN_KEYS, ODD_KEY, StoreContract, read, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +89,29 @@ def test_hidden_files_are_not_objects(store: FolderStorage, root: Path, tmp_path
     assert [one.key for one in store.list("")] == ["a/b"]
     store.delete(["a/b"])
     assert list(root.rglob("*")) == []
+
+
+@pytest.mark.parametrize("key", FOREIGN_KEYS)
+def test_files_of_other_programs_are_read_and_removed_under_any_name(
+    store: FolderStorage, root: Path, tmp_path: Path, key: str
+) -> None:
+    (root / key).parent.mkdir(parents=True)
+    (root / key).write_bytes(BODY)
+    assert [one.key for one in store.list("")] == [key]
+    assert read(store, tmp_path, key) == BODY
+    store.copy(key, "copies/1")
+    store.delete([key])
+    assert [one.key for one in store.list("")] == ["copies/1"]
+
+
+def test_a_key_has_one_spelling(store: FolderStorage, tmp_path: Path) -> None:
+    write(store, tmp_path, "a/b")
+    for key in ("a//b", "/a/b", "a/b/", "//a/b"):
+        with pytest.raises(InvalidInput, match="object not found"):
+            store.get(key, tmp_path / "read")
+    for key in ("a/./b", "c/../a/b", "../a"):
+        with pytest.raises(InvalidInput, match="not a valid object key"):
+            store.get(key, tmp_path / "read")
 
 
 def test_files_changed_by_hand_get_a_new_digest(
