@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from mashup_worker.vocabulary import FormatName, TransitionName
 
     AudioFile = str | Path
+
+logger = logging.getLogger(__name__)
 
 
 class Model:
@@ -262,7 +265,10 @@ def mashup(
     cache_of_songs, report = SongCache(load_settings().song_cache), on_progress or ignore_progress
     loader = SongLoader(cache_of_songs, separator, device=device, on_progress=report)
     given = songs if vocals is None else (vocals, *over)
-    loaded = loader.load([_song_files(song) for song in given]).songs
+    found = loader.load([_song_files(song) for song in given])
+    for warning in found.warnings:
+        logger.warning(warning)
+    loaded = found.songs
     if vocals is None:
         plan = plan_sequence(loaded, request)
     else:

@@ -136,3 +136,10 @@ def decode(
             else:
                 on_warning(warning)
     return audio
+
+
+def decode_warned(path: Path, limits: DecodeLimits = _NO_LIMITS) -> tuple[Audio, list[str]]:
+    """Decode as `decode`; return the warnings too, each after the path."""
+    warnings: list[str] = []
+    audio = decode(path, limits, warnings.append)
+    return audio, [f"{path}: {warning}" for warning in warnings]

@@ -62,8 +62,7 @@ def check(
 
     Exits with 1 if a measurement is beyond its limit.
     """
-    from mashup_worker.audio.decode import decode
-    from mashup_worker.audio.limits import DecodeLimits
+    from mashup_worker.audio.decode import decode_warned
     from mashup_worker.commands.shared.output import Output
     from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.mixing.measures.tracks import StemTrack
@@ -77,15 +76,13 @@ def check(
     started_s = time.perf_counter()
     followed = load_plan(plan) if plan else None
     with song_progress(mix.name, not (as_json or quiet)) as progress:
-        sound = decode(mix, DecodeLimits())
+        sound, warnings = decode_warned(mix)
         tracks: list[StemTrack] = []
         for done, (song, kind, path) in enumerate(files):
             progress("decode", done / len(files))
-            tracks.append(
-                StemTrack(
-                    name=f"{song}/{kind}", kind=kind, song=song, audio=decode(path, DecodeLimits())
-                )
-            )
+            audio, more = decode_warned(path)
+            warnings += more
+            tracks.append(StemTrack(name=f"{song}/{kind}", kind=kind, song=song, audio=audio))
         report = check_mix(
             sound,
             plan=followed,
@@ -94,9 +91,12 @@ def check(
             lossy=mix.suffix.lower() in LOSSY_SUFFIXES,
             on_progress=progress,
         )
+    printer = Output(as_json, quiet)
+    printer.warnings(warnings)
     if as_json:
         elapsed_s = round(time.perf_counter() - started_s, 3)
-        Output(as_json).json({"input": str(mix), "elapsed_s": elapsed_s, **report.as_dict()})
+        facts = {"input": str(mix), "elapsed_s": elapsed_s, "warnings": warnings}
+        printer.json(facts | report.as_dict())
     else:
         _print(report, quiet)
     if not report.passed:

@@ -47,8 +47,9 @@ def match(
         raise InvalidInput("match: fewer than two songs; name two different songs or more")
     with song_progress("match", not (quiet or as_json)) as progress:
         loaded = song_loader(request, device, progress).load(found)
-        document = match_songs(loaded.songs).as_dict()
+        document = match_songs(loaded.songs).as_dict() | {"warnings": list(loaded.warnings)}
     printer = Output(as_json)
+    printer.warnings(loaded.warnings)
     printer.json(document)
     printer.line("\n".join(text_lines(document, with_reasons=not quiet)))
 

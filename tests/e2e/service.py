@@ -59,12 +59,12 @@ class Service:
             cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
-    def upload(self, user: UUID, name: str, start_s: float) -> str:
-        """Upload eight seconds of a song like a backend; return the key."""
+    def upload(self, user: UUID, name: str, start_s: float, behind: bytes = b"") -> str:
+        """Upload eight seconds of a song and other bytes like a backend; return the key."""
         data = io.BytesIO()
-        soundfile.write(data, excerpt(8.0, start_s), 44_100, format="FLAC")
+        soundfile.write(data, excerpt(8.0, start_s), 44_100, format=name.rpartition(".")[2].upper())
         key = f"uploads/{user}/{name}"
-        self.s3().put_object(Bucket=self.facts["bucket"], Key=key, Body=data.getvalue())
+        self.s3().put_object(Bucket=self.facts["bucket"], Key=key, Body=data.getvalue() + behind)
         return key
 
     def s3(self) -> Any:

@@ -45,6 +45,8 @@ def _make_files(mashup: Mashup) -> None:
     (mashup.folder / "plan.json").write_text(format_plan(plan), encoding="utf-8")
     samples, sample_rate = soundfile.read(MIX)
     mashup.song("shifted.flac", samples[round(0.03 * sample_rate) :])
+    with (mashup.folder / mashup.song("damaged.wav")).open("ab") as file:
+        file.write(b"\xaa" * 1_000)
     (mashup.folder / "broken.json").write_text("{")
 
 
@@ -54,6 +56,9 @@ def runs(mashup: Mashup) -> Runs:
     mix = "song/mix.flac"
     calls: dict[str, tuple[str, ...]] = {
         "alone": (mix,),
+        "damaged": ("damaged.wav",),
+        "damaged as JSON": ("damaged.wav", "--stems", "stems", "--json"),
+        "damaged, quiet": ("damaged.wav", "-q"),
         "planned": (mix, "--plan", "plan.json", "--json"),
         "stems": (mix, "--plan", "plan.json", "--stems", "stems", "--json"),
         "shifted": ("shifted.flac", "--plan", "plan.json", "-q"),
@@ -69,7 +74,7 @@ def runs(mashup: Mashup) -> Runs:
 
 def found(run: Future[CompletedProcess[str]]) -> dict[str, dict[str, Any]]:
     (document,) = documents(run.result().stdout)
-    assert {"input", "elapsed_s", "passed", "notes", "target_lufs"} < document.keys()
+    assert {"input", "elapsed_s", "warnings", "passed", "notes", "target_lufs"} < document.keys()
     return {one["name"]: one for one in document["measurements"]}
 
 
@@ -86,6 +91,16 @@ def test_a_file_alone_passes_in_words(runs: Runs) -> None:
     assert second_note.startswith("Note: without stems")
     assert last.startswith("all ")
     assert last.endswith(" passed")
+
+
+def test_damaged_parts_are_named(runs: Runs) -> None:
+    warning = "damaged.wav: 1,000 bytes behind the audio are ignored"
+    assert runs["damaged"].result().stderr == f"mashup: {warning}\n"
+    done = runs["damaged as JSON"].result()
+    assert done.stderr == f"mashup: {warning}\n"
+    (document,) = documents(done.stdout)
+    assert document["warnings"] == [warning]
+    assert runs["damaged, quiet"].result().stderr == ""
 
 
 def test_a_plan_sets_the_targets(runs: Runs) -> None:

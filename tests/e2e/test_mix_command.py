@@ -95,6 +95,10 @@ def _make_files(mashup: Mashup) -> None:
     # Mono at another rate, and shorter than the song's other stem.
     bass = decode(HOST / "bass.ogg")
     mashup.song("songs/host/bass.wav", bass.samples.mean(dim=0)[::2][: 22_050 * 20].numpy(), 22_050)
+    damaged = (mashup.folder / "songs/host/bass.wav").read_bytes() + b"\xaa" * 1_000
+    for name in ("damaged.wav", "damaged/bass.wav"):
+        (mashup.folder / name).parent.mkdir(exist_ok=True)
+        (mashup.folder / name).write_bytes(damaged)
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +147,11 @@ def runs(mashup: Mashup, made: dict[str, Any]) -> Runs:
             *(str(SINGER), str(HOST), "-o", "two.flac", "--length", "40", "--json"),
             *("--transition", "bass_swap", "--vibe", "hype", "--intensity", "0.2"),
         ),
+        "damaged": (
+            *(VOCALS, BACKING[0], "--stem", "damaged.wav:bass:b", "-o", "warned.wav"),
+            *("--length", "12", "--json"),
+        ),
+        "match damaged": ("songs/singer", "damaged/bass.wav", "songs/host/drums.ogg", "--json"),
         "quiet": (*STEMS, "-o", "quiet.wav", "--length", "25", "-q"),
         "match": ("songs/singer", str(HOST), "--json"),
         "reasons": ("songs/singer", str(HOST)),
@@ -152,7 +161,7 @@ def runs(mashup: Mashup, made: dict[str, Any]) -> Runs:
         calls[name] = (*arguments, "-o", f"out/{name}.wav")
     calls |= {name: arguments for name, (arguments, _, _) in OUTPUTS.items()}
     calls |= {name: (*one, "-o", f"out/{name}.wav") for name, (one, _) in CHOICES.items()}
-    matching = "match", "reasons", "one"
+    matching = "match", "match damaged", "reasons", "one"
     return {
         name: mashup.start("match" if name in matching else "mix", *arguments)
         for name, arguments in calls.items()
@@ -167,7 +176,8 @@ def told(runs: Runs, name: str) -> dict[str, Any]:
 
 
 def test_the_result_is_one_line_of_json(mashup: Mashup, made: dict[str, Any]) -> None:
-    assert made.keys() == {"output", "elapsed_s", "plan", "report"}
+    assert made.keys() == {"output", "elapsed_s", "warnings", "plan", "report"}
+    assert made["warnings"] == []
     assert made["output"] == "mix.wav"
     assert made["report"]["passed"] is True
     played = decode(mashup.folder / "mix.wav")
@@ -222,6 +232,15 @@ def test_songs_in_a_row_are_a_sequence(mashup: Mashup, runs: Runs) -> None:
     assert {source["song"] for source in plan["sources"].values()} == {SINGER.name, HOST.name}
     assert document["report"]["passed"] is True
     assert decode(mashup.folder / "two.flac").duration_s == pytest.approx(40, abs=12)
+
+
+def test_damaged_parts_are_named(runs: Runs) -> None:
+    for name, path in (("damaged", "damaged.wav"), ("match damaged", "damaged/bass.wav")):
+        done = runs[name].result()
+        warning = f"{path}: 1,000 bytes behind the audio are ignored"
+        assert (done.returncode, done.stderr) == (0, f"mashup: {warning}\n")
+        (document,) = documents(done.stdout)
+        assert document["warnings"] == [warning]
 
 
 def test_matches_are_printed_in_both_directions(runs: Runs) -> None:

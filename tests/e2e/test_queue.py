@@ -125,11 +125,15 @@ def test_mashup_of_registered_stems_credits_them(
 
 def test_master_and_analyze(service: Service, user: UUID) -> None:
     song = service.upload(user, "mix.flac", 10.0)
-    master = service.insert(user, "master", {"audio": song, "loudness_lufs": -16, "format": "wav"})
+    damaged = service.upload(user, "damaged.wav", 10.0, behind=b"\xaa" * 1_000)
+    master = service.insert(
+        user, "master", {"audio": damaged, "loudness_lufs": -16, "format": "wav"}
+    )
     analyze = service.insert(user, "analyze", {"audio": song, "unknown": "blue"})
     output = service.ended(user, master)["output_data"]
     assert output["report"]["loudness_lufs"] == pytest.approx(-16, abs=0.3)
     assert output["report"]["true_peak_dbtp"] <= -1
+    assert output["warnings"] == ["input_data.audio: 1,000 bytes behind the audio are ignored"]
     assert len(read(output["audio"]["url"])) == output["audio"]["bytes"]
     output = service.ended(user, analyze)["output_data"]
     assert output["analysis"]["beats_s"]

@@ -180,6 +180,7 @@ def _check_undecided(context: typer.Context) -> None:
 
 def _print(printer: Output, document: dict[str, Any]) -> None:
     """Print the mashup, its notes, and its measurements."""
+    printer.warnings(document["warnings"])
     printer.json(document)
     plan, report = document["plan"], document["report"]
     grid = plan["grid"]

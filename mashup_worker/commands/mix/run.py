@@ -76,7 +76,7 @@ class MixRun:
         from mashup_worker.pipelines.mashup.make import make_mashup
 
         started_s = time.perf_counter()
-        plan, sounds = self._planned()
+        plan, sounds, warnings = self._planned()
         target, report = self.outputs.target, self.on_progress
         result = make_mashup(
             plan, sounds, target, self.encode, device=self.device, on_progress=report
@@ -85,11 +85,13 @@ class MixRun:
         return {
             "output": str(target),
             "elapsed_s": round(time.perf_counter() - started_s, 3),
+            "warnings": warnings,
             "plan": result.plan.as_dict(),
             "report": result.report.as_dict(),
         }
 
-    def _planned(self) -> tuple[Plan, dict[str, Audio]]:
+    def _planned(self) -> tuple[Plan, dict[str, Audio], list[str]]:
+        """Return the plan, the audio of its sources, and the warnings of the decoders."""
         from mashup_worker.mixing.plan_document import load_plan
         from mashup_worker.mixing.planning.planner import plan_mashup
         from mashup_worker.pipelines.mashup.make import sounds_of_plan, sounds_of_songs
@@ -99,8 +101,9 @@ class MixRun:
             folder = self.sources.plan.parent
             self.outputs.check([folder / source.path for source in plan.sources.values()])
             self.outputs.check_stems(plan, folder)
-            sounds = sounds_of_plan(plan, folder, self.on_progress)
-            return _relocated(plan, folder, self.outputs.target.parent), sounds
+            warnings: list[str] = []
+            sounds = sounds_of_plan(plan, folder, self.on_progress, warnings.append)
+            return _relocated(plan, folder, self.outputs.target.parent), sounds, warnings
         singer, players = self._chosen()
         files = [*([singer] if singer else []), *players]
         self.outputs.check([path for one in files for path in one.paths])
@@ -111,7 +114,7 @@ class MixRun:
         self.outputs.check_stems(plan, Path())
         noted = plan.model_copy(update={"notes": (*loaded.notes, *plan.notes)})
         plan = _relocated(noted, Path(), self.outputs.target.parent)
-        return plan, sounds_of_songs(loaded.songs)
+        return plan, sounds_of_songs(loaded.songs), list(loaded.warnings)
 
     def _chosen(self) -> tuple[SongFiles | None, list[SongFiles]]:
         """Return the song of `vocals_of`, if any, and the other songs."""

@@ -36,9 +36,13 @@ class Output:
 
     def warn(self, path: Path, warnings: Iterable[str]) -> None:
         """Print the warnings about a file on stderr, unless quiet was requested."""
+        self.warnings(f"{path}: {warning}" for warning in warnings)
+
+    def warnings(self, texts: Iterable[str]) -> None:
+        """Print warnings on stderr, unless quiet was requested."""
         if not self.quiet:
-            for warning in warnings:
-                self.error(f"{path}: {warning}")
+            for text in texts:
+                self.error(text)
 
     def failure(self, song: Song, error: MashupError) -> None:
         """Print the failure of a song as JSON, if JSON was requested."""

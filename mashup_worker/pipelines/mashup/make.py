@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.audio.decode import decode
+from mashup_worker.audio.decode import decode_warned
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.compressor import Compression
 from mashup_worker.dsp.stretch.choose import choose_engine
@@ -26,7 +27,7 @@ from mashup_worker.pipelines.master import MasterRequest, write_master
 from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.song import MixSong
     from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.master import MasterResult
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +79,14 @@ def sounds_of_songs(songs: Iterable[MixSong]) -> dict[str, Audio]:
 
 
 def sounds_of_plan(
-    plan: Plan, folder: Path, on_progress: OnProgress | None = None
+    plan: Plan,
+    folder: Path,
+    on_progress: OnProgress | None = None,
+    on_warning: Callable[[str], None] = logger.warning,
 ) -> dict[str, Audio]:
     """Decode the sources of a plan; relative paths start at `folder`.
+
+    `on_warning` is called with each of `Decoder.warnings`, after the path of its file.
 
     Raises:
         InvalidInput: a file cannot be decoded, or differs from the one that was planned.
@@ -93,7 +101,10 @@ def sounds_of_plan(
                 f"sources.{name}.sha256: {path} is not the file that the plan was made of; "
                 "remove sha256 from the plan to take it all the same"
             )
-        sounds[name] = stereo_at(decode(path, LIMITS), plan.sample_rate)
+        decoded, warnings = decode_warned(path, LIMITS)
+        for warning in warnings:
+            on_warning(warning)
+        sounds[name] = stereo_at(decoded, plan.sample_rate)
     return sounds
 
 

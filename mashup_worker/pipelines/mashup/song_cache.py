@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ANALYSES = TypeAdapter(Analysis)
+_WARNINGS = TypeAdapter(tuple[str, ...])
 
 ANALYSIS_VERSION = "1"
 """Increase it when analyses change, so that cached ones are no longer used."""
@@ -26,7 +27,7 @@ ANALYSIS_VERSION = "1"
 
 @dataclass(frozen=True)
 class SongCache:
-    """Folder of analyses and stems, which may be removed at any time.
+    """Folder of analyses, stems and decoder warnings, which may be removed at any time.
 
     Files that cannot be read count as missing, and files that cannot be written are skipped.
     """
@@ -50,6 +51,21 @@ class SongCache:
         safe = re.sub(r"[^\w.-]", "_", model)
         home = self.folder / "stems" / digest[:2] / f"{digest[2:]}.{safe}"
         return {kind: home / f"{kind}.flac" for kind in kinds}
+
+    def warnings(self, digest: str) -> tuple[str, ...] | None:
+        """Return the decoder's warnings about the song with this SHA-256 digest, or None."""
+        try:
+            return _WARNINGS.validate_json(self._warnings_path(digest).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def keep_warnings(self, digest: str, warnings: tuple[str, ...]) -> None:
+        """Store the decoder's warnings about a song if the folder is writable."""
+        with suppress(StorageFailed):
+            write_atomically(self._warnings_path(digest), _WARNINGS.dump_json(warnings))
+
+    def _warnings_path(self, digest: str) -> Path:
+        return self.folder / "stems" / digest[:2] / f"{digest[2:]}.warnings.json"
 
     def _analysis_path(self, digests: Mapping[str, str]) -> Path:
         text = "\n".join(f"{kind} {digests[kind]}" for kind in sorted(digests))

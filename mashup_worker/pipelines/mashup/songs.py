@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mashup_worker.audio.decode import decode
+from mashup_worker.audio.decode import decode_warned
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import resample
@@ -59,10 +59,14 @@ class SongFiles:
 
 @dataclass(frozen=True)
 class LoadedSongs:
-    """Songs in the order of their files; notes name omitted stems and uncertain beats."""
+    """Songs in the order of their files; notes name omitted stems and uncertain beats.
+
+    `warnings` are those of the decoders, each after the path of its file.
+    """
 
     songs: tuple[MixSong, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,30 +91,33 @@ class SongLoader:
             InvalidInput: a file cannot be decoded, or a song is silent or has no beat.
             ModelUnavailable: the model for whole songs is unavailable.
         """
-        songs, notes = [], []
-        for one, parts in zip(files, self._parts(files), strict=True):
+        songs, notes, warnings = [], [], []
+        for one, (parts, found) in zip(files, self._parts(files), strict=True):
+            warnings += found
             song, silent = self._song(one.name, parts, one.analysis)
             songs.append(song)
             notes += [f"{one.name}/{kind} is silent; it is left out" for kind in silent]
             if song.analysis.tempo_confidence < _SURE:
                 sure = f"{song.analysis.tempo_confidence:.0%} sure"
                 notes.append(f"{one.name}: uncertain beat, {song.grid.tempo_bpm:.2f} BPM ({sure})")
-        return LoadedSongs(tuple(songs), tuple(notes))
+        return LoadedSongs(tuple(songs), tuple(notes), tuple(warnings))
 
-    def _parts(self, files: Sequence[SongFiles]) -> Iterator[dict[str, SongStem]]:
-        """Return the parts of each song, all of which are read at once."""
+    def _parts(self, files: Sequence[SongFiles]) -> Iterator[tuple[dict[str, SongStem], list[str]]]:
+        """Return the parts and warnings of each song, all of which are read at once."""
         with ThreadPoolExecutor(_READERS) as pool:
             reading = [
-                {kind: pool.submit(self._part, kind, path) for kind, path in stems.items()}
-                for stems in map(self._stems, files)
+                ({kind: pool.submit(self._part, kind, path) for kind, path in stems.items()}, found)
+                for stems, found in map(self._stems, files)
             ]
             try:
-                for one, song in zip(files, reading, strict=True):
+                for one, (song, found) in zip(files, reading, strict=True):
                     parts: dict[str, SongStem] = {}
+                    warnings = list(found)
                     for kind, part in song.items():
                         self.on_progress(f"read {one.name}", len(parts) / len(song))
-                        parts[kind] = part.result()
-                    yield parts
+                        parts[kind], more = part.result()
+                        warnings += more
+                    yield parts, warnings
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -126,15 +133,17 @@ class SongLoader:
         grid = refine_grid(song_grid(analysis, name), heard)
         return MixSong(name=name, analysis=analysis, grid=grid, stems=heard), silent
 
-    def _part(self, kind: str, path: Path) -> SongStem:
-        audio = stereo_at(decode(path, self.limits), self.sample_rate)
-        return SongStem(
+    def _part(self, kind: str, path: Path) -> tuple[SongStem, list[str]]:
+        decoded, warnings = decode_warned(path, self.limits)
+        audio = stereo_at(decoded, self.sample_rate)
+        stem = SongStem(
             kind=kind,
             path=path,
             sha256=file_sha256(path, InvalidInput),
             audio=audio,
             envelope=LoudnessEnvelope.of(audio),
         )
+        return stem, warnings
 
     def _analysis(self, name: str, parts: Mapping[str, SongStem]) -> Analysis:
         digests = {kind: part.sha256 for kind, part in parts.items()}
@@ -146,25 +155,29 @@ class SongLoader:
             self.cache.keep_analysis(digests, known)
         return known
 
-    def _stems(self, files: SongFiles) -> Mapping[str, Path]:
+    def _stems(self, files: SongFiles) -> tuple[Mapping[str, Path], list[str]]:
+        """Return stems, and the warnings about a whole song that they were separated from."""
         if files.whole is None:
-            return files.stems
+            return files.stems, []
         if self.separator is None:
-            return {MIX: files.whole}
+            return {MIX: files.whole}, []
         return self._separated(files.whole, self.separator())
 
-    def _separated(self, song: Path, separator: Separator) -> dict[str, Path]:
+    def _separated(self, song: Path, separator: Separator) -> tuple[dict[str, Path], list[str]]:
         digest = file_sha256(song, InvalidInput)
         paths = self.cache.stem_paths(digest, separator.name, tuple(separator.stems))
-        if not all(path.is_file() for path in paths.values()):
+        warnings = self.cache.warnings(digest)
+        if warnings is None or not all(path.is_file() for path in paths.values()):
             request = SeparateRequest(
                 source=song, targets=paths, encode=EncodeOptions("flac", 24), limits=self.limits
             )
             progress = self.on_progress
-            separate_file(
+            result = separate_file(
                 separator, request, lambda stage, share: progress(f"{stage} {song.name}", share)
             )
-        return paths
+            warnings = result.warnings
+            self.cache.keep_warnings(digest, warnings)
+        return paths, [f"{song}: {warning}" for warning in warnings]
 
 
 def stereo_at(audio: Audio, sample_rate: int) -> Audio:

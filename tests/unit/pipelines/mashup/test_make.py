@@ -11,6 +11,7 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.mashup.make import make_mashup, render_mix, sounds_of_plan
 from mashup_worker.report.mix_page import MixPage, write_mix_page
+from tests.unit.audio_fixtures import music, write
 from tests.unit.mashups import mashup_plan
 from tests.unit.mixing.render.sounds import clicks, noise, tone, with_clip
 
@@ -48,6 +49,22 @@ def test_the_engine_of_a_clip_is_used() -> None:
     assert render_mix(named, sounds).engines["a/vocals"] == ("signalsmith",)
     with pytest.raises(InvalidInput, match="engine: 'tape' is none of auto, tensor"):
         render_mix(with_clip(plan, 0, engine="tape"), sounds)
+
+
+def test_damaged_sources_of_a_plan_are_named(tmp_path: Path) -> None:
+    plan, _ = small_plan()
+    with write(tmp_path / "damaged.wav", music()).open("ab") as file:
+        file.write(b"\xaa" * 1_000)
+    sources = {
+        name: source.model_copy(update={"path": "damaged.wav", "sha256": None})
+        for name, source in plan.sources.items()
+    }
+    warnings: list[str] = []
+    sounds_of_plan(
+        plan.model_copy(update={"sources": sources}), tmp_path, on_warning=warnings.append
+    )
+    expected = f"{tmp_path}/damaged.wav: 1,000 bytes behind the audio are ignored"
+    assert warnings == [expected] * len(sources)
 
 
 def test_a_replaced_source_is_named(tmp_path: Path) -> None:

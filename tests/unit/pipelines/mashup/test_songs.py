@@ -93,6 +93,22 @@ def test_a_whole_song_is_separated_once(tmp_path: Path) -> None:
     assert stems == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.flac")}
 
 
+def test_warnings_about_a_separated_song_are_cached(tmp_path: Path) -> None:
+    excerpt = decode(SAMPLES / NAMES[0] / "mix.flac").samples[:, : 8 * 44_100]
+    path = write(tmp_path / "song.wav", excerpt)
+    with path.open("ab") as file:
+        file.write(b"\xaa" * 1_000)
+    loader = SongLoader(SongCache(tmp_path / "cache"), load_lite)
+    whole = SongFiles("song", {}, path)
+    wanted = (f"{path}: 1,000 bytes behind the audio are ignored",)
+    assert loader.load([whole]).warnings == wanted
+    assert loader.load([whole]).warnings == wanted
+    moved = path.rename(tmp_path / "moved.wav")
+    assert loader.load([SongFiles("song", {}, moved)]).warnings == (
+        f"{moved}: 1,000 bytes behind the audio are ignored",
+    )
+
+
 def test_stems_of_different_rates_channels_and_lengths_are_loaded(tmp_path: Path) -> None:
     folder = SAMPLES / NAMES[0]
     drums = decode(folder / "drums.ogg").samples
