@@ -22,7 +22,7 @@ from mashup_worker.pipelines.separation.separate import (
     separate_file,
 )
 from mashup_worker.settings import load_settings
-from mashup_worker.vocabulary import DEFAULT_LOUDNESS_LUFS, DEFAULT_TRUE_PEAK_DBTP
+from mashup_worker.vocabulary import DEFAULT_LOUDNESS_LUFS, DEFAULT_TRUE_PEAK_DBTP, by_stem_kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -328,7 +328,10 @@ def _song_files(song: AudioFile | Mapping[str, AudioFile]) -> SongFiles:
     from mashup_worker.pipelines.mashup.songs import SongFiles
 
     if isinstance(song, Mapping):
-        stems = {kind: Path(path) for kind, path in song.items()}
+        try:
+            stems = {kind: Path(path) for kind, path in by_stem_kind(song).items()}
+        except ValueError as error:
+            raise InvalidInput(f"mashup: {error}") from error
         folders = {path.absolute().parent.name for path in stems.values()}
         return SongFiles(" and ".join(sorted(folders)), stems)
     return SongFiles(Path(song).stem, {}, Path(song))

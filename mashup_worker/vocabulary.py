@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+_T = TypeVar("_T")
 
 FormatName = Literal["flac", "wav", "mp3", "ogg"]
 """Names of the formats that results are written in; also their file extensions."""
@@ -63,6 +65,32 @@ STEM_KINDS: tuple[StemKind, ...] = get_args(StemKind)
 
 COMPLEMENT_PREFIX = "no_"
 """Prefix of a kind for the mix without that stem, such as `no_vocals`."""
+
+STEM_SYNONYMS: Mapping[str, str] = dict.fromkeys(
+    ("accompaniment", "instrumental"), f"{COMPLEMENT_PREFIX}vocals"
+)
+"""Kinds by the names that other separators give them."""
+
+
+def stem_kind(name: str) -> str:
+    """Return the kind of stem that a name in lower case means; unknown names stay as they are."""
+    return STEM_SYNONYMS.get(name, name)
+
+
+def by_stem_kind(named: Mapping[str, _T]) -> dict[str, _T]:
+    """Return values by the kinds of stems that their names mean.
+
+    Raises:
+        ValueError: two names mean one kind.
+    """
+    kinds: dict[str, _T] = {}
+    for name, value in named.items():
+        kind = stem_kind(name)
+        if kind in kinds:
+            raise ValueError(f"{kind} is named twice; remove one of {', '.join(named)}")
+        kinds[kind] = value
+    return kinds
+
 
 TransitionName = Literal["crossfade", "bass_swap", "filter_sweep", "cut"]
 TRANSITIONS: tuple[TransitionName, ...] = get_args(TransitionName)

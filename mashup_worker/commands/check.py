@@ -13,7 +13,7 @@ from mashup_worker.commands.shared.failure import usage_errors
 from mashup_worker.commands.shared.inputs import SONG_SUFFIXES, real_path, stem_files
 from mashup_worker.commands.shared.options import AsJson
 from mashup_worker.errors import EXIT_FAILED, InvalidInput
-from mashup_worker.vocabulary import FORMATS
+from mashup_worker.vocabulary import FORMATS, stem_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ def find_stems(folder: Path) -> Iterator[tuple[str, str, Path]]:
         kinds: dict[str, Path] = {}
         for path in sorted((folder / song).iterdir()):
             if path.suffix.lower() in SONG_SUFFIXES and not path.name.startswith("."):
-                kinds.setdefault(path.stem.lower(), path)
+                kinds.setdefault(stem_kind(path.stem.lower()), path)
         found += [(song, kind, path) for kind, path in kinds.items()]
     if not found:
         raise InvalidInput(

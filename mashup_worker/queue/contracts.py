@@ -21,10 +21,13 @@ from mashup_worker.vocabulary import (
     DEFAULT_TRUE_PEAK_DBTP,
     LOUDNESS_LUFS,
     STEM_KINDS,
+    STEM_SYNONYMS,
     TEMPO_BPM,
     TRUE_PEAK_DBTP,
     FormatName,
     TransitionName,
+    by_stem_kind,
+    stem_kind,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +38,8 @@ if TYPE_CHECKING:
 WHOLE_SONG = "mix"
 """Kind of a whole song among the stems of a mashup."""
 
-_KIND = rf"^({COMPLEMENT_PREFIX})?({'|'.join((*STEM_KINDS, WHOLE_SONG))})$"
+_SYNONYMS = "|".join(STEM_SYNONYMS)
+_KIND = rf"^(({COMPLEMENT_PREFIX})?({'|'.join((*STEM_KINDS, WHOLE_SONG))})|{_SYNONYMS})$"
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -51,14 +55,24 @@ def _canonical_id(value: object) -> object:
     return value
 
 
+def _distinct_kinds(stems: object) -> object:
+    """Refuse two names of one kind, of which a dictionary would keep one silently."""
+    if isinstance(stems, dict):
+        by_stem_kind(stems)
+    return stems
+
+
 def _known_vibe(vibe: str) -> str:
     if vibe not in VIBES:
         raise ValueError(f"unknown vibe {vibe!r}; use one of {', '.join(VIBES)}")
     return vibe
 
 
-AnyStemKind = Annotated[str, Field(pattern=_KIND)]
-"""Kind of a stem, of the mix without that stem, or `mix` for a whole song."""
+AnyStemKind = Annotated[str, Field(pattern=_KIND), AfterValidator(stem_kind)]
+"""Kind of a stem, of the mix without that stem, or `mix` for a whole song.
+
+Synonyms such as `accompaniment` are replaced by the kind.
+"""
 
 Address = Annotated[str, Field(min_length=1, max_length=4_096)]
 """Location of audio: an https URL, `s3://bucket/key`, or a key of the store."""
@@ -106,7 +120,14 @@ class AnalyzeInput(JobInput):
     """Song to analyze: whole as `audio`, or as stems by kind."""
 
     audio: Address | None = None
-    stems: Annotated[dict[AnyStemKind, Address], Field(min_length=1, max_length=12)] | None = None
+    stems: (
+        Annotated[
+            dict[AnyStemKind, Address],
+            Field(min_length=1, max_length=12),
+            BeforeValidator(_distinct_kinds),
+        ]
+        | None
+    ) = None
 
     @model_validator(mode="after")
     def _either(self) -> AnalyzeInput:

@@ -103,7 +103,7 @@ def runs(mashup: Mashup, repository: Path) -> Runs:
         "batch": (*inputs, *lite, *floats, "--device", "cpu"),
         "square": ("songs/square.wav", *lite),
         "auto": (one, "--json", "--stems", "vocals"),
-        "pair": (mono, *lite, "--two-stems", "vocals", *floats),
+        "pair": (mono, *lite, "--two-stems", "accompaniment", *floats),
         "flac": (two, *model, "--stems", "vocals, drums", "--bit-depth", "24"),
         "wav": (one, *model, "--format", "wav", "--stems", "drums,bass", "-v"),
         "mp3": (two, *model, "--format", "mp3", "--bitrate", "192", "-q"),

@@ -118,3 +118,6 @@ def test_a_mashup_from_stems(
     assert result.plan.form == "layer"
     with pytest.raises(mw.InvalidInput, match="songs"):
         mw.mashup(output=tmp_path / "nothing.wav")
+    twice = dict.fromkeys(("accompaniment", "no_vocals"), tmp_path / "a" / "drums.wav")
+    with pytest.raises(mw.InvalidInput, match="no_vocals is named twice"):
+        mw.mashup(songs=[twice], output=tmp_path / "nothing.wav")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.commands.shared.batch import check_there
 from mashup_worker.commands.shared.inputs import find_songs, real_path
 from mashup_worker.errors import InvalidInput
-from mashup_worker.vocabulary import COMPLEMENT_PREFIX, STEM_KINDS
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX, STEM_KINDS, stem_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,16 +43,20 @@ def stem_argument(text: str) -> StemArgument:
         InvalidInput: the form or the kind is unknown.
     """
     fields = text.split(":")
-    if len(fields) >= 3 and fields[-2].lower() in KINDS and fields[-1]:
-        path, kind, song = Path(":".join(fields[:-2])), fields[-2].lower(), fields[-1]
-    elif len(fields) >= 2 and fields[-1].lower() in KINDS:
-        path, kind = Path(":".join(fields[:-1])), fields[-1].lower()
-        song = real_path(path).parent.name if path.stem.lower() == kind else path.stem
+    if len(fields) >= 3 and _kind(fields[-2]) in KINDS and fields[-1]:
+        path, kind, song = Path(":".join(fields[:-2])), _kind(fields[-2]), fields[-1]
+    elif len(fields) >= 2 and _kind(fields[-1]) in KINDS:
+        path, kind = Path(":".join(fields[:-1])), _kind(fields[-1])
+        song = real_path(path).parent.name if _kind(path.stem) == kind else path.stem
     else:
         raise InvalidInput(
             f"--stem {text}: not FILE:KIND or FILE:KIND:SONG; kinds are {', '.join(KINDS)}"
         )
     return StemArgument(path, kind, song)
+
+
+def _kind(name: str) -> str:
+    return stem_kind(name.lower())
 
 
 def songs_of_stems(texts: Sequence[str]) -> list[SongFiles]:
@@ -101,7 +105,7 @@ def songs_of_arguments(arguments: Sequence[str]) -> list[SongFiles]:
 def _files(song: Song) -> SongFiles:
     from mashup_worker.pipelines.mashup.songs import SongFiles
 
-    kind = song.path.stem.lower()
+    kind = _kind(song.path.stem)
     if song.stems:
         return SongFiles(song.track, dict(song.stems))
     if kind in KINDS:

@@ -8,7 +8,7 @@ import typer
 
 from mashup_worker.commands.reprocess.output import ReprocessPrinter
 from mashup_worker.commands.shared.failure import fail, usage_errors
-from mashup_worker.commands.shared.inputs import comma_separated
+from mashup_worker.commands.shared.inputs import named_kinds
 from mashup_worker.commands.shared.options import (
     AsJson,
     Device,
@@ -74,7 +74,7 @@ def reprocess(
         fail("--enqueue and --user belong together")
     printer = ReprocessPrinter(as_json, quiet, verbose)
     with usage_errors():
-        settings = _settings(model, comma_separated(stems), format_)
+        settings = _settings(model, named_kinds(stems), format_)
         tracks = find_tracks(sources, to)[:limit]
     if user is not None:
         from mashup_worker.commands.reprocess.enqueue import EnqueueRun

@@ -10,7 +10,7 @@ import typer
 from mashup_worker.commands.separate.output import Printer
 from mashup_worker.commands.separate.targets import DEFAULT_TEMPLATE, Targets
 from mashup_worker.commands.shared.failure import usage_errors
-from mashup_worker.commands.shared.inputs import comma_separated, find_songs
+from mashup_worker.commands.shared.inputs import find_songs, named_kinds
 from mashup_worker.commands.shared.options import (
     AsJson,
     BitDepth,
@@ -28,6 +28,7 @@ from mashup_worker.commands.shared.options import (
     Verbose,
 )
 from mashup_worker.errors import InvalidInput
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX, stem_kind
 
 
 def separate(
@@ -98,5 +99,6 @@ def _wanted(stems: str | None, two_stems: str | None) -> tuple[str, ...] | None:
     if stems is not None and two_stems is not None:
         raise InvalidInput("--stems and --two-stems exclude each other")
     if two_stems is not None:
-        return two_stems, f"no_{two_stems}"
-    return None if stems is None else comma_separated(stems)
+        kind = stem_kind(two_stems).removeprefix(COMPLEMENT_PREFIX)
+        return kind, COMPLEMENT_PREFIX + kind
+    return None if stems is None else named_kinds(stems)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.vocabulary import COMPLEMENT_PREFIX, FORMATS, STEM_KINDS
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX, FORMATS, STEM_KINDS, stem_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,14 +44,14 @@ def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     """Return the stems by kind of a folder with the files `names`; empty for other folders.
 
     A song in stems has files of two or more kinds, or of one kind and the mix without it
-    (`no_vocals`). Other files, such as a mix, are ignored. Of a kind in several formats, the first
-    by name is used.
+    (`no_vocals` or a synonym, such as `accompaniment`). Other files, such as a mix, are ignored. Of
+    a kind in several formats, the first by name is used.
     """
     found: dict[str, Path] = {}
     for name in sorted(names):
         path = folder / name
         if path.suffix.lower() in SONG_SUFFIXES:
-            found.setdefault(path.stem.lower(), path)
+            found.setdefault(stem_kind(path.stem.lower()), path)
     kinds: list[str] = [kind for kind in STEM_KINDS if kind in found]
     if len(kinds) == 1 and COMPLEMENT_PREFIX + kinds[0] in found:
         kinds.append(COMPLEMENT_PREFIX + kinds[0])
@@ -92,6 +92,11 @@ def find_songs(
 def comma_separated(text: str | None) -> tuple[str, ...]:
     """Return the words between the commas of an option."""
     return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+
+
+def named_kinds(text: str | None) -> tuple[str, ...]:
+    """Return the kinds of stems between the commas of an option."""
+    return tuple(stem_kind(word) for word in comma_separated(text))
 
 
 def real_path(path: Path) -> Path:

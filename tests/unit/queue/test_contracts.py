@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -9,9 +10,16 @@ import pytest
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.vibes import VIBES
-from mashup_worker.queue.contracts import CONTRACTS, MashupConfig, MashupInput, SeparateInput
+from mashup_worker.queue.contracts import (
+    CONTRACTS,
+    AnalyzeInput,
+    MashupConfig,
+    MashupInput,
+    SeparateInput,
+    StemInput,
+)
 from mashup_worker.queue.validation import read_input, schemas
-from mashup_worker.vocabulary import JOB_TYPES, STEM_KINDS, TRANSITIONS
+from mashup_worker.vocabulary import JOB_TYPES, STEM_KINDS, STEM_SYNONYMS, TRANSITIONS
 
 STEM = {"audio": "a", "kind": "vocals"}
 
@@ -86,6 +94,22 @@ def test_unknown_keys_at_any_depth_give_warnings() -> None:
 @pytest.mark.parametrize("kind", [*STEM_KINDS, *(f"no_{kind}" for kind in STEM_KINDS), "mix"])
 def test_every_kind_of_stem_is_accepted(kind: str) -> None:
     read_input("mashup", {"stems": [{"audio": "a", "kind": kind}]})
+
+
+@pytest.mark.parametrize("name", STEM_SYNONYMS)
+def test_synonyms_of_kinds_are_accepted(name: str) -> None:
+    separate, _ = read_input("separate", {"audio": "a", "stems": ["vocals", name]})
+    assert isinstance(separate, SeparateInput)
+    assert separate.stems == ("vocals", "no_vocals")
+    mashup, _ = read_input("mashup", {"stems": [{"audio": "a", "kind": name}]})
+    assert isinstance(mashup, MashupInput)
+    assert mashup.stems[0].kind == "no_vocals"
+    analyze, _ = read_input("analyze", {"stems": {"vocals": "a", name: "b"}})
+    assert isinstance(analyze, AnalyzeInput)
+    assert analyze.stems == {"vocals": "a", "no_vocals": "b"}
+    with pytest.raises(InvalidInput, match=r"input_data\.stems: no_vocals is named twice"):
+        read_input("analyze", {"stems": {"no_vocals": "a", name: "b"}})
+    assert re.search(StemInput.model_json_schema()["properties"]["kind"]["pattern"], name)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mashup_worker.commands.mix.inputs import songs_of_stems, stem_argument
+from mashup_worker.commands.check import find_stems
+from mashup_worker.commands.mix.inputs import songs_of_arguments, songs_of_stems, stem_argument
 from mashup_worker.errors import InvalidInput
+from mashup_worker.pipelines.mashup.songs import SongFiles
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,9 @@ from mashup_worker.errors import InvalidInput
         ("song.wav:Bass:My Song", "song.wav", "bass", "My Song"),
         ("c:/x.wav:other", "c:/x.wav", "other", "x"),
         ("12:30.wav:no_vocals:S", "12:30.wav", "no_vocals", "S"),
+        ("a/x.wav:Accompaniment", "a/x.wav", "no_vocals", "x"),
+        ("a/b/accompaniment.wav:no_vocals", "a/b/accompaniment.wav", "no_vocals", "b"),
+        ("x.wav:instrumental:S", "x.wav", "no_vocals", "S"),
     ],
 )
 def test_a_stem_argument_has_file_kind_and_song(text: str, path: str, kind: str, song: str) -> None:
@@ -31,6 +36,22 @@ def test_an_invalid_stem_argument_is_refused(text: str) -> None:
         stem_argument(text)
 
 
+def test_stems_of_other_separators_are_one_song(tmp_path: Path) -> None:
+    folder = tmp_path / "My Song"
+    folder.mkdir()
+    paths = {"vocals": folder / "vocals.wav", "no_vocals": folder / "Accompaniment.wav"}
+    for path in paths.values():
+        path.touch()
+    wanted = [SongFiles("My Song", paths)]
+    assert songs_of_arguments([str(folder)]) == wanted
+    assert songs_of_arguments([str(path) for path in paths.values()]) == wanted
+    assert sorted(find_stems(tmp_path)) == [
+        ("My Song", kind, paths[kind]) for kind in sorted(paths)
+    ]
+
+
 def test_a_kind_twice_in_a_song_is_refused() -> None:
     with pytest.raises(InvalidInput, match="one already has drums"):
         songs_of_stems(["a.wav:drums:one", "b.wav:drums:one"])
+    with pytest.raises(InvalidInput, match="one already has no_vocals"):
+        songs_of_stems(["a.wav:no_vocals:one", "b.wav:accompaniment:one"])
