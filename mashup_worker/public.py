@@ -240,6 +240,7 @@ def mashup(
     from mashup_worker.mixing.planning.planner import plan_layer, plan_sequence
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
+    from mashup_worker.pipelines.mashup.playlist import with_distinct_names
     from mashup_worker.pipelines.mashup.song_cache import SongCache
     from mashup_worker.pipelines.mashup.songs import SongLoader
 
@@ -265,7 +266,7 @@ def mashup(
     cache_of_songs, report = SongCache(load_settings().song_cache), on_progress or ignore_progress
     loader = SongLoader(cache_of_songs, separator, device=device, on_progress=report)
     given = songs if vocals is None else (vocals, *over)
-    found = loader.load([_song_files(song) for song in given])
+    found = loader.load(with_distinct_names([_song_files(song) for song in given]))
     for warning in found.warnings:
         logger.warning(warning)
     loaded = found.songs

@@ -42,7 +42,7 @@ def match(
     with usage_errors():
         resolve_device(device)
         request = ModelRequest(model, None, EngineOptions(device)) if separate else None
-    found = songs_of_arguments(songs)
+    found = songs_of_arguments(songs, repeats=False)
     if len(found) < 2:
         raise InvalidInput("match: fewer than two songs; name two different songs or more")
     with song_progress("match", not (quiet or as_json)) as progress:

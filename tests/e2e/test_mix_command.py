@@ -152,6 +152,7 @@ def runs(mashup: Mashup, made: dict[str, Any]) -> Runs:
             *("--length", "12", "--json"),
         ),
         "match damaged": ("songs/singer", "damaged/bass.wav", "songs/host/drums.ogg", "--json"),
+        "twice": ("songs/host", "songs/host", "-o", "twice.wav", "--length", "25", "--json"),
         "quiet": (*STEMS, "-o", "quiet.wav", "--length", "25", "-q"),
         "match": ("songs/singer", str(HOST), "--json"),
         "reasons": ("songs/singer", str(HOST)),
@@ -232,6 +233,15 @@ def test_songs_in_a_row_are_a_sequence(mashup: Mashup, runs: Runs) -> None:
     assert {source["song"] for source in plan["sources"].values()} == {SINGER.name, HOST.name}
     assert document["report"]["passed"] is True
     assert decode(mashup.folder / "two.flac").duration_s == pytest.approx(40, abs=12)
+
+
+def test_a_song_named_twice_plays_twice(runs: Runs) -> None:
+    plan = told(runs, "twice")["plan"]
+    assert plan["form"] == "sequence"
+    assert [section["name"] for section in plan["sections"]] == ["host", "host (2)"]
+    assert {clip["source"] for clip in plan["clips"]} == {
+        *("host/drums", "host/bass", "host (2)/drums", "host (2)/bass")
+    }
 
 
 def test_damaged_parts_are_named(runs: Runs) -> None:

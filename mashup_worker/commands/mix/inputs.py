@@ -60,43 +60,62 @@ def _kind(name: str) -> str:
 
 
 def songs_of_stems(texts: Sequence[str]) -> list[SongFiles]:
-    """Group stems into songs, in the order of the arguments.
+    """Group stems into songs, in the order of the arguments; a stem named twice repeats its song.
 
     Raises:
         InvalidInput: as `stem_argument`, or a song has two stems of one kind.
     """
+    from mashup_worker.pipelines.mashup.playlist import Playlist
     from mashup_worker.pipelines.mashup.songs import SongFiles
 
+    stems = [stem_argument(text) for text in texts]
+    playlist = Playlist({stem.song for stem in stems})
     by_song: dict[str, dict[str, Path]] = {}
-    for text in texts:
-        stem = stem_argument(text)
-        kinds = by_song.setdefault(stem.song, {})
+    for text, stem in zip(texts, stems, strict=True):
+        song = playlist.add(stem.song, {stem.kind: real_path(stem.path)})
+        kinds = by_song.setdefault(song, {})
         if stem.kind in kinds:
             raise InvalidInput(
-                f"--stem {text}: {stem.song} already has {stem.kind}, {kinds[stem.kind]}; name "
+                f"--stem {text}: {song} already has {stem.kind}, {kinds[stem.kind]}; name "
                 "another song (FILE:KIND:SONG)"
             )
         kinds[stem.kind] = stem.path
     return [SongFiles(song, kinds) for song, kinds in by_song.items()]
 
 
-def songs_of_arguments(arguments: Sequence[str]) -> list[SongFiles]:
+def songs_of_arguments(arguments: Sequence[str], *, repeats: bool = True) -> list[SongFiles]:
     """Group files, folders of stems and globs into songs with distinct names.
 
     A file named by its kind, as `mashup separate` writes it, is that stem of the song that its
-    folder is named after.
+    folder is named after. A song that several arguments name is repeated, unless
+    `repeats` is false.
 
     Raises:
         InvalidInput: a file is missing, or two songs have one name.
     """
-    songs: dict[str, SongFiles] = {}
-    for song in find_songs(arguments, stem_folders=True):
+    from mashup_worker.pipelines.mashup.playlist import Playlist
+    from mashup_worker.pipelines.mashup.songs import MIX
+
+    named = {real_path(song.path): song for song in find_songs(arguments, stem_folders=True)}
+    for song in named.values():
         check_there(song)
-        files = _files(song)
+    paths = list(named)
+    if repeats:
+        each = [find_songs([argument], stem_folders=True) for argument in arguments]
+        paths = [real_path(song.path) for songs in each for song in songs]
+    found = [_files(named[path]) for path in paths]
+    playlist = Playlist({files.name for files in found})
+    songs: dict[str, SongFiles] = {}
+    for one in found:
+        parts = one.stems if one.whole is None else {MIX: one.whole}
+        sources = {kind: real_path(path) for kind, path in parts.items()}
+        files = replace(one, name=playlist.add(one.name, sources))
         known = songs.get(files.name)
         if known is not None:
             if files.whole or known.whole or files.stems.keys() & known.stems.keys():
-                raise InvalidInput(f"{song.path}: another song is named {files.name}; rename one")
+                raise InvalidInput(
+                    f"{files.paths[0]}: another song is named {files.name}; rename one"
+                )
             files = replace(files, stems={**known.stems, **files.stems})
         songs[files.name] = files
     return list(songs.values())

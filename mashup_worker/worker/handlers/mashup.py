@@ -16,6 +16,7 @@ from mashup_worker.mixing.request import MixRequest
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
+from mashup_worker.pipelines.mashup.playlist import Playlist
 from mashup_worker.pipelines.mashup.song_cache import SongCache
 from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 from mashup_worker.pipelines.waveforms import write_waveforms
@@ -61,12 +62,14 @@ class MashupHandler:
         paths: dict[str, Path] = {}
         used: list[StemUsed] = []
         analyses: dict[str, Any] = {}
+        playlist = Playlist({stem.song for stem in job.request.stems if stem.song})
         for index, stem in enumerate(job.request.stems):
             fetched = _fetched(stem, index, job.inputs)
             paths[f"{_STEM}{index}"] = fetched.path
-            used.append(StemUsed(stem_id=stem.stem_id, kind=stem.kind, song=fetched.song))
+            song = playlist.add(fetched.song, {stem.kind: stem.stem_id or stem.audio})
+            used.append(StemUsed(stem_id=stem.stem_id, kind=stem.kind, song=song))
             if fetched.analysis is not None and stem.kind != WHOLE_SONG:
-                analyses.setdefault(fetched.song, dict(fetched.analysis))
+                analyses.setdefault(song, dict(fetched.analysis))
         _songs(paths, used, {})  # refuses contradictory songs before the work
         stems = [stem.model_dump(mode="json") for stem in used]
         return Sources(paths, {"stems": stems, "analyses": analyses})

@@ -219,6 +219,9 @@ def test_stems_of_a_mashup_are_grouped_into_songs(models: ModelCache, tmp_path: 
         mashup({**voice, "song": "x"}, {**voice, "audio": "b", "song": "x"}).sources()
     with pytest.raises(InvalidInput, match=r"input_data\.stems\.1"):
         mashup({**voice, "song": "x"}, {"audio": "b", "kind": "mix", "song": "x"}).sources()
+    song = [{"audio": "a", "kind": "vocals", "song": "x"}, {**voice, "kind": "drums", "song": "x"}]
+    twice = mashup(*song, *song).sources()
+    assert [one["song"] for one in twice.facts["stems"]] == ["x", "x", "x (2)", "x (2)"]
     registered = uuid4()
     job = Job(
         "mashup",

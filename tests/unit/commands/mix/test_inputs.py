@@ -50,6 +50,39 @@ def test_stems_of_other_separators_are_one_song(tmp_path: Path) -> None:
     ]
 
 
+def test_a_song_named_twice_plays_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("a.mp3", "b.mp3", "a (2).mp3", "s/vocals.wav", "s/drums.wav")
+    a, b, other, vocals, drums = (Path(name) for name in names)
+    for path in (a, b, other, vocals, drums):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    stems = {"vocals": vocals, "drums": drums}
+
+    def named(*arguments: str) -> list[SongFiles]:
+        return songs_of_arguments(arguments)
+
+    assert named("a.mp3", "b.mp3", "./a.mp3", "a.mp3") == [
+        SongFiles("a", {}, a),
+        SongFiles("b", {}, b),
+        SongFiles("a (2)", {}, a),
+        SongFiles("a (3)", {}, a),
+    ]
+    assert named("a.mp3", "a.mp3", "a (2).mp3") == [
+        SongFiles("a", {}, a),
+        SongFiles("a (3)", {}, a),
+        SongFiles("a (2)", {}, other),
+    ]
+    assert named("s", "s") == [SongFiles("s", stems), SongFiles("s (2)", stems)]
+    assert named("s/vocals.wav", "s/drums.wav", "s/vocals.wav") == [
+        SongFiles("s", stems),
+        SongFiles("s (2)", {"vocals": vocals}),
+    ]
+    twice = ["s/vocals.wav:vocals", "s/drums.wav:drums"] * 2
+    assert songs_of_stems(twice) == [SongFiles("s", stems), SongFiles("s (2)", stems)]
+    assert songs_of_arguments(["a.mp3", "a.mp3"], repeats=False) == [SongFiles("a", {}, a)]
+
+
 def test_a_kind_twice_in_a_song_is_refused() -> None:
     with pytest.raises(InvalidInput, match="one already has drums"):
         songs_of_stems(["a.wav:drums:one", "b.wav:drums:one"])

@@ -63,6 +63,16 @@ def test_instruments_play_without_gaps_and_without_overlap() -> None:
         assert all(stop == start for (_, stop), (start, _) in itertools.pairwise(pieces))
 
 
+def test_a_song_follows_itself() -> None:
+    plan = plan_mashup([vocal_song("a"), vocal_song("a (2)")], MixRequest(vibe="club"))
+    assert plan.form == "sequence"
+    assert [section.name for section in plan.sections] == ["a", "a (2)"]
+    first, second = (spans(plan, f"{name}/drums") for name in ("a", "a (2)"))
+    assert first[0][0] == 0
+    assert second[-1][1] == plan.grid.bars
+    assert abs(first[-1][1] - plan.grid.bars / 2) <= 4
+
+
 def test_several_backing_songs_share_the_time() -> None:
     backing = [backing_song("b"), backing_song("c")]
     plan = plan_layer(vocal_song(), backing, MixRequest(vibe="chill"))
