@@ -12,6 +12,7 @@ from mashup_worker.dsp.compressor import Compression, compress
 from mashup_worker.dsp.dither import dithered
 from mashup_worker.dsp.limiter import PeakLimiter, limit
 from mashup_worker.dsp.loudness import integrated_lufs, measure
+from mashup_worker.dsp.offset import without_offset
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.request import check_range
 from mashup_worker.pipelines.clock import Clock, ignore_progress
@@ -103,13 +104,13 @@ class MasterResult:
 def mastered(audio: Audio, request: MasterRequest) -> Mastered:
     """Compress, amplify and limit a mix until loudness and true peak meet their targets.
 
-    Audio without a loudness, such as silence, is returned unchanged. Gain is not raised further
-    once the highest peak is limited by more than 15 dB, so the loudness may stay below its target.
+    A DC offset is removed first, since it occupies headroom. Audio without a loudness, such as
+    silence, is returned unchanged. Gain is not raised further once the highest peak is limited by
+    more than 15 dB, so the loudness may stay below its target.
     """
-    done = _Mix(audio, request.compression).brought_to(
-        _Aim(request.loudness_lufs, request.true_peak_dbtp)
-    )
-    return replace(done, notes=_notes(request, done, done.lufs, 2 * _NEAR_LU))
+    mix = _Mix(audio, request.compression)
+    done = mix.brought_to(_Aim(request.loudness_lufs, request.true_peak_dbtp))
+    return replace(done, notes=(*mix.notes, *_notes(request, done, done.lufs, 2 * _NEAR_LU)))
 
 
 def write_master(
@@ -166,7 +167,7 @@ def write_master(
         gain_db=done.gain_db,
         limiting_db=done.limiting_db,
         rounds=rounds,
-        notes=_notes(request, done, loudness.integrated_lufs, tolerance),
+        notes=(*mix.notes, *_notes(request, done, loudness.integrated_lufs, tolerance)),
         timings_s=_by_stage(clock.laps_s),
     )
 
@@ -188,7 +189,9 @@ class _Mix:
     """Mix whose levels and peaks are measured once, for any number of aims."""
 
     def __init__(self, audio: Audio, compression: Compression | None) -> None:
-        self._audio = audio if compression is None else compress(audio, compression)
+        cleaned = without_offset(audio)
+        self.notes = () if cleaned is audio else ("its DC offset is removed",)
+        self._audio = cleaned if compression is None else compress(cleaned, compression)
         self._limiter = PeakLimiter(self._audio)
         self._gain_db, self._lufs = 0.0, integrated_lufs(self._audio)
 

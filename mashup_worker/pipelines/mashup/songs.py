@@ -10,6 +10,7 @@ from mashup_worker.audio.decode import decode_warned
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import resample
+from mashup_worker.dsp.offset import without_offset
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import song_grid
 from mashup_worker.mixing.planning.grid_refinement import refine_grid
@@ -181,6 +182,6 @@ class SongLoader:
 
 
 def stereo_at(audio: Audio, sample_rate: int) -> Audio:
-    """Return audio as stereo at a sample rate."""
-    converted = resample(audio, sample_rate)
+    """Return audio as stereo at a sample rate, without DC offset, which clicks where it is cut."""
+    converted = without_offset(resample(audio, sample_rate))
     return replace(converted, samples=converted.samples.expand(2, -1).contiguous())

@@ -199,3 +199,24 @@ def test_limiting_of_a_sound_without_loudness_is_noted() -> None:
     peak = true_peak_dbtp(done.audio)
     assert peak is not None
     assert peak <= -1.0
+
+
+@pytest.mark.parametrize("offset", [0.2, -0.35])
+def test_an_offset_costs_neither_loudness_nor_headroom(tmp_path: Path, offset: float) -> None:
+    sound, request = music(0.6), MasterRequest(-9.0)
+    shifted = Audio(sound.samples + torch.tensor([[offset], [offset / 2]]), RATE_HZ)
+    plain, done = mastered(sound, request), mastered(shifted, request)
+    assert done.limiting_db == pytest.approx(plain.limiting_db, abs=0.05)
+    assert done.gain_db == pytest.approx(plain.gain_db, abs=0.05)
+    assert torch.allclose(done.audio.samples, plain.audio.samples, rtol=0, atol=0.01)
+    assert done.notes[0] == "its DC offset is removed"
+    assert "offset" not in " ".join(plain.notes)
+    result = write_master(shifted, tmp_path / "a.wav", request, encode=EncodeOptions("wav", 24))
+    assert float(result.played.samples.mean(1).abs().max()) < 0.002
+    assert result.notes[0] == "its DC offset is removed"
+
+
+def test_audio_without_an_offset_is_mastered_as_it_is() -> None:
+    sound = music(0.2)
+    gained = sound.samples * 10 ** (mastered(sound, MasterRequest(-23.0)).gain_db / 20)
+    assert torch.allclose(mastered(sound, MasterRequest(-23.0)).audio.samples, gained, atol=1e-7)

@@ -10,11 +10,12 @@ import soundfile
 import torch
 
 from mashup_worker.audio.decode import decode
+from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import FixedTempoGrid
 from mashup_worker.models.lite.separator import load_lite
 from mashup_worker.pipelines.mashup.song_cache import SongCache
-from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
+from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader, stereo_at
 from tests.unit.pipelines.sample_songs import NAMES, SAMPLES, sample
 
 if TYPE_CHECKING:
@@ -125,6 +126,14 @@ def test_stems_of_different_rates_channels_and_lengths_are_loaded(tmp_path: Path
     assert {part.audio.sample_rate for part in song.stems.values()} == {44_100}
     assert loaded.notes == ("odd/bass is silent; it is left out",)
     assert set(song.stems) == {"drums", "other"}
+
+
+def test_songs_of_a_mashup_have_no_offset() -> None:
+    excerpt = decode(SAMPLES / NAMES[0] / "drums.ogg").samples[:, : 4 * 44_100]
+    loaded = stereo_at(Audio(excerpt[:1] + 0.2, 44_100), 44_100).samples
+    assert loaded.shape == (2, 4 * 44_100)
+    assert float(loaded.mean().abs()) < 0.002
+    assert torch.equal(stereo_at(Audio(excerpt, 44_100), 44_100).samples, excerpt)
 
 
 def test_silent_songs_and_songs_without_beats_are_named(tmp_path: Path) -> None:
