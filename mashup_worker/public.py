@@ -285,6 +285,7 @@ def master(
     *,
     loudness_lufs: float = DEFAULT_LOUDNESS_LUFS,
     true_peak_dbtp: float = DEFAULT_TRUE_PEAK_DBTP,
+    raise_quiet: bool = False,
     bit_depth: int | None = None,
     bitrate_kbps: int | None = None,
 ) -> MasterResult:
@@ -292,7 +293,8 @@ def master(
 
     The decoded file is measured and corrected until it meets both targets: -36 to -5 LUFS, and true
     peaks of -9 to 0 dBTP. The extension of `output` is the format, with options as for
-    `Model.separate_file`.
+    `Model.separate_file`. Sound below -70 LUFS counts as silence and keeps its level, unless
+    `raise_quiet` is true.
 
     Raises:
         InvalidInput: the file cannot be decoded, or a value is invalid.
@@ -300,7 +302,7 @@ def master(
     """
     from mashup_worker.pipelines.master import MasterRequest, write_master
 
-    request = MasterRequest(loudness_lufs, true_peak_dbtp)
+    request = MasterRequest(loudness_lufs, true_peak_dbtp, raise_quiet=raise_quiet)
     encode = encode_options(Path(output), bit_depth, bitrate_kbps)
     return write_master(_audio(song), Path(output), request, encode=encode)
 

@@ -33,6 +33,12 @@ def master(
             metavar="DB", help="Gain reduction by a bus compressor in loud passages; 0 for none."
         ),
     ] = 0.0,
+    raise_quiet: Annotated[
+        bool,
+        typer.Option(
+            "--raise-quiet", help="Raise songs below -70 LUFS too, which count as silence."
+        ),
+    ] = False,
     seed: Seed = 0,
     bit_depth: BitDepth = None,
     bitrate: Bitrate = None,
@@ -58,7 +64,11 @@ def master(
             raise InvalidInput(f"-o {output}: it would overwrite the song")
         compression = Compression(reduction_db=compress) if compress else None
         request = MasterRequest(
-            loudness_lufs=loudness, true_peak_dbtp=true_peak, compression=compression, seed=seed
+            loudness_lufs=loudness,
+            true_peak_dbtp=true_peak,
+            compression=compression,
+            seed=seed,
+            raise_quiet=raise_quiet,
         )
         encode = encode_options(output, bit_depth, bitrate)
     with song_progress(song.name, not (quiet or as_json)) as progress:

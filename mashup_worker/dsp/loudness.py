@@ -110,6 +110,16 @@ class LoudnessMeter:
         loud = powers[powers > _below(powers.mean(), _RELATIVE_GATE_LU)]
         return float(_lufs(loud.mean()))
 
+    def ungated_lufs(self) -> float | None:
+        """Return the loudness of all 400 ms without gates; None as for `integrated_lufs`.
+
+        Sound below -70 LUFS has such a loudness, down to -120 LUFS, which counts as silence.
+        """
+        powers = self._powers(_MOMENTARY_STEPS)
+        if not len(powers) or powers.mean() <= _power(SILENCE_LUFS):
+            return None
+        return float(_lufs(powers.mean()))
+
     def loudness_range_lu(self) -> float | None:
         """Return the loudness range so far; None below 3 s, for silence, and at too low rates."""
         powers = self._powers(_SHORT_TERM_STEPS)
@@ -183,9 +193,18 @@ def measure(audio: Audio) -> Loudness:
 
 def integrated_lufs(audio: Audio) -> float | None:
     """Integrated loudness of sound in memory, as `LoudnessMeter` measures it."""
+    return _meter(audio).integrated_lufs()
+
+
+def ungated_lufs(audio: Audio) -> float | None:
+    """Loudness of sound in memory without gates, as `LoudnessMeter` measures it."""
+    return _meter(audio).ungated_lufs()
+
+
+def _meter(audio: Audio) -> LoudnessMeter:
     meter = LoudnessMeter(audio.sample_rate, audio.channels)
     meter.add(audio.samples)
-    return meter.integrated_lufs()
+    return meter
 
 
 def _lufs(power: Tensor) -> Tensor:

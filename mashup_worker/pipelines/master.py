@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.encode import check_fits, encode_into
+from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.compressor import Compression, compress
 from mashup_worker.dsp.dither import dithered
 from mashup_worker.dsp.limiter import PeakLimiter, limit
-from mashup_worker.dsp.loudness import integrated_lufs, measure
+from mashup_worker.dsp.loudness import integrated_lufs, measure, ungated_lufs
 from mashup_worker.dsp.offset import without_offset
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.request import check_range
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
-    from mashup_worker.audio.signal import Audio
     from mashup_worker.dsp.loudness import Loudness
     from mashup_worker.pipelines.clock import OnProgress
 
@@ -52,7 +52,8 @@ _NOTED_LIMITING_DB = 9.0
 class MasterRequest:
     """Targets of a master, the true peak that of the decoded file.
 
-    The seed is that of the dither of 16-bit files.
+    The seed is that of the dither of 16-bit files. With `raise_quiet`, sound below -70 LUFS, which
+    counts as silence by BS.1770, is raised by its ungated loudness instead of keeping its level.
 
     Raises:
         InvalidInput: a value is out of range.
@@ -62,6 +63,7 @@ class MasterRequest:
     true_peak_dbtp: float = DEFAULT_TRUE_PEAK_DBTP
     compression: Compression | None = None
     seed: int = 0
+    raise_quiet: bool = False
 
     def __post_init__(self) -> None:
         check_range("loudness", self.loudness_lufs, LOUDNESS_LUFS, unit="LUFS")
@@ -108,9 +110,9 @@ def mastered(audio: Audio, request: MasterRequest) -> Mastered:
     silence, is returned unchanged. Gain is not raised further once the highest peak is limited by
     more than 15 dB, so the loudness may stay below its target.
     """
-    mix = _Mix(audio, request.compression)
+    mix = _Mix(audio, request)
     done = mix.brought_to(_Aim(request.loudness_lufs, request.true_peak_dbtp))
-    return replace(done, notes=(*mix.notes, *_notes(request, done, done.lufs, 2 * _NEAR_LU)))
+    return replace(done, notes=mix.notes(done, done.lufs, 2 * _NEAR_LU))
 
 
 def write_master(
@@ -139,7 +141,7 @@ def write_master(
         raise InvalidInput(f"{target}: the mix is empty")
     tolerance = FORMATS[encode.format].loudness_tolerance_lu
     margin_db = _EXACT_MARGIN_DB if encode.lossless else _LOSSY_MARGIN_DB
-    mix = _Mix(audio, request.compression)
+    mix = _Mix(audio, request)
     aim = _Aim(request.loudness_lufs, request.true_peak_dbtp - margin_db)
     with atomic_path(target) as temporary:
         for rounds in range(1, _FILE_ROUNDS + 1):
@@ -167,7 +169,7 @@ def write_master(
         gain_db=done.gain_db,
         limiting_db=done.limiting_db,
         rounds=rounds,
-        notes=(*mix.notes, *_notes(request, done, loudness.integrated_lufs, tolerance)),
+        notes=mix.notes(done, loudness.integrated_lufs, tolerance),
         timings_s=_by_stage(clock.laps_s),
     )
 
@@ -188,12 +190,20 @@ class _Aim:
 class _Mix:
     """Mix whose levels and peaks are measured once, for any number of aims."""
 
-    def __init__(self, audio: Audio, compression: Compression | None) -> None:
+    def __init__(self, audio: Audio, request: MasterRequest) -> None:
         cleaned = without_offset(audio)
-        self.notes = () if cleaned is audio else ("its DC offset is removed",)
-        self._audio = cleaned if compression is None else compress(cleaned, compression)
-        self._limiter = PeakLimiter(self._audio)
-        self._gain_db, self._lufs = 0.0, integrated_lufs(self._audio)
+        self._request, self._has_offset = request, cleaned is not audio
+        self._lufs = integrated_lufs(cleaned)
+        self._quiet_lufs = ungated_lufs(cleaned) if self._lufs is None else None
+        self._raised_db, mix = 0.0, cleaned
+        if request.raise_quiet and self._quiet_lufs is not None:
+            self._raised_db = request.loudness_lufs - self._quiet_lufs
+            mix = Audio(mix.samples * 10 ** (self._raised_db / 20), mix.sample_rate)
+        if request.compression is not None:
+            mix = compress(mix, request.compression)
+        if mix is not cleaned:
+            self._lufs = integrated_lufs(mix)
+        self._audio, self._limiter, self._gain_db = mix, PeakLimiter(mix), 0.0
 
     def brought_to(self, aim: _Aim) -> Mastered:
         if self._lufs is None:
@@ -226,11 +236,24 @@ class _Mix:
             gain_db += miss / slope
         return Mastered(
             audio=limited.audio,
-            gain_db=self._gain_db,
+            gain_db=self._raised_db + self._gain_db,
             limiting_db=limited.most_reduction_db,
             lufs=reached,
             held_back=held_back,
         )
+
+    def notes(self, done: Mastered, lufs: float | None, tolerance_lu: float) -> tuple[str, ...]:
+        """Return remarks on a mastered mix whose loudness was measured with a tolerance."""
+        notes = ["its DC offset is removed"] if self._has_offset else []
+        if self._raised_db:
+            notes.append(f"raised from {self._quiet_lufs:.1f} LUFS without gates")
+        elif self._quiet_lufs is not None:
+            return (
+                *notes,
+                f"below -70 LUFS ({self._quiet_lufs:.1f} without gates), which counts as silence: "
+                "its level stays; raise_quiet (--raise-quiet) raises it",
+            )
+        return (*notes, *_loudness_notes(self._request, done, lufs, tolerance_lu))
 
 
 def _errors(loudness: Loudness, request: MasterRequest) -> tuple[float, float]:
@@ -240,7 +263,7 @@ def _errors(loudness: Loudness, request: MasterRequest) -> tuple[float, float]:
     return over_db, 0.0 if lufs is None else request.loudness_lufs - lufs
 
 
-def _notes(
+def _loudness_notes(
     request: MasterRequest, done: Mastered, lufs: float | None, tolerance_lu: float
 ) -> tuple[str, ...]:
     if done.lufs is None or lufs is None:

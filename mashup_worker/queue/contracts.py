@@ -195,11 +195,16 @@ class MashupInput(JobInput):
 
 
 class MasterInput(JobInput):
-    """Mix to master; the limit of true peaks holds for the decoded result."""
+    """Mix to master; the limit of true peaks holds for the decoded result.
+
+    Attributes:
+        raise_quiet: whether a mix below -70 LUFS, which counts as silence, is raised too.
+    """
 
     audio: Address
     loudness_lufs: Annotated[float, _within(LOUDNESS_LUFS)] = DEFAULT_LOUDNESS_LUFS
     true_peak_dbtp: Annotated[float, _within(TRUE_PEAK_DBTP)] = DEFAULT_TRUE_PEAK_DBTP
+    raise_quiet: bool = False
     format: FormatName = "mp3"
 
 

@@ -41,7 +41,7 @@ def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
     mix = "-o stem vocals-of over plan form vibe intensity transition tempo key length loudness"
     mix += " true-peak engine seed force two-vocals report keep-stems bit-depth bitrate model"
     mix += " device json -q"
-    master = "-o loudness true-peak compress bit-depth bitrate seed json -q"
+    master = "-o loudness true-peak compress raise-quiet bit-depth bitrate seed json -q"
     check = "stems plan loudness true-peak json -q"
     for command, options in (
         ("separate", separate),

@@ -47,7 +47,9 @@ class MasterHandler:
         request, clock, paths = job.request, Clock(), sources.paths
         job.on_progress("decode", 0.0)
         name = f"master.{request.format}"
-        target = MasterRequest(request.loudness_lufs, request.true_peak_dbtp)
+        target = MasterRequest(
+            request.loudness_lufs, request.true_peak_dbtp, raise_quiet=request.raise_quiet
+        )
         with rename_paths({**paths, name: job.folder / name}):
             audio = decode(paths[_SONG], self.limits)
             clock.lap("decode")

@@ -216,6 +216,45 @@ def test_an_offset_costs_neither_loudness_nor_headroom(tmp_path: Path, offset: f
     assert result.notes[0] == "its DC offset is removed"
 
 
+@pytest.mark.parametrize("compression", [None, Compression()])
+@pytest.mark.parametrize("level_db", [-70.0, -90.0])
+def test_faint_music_is_raised_on_request(
+    tmp_path: Path, level_db: float, compression: Compression | None
+) -> None:
+    faint = music(10 ** (level_db / 20))
+    assert integrated_lufs(faint) is None
+    plain = mastered(faint, MasterRequest(compression=compression))
+    assert plain.gain_db == 0
+    assert compression or torch.equal(plain.audio.samples, faint.samples)
+    (note,) = plain.notes
+    assert "its level stays" in note
+    assert "--raise-quiet" in note
+    request = MasterRequest(compression=compression, raise_quiet=True)
+    done = mastered(faint, request)
+    assert integrated_lufs(done.audio) == pytest.approx(-14.0, abs=0.05)
+    loud = mastered(music(), MasterRequest(compression=compression))
+    assert done.gain_db == pytest.approx(loud.gain_db + 20 * math.log10(0.2) - level_db, abs=0.2)
+    assert done.notes[0].startswith("raised from ")
+    result = write_master(faint, tmp_path / "a.flac", request, encode=EncodeOptions("flac"))
+    assert result.loudness.integrated_lufs == pytest.approx(-14.0, abs=0.1)
+
+
+@pytest.mark.parametrize("length", [1_000, 4 * RATE_HZ])
+def test_silence_is_not_raised(length: int) -> None:
+    for level in (0.0, 1e-8):
+        silent = Audio(torch.full((2, length), level), RATE_HZ)
+        silent.samples[:, ::2] *= -1
+        done = mastered(silent, MasterRequest(raise_quiet=True))
+        assert torch.equal(done.audio.samples, silent.samples)
+        assert "silent or too short" in done.notes[-1]
+
+
+def test_loud_music_is_the_same_with_and_without_raising() -> None:
+    loud = [mastered(music(), MasterRequest(raise_quiet=one)) for one in (False, True)]
+    assert torch.equal(loud[0].audio.samples, loud[1].audio.samples)
+    assert loud[0].notes == loud[1].notes
+
+
 def test_audio_without_an_offset_is_mastered_as_it_is() -> None:
     sound = music(0.2)
     gained = sound.samples * 10 ** (mastered(sound, MasterRequest(-23.0)).gain_db / 20)

@@ -180,6 +180,19 @@ def test_master_reaches_the_loudness(models: ModelCache, song: Path, tmp_path: P
     assert output["audio"]["loudness_lufs"] == output["report"]["loudness_lufs"]
 
 
+def test_faint_mixes_are_mastered_on_request(
+    models: ModelCache, song: Path, tmp_path: Path
+) -> None:
+    samples, sample_rate = soundfile.read(song)
+    faint = tmp_path / "faint.wav"
+    soundfile.write(faint, samples * 1e-4, sample_rate, subtype="FLOAT")
+    for wanted, lufs in ((True, pytest.approx(-14, abs=0.2)), (False, None)):
+        document = {"audio": "a", "raise_quiet": wanted, "format": "wav"}
+        output = Job("master", document, TableInputs({"a": faint}), models, tmp_path).output()
+        assert output["report"]["loudness_lufs"] == lufs
+        assert "raise" in output["report"]["notes"][0]
+
+
 def test_a_mashup_of_vocals_uses_the_beat_of_their_song(models: ModelCache, tmp_path: Path) -> None:
     """The registry stores the analysis of the song with its vocals."""
     singer, host = stems_of(SINGER, tmp_path), stems_of(HOST, tmp_path)
