@@ -1,4 +1,4 @@
-"""Streams and frames of FLAC behind the end that a header declares.
+"""Streams and frames of FLAC without a header in front of them.
 
 Source: RFC 9639.
 """
@@ -6,6 +6,7 @@ Source: RFC 9639.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,29 @@ _LONGEST_HEADER_BYTES = 16
 _SEARCH_BYTES = 1 << 16
 _OVERLAP_BYTES = 64
 _NEAR_BLOCKS = 4_096
+_SEARCHED_FOR_FRAMES_BYTES = 1 << 24
+"""Largest block of metadata, such as a cover, in front of the first frame."""
+
+_LONGEST_FRAME_BYTES = 1 << 18
+_MAX_SYNCS, _MAX_CANDIDATES = 100_000, 8
+"""Patterns and headers of frames that are examined, so that a hostile file costs a second."""
+
+_SIZE_BYTES, _RATE_BYTES = {6: 1, 7: 2}, {12: 1, 13: 2, 14: 2}
+_RATE_UNITS_HZ = {12: 1_000, 13: 1, 14: 10, 15: 0}
+_RATES_HZ = (
+    *(0, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+    96_000,
+)
+_BLOCK_SAMPLES = {
+    1: 192,
+    **{code: 576 << code - 2 for code in range(2, 6)},
+    **{code: 256 << code - 8 for code in range(8, 15)},
+}
+_BITS = (0, 8, 12, 0, 16, 20, 24, 32)
+_CHANNELS = (*range(1, 9), 2, 2, 2)
+"""Meanings of the codes in the header of a frame; 0 refers to the header of the stream."""
+
+_FORM_AT = 18
 _MASK_TAG = re.compile(rb"WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0[xX]([0-9a-fA-F]{1,8})")
 
 
@@ -32,6 +56,102 @@ def next_stream(reader: BufferedReader, start: int, stop: int) -> int | None:
         if found and position + found.start() < stop:
             return position + found.start()
     return None
+
+
+@dataclass(frozen=True)
+class LostStart:
+    """First complete frame of a stream that lacks its header.
+
+    Attributes:
+        start: its position.
+        header: header of a stream of its form and of unknown length.
+    """
+
+    start: int
+    header: bytes
+
+
+def first_frame(reader: BufferedReader, start: int) -> LostStart | None:
+    """Return the first complete frame behind a position, as ffmpeg finds it.
+
+    Both checksums of the frame must be right, and the end of the file or a frame of the same form
+    must follow. Frames that leave their form to the header of the stream cannot be decoded.
+    """
+    syncs, candidates = 0, 0
+    stop = min(reader.size, start + _SEARCHED_FOR_FRAMES_BYTES)
+    for position in range(start, stop, _SEARCH_BYTES):
+        window = reader.read(position, _SEARCH_BYTES + _OVERLAP_BYTES)
+        for sync in _SYNC.finditer(window):
+            at, syncs = position + sync.start(), syncs + 1
+            header = _stream_header(window[sync.start() :])
+            if header is None or sync.start() >= _SEARCH_BYTES:
+                continue
+            if _is_whole(reader.read(at, _LONGEST_FRAME_BYTES), header):
+                return LostStart(at, header)
+            candidates += 1
+            if candidates == _MAX_CANDIDATES:
+                return None
+        if syncs > _MAX_SYNCS:
+            return None
+    return None
+
+
+def _is_whole(data: bytes, header: bytes) -> bool:
+    """Return whether a frame of a stream is followed by another one, or by the end of the file."""
+    ends = [
+        sync.start()
+        for sync in _SYNC.finditer(data, 1)
+        if _form(_stream_header(data[sync.start() :])) == _form(header)
+    ]
+    if len(data) < _LONGEST_FRAME_BYTES:
+        ends.append(len(data))
+    crc = position = 0
+    for end in ends:
+        for byte in data[position:end]:
+            crc = (crc << 8 ^ _CRC16[crc >> 8 ^ byte]) & 0xFFFF
+        position = end
+        if not crc:  # that of a frame with its checksum
+            return True
+    return False
+
+
+def _form(header: bytes | None) -> bytes | None:
+    """Return sample rate, channel count and sample size in the header of a stream."""
+    return None if header is None else header[_FORM_AT:]
+
+
+def _stream_header(data: bytes) -> bytes | None:
+    """Return the header for a stream of frames like the first of the data.
+
+    None if the data does not start with a frame, or if the frame does not state its form.
+    """
+    frame = data[:_LONGEST_HEADER_BYTES]
+    if _frame_number(frame) is None:
+        return None
+    size_code, rate_code = frame[2] >> 4, frame[2] & 15
+    at = _NUMBER_AT + max(1, _leading_ones(frame))
+    size_bytes = _SIZE_BYTES.get(size_code, 0)
+    stated_samples = int.from_bytes(frame[at : at + size_bytes], "big") + 1
+    stated_rate = frame[at + size_bytes :][: _RATE_BYTES.get(rate_code, 0)]
+    if rate_code < len(_RATES_HZ):
+        rate_hz = _RATES_HZ[rate_code]
+    else:
+        rate_hz = int.from_bytes(stated_rate, "big") * _RATE_UNITS_HZ[rate_code]
+    bits, channels = _BITS[frame[3] >> 1 & 7], _CHANNELS[frame[3] >> 4]
+    if not rate_hz or not bits:
+        return None
+    samples = stated_samples if size_bytes else _BLOCK_SAMPLES[size_code]
+    shortest, longest = (16, 65_535) if frame[1] == _VARIABLE_BLOCKS else (samples, samples)
+    return b"".join(
+        (
+            b"fLaC\x80\0\0\x22",
+            shortest.to_bytes(2, "big"),
+            longest.to_bytes(2, "big"),
+            bytes(6),  # unknown sizes of frames
+            (rate_hz << 44 | channels - 1 << 41 | bits - 1 << 36).to_bytes(8, "big"),
+            bytes(16),  # no digest
+        )
+    )
 
 
 def channel_mask(reader: BufferedReader, start: int) -> int:
@@ -68,8 +188,9 @@ def has_frames_behind(
 
 def _frame_number(header: bytes) -> int | None:
     """Return the number in the header of a frame; None if it is not one, by its checksum."""
-    first = header[_NUMBER_AT]
-    leading_ones = 8 - (first ^ 0xFF).bit_length()
+    if len(header) <= _NUMBER_AT:
+        return None
+    first, leading_ones = header[_NUMBER_AT], _leading_ones(header)
     if leading_ones in (1, 8):
         return None
     size = max(1, leading_ones)
@@ -78,11 +199,16 @@ def _frame_number(header: bytes) -> int | None:
         if byte >> 6 != 2:
             return None
         number = number << 6 | byte & 0x3F
-    extra = {6: 1, 7: 2}.get(header[2] >> 4, 0) + {12: 1, 13: 2, 14: 2}.get(header[2] & 15, 0)
+    extra = _SIZE_BYTES.get(header[2] >> 4, 0) + _RATE_BYTES.get(header[2] & 15, 0)
     end = _NUMBER_AT + size + extra
     if len(header) <= end or _crc8(header[:end]) != header[end]:
         return None
     return number
+
+
+def _leading_ones(header: bytes) -> int:
+    """Return the count of ones that start the number of a frame: its bytes, or 0 for one."""
+    return 8 - (header[_NUMBER_AT] ^ 0xFF).bit_length()
 
 
 def _crc8(data: bytes) -> int:
@@ -92,3 +218,13 @@ def _crc8(data: bytes) -> int:
         for _ in range(8):
             crc = (crc << 1 ^ (0x07 if crc & 0x80 else 0)) & 0xFF
     return crc
+
+
+def _crc16_of(byte: int) -> int:
+    crc = byte << 8
+    for _ in range(8):
+        crc = (crc << 1 ^ (0x8005 if crc & 0x8000 else 0)) & 0xFFFF
+    return crc
+
+
+_CRC16 = tuple(map(_crc16_of, range(256)))

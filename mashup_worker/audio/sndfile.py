@@ -65,6 +65,7 @@ class SndfileSource:
             self._reader = BufferedReader(self._descriptor)
             found = audio_parts(self._reader)
             self._wave, (self._part, *self._later) = found.wave, found.parts
+            self._warnings += found.warnings
             self._file = self._open(self._part)
             self.info = self._describe()
         except soundfile.LibsndfileError as error:

@@ -119,6 +119,8 @@ def defects(name: str) -> Iterator[tuple[str, bytes]]:
     yield "APE tag behind", data + b"APETAGEX" + _JUNK[:1_000]
     yield "ID3v2 before", _id3v2(900) + data
     yield from _wrong_counts(name, data)
+    if name.endswith("flac"):
+        yield from _without_header(data)
 
 
 def _id3v2(size: int) -> bytes:
@@ -127,6 +129,21 @@ def _id3v2(size: int) -> bytes:
 
 def _id3v1() -> bytes:
     return b"TAG" + b"song".ljust(125, b"\0")
+
+
+def _without_header(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield files that lost the header of their stream, whose first frame has the number 0."""
+    frame = data.index(b"\xff\xf8", 42)
+    third = data[len(data) // 3 :]
+    yield "header lost", data[frame:]
+    yield "magic lost", data[4:]
+    yield "header lost, zeros before", bytes(2_000) + data[frame:]
+    yield "header lost, ID3v2 before", _id3v2(900) + data[frame:]
+    yield "start cut, zeros before", bytes(70_000) + third
+    yield "start cut, junk before", 30 * _JUNK + third
+    yield "junk before, long", 30 * _JUNK + data
+    yield "start and last bytes cut", third[:-40]
+    yield "joined, start cut", third + data
 
 
 def _wrong_counts(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
