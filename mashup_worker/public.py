@@ -12,6 +12,8 @@ from mashup_worker.audio.decode import decode
 from mashup_worker.audio.formats import encode_options
 from mashup_worker.audio.resample import resample
 from mashup_worker.audio.signal import Audio
+from mashup_worker.audio.song_tags import FoundTags
+from mashup_worker.audio.tag_reader import read_tags
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.load import LoadedModel
 from mashup_worker.models.load import load_model as load_catalogued
@@ -296,6 +298,8 @@ def master(
     `Model.separate_file`. Sound below -70 LUFS counts as silence and keeps its level, unless
     `raise_quiet` is true.
 
+    The result gets the tags of a file.
+
     Raises:
         InvalidInput: the file cannot be decoded, or a value is invalid.
         StorageFailed: the result cannot be written.
@@ -304,7 +308,10 @@ def master(
 
     request = MasterRequest(loudness_lufs, true_peak_dbtp, raise_quiet=raise_quiet)
     encode = encode_options(Path(output), bit_depth, bitrate_kbps)
-    return write_master(_audio(song), Path(output), request, encode=encode)
+    found = FoundTags() if isinstance(song, Audio) else read_tags(Path(song))
+    for warning in found.warnings:
+        logger.warning("%s: %s", song, warning)
+    return write_master(_audio(song), Path(output), request, encode=encode, tags=found.tags)
 
 
 def _audio(song: AudioFile | Audio) -> Audio:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from mashup_worker.audio.song_tags import NO_TAGS
+from mashup_worker.audio.tag_writers import write_tags
 from mashup_worker.audio.writers import check_form, check_size, open_sink
-from mashup_worker.system.files import atomic_path
+from mashup_worker.system.files import atomic_path, cannot_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import SampleSource
+    from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.audio.writers import SampleSink
 
 _PIECE_SAMPLES = 1 << 16
@@ -52,7 +55,7 @@ class AudioWriter:
 
 @contextmanager
 def open_writer(
-    path: Path, options: EncodeOptions, *, sample_rate: int, channels: int
+    path: Path, options: EncodeOptions, *, sample_rate: int, channels: int, tags: SongTags = NO_TAGS
 ) -> Iterator[AudioWriter]:
     """Write an audio file that appears at `path` when the block ends without an exception.
 
@@ -60,16 +63,24 @@ def open_writer(
     """
     with (
         atomic_path(path) as temporary,
-        encode_into(temporary, path, options, sample_rate=sample_rate, channels=channels) as writer,
+        encode_into(
+            temporary, path, options, sample_rate=sample_rate, channels=channels, tags=tags
+        ) as writer,
     ):
         yield writer
 
 
 @contextmanager
 def encode_into(
-    temporary: Path, target: Path, options: EncodeOptions, *, sample_rate: int, channels: int
+    temporary: Path,
+    target: Path,
+    options: EncodeOptions,
+    *,
+    sample_rate: int,
+    channels: int,
+    tags: SongTags = NO_TAGS,
 ) -> Iterator[AudioWriter]:
-    """Write a new audio file at `temporary`, which the caller renames to `target`.
+    """Write a new audio file with tags at `temporary`, which the caller renames to `target`.
 
     MP3 supports 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 and 48 kHz. Lower rates are converted to
     the next of these, higher rates to 44.1 kHz if it divides them and to 48 kHz otherwise.
@@ -80,6 +91,12 @@ def encode_into(
     """
     with open_sink(temporary, target, options, sample_rate=sample_rate, channels=channels) as sink:
         yield AudioWriter(sink, channels)
+    if not tags.is_empty:
+        try:
+            with temporary.open("r+b") as file:
+                write_tags(file, options.format, tags)
+        except OSError as error:
+            raise cannot_write(target, error) from error
 
 
 def check_fits(target: Path, sound: SampleSource, options: EncodeOptions) -> None:

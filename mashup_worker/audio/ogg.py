@@ -98,7 +98,7 @@ def _page(reader: BufferedReader, position: int) -> _Page | None:
         int.from_bytes(head[start:stop], "little")
         for start, stop in ((6, 14), (14, 18), (18, 22), (22, 26))
     )
-    if len(data) < length or _checksum(data) != checksum:
+    if len(data) < length or page_checksum(data) != checksum:
         return None
     is_first, is_last = bool(head[5] & _FIRST_PAGE), bool(head[5] & _LAST_PAGE)
     return _Page(
@@ -112,7 +112,7 @@ def _page(reader: BufferedReader, position: int) -> _Page | None:
     )
 
 
-def _checksum(page: bytes) -> int:
+def page_checksum(page: bytes) -> int:
     """Return the CRC of a page, which is zlib's with reversed bits and without its inversions."""
     plain = page[:22] + bytes(4) + page[26:]
     value = zlib.crc32(plain.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF

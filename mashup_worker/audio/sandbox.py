@@ -1,7 +1,8 @@
 """Decoding of untrusted audio in a sandboxed subprocess, without credentials or network.
 
-The subprocess sends a sample rate, a channel count and samples; this process writes the header of
-the result. An attacker who takes over the decoder therefore controls the samples and nothing else.
+The subprocess sends a sample rate, a channel count, samples and tags; this process writes the
+header of the result and cleans the tags. An attacker who takes over the decoder therefore controls
+the samples, short texts, and the bytes of a cover, which nothing here decodes.
 Formats and codecs are those of `decode`.
 """
 
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from mashup_worker.audio.song_tags import MAX_COVER_BYTES, NO_TAGS, SongTags, decode_cover
 from mashup_worker.audio.source import RATES_HZ, regular_file_size
 from mashup_worker.errors import (
     InvalidInput,
@@ -50,6 +52,7 @@ _MAX_WARNINGS = 20
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _BYTES_PER_VALUE = 4
 _WAVE_LIMIT_BYTES = (1 << 32) - (1 << 12)
+_MAX_COVER_LETTERS = MAX_COVER_BYTES * 4 // 3 + 4
 _PROTOCOL_VIOLATED = "its decoder sent invalid data"
 
 _ACCEPTED_ERRORS: Mapping[str, type[MashupError]] = {
@@ -75,13 +78,26 @@ class SandboxLimits:
     memory_bytes: int = 1_500_000_000
 
 
+@dataclass(frozen=True)
+class SandboxedFile:
+    """Contents of a decoded file besides its sound.
+
+    Attributes:
+        warnings: `Decoder.warnings` as the subprocess reports them, and those about tags.
+        tags: tags of the file.
+    """
+
+    warnings: tuple[str, ...] = ()
+    tags: SongTags = NO_TAGS
+
+
 def decode_sandboxed(
     source: Path,
     target: Path,
     limits: SandboxLimits | None = None,
     *,
     on_wait: Callable[[], None] = lambda: None,
-) -> tuple[str, ...]:
+) -> SandboxedFile:
     """Decode an untrusted file into a mono or stereo WAV of float32 samples.
 
     The WAV appears at `target` when it is complete.
@@ -91,9 +107,6 @@ def decode_sandboxed(
         target: WAV to write.
         limits: limits of the decoding; the defaults of `SandboxLimits` when None.
         on_wait: called about ten times per second; an exception raised in it ends the subprocess.
-
-    Returns:
-        `Decoder.warnings` as the subprocess reports them.
 
     Raises:
         InvalidInput, UnsupportedAudio: the file cannot be decoded.
@@ -112,7 +125,8 @@ def decode_sandboxed(
                 file.write(_header(decoder.sample_rate, decoder.channels, written_bytes))
         except OSError as error:
             raise cannot_write(target, error) from error
-    return decoder.warnings
+    cover = decode_cover(decoder.cover)
+    return SandboxedFile(decoder.warnings, SongTags.of({**decoder.tags, "cover": cover}))
 
 
 @dataclass
@@ -125,6 +139,8 @@ class _SandboxedDecoder:
     channels: int = 0
     is_done: bool = False
     warnings: tuple[str, ...] = ()
+    tags: dict[str, Any] = field(default_factory=dict)
+    cover: str = ""
     error: MashupError | None = None
     _unparsed: bytearray = field(default_factory=bytearray)
 
@@ -207,9 +223,9 @@ class _SandboxedDecoder:
         except BlockingIOError:
             return True
         self._unparsed += piece
-        if len(self._unparsed) > _MAX_MESSAGE_BYTES:
-            raise self._unsupported(_PROTOCOL_VIOLATED)
         *lines, rest = self._unparsed.split(b"\n")
+        if len(rest) > _MAX_MESSAGE_BYTES:
+            raise self._unsupported(_PROTOCOL_VIOLATED)
         self._unparsed = bytearray(rest)
         for line in lines:
             try:
@@ -229,8 +245,14 @@ class _SandboxedDecoder:
             name = str(self.source)
             self.error = kind(text if text.startswith(name) else f"{name}: {text}")
         elif "warnings" in message:
-            texts = list(message["warnings"])[:_MAX_WARNINGS]
-            self.warnings = tuple(_plain(text) for text in texts)
+            texts = [*self.warnings, *map(_plain, message["warnings"])]
+            self.warnings = tuple(texts[:_MAX_WARNINGS])
+        elif "tags" in message:
+            self.tags = dict(message["tags"])
+        elif "cover" in message:
+            self.cover += message["cover"]
+            if len(self.cover) > _MAX_COVER_LETTERS:
+                raise self._unsupported(_PROTOCOL_VIOLATED)
         else:
             self.is_done = bool(message["done"])
 

@@ -31,6 +31,11 @@ _MAX_FILE_BYTES = 1 << 20
 
 _MAX_WARNINGS, _MAX_WARNING_LETTERS = 20, 200
 
+_TAGS_TIMEOUT_S = 5.0
+"""Longest time for the tags of a file, which must not prevent the decoding."""
+
+_COVER_PIECE_LETTERS = 8_192
+
 _GRACE_S = 5
 """Time between the signal for used-up processor time and the end of the process."""
 
@@ -107,6 +112,35 @@ def _decode(source: Path, send: Send) -> None:
         send(
             warnings=[warning[:_MAX_WARNING_LETTERS] for warning in opened.warnings[:_MAX_WARNINGS]]
         )
+    _send_tags(source, send)
+
+
+class _TagsTimeout(BaseException):
+    """Raised in the midst of the reading of tags, which catches every `Exception`."""
+
+
+def _send_tags(source: Path, send: Send) -> None:
+    from mashup_worker.audio.song_tags import FoundTags, encode_cover
+    from mashup_worker.audio.tag_reader import read_tags
+
+    def stop(*_: object) -> None:
+        raise _TagsTimeout
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, _TAGS_TIMEOUT_S)
+    try:
+        found = read_tags(source)
+    except (_TagsTimeout, Exception):
+        found = FoundTags()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    if found.warnings:
+        send(warnings=list(found.warnings))
+    if not found.tags.is_empty:
+        send(tags={name: getattr(found.tags, name) for name in found.tags.texts()})
+    text = encode_cover(found.tags.cover or b"")
+    for start in range(0, len(text), _COVER_PIECE_LETTERS):
+        send(cover=text[start : start + _COVER_PIECE_LETTERS])
 
 
 if __name__ == "__main__":

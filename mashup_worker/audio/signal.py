@@ -91,8 +91,9 @@ class Audio:
         from mashup_worker.audio.formats import encode_options
 
         options = encode_options(Path(path), bit_depth, bitrate_kbps)
-        form = {"sample_rate": self.sample_rate, "channels": self.channels}
-        with open_writer(Path(path), options, **form) as writer:
+        with open_writer(
+            Path(path), options, sample_rate=self.sample_rate, channels=self.channels
+        ) as writer:
             writer.write(self.samples)
 
 

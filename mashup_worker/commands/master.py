@@ -48,6 +48,7 @@ def master(
     """Bring a song to a loudness and limit its true peaks."""
     from mashup_worker.audio.decode import decode
     from mashup_worker.audio.formats import encode_options
+    from mashup_worker.audio.tag_reader import read_tags
     from mashup_worker.commands.shared.inputs import real_path
     from mashup_worker.commands.shared.output import Output
     from mashup_worker.commands.shared.progress import song_progress
@@ -73,8 +74,11 @@ def master(
         encode = encode_options(output, bit_depth, bitrate)
     with song_progress(song.name, not (quiet or as_json)) as progress:
         warnings: list[str] = []
-        audio = decode(song, LIMITS, warnings.append)
-        result = write_master(audio, output, request, encode=encode, on_progress=progress)
+        audio, found = decode(song, LIMITS, warnings.append), read_tags(song)
+        warnings += found.warnings
+        result = write_master(
+            audio, output, request, encode=encode, tags=found.tags, on_progress=progress
+        )
     document = _document(song, result) | {"warnings": warnings}
     printer = Output(as_json, quiet)
     printer.warn(song, warnings)

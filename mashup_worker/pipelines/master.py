@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.encode import check_fits, encode_into
 from mashup_worker.audio.signal import Audio
+from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.dsp.compressor import Compression, compress
 from mashup_worker.dsp.dither import dithered
 from mashup_worker.dsp.limiter import PeakLimiter, limit
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
+    from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.dsp.loudness import Loudness
     from mashup_worker.pipelines.clock import OnProgress
 
@@ -121,9 +123,10 @@ def write_master(
     request: MasterRequest,
     *,
     encode: EncodeOptions,
+    tags: SongTags = NO_TAGS,
     on_progress: OnProgress | None = None,
 ) -> MasterResult:
-    """Master a mix into a file, which appears only once it meets the true peak.
+    """Master a mix into a file with tags, which appears only once it meets the true peak.
 
     The file is decoded and measured. Where loudness or true peak miss their target, the mix is
     mastered again with a corrected aim and encoded anew. A loudness that cannot be reached is
@@ -149,7 +152,7 @@ def write_master(
             done = mix.brought_to(aim)
             clock.lap(f"master {rounds}", audio.samples.device)
             report("encode", (rounds - 1) / _FILE_ROUNDS)
-            played = _written(done.audio, temporary, target, request.seed, encode)
+            played = _written(done.audio, temporary, target, request.seed, encode, tags)
             clock.lap(f"encode {rounds}")
             loudness = measure(played)
             over_db, miss_lu = _errors(loudness, request)
@@ -278,14 +281,14 @@ def _loudness_notes(
 
 
 def _written(
-    audio: Audio, temporary: Path, target: Path, seed: int, encode: EncodeOptions
+    audio: Audio, temporary: Path, target: Path, seed: int, encode: EncodeOptions, tags: SongTags
 ) -> Audio:
     samples = audio.samples
     if encode.bit_depth == 16 and encode.encodes_integers:
         samples = dithered(samples, 16, seed)
     temporary.unlink(missing_ok=True)
     with encode_into(
-        temporary, target, encode, sample_rate=audio.sample_rate, channels=audio.channels
+        temporary, target, encode, sample_rate=audio.sample_rate, channels=audio.channels, tags=tags
     ) as writer:
         writer.write(samples)
     return decode(temporary)

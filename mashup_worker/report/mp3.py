@@ -19,10 +19,9 @@ _MP3 = EncodeOptions("mp3", bitrate_kbps=128)
 
 def mp3_of(blocks: Iterable[Tensor], sample_rate: int, channels: int) -> bytes:
     """Encode blocks of shape `(channels, samples)` as an MP3 file."""
-    form = {"sample_rate": sample_rate, "channels": channels}
     with TemporaryDirectory() as folder:
         path = Path(folder, "track.mp3")
-        with open_writer(path, _MP3, **form) as writer:
+        with open_writer(path, _MP3, sample_rate=sample_rate, channels=channels) as writer:
             for block in blocks:
                 writer.write(block)
         return path.read_bytes()

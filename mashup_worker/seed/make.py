@@ -101,10 +101,10 @@ def _split(
     )
     try:
         on_progress("decode", 0.0)
-        decode_sandboxed(song.file, decoded, limits)
+        found = decode_sandboxed(song.file, decoded, limits)
         return split_song(
             separator,
-            SeparateRequest(decoded, targets, EncodeOptions(settings.format)),
+            SeparateRequest(decoded, targets, EncodeOptions(settings.format), tags=found.tags),
             analyze=True,
             device=separator.device,
             on_progress=on_progress,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
+    from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.queue.contracts import JobOutput
     from mashup_worker.worker.model_cache import ModelCache
@@ -44,6 +45,10 @@ class FetchedStem:
 
 class Inputs(Protocol):
     """Access to files that a job names and its user may read."""
+
+    @property
+    def tags(self) -> Mapping[Path, SongTags]:
+        """Tags of the fetched files, by the paths that were returned for them."""
 
     def fetch(self, address: str, name: str) -> Path:
         """Fetch and decode audio from an https URL, `s3://bucket/key`, or key of the store.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.db.database import Database
     from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.settings import ServiceSettings
@@ -43,6 +44,7 @@ class JobInputs:
         user_id: user of the job; a job without a user may read the whole store.
         folder: folder for the files.
         digests: SHA-256 of each fetched file, by the path of the decoded file.
+        tags: tags of each fetched file, by the same path.
         source_jobs: jobs whose results were read.
         warnings: missing and ignored parts of the files.
     """
@@ -54,6 +56,7 @@ class JobInputs:
     folder: Path
     on_progress: OnProgress
     digests: dict[Path, str] = field(default_factory=dict)
+    tags: dict[Path, SongTags] = field(default_factory=dict)
     source_jobs: set[UUID] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
 
@@ -193,8 +196,8 @@ class JobInputs:
             )
         except MashupError as error:
             raise type(error)(error.message.replace(str(file), name)) from error
-        self.warnings += [f"{name}: {warning}" for warning in found]
+        self.warnings += [f"{name}: {warning}" for warning in found.warnings]
         file.unlink()
-        self.digests[decoded] = sha256
+        self.digests[decoded], self.tags[decoded] = sha256, found.tags
         self.on_progress(FETCH, 1.0)
         return decoded

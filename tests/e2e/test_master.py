@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from mashup_worker.audio.decode import decode
+from mashup_worker.audio.song_tags import SongTags
+from mashup_worker.audio.tag_reader import read_tags
+from mashup_worker.audio.tag_writers import write_tags
 from mashup_worker.dsp.loudness import measure
 from mashup_worker.vocabulary import DEFAULT_LOUDNESS_LUFS
 from tests.e2e.command import MIX, documents, excerpt
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from tests.e2e.command import Mashup
 
     Runs = dict[str, Future[CompletedProcess[str]]]
+
+TAGS = SongTags(title="Song", artist="A", date="1999", cover=b"\xff\xd8\xff" + bytes(2_000))
 
 FAILURES = {
     "no file": (("nothing.flac", "-o", "out/nothing.wav"), 1, "nothing.flac: No such file"),
@@ -37,6 +42,8 @@ def _make_files(mashup: Mashup) -> None:
     (mashup.folder / "link.flac").symlink_to("song.flac")
     (mashup.folder / "text.mp3").write_text("This is not music.\n" * 100)
     mashup.song("mono.wav", excerpt(3.0)[:, 0], 48_000)
+    with (mashup.folder / "mono.wav").open("r+b") as file:
+        write_tags(file, "wav", TAGS)
     mashup.song("silence.wav", np.zeros((44_100, 2)))
     mashup.song("sample.wav", np.array([0.5]))
 
@@ -102,6 +109,11 @@ def test_mono_and_the_rate_stay(mashup: Mashup, runs: Runs) -> None:
     told(runs, "mono")
     played = decode(mashup.folder / "mono.flac")
     assert (played.channels, played.sample_rate, played.length_samples) == (1, 48_000, 132_300)
+
+
+def test_tags_stay(mashup: Mashup, runs: Runs) -> None:
+    told(runs, "mono")
+    assert read_tags(mashup.folder / "mono.flac").tags == TAGS
 
 
 @pytest.mark.parametrize(("name", "file"), [("silence", "silent.wav"), ("sample", "one.wav")])

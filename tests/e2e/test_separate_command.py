@@ -9,6 +9,9 @@ import pyloudnorm
 import pytest
 import soundfile
 
+from mashup_worker.audio.song_tags import SongTags
+from mashup_worker.audio.tag_reader import read_tags
+from mashup_worker.audio.tag_writers import write_tags
 from tests.e2e.command import STEMS, documents, excerpt
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ and their channels."""
 
 
 SOME = ("vocals", "drums")
+TAGS = SongTags(title="Two", artist="A", track=2, cover=b"\xff\xd8\xff" + bytes(2_000))
 EARLIER = "from an earlier day"
 
 
@@ -72,6 +76,8 @@ def _make_files(mashup: Mashup) -> None:
     for number, (name, (_, sample_rate, channels)) in enumerate(SONGS.items()):
         samples = excerpt(2.0, start_s=6.0 + number)
         mashup.song(name, samples if channels == 2 else samples.mean(axis=1), sample_rate)
+    with (mashup.folder / "songs/deep/er/two.flac").open("r+b") as file:
+        write_tags(file, "flac", TAGS)
     # Without its bass, a square wave reaches beyond full scale.
     square = 0.95 * np.sign(np.sin(2 * np.pi * 110 * np.arange(88_200) / 44_100 + 0.1))
     mashup.song("songs/square.wav", np.stack([square, square], axis=1))
@@ -271,6 +277,8 @@ def test_flac_of_24_bits(mashup: Mashup, runs: Runs) -> None:
     assert runs["flac"].result().returncode == 0
     assert mashup.files("flac") == {"two/vocals.flac", "two/drums.flac"}
     for name in ("vocals", "drums"):
+        tags = read_tags(mashup.folder / f"flac/two/{name}.flac").tags
+        assert tags == TAGS.of_stem(name)
         info = soundfile.info(mashup.folder / f"flac/two/{name}.flac")
         assert (info.format, info.subtype) == ("FLAC", "PCM_24")
         assert (info.samplerate, info.channels, info.frames) == (48_000, 2, 88_200)

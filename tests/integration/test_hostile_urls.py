@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 import trustme
 
+from mashup_worker.audio.song_tags import SongTags
+from mashup_worker.audio.tag_writers import write_tags
 from mashup_worker.db import jobs
 from mashup_worker.db.database import Database
 from mashup_worker.errors import FetchFailed, InvalidInput, MashupError, UnsupportedAudio
@@ -322,6 +324,19 @@ def test_other_buckets_are_read_under_any_key(shared: SharedStore, services: Sta
     for name in ("/inputs/a?b#c.wav", *OWN_NAMES):
         client.put_object(Bucket=other, Key=name, Body=body)
         assert shared.inputs.fetch(f"s3://{other}/{name}", "input_data.audio").is_file()
+
+
+def test_tags_of_own_objects_are_read(shared: SharedStore, tmp_path: Path) -> None:
+    song = write(tmp_path / "tagged.wav", music(0.2))
+    with song.open("r+b") as file:
+        write_tags(file, "wav", SongTags(title="T", cover=b"\xff\xd8\xff" + bytes(3_000_000)))
+    key = f"inputs/{shared.me}/tagged.wav"
+    sha256 = file_sha256(song)
+    shared.inputs.storage.put(key, song, content_type="audio/wav", sha256=sha256)
+    found = shared.inputs.fetch(key, "input_data.audio")
+    assert shared.inputs.tags == {found: SongTags(title="T")}
+    warning = "input_data.audio: its cover of 3.0 MB is left out; the limit is 2 MB"
+    assert shared.inputs.warnings == [warning]
 
 
 @pytest.mark.parametrize("slash", ["//", "\\"])

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,7 +18,12 @@ import soundfile
 
 from mashup_worker.audio import sandbox
 from mashup_worker.audio.decode import decode
-from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
+from mashup_worker.audio.encode import open_writer
+from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.audio.sandbox import SandboxedFile, SandboxLimits, decode_sandboxed
+from mashup_worker.audio.song_tags import NO_TAGS, SongTags
+from mashup_worker.audio.tag_reader import read_tags
+from mashup_worker.audio.tag_writers import write_tags
 from mashup_worker.errors import (
     Canceled,
     InvalidInput,
@@ -28,8 +34,12 @@ from mashup_worker.errors import (
     TooLong,
     UnsupportedAudio,
 )
+from mashup_worker.vocabulary import FORMATS as OUTPUT_FORMATS
 from tests.fuzz.corpus import FFMPEG, FORMATS, good_files
 from tests.unit.audio_fixtures import ffmpeg, ffmpeg_found, music, needs_ffmpeg, write
+
+if TYPE_CHECKING:
+    from mashup_worker.vocabulary import FormatName
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
 
@@ -67,9 +77,32 @@ def test_equals_decoding_in_process(good: dict[str, Path], name: str, tmp_path: 
 def test_warnings_come_out_of_the_sandbox(good: dict[str, Path], tmp_path: Path) -> None:
     source = tmp_path / "cut.mp3"
     source.write_bytes(good["mp3"].read_bytes()[:-40])
-    warnings = decode_sandboxed(source, tmp_path / "clean.wav")
-    assert "the file ends inside an MP3 frame" in warnings
-    assert decode_sandboxed(good["mp3"], tmp_path / "clean2.wav") == ()
+    found = decode_sandboxed(source, tmp_path / "clean.wav")
+    assert "the file ends inside an MP3 frame" in found.warnings
+    assert decode_sandboxed(good["mp3"], tmp_path / "clean2.wav") == SandboxedFile()
+
+
+@pytest.mark.parametrize("format_", OUTPUT_FORMATS)
+def test_tags_come_out_of_the_sandbox(tmp_path: Path, format_: FormatName) -> None:
+    cover = b"\xff\xd8\xff" + bytes(range(256)) * 4_000
+    tags = SongTags(title="x" * 190 + "😀" * 10, artist="A", track=3, cover=cover)
+    source = tmp_path / f"song.{format_}"
+    with open_writer(
+        source, EncodeOptions(format_), sample_rate=44_100, channels=2, tags=tags
+    ) as writer:
+        writer.write(music(0.5).samples)
+    target = tmp_path / "clean.wav"
+    assert decode_sandboxed(source, target) == SandboxedFile(tags=tags)
+    assert read_tags(target).tags == NO_TAGS
+
+
+def test_a_huge_cover_is_a_warning(tmp_path: Path) -> None:
+    source = write(tmp_path / "song.wav", music(0.1))
+    with source.open("r+b") as file:
+        write_tags(file, "wav", SongTags(title="T", cover=b"\xff\xd8\xff" + bytes(40_000_000)))
+    found = decode_sandboxed(source, tmp_path / "clean.wav")
+    assert found.tags == SongTags(title="T")
+    assert "its cover of 40.0 MB is left out; the limit is 2 MB" in found.warnings
 
 
 @pytest.mark.parametrize("wrong", ["no such file", "folder", "pipe", "text", "empty", "cut"])
@@ -216,8 +249,32 @@ MISBEHAVIOR = {
     "an exit code": "send(HEAD); samples(bytes(80)); sys.exit(3)",
     "a segmentation fault": "send(HEAD); samples(bytes(80)); os.kill(os.getpid(), 11)",
     "warnings that are none": "send(b'{\"warnings\": 5}\\n')",
+    "tags that are none": "send(HEAD + b'{\"tags\": 5}\\n')",
+    "a cover that is none": "send(HEAD + b'{\"cover\": 5}\\n')",
+    "an endless cover": "send(HEAD)\nwhile True: send(b'{\"cover\": \"' + b'A' * 8192 + b'\"}\\n')",
     "deeply nested": "send(b'[' * 9000 + b'\\n')",
 }
+
+
+def test_tags_that_hang_or_crash_do_not_prevent_the_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "song.wav", music(0.1))
+    for work in ("while True: pass", "raise MemoryError", "raise RecursionError"):
+        replace_tag_reader(monkeypatch, work)
+        assert decode_sandboxed(source, tmp_path / "clean.wav").tags == NO_TAGS
+
+
+def test_tags_of_a_decoder_that_was_taken_over_are_cleaned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "song.wav", music(0.1))
+    hostile = {"title": "a\n\x1b[31mb", "artist": "x" * 9_000, "track": "<b>", "date": "soon"}
+    body = f"send(HEAD); samples(bytes(80)); send({json.dumps({'tags': hostile})!r}.encode())\n"
+    body += 'send(b\'\\n{"cover": "PHN2Zz4="}\\n{"done": true}\\n\')'
+    replace_decoder(monkeypatch, body)
+    found = decode_sandboxed(source, tmp_path / "clean.wav")
+    assert found.tags == SongTags(title="a [31mb", artist="x" * 200)
 
 
 @pytest.mark.parametrize("way", MISBEHAVIOR)
@@ -255,6 +312,18 @@ def replace_decoder(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     )
     code = code.replace("{", "{{").replace("}", "}}")  # `_COMMAND` is a format string
     monkeypatch.setattr(sandbox, "_COMMAND", program + code)
+
+
+def replace_tag_reader(monkeypatch: pytest.MonkeyPatch, work: str) -> None:
+    """Other work in place of the reading of tags."""
+    program = (
+        "import sys; sys.path.insert(0, {root!r})\n"
+        "from mashup_worker.audio import tag_reader\n"
+        f"def read_tags(path):\n    {work}\n"
+        "tag_reader.read_tags = read_tags\n"
+        "from mashup_worker.audio.sandbox_child import main; sys.exit(main())"
+    )
+    monkeypatch.setattr(sandbox, "_COMMAND", program)
 
 
 CONFINED = """

@@ -10,6 +10,7 @@ from mashup_worker.audio.decode import decode_warned
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import resample
+from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.dsp.offset import without_offset
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import song_grid
@@ -170,7 +171,11 @@ class SongLoader:
         warnings = self.cache.warnings(digest)
         if warnings is None or not all(path.is_file() for path in paths.values()):
             request = SeparateRequest(
-                source=song, targets=paths, encode=EncodeOptions("flac", 24), limits=self.limits
+                source=song,
+                targets=paths,
+                encode=EncodeOptions("flac", 24),
+                limits=self.limits,
+                tags=NO_TAGS,
             )
             progress = self.on_progress
             result = separate_file(

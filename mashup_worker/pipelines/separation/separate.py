@@ -19,7 +19,9 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import StreamResampler, resampled_length
 from mashup_worker.audio.signal import Audio, ScaledSource, spans
+from mashup_worker.audio.song_tags import FoundTags
 from mashup_worker.audio.spool import Spool
+from mashup_worker.audio.tag_reader import read_tags
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.device import device_errors
 from mashup_worker.pipelines.clock import Clock, ignore_progress
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.audio.signal import SampleSource
+    from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.clock import OnProgress
 
@@ -41,12 +44,16 @@ Stage = Literal["decode", "separate", "encode"]
 
 @dataclass(frozen=True)
 class SeparateRequest:
-    """Song to separate into files by kind; `no_<kind>` is the mix without a kind."""
+    """Song to separate into files by kind; `no_<kind>` is the mix without a kind.
+
+    The files get the tags of the source, or other `tags` if they are given.
+    """
 
     source: Path
     targets: Mapping[str, Path]
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     limits: DecodeLimits = field(default_factory=DecodeLimits)
+    tags: SongTags | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class SeparateResult:
     Attributes:
         shared_gain_db: gain of all stems that prevents clipping; 0 for none.
         non_finite_samples: samples of the song that were not finite, replaced by 0.
-        warnings: missing and ignored parts of the song's file.
+        warnings: missing and ignored parts of the song's file, and a cover that is left out.
     """
 
     stems: tuple[StemFile, ...]
@@ -115,6 +122,7 @@ def open_separation(
             report("decode", min(1.0, song.length_samples / claimed_samples))
         for target in request.targets.values():
             check_fits(target, song, request.encode)
+        found = read_tags(request.source) if request.tags is None else FoundTags(request.tags)
         clock.lap("decode")
         stems = _separate(
             stack, separator, song, tuple(request.targets), lambda share: report("separate", share)
@@ -126,6 +134,7 @@ def open_separation(
             request.targets,
             request.encode,
             gain=gain,
+            tags=found.tags,
             on_progress=lambda share: report("encode", share),
         )
         clock.lap("encode")
@@ -135,7 +144,7 @@ def open_separation(
             timings_s=clock.laps_s,
             shared_gain_db=20 * math.log10(gain),
             non_finite_samples=decoder.non_finite_samples,
-            warnings=decoder.warnings,
+            warnings=decoder.warnings + found.warnings,
         )
         yield Separation(song, {stem.kind: ScaledSource(stem, gain) for stem in stems}, result)
 

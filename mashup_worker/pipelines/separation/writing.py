@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
+    from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.pipelines.separation.stems import Stem
 
 
@@ -51,9 +52,12 @@ def write_stems(
     encode: EncodeOptions,
     *,
     gain: float,
+    tags: SongTags,
     on_progress: Callable[[float], None],
 ) -> tuple[StemFile, ...]:
     """Scale the stems by `gain` and write each to its target; all files appear together.
+
+    `tags` are those of the song; the title of each stem names the stem.
 
     Raises:
         StorageFailed: a stem cannot be written.
@@ -71,7 +75,12 @@ def write_stems(
             LoudnessMeter(stem.sample_rate, stem.channels) if delivery is None else delivery.meter
         )
         with encode_into(
-            temporary, target, encode, sample_rate=stem.sample_rate, channels=stem.channels
+            temporary,
+            target,
+            encode,
+            sample_rate=stem.sample_rate,
+            channels=stem.channels,
+            tags=tags.of_stem(stem.kind),
         ) as writer:
             if delivery is not None:
                 delivery.wait()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.master import MasterRequest, write_master
 from mashup_worker.pipelines.waveforms import write_waveforms
@@ -58,6 +59,7 @@ class MasterHandler:
                 job.folder / name,
                 target,
                 encode=EncodeOptions(request.format),
+                tags=job.inputs.tags.get(paths[_SONG], NO_TAGS),
                 on_progress=lambda _stage, share: job.on_progress("master", share),
             )
         files = write_waveforms({master.path: master.played}, job.on_progress)

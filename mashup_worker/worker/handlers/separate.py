@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import DEVICE_STAGES, STAGES, split_song
@@ -63,6 +64,7 @@ class SeparateHandler:
                     targets=targets,
                     encode=EncodeOptions(request.format),
                     limits=self.limits,
+                    tags=job.inputs.tags.get(paths[_SONG], NO_TAGS),
                 ),
                 analyze=request.analyze,
                 device=job.models.device,

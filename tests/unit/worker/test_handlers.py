@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from mashup_worker.audio.song_tags import SongTags
+from mashup_worker.audio.tag_reader import read_tags
 from mashup_worker.errors import Canceled, InvalidInput, TooLong
 from mashup_worker.queue.contracts import CONTRACTS
 from mashup_worker.queue.validation import read_input
 from mashup_worker.settings import Settings
+from mashup_worker.vocabulary import FORMATS
 from mashup_worker.worker.handler import FetchedStem, JobContext, StoredFile
 from mashup_worker.worker.handlers import all_handlers
 from mashup_worker.worker.model_cache import ModelCache
@@ -39,6 +42,7 @@ class TableInputs:
     files: Mapping[str, Path]
     stems: Mapping[UUID, FetchedStem] = field(default_factory=dict)
     analyses: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    tags: Mapping[Path, SongTags] = field(default_factory=dict)
 
     def fetch(self, address: str, name: str) -> Path:
         assert name.startswith("input_data.")
@@ -191,6 +195,24 @@ def test_faint_mixes_are_mastered_on_request(
         output = Job("master", document, TableInputs({"a": faint}), models, tmp_path).output()
         assert output["report"]["loudness_lufs"] == lufs
         assert "raise" in output["report"]["notes"][0]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_stems_and_masters_have_the_tags_of_the_song(
+    models: ModelCache, song: Path, tmp_path: Path, format_: str
+) -> None:
+    tags = SongTags(title="Song", artist="A", track=3, cover=b"\xff\xd8\xff" + bytes(5_000))
+    inputs = TableInputs({"a": song}, tags={song: tags})
+    document = {"audio": "a", "stems": ["vocals", "no_vocals"], "format": format_}
+    Job("separate", document | {"analyze": False}, inputs, models, tmp_path).run()
+    Job("master", {"audio": "a", "format": format_}, inputs, models, tmp_path).run()
+    titles = {"vocals": "Song (vocals)", "no_vocals": "Song (no vocals)", "master": "Song"}
+    for name, title in titles.items():
+        assert read_tags(tmp_path / f"{name}.{format_}").tags == replace(tags, title=title)
+    other = tmp_path / "other"
+    other.mkdir()
+    Job("master", {"audio": "a", "format": format_}, TableInputs({"a": song}), models, other).run()
+    assert read_tags(other / f"master.{format_}").tags == SongTags()
 
 
 def test_a_mashup_of_vocals_uses_the_beat_of_their_song(models: ModelCache, tmp_path: Path) -> None:
