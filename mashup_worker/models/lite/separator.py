@@ -96,14 +96,14 @@ class LiteSeparator:
         device = torch.device(self.device)
         window = torch.hann_window(WINDOW_SAMPLES, device=device)
         overlap_add = OverlapAdd(window, HOP_SAMPLES)
-        done = 0
+        done, begin = 0, WINDOW_SAMPLES - HOP_SAMPLES
         with device_errors(device, "this model"):
             tiles = (self._vocals_and_rest(tile, window) for tile in _tiles(mix, device))
             for parts in _with_context(tiles):
                 samples = overlap_add.push(_stem_spectra(parts, wanted))
                 # Frame 0 begins before the song, and the last frame ends after it.
-                begin = 0 if done else WINDOW_SAMPLES - HOP_SAMPLES
                 block = samples[..., begin:][..., : mix.length_samples - done]
+                begin = max(0, begin - samples.shape[-1])
                 done += block.shape[-1]
                 if on_progress is not None:
                     on_progress(done / mix.length_samples)

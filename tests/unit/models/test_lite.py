@@ -145,7 +145,9 @@ def whole_file_reference(lite: LiteSeparator, mix: Tensor) -> Tensor:
     return sound[..., lead : lead + length]
 
 
-@pytest.mark.parametrize("length", [30_000, (TILE_FRAMES - 3) * HOP, (TILE_FRAMES + 5) * HOP + 123])
+@pytest.mark.parametrize(
+    "length", [6 * HOP, 30_000, (TILE_FRAMES - 3) * HOP, (TILE_FRAMES + 5) * HOP + 123]
+)
 def test_streaming_equals_the_whole_file_at_once(
     lite: LiteSeparator, song: dict[str, Tensor], length: int
 ) -> None:
@@ -154,7 +156,9 @@ def test_streaming_equals_the_whole_file_at_once(
     torch.testing.assert_close(separate(lite, mix), expected, rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("length", [1, 441, HOP, SIZE + 1, TILE_FRAMES * HOP])
+@pytest.mark.parametrize(
+    "length", [1, 441, HOP, SIZE + 1, 5 * HOP + 1, 8 * HOP - 1, TILE_FRAMES * HOP]
+)
 def test_stems_add_up_to_the_mix(lite: LiteSeparator, length: int) -> None:
     mix = torch.rand(2, length) - 0.3
     stems = separate(lite, mix)
