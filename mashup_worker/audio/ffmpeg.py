@@ -89,7 +89,14 @@ _OUTPUT_TIMEOUT_S = 60.0
 def demuxer_of(path: Path) -> str | None:
     """Return the demuxer of ffmpeg that the first bytes of a file select; None if unknown.
 
-    AAC and MP3 frames may follow an ID3 tag.
+    Raises:
+        InvalidInput: the file cannot be opened or read.
+    """
+    return demuxer_of_head(first_bytes(path))
+
+
+def first_bytes(path: Path) -> bytes:
+    """Return the first `HEAD_BYTES` of a file, or those behind its ID3 tag.
 
     Raises:
         InvalidInput: the file cannot be opened or read.
@@ -97,12 +104,12 @@ def demuxer_of(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-            if head[:3] == b"ID3":
+            if head[:3] == b"ID3":  # AAC and MP3 frames may follow
                 file.seek(10 + sum((byte & 0x7F) << 7 * i for i, byte in enumerate(head[9:5:-1])))
                 head = file.read(HEAD_BYTES)
     except OSError as error:
         raise cannot_open(path, error) from error
-    return demuxer_of_head(head)
+    return head
 
 
 def demuxer_of_head(head: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""Options of encoding, checked against the table of formats in `vocabulary`."""
+"""Names of audio files by their containers, and options of encoding."""
 
 from __future__ import annotations
 
@@ -13,6 +13,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEFAULT_BITRATE_KBPS = 256
+
+_LOSSLESS_INPUTS = (
+    *("aif", "aifc", "aiff", "alac", "ape", "au", "bwf", "caf", "dsf", "rf64", "snd", "tta", "w64"),
+    *("wave", "wv"),
+)
+_LOSSY_INPUTS = (
+    *("3gp", "aac", "ac3", "amr", "asf", "dts", "ec3", "eac3", "m4a", "m4b", "m4r", "m4v", "mka"),
+    *("mkv", "mov", "mp2", "mp4", "mpc", "mpga", "oga", "opus", "ra", "spx", "weba", "webm", "wma"),
+)
+
+LOSSY_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (*(name for name, one in FORMATS.items() if not one.lossless), *_LOSSY_INPUTS)
+)
+"""Suffixes of containers whose audio is usually coded with loss."""
+
+AUDIO_SUFFIXES = LOSSY_SUFFIXES | {f".{ending}" for ending in (*FORMATS, *_LOSSLESS_INPUTS)}
+"""Suffixes that name a container of audio which libsndfile or ffmpeg decodes, in lower case."""
+
+
+def audio_suffix(name: str) -> str:
+    """Return the suffix of a file name in lower case if it names a container, else an empty text.
+
+    A name with dots alone before the suffix, such as `..mp3`, has none.
+    """
+    root, dot, ending = name.rpartition(".")
+    suffix = f"{dot}{ending.lower()}"
+    return suffix if root.strip(".") and suffix in AUDIO_SUFFIXES else ""
+
+
+def without_audio_suffix(name: str) -> str:
+    """Return a file name without the suffix that `audio_suffix` finds."""
+    return name[: len(name) - len(audio_suffix(name))]
 
 
 @dataclass(frozen=True)
