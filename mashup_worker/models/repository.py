@@ -28,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 
 from mashup_worker.errors import ModelUnavailable, UnknownModel
 from mashup_worker.models.digests import check_sha256, expected_digests
+from mashup_worker.system.digests import file_sha256, joined_sha256
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,12 +62,7 @@ def load_bag(name: str, folder: Path) -> BagOfModels:
         ModelUnavailable: the folder is missing, a digest differs, or a file is not a checkpoint of
             a supported network class.
     """
-    if not folder.is_dir():
-        raise ModelUnavailable(f"{folder}: not a folder of checkpoints")
-    if name not in model_names(folder):
-        there = ", ".join(model_names(folder)) or "none"
-        raise UnknownModel(f"{name}: no such model in {folder}; use one of {there}")
-    definition = _definition(name, folder)
+    definition = _checked_definition(name, folder)
     networks: list[Any] = [_load_network(signature, folder) for signature in definition["models"]]
     try:
         bag = BagOfModels(networks, definition.get("weights"), definition.get("segment"))
@@ -81,6 +77,29 @@ def model_names(folder: Path) -> list[str]:
     """Return the names of the bags in a repository, then of its single networks."""
     bags = sorted(path.stem for path in folder.glob("*.yaml"))
     return [*bags, *sorted({_signature(path) for path in _checkpoints(folder)})]
+
+
+def weights_sha256(name: str, folder: Path) -> str:
+    """Return a digest of the files that `load_bag` reads for the model.
+
+    Raises:
+        UnknownModel, ModelUnavailable: as `load_bag`.
+    """
+    definition = _checked_definition(name, folder)
+    files = [_checkpoint(signature, folder) for signature in definition["models"]]
+    if (bag := folder / f"{name}.yaml").is_file():
+        files.append(bag)
+    return joined_sha256({file.name: file_sha256(file, ModelUnavailable) for file in files})
+
+
+def _checked_definition(name: str, folder: Path) -> dict[str, Any]:
+    """Return the definition of a model that the folder has. Raises as `load_bag`."""
+    if not folder.is_dir():
+        raise ModelUnavailable(f"{folder}: not a folder of checkpoints")
+    if name not in model_names(folder):
+        there = ", ".join(model_names(folder)) or "none"
+        raise UnknownModel(f"{name}: no such model in {folder}; use one of {there}")
+    return _definition(name, folder)
 
 
 def _definition(name: str, folder: Path) -> dict[str, Any]:
@@ -98,10 +117,7 @@ def _definition(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _load_network(signature: str, folder: Path) -> nn.Module:
-    found = sorted(path for path in _checkpoints(folder) if _signature(path) == str(signature))
-    if not found:
-        raise ModelUnavailable(f"{folder}: no network {str(signature)!r}")
-    path = found[0]
+    path = _checkpoint(signature, folder)
     _check_digest(path)
     try:
         load = _load_safetensors if path.suffix == ".safetensors" else _load_pickle
@@ -109,6 +125,13 @@ def _load_network(signature: str, folder: Path) -> nn.Module:
     except _MALFORMED as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelUnavailable(f"{path}: not a usable Demucs checkpoint: {reason}") from error
+
+
+def _checkpoint(signature: str, folder: Path) -> Path:
+    found = sorted(path for path in _checkpoints(folder) if _signature(path) == str(signature))
+    if not found:
+        raise ModelUnavailable(f"{folder}: no network {str(signature)!r}")
+    return found[0]
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.errors import StorageFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mashup_worker.errors import MashupError
@@ -24,3 +25,9 @@ def file_sha256(path: Path, error_class: type[MashupError] = StorageFailed) -> s
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise error_class(f"{path}: {error.strerror or error}") from error
+
+
+def joined_sha256(digests: Mapping[str, str]) -> str:
+    """Return one SHA-256 for several files from their digests by name, in any order."""
+    lines = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+    return hashlib.sha256(lines.encode()).hexdigest()

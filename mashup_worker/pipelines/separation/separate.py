@@ -46,7 +46,9 @@ Stage = Literal["decode", "separate", "encode"]
 class SeparateRequest:
     """Song to separate into files by kind; `no_<kind>` is the mix without a kind.
 
-    The files get the tags of the source, or other `tags` if they are given.
+    Attributes:
+        tags: tags of the files; those of the source when None.
+        before_publish: called when all stems are encoded, just before they replace their targets.
     """
 
     source: Path
@@ -54,6 +56,7 @@ class SeparateRequest:
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     tags: SongTags | None = None
+    before_publish: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ def open_separation(
             gain=gain,
             tags=found.tags,
             on_progress=lambda share: report("encode", share),
+            before_publish=request.before_publish,
         )
         clock.lap("encode")
         result = SeparateResult(

@@ -54,10 +54,12 @@ def write_stems(
     gain: float,
     tags: SongTags,
     on_progress: Callable[[float], None],
+    before_publish: Callable[[], None],
 ) -> tuple[StemFile, ...]:
     """Scale the stems by `gain` and write each to its target; all files appear together.
 
-    `tags` are those of the song; the title of each stem names the stem.
+    `tags` are those of the song; the title of each stem names the stem. `before_publish` is called
+    just before the files appear.
 
     Raises:
         StorageFailed: a stem cannot be written.
@@ -104,10 +106,12 @@ def write_stems(
         temporaries = [names.enter_context(atomic_path(targets[stem.kind])) for stem in stems]
         jobs = [pool.submit(write, *pair) for pair in zip(stems, temporaries, strict=True)]
         try:
-            return tuple(job.result() for job in jobs)
+            files = tuple(job.result() for job in jobs)
         except BaseException:
             progress.stop()
             raise
+        before_publish()
+        return files
 
 
 class _SharedProgress:

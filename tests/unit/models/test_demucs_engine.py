@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from mashup_worker.errors import (
 )
 from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
 from mashup_worker.models.device import resolve_device, resolve_precision
-from mashup_worker.models.repository import load_bag
+from mashup_worker.models.repository import load_bag, weights_sha256
 from tests.checkpoints import random_network, save_bag, save_th
 from tests.engines import RATE_HZ, engine, music, separate
 
@@ -275,3 +276,15 @@ def test_a_bag_that_leaves_a_stem_out_is_refused(
     save_bag(tmp_path, "odd", models=["hd0"], weights=weights)
     with pytest.raises(ModelUnavailable, match="do not fit together"):
         load_bag("odd", tmp_path)
+
+
+def test_weights_are_known_by_the_files_of_their_bag(tmp_path: Path, repository: Path) -> None:
+    shutil.copytree(repository, tmp_path / "copy")
+    names = ("htdemucs", "htdemucs_safe", "mixed", "ht0", "ht1")
+    digests = [weights_sha256(name, repository) for name in names]
+    assert digests == [weights_sha256(name, tmp_path / "copy") for name in names]
+    assert len(set(digests)) == len(names)
+    save_bag(tmp_path / "copy", "htdemucs", models=["ht1"])
+    assert weights_sha256("htdemucs", tmp_path / "copy") != digests[0]
+    with pytest.raises(UnknownModel):
+        weights_sha256("htdemux", repository)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mashup_worker.errors import InvalidInput, StorageFailed
-from mashup_worker.system.digests import file_sha256
+from mashup_worker.system.digests import file_sha256, joined_sha256
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,3 +25,9 @@ def test_an_unreadable_file_raises_the_requested_error(tmp_path: Path) -> None:
         file_sha256(tmp_path / "missing")
     with pytest.raises(InvalidInput, match="No such file"):
         file_sha256(tmp_path / "missing", InvalidInput)
+
+
+def test_a_joined_digest_depends_on_names_and_digests_but_not_on_their_order() -> None:
+    joined = joined_sha256({"drums": "1", "bass": "2"})
+    assert joined == joined_sha256({"bass": "2", "drums": "1"})
+    assert joined != joined_sha256({"bass": "1", "drums": "2"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,6 +152,34 @@ def test_stopping_leaves_no_file_behind(tmp_path: Path, stage: str) -> None:
         separate_file(Splitter(), request(tmp_path, "low", "high"), stop)
     folder = tmp_path / "stems"
     assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_stems_appear_after_the_call_before_publishing(tmp_path: Path) -> None:
+    song(tmp_path / "song.wav", 44_100, 2)
+    wanted = request(tmp_path, "low", "high")
+    seen = []
+
+    def look() -> None:
+        seen.append([path.exists() for path in wanted.targets.values()])
+
+    separate_file(Splitter(), replace(wanted, before_publish=look))
+    assert seen == [[False, False]]
+    assert all(path.is_file() for path in wanted.targets.values())
+
+
+def test_an_error_before_publishing_keeps_the_stems_of_before(tmp_path: Path) -> None:
+    song(tmp_path / "song.wav", 44_100, 2)
+    wanted = request(tmp_path, "low", "high")
+    wanted.targets["low"].parent.mkdir()
+    wanted.targets["low"].write_text("from before")
+
+    def fail() -> None:
+        raise StorageFailed
+
+    with pytest.raises(StorageFailed):
+        separate_file(Splitter(), replace(wanted, before_publish=fail))
+    assert [path.name for path in wanted.targets["low"].parent.iterdir()] == ["low.wav"]
+    assert wanted.targets["low"].read_text() == "from before"
 
 
 def test_a_stem_that_can_not_be_written_takes_the_others_with_it(tmp_path: Path) -> None:
