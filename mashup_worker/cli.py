@@ -27,6 +27,7 @@ from mashup_worker.commands.mix.command import mix
 from mashup_worker.commands.purge import purge
 from mashup_worker.commands.reprocess.command import reprocess
 from mashup_worker.commands.separate.command import separate
+from mashup_worker.commands.shared.names import one_line
 from mashup_worker.commands.up import up
 from mashup_worker.commands.worker import worker
 from mashup_worker.errors import EXIT_ENVIRONMENT, EXIT_FAILED, MashupError
@@ -108,7 +109,7 @@ def main() -> NoReturn:
     try:
         app()
     except MashupError as error:
-        typer.echo(f"mashup: {error.message}", err=True)
+        typer.echo(f"mashup: {one_line(error.message)}", err=True)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(error.name or "")

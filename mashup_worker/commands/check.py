@@ -9,25 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mashup_worker.audio.formats import LOSSY_SUFFIXES, audio_suffix, without_audio_suffix
 from mashup_worker.commands.shared.failure import usage_errors
-from mashup_worker.commands.shared.inputs import SONG_SUFFIXES, real_path, stem_files
+from mashup_worker.commands.shared.folders import is_folder, is_system_file, is_system_folder
+from mashup_worker.commands.shared.inputs import stem_files
+from mashup_worker.commands.shared.names import real_path
 from mashup_worker.commands.shared.options import AsJson
 from mashup_worker.errors import EXIT_FAILED, InvalidInput
-from mashup_worker.vocabulary import FORMATS, stem_kind
+from mashup_worker.vocabulary import stem_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mashup_worker.mixing.measures.report import Measurement, MixReport
-
-LOSSY_SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *(name for name, rules in FORMATS.items() if not rules.lossless),
-        *("aac", "ac3", "m4a", "m4b", "mp2", "mp4", "oga", "opus", "weba", "webm", "wma"),
-    )
-)
-"""Extensions of lossy formats, whose codec changes the loudness slightly."""
 
 MARKS = {True: "✓", False: "✗", None: "–"}  # noqa: RUF001 - neither yes nor no
 _COLORS = {True: "green", False: "red", None: "dim"}
@@ -88,7 +82,7 @@ def check(
             plan=followed,
             stems=tracks,
             target=Target(loudness, true_peak),
-            lossy=mix.suffix.lower() in LOSSY_SUFFIXES,
+            lossy=audio_suffix(mix.name) in LOSSY_SUFFIXES,
             on_progress=progress,
         )
     printer = Output(as_json, quiet)
@@ -112,26 +106,31 @@ def find_stems(folder: Path) -> Iterator[tuple[str, str, Path]]:
     Raises:
         InvalidInput: the folder is missing or contains no stems.
     """
-    try:
-        names = sorted(path.name for path in folder.iterdir())
-    except OSError as error:
-        raise InvalidInput(f"{folder}: {error.strerror}") from error
+    names = _names(folder)
     found = [
         (real_path(folder).name, kind, path) for kind, path in stem_files(folder, names).items()
     ]
     for song in names:
-        if song.startswith(".") or not (folder / song).is_dir():
+        if is_system_folder(song) or not is_folder(folder / song):
             continue
         kinds: dict[str, Path] = {}
-        for path in sorted((folder / song).iterdir()):
-            if path.suffix.lower() in SONG_SUFFIXES and not path.name.startswith("."):
-                kinds.setdefault(stem_kind(path.stem.lower()), path)
+        for name in _names(folder / song):
+            if audio_suffix(name) and not is_system_file(name):
+                kind = stem_kind(without_audio_suffix(name).lower())
+                kinds.setdefault(kind, folder / song / name)
         found += [(song, kind, path) for kind, path in kinds.items()]
     if not found:
         raise InvalidInput(
             f"{folder}: no stems; expected <song>/<kind>.<extension>, or the stems of one song"
         )
     yield from found
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise InvalidInput(f"{folder}: {error.strerror}") from error
 
 
 def _check_range(option: str, value: float | None, low: float, high: float) -> None:

@@ -49,7 +49,7 @@ def master(
     from mashup_worker.audio.decode import decode
     from mashup_worker.audio.formats import encode_options
     from mashup_worker.audio.tag_reader import read_tags
-    from mashup_worker.commands.shared.inputs import real_path
+    from mashup_worker.commands.shared.names import real_path
     from mashup_worker.commands.shared.output import Output
     from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.dsp.compressor import Compression
@@ -83,7 +83,8 @@ def master(
     printer = Output(as_json, quiet)
     printer.warn(song, warnings)
     printer.json(document)
-    printer.line(_text(document))
+    for line in _lines(document):
+        printer.line(line)
 
 
 def _document(song: Path, result: MasterResult) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def _document(song: Path, result: MasterResult) -> dict[str, Any]:
     }
 
 
-def _text(document: dict[str, Any]) -> str:
+def _lines(document: dict[str, Any]) -> list[str]:
     loudness, peak = document["loudness_lufs"], document["true_peak_dbtp"]
     facts = [
         "no loudness" if loudness is None else f"{loudness:.1f} LUFS",
@@ -110,8 +111,8 @@ def _text(document: dict[str, Any]) -> str:
         f"limited by at most {document['limiting_db']:.1f} dB",
         f"{document['elapsed_s']:.1f} s",
     ]
-    lines = [f"{document['output']}: {', '.join(facts)}"]
-    return "\n".join([*lines, *(f"  {note}" for note in document["notes"])])
+    summary = f"{document['output']}: {', '.join(facts)}"
+    return [summary, *(f"  {note}" for note in document["notes"])]
 
 
 def _rounded(value: float | None) -> float | None:

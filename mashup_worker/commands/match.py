@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from mashup_worker.commands.shared.failure import usage_errors
 from mashup_worker.commands.shared.options import AsJson, Device, Model
 from mashup_worker.commands.shared.output import Output
 from mashup_worker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from mashup_worker.commands.shared.inputs import FoundSongs
 
 
 def match(
@@ -42,16 +45,20 @@ def match(
     with usage_errors():
         resolve_device(device)
         request = ModelRequest(model, None, EngineOptions(device)) if separate else None
-    found = songs_of_arguments(songs, repeats=False)
+    printer = Output(as_json)
+    arguments: list[FoundSongs] = []
+    found = songs_of_arguments(songs, arguments.append, repeats=False)
+    printer.note(arguments[0])
     if len(found) < 2:
         raise InvalidInput("match: fewer than two songs; name two different songs or more")
     with song_progress("match", not (quiet or as_json)) as progress:
         loaded = song_loader(request, device, progress).load(found)
         document = match_songs(loaded.songs).as_dict() | {"warnings": list(loaded.warnings)}
-    printer = Output(as_json)
+    document["left_out"] = len(arguments[0].left_out)
     printer.warnings(loaded.warnings)
     printer.json(document)
-    printer.line("\n".join(text_lines(document, with_reasons=not quiet)))
+    for line in text_lines(document, with_reasons=not quiet):
+        printer.line(line)
 
 
 def text_lines(document: dict[str, Any], *, with_reasons: bool) -> list[str]:

@@ -47,11 +47,12 @@ class Mashup:
 
     def process(self, *arguments: str | Path, stderr: int = subprocess.PIPE) -> Process:
         """Start the installed program."""
+        source = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
         return Process(
             [MASHUP, *arguments],
             preexec_fn=stop_with_tests,
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | source,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

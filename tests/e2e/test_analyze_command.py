@@ -49,7 +49,8 @@ def _make_files(mashup: Mashup) -> None:
     mashup.song("silence.wav", np.zeros((10 * 44_100, 2)))
     mashup.song("short.wav", 0.3 * np.sin(np.arange(441) / 20))
     mashup.song("sample.wav", np.array([0.5]))
-    shutil.copy(mashup.folder / "short.wav", mashup.folder / "song.json")
+    for name in ("song.wav", "song.json"):
+        shutil.copy(mashup.folder / "short.wav", mashup.folder / name)
     noise = 0.1 * np.random.default_rng(7).standard_normal(44_100 * 2)
     mashup.song("pair/vocals.wav", noise)
     mashup.song("pair/no_vocals.wav", noise)
@@ -139,6 +140,8 @@ def test_a_folder_of_stems_is_one_song(mashup: Mashup, runs: Runs, name: str) ->
     assert line["analysis"]["loudness_lufs"] == pytest.approx(mix["loudness_lufs"], abs=0.1)
     kept = json.loads((mashup.folder / f"kept/{name}.json").read_text())
     assert kept.pop("options")["beats_per_bar"] is None
+    assert kept.pop("source")["path"] == f"../stems/{name}"
+    assert kept.pop("picture_sha256") == ""
     assert kept == line
 
 
@@ -238,14 +241,13 @@ def test_existing_results_are_not_analyzed_again(mashup: Mashup, runs: Runs) -> 
     assert lines[0]["analysis"] == marked["analysis"]
     stored = json.loads(third.read_text())
     assert stored.pop("options")["tempo_hint_bpm"] is None
-    assert stored == lines[2]
+    assert stored.keys() - lines[2].keys() == {"source", "picture_sha256"}
+    assert stored["analysis"] == lines[2]["analysis"]
     table = mashup.run("analyze", "stems", "-o", "again", "--skip-existing", "--csv")
     assert next(csv.DictReader(io.StringIO(table.stdout)))["tempo_bpm"] == "77.0"
 
 
-def test_results_of_another_song_or_with_other_options_are_not_taken(
-    mashup: Mashup, runs: Runs
-) -> None:
+def test_results_are_known_by_content_and_options(mashup: Mashup, runs: Runs) -> None:
     assert runs
     for folder in ("one", "two"):
         (mashup.folder / folder).mkdir()
@@ -254,7 +256,46 @@ def test_results_of_another_song_or_with_other_options_are_not_taken(
     one, two = "one/namesake.wav", "two/namesake.wav"
     calls = ([one], [one], [two], [two, "--beats-per-bar", "3"])
     lines = [documents(mashup.run("analyze", *call, *again).stdout)[0] for call in calls]
-    assert [line.get("skipped", False) for line in lines] == [False, True, False, False]
+    assert [line.get("skipped", False) for line in lines] == [False, True, True, False]
+    assert [line["input"] for line in lines] == [one, one, two, two]
+
+
+def test_the_analysis_of_another_song_is_kept(mashup: Mashup, runs: Runs) -> None:
+    assert runs
+    mashup.song("left/take.wav", 0.3 * np.sin(np.arange(441) / 20))
+    mashup.song("right/take.wav", 0.3 * np.sin(np.arange(441) / 30))
+    mashup.song("right/more.wav", 0.3 * np.sin(np.arange(441) / 40))
+    first = mashup.run("analyze", "left/take.wav", "-o", "takes", "-q")
+    kept = (mashup.folder / "takes/take.json").read_bytes()
+    done = mashup.run("analyze", "right", "-o", "takes", "--skip-existing", "--json")
+    assert (first.returncode, done.returncode) == (0, 1)
+    assert "takes/take.json holds the analysis of another song, ../left/take.wav" in done.stderr
+    more, take = documents(done.stdout)
+    assert (more["input"], take["error"]["code"]) == ("right/more.wav", "invalid_input")
+    assert (mashup.folder / "takes/take.json").read_bytes() == kept
+    # A later version of the same file is the same song.
+    mashup.song("left/take.wav", 0.3 * np.sin(np.arange(882) / 20))
+    (line,) = documents(
+        mashup.run("analyze", "left", "-o", "takes", "--skip-existing", "--json").stdout
+    )
+    assert "skipped" not in line
+    assert line["analysis"]["duration_s"] == pytest.approx(0.02)
+
+
+def test_a_picture_is_complete_only_with_its_document(mashup: Mashup, runs: Runs) -> None:
+    """Another run replaces the document or the picture alone."""
+    assert runs
+    options = ("short.wav", "-o", "both", "--json", "--skip-existing")
+    plot = ("--plot", "both/short.png")
+
+    def skips(*more: str) -> bool:
+        (line,) = documents(mashup.run("analyze", *options, *more).stdout)
+        return bool(line.get("skipped", False))
+
+    assert [skips(*plot), skips(*plot)] == [False, True]
+    assert mashup.run("analyze", "sample.wav", *plot, "-q").returncode == 0
+    assert [skips(), skips(*plot), skips(*plot)] == [True, False, True]
+    assert [skips("--beats-per-bar", "3"), skips("--beats-per-bar", "3", *plot)] == [False, False]
 
 
 class Bad(NamedTuple):
@@ -280,7 +321,7 @@ BAD = {
     "profile": Bad("short.wav --key-profile x", 2, ("'x'", "temperley")),
     "device": Bad("short.wav --device toaster", 2, ("toaster", "cuda")),
     "not a folder": Bad("short.wav -o short.wav/x", 3, ("short.wav/x", "Not a directory")),
-    "own song": Bad("song.json -o .", 1, ("song.json", "overwrite a song")),
+    "own song": Bad("song.wav song.json -o . -q", 1, ("song.json", "overwrite a song")),
 }
 
 

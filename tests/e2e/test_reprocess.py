@@ -242,6 +242,8 @@ def test_from_one_prefix_to_another(service: Service, tmp_path: Path) -> None:
     make_seeds(tmp_path, 3)
     for path in sorted((tmp_path / "seeds").rglob("*.*")):
         client.upload_file(str(path), bucket, f"seeds/{path.name}")
+    for name in ("cover.jpg", "._song.flac", ".git/song.flac", "folder/"):
+        client.put_object(Bucket=bucket, Key=f"seeds/{name}", Body=b"")
     arguments = ("reprocess", f"s3://{bucket}/seeds/", "--to", f"s3://{bucket}/library/")
     done = service.run(*arguments, "--model", "lite", "--json")
     assert done.returncode == 1, done.stderr
@@ -252,6 +254,8 @@ def test_from_one_prefix_to_another(service: Service, tmp_path: Path) -> None:
         "empty.wav",
         "text.mp3",
     }
+    assert documents(done.stdout)[-1]["left_out"] == 2
+    assert f"s3://{bucket}/seeds/cover.jpg" in done.stderr.splitlines()[0]
     kept = client.get_object(Bucket=bucket, Key="library/catalog.jsonl")
     lines = documents(kept["Body"].read().decode())
     assert [line["title"] for line in lines] == ["song 00", "song 01", "song 02"]

@@ -45,7 +45,7 @@ and their channels."""
 
 SOME = ("vocals", "drums")
 TAGS = SongTags(title="Two", artist="A", track=2, cover=b"\xff\xd8\xff" + bytes(2_000))
-EARLIER = "from an earlier day"
+RECORD = "separation.json"
 
 
 def _tone(duration_s: float, sample_rate: int, channels: int) -> NDArray[np.float64]:
@@ -86,10 +86,6 @@ def _make_files(mashup: Mashup) -> None:
     (mashup.folder / "odd").mkdir()
     for name, (samples, sample_rate) in ODD.items():
         soundfile.write(mashup.folder / f"odd/{name}.wav", samples, sample_rate, subtype="FLOAT")
-    for name in ("1/vocals", "1/drums", "2/vocals"):
-        stem = mashup.folder / f"skip/{name}.flac"
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        stem.write_text(EARLIER)
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +114,9 @@ def runs(mashup: Mashup, repository: Path) -> Runs:
         "seed 3": (one, *shifts, "3"),
         "seed 3 again": (mono, one, *shifts, "3"),
         "seed 4": (one, *shifts, "4"),
-        "skip": ("takes/1.flac", "takes/2.flac", *skip, *model),
-        "skip all": ("takes/1.flac", *skip, "--model", "htdemucs", "--json", "-o", "skip"),
+        "skip": ("takes/1.flac", *skip, *model),
+        "skip more": ("takes/1.flac", "takes/2.flac", *skip, *model, "-o", "skip"),
+        "known": ("takes/1.flac", "--stems", ",".join(SOME), *lite),
         "odd lite": ("odd", "--model", "lite"),
         "odd htdemucs": ("odd", *model),
     }
@@ -144,7 +141,7 @@ def test_a_broken_file_does_not_stop_the_others(
 ) -> None:
     assert batch.returncode == 1
     written = {f"{track}/{stem}.wav" for track, *_ in SONGS.values() for stem in STEMS}
-    assert mashup.files("batch") == written
+    assert mashup.files("batch") == written | {f"{track}/{RECORD}" for track, *_ in SONGS.values()}
 
 
 def test_every_song_has_one_line_of_json_and_nothing_else_is_on_stdout(
@@ -252,7 +249,7 @@ def test_auto_without_network_makes_a_preview_with_the_reason_in_json(
     (line,) = documents(done.stdout)
     assert line["model"] == "lite"
     assert "htdemucs" in line["fallback_reason"]
-    assert mashup.files("auto") == {"one/vocals.flac"}
+    assert mashup.files("auto") == {"one/vocals.flac", f"one/{RECORD}"}
 
 
 def test_auto_without_network_is_one_line(runs: Runs) -> None:
@@ -264,7 +261,8 @@ def test_auto_without_network_is_one_line(runs: Runs) -> None:
 
 def test_two_stems_add_up_to_the_mix(mashup: Mashup, runs: Runs) -> None:
     assert runs["pair"].result().returncode == 0
-    assert mashup.files("pair") == {"same/vocals.wav", "same/no_vocals.wav"}
+    names = ("vocals.wav", "no_vocals.wav", RECORD)
+    assert mashup.files("pair") == {f"same/{name}" for name in names}
     mix, vocals, rest = (
         mashup.read(name)
         for name in ("x/same.wav", "pair/same/vocals.wav", "pair/same/no_vocals.wav")
@@ -275,7 +273,7 @@ def test_two_stems_add_up_to_the_mix(mashup: Mashup, runs: Runs) -> None:
 
 def test_flac_of_24_bits(mashup: Mashup, runs: Runs) -> None:
     assert runs["flac"].result().returncode == 0
-    assert mashup.files("flac") == {"two/vocals.flac", "two/drums.flac"}
+    assert mashup.files("flac") == {"two/vocals.flac", "two/drums.flac", f"two/{RECORD}"}
     for name in ("vocals", "drums"):
         tags = read_tags(mashup.folder / f"flac/two/{name}.flac").tags
         assert tags == TAGS.of_stem(name)
@@ -288,7 +286,7 @@ def test_wav_of_16_bits_and_all_that_there_is_to_say(mashup: Mashup, runs: Runs)
     done = runs["wav"].result()
     assert done.returncode == 0
     assert done.stderr == ""
-    assert mashup.files("wav") == {"one/drums.wav", "one/bass.wav"}
+    assert mashup.files("wav") == {"one/drums.wav", "one/bass.wav", f"one/{RECORD}"}
     first, *stems = done.stdout.splitlines()
     assert "songs/one.wav" in first
     assert "htdemucs" in first
@@ -304,7 +302,7 @@ def test_wav_of_16_bits_and_all_that_there_is_to_say(mashup: Mashup, runs: Runs)
 def test_mp3_of_a_bitrate_and_nothing_to_say(mashup: Mashup, runs: Runs) -> None:
     done = runs["mp3"].result()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert mashup.files("mp3") == {f"two/{stem}.mp3" for stem in STEMS}
+    assert mashup.files("mp3") == {f"two/{stem}.mp3" for stem in STEMS} | {f"two/{RECORD}"}
     path = mashup.folder / "mp3/two/bass.mp3"
     info = soundfile.info(path)
     assert (info.format, info.subtype) == ("MP3", "MPEG_LAYER_III")
@@ -315,7 +313,8 @@ def test_mp3_of_a_bitrate_and_nothing_to_say(mashup: Mashup, runs: Runs) -> None
 def test_ogg_of_a_bitrate_named_by_a_template(mashup: Mashup, runs: Runs) -> None:
     done = runs["ogg"].result()
     assert done.returncode == 0
-    assert mashup.files("ogg") == {f"htdemucs/one - {stem}.ogg" for stem in STEMS}
+    names = (*(f"{stem}.ogg" for stem in STEMS), RECORD)
+    assert mashup.files("ogg") == {f"htdemucs/one - {name}" for name in names}
     (line,) = documents(done.stdout)
     assert line["output_dir"] == "ogg/htdemucs"
     path = mashup.folder / "ogg/htdemucs/one - other.ogg"
@@ -345,21 +344,29 @@ def test_dry_run_lists_the_planned_files(mashup: Mashup, runs: Runs) -> None:
 
 
 def test_skip_existing_separates_only_missing_songs(mashup: Mashup, runs: Runs) -> None:
-    done = runs["skip"].result()
+    assert runs["skip"].result().returncode == 0
+    before = (mashup.folder / "skip/1/vocals.flac").stat().st_mtime_ns
+    done = runs["skip more"].result()
     assert done.returncode == 0
     first, second = done.stdout.splitlines()
-    assert first.startswith("takes/1.flac: skipped")
+    assert first == "takes/1.flac: skipped, all stems exist"
     assert second.startswith("takes/2.flac -> ")
-    assert mashup.files("skip") == {f"{song}/{stem}.flac" for song in "12" for stem in SOME}
+    names = (*(f"{stem}.flac" for stem in SOME), RECORD)
+    assert mashup.files("skip") == {f"{song}/{name}" for song in "12" for name in names}
+    assert (mashup.folder / "skip/1/vocals.flac").stat().st_mtime_ns == before
     for stem in SOME:
-        assert (mashup.folder / f"skip/1/{stem}.flac").read_text() == EARLIER
         assert soundfile.info(mashup.folder / f"skip/2/{stem}.flac").frames > 0
 
 
-def test_where_nothing_is_left_to_do_no_model_is_needed(runs: Runs) -> None:
-    done = runs["skip all"].result()
+def test_where_nothing_is_left_to_do_no_model_is_needed(mashup: Mashup, runs: Runs) -> None:
+    assert runs["known"].result().returncode == 0
+    record = mashup.folder / f"known/1/{RECORD}"
+    record.write_text(record.read_text().replace('"lite"', '"htdemucs"'))
+    options = ("--skip-existing", "--stems", ",".join(SOME), "--model", "htdemucs", "--json")
+    done = mashup.run("separate", "takes/1.flac", *options, "-o", "known")
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line["input"] for line in documents(done.stdout)] == ["takes/1.flac"]
+    (line,) = documents(done.stdout)
+    assert (line["input"], line["skipped"]) == ("takes/1.flac", True)
 
 
 @pytest.mark.parametrize("model", ["lite", "htdemucs"])

@@ -81,7 +81,8 @@ def test_on_a_terminal_a_bar_shows_progress_and_ctrl_c_keeps_results(mashup: Mas
         stdout, _ = process.communicate(timeout=180)
     os.close(terminal)
     assert process.returncode == 130
-    assert mashup.files("stopped") == {f"first/{stem}.flac" for stem in STEMS}
+    names = (*(f"{stem}.flac" for stem in STEMS), "separation.json")
+    assert mashup.files("stopped") == {f"first/{name}" for name in names}
     assert [line["input"] for line in documents(stdout)] == ["first.wav"]
     assert re.search(rb"first\.wav[^\r\n]* \d+ % ", seen)
     hidden, shown = (seen.rfind(b"\x1b[?25" + end) for end in (b"l", b"h"))

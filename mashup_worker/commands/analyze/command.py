@@ -40,7 +40,12 @@ def analyze(
         ),
     ] = None,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Skip songs whose results all exist. Needs -o.")
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="Skip songs whose results exist, made from the same content with the same "
+            "options. Needs -o.",
+        ),
     ] = False,
     tempo_range: Annotated[
         str | None,
@@ -83,8 +88,9 @@ def analyze(
         )
         _check_device(device)
         found = find_songs(songs, stem_folders=True)
-        printer = AnalysisPrinter(as_json, quiet, verbose, as_csv, tuple(found))
-        files = ResultFiles(found, output_dir, plot)
+        printer = AnalysisPrinter(as_json, quiet, verbose, as_csv, tuple(found.songs))
+        files = ResultFiles(found.songs, output_dir, plot)
+    printer.note(files.without_results(found))
     printer.start()
     AnalyzeRun(
         files=files,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mashup_worker.analysis.result import Analysis
+from mashup_worker.commands.shared.names import one_line
 from mashup_worker.commands.shared.output import Output
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class AnalysisPrinter(Output):
     def _print_text(self, song: Song, document: dict[str, Any], skipped: bool) -> None:
         from mashup_worker.commands.analyze import text as words
 
-        analysis, name = document["analysis"], str(song.path)
+        analysis, name = document["analysis"], one_line(str(song.path))
         note = "from an earlier run" if skipped else ""
         if not (self.verbose or sys.stdout.isatty()):
             self._print(words.line(name, analysis, note))

@@ -58,9 +58,10 @@ class AnalyzeRun:
         try:
             check_there(song)
             files = self.files.of(song)
+            stored = files.stored(song, self.options) if self.skip_existing else None
         except MashupError as error:
             return Outcome(error=error)
-        if self.skip_existing and (stored := files.stored(song.path, self.options)) is not None:
+        if stored is not None:
             return Outcome({**stored, "skipped": True}, skipped=True)
         return AnalyzeTask(song=song, options=self.options, device=self.device, files=files)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.commands.shared.batch import as_song_error
+from mashup_worker.commands.shared.song_source import SongSource
 from mashup_worker.errors import MashupError
 
 if TYPE_CHECKING:
@@ -30,9 +31,13 @@ class AnalyzeTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a song: a document, perhaps of an earlier run, and PNG data; or an error."""
+    """Result of a song: a document, perhaps of an earlier run, and PNG data; or an error.
+
+    `source` is the song for a document that will be stored.
+    """
 
     document: dict[str, Any] | None = None
+    source: SongSource | None = None
     picture: bytes | None = None
     error: MashupError | None = None
     trace: str = ""
@@ -59,7 +64,8 @@ def analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None 
 def _analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None) -> Outcome:
     from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
 
-    song = task.song
+    song, document_path = task.song, task.files.document
+    source = SongSource.of(song, document_path.parent) if document_path is not None else None
     if song.stems:
         result = analyze_stem_files(
             song.stems, task.options, device=task.device, on_progress=on_progress
@@ -73,10 +79,10 @@ def _analyze(task: AnalyzeTask, on_progress: Callable[[str, float], None] | None
         "analysis": result.analysis.as_dict(),
     }
     if task.files.picture is None:
-        return Outcome(document)
+        return Outcome(document, source)
     if on_progress is not None:
         on_progress("plot", 0.0)
-    return Outcome(document, picture=_picture(song, result))
+    return Outcome(document, source, picture=_picture(song, result))
 
 
 def _picture(song: Song, result: AnalyzeResult) -> bytes:

@@ -167,7 +167,10 @@ def mix(
             on_progress=progress,
         )
         document = run.run()
-    _print(Output(as_json, quiet), document)
+    printer = Output(as_json, quiet)
+    for found in run.found:
+        printer.note(found)
+    _print(printer, document)
 
 
 def _check_undecided(context: typer.Context) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.commands.shared.inputs import real_path
+from mashup_worker.commands.shared.names import real_path
 from mashup_worker.commands.shared.output import json_line
 from mashup_worker.errors import InvalidInput
 from mashup_worker.system.files import check_writable, write_atomically

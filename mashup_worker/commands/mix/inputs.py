@@ -7,15 +7,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mashup_worker.audio.formats import without_audio_suffix
 from mashup_worker.commands.shared.batch import check_there
-from mashup_worker.commands.shared.inputs import find_songs, real_path
+from mashup_worker.commands.shared.inputs import find_songs
+from mashup_worker.commands.shared.names import real_path
 from mashup_worker.errors import InvalidInput
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX, STEM_KINDS, stem_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mashup_worker.commands.shared.inputs import Song
+    from mashup_worker.commands.shared.inputs import FoundSongs, Song
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
@@ -83,12 +85,17 @@ def songs_of_stems(texts: Sequence[str]) -> list[SongFiles]:
     return [SongFiles(song, kinds) for song, kinds in by_song.items()]
 
 
-def songs_of_arguments(arguments: Sequence[str], *, repeats: bool = True) -> list[SongFiles]:
+def songs_of_arguments(
+    arguments: Sequence[str],
+    on_found: Callable[[FoundSongs], None] = lambda _: None,
+    *,
+    repeats: bool = True,
+) -> list[SongFiles]:
     """Group files, folders of stems and globs into songs with distinct names.
 
     A file named by its kind, as `mashup separate` writes it, is that stem of the song that its
     folder is named after. A song that several arguments name is repeated, unless
-    `repeats` is false.
+    `repeats` is false. `on_found` is called with what all arguments lead to.
 
     Raises:
         InvalidInput: a file is missing, or two songs have one name.
@@ -96,12 +103,14 @@ def songs_of_arguments(arguments: Sequence[str], *, repeats: bool = True) -> lis
     from mashup_worker.pipelines.mashup.playlist import Playlist
     from mashup_worker.pipelines.mashup.songs import MIX
 
-    named = {real_path(song.path): song for song in find_songs(arguments, stem_folders=True)}
+    everything = find_songs(arguments, stem_folders=True)
+    on_found(everything)
+    named = {real_path(song.path): song for song in everything.songs}
     for song in named.values():
         check_there(song)
     paths = list(named)
     if repeats:
-        each = [find_songs([argument], stem_folders=True) for argument in arguments]
+        each = [find_songs([argument], stem_folders=True).songs for argument in arguments]
         paths = [real_path(song.path) for songs in each for song in songs]
     found = [_files(named[path]) for path in paths]
     playlist = Playlist({files.name for files in found})
@@ -124,7 +133,7 @@ def songs_of_arguments(arguments: Sequence[str], *, repeats: bool = True) -> lis
 def _files(song: Song) -> SongFiles:
     from mashup_worker.pipelines.mashup.songs import SongFiles
 
-    kind = _kind(song.path.stem)
+    kind = _kind(without_audio_suffix(song.path.name))
     if song.stems:
         return SongFiles(song.track, dict(song.stems))
     if kind in KINDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import Audio
     from mashup_worker.commands.mix.files import MixOutputs
+    from mashup_worker.commands.shared.inputs import FoundSongs
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.request import MixRequest
@@ -56,7 +57,10 @@ class MixSources:
 
 @dataclass(frozen=True, kw_only=True)
 class MixRun:
-    """Call of the command; a plan replaces `request`, and None for `form` lets songs decide."""
+    """Call of the command; a plan replaces `request`, and None for `form` lets songs decide.
+
+    `found` receives what the arguments lead to.
+    """
 
     sources: MixSources
     outputs: MixOutputs
@@ -66,6 +70,7 @@ class MixRun:
     model: ModelRequest
     device: str
     on_progress: OnProgress
+    found: list[FoundSongs] = field(default_factory=list)
 
     def run(self) -> dict[str, Any]:
         """Make the mashup and return its JSON document.
@@ -86,6 +91,7 @@ class MixRun:
             "output": str(target),
             "elapsed_s": round(time.perf_counter() - started_s, 3),
             "warnings": warnings,
+            "left_out": sum(len(one.left_out) for one in self.found),
             "plan": result.plan.as_dict(),
             "report": result.report.as_dict(),
         }
@@ -121,10 +127,10 @@ class MixRun:
         sources = self.sources
         if sources.stems:
             return None, songs_of_stems(sources.stems)
-        players = songs_of_arguments([*sources.over, *sources.songs])
+        players = songs_of_arguments([*sources.over, *sources.songs], self.found.append)
         if sources.vocals_of is None:
             return None, players
-        singers = songs_of_arguments([sources.vocals_of])
+        singers = songs_of_arguments([sources.vocals_of], self.found.append)
         if len(singers) > 1:
             raise InvalidInput(f"--vocals-of {sources.vocals_of}: {len(singers)} songs; name one")
         singer = singers[0]

@@ -75,7 +75,9 @@ def reprocess(
     printer = ReprocessPrinter(as_json, quiet, verbose)
     with usage_errors():
         settings = _settings(model, named_kinds(stems), format_)
-        tracks = find_tracks(sources, to)[:limit]
+        places = find_tracks(sources, to)
+        tracks = places.tracks[:limit]
+    printer.start(places.found)
     if user is not None:
         from mashup_worker.commands.reprocess.enqueue import EnqueueRun
         from mashup_worker.commands.shared.services import uuid_of

@@ -10,6 +10,7 @@ from mashup_worker.commands.shared.output import Output, failure_document
 from mashup_worker.commands.shared.progress import Bars
 
 if TYPE_CHECKING:
+    from mashup_worker.commands.shared.inputs import FoundSongs
     from mashup_worker.errors import MashupError
 
 Outcome = Literal["processed", "existing", "duplicate", "planned", "failed", "enqueued", "followed"]
@@ -33,12 +34,19 @@ class ReprocessPrinter(Output):
         failed: errors by source.
         bars: progress bars to hide while a line is printed.
         plans: bytes and claimed seconds of songs that a dry run would process.
+        left_out: number of files that are not audio.
     """
 
     counts: Counter[Outcome] = field(default_factory=Counter)
     failed: dict[str, MashupError] = field(default_factory=dict)
     bars: Bars = field(default_factory=lambda: Bars(None))
     plans: list[tuple[int, float]] = field(default_factory=list)
+    left_out: int = 0
+
+    def start(self, found: FoundSongs) -> None:
+        """Print how many files are left out, and count them for the summary."""
+        self.left_out = len(found.left_out)
+        self.note(found)
 
     def outcome(self, name: str, outcome: Outcome, text: str = "", **facts: Any) -> None:
         """Print the outcome of a song, with `text` for people and `facts` for JSON."""
@@ -64,10 +72,11 @@ class ReprocessPrinter(Output):
 
     def summary(self, songs: int) -> None:
         """Print the counts and the failed songs."""
-        totals, text = {}, ""
+        totals: dict[str, float] = {"left_out": self.left_out}
+        text = ""
         if self.plans:
             size_bytes, claimed_s = (sum(column) for column in zip(*self.plans, strict=True))
-            totals = {"planned_bytes": size_bytes, "planned_s": round(claimed_s, 3)}
+            totals |= {"planned_bytes": size_bytes, "planned_s": round(claimed_s, 3)}
             text = f"; {duration_text(claimed_s)} of audio, {size_bytes:,} bytes"
         self.json({"songs": songs, **{name: self.counts[name] for name in _WORDS}, **totals})
         parts = [f"{count} {_WORDS[name]}" for name, count in self.counts.items()]

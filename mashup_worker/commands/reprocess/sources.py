@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from mashup_worker.audio.formats import audio_suffix
 from mashup_worker.audio.source import regular_file_size
 from mashup_worker.commands.shared.batch import check_there
 from mashup_worker.commands.shared.failure import service_settings_or_fail
-from mashup_worker.commands.shared.inputs import SONG_SUFFIXES, find_songs
+from mashup_worker.commands.shared.folders import is_system_file, is_system_folder
+from mashup_worker.commands.shared.inputs import FoundSongs, find_songs
+from mashup_worker.commands.shared.names import utf8_name
 from mashup_worker.errors import InvalidInput
 from mashup_worker.seed.library import Library
 from mashup_worker.seed.record import SeedSource
@@ -37,8 +39,7 @@ class FileTrack:
             size_bytes = regular_file_size(self.song.path)
         except InvalidInput:
             size_bytes = 0
-        name = os.fsencode(self.song.path).decode(errors="backslashreplace")
-        return SeedSource(name=name, bytes=size_bytes)
+        return SeedSource(name=utf8_name(self.song.path), bytes=size_bytes)
 
     def bring(self, folder: Path) -> Path:
         """Link the file into a folder under its own suffix.
@@ -48,7 +49,7 @@ class FileTrack:
         """
         check_there(self.song)
         regular_file_size(self.song.path)
-        target = folder / f"song{self.song.path.suffix.lower()}"
+        target = folder / f"song{audio_suffix(self.song.path.name)}"
         target.symlink_to(self.song.path.absolute())
         return target
 
@@ -63,7 +64,7 @@ class ObjectTrack:
 
     def bring(self, folder: Path) -> Path:
         """Fetch the object into a folder. Raises as `Storage.get`."""
-        target = folder / f"song{PurePosixPath(self.key).suffix.lower()}"
+        target = folder / f"song{audio_suffix(PurePosixPath(self.key).name)}"
         self.storage.get(self.key, target)
         return target
 
@@ -71,8 +72,20 @@ class ObjectTrack:
 Track = FileTrack | ObjectTrack
 
 
-def find_tracks(arguments: Sequence[str], destination: str | None) -> list[Track]:
-    """The songs of the arguments, each place once, what lies in the destination left out.
+@dataclass(frozen=True)
+class FoundTracks:
+    """Songs of the arguments, each location once.
+
+    Attributes:
+        found: what local arguments lead to; its `left_out` names objects too.
+    """
+
+    tracks: Sequence[Track]
+    found: FoundSongs
+
+
+def find_tracks(arguments: Sequence[str], destination: str | None) -> FoundTracks:
+    """Return the songs of the arguments, without those in the destination.
 
     Raises:
         InvalidInput: an argument is no address of a bucket, or the songs lie in the destination.
@@ -81,17 +94,26 @@ def find_tracks(arguments: Sequence[str], destination: str | None) -> list[Track
     local = [one for one in arguments if not one.startswith(S3)]
     folder = Path(destination) if destination and not destination.startswith(S3) else None
     try:
-        songs = find_songs(local, folder) if local else []
+        found = find_songs(local, folder)
     except InvalidInput as error:
         raise InvalidInput(error.message.replace("--output-dir", "--to")) from error
     tracks: dict[str, Track] = {}
-    for song in songs:
+    for song in found.songs:
         track = FileTrack(song)
         tracks.setdefault(track.source.name, track)
+    left_out = dict.fromkeys(map(str, found.left_out))
     for address in (one for one in arguments if one.startswith(S3)):
-        for found in _objects(address, destination):
-            tracks.setdefault(found.source.name, found)
-    return list(tracks.values())
+        songs = 0
+        for one in _objects(address, destination):
+            name = PurePosixPath(one.key).name
+            if audio_suffix(name) and not is_system_file(name):
+                tracks.setdefault(one.source.name, one)
+                songs += 1
+            else:
+                left_out[one.source.name] = None
+        if not songs:
+            raise InvalidInput(f"{address}: no songs there")
+    return FoundTracks(list(tracks.values()), replace(found, left_out=list(left_out)))
 
 
 def open_library(destination: str) -> Library:
@@ -110,21 +132,19 @@ def open_library(destination: str) -> Library:
 
 
 def _objects(address: str, destination: str | None) -> Iterator[ObjectTrack]:
+    """Yield the objects of a prefix, without those in the destination and in folders of systems."""
     bucket, prefix = _address(address)
     storage = _bucket(bucket)
-    found = 0
     for one in storage.list(prefix):
         name = f"{S3}{bucket}/{one.key}"
-        own = destination is not None and name.startswith(f"{destination.rstrip('/')}/songs/")
-        if own or PurePosixPath(one.key).suffix.lower() not in SONG_SUFFIXES:
+        is_own = destination is not None and name.startswith(f"{destination.rstrip('/')}/songs/")
+        folders = one.key.removeprefix(prefix).split("/")[:-1]
+        if is_own or one.key.endswith("/") or any(map(is_system_folder, folders)):
             continue
-        found += 1
         modified_at = one.modified_at.isoformat()
         yield ObjectTrack(
             storage, one.key, SeedSource(name=name, bytes=one.bytes, modified_at=modified_at)
         )
-    if not found:
-        raise InvalidInput(f"{address}: no songs there")
 
 
 def _address(address: str) -> tuple[str, str]:

@@ -59,7 +59,11 @@ def separate(
         str, typer.Option(help="Path of a stem below the output folder; may contain {model} too.")
     ] = DEFAULT_TEMPLATE,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Skip songs whose stems all exist.")
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="Skip songs whose stems exist, made from the same content with the same settings.",
+        ),
     ] = False,
     dry_run: DryRun = False,
     jobs: InFlight = None,
@@ -84,7 +88,11 @@ def separate(
             model=ModelRequest(model, model_repo, options),
             wanted=_wanted(stems, two_stems),
             targets=Targets(
-                output_dir=output_dir, template=name_template, ext=format_, model=model, songs=found
+                output_dir=output_dir,
+                template=name_template,
+                ext=format_,
+                model=model,
+                songs=found.songs,
             ),
             encode=EncodeOptions(format_, 16 if bit_depth is None else bit_depth, bitrate),
             skip_existing=skip_existing,
@@ -92,6 +100,7 @@ def separate(
             printer=Printer(as_json, quiet, verbose),
             jobs=jobs,
         )
+    run.printer.note(found)
     run.all()
 
 

@@ -26,7 +26,8 @@ class Printer(Output):
     def plan(self, song: Song, targets: Mapping[str, Path]) -> None:
         """Print the files that would be written."""
         self.json({"input": str(song.path), "dry_run": True, "stems": _paths(targets)})
-        self.line("\n".join(f"{song.path} -> {path}" for path in targets.values()))
+        for path in targets.values():
+            self.line(f"{song.path} -> {path}")
 
     def skipped(self, song: Song, targets: Mapping[str, Path]) -> None:
         """Print that a song is skipped because its stems exist."""

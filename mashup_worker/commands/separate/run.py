@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -12,16 +12,19 @@ from mashup_worker.commands.shared.batch import Batch, check_there
 from mashup_worker.commands.shared.failure import settings_or_fail, usage_errors
 from mashup_worker.commands.shared.progress import song_bars
 from mashup_worker.errors import MashupError
+from mashup_worker.models.load import AUTO, LITE, PREFERRED
+from mashup_worker.system.files import check_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.commands.separate.output import Printer
+    from mashup_worker.commands.separate.results import StemPaths
     from mashup_worker.commands.separate.targets import Targets
     from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.commands.shared.model_choice import ModelRequest
+    from mashup_worker.commands.shared.stem_records import StemSettings
     from mashup_worker.models.load import LoadedModel
     from mashup_worker.pipelines.separation.in_flight import Stop
     from mashup_worker.pipelines.separation.separate import SeparateResult
@@ -29,10 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Task:
-    """Song to separate, and the paths of its stems."""
+    """Song to separate, and the paths of its results."""
 
     song: Song
-    targets: Mapping[str, Path]
+    paths: StemPaths
 
 
 @dataclass
@@ -87,16 +90,24 @@ class SeparateRun:
         return most
 
     def _separate(self, task: _Task, stop: Stop) -> SeparateResult:
+        from mashup_worker.commands.shared.song_source import SongSource
         from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 
-        request = SeparateRequest(task.song.path, task.targets, self.encode)
+        paths, separator = task.paths, self._model().separator
         with self._bars.song(task.song.path.name) as show:
 
             def report(stage: str, share: float) -> None:
                 stop.check()
                 show(stage, share)
 
-            return separate_file(self._model().separator, request, report)
+            check_writable(paths.record)
+            source = SongSource.of(task.song, paths.record.parent)
+            request = SeparateRequest(
+                task.song.path, paths.stems, self.encode, before_publish=lambda: paths.begin(source)
+            )
+            result = separate_file(separator, request, report)
+            paths.complete(source, self._settings(separator.name))
+            return result
 
     @cached_property
     def _batch(self) -> Batch:
@@ -113,16 +124,58 @@ class SeparateRun:
 
     def _planned(self, song: Song) -> _Task | None:
         """Return the task of a song; None if the song is skipped or only printed."""
-        targets = self.targets.of(song, self._kinds())
+        from mashup_worker.commands.separate.results import StemPaths
+
+        paths = StemPaths(self.targets.of(song, self._kinds()), self.targets.record_of(song))
         check_there(song)
-        if self.dry_run:
-            self.printer.plan(song, targets)
-        elif self.skip_existing and all(path.is_file() for path in targets.values()):
-            self.printer.skipped(song, targets)
+        if self.skip_existing and self._is_done(song, paths):
+            self.printer.skipped(song, paths.stems)
+        elif self.dry_run:
+            self.printer.plan(song, paths.stems)
         else:
             self._model()
-            return _Task(song, targets)
+            return _Task(song, paths)
         return None
+
+    def _is_done(self, song: Song, paths: StemPaths) -> bool:
+        """Return whether an earlier run has made these stems of this song.
+
+        Raises:
+            InvalidInput: the files belong to another song.
+        """
+        from mashup_worker.commands.shared.song_source import SongSource
+
+        if not paths.any_exist():
+            return False
+        source = SongSource.of(song, paths.record.parent)
+        name = PREFERRED if self.model.name == AUTO else self.model.name
+        if paths.are_complete(source, self._settings(name)):
+            return True
+        paths.check_replaceable(song, source)
+        # A preview stays only where the preferred model is still unavailable.
+        return (
+            self.model.name == AUTO
+            and not self.dry_run
+            and paths.are_complete(source, self._settings(LITE))
+            and self._model().separator.name == LITE
+        )
+
+    def _settings(self, model: str) -> StemSettings:
+        """Return the settings of stems that the model makes."""
+        from mashup_worker.commands.shared.stem_records import StemSettings
+
+        options = self.model.options
+        is_fallback = (self.model.name, model) == (AUTO, LITE)
+        return StemSettings(
+            model=model,
+            weights_sha256=None if is_fallback else self.model.weights_sha256,
+            stems=tuple(sorted(self._kinds())),
+            **asdict(self.encode),
+            precision=options.precision,
+            shifts=options.shifts,
+            seed=options.seed,
+            overlap=options.overlap,
+        )
 
     def _model(self) -> LoadedModel:
         """Return the model, loaded at the first call; every later call raises the same error."""

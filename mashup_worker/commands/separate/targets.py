@@ -8,7 +8,8 @@ from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from mashup_worker.commands.shared.inputs import real_path
+from mashup_worker.commands.shared.folders import RECORD_STEM, RECORD_SUFFIX
+from mashup_worker.commands.shared.names import fitting, folded, real_path
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Targets:
     ext: str
     model: str
     songs: Sequence[Song]
-    _taken: dict[Path, Song] = field(default_factory=dict)
+    _taken: dict[str, Song] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -56,26 +57,31 @@ class Targets:
         Raises:
             InvalidInput: a stem of another song, or a song itself, has the same path.
         """
-        paths = {kind: self.output_dir / self._name(song, kind) for kind in kinds}
+        paths = {kind: self.output_dir / self._name(song, kind, self.ext) for kind in kinds}
         for path in paths.values():
-            other = self._taken.setdefault(path, song)
+            other = self._taken.setdefault(folded(path), song)
             if other is not song or len(set(paths.values())) < len(paths):
                 raise InvalidInput(
                     f"{song.path}: its stems would overwrite those of {other.path}; name the "
                     "folder above both, or use another --name-template or --output-dir"
                 )
-            if real_path(path) in self._sources:
+            if folded(real_path(path)) in self._sources:
                 raise InvalidInput(f"{song.path}: its stem {path} would overwrite a song")
         return paths
 
-    def _name(self, song: Song, kind: str) -> Path:
-        name = Path(
-            self.template.format(track=song.track, stem=kind, ext=self.ext, model=self.model)
-        )
+    def record_of(self, song: Song) -> Path:
+        """Return the path of the record of a song, which is named like one more stem."""
+        name = self._name(song, RECORD_STEM, RECORD_SUFFIX.removeprefix("."))
+        if name.suffix != RECORD_SUFFIX:
+            name = name.with_name(fitting(name.name, RECORD_SUFFIX))
+        return self.output_dir / name
+
+    def _name(self, song: Song, kind: str, ext: str) -> Path:
+        name = Path(self.template.format(track=song.track, stem=kind, ext=ext, model=self.model))
         if name.is_absolute() or ".." in name.parts:
             raise InvalidInput(f"{song.path}: the name {name} leads out of the output folder")
         return name
 
     @cached_property
-    def _sources(self) -> frozenset[Path]:
-        return frozenset(real_path(song.path) for song in self.songs)
+    def _sources(self) -> frozenset[str]:
+        return frozenset(folded(real_path(song.path)) for song in self.songs)

@@ -84,10 +84,10 @@ def check_there(song: Song) -> None:
     """Check that a song exists.
 
     Raises:
-        InvalidInput: the file is missing, or the folder contains no songs.
+        InvalidInput: the file is missing, or an argument or a folder gives no song.
     """
-    # Unlike those of pathlib, these return False for names that are too long and link loops.
+    if song.problem is not None:
+        raise InvalidInput(f"{song.path}: {song.problem}")
+    # Unlike that of pathlib, this returns False for names that are too long and link loops.
     if not os.path.exists(song.path):  # noqa: PTH110
         raise InvalidInput(f"{song.path}: no such file")
-    if os.path.isdir(song.path) and not song.stems:  # noqa: PTH112
-        raise InvalidInput(f"{song.path}: no songs in this folder")

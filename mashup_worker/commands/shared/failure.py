@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from mashup_worker.commands.shared.names import one_line
 from mashup_worker.errors import EXIT_USAGE, InvalidInput
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def fail(message: str, exit_code: int = EXIT_USAGE) -> NoReturn:
     """Print one line on stderr and exit."""
-    typer.echo(f"mashup: {message}", err=True)
+    typer.echo(f"mashup: {one_line(message)}", err=True)
     raise typer.Exit(exit_code)
 
 

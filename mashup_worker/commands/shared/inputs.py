@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import glob
 import os
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import takewhile
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from mashup_worker.audio.formats import audio_suffix, without_audio_suffix
+from mashup_worker.commands.shared.folders import (
+    Folder,
+    is_folder,
+    is_song_file,
+    is_system_folder,
+    list_folder,
+    recorded_files,
+    walk,
+)
+from mashup_worker.commands.shared.names import real_path, utf8_name, with_distinct_tracks
 from mashup_worker.errors import InvalidInput
-from mashup_worker.vocabulary import COMPLEMENT_PREFIX, FORMATS, STEM_KINDS, stem_kind
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX, STEM_KINDS, stem_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-SONG_SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *FORMATS,
-        *("aac", "ac3", "aif", "aifc", "aiff", "alac", "au", "caf", "m4a", "m4b", "mka", "mp2"),
-        *("mp4", "oga", "opus", "w64", "wave", "weba", "webm", "wma", "wv"),
-    )
-)
-"""Extensions of the songs in a folder. A file that is named as an argument may have any."""
+_NAMED = 2
+"""Files that a note names before it counts the others."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,41 @@ class Song:
         path: the file, or the folder of a song in stems. Existence is checked when it is opened.
         track: name of the results; contains slashes for songs below a folder.
         stems: files of a song in stems, by kind; empty for a song in one file.
+        problem: reason why an argument or a folder gives no song; None for songs.
     """
 
     path: Path
     track: str
     stems: Mapping[str, Path] = field(default_factory=dict, hash=False)
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class FoundSongs:
+    """Songs of the arguments, in order, each once and with a distinct track.
+
+    Attributes:
+        songs: the songs, and the arguments and folders that give none.
+        left_out: files in folders that are not audio.
+        own_stems: files in folders that are stems of earlier runs.
+    """
+
+    songs: Sequence[Song]
+    left_out: Sequence[PurePath | str] = ()
+    own_stems: Sequence[PurePath | str] = ()
+
+    def note(self) -> str:
+        """Return a line about the files that are left out; empty if there are none."""
+        counted = (
+            (self.left_out, "file that is not audio", "files that are not audio"),
+            (self.own_stems, "stem of an earlier run", "stems of earlier runs"),
+        )
+        parts = [
+            f"{len(paths)} {one if len(paths) == 1 else many}: {_named(paths)}"
+            for paths, one, many in counted
+            if paths
+        ]
+        return f"left out {'; '.join(parts)}" if parts else ""
 
 
 def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
@@ -49,9 +85,9 @@ def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for name in sorted(names):
-        path = folder / name
-        if path.suffix.lower() in SONG_SUFFIXES:
-            found.setdefault(stem_kind(path.stem.lower()), path)
+        if audio_suffix(name):
+            kind = stem_kind(without_audio_suffix(name).lower())
+            found.setdefault(kind, folder / name)
     kinds: list[str] = [kind for kind in STEM_KINDS if kind in found]
     if len(kinds) == 1 and COMPLEMENT_PREFIX + kinds[0] in found:
         kinds.append(COMPLEMENT_PREFIX + kinds[0])
@@ -60,13 +96,13 @@ def stem_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
 
 def find_songs(
     arguments: Sequence[str], output_dir: Path | None = None, *, stem_folders: bool = False
-) -> list[Song]:
-    """Return the songs that `arguments` name, in order, each once and with a distinct name.
+) -> FoundSongs:
+    """Return the songs that `arguments` name.
 
-    Folders are searched recursively, without hidden files and `output_dir`. The names of their
-    songs contain the path below the folder. A pattern that is also the name of a file means that
-    file. An argument without a match, or a folder without songs, becomes a song that fails when it
-    is opened.
+    Folders are searched recursively, without `output_dir` and stems of earlier runs. The tracks of
+    their songs contain the path below the folder. A pattern that is also the name of a file means
+    that file. An argument without a match, or a folder without songs, becomes a song with a
+    `problem`.
 
     Args:
         arguments: files, folders and globs.
@@ -76,17 +112,10 @@ def find_songs(
     Raises:
         InvalidInput: `output_dir` is one of the folders, so the next run would read its results.
     """
-    songs: dict[Path, Song] = {}
+    search = _Search(None if output_dir is None else real_path(output_dir), stem_folders)
     for argument in arguments:
-        for song in _expand(argument, output_dir, stem_folders):
-            songs.setdefault(real_path(song.path), song)
-    by_track: dict[str, list[Song]] = {}
-    for song in songs.values():
-        by_track.setdefault(song.track, []).append(song)
-    return [
-        song if len(by_track[song.track]) == 1 else _distinct(song, by_track[song.track])
-        for song in songs.values()
-    ]
+        search.add_argument(argument)
+    return search.found()
 
 
 def comma_separated(text: str | None) -> tuple[str, ...]:
@@ -99,69 +128,135 @@ def named_kinds(text: str | None) -> tuple[str, ...]:
     return tuple(stem_kind(word) for word in comma_separated(text))
 
 
-def real_path(path: Path) -> Path:
-    """Return the path without links and dots; never fails, unlike `Path.resolve`."""
-    return Path(os.path.realpath(path))
+@dataclass
+class _Search:
+    """Search for songs; `results` is the real path of the folder of results."""
 
+    results: Path | None
+    stem_folders: bool
+    _songs: dict[Path, Song] = field(default_factory=dict)
+    _left_out: dict[Path, Path] = field(default_factory=dict)
+    _own_stems: dict[Path, Path] = field(default_factory=dict)
 
-def _is_dir(path: Path) -> bool:
-    """Test for a folder; False for too long names and unreadable folders, unlike `Path.is_dir`."""
-    return os.path.isdir(path)  # noqa: PTH112
+    def found(self) -> FoundSongs:
+        """Return the songs and the files that are left out; a file that is named is a song."""
+        for found in (self._left_out, self._own_stems):
+            for path in found.keys() & self._songs.keys():
+                del found[path]
+        songs = with_distinct_tracks(list(self._songs.values()))
+        return FoundSongs(songs, list(self._left_out.values()), list(self._own_stems.values()))
 
+    def add_argument(self, argument: str) -> None:
+        """Add the songs of an argument, or the argument with the reason why it gives none."""
+        path = Path(argument)
+        problem = None
+        stems = len(self._own_stems)
+        if is_folder(path):
+            if not self._add_folder(path):
+                problem = "no songs in this folder"
+        elif os.path.lexists(path) or not glob.has_magic(argument):
+            self._add(Song(path, without_audio_suffix(path.name)))
+        elif not self._add_matches(argument):
+            problem = "no songs match this pattern"
+        if problem is not None:
+            if len(self._own_stems) > stems:
+                problem += ", only stems of earlier runs; name their files to use them"
+            self._add(Song(path, path.name, problem=problem))
 
-def _distinct(song: Song, namesakes: Sequence[Song]) -> Song:
-    """Return the song named by its path below the folder that all namesakes share."""
-    shared = os.path.commonpath([real_path(one.path).parent for one in namesakes])
-    names = [real_path(one.path).relative_to(shared) for one in namesakes]
-    name = real_path(song.path).relative_to(shared)
-    if song.stems:
-        return replace(song, track=name.as_posix())
-    alone = sum(name.with_suffix("") in (other, other.with_suffix("")) for other in names) == 1
-    return replace(song, track=(name.with_suffix("") if alone else name).as_posix())
+    def _add(self, song: Song) -> bool:
+        self._songs.setdefault(real_path(song.path), song)
+        return True
 
-
-def _expand(argument: str, output_dir: Path | None, stem_folders: bool) -> Iterator[Song]:
-    path = Path(argument)
-    if _is_dir(path):
-        yield from _walk(path, output_dir, stem_folders) or [Song(path, path.name)]
-    elif os.path.lexists(path) or not glob.has_magic(argument):
-        yield Song(path, path.stem)
-    else:
-        results = real_path(output_dir) if output_dir else None
+    def _add_matches(self, pattern: str) -> bool:
+        """Add the songs of a pattern; return whether there are any."""
+        base = Path(*takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts))
+        is_inside = self._is_result(base)
+        matches = [match for match in _matches(pattern) if is_inside or not self._is_result(match)]
+        recorded = self._recorded(map(list_folder, {match.parent for match in matches}))
         found = False
-        for match in sorted(map(Path, glob.glob(argument, recursive=True))):  # noqa: PTH207
-            found = True
-            if results is not None and real_path(match).is_relative_to(results):
-                continue
-            if _is_dir(match):
-                yield from _walk(match, output_dir, stem_folders)
+        for match in matches:
+            if not is_folder(match):
+                found |= self._add_file(match, match.name, recorded)
+            elif not is_system_folder(match.name):
+                found |= self._add_folder(match)
+        return found
+
+    def _add_folder(self, top: Path) -> bool:
+        """Add the songs below a folder; return whether there are any."""
+        if real_path(top) == self.results:
+            raise InvalidInput(f"{top}: contains the songs; choose another --output-dir")
+        is_inside = self._is_result(top)
+        folders = list(walk(top, lambda path: not is_inside and self._is_result(path)))
+        recorded = self._recorded(folders)
+        found = False
+        for folder in folders:
+            here, below = folder.path, folder.path.relative_to(top)
+            if folder.problem is not None:
+                found = self._add(Song(here, here.name, problem=folder.problem))
+            elif self.stem_folders and (stems := stem_files(here, folder.files)):
+                track = below.as_posix() if below.parts else real_path(here).name
+                found = self._add(Song(here, track, stems))
             else:
-                yield Song(match, match.stem)
-        if not found:
-            yield Song(path, path.stem)
+                for name in folder.files:
+                    if is_inside or not self._is_result(here / name):
+                        found |= self._add_file(here / name, (below / name).as_posix(), recorded)
+        return found
+
+    def _add_file(self, path: Path, name: str, recorded: Collection[str]) -> bool:
+        """Add a file of a folder or pattern; return whether it is a song."""
+        if recorded and utf8_name(real_path(path)) in recorded:
+            if audio_suffix(path.name):
+                self._own_stems.setdefault(real_path(path), path)
+            return False
+        if not is_song_file(path):
+            self._left_out.setdefault(real_path(path), path)
+            return False
+        return self._add(Song(path, without_audio_suffix(name)))
+
+    def _recorded(self, folders: Iterable[Folder]) -> frozenset[str]:
+        """Return the results of earlier runs that folders record, unless stems are wanted."""
+        if self.stem_folders:
+            return frozenset()
+        return frozenset[str]().union(*map(recorded_files, folders))
+
+    def _is_result(self, path: Path) -> bool:
+        return self.results is not None and real_path(path).is_relative_to(self.results)
 
 
-def _walk(folder: Path, output_dir: Path | None, stem_folders: bool) -> list[Song]:
-    results = real_path(output_dir) if output_dir else None
-    if real_path(folder) == results:
-        raise InvalidInput(f"{folder}: contains the songs; choose another --output-dir")
-    songs = []
-    for where, folders, files in os.walk(folder, onerror=_refuse):
-        here = Path(where)
-        folders[:] = sorted(
-            name for name in folders if name[0] != "." and real_path(here / name) != results
-        )
-        stems = stem_files(here, files) if stem_folders else {}
-        if stems:
-            below = here.relative_to(folder).as_posix()
-            songs.append(Song(here, real_path(here).name if below == "." else below, stems))
-            continue
-        for name in sorted(files):
-            path = here / name
-            if path.suffix.lower() in SONG_SUFFIXES and not name.startswith("."):
-                songs.append(Song(path, path.relative_to(folder).with_suffix("").as_posix()))
-    return songs
+def _matches(pattern: str) -> Iterator[Path]:
+    """Yield the files and folders of a pattern in order, names that begin with dots too.
+
+    `glob` itself would follow loops of links below `**`.
+    """
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        for name in sorted(glob.glob(pattern, include_hidden=True)):  # noqa: PTH207
+            yield Path(name)
+        return
+    start = parts.index("**")
+    base = Path(*parts[:start])
+    for top in sorted(glob.glob(str(base), include_hidden=True)) if start else ["."]:  # noqa: PTH207
+        for folder in walk(Path(top), lambda _: False):
+            for name in folder.files:
+                path = folder.path / name
+                if _fits(path.relative_to(top).parts, parts[start:]):
+                    yield path
+            if folder.problem is not None:
+                yield folder.path
 
 
-def _refuse(error: OSError) -> None:
-    raise InvalidInput(f"{error.filename}: {error.strerror}") from error
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Return whether the pattern matches a path, or a folder above it."""
+    if not pattern or not parts:
+        return not pattern or tuple(pattern) == ("**",)
+    if pattern[0] == "**":
+        return _fits(parts, pattern[1:]) or _fits(parts[1:], pattern)
+    return fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+
+
+def _named(paths: Sequence[PurePath | str]) -> str:
+    """Return the names of the first paths, and the number of the others."""
+    names = list(map(str, paths[:_NAMED]))
+    if len(paths) > _NAMED:
+        names.append(f"{len(paths) - _NAMED} more")
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

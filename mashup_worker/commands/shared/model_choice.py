@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from mashup_worker.commands.shared.progress import progress_bar
+from mashup_worker.errors import ModelUnavailable
 from mashup_worker.models.load import AUTO, PREFERRED, LoadedModel, load_model
 
 if TYPE_CHECKING:
@@ -35,6 +36,26 @@ class ModelRequest:
         if self.repository is not None:
             return None
         return find(PREFERRED if self.name == AUTO else self.name).stems
+
+    @cached_property
+    def weights_sha256(self) -> str | None:
+        """Digest of the checkpoints in `repository`, empty if `auto` has to do without them.
+
+        None for a model of the catalogue.
+
+        Raises:
+            UnknownModel, ModelUnavailable: as `load_bag`.
+        """
+        if self.repository is None:
+            return None
+        from mashup_worker.models.repository import weights_sha256
+
+        if self.name != AUTO:
+            return weights_sha256(self.name, self.repository)
+        try:
+            return weights_sha256(PREFERRED, self.repository)
+        except ModelUnavailable:
+            return ""
 
 
 def load_requested(request: ModelRequest, settings: Settings, quiet: bool) -> LoadedModel:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mashup_worker.commands.shared.names import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from mashup_worker.commands.shared.inputs import Song
+    from mashup_worker.commands.shared.inputs import FoundSongs, Song
     from mashup_worker.errors import MashupError
 
 
@@ -32,7 +34,12 @@ class Output:
 
     def error(self, message: str) -> None:
         """Print an error or a warning on one line of stderr."""
-        typer.echo(f"mashup: {message}", err=True)
+        typer.echo(f"mashup: {one_line(message)}", err=True)
+
+    def note(self, found: FoundSongs) -> None:
+        """Print how many files of folders are left out, unless quiet was requested."""
+        if not self.quiet and (note := found.note()):
+            self.error(note)
 
     def warn(self, path: Path, warnings: Iterable[str]) -> None:
         """Print the warnings about a file on stderr, unless quiet was requested."""
@@ -57,7 +64,7 @@ class Output:
     def line(self, text: str) -> None:
         """Print a text line, unless JSON or quiet was requested."""
         if not (self.as_json or self.quiet):
-            typer.echo(text)
+            typer.echo(one_line(text))
 
 
 def failure_document(error: MashupError, code: str | None = None) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from mashup_worker.commands.shared.names import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -33,7 +35,7 @@ class Bars:
             yield lambda _stage, _share: None
             return
         bars = self._bars
-        task = bars.add_task("", total=1, label=label)
+        task = bars.add_task("", total=1, label=one_line(label))
         try:
             yield lambda stage, share: bars.update(task, description=stage, completed=share)
         finally:
@@ -57,13 +59,13 @@ class Bar(Bars):
 
     def __init__(self, bars: Progress | None, total: float, label: str) -> None:
         super().__init__(bars)
-        self._task = bars.add_task("", total=total, label=label) if bars else None
+        self._task = bars.add_task("", total=total, label=one_line(label)) if bars else None
         self._start = 0.0
 
     def begin(self, label: str | None, done: float, total: float) -> None:
         """Start the next part, with `done` of `total` completed."""
         self._start = done
-        named = {} if label is None else {"label": label, "description": ""}
+        named = {} if label is None else {"label": one_line(label), "description": ""}
         self._update(completed=done, total=total, **named)
 
     def at(self, stage: str, done: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +11,9 @@ from mashup_worker.commands.check import find_stems
 from mashup_worker.commands.mix.inputs import songs_of_arguments, songs_of_stems, stem_argument
 from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.mashup.songs import SongFiles
+
+if TYPE_CHECKING:
+    from mashup_worker.commands.shared.inputs import FoundSongs
 
 
 @pytest.mark.parametrize(
@@ -88,3 +92,33 @@ def test_a_kind_twice_in_a_song_is_refused() -> None:
         songs_of_stems(["a.wav:drums:one", "b.wav:drums:one"])
     with pytest.raises(InvalidInput, match="one already has no_vocals"):
         songs_of_stems(["a.wav:no_vocals:one", "b.wav:accompaniment:one"])
+
+
+@pytest.fixture
+def stems(tmp_path: Path) -> Path:
+    """Stems of two songs whose names begin with dots, and files that are no stems."""
+    for name in ("...And Justice/vocals.wav", "...And Justice/bass.wav", ".b/drums.W64"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    for name in ("._vocals.wav", "separation.json"):
+        (tmp_path / "...And Justice" / name).touch()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/vocals.wav").touch()
+    return tmp_path
+
+
+def test_stems_of_songs_whose_names_begin_with_dots_are_checked(stems: Path) -> None:
+    found = {(song, kind) for song, kind, _ in find_stems(stems)}
+    assert found == {("...And Justice", "bass"), ("...And Justice", "vocals"), (".b", "drums")}
+
+
+def test_songs_of_folders_come_with_the_files_that_are_left_out(stems: Path) -> None:
+    (stems / "cover.jpg").touch()
+    found: list[FoundSongs] = []
+    songs = songs_of_arguments([str(stems)], found.append)
+    assert {song.name: set(song.stems) for song in songs} == {
+        "...And Justice": {"vocals", "bass"},
+        ".b": {"drums"},
+    }
+    assert found[0].left_out == [stems / "cover.jpg"]

@@ -51,6 +51,25 @@ def test_no_two_songs_share_a_stem() -> None:
         names.of(Song(Path("b.mp3"), "b"), KINDS)
 
 
+def test_no_two_songs_share_a_stem_where_case_is_ignored() -> None:
+    names = targets()
+    names.of(Song(Path("a.mp3"), "Caf\u00e9"), KINDS)
+    with pytest.raises(InvalidInput, match="would overwrite those of a"):
+        names.of(Song(Path("b.mp3"), "cafe\u0301"), KINDS)
+
+
+@pytest.mark.parametrize(
+    ("template", "record"),
+    [
+        (DEFAULT_TEMPLATE, "one/separation.json"),
+        ("{model}/{track} - {stem}.{ext}", "lite/one - separation.json"),
+        ("{stem}/{track}.flac", "separation/one.flac.json"),
+    ],
+)
+def test_the_record_is_named_like_a_stem(template: str, record: str) -> None:
+    assert targets(template).record_of(Song(Path("one.mp3"), "one")) == Path("out") / record
+
+
 def test_no_stem_overwrites_a_song_of_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
