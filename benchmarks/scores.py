@@ -32,7 +32,7 @@ class SongScore:
     Attributes:
         style: kind of music.
         has_drums: whether drums play in at least half of the song.
-        beats_per_bar: the true number, 3 or 4.
+        beats_per_bar: the true number.
         tempo_error_bpm: absolute error; infinite without an estimate.
         tempo_exact: whether the error is at most 0.02 BPM.
         tempo_level_ratio: which of `LEVELS` the estimate is of the truth within 0.2 %, else None.
@@ -115,15 +115,15 @@ def score(
     beats = _within_song(truth, beats_s)
     true_beats = np.asarray(truth.beats_s, dtype=np.float64)
     error_bpm = abs(tempo_bpm - truth.tempo_bpm) if tempo_bpm else float("inf")
-    weighted = _key_score(truth.key, key)
+    weighted = key_score(truth.key, key)
     return SongScore(
         style=truth.style,
         has_drums=truth.has_drums,
         beats_per_bar=truth.beats_per_bar,
         tempo_error_bpm=error_bpm,
         tempo_exact=error_bpm <= TEMPO_EXACT_BPM,
-        tempo_level_ratio=_level(tempo_bpm / truth.tempo_bpm) if tempo_bpm else None,
-        beat_f=_beat_f(true_beats, beats),
+        tempo_level_ratio=level(tempo_bpm / truth.tempo_bpm) if tempo_bpm else None,
+        beat_f=beat_f(true_beats, beats),
         beat_offset_s=_offset_s(true_beats, beats),
         downbeat_right=_downbeats_right(truth, _within_song(truth, downbeats_s)),
         meter_right=beats_per_bar == truth.beats_per_bar,
@@ -141,14 +141,14 @@ def summary(scores: Sequence[SongScore]) -> Summary:
     """
     if not scores:
         raise ValueError("no scores to sum up")
-    beat_f = [s.beat_f for s in scores]
+    beats = [s.beat_f for s in scores]
     return Summary(
         songs=len(scores),
         tempo_exact=_mean([s.tempo_exact for s in scores]),
         tempo_level=_mean([s.tempo_level_ratio is not None for s in scores]),
-        beat_f_mean=_mean(beat_f),
-        beat_f_median=float(np.median(beat_f)),
-        beat_right=_mean([f >= 0.9 for f in beat_f]),
+        beat_f_mean=_mean(beats),
+        beat_f_median=float(np.median(beats)),
+        beat_right=_mean([f >= 0.9 for f in beats]),
         beat_offset_s=_median([s.beat_offset_s for s in scores]),
         downbeat_right=_mean([s.downbeat_right for s in scores]),
         meter_right=_mean([s.meter_right for s in scores]),
@@ -173,24 +173,32 @@ def summaries(scores: Sequence[SongScore]) -> dict[str, Summary]:
     return out
 
 
+def level(ratio: float, tolerance: float = TEMPO_LEVEL_TOLERANCE) -> float | None:
+    """Return which of `LEVELS` a ratio of two tempi is within the tolerance, if any."""
+    return next((one for one in LEVELS if abs(ratio / one - 1) <= tolerance), None)
+
+
+def beat_f(true_s: Times, estimated_s: Times) -> float:
+    """Return the F-measure of beats within 70 ms; 0 where either are missing."""
+    # mir_eval warns of empty beats, which are nothing unusual here.
+    if not len(true_s) or not len(estimated_s):
+        return 0.0
+    return float(mir_eval.beat.f_measure(true_s, estimated_s, BEAT_WINDOW_S))
+
+
+def key_score(true_key: str | None, key: str | None) -> float:
+    """Return the score of a key by MIREX, as `SongScore.key_weighted`; 0 where one is missing."""
+    if key is None or true_key is None:
+        return 0.0
+    return float(mir_eval.key.weighted_score(true_key, key))
+
+
 def _within_song(truth: Truth, times_s: Sequence[float] | Times | None) -> Times:
     """Sorted estimates that lie at most half a beat outside the true span."""
     times = np.sort(np.asarray([] if times_s is None else times_s, dtype=np.float64))
     half_s = 30.0 / truth.tempo_bpm
     inside = (times >= truth.beats_s[0] - half_s) & (times <= truth.beats_s[-1] + half_s)
     return np.asarray(times[inside])
-
-
-def _level(ratio: float) -> float | None:
-    near = (level for level in LEVELS if abs(ratio / level - 1) <= TEMPO_LEVEL_TOLERANCE)
-    return next(near, None)
-
-
-def _beat_f(true_s: Times, estimated_s: Times) -> float:
-    # mir_eval warns of empty estimates, which are nothing unusual here.
-    if not len(estimated_s):
-        return 0.0
-    return float(mir_eval.beat.f_measure(true_s, estimated_s, BEAT_WINDOW_S))
 
 
 def _offset_s(true_s: Times, estimated_s: Times) -> float | None:
@@ -208,12 +216,6 @@ def _downbeats_right(truth: Truth, estimated_s: Times) -> bool:
         return False
     found = len(mir_eval.util.match_events(true_s, estimated_s, BEAT_WINDOW_S))
     return bool(min(found / len(true_s), found / len(estimated_s)) >= DOWNBEAT_SHARE)
-
-
-def _key_score(true_key: str | None, key: str | None) -> float:
-    if key is None or true_key is None:
-        return 0.0
-    return float(mir_eval.key.weighted_score(true_key, key))
 
 
 def _tuning_error(true_cents: float, cents: float | None) -> float | None:
