@@ -2,7 +2,7 @@
 
     python -m benchmarks.analysis [--songs 200] [--first-seed 0] [--midi FOLDER --soundfont FILE]
 
-Songs come from two generators that share nothing, each analyzed from the mix and from its stems;
+Songs come from three generators that share nothing, each analyzed from the mix and from its stems;
 the sample songs; and, where asked for, MIDI files that FluidSynth renders. No song measured here
 took part in fitting anything.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.result import Analysis
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-GENERATORS = ("bandstand", "jukebox")
+GENERATORS = ("bandstand", "jukebox", "roadshow")
 MIX, STEMS = "mix", "stems"
 HEADINGS = (
     "songs",

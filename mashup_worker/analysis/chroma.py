@@ -48,9 +48,10 @@ class Chroma:
     tuning_cents: Tensor
     clarity: Tensor
 
-    def from_frame(self, first: int) -> Chroma:
-        """Return the chroma from a frame on."""
-        return replace(self, treble=self.treble[..., first:], bass=self.bass[..., first:])
+    def between(self, first: int, stop: int | None = None) -> Chroma:
+        """Return the chroma of a part, from frame `first` until `stop` or the end."""
+        part = slice(first, stop)
+        return replace(self, treble=self.treble[..., part], bass=self.bass[..., part])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

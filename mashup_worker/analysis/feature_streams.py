@@ -58,6 +58,14 @@ class FeatureStreams:
         """
         return _between(self.treble_sum, edges), _between(self.bass_sum, edges)
 
+    def changes(self, edges: Array) -> tuple[Array, Array]:
+        """Return the change of the treble and of the bass at each inner edge, 0 to 1.
+
+        Shape: `(instants,)` to two of `(instants - 2,)`.
+        """
+        treble, bass = self.pitches(edges)
+        return _distance(treble), _distance(bass)
+
 
 def feature_streams(onsets: Onsets, harmony: Chroma) -> FeatureStreams:
     """Build the streams of one song from features without batch axes.
@@ -90,6 +98,13 @@ def standardized(rows: Array) -> Array:
 def _cumulative(chroma: Array) -> Array:
     level = chroma.sum(axis=0).mean()
     return np.pad(np.cumsum(chroma / max(level, 1e-12), axis=1), ((0, 0), (1, 0)))
+
+
+def _distance(chroma: Array) -> Array:
+    """Return one minus the cosine between neighbors, shape `(12, n)` to `(n - 1,)`."""
+    before, after = chroma[:, :-1], chroma[:, 1:]
+    norms = np.sqrt(np.square(before).sum(axis=0) * np.square(after).sum(axis=0))
+    return np.asarray(1 - (before * after).sum(axis=0) / np.maximum(norms, 1e-9))
 
 
 def _between(sums: Array, edges: Array) -> Array:

@@ -57,6 +57,11 @@ FEATURES = (
     "triads that last",
     "cadences",
     "minor",
+    "fourth",
+    "major seventh",
+    "minor second",
+    "third",
+    "bass on tonic",
 )
 
 _BASS_SHARE = 0.5
@@ -64,7 +69,7 @@ _END_S = 2.0
 _CHORD_S = 1.0
 _SHARPNESS = 8.0
 _SOUNDING_SHARE = 0.25
-_CLEAR, _VAGUE = 0.35, 0.10
+_CLEAR, _VAGUE = 0.25, 0.05
 _FULL_CONFIDENCE_S = 8.0
 
 
@@ -143,8 +148,32 @@ def evidence(treble: Array, bass: Array, profile: str) -> Array:
         triads.mean(axis=1),
         _cadences(triads),
         np.repeat([0.0, 1.0], 12),
+        *_degrees(every, low),
     )
     return np.stack(columns, axis=1)
+
+
+def _degrees(every: Array, low: Array) -> list[Array]:
+    """Return what distinguishes a key from its neighbors by a fifth, its relative and its parallel.
+
+    Each shape `(24,)`, -1 to 1.
+    """
+    scale, bass = (
+        np.stack([np.roll(share, -tonic) for tonic in range(12)], axis=1) for share in (every, low)
+    )
+
+    def more(share: Array, degree: int, other: int) -> Array:
+        total = np.maximum(share[degree] + share[other], 1e-12)
+        return np.asarray((share[degree] - share[other]) / total)
+
+    third, none = more(scale, 4, 3), np.zeros(12)
+    return [
+        np.tile(more(scale, 5, 6), 2),
+        np.concatenate([more(scale, 11, 10), none]),
+        np.concatenate([none, more(scale, 2, 1)]),
+        np.concatenate([third, -third]),
+        np.tile(more(bass, 0, 7), 2),
+    ]
 
 
 def _share(chroma: Array) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mashup_worker.analysis.feature_streams import STROKES, FeatureStreams, standardized
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
+from mashup_worker.analysis.result import BEATS_PER_BAR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +28,22 @@ often stronger than the beat against which it is played."""
 MIN_BEATS = 8
 """Beat grids with fewer beats are not scored."""
 
+_WHOLE_BARS = (2, 3, 4)
+"""Bars of which every beat is evidence; of the rare longer ones, only the first."""
+
+_STEPS = 12
+_LAGS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+_REPEATED = (2, 3, 4, 6, 8, 12, 16)
+"""Distances in beats whose repetition is evidence for the level."""
+
+_LEAST_DIFFERENCE = 0.02
+_STRUCK_THIRDS = -0.2
 _PHASES = 48
 _KEPT_PHASES = 6
 _BLUR = {-2: 1, -1: 2, 0: 3, 1: 2, 2: 1}
-_FLUX, _STRUCK = slice(0, 4), slice(0, len(STROKES))
+_FLUX = slice(0, 4)
 _KICK, _SNARE, _ALL = STROKES.index("kick"), STROKES.index("snare"), STROKES.index("all")
+_BETWEEN = [0, _KICK, _SNARE, _ALL]
 _PHASE_WEIGHTS = np.array([1.5, 1.0, 1.0, 0.5])
 
 
@@ -66,10 +78,12 @@ class ScoredMeters:
     Attributes:
         meters: the meters.
         evidence: shape `(len(meters), features)`; `FEATURES` names the columns.
+        streams: the strokes and harmony that gave the evidence.
     """
 
     meters: tuple[Meter, ...]
     evidence: Array
+    streams: FeatureStreams
 
 
 def score_meters(
@@ -78,7 +92,7 @@ def score_meters(
     tempo_strength: tuple[Array, Array],
     *,
     tempo_range_bpm: tuple[float, float],
-    beats_per_bar: tuple[int, ...] = (3, 4),
+    beats_per_bar: tuple[int, ...] = BEATS_PER_BAR,
 ) -> ScoredMeters:
     """Return all possible meters with their evidence.
 
@@ -94,11 +108,28 @@ def score_meters(
     for beats in _beat_grids(streams, pulse, tempo_range_bpm):
         grid = _BeatGridEvidence(streams, pulse, beats)
         common = grid.level_evidence(tempo_strength)
-        for length in beats_per_bar:
+        for length in grid.possible_bars(beats_per_bar):
             for first in range(length):
                 meters.append(Meter(beats, length, first))
                 rows.append(common + grid.bar_evidence(length, first))
-    return ScoredMeters(tuple(meters), np.array(rows).reshape(len(meters), len(FEATURES)))
+    evidence = np.array(rows).reshape(len(meters), len(FEATURES))
+    return ScoredMeters(tuple(meters), evidence, streams)
+
+
+def time_signature(streams: FeatureStreams, pulse: Array, meter: Meter) -> str:
+    """Return the time signature of a meter: over 8 where most beats divide into three."""
+    level, offset = meter.beats.level, meter.beats.offset
+    beats = offset + np.arange(int((len(pulse) - 1 - offset) / level)) * level
+    thirds, halves = (
+        min(
+            float(streams.at(instants(pulse, beats + k / parts * level))[_ALL].mean())
+            for k in range(1, parts)
+        )
+        for parts in (3, 2)
+    )
+    if thirds > max(halves, _STRUCK_THIRDS):
+        return f"{3 * meter.beats_per_bar}/8"
+    return f"{meter.beats_per_bar}/4"
 
 
 def _beat_grids(
@@ -143,22 +174,30 @@ class _BeatGridEvidence:
     def __init__(self, streams: FeatureStreams, pulse: Array, beats: Beats) -> None:
         self.beats = beats
         count = int((len(pulse) - 1 - beats.offset) / beats.level) + 1
-        position = beats.offset + np.arange(count) * beats.level
-        self.on = streams.at(instants(pulse, position))
-        self.half = streams.at(instants(pulse, position + beats.level / 2))
-        third, quarter = beats.level / 3, beats.level / 4
-        self.third = self._between(streams, pulse, position + third, position + 2 * third)
-        self.quarter = self._between(streams, pulse, position + quarter, position + 3 * quarter)
+        position = beats.offset + np.arange(count * _STEPS) / _STEPS * beats.level
+        steps = streams.at(instants(pulse, position)).reshape(len(STROKES), count, _STEPS)
+        self.on, self.half = steps[:, :, 0], steps[:, :, _STEPS // 2]
+        self.third = (steps[:, :, _STEPS // 3] + steps[:, :, 2 * _STEPS // 3]) / 2
+        self.quarter = (steps[:, :, _STEPS // 4] + steps[:, :, 3 * _STEPS // 4]) / 2
         edges = beats.offset + (np.arange(-1, count + 1)) * beats.level
-        self.chord, self.bass = _changes(streams, instants(pulse, edges))
-        self.half_chord = _changes(streams, instants(pulse, edges + beats.level / 2))[0]
+        self.chord, self.bass = streams.changes(instants(pulse, edges))
+        halves = instants(pulse, edges + beats.level / 2)
+        self.half_chord, self.half_bass = streams.changes(halves)
         self.rows = np.clip(standardized(np.concatenate([self.on, [self.chord, self.bass]])), -3, 3)
         self.half_rows = np.clip(standardized(self.half), -3, 3)
+        pattern = steps.reshape(len(STROKES), -1)
+        self.pattern = pattern - pattern.mean(axis=1, keepdims=True)
+        self.repeated = np.array(
+            [
+                _repetition(steps.swapaxes(1, 2).reshape(-1, count)),
+                _repetition(self.rows),
+                _repetition(self.rows[-2:]),
+            ]
+        )
 
-    @staticmethod
-    def _between(streams: FeatureStreams, pulse: Array, first: Array, last: Array) -> Array:
-        """Return the mean of the strokes at two positions between the beats."""
-        return (streams.at(instants(pulse, first)) + streams.at(instants(pulse, last))) / 2
+    def possible_bars(self, lengths: tuple[int, ...]) -> list[int]:
+        """Return the lengths of which the song has two bars or more."""
+        return [length for length in lengths if self.on.shape[1] >= 2 * length]
 
     def level_evidence(self, tempo_strength: tuple[Array, Array]) -> list[float]:
         """Return the evidence for the period and phase of the beats."""
@@ -174,73 +213,97 @@ class _BeatGridEvidence:
             float(strength),
             *on,
             *half,
-            third[_ALL],
+            *third[[_KICK, _SNARE, _ALL]],
             *quarter[[_KICK, _SNARE, _ALL]],
             float(self.chord.mean()),
+            float(self.bass.mean()),
             float(self.half_chord.mean()),
+            float(self.half_bass.mean()),
+            *(self._alike(lag) for lag in _LAGS),
+            *self.repeated[0, _REPEATED],
+            *self.repeated[2, _REPEATED],
         ]
 
     def bar_evidence(self, length: int, first: int) -> list[float]:
         """Return the evidence for bars of `length` beats of which one begins at beat `first`."""
-        here = np.array([self.rows[:, first + k :: length].mean(axis=1) for k in range(length)]).T
-        other = 7 - length  # 4 for bars of 3, 3 for bars of 4
-        repeats = self._repeats(length) - self._repeats(other)
-        if length == 4:
-            back = (here[:, 1] + here[:, 3] - here[:, 0] - here[:, 2]) / 2
-            figures = [*here[:, 0], *here[:, 2], *back[_STRUCK], repeats]
-            return figures + [0.0] * len(_THREE)
-        back = (here[:, 1] + here[:, 2]) / 2 - here[:, 0]
-        halves = float(
-            (self.rows[_STRUCK, 1:-1] * self.half_rows[:, 2:]).mean()
-            + (self.rows[_STRUCK, 2:] * self.half_rows[:, :-2]).mean()
-        )
-        return [0.0] * len(_FOUR) + [*here[:, 0], *back[_STRUCK], repeats, halves, 1.0]
+        places = range(first, first + length)
+        here = np.array([self.rows[:, k::length].mean(axis=1) for k in places]).T
+        half = np.array([self.half_rows[:, k::length].mean(axis=1) for k in places]).T
+        others = [lag for lag in BEATS_PER_BAR if lag % length and length % lag]
+        repeats = [
+            *self.repeated[:, length],
+            *(self.repeated[:, length] - self.repeated[:, others].max(axis=1)),
+        ]
+        out = []
+        for bar in BEATS_PER_BAR:
+            shown = range(bar) if bar in _WHOLE_BARS else range(1)
+            if bar == length:
+                out += [*here[:, shown].ravel(), *half[:, shown][_BETWEEN].ravel(), *repeats, 1.0]
+            else:
+                out += [0.0] * (len(shown) * (len(_ON_BEATS) + len(_BETWEEN)) + 7)
+        return out
 
-    def _repeats(self, lag: int) -> float:
-        if self.rows.shape[1] < 2 * lag + 2:
+    def _alike(self, lag: float) -> float:
+        """Return the correlation of the strokes on and between beats at a lag in beats."""
+        steps = round(lag * _STEPS)
+        if self.pattern.shape[1] <= steps:
             return 0.0
-        once = (self.rows[:, lag:] * self.rows[:, :-lag]).mean()
-        twice = (self.rows[:, 2 * lag :] * self.rows[:, : -2 * lag]).mean()
-        return float(once + twice) / 2
+        now, then = self.pattern[:, steps:], self.pattern[:, : self.pattern.shape[1] - steps]
+        return float((now * then).sum() / max(float(np.square(self.pattern).sum()), 1e-9))
 
 
-def _changes(streams: FeatureStreams, edges: Array) -> tuple[Array, Array]:
-    """Return the change of chords and of the bass at each inner edge."""
-    treble, bass = streams.pitches(edges)
-    return _distance(treble), _distance(bass)
+def _repetition(rows: Array) -> Array:
+    """Return how much better rows repeat at each lag than at the lags beside it, up to 1.
 
+    Only neighboring lags are compared, so that music that grows louder or changes its instruments
+    does not count as unlike itself.
 
-def _distance(chroma: Array) -> Array:
-    """Return one minus the cosine between neighbors, shape `(12, n)` to `(n - 1,)`."""
-    before, after = chroma[:, :-1], chroma[:, 1:]
-    norms = np.sqrt(np.square(before).sum(axis=0) * np.square(after).sum(axis=0))
-    return np.asarray(1 - (before * after).sum(axis=0) / np.maximum(norms, 1e-9))
+    Args:
+        rows: features of each beat, shape `(features, beats)`.
+
+    Returns:
+        Shape `(2 + largest lag,)`; 0 where the song is too short.
+    """
+    longest = max(_REPEATED) + 1
+    difference = np.full(longest + 1, np.nan)
+    for lag in range(1, min(longest, rows.shape[1] - 1) + 1):
+        difference[lag] = np.square(rows[:, lag:] - rows[:, :-lag]).mean()
+    beside = (difference[:-2] + difference[2:]) / 2 + _LEAST_DIFFERENCE
+    out = np.zeros(longest + 1)
+    out[1:-1] = np.nan_to_num((beside - difference[1:-1]) / beside)
+    return np.maximum(out, -1)
 
 
 _ON_BEATS = (*STROKES, "chord", "bass")
+_REPEATING = ("strokes", "beats", "chords")
 _LEVEL = (
     "octaves",
     "octaves²",
     "tempogram",
     *(f"{name} on beats" for name in STROKES),
     *(f"{name} on halves" for name in STROKES),
-    "all on thirds",
+    *(f"{name} on thirds" for name in ("kick", "snare", "all")),
     *(f"{name} on quarters" for name in ("kick", "snare", "all")),
     "chord on beats",
+    "bass on beats",
     "chord on halves",
+    "bass on halves",
+    *(f"alike after {lag:g}" for lag in _LAGS),
+    *(f"{name} repeated after {lag}" for name in ("strokes", "chords") for lag in _REPEATED),
 )
-_FOUR = (
-    *(f"{name} on 1 of 4" for name in _ON_BEATS),
-    *(f"{name} on 3 of 4" for name in _ON_BEATS),
-    *(f"{name} on 2 and 4" for name in STROKES),
-    "repeats by 4",
-)
-_THREE = (
-    *(f"{name} on 1 of 3" for name in _ON_BEATS),
-    *(f"{name} on 2 and 3" for name in STROKES),
-    "repeats by 3",
-    "halves by 3",
-    "three",
-)
-FEATURES = _LEVEL + _FOUR + _THREE
+
+
+def _bar_features(bar: int) -> list[str]:
+    places = range(bar) if bar in _WHOLE_BARS else range(1)
+    between = [STROKES[row] for row in _BETWEEN]
+    return [
+        *(f"{name} on {place + 1} of {bar}" for name in _ON_BEATS for place in places),
+        *(f"{name} after {place + 1} of {bar}" for name in between for place in places),
+        *(f"{name} repeat every {bar}" for name in _REPEATING),
+        *(f"{name} repeat best every {bar}" for name in _REPEATING),
+        f"bars of {bar}",
+    ]
+
+
+FEATURES = (*_LEVEL, *(name for bar in BEATS_PER_BAR for name in _bar_features(bar)))
 """Names of the evidence, in order."""

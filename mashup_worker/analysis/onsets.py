@@ -60,13 +60,14 @@ class Onsets:
         """Number of frames."""
         return int(self.strength.shape[-1])
 
-    def from_frame(self, first: int) -> Onsets:
-        """Return the onsets from a frame on."""
+    def between(self, first: int, stop: int | None = None) -> Onsets:
+        """Return the onsets of a part, from frame `first` until `stop` or the end."""
+        part = slice(first, stop)
         return Onsets(
-            groups=self.groups[..., first:],
-            accents=self.accents[..., first:],
-            bursts=self.bursts[..., first:],
-            strength=self.strength[..., first:],
+            groups=self.groups[..., part],
+            accents=self.accents[..., part],
+            bursts=self.bursts[..., part],
+            strength=self.strength[..., part],
         )
 
 

@@ -56,6 +56,7 @@ class Pulse:
         coherence: degree to which the song keeps one phase, 0 to 1.
         strength: mean onset strength at the instants, in standard deviations above the mean.
         struck: number of instants with a clear onset.
+        period: period in frames for which the whole song is most in phase.
     """
 
     instants: Array
@@ -63,6 +64,7 @@ class Pulse:
     coherence: float
     strength: float
     struck: int
+    period: float
 
 
 def find_pulse(onsets: Onsets, tempi: Tempogram) -> Pulse | None:
@@ -93,6 +95,7 @@ def find_pulse(onsets: Onsets, tempi: Tempogram) -> Pulse | None:
         coherence=coherence,
         strength=_mean_strength(smooth, instants),
         struck=struck,
+        period=period,
     )
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 KeyProfile = Literal["auto", "krumhansl", "temperley", "edm"]
 KEY_PROFILES: tuple[KeyProfile, ...] = get_args(KeyProfile)
 
+BEATS_PER_BAR = (2, 3, 4, 5, 7)
+"""Lengths of bars; bars of two beats are found in compound meters such as 6/8 only."""
+
 
 @dataclass(frozen=True)
 class AnalysisOptions:
@@ -24,7 +27,7 @@ class AnalysisOptions:
     Attributes:
         tempo_range_bpm: lowest and highest tempo of the result.
         tempo_hint_bpm: approximate tempo; decides between a tempo and its half or double.
-        beats_per_bar: 3 or 4; estimated when None.
+        beats_per_bar: 2, 3, 4, 5 or 7; estimated when None.
         key_profile: key profile to compare with; `auto` selects one by content.
 
     Raises:
@@ -52,8 +55,9 @@ class AnalysisOptions:
                 f"tempo hint {hint:g} BPM: outside the tempo range {lowest:g} to {highest:g}; "
                 "give another range too"
             )
-        if self.beats_per_bar not in (None, 3, 4):
-            raise InvalidInput(f"beats per bar {self.beats_per_bar}: unsupported; choose 3 or 4")
+        if self.beats_per_bar not in (None, *BEATS_PER_BAR):
+            choices = ", ".join(map(str, BEATS_PER_BAR))
+            raise InvalidInput(f"beats per bar {self.beats_per_bar}: unsupported; choose {choices}")
         if self.key_profile not in KEY_PROFILES:
             raise InvalidInput(
                 f"key profile {self.key_profile!r}: unknown; choose {', '.join(KEY_PROFILES)}"
@@ -81,6 +85,16 @@ class TempoCandidate:
 
 
 @dataclass(frozen=True)
+class TempoStretch:
+    """Part of a song with a constant tempo and phase, from its first beat to its last."""
+
+    start_s: float
+    stop_s: float
+    tempo_bpm: float
+    beats_per_bar: int
+
+
+@dataclass(frozen=True)
 class KeyCandidate:
     """Possible key of a song; the scores of all 24 keys add up to 1.
 
@@ -103,11 +117,15 @@ class Analysis:
         duration_s: duration of the song.
         tempo_bpm: beats per minute; the median if the tempo varies.
         tempo_confidence: 0 to 1.
+        beat_confidence: that the beats are not between those that people tap, 0 to 1.
+        bar_confidence: that bars have this length and begin at these beats, 0 to 1.
         tempo_candidates: likely tempi, best first.
         tempo_stable: whether one tempo fits the whole song; otherwise the beats follow the music.
         beats_s: times of the beats, rising.
         downbeats_s: times of the beats that begin a bar.
-        beats_per_bar: 3 or 4.
+        beats_per_bar: 2 (compound meters only), 3, 4, 5 or 7.
+        time_signature: such as `"4/4"` or `"6/8"`.
+        tempo_stretches: parts with a constant tempo and phase, in order; one for most songs.
         key: tonic and mode, such as `"A minor"`.
         camelot: position on the Camelot wheel, such as `"8A"`.
         key_confidence: 0 to 1.
@@ -122,11 +140,15 @@ class Analysis:
     duration_s: float
     tempo_bpm: float | None = None
     tempo_confidence: float = 0.0
+    beat_confidence: float = 0.0
+    bar_confidence: float = 0.0
     tempo_candidates: tuple[TempoCandidate, ...] = ()
     tempo_stable: bool | None = None
     beats_s: tuple[float, ...] = ()
     downbeats_s: tuple[float, ...] = ()
     beats_per_bar: int | None = None
+    time_signature: str | None = None
+    tempo_stretches: tuple[TempoStretch, ...] = ()
     key: str | None = None
     camelot: str | None = None
     key_confidence: float = 0.0
@@ -142,6 +164,8 @@ class Analysis:
         return {
             "tempo_bpm": _rounded(self.tempo_bpm, 3),
             "tempo_confidence": round(self.tempo_confidence, 3),
+            "beat_confidence": round(self.beat_confidence, 3),
+            "bar_confidence": round(self.bar_confidence, 3),
             "tempo_candidates_bpm": [round(one.tempo_bpm, 3) for one in self.tempo_candidates],
             "tempo_candidates": [
                 {"tempo_bpm": round(one.tempo_bpm, 3), "score": round(one.score, 3)}
@@ -151,6 +175,16 @@ class Analysis:
             "beats_s": [round(time_s, 4) for time_s in self.beats_s],
             "downbeats_s": [round(time_s, 4) for time_s in self.downbeats_s],
             "beats_per_bar": self.beats_per_bar,
+            "time_signature": self.time_signature,
+            "tempo_stretches": [
+                {
+                    "start_s": round(one.start_s, 4),
+                    "stop_s": round(one.stop_s, 4),
+                    "tempo_bpm": round(one.tempo_bpm, 3),
+                    "beats_per_bar": one.beats_per_bar,
+                }
+                for one in self.tempo_stretches
+            ],
             "key": self.key,
             "camelot": self.camelot,
             "key_confidence": round(self.key_confidence, 3),

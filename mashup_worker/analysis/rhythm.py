@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from mashup_worker.analysis.chroma import FRAME_RATE_HZ as CHROMA_FRAME_RATE_HZ
 from mashup_worker.analysis.feature_streams import feature_streams
 from mashup_worker.analysis.meter import (
+    LEVELS,
     MIN_BEATS,
     Beats,
     Meter,
     ScoredMeters,
     instants,
     score_meters,
+    time_signature,
 )
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 from mashup_worker.analysis.pulse import Pulse, find_pulse
-from mashup_worker.analysis.result import AnalysisOptions, TempoCandidate
+from mashup_worker.analysis.result import (
+    BEATS_PER_BAR,
+    AnalysisOptions,
+    TempoCandidate,
+    TempoStretch,
+)
+from mashup_worker.analysis.stretches import Stretch, find_jumps, find_stretches
 from mashup_worker.analysis.tempo_lines import nearest_onsets
+from mashup_worker.analysis.tempogram import tempogram
 from mashup_worker.analysis.weights import meter_scores
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mashup_worker.analysis.arrays import Array, Indices
     from mashup_worker.analysis.chroma import Chroma
+    from mashup_worker.analysis.feature_streams import FeatureStreams
     from mashup_worker.analysis.onsets import Onsets
     from mashup_worker.analysis.tempogram import Tempogram
 
@@ -38,6 +52,8 @@ _FAINT, _STRONG = 0.3, 1.2
 _FULL_CONFIDENCE_STROKES = 32
 _SLOW_BPM = 80.0
 _NEAR_FRAMES = 4.0
+_SAME_OCTAVES = 0.006
+_SAME_PHASE = 0.1
 _EDGE_S = 0.05
 """Time by which the first beat may precede the sound, because onsets are detected late."""
 
@@ -48,21 +64,29 @@ class Rhythm:
 
     Attributes:
         tempo_bpm: beats per minute; the median if the tempo varies.
-        confidence: 0 to 1.
+        confidence: of the tempo, 0 to 1.
+        beat_confidence: that the beats are not between those that people tap, 0 to 1.
+        bar_confidence: that bars have this length and begin at these beats, 0 to 1.
         candidates: likely tempi, best first.
         stable: whether one tempo fits all beats.
         beats_s: times of the beats, rising.
         downbeats_s: times of the beats that begin a bar.
-        beats_per_bar: 3 or 4.
+        beats_per_bar: one of `BEATS_PER_BAR`.
+        time_signature: such as `"4/4"`; `"6/8"` or `"12/8"` where beats divide into three.
+        stretches: parts with a constant tempo and phase each, in order.
     """
 
     tempo_bpm: float | None = None
     confidence: float = 0.0
+    beat_confidence: float = 0.0
+    bar_confidence: float = 0.0
     candidates: tuple[TempoCandidate, ...] = ()
     stable: bool | None = None
     beats_s: tuple[float, ...] = ()
     downbeats_s: tuple[float, ...] = ()
     beats_per_bar: int | None = None
+    time_signature: str | None = None
+    stretches: tuple[TempoStretch, ...] = ()
 
     def shifted(self, shift_s: float) -> Rhythm:
         """Return the rhythm with all times later by `shift_s`."""
@@ -70,7 +94,11 @@ class Rhythm:
             tuple(time_s + shift_s for time_s in times)
             for times in (self.beats_s, self.downbeats_s)
         )
-        return replace(self, beats_s=beats, downbeats_s=bars)
+        stretches = tuple(
+            replace(one, start_s=one.start_s + shift_s, stop_s=one.stop_s + shift_s)
+            for one in self.stretches
+        )
+        return replace(self, beats_s=beats, downbeats_s=bars, stretches=stretches)
 
 
 def find_rhythm(
@@ -93,6 +121,41 @@ def find_rhythm(
     pulse = _pulse(onsets, tempi, sounding_s)
     if pulse is None or _is_too_short(sounding_s, options):
         return Rhythm()
+    streams = feature_streams(onsets, harmony)
+    stretches = find_stretches(onsets, tempi, streams, pulse.period)
+    if len(stretches) > 1:
+        parts = _parts(onsets, harmony, options=options, sounding_s=sounding_s, stretches=stretches)
+    else:
+        parts = [
+            _one_rhythm(onsets, tempi, harmony, options=options, sounding_s=sounding_s, pulse=pulse)
+        ]
+        if parts[0].stable:
+            stretches = _split_at_jumps(parts[0], streams, onsets.frames)
+            if len(stretches) > 1:
+                parts = _parts(
+                    onsets, harmony, options=options, sounding_s=sounding_s, stretches=stretches
+                )
+    return _of_parts(parts) if parts else Rhythm()
+
+
+def _split_at_jumps(rhythm: Rhythm, streams: FeatureStreams, frames: int) -> list[Stretch]:
+    """Return the stretches of a steady song between which its bars move."""
+    beats = (np.array(rhythm.beats_s) - _LATENCY_S) * FRAME_RATE_HZ
+    jumps = find_jumps(streams, beats, rhythm.beats_per_bar or 4)
+    period = float(np.median(np.diff(beats)))
+    return Stretch(0, frames, period, float(beats[0])).split([round(beats[i]) for i in jumps])
+
+
+def _one_rhythm(
+    onsets: Onsets,
+    tempi: Tempogram,
+    harmony: Chroma,
+    *,
+    options: AnalysisOptions,
+    sounding_s: tuple[float, float],
+    pulse: Pulse,
+) -> Rhythm:
+    """Find the rhythm of a song whose tempo is constant or drifts."""
     scored = possible_meters(onsets, tempi, harmony, pulse=pulse, options=options)
     if not scored.meters:
         narrowed = _within_range(tempi, options.tempo_range_bpm)
@@ -103,17 +166,77 @@ def find_rhythm(
     share = _shares(scored, options)
     best = scored.meters[int(share.argmax())]
     candidates = _tempo_candidates(scored, share)
+    beat_share, bar_share = _shares_below(scored.meters, share)
     beats, bars = _times(pulse, best, onsets, sounding_s)
     if len(beats) < 2:
         return Rhythm()
+    tempo_bpm, reliability = _tempo(beats, options), _reliability(pulse)
     return Rhythm(
-        tempo_bpm=_tempo(beats, options),
-        confidence=min(1.0, candidates[0].score) * _reliability(pulse),
+        tempo_bpm=tempo_bpm,
+        confidence=min(1.0, candidates[0].score) * reliability,
+        beat_confidence=beat_share * reliability,
+        bar_confidence=bar_share * beat_share * reliability,
         candidates=candidates,
         stable=pulse.steady,
         beats_s=tuple(beats.tolist()),
         downbeats_s=tuple(bars.tolist()),
         beats_per_bar=best.beats_per_bar,
+        time_signature=time_signature(scored.streams, pulse.instants, best),
+        stretches=(TempoStretch(float(beats[0]), float(beats[-1]), tempo_bpm, best.beats_per_bar),),
+    )
+
+
+def _parts(
+    onsets: Onsets,
+    harmony: Chroma,
+    *,
+    options: AnalysisOptions,
+    sounding_s: tuple[float, float],
+    stretches: Sequence[Stretch],
+) -> list[Rhythm]:
+    """Return the rhythms of the stretches, longest first; the longest decides the level."""
+    found: list[Rhythm] = []
+    for stretch in sorted(stretches, key=lambda one: one.start - one.stop):
+        start_s, stop_s = stretch.start / FRAME_RATE_HZ, stretch.stop / FRAME_RATE_HZ
+        part = onsets.between(stretch.start, stretch.stop)
+        chords = harmony.between(*(round(at * CHROMA_FRAME_RATE_HZ) for at in (start_s, stop_s)))
+        tempi = tempogram(part.groups, FRAME_RATE_HZ)
+        inside = max(0.0, sounding_s[0] - start_s), min(stop_s, sounding_s[1]) - start_s
+        pulse = _pulse(part, tempi, inside)
+        hinted = options if not found else _like(found[0], options, stretch)
+        if pulse is None or _is_too_short(inside, hinted):
+            continue
+        rhythm = _one_rhythm(part, tempi, chords, options=hinted, sounding_s=inside, pulse=pulse)
+        if rhythm.tempo_bpm is not None:
+            found.append(rhythm.shifted(start_s))
+    return found
+
+
+def _like(first: Rhythm, options: AnalysisOptions, stretch: Stretch) -> AnalysisOptions:
+    """Return the options that give a stretch of the same tempo the level and bars of the first."""
+    if options.tempo_hint_bpm is not None or first.tempo_bpm is None:
+        return options
+    if not _is_simple(math.log2(stretch.period * first.tempo_bpm / 60 / FRAME_RATE_HZ)):
+        return options
+    return replace(options, tempo_hint_bpm=first.tempo_bpm, beats_per_bar=first.beats_per_bar)
+
+
+def _is_simple(octaves: float) -> bool:
+    """Return whether two tempi differ by a ratio such as 1, 2, 3/2 or 4/3."""
+    return any(abs(octaves - math.log2(level)) < _SAME_OCTAVES for level in LEVELS)
+
+
+def _of_parts(parts: Sequence[Rhythm]) -> Rhythm:
+    """Return the rhythm of a song from those of its stretches, longest first."""
+    if len(parts) == 1:
+        return parts[0]
+    ordered = sorted(parts, key=lambda one: one.beats_s[0])
+    return replace(
+        parts[0],
+        stable=False,
+        beats_s=tuple(at for one in ordered for at in one.beats_s),
+        downbeats_s=tuple(at for one in ordered for at in one.downbeats_s),
+        stretches=tuple(stretch for one in ordered for stretch in one.stretches),
     )
 
 
@@ -151,12 +274,13 @@ def possible_meters(
 ) -> ScoredMeters:
     """Return every level, phase and bar that the pulse may have, with the evidence for it."""
     strength = np.log(tempi.strength.mean(dim=-1).cpu().double().numpy() + 1e-9)
+    bar = options.beats_per_bar
     return score_meters(
         feature_streams(onsets, harmony),
         pulse.instants,
         (tempi.tempi_bpm.cpu().double().numpy(), strength - strength.max()),
         tempo_range_bpm=options.tempo_range_bpm,
-        beats_per_bar=(3, 4) if options.beats_per_bar is None else (options.beats_per_bar,),
+        beats_per_bar=BEATS_PER_BAR if bar is None else (bar,),
     )
 
 
@@ -175,6 +299,23 @@ def _shares(scored: ScoredMeters, options: AnalysisOptions) -> Array:
         scores = scores - 0.5 * np.square(octaves / _HINT_OCTAVES)
     share = np.exp(scores - scores.max())
     return np.asarray(share / share.sum())
+
+
+def _shares_below(meters: Sequence[Meter], share: Array) -> tuple[float, float]:
+    """Return the share of the best phase among those of its tempo, and of the bars in it."""
+    best = meters[int(share.argmax())]
+    level, length = best.beats.level, best.beats_per_bar
+    tempo = np.array([one.beats.level == level for one in meters])
+    away = np.array([(one.beats.offset - best.beats.offset) / level for one in meters])
+    phase = tempo & (np.abs(away - np.round(away)) < _SAME_PHASE)
+    first = np.array(
+        [(one.first + round(k) - best.first) % length for one, k in zip(meters, away, strict=True)]
+    )
+    bars = phase & (first == 0) & np.array([one.beats_per_bar == length for one in meters])
+    return (
+        float(share[phase].sum() / share[tempo].sum()),
+        float(share[bars].sum() / share[phase].sum()),
+    )
 
 
 def _tempo_candidates(scored: ScoredMeters, share: Array) -> tuple[TempoCandidate, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,13 +16,20 @@ MIN_TEMPO_CONFIDENCE = 0.02
 """Lowest confidence of a usable tempo: a held tone has 0, speech 0.06."""
 
 
+_BAR_BEATS = {2: 4, 3: 3, 4: 4}
+"""Beats of the bars in a mashup; two bars of a compound meter such as 6/8 count as one."""
+
+_SURE_BARS = 0.5
+
+
 @dataclass(frozen=True)
 class FixedTempoGrid:
-    """Bars of equal length."""
+    """Bars of equal length, until `stop_s` at the latest."""
 
     tempo_bpm: float
     beats_per_bar: int
     first_downbeat_s: float = 0.0
+    stop_s: float = math.inf
 
     @property
     def bar_s(self) -> float:
@@ -63,6 +71,11 @@ class VariableTempoGrid:
         """Time of bar 0."""
         return self.beats_s[0]
 
+    @property
+    def stop_s(self) -> float:
+        """End of the bars: that of the song."""
+        return math.inf
+
     def time_at(self, bar: float) -> float:
         """Return the time of a bar; beyond the ends the outermost beats are extrapolated."""
         beat = bar * self.beats_per_bar
@@ -92,7 +105,7 @@ def song_grid(analysis: Analysis, name: str) -> SongGrid:
     """Return the bars that an analysis found.
 
     Raises:
-        InvalidInput: the analysis found no beats.
+        InvalidInput: the analysis found no beats, or bars that are neither of 3 nor of 4 beats.
     """
     sure = analysis.tempo_confidence >= MIN_TEMPO_CONFIDENCE and len(analysis.beats_s) > 1
     if analysis.tempo_bpm is None or analysis.beats_per_bar is None or not sure:
@@ -100,8 +113,24 @@ def song_grid(analysis: Analysis, name: str) -> SongGrid:
             f"{name}: no beat was found; name the song of this stem (FILE:KIND:SONG) and add "
             "other stems of it, which provide the beat"
         )
+    beats_per_bar = _BAR_BEATS.get(analysis.beats_per_bar, 4)
+    if analysis.beats_per_bar not in _BAR_BEATS and analysis.bar_confidence >= _SURE_BARS:
+        raise InvalidInput(
+            f"{name}: {analysis.beats_per_bar} beats a bar; mashups need bars of 3 or 4 beats"
+        )
+    if len(analysis.tempo_stretches) > 1:
+        return _longest_stretch(analysis, beats_per_bar)
     downbeats = analysis.downbeats_s or analysis.beats_s[:1]
     first = bisect_left(analysis.beats_s, downbeats[0] - 1e-3)
     if analysis.tempo_stable or len(analysis.beats_s) - first < 2:
-        return FixedTempoGrid(analysis.tempo_bpm, analysis.beats_per_bar, downbeats[0])
-    return VariableTempoGrid(analysis.beats_s[first:], analysis.beats_per_bar)
+        return FixedTempoGrid(analysis.tempo_bpm, beats_per_bar, downbeats[0])
+    return VariableTempoGrid(analysis.beats_s[first:], beats_per_bar)
+
+
+def _longest_stretch(analysis: Analysis, beats_per_bar: int) -> FixedTempoGrid:
+    """Return the bars of the longest part with one tempo; a mashup uses no other part."""
+    stretch = max(analysis.tempo_stretches, key=lambda one: one.stop_s - one.start_s)
+    inside = [at for at in analysis.downbeats_s if at >= stretch.start_s - 1e-3]
+    first = inside[0] if inside and inside[0] < stretch.stop_s else stretch.start_s
+    stop_s = stretch.stop_s + 60 / stretch.tempo_bpm
+    return FixedTempoGrid(stretch.tempo_bpm, beats_per_bar, first, stop_s)

@@ -137,8 +137,12 @@ class MixSong:
 
     @property
     def bars(self) -> int:
-        """Number of whole bars from the first downbeat; up to 5 % of the last may be missing."""
-        return max(0, math.floor(self.grid.bar_at(self.duration_s) + 0.05))
+        """Number of whole bars from the first downbeat; up to 5 % of the last may be missing.
+
+        The bars end where the tempo of the grid ends.
+        """
+        stop_s = min(self.duration_s, self.grid.stop_s)
+        return max(0, math.floor(self.grid.bar_at(stop_s) + 0.05))
 
     def source(self, kind: str) -> PlanSource:
         """Return a stem as an entry of a plan."""

@@ -10,13 +10,13 @@ import pytest
 from benchmarks.analysis import MIX, STEMS, Measured, analyze_song, measure, sample_songs
 from benchmarks.scores import Summary, summary
 
+SONGS = 10
 
-@pytest.fixture(
-    scope="module", params=[3, pytest.param(10, marks=pytest.mark.slow)], ids="{} songs".format
-)
-def generated(request: pytest.FixtureRequest) -> list[Measured]:
-    found = measure("bandstand", range(500, 500 + request.param))
-    assert len(found) == 2 * request.param
+
+@pytest.fixture(scope="module")
+def generated() -> list[Measured]:
+    found = measure("bandstand", range(500, 500 + SONGS))
+    assert len(found) == 2 * SONGS
     return found
 
 

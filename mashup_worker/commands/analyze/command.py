@@ -57,7 +57,7 @@ def analyze(
             metavar="BPM", help="Approximate tempo; decides between a tempo and its half or double."
         ),
     ] = None,
-    beats_per_bar: Annotated[int | None, typer.Option(help="3 or 4. [detected]")] = None,
+    beats_per_bar: Annotated[int | None, typer.Option(help="2, 3, 4, 5 or 7. [detected]")] = None,
     key_profile: Annotated[
         str,
         typer.Option(help="Key profile: krumhansl, temperley, edm, or auto to choose by content."),

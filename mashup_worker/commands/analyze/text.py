@@ -59,7 +59,7 @@ def line(name: str, analysis: Fields, note: str = "") -> Text:
         f"{_tempo(analysis)} ({_percent(analysis['tempo_confidence'])})"
         if has_tempo
         else "no tempo",
-        f"{analysis['beats_per_bar']} beats a bar" if analysis["beats_per_bar"] else "",
+        analysis["time_signature"] or "",
         f"{_key(analysis)} ({_percent(analysis['key_confidence'])})" if has_key else "no key",
         _figure(analysis["loudness_lufs"], "LUFS") or "no loudness",
     ]
@@ -78,8 +78,7 @@ def row(name: str, analysis: Fields, note: str, name_width: int) -> Text:
     text = Text().append(_shortened(name, name_width).ljust(name_width), "bold")
     _column(text, "tempo", _tempo(analysis) if has_tempo else NOTHING, "bold cyan")
     _column(text, "sure", _percent(analysis["tempo_confidence"], has_tempo), "dim", "  ")
-    per_bar = analysis["beats_per_bar"]
-    _column(text, "meter", f"{per_bar}/4" if per_bar else NOTHING, "dim")
+    _column(text, "meter", analysis["time_signature"] or NOTHING, "dim")
     text.append(_GAP)
     text.append_text(_key(analysis, NOTHING, _COLUMNS["key"]))
     _column(text, "sure", _percent(analysis["key_confidence"], has_key), "dim", "  ")
@@ -102,8 +101,7 @@ def block(name: str, analysis: Fields, note: str = "", *, verbose: bool = False)
     if analysis["tempo_bpm"] is not None:
         tempo.append_text(_meter(analysis["tempo_confidence"]))
         beats, bars = len(analysis["beats_s"]), len(analysis["downbeats_s"])
-        per_bar = analysis["beats_per_bar"]
-        tempo.append(f"{_GAP}{per_bar} beats a bar" if per_bar else "")
+        tempo.append(f"{_GAP}{analysis['time_signature'] or ''}")
         tempo.append(f"{_GAP}{beats} beats, {bars} bars", "dim")
     key = _key(analysis, "no key", _LEAD)
     if analysis["key"]:
@@ -114,10 +112,20 @@ def block(name: str, analysis: Fields, note: str = "", *, verbose: bool = False)
         loudness.append(f"{label} ", "dim")
         loudness.append(f"{_figure(analysis[field], unit) or NOTHING}{_GAP}")
     facts = [("tempo", tempo), ("key", key), ("loudness", loudness)]
+    if len(analysis["tempo_stretches"]) > 1:
+        facts.insert(1, ("stretches", _stretches(analysis)))
     for label, value in facts + (_details(analysis) if verbose else []):
         value.rstrip()
         text.append(f"\n  {label:<12}", "dim").append_text(value)
     return text
+
+
+def _stretches(analysis: Fields) -> Text:
+    """Return the times and tempi of the parts of a song whose beats jump."""
+    return _joined(
+        f"{_clock(one['start_s'])} {one['tempo_bpm']:.2f} BPM"
+        for one in analysis["tempo_stretches"]
+    )
 
 
 def _details(analysis: Fields) -> list[tuple[str, Text]]:
@@ -132,7 +140,9 @@ def _details(analysis: Fields) -> list[tuple[str, Text]]:
         if one["score"] >= _LEAST_SCORE
     ]
     tuning = analysis["tuning_cents"]
+    beats, bars = (_percent(analysis[f"{one}_confidence"]) for one in ("beat", "bar"))
     return [
+        ("confidence", Text(f"beats {beats}, bars {bars}")),
         ("tempi", _joined(tempi)),
         ("keys", _joined(keys[:6])),
         ("key profile", Text(analysis["key_profile"] or NOTHING)),

@@ -239,14 +239,14 @@ def measure_beats(analysis: Analysis | None, grid: BeatGrid) -> tuple[Measuremen
     """Judge whether an analysis of the mix finds the planned beats and bars.
 
     The median distance of its beats from the nearest planned ones is 20 ms at most, and its bars
-    begin on the same beat. They are not judged below a confidence of 70 %, or at another metrical
-    level, such as half the tempo.
+    begin on the same beat. Beats are not judged where their own confidence is below 70 %, bars
+    where that of the bars is, and neither at another metrical level, such as half the tempo.
     """
     name, wanted = "beats detected", f"<= {MAX_BEAT_DISTANCE_MS:g} ms"
     if analysis is None or analysis.tempo_bpm is None or not analysis.downbeats_s:
         return (Measurement(name, None, "ms", wanted=wanted, detail="the analysis found no beats"),)
-    is_sure = analysis.tempo_confidence >= _MIN_CONFIDENCE
-    detail = f"confidence {analysis.tempo_confidence:.2f}"
+    is_sure = analysis.beat_confidence >= _MIN_CONFIDENCE
+    detail = f"confidence {analysis.beat_confidence:.2f}"
     if abs(analysis.tempo_bpm / grid.tempo_bpm - 1) > _SAME_LEVEL:
         detail += f"; another level, {analysis.tempo_bpm:.2f} BPM"
         return (Measurement(name, None, "ms", wanted=wanted, detail=detail),)
@@ -258,11 +258,13 @@ def measure_beats(analysis: Analysis | None, grid: BeatGrid) -> tuple[Measuremen
     downbeats = np.round(grid.positions(np.array(analysis.downbeats_s)))
     counts = np.bincount(np.mod(downbeats, grid.beats_per_bar).astype(int))
     beat = int(counts.argmax()) + 1
-    same_meter = analysis.beats_per_bar == grid.beats_per_bar and is_sure
-    passed = beat == 1 if same_meter else None
-    return beats, Measurement(
+    same_meter = analysis.beats_per_bar == grid.beats_per_bar
+    are_sure = same_meter and is_sure and analysis.bar_confidence >= _MIN_CONFIDENCE
+    passed = beat == 1 if are_sure else None
+    bars = Measurement(
         "downbeats detected on beat", float(beat), "", wanted="1", passed=passed, detail=detail
     )
+    return beats, bars
 
 
 def align_to_attacks(grid: BeatGrid, attacks: Attacks) -> BeatGrid:

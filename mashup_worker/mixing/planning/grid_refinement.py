@@ -40,7 +40,7 @@ def refine_grid(grid: SongGrid, stems: Mapping[str, SongStem]) -> SongGrid:
     if not isinstance(grid, FixedTempoGrid):
         return grid
     attacks = {kind: find_attacks(stem.audio) for kind, stem in stems.items()}
-    duration_s = max(stem.audio.duration_s for stem in stems.values())
+    duration_s = min(grid.stop_s, max(stem.audio.duration_s for stem in stems.values()))
     beats = _beats(grid, duration_s)
     subdivision = song_subdivision(list(attacks.values()), beats)
     timings = [

@@ -85,11 +85,11 @@ def rhythm_of(
             onsets, tempi, harmony, options=options, sounding_s=sounds.sounding_s
         ), tempi
     # Long silence would count as music without strokes.
-    late = onsets.from_frame(round(shift_s * FRAME_RATE_HZ))
+    late = onsets.between(round(shift_s * FRAME_RATE_HZ))
     found = find_rhythm(
         late,
         tempogram_of(late.groups, FRAME_RATE_HZ),
-        harmony.from_frame(round(shift_s * CHROMA_FRAME_RATE_HZ)),
+        harmony.between(round(shift_s * CHROMA_FRAME_RATE_HZ)),
         options=options,
         sounding_s=(start_s - shift_s, stop_s - shift_s),
     )

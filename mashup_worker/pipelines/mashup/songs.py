@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MIX = "mix"
 """The kind of part that a whole song is."""
 
-_SURE = 0.3
+_SURE_TEMPO, _SURE_BEATS = 0.3, 0.6
 _READERS = 2
 
 LIMITS = DecodeLimits(max_duration_s=3_600.0)
@@ -71,6 +71,22 @@ class LoadedSongs:
     warnings: tuple[str, ...] = ()
 
 
+def _doubts(song: MixSong) -> list[str]:
+    """Return warnings about uncertain beats, and about a song of which only a part is used."""
+    analysis, grid = song.analysis, song.grid
+    out = []
+    if analysis.tempo_confidence < _SURE_TEMPO:
+        sure = f"{analysis.tempo_confidence:.0%} sure"
+        out.append(f"{song.name}: uncertain beat, {grid.tempo_bpm:.2f} BPM ({sure})")
+    elif analysis.beat_confidence < _SURE_BEATS:
+        sure = f"{analysis.beat_confidence:.0%} sure"
+        out.append(f"{song.name}: beats may lie between the beats that people tap ({sure})")
+    if len(analysis.tempo_stretches) > 1:
+        span = f"{grid.first_downbeat_s:.1f} s to {min(grid.stop_s, song.duration_s):.1f} s"
+        out.append(f"{song.name}: its beats jump or change tempo; used from {span}")
+    return out
+
+
 @dataclass(frozen=True)
 class SongLoader:
     """Loader of songs at one sample rate.
@@ -99,9 +115,7 @@ class SongLoader:
             song, silent = self._song(one.name, parts, one.analysis)
             songs.append(song)
             notes += [f"{one.name}/{kind} is silent; it is left out" for kind in silent]
-            if song.analysis.tempo_confidence < _SURE:
-                sure = f"{song.analysis.tempo_confidence:.0%} sure"
-                notes.append(f"{one.name}: uncertain beat, {song.grid.tempo_bpm:.2f} BPM ({sure})")
+            notes += _doubts(song)
         return LoadedSongs(tuple(songs), tuple(notes), tuple(warnings))
 
     def _parts(self, files: Sequence[SongFiles]) -> Iterator[tuple[dict[str, SongStem], list[str]]]:

@@ -132,3 +132,22 @@ def test_evidence_rotates_with_the_tonic() -> None:
         assert here.shape == (24, len(FEATURES))
         turned = np.concatenate([np.roll(here[:12], 5, axis=0), np.roll(here[12:], 5, axis=0)])
         np.testing.assert_allclose(above, turned, atol=1e-9)
+
+
+def test_fourth_and_seventh_distinguish_keys_a_fifth_apart() -> None:
+    scale = np.zeros((12, 60))
+    scale[[0, 2, 4, 5, 7, 9, 11]] = 1.0
+    got = evidence(scale, scale, "krumhansl")[:12]
+    fourth, seventh = (got[:, FEATURES.index(name)] for name in ("fourth", "major seventh"))
+    c, f, g = (KEYS.index(f"{tonic} major") for tonic in "CFG")
+    assert (fourth[c], seventh[c]) == (1, 1)
+    assert (fourth[f], seventh[f]) == (-1, 1)
+    assert (fourth[g], seventh[g]) == (1, -1)
+
+
+def test_third_distinguishes_parallel_keys() -> None:
+    triad = np.zeros((12, 60))
+    triad[[0, 3, 7]] = 1.0
+    third = evidence(triad, triad, "edm")[:, FEATURES.index("third")]
+    assert third[KEYS.index("C minor")] == 1
+    assert third[KEYS.index("C major")] == -1

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from mashup_worker.analysis.result import AnalysisOptions
+from mashup_worker.analysis.result import BEATS_PER_BAR, AnalysisOptions
 from mashup_worker.audio.signal import Audio
 from mashup_worker.pipelines.analysis import steps
-from tests.unit.music import RATE_HZ, beats_along, click, drums, even_beats, placed, song
+from tests.unit.music import RATE_HZ, beats_along, click, drums, even_beats, harmony, placed, song
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mashup_worker.analysis.rhythm import Rhythm
+    from tests.unit.music import Times
 
     Array = NDArray[np.float64]
 
@@ -38,13 +39,13 @@ def consistent(got: Rhythm) -> None:
     assert 0 <= got.confidence <= 1
     if got.tempo_bpm is None:
         return
-    assert got.beats_per_bar in (3, 4)
+    assert got.beats_per_bar in BEATS_PER_BAR
     assert got.candidates[0].tempo_bpm == pytest.approx(got.tempo_bpm, rel=0.02)
     scores = [one.score for one in got.candidates]
     assert sum(scores) <= 1 + 1e-6
-    if len(bars) > 1:
-        place = np.searchsorted(beats, bars)
-        assert (np.diff(place) == got.beats_per_bar).all()
+    for stretch in got.stretches:
+        inside = bars[(bars >= stretch.start_s) & (bars <= stretch.stop_s)]
+        assert (np.diff(np.searchsorted(beats, inside)) == stretch.beats_per_bar).all()
 
 
 def f_measure(true_s: Sequence[float] | Array, found_s: Sequence[float] | Array) -> float:
@@ -110,6 +111,47 @@ def test_a_tempo_that_changes_is_not_stable_and_beats_follow(kind: str) -> None:
     assert f_measure(beats_s, got.beats_s) >= 0.9
     assert got.tempo_bpm is not None
     assert min(tempi) <= got.tempo_bpm <= max(tempi)
+
+
+def with_jump(tempi_bpm: tuple[float, float], pause_beats: float) -> tuple[Times, float]:
+    """Beats of two steady halves, the second begun some beats after the first ended."""
+    first = 0.3 + np.arange(40) * 60 / tempi_bpm[0]
+    second = first[-1] + pause_beats * 60 / tempi_bpm[0] + np.arange(44) * 60 / tempi_bpm[1]
+    return np.concatenate([first, second]), float(second[0])
+
+
+@pytest.mark.parametrize("tempi_bpm", [(100.0, 130.0), (120.0, 90.0), (104.0, 139.0)])
+def test_each_stretch_has_its_own_tempo(tempi_bpm: tuple[float, float]) -> None:
+    beats_s, changed_s = with_jump(tempi_bpm, 1.0)
+    got = rhythm(song(beats_s, float(beats_s[-1]) + 0.6))
+    assert got.stable is False
+    assert [one.tempo_bpm for one in got.stretches] == pytest.approx(tempi_bpm, abs=0.1)
+    assert got.stretches[1].start_s == pytest.approx(changed_s, abs=2)
+    assert f_measure(beats_s, got.beats_s) > 0.95
+
+
+@pytest.mark.parametrize("pause_beats", [1.3, 1.5, 2.5, 3.0, 3.7])
+def test_beats_go_on_right_after_a_breath(pause_beats: float) -> None:
+    beats_s, resumed_s = with_jump((116.0, 116.0), pause_beats)
+    got = rhythm(song(beats_s, float(beats_s[-1]) + 0.6))
+    assert got.stable is False
+    assert got.tempo_bpm == pytest.approx(116, abs=0.05)
+    assert len(got.stretches) == 2
+    after = [at for at in got.beats_s if at > resumed_s - 0.1]
+    assert f_measure(beats_s[40:], after) > 0.95
+    bars = [at for at in got.downbeats_s if at > resumed_s - 0.1]
+    assert f_measure(beats_s[40::4], bars) > 0.9
+
+
+def test_a_break_without_drums_is_no_jump() -> None:
+    beats_s = even_beats(112, 44)
+    audio = song(beats_s, 44).samples
+    chords = 0.4 * harmony(beats_s, 4, 44)
+    start, stop = (round(float(beats_s[i]) * RATE_HZ) for i in (32, 48))
+    audio[:, start:stop] = chords[start:stop]
+    got = rhythm(Audio(audio, RATE_HZ))
+    assert got.stable
+    assert len(got.stretches) == 1
 
 
 def test_silence_before_a_varying_tempo_keeps_its_median() -> None:

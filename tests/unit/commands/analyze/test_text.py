@@ -16,6 +16,7 @@ SONG = Analysis(
     beats_s=(0.0, 0.5, 1.0),
     downbeats_s=(0.0,),
     beats_per_bar=4,
+    time_signature="4/4",
     key="A minor",
     camelot="8A",
     key_confidence=0.71,
@@ -32,7 +33,7 @@ DRIFTING = {**SONG, "tempo_stable": False, "key": "D# minor", "camelot": "12A", 
 
 def test_a_line_needs_no_header() -> None:
     assert line("song.mp3", SONG).plain == (
-        "song.mp3: 124.00 BPM (97%), 4 beats a bar, A minor 8A (71%), -13.1 LUFS, range 4.4 LU, "
+        "song.mp3: 124.00 BPM (97%), 4/4, A minor 8A (71%), -13.1 LUFS, range 4.4 LU, "
         "true peak -1.0 dBTP, 3:07"
     )
     assert line("x", SILENCE).plain == "x: no tempo, no key, no loudness, 0:10"

@@ -197,6 +197,8 @@ def detected(
         35.0,
         tempo_bpm=TEMPO_BPM / every,
         tempo_confidence=sure,
+        beat_confidence=sure,
+        bar_confidence=sure,
         beats_s=tuple(beats),
         downbeats_s=tuple(beats[first_beat::4]),
         beats_per_bar=4,

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 TEMPO_BPM, DURATION_S = 118.0, 25.0
 BEATS_S = even_beats(TEMPO_BPM, DURATION_S)
 FIELDS = {
-    "tempo_bpm", "tempo_confidence", "tempo_candidates_bpm", "tempo_candidates", "tempo_stable",
-    "beats_s", "downbeats_s", "beats_per_bar", "key", "camelot", "key_confidence",
+    "tempo_bpm", "tempo_confidence", "beat_confidence", "bar_confidence", "tempo_candidates_bpm",
+    "tempo_candidates", "tempo_stable", "beats_s", "downbeats_s", "beats_per_bar",
+    "time_signature", "tempo_stretches", "key", "camelot", "key_confidence",
     "key_candidates", "key_profile", "tuning_cents", "loudness_lufs", "loudness_range_lu",
     "true_peak_dbtp", "duration_s",
 }  # fmt: skip

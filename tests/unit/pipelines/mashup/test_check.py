@@ -306,7 +306,7 @@ def test_stems_are_found_in_folders_of_songs_or_in_one(tmp_path: Path) -> None:
         "one/cover.png",
         "two/drums.ogg",
         "two/Bass.wav",
-        ".x/bass.wav",
+        ".git/bass.wav",
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
