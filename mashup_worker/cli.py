@@ -13,8 +13,9 @@ import typer
 from typer.core import TyperGroup
 
 from mashup_worker import __version__
-from mashup_worker.commands import jobs, models
+from mashup_worker.commands import jobs, models, tokens
 from mashup_worker.commands.analyze.command import analyze
+from mashup_worker.commands.api import api
 from mashup_worker.commands.bench.command import bench
 from mashup_worker.commands.check import check
 from mashup_worker.commands.doctor import doctor
@@ -36,7 +37,10 @@ from mashup_worker.system.allocator import keep_freed_memory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_EXTRAS = {"psutil": "local"}
+_EXTRAS = {
+    "psutil": "local",
+    **dict.fromkeys(("fastapi", "uvicorn", "jwt", "python_multipart"), "api"),
+}
 """Extra of the package that installs a module which commands import when they run."""
 
 
@@ -64,13 +68,14 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Songs": (separate, analyze, match, mix, master, check),
-    "Service": (up, worker, mirror, enqueue),
+    "Service": (up, worker, mirror, api, enqueue),
     "Maintenance": (migrate, schema, sweep, purge, reprocess, bench, doctor),
 }
 for heading, commands in _COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=heading)(command)
 app.add_typer(jobs.app, name="jobs", rich_help_panel="Service")
+app.add_typer(tokens.app, name="tokens", rich_help_panel="Service")
 app.add_typer(models.app, name="models", rich_help_panel="Maintenance")
 
 

@@ -6,7 +6,12 @@
     │   ├── UnsupportedAudio    no decoder reads the file
     │   ├── TooLarge            more bytes than the limit
     │   ├── TooLong             more seconds than the limit
-    │   └── FetchRefused        an address that must not be read
+    │   ├── FetchRefused        an address that must not be read
+    │   ├── NotFound            nothing that the caller may see has this name
+    │   └── Conflict            the request contradicts the present state
+    ├── Unauthenticated         no valid token
+    ├── Forbidden               a token without the scope
+    ├── RateLimited             more requests than the limit
     ├── ModelUnavailable        missing or damaged weights
     ├── DeviceUnavailable       the machine lacks the requested device
     ├── EngineUnavailable       the requested stretching engine is not installed
@@ -90,6 +95,37 @@ class TooLong(InvalidInput):
     """The input lasts longer than the limit."""
 
     code = "too_long"
+
+
+class NotFound(InvalidInput):
+    """Not found."""
+
+    code = "not_found"
+
+
+class Conflict(InvalidInput):
+    """The request contradicts the present state."""
+
+    code = "conflict"
+
+
+class Unauthenticated(MashupError):
+    """The request has no valid token."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(MashupError):
+    """The token lacks a scope that the request needs."""
+
+    code = "forbidden"
+
+
+class RateLimited(MashupError):
+    """Too many requests; repeat the request later."""
+
+    code = "rate_limited"
+    retryable = True
 
 
 class ModelUnavailable(MashupError):

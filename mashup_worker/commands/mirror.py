@@ -30,13 +30,15 @@ def mirror(metrics: MetricsAddress = None, stop_with_parent: StopWithParent = Fa
     Requeues the jobs of dead workers, and cancels jobs on request. One mirror is enough; several
     cooperate. Prints a line that starts with "ready" after the first pass.
     """
+    from mashup_worker.db.database import open_database
     from mashup_worker.logs import log_to_stderr
     from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
     from mashup_worker.monitoring.server import serve_metrics
     from mashup_worker.queue.listeners import PostgresListener, RedisListener
     from mashup_worker.queue.mirror import Mirror, PeriodicTask
+    from mashup_worker.queue.redis_client import check_redis, open_redis
     from mashup_worker.system.child_guard import stop_with_parent as start_parent_watch
-    from mashup_worker.worker.context import check_redis, check_schema, open_database, open_redis
+    from mashup_worker.worker.context import check_schema
 
     settings = service_settings_or_fail()
     log_to_stderr(settings.monitoring.log_format)

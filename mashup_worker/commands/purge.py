@@ -44,8 +44,8 @@ def purge(
     """
     import redis
 
+    from mashup_worker.queue.redis_client import open_redis, redis_unavailable
     from mashup_worker.storage.objects import open_storage
-    from mashup_worker.worker.context import open_redis, redis_unavailable
     from mashup_worker.worker.purge import Purge
 
     target = _target(song, user)

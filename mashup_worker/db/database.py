@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from mashup_worker.errors import ServiceUnavailable
+from mashup_worker.errors import InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from mashup_worker.settings import ServiceSettings
 
     Connection = psycopg.Connection[dict[str, Any]]
 
@@ -57,15 +60,28 @@ class Database:
         )
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(
+        self, role: str | None = None, claims: Mapping[str, Any] | None = None
+    ) -> Iterator[Connection]:
         """Yield a connection in a transaction, committed at the end or rolled back on an exception.
+
+        Args:
+            role: role of the statements; the connected role must be a member.
+            claims: claims of the caller's token, which `auth.uid()` reads.
 
         Raises:
             ServiceUnavailable: no connection is available.
         """
+        limits = self._limits
+        if claims is not None:
+            # All in one statement, since each costs a round trip.
+            literal = sql.Literal(json.dumps(claims)).as_bytes()
+            limits += b"; SET LOCAL request.jwt.claims = " + literal
+        if role is not None:
+            limits += b"; SET LOCAL ROLE " + sql.Identifier(role).as_bytes()
         try:
             with self._pool.connection() as connection:
-                connection.execute(self._limits)
+                connection.execute(limits)
                 yield connection
         except PoolTimeout as error:
             raise ServiceUnavailable(
@@ -108,6 +124,25 @@ def _read_any_json(connection: Connection) -> None:
             return UnreadableJson(str(error))
 
     set_json_loads(loads, connection)
+
+
+def open_database(settings: ServiceSettings, *, size: int = 4) -> Database:
+    """Return the database of the settings, with up to `size` connections; does not connect.
+
+    Raises:
+        InvalidInput: DATABASE_URL is missing or invalid.
+    """
+    if settings.connections.database_url is None:
+        raise InvalidInput("DATABASE_URL: not set; give postgresql://…")
+    url = settings.connections.database_url.get_secret_value()
+    try:
+        psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # The message of the original error contains the password.
+        raise InvalidInput("DATABASE_URL: invalid; give postgresql://…") from None
+    # Short, so that an outage fails several heartbeats before the lease ends.
+    timeout_s = min(5.0, max(1.0, settings.attempts.lease_s / 12))
+    return Database(url, size=size, timeout_s=timeout_s)
 
 
 def connection_options() -> dict[str, Any]:

@@ -20,9 +20,8 @@ def check_database(_settings: Settings) -> Finding:
     settings = load_service_settings()
     if settings.connections.database_url is None:
         return Finding("database", "note", f"DATABASE_URL is {_NOT_SET}", _REMEDY)
-    from mashup_worker.db.database import location
+    from mashup_worker.db.database import location, open_database
     from mashup_worker.db.schema_check import schema_problems
-    from mashup_worker.worker.context import open_database
 
     try:
         with open_database(settings) as database:
@@ -41,16 +40,15 @@ def check_redis(_settings: Settings) -> Finding:
     settings = load_service_settings()
     if settings.connections.redis_url is None:
         return Finding("redis", "note", f"REDIS_URL is {_NOT_SET}", _REMEDY)
-    from mashup_worker.queue.redis_client import location
-    from mashup_worker.worker import context
+    from mashup_worker.queue import redis_client
 
     try:
-        with context.open_redis(settings) as client:
-            context.check_redis(client, settings)
+        with redis_client.open_redis(settings) as client:
+            redis_client.check_redis(client, settings)
             version = client.info("server").get("redis_version", "?")
     except MashupError as error:
         return Finding("redis", "error", error.message, "check REDIS_URL")
-    where = location(settings.connections.redis_url.get_secret_value())
+    where = redis_client.location(settings.connections.redis_url.get_secret_value())
     return Finding("redis", "ok", f"{where}, version {version}")
 
 

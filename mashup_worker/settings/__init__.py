@@ -1,11 +1,12 @@
 """Settings from environment variables, read once by a command and passed down.
 
-`Settings` holds the caches of models and songs. `ServiceSettings` holds the settings of worker and
-mirror in groups.
+`Settings` holds the caches of models and songs. `ServiceSettings` holds the settings of worker,
+mirror and API in groups.
 """
 
 from mashup_worker.settings.local import Settings, load_settings
 from mashup_worker.settings.service import (
+    ApiSettings,
     AttemptSettings,
     ConnectionSettings,
     InputSettings,
@@ -19,6 +20,7 @@ from mashup_worker.settings.service import (
 )
 
 __all__ = [
+    "ApiSettings",
     "AttemptSettings",
     "ConnectionSettings",
     "InputSettings",

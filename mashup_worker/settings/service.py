@@ -1,4 +1,4 @@
-"""Settings of worker and mirror, in groups.
+"""Settings of worker, mirror and API, in groups.
 
 A field `name` comes from `MASHUP_NAME`; lists and objects are JSON. Variables without the prefix
 are shared with other programs: `DATABASE_URL`, `REDIS_URL`, `STORAGE_URL`, `S3_ENDPOINT_URL`,
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from pathlib import Path  # noqa: TC003  (pydantic reads annotations at runtime)
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -195,9 +196,51 @@ class MonitoringSettings(EnvironmentSettings):
     log_format: LogFormat = "text"
 
 
+class ApiSettings(EnvironmentSettings):
+    """Access to the HTTP API, and its limits.
+
+    Attributes:
+        api_url: address of the API as clients see it, without a path; links are built from it.
+        api_secret: secret that signs links to files and from which the secrets of webhooks are
+            derived; at least 32 letters.
+        jwt_secret: secret of tokens signed with HS256.
+        jwks_url: address of the public keys of tokens signed with ES256 or RS256.
+        jwt_issuer: issuer that tokens must name; None for any.
+        jwt_audience: audience that tokens must name.
+        cors_origins: origins of web pages that may call the API.
+        requests_per_minute: limit for each token, and for each address without one.
+        max_body_bytes: largest request body other than an upload; whole songs may arrive in it as
+            data URIs.
+    """
+
+    api_url: str | None = None
+    api_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
+    jwt_secret: SecretStr | None = Field(
+        default=None, validation_alias=shared_variable("SUPABASE_JWT_SECRET")
+    )
+    jwks_url: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str = "authenticated"
+    cors_origins: tuple[str, ...] = ()
+    requests_per_minute: Annotated[int, Field(ge=1)] = 1_200
+    max_body_bytes: Annotated[int, Field(ge=1_024)] = 70_000_000
+
+    @field_validator("api_url")
+    @classmethod
+    def _origin(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url}: not an address; use https://host")
+        if parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise ValueError(f"{url}: has a path; use https://host")
+        return url.rstrip("/")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
-    """All settings of worker and mirror; each group reads its own environment variables."""
+    """All settings of worker, mirror and API; each group reads its own environment variables."""
 
     connections: ConnectionSettings = field(default_factory=ConnectionSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
@@ -207,6 +250,7 @@ class ServiceSettings:
     results: ResultSettings = field(default_factory=ResultSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
 
     @classmethod
     def variables(cls) -> frozenset[str]:

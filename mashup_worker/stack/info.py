@@ -15,20 +15,27 @@ class StackInfo:
     """Addresses and credentials of a stack; an empty string stands for a missing server.
 
     Attributes:
-        database_url, worker_database_url: the database, as the owner of the tables and as the role
-            of worker and mirror.
+        database_url, worker_database_url, api_database_url: the database, as the owner of the
+            tables, as the role of worker and mirror, and as the role of the API.
         access_key, secret_key: public and secret part of the store's key.
+        api_url, api_port, api_token, api_secret: address of the API, its port on this machine, a
+            token of the service, and the secret of its links.
         pids: process ids of the servers and of other announced processes.
     """
 
     database_url: str = field(default="", repr=False)
     worker_database_url: str = field(default="", repr=False)
+    api_database_url: str = field(default="", repr=False)
     redis_url: str = field(default="", repr=False)
     s3_endpoint_url: str = ""
     bucket: str = ""
     region: str = ""
     access_key: str = ""
     secret_key: str = field(default="", repr=False)
+    api_url: str = ""
+    api_port: str = ""
+    api_token: str = field(default="", repr=False)
+    api_secret: str = field(default="", repr=False)
     pids: Mapping[str, int] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
@@ -41,6 +48,8 @@ class StackInfo:
             "S3_REGION": self.region,
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "MASHUP_API_URL": self.api_url,
+            "MASHUP_API_TOKEN": self.api_token,
         }
         return {name: value for name, value in settings.items() if value}
 

@@ -1,4 +1,4 @@
-"""Complete service on one machine: servers, schema, mirror and workers."""
+"""Complete service on one machine: servers, schema, mirror, workers and API."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.stack.child import Child, Program
+from mashup_worker.stack.files import keep_ports, keep_secrets
 from mashup_worker.stack.info import StackInfo
 from mashup_worker.stack.server import NotReady, Server
 from mashup_worker.stack.stack import SERVERS, ServerName, Stack
@@ -59,6 +60,7 @@ def existing_servers(environment: Mapping[str, str]) -> StackInfo:
     return StackInfo(
         database_url=get("DATABASE_URL"),
         worker_database_url=get("DATABASE_URL"),
+        api_database_url=get("DATABASE_URL"),
         redis_url=get("REDIS_URL"),
         s3_endpoint_url=get("S3_ENDPOINT_URL"),
         bucket=bucket,
@@ -81,8 +83,8 @@ class LocalService:
 
         Args:
             folder: folder of data, logs and secrets.
-            workers: arguments of `mashup` for each worker by name, which run beside a mirror; None
-                for servers and schema only.
+            workers: arguments of `mashup` for each worker by name, which run beside a mirror and
+                the API; None for servers and schema only.
             on_step: receives short descriptions of steps.
 
         Raises:
@@ -122,23 +124,43 @@ class LocalService:
         for name in migrate(info.database_url):
             self._on_step(f"applied migration {name}")
         if self._workers is not None:
-            self._on_step("starting mirror and worker")
-            self._start_processes(info, self._workers)
+            self._on_step("starting mirror, worker and API")
+            self._start_processes(self._with_api(info), self._workers)
         self._announce()
         watched = [*self._stack.servers.values(), *self._processes.values()]
         self._restarter = Restarter(watched, _READY_TIMEOUT_S, self._announce)
         return self._stack.info
 
+    def _with_api(self, info: StackInfo) -> StackInfo:
+        """Choose the address of the API, and store its token."""
+        from mashup_worker.db.api_tokens import SCOPES, TOKEN_PREFIX, create_token
+        from mashup_worker.db.database import Database
+
+        folder = self._stack.folder
+        port = keep_ports(folder / "ports.json", ["api"])["api"]
+        secrets = keep_secrets(folder / "secrets.json", ["api_token", "api_secret"])
+        token = TOKEN_PREFIX + secrets["api_token"]
+        with Database(info.database_url, size=1) as database, database.transaction() as connection:
+            create_token(connection, token, name="mashup up", scopes=SCOPES)
+        return self._stack.describe(
+            api_url=self._environment.get("MASHUP_API_URL") or f"http://127.0.0.1:{port}",
+            api_token=token,
+            api_secret=self._environment.get("MASHUP_API_SECRET") or secrets["api_secret"],
+            api_port=str(port),
+        )
+
     def _start_processes(self, info: StackInfo, workers: Mapping[str, tuple[str, ...]]) -> None:
-        environment = {
-            **self._environment,
-            **info.environment(),
-            "DATABASE_URL": info.worker_database_url,
-        }
+        secret = {"MASHUP_API_SECRET": info.api_secret}
+        environment = {**self._environment, **info.environment(), **secret}
+        as_worker = {**environment, "DATABASE_URL": info.worker_database_url}
+        as_api = {**environment, "DATABASE_URL": info.api_database_url}
+        arguments = {**workers, "mirror": ("mirror",), "api": ("api", "--port", info.api_port)}
         logs = self._stack.folder / "logs"
         self._processes = {
-            name: _service_process(name, arguments, logs / f"{name}.log", environment)
-            for name, arguments in {**workers, "mirror": ("mirror",)}.items()
+            name: _service_process(
+                name, one, logs / f"{name}.log", as_api if name == "api" else as_worker
+            )
+            for name, one in arguments.items()
         }
         with ThreadPoolExecutor(len(self._processes)) as threads:
             starts = [

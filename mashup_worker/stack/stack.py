@@ -21,7 +21,7 @@ from mashup_worker.stack.files import (
 from mashup_worker.stack.info import StackInfo
 from mashup_worker.stack.postgres import DATABASE, OWNER, postgres
 from mashup_worker.stack.server import kill_stale_servers
-from mashup_worker.stack.supabase import WORKER, create_database
+from mashup_worker.stack.supabase import API, WORKER, create_database
 from mashup_worker.stack.valkey import valkey
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _PORTS: dict[ServerName, tuple[str, ...]] = {
 }
 
 _SECRETS = (
-    *("postgres_password", "worker_password", "valkey_password"),
+    *("postgres_password", "worker_password", "api_password", "valkey_password"),
     *("s3_access_key", "s3_secret_key", "s3_signing_key"),
 )
 
@@ -115,6 +115,11 @@ class Stack:
             self._other_pids = dict(other_pids)
             write_secret(self.folder / "stack.json", json.dumps(self.info.as_dict(), indent=2))
 
+    def describe(self, **facts: str) -> StackInfo:
+        """Set fields of the info, such as the address of a program beside the servers."""
+        self._info = dataclasses.replace(self.info, **facts)  # type: ignore[arg-type]
+        return self.info
+
     def stop(self) -> None:
         """Stop all servers and release the folder."""
         with self._announcing:
@@ -187,9 +192,15 @@ class Stack:
         if "postgres" in self._names:
             address = f"127.0.0.1:{ports['postgres']}"
             server = f"postgresql://{OWNER}:{secrets['postgres_password']}@{address}/{OWNER}"
-            worker = f"postgresql://{WORKER}:{secrets['worker_password']}@{address}/{DATABASE}"
-            url = create_database(server, DATABASE, secrets["worker_password"])
-            info = dataclasses.replace(info, database_url=url, worker_database_url=worker)
+            passwords = {WORKER: secrets["worker_password"], API: secrets["api_password"]}
+            url = create_database(server, DATABASE, passwords)
+            worker, api = (
+                f"postgresql://{role}:{password}@{address}/{DATABASE}"
+                for role, password in passwords.items()
+            )
+            info = dataclasses.replace(
+                info, database_url=url, worker_database_url=worker, api_database_url=api
+            )
         if "valkey" in self._names:
             url = f"redis://:{secrets['valkey_password']}@127.0.0.1:{ports['valkey']}/0"
             info = dataclasses.replace(info, redis_url=url)

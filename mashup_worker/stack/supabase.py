@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, LiteralString
 from urllib.parse import urlsplit
 
 from mashup_worker.errors import ServiceUnavailable
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 WORKER = "mashup_worker"
 """Role of worker and mirror; migrations grant its rights."""
 
+API = "mashup_api"
+"""Role of the HTTP API, which takes the role of each caller; migrations grant its rights."""
+
 _ROLES = {"anon": "NOLOGIN", "authenticated": "NOLOGIN", "service_role": "NOLOGIN BYPASSRLS"}
+
+_OWN_ROLES: dict[str, LiteralString] = {WORKER: "", API: "NOINHERIT"}
 
 _LOCK = 0x726F6C65
 """Key of an advisory lock, since databases created in parallel share the server's roles."""
@@ -31,11 +40,16 @@ GRANT EXECUTE ON FUNCTION auth.uid() TO anon, authenticated, service_role, mashu
 """
 
 
-def create_database(server_url: str, name: str, worker_password: str) -> str:
-    """Create a database with the roles of Supabase, `auth.uid()` and the worker's role, if missing.
+def create_database(server_url: str, name: str, passwords: Mapping[str, str]) -> str:
+    """Create a database with the roles of Supabase, `auth.uid()` and our roles, if missing.
 
-    The worker's role gets a new password. Returns the URL of the database, as its owner, like
-    `server_url`.
+    Args:
+        server_url: URL of a database of the server, as the owner.
+        name: name of the new database.
+        passwords: new passwords of the roles `WORKER` and `API`.
+
+    Returns:
+        The URL of the database, as its owner, like `server_url`.
 
     Raises:
         ServiceUnavailable: the server is unreachable or refuses a statement.
@@ -48,16 +62,18 @@ def create_database(server_url: str, name: str, worker_password: str) -> str:
         with psycopg.connect(server_url, autocommit=True) as owner:
             owner.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
             query = "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)"
-            existing = {row[0] for row in owner.execute(query, [[*_ROLES, WORKER]])}
+            existing = {row[0] for row in owner.execute(query, [[*_ROLES, *_OWN_ROLES]])}
             for role in _ROLES.keys() - existing:
                 owner.execute(f"CREATE ROLE {role} {_ROLES[role]}")
-            owner.execute(
-                sql.SQL("{} ROLE {} LOGIN PASSWORD {} NOSUPERUSER NOBYPASSRLS").format(
-                    sql.SQL("ALTER" if WORKER in existing else "CREATE"),
-                    sql.Identifier(WORKER),
-                    sql.Literal(worker_password),
+            for role, options in _OWN_ROLES.items():
+                owner.execute(
+                    sql.SQL("{} ROLE {} LOGIN PASSWORD {} NOSUPERUSER NOBYPASSRLS {}").format(
+                        sql.SQL("ALTER" if role in existing else "CREATE"),
+                        sql.Identifier(role),
+                        sql.Literal(passwords[role]),
+                        sql.SQL(options),
+                    )
                 )
-            )
             found = owner.execute("SELECT FROM pg_database WHERE datname = %s", [name])
             if found.fetchone() is None:
                 owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

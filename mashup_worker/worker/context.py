@@ -6,26 +6,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-import redis
-
-from mashup_worker.db.database import Database
+from mashup_worker.db.database import open_database
 from mashup_worker.db.schema_check import schema_problems
-from mashup_worker.errors import InvalidInput, ServiceUnavailable
+from mashup_worker.errors import ServiceUnavailable
 from mashup_worker.monitoring.health import watch_health
-from mashup_worker.queue.redis_client import connect, location
+from mashup_worker.queue.redis_client import check_redis, open_redis
 from mashup_worker.storage.objects import check_store, open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import redis
+
+    from mashup_worker.db.database import Database
     from mashup_worker.monitoring.reports import Report
     from mashup_worker.settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
     from mashup_worker.worker.handler import Handler
     from mashup_worker.worker.model_cache import ModelCache
-
-_REDIS_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,38 +78,6 @@ def open_context(
     )
 
 
-def open_database(settings: ServiceSettings) -> Database:
-    """Return the database of the settings, without connecting.
-
-    Raises:
-        InvalidInput: DATABASE_URL is missing or invalid.
-    """
-    if settings.connections.database_url is None:
-        raise InvalidInput("DATABASE_URL: not set; give postgresql://…")
-    url = settings.connections.database_url.get_secret_value()
-    try:
-        psycopg.conninfo.conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        # The message of the original error contains the password.
-        raise InvalidInput("DATABASE_URL: invalid; give postgresql://…") from None
-    # Short, so that an outage fails several heartbeats before the lease ends.
-    timeout_s = min(5.0, max(1.0, settings.attempts.lease_s / 12))
-    return Database(url, timeout_s=timeout_s)
-
-
-def open_redis(settings: ServiceSettings, *, timeout_s: float = _REDIS_TIMEOUT_S) -> redis.Redis:
-    """Return a client of the Redis of the settings, without connecting.
-
-    The default timeout is short, because heartbeats wait for Redis.
-
-    Raises:
-        InvalidInput: REDIS_URL is missing or invalid.
-    """
-    if settings.connections.redis_url is None:
-        raise InvalidInput("REDIS_URL: not set; give redis://…")
-    return connect(settings.connections.redis_url.get_secret_value(), timeout_s=timeout_s)
-
-
 def check_schema(database: Database, settings: ServiceSettings) -> None:
     """Check that jobs can be run and published, before any is claimed.
 
@@ -121,26 +87,6 @@ def check_schema(database: Database, settings: ServiceSettings) -> None:
     problems = schema_problems(database, publishing=settings.results.writes_all_tables)
     if problems:
         raise ServiceUnavailable("; ".join(problems))
-
-
-def check_redis(client: redis.Redis, settings: ServiceSettings) -> None:
-    """Check that Redis answers.
-
-    Raises:
-        ServiceUnavailable: it does not.
-    """
-    try:
-        client.ping()
-    except redis.RedisError as error:
-        raise redis_unavailable(settings, error) from error
-
-
-def redis_unavailable(settings: ServiceSettings, error: redis.RedisError) -> ServiceUnavailable:
-    """Return the error for a Redis that fails, without its password."""
-    url = settings.connections.redis_url
-    return ServiceUnavailable(
-        f"Redis at {location(url.get_secret_value()) if url else ''}: {error}"
-    )
 
 
 def _query(database: Database) -> None:

@@ -17,9 +17,9 @@ from rq.exceptions import StopRequested
 from mashup_worker.db import jobs
 from mashup_worker.db.database import OUTAGES, reason_of
 from mashup_worker.errors import DeviceLost, MashupError, OutOfMemory
+from mashup_worker.queue.redis_client import open_redis
 from mashup_worker.queue.wakeups import rq_queue
 from mashup_worker.worker.attempt import Attempt, claim
-from mashup_worker.worker.context import open_redis
 from mashup_worker.worker.lease import JobReleased
 from mashup_worker.worker.rq_worker import RqWorker, StopWaiting
 

@@ -260,11 +260,20 @@ def arena(folder: Path, stack: Stack) -> Iterator[Arena]:
 
 def with_new_database(info: StackInfo) -> StackInfo:
     """Create a database without tables; return the addresses with it."""
-    worker = urlsplit(info.worker_database_url)
     name = f"arena_{uuid4().hex}"
-    url = create_database(info.database_url, name, unquote(worker.password or ""))
-    worker_url = worker._replace(path=urlsplit(url).path).geturl()
-    return replace(info, database_url=url, worker_database_url=worker_url)
+    url = create_database(info.database_url, name, role_passwords(info))
+    path = urlsplit(url).path
+    worker, api = (
+        urlsplit(one)._replace(path=path).geturl()
+        for one in (info.worker_database_url, info.api_database_url)
+    )
+    return replace(info, database_url=url, worker_database_url=worker, api_database_url=api)
+
+
+def role_passwords(info: StackInfo) -> dict[str, str]:
+    """Return the passwords of the roles that log in, to create further databases."""
+    parts = (urlsplit(url) for url in (info.worker_database_url, info.api_database_url))
+    return {unquote(one.username or ""): unquote(one.password or "") for one in parts}
 
 
 def started(place: Arena, processes: int = 1, duration_s: float = 0.1, **settings: str) -> None:

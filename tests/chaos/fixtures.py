@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.chaos.arena import Arena, arena
+from tests.chaos.arena import Arena, arena, role_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mashup_worker.stack.stack import Stack
+
+__all__ = ["place", "role_passwords", "servers"]
 
 
 @pytest.fixture(scope="package")

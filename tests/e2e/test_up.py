@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 KEYS = {
     *("database_url", "worker_database_url", "redis_url", "s3_endpoint_url", "bucket", "region"),
     *("s3_access_key_id", "s3_secret_access_key", "data", "pids"),
+    *("api_database_url", "api_url", "api_token"),
 }
 SERVERS = {"postgres", "valkey", "s3"}
 
@@ -94,6 +95,7 @@ def test_one_line_contains_all_addresses(mashup: Mashup, service: Running) -> No
     assert Path(service.document["data"]) == mashup.folder / "service"
     assert has_tables(service.document["database_url"])
     assert has_tables(service.document["worker_database_url"])
+    assert has_tables(service.document["api_database_url"])
 
 
 def test_a_second_up_prints_the_settings_of_the_first(mashup: Mashup, service: Running) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -14,7 +14,7 @@ from mashup_worker.db.migrate import migrate
 from mashup_worker.stack.seaweed import S3Keys, s3_client
 from mashup_worker.stack.stack import Stack
 from mashup_worker.stack.supabase import create_database
-from tests.chaos.fixtures import place, servers
+from tests.chaos.fixtures import place, role_passwords, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def services(stack: Stack) -> StackInfo:
 def database_url(services: StackInfo) -> Iterator[str]:
     """URL of a new database without tables, as its owner."""
     name = f"test_{next(_numbers)}"
-    yield create_database(services.database_url, name, _worker_password(services))
+    yield create_database(services.database_url, name, role_passwords(services))
     with psycopg.connect(services.database_url, autocommit=True) as owner:
         owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -54,6 +54,13 @@ def worker_database_url(database_url: str, services: StackInfo) -> str:
     """URL of the same database, as the worker's role."""
     path = urlsplit(database_url).path
     return urlsplit(services.worker_database_url)._replace(path=path).geturl()
+
+
+@pytest.fixture
+def api_database_url(database_url: str, services: StackInfo) -> str:
+    """URL of the same database, as the API's role."""
+    path = urlsplit(database_url).path
+    return urlsplit(services.api_database_url)._replace(path=path).geturl()
 
 
 @pytest.fixture
@@ -79,7 +86,3 @@ def bucket(services: StackInfo) -> str:
     keys = S3Keys(services.access_key, services.secret_key, signing_key="")
     s3_client(services.s3_endpoint_url, keys).create_bucket(Bucket=name)
     return name
-
-
-def _worker_password(services: StackInfo) -> str:
-    return unquote(urlsplit(services.worker_database_url).password or "")

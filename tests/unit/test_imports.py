@@ -39,6 +39,7 @@ MAY_IMPORT = {
         *("queue", "storage"),
     },
     "stack": {"db", "storage"},
+    "api": {"db", "queue", "storage"},
 }
 """Rooms that each room may import. `cli` and `commands` may import all and are imported by none."""
 

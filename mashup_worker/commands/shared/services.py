@@ -25,8 +25,7 @@ def jobs_database() -> Iterator[Database]:
     """
     import psycopg
 
-    from mashup_worker.db.database import location, reason_of
-    from mashup_worker.worker.context import open_database
+    from mashup_worker.db.database import location, open_database, reason_of
 
     with usage_errors():
         opened = open_database(service_settings_or_fail())

@@ -1,0 +1,129 @@
+"""Callers of the API, by their tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from mashup_worker.api.access.jwt import JwtVerifier
+from mashup_worker.db.api_tokens import SCOPES, TOKEN_PREFIX, Scope, valid_token
+from mashup_worker.errors import Forbidden, Unauthenticated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mashup_worker.db.api_tokens import ApiToken
+    from mashup_worker.db.database import Database
+    from mashup_worker.settings import ApiSettings
+
+_SCHEMES = ("bearer", "token")
+_USER_SCOPES: frozenset[Scope] = frozenset({"read", "write"})
+_CACHE_S = 10.0
+"""Longest time until the revocation of a token takes effect."""
+
+_CACHED_TOKENS = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Caller of a request.
+
+    Attributes:
+        user_id: user for whom the caller acts; None for the service itself.
+        scopes: what the token allows.
+        claims: claims for row-level security.
+        identity: name for rate limits and logs, without secrets.
+    """
+
+    user_id: UUID | None
+    scopes: frozenset[Scope]
+    claims: Mapping[str, Any] = field(repr=False)
+    identity: str
+
+    @property
+    def role(self) -> str:
+        """Role of the caller's statements in Postgres."""
+        return "service_role" if self.user_id is None else "authenticated"
+
+    def require(self, scope: Scope) -> None:
+        """Check a scope.
+
+        Raises:
+            Forbidden: the token lacks it.
+        """
+        if scope not in self.scopes:
+            raise Forbidden(f"token: lacks the scope {scope!r}")
+
+
+class Callers:
+    """Finds the callers of tokens: service tokens by the database, all others as JWTs."""
+
+    def __init__(self, database: Database, settings: ApiSettings) -> None:
+        self._database = database
+        self._jwt = JwtVerifier(settings)
+        self._known: dict[str, tuple[float, ApiToken]] = {}
+
+    async def find(self, authorization: str | None, acting_for: str | None = None) -> Caller:
+        """Return the caller of a request.
+
+        Args:
+            authorization: header `Authorization`, of the scheme `Bearer` or `Token`.
+            acting_for: user for whom a service token acts in this request.
+
+        Raises:
+            Unauthenticated: the token is missing or invalid.
+            Forbidden: the token must not act for the user.
+            ServiceUnavailable: the database or the server of public keys is away.
+        """
+        scheme, _, secret = (authorization or "").partition(" ")
+        secret = secret.strip()
+        if scheme.lower() not in _SCHEMES or not secret:
+            raise Unauthenticated("token: missing; send it as `Authorization: Bearer …`")
+        if secret.startswith(TOKEN_PREFIX):
+            return _of_token(await self._valid_token(secret), acting_for)
+        claims = await self._jwt.claims(secret)
+        user_id = UUID(claims["sub"])
+        if acting_for is not None and acting_for.lower() != str(user_id):
+            raise Forbidden("Mashup-User: only service tokens act for other users")
+        return Caller(
+            user_id=user_id, scopes=_USER_SCOPES, claims=claims, identity=f"user:{user_id}"
+        )
+
+    async def _valid_token(self, secret: str) -> ApiToken:
+        known = self._known.get(secret)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        token = await asyncio.to_thread(self._read, secret)
+        if token is None:
+            self._known.pop(secret, None)
+            raise Unauthenticated("token: unknown, expired or revoked")
+        if len(self._known) >= _CACHED_TOKENS:
+            self._known.clear()
+        self._known[secret] = (time.monotonic() + _CACHE_S, token)
+        return token
+
+    def _read(self, secret: str) -> ApiToken | None:
+        with self._database.transaction() as connection:
+            return valid_token(connection, secret)
+
+
+def _of_token(token: ApiToken, acting_for: str | None) -> Caller:
+    user_id = token.user_id
+    scopes = frozenset(scope for scope in SCOPES if scope in token.scopes)
+    if acting_for is not None:
+        try:
+            wanted = UUID(acting_for)
+        except ValueError:
+            raise Forbidden("Mashup-User: not a UUID") from None
+        if user_id not in (None, wanted):
+            raise Forbidden("Mashup-User: this token acts for one user only")
+        user_id, scopes = wanted, scopes - {"operator"}
+    claims = (
+        {"role": "service_role"}
+        if user_id is None
+        else {"sub": str(user_id), "role": "authenticated", "aud": "authenticated"}
+    )
+    return Caller(user_id=user_id, scopes=scopes, claims=claims, identity=f"token:{token.id}")

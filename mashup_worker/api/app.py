@@ -1,0 +1,55 @@
+"""The application: routes, errors, and the services behind them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+
+from mashup_worker import __version__
+from mashup_worker.api.problems import Problem, answer_with_problems
+from mashup_worker.api.routes import health, jobs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mashup_worker.api.context import ApiContext
+
+_ROUTES = (jobs,)
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": text}
+    for status, text in {
+        401: "No valid token",
+        403: "The token lacks a scope",
+        404: "Not found, or of another user",
+        422: "Invalid request",
+        429: "Too many requests",
+        503: "A service is unavailable; repeat after `Retry-After` seconds",
+    }.items()
+}
+
+
+def create_app(context: ApiContext) -> FastAPI:
+    """Return the application for the services, which it closes when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        context.close()
+
+    app = FastAPI(
+        title="mashup-worker",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.context = context
+    answer_with_problems(app)
+    app.include_router(health.router)
+    for module in _ROUTES:
+        app.include_router(module.router, prefix="/api", responses=_PROBLEMS)
+    return app

@@ -1,0 +1,118 @@
+"""Services of the API, and what each request takes from them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Header, Request
+
+from mashup_worker.api.access.callers import Caller, Callers
+from mashup_worker.db.database import open_database
+from mashup_worker.errors import InvalidInput
+from mashup_worker.queue.redis_client import open_redis
+from mashup_worker.storage.objects import open_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from redis import Redis
+
+    from mashup_worker.db.api_tokens import Scope
+    from mashup_worker.db.database import Connection, Database
+    from mashup_worker.settings import ServiceSettings
+    from mashup_worker.storage.objects import Storage
+
+_CONNECTIONS = 16
+"""Transactions at the same time; more requests wait for one of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiContext:
+    """Services that all requests share."""
+
+    settings: ServiceSettings
+    database: Database
+    redis: Redis
+    storage: Storage
+    callers: Callers
+
+    @contextmanager
+    def transaction(self, caller: Caller) -> Iterator[Connection]:
+        """Yield a connection in a transaction with the rights of a caller.
+
+        Raises:
+            ServiceUnavailable: no connection is available.
+        """
+        with self.database.transaction(caller.role, caller.claims) as connection:
+            yield connection
+
+    @property
+    def url(self) -> str:
+        """Public address of the API, without a slash at its end."""
+        assert self.settings.api.api_url is not None  # noqa: S101 - checked by `open_context`
+        return self.settings.api.api_url
+
+    @property
+    def secret(self) -> bytes:
+        """Secret from which all keys of the API are derived."""
+        assert self.settings.api.api_secret is not None  # noqa: S101 - checked by `open_context`
+        return self.settings.api.api_secret.get_secret_value().encode()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
+        self.redis.close()
+
+
+def open_context(settings: ServiceSettings) -> ApiContext:
+    """Return the services of the settings, without connecting.
+
+    Raises:
+        InvalidInput: a setting is missing.
+    """
+    if settings.api.api_secret is None:
+        raise InvalidInput("MASHUP_API_SECRET: not set; give 32 random letters or more")
+    if settings.api.api_url is None:
+        raise InvalidInput("MASHUP_API_URL: not set; give the public address, as https://host")
+    database = open_database(settings, size=_CONNECTIONS)
+    return ApiContext(
+        settings=settings,
+        database=database,
+        redis=open_redis(settings),
+        storage=open_storage(settings.storage),
+        callers=Callers(database, settings.api),
+    )
+
+
+def context_of(request: Request) -> ApiContext:
+    """Return the services of the application that serves a request."""
+    context: ApiContext = request.app.state.context
+    return context
+
+
+async def _caller(
+    context: Context,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+    mashup_user: Annotated[
+        str | None, Header(description="User for whom a service token acts.")
+    ] = None,
+) -> Caller:
+    return await context.callers.find(authorization, mashup_user)
+
+
+def allowed(scope: Scope) -> Callable[[Caller], Caller]:
+    """Return a dependency that gives the caller of a request, who must have a scope."""
+
+    async def check(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+        caller.require(scope)
+        return caller
+
+    return check  # type: ignore[return-value]
+
+
+Context = Annotated[ApiContext, Depends(context_of)]
+Reader = Annotated[Caller, Depends(allowed("read"))]
+Writer = Annotated[Caller, Depends(allowed("write"))]
+Operator = Annotated[Caller, Depends(allowed("operator"))]

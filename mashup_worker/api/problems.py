@@ -1,0 +1,157 @@
+"""Errors as problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from mashup_worker.db.database import is_outage
+from mashup_worker.errors import (
+    Conflict,
+    FetchFailed,
+    Forbidden,
+    InternalError,
+    InvalidInput,
+    MashupError,
+    NotFound,
+    QuotaExceeded,
+    RateLimited,
+    ServiceUnavailable,
+    StorageFailed,
+    TooLarge,
+    Unauthenticated,
+    UnsupportedAudio,
+)
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_RETRY_AFTER_S = 5
+
+_STATUS: tuple[tuple[type[MashupError], HTTPStatus], ...] = (
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Conflict, HTTPStatus.CONFLICT),
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (UnsupportedAudio, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED),
+    (Forbidden, HTTPStatus.FORBIDDEN),
+    (QuotaExceeded, HTTPStatus.PAYMENT_REQUIRED),
+    (RateLimited, HTTPStatus.TOO_MANY_REQUESTS),
+    (FetchFailed, HTTPStatus.BAD_GATEWAY),
+    (ServiceUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (StorageFailed, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+"""Status of each error; the first class that fits decides."""
+
+
+class FieldProblem(BaseModel):
+    """Problem of one field of a request."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """Problem document.
+
+    Attributes:
+        type: name of the kind of problem, as a URN.
+        code: code of the error, as in `error_code` of jobs.
+        detail: the thing, its problem, and the remedy.
+        retryable: whether the same request may succeed later.
+        errors: invalid fields.
+    """
+
+    type: str = Field(examples=["urn:mashup-worker:not_found"])
+    title: str
+    status: int
+    code: str
+    detail: str
+    retryable: bool
+    errors: list[FieldProblem] = []
+
+
+def problem(error: MashupError, status: HTTPStatus | None = None, **more: Any) -> JSONResponse:
+    """Return the answer for an error."""
+    status = status or status_of(error)
+    document = Problem(
+        type=f"urn:mashup-worker:{error.code}",
+        title=status.phrase,
+        status=status,
+        code=error.code,
+        detail=error.message,
+        retryable=error.retryable,
+        **more,
+    )
+    headers = {}
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        headers["Retry-After"] = str(_RETRY_AFTER_S)
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    content = document.model_dump(exclude_defaults=True)
+    return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+
+
+def status_of(error: MashupError) -> HTTPStatus:
+    """Return the status of an error."""
+    found = (status for kind, status in _STATUS if isinstance(error, kind))
+    return next(found, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Let an application answer every error with a problem document."""
+
+    @app.exception_handler(MashupError)
+    async def _known(_request: Request, error: MashupError) -> JSONResponse:
+        return problem(error)
+
+    @app.exception_handler(psycopg.Error)
+    async def _database(_request: Request, error: psycopg.Error) -> JSONResponse:
+        return problem(_of_database(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        # Without the values, which may be secrets.
+        fields = [
+            FieldProblem(
+                field=".".join(str(step) for step in one["loc"][1:]) or str(one["loc"][0]),
+                message=one["msg"].removeprefix("Value error, "),
+            )
+            for one in error.errors()
+        ]
+        first = f"{fields[0].field}: {fields[0].message}"
+        return problem(InvalidInput(first), errors=fields)
+
+    @app.exception_handler(HTTPException)
+    async def _of_framework(_request: Request, error: HTTPException) -> JSONResponse:
+        status = HTTPStatus(error.status_code)
+        kind = NotFound if status == HTTPStatus.NOT_FOUND else InvalidInput
+        answer = problem(kind(str(error.detail)), status)
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+        return problem(InternalError())  # the server logs the exception
+
+
+def _of_database(error: psycopg.Error) -> MashupError:
+    if is_outage(error) or isinstance(error, psycopg.OperationalError):
+        return ServiceUnavailable("Postgres: unavailable")
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return NotFound("not found, or this caller must not use it")
+    if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
+        return InvalidInput(str(error.diag.message_primary or "a value is not accepted"))
+    logger.error("statement failed", exc_info=error)
+    return InternalError()

@@ -1,0 +1,90 @@
+"""Server process of the API."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from mashup_worker.api.app import create_app
+from mashup_worker.errors import ServiceUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mashup_worker.api.context import ApiContext
+
+_STOP_GRACE_S = 10
+_BACKLOG = 2_048
+
+
+def serve(
+    context: ApiContext,
+    *,
+    host: str,
+    port: int,
+    on_ready: Callable[[str], None],
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests then have ten seconds to end.
+
+    `on_ready` receives the address once the server accepts connections; `certificate` and `key` are
+    PEM files for TLS.
+
+    Raises:
+        ServiceUnavailable: the address is in use, or not of this machine.
+    """
+    config = uvicorn.Config(
+        create_app(context),
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_STOP_GRACE_S,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
+    listener = _listen(host, port)
+    try:
+        address = (
+            f"{'https' if certificate else 'http'}://{_shown(host)}:{listener.getsockname()[1]}"
+        )
+        _Server(config, lambda: on_ready(address)).run([listener])
+    finally:
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Server that reports when it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._on_ready()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that accepts connections.
+
+    Raises:
+        ServiceUnavailable: the address is in use, or not of this machine.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ServiceUnavailable(f"{_shown(host)}:{port}: {error.strerror or error}") from error
+    listener.set_inheritable(False)
+    return listener
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,82 @@
+"""Who may see what through the API."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from mashup_worker.db import jobs
+from mashup_worker.db.api_tokens import all_tokens, create_token, new_secret, revoke_token
+from tests.integration.api.world import JWT_SECRET, user_token
+
+if TYPE_CHECKING:
+    from tests.integration.api.world import World
+
+
+def test_a_user_reads_own_jobs_only(world: World) -> None:
+    job = jobs.insert(world.owner, "separate", {"audio": "a"}, user_id=world.alice)
+    own = world.client.get(f"/api/jobs/{job.id}", headers=world.as_user(world.alice))
+    assert own.status_code == 200
+    assert own.json()["id"] == str(job.id)
+    assert own.json()["status"] == "queued"
+    other = world.client.get(f"/api/jobs/{job.id}", headers=world.as_user(world.bob))
+    missing = world.client.get(f"/api/jobs/{uuid4()}", headers=world.as_user(world.bob))
+    assert other.status_code == missing.status_code == 404
+    assert other.json()["title"] == missing.json()["title"]
+    assert other.json()["detail"].replace(str(job.id), "") == missing.json()["detail"].replace(
+        missing.json()["detail"].split()[1].rstrip(":"), ""
+    )
+
+
+def test_the_service_reads_all_jobs_and_acts_for_users(world: World) -> None:
+    job = jobs.insert(world.owner, "separate", {"audio": "a"}, user_id=world.alice)
+    path, service = f"/api/jobs/{job.id}", world.as_service()
+    assert world.client.get(path, headers=service).status_code == 200
+    for user, status in ((world.alice, 200), (world.bob, 404)):
+        acting = {**service, "Mashup-User": str(user)}
+        assert world.client.get(path, headers=acting).status_code == status
+    bound = {**world.as_service(user=world.bob), "Mashup-User": str(world.alice)}
+    assert world.client.get(path, headers=bound).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "nonsense",
+        "mashup_unknown",
+        user_token(uuid4(), "another secret, which signs other tokens"),
+        user_token(uuid4(), exp=int(time.time()) - 60),
+        user_token(uuid4(), aud="other"),
+        user_token(uuid4(), role="service_role"),
+        user_token(uuid4(), sub="alice"),
+        jwt.encode({"sub": str(uuid4()), "aud": "authenticated"}, JWT_SECRET, algorithm="HS256"),
+        jwt.encode({"sub": str(uuid4()), "exp": 9_999_999_999}, "", algorithm="none"),
+    ],
+)
+def test_invalid_tokens_are_refused(world: World, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = world.client.get(f"/api/jobs/{uuid4()}", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["code"] == "unauthenticated"
+
+
+def test_expired_and_revoked_tokens_are_refused(world: World) -> None:
+    for lifetime_s in (-1.0, None):
+        secret = new_secret()
+        create_token(world.owner, secret, name="old", scopes=["read"], lifetime_s=lifetime_s)
+        revoke_token(world.owner, all_tokens(world.owner)[-1].id)
+        headers = {"Authorization": f"Token {secret}"}
+        assert world.client.get(f"/api/jobs/{uuid4()}", headers=headers).status_code == 401
+
+
+def test_tokens_are_stored_as_digests(world: World) -> None:
+    headers = world.as_service("read")
+    secret = headers["Authorization"].partition(" ")[2]
+    assert secret not in str(world.rows("SELECT * FROM mashup_worker.api_tokens"))
+    assert world.client.get(f"/api/jobs/{uuid4()}", headers=headers).status_code == 404
