@@ -235,9 +235,9 @@ def test_servers_named_by_variables_are_not_started() -> None:
     }
     assert missing_servers(both) == ("valkey",)
     assert existing_servers(both) == StackInfo(
-        **dict.fromkeys(
-            ("database_url", "worker_database_url", "api_database_url"), both["DATABASE_URL"]
-        )
+        database_url=both["DATABASE_URL"],
+        worker_database_url=both["DATABASE_URL"],
+        api_database_url=both["DATABASE_URL"],
     )
     bucket = {"S3_BUCKET": "songs", "S3_REGION": "auto", "AWS_ACCESS_KEY_ID": "me"}
     assert missing_servers(bucket) == ("postgres", "valkey")

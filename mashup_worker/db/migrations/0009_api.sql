@@ -35,11 +35,20 @@ $$;
 REVOKE ALL ON FUNCTION mashup_worker.valid_token FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION mashup_worker.valid_token TO mashup_api;
 
--- Users may name the own job that a new one repeats.
+-- Users may name the job that a new one repeats, if it is their own.
 GRANT INSERT (retry_of) ON public.ai_jobs TO authenticated;
-ALTER POLICY ai_jobs_own_insert ON public.ai_jobs WITH CHECK (
-  user_id = (SELECT auth.uid())
-  AND (retry_of IS NULL OR EXISTS (
-    SELECT FROM public.ai_jobs AS old WHERE old.id = retry_of AND old.user_id = (SELECT auth.uid())
-  ))
-);
+
+CREATE OR REPLACE FUNCTION mashup_worker.guard_new_job() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF pg_catalog.octet_length(NEW.input_data::text) > 262144 THEN
+    RAISE EXCEPTION 'input_data is larger than 256 KiB' USING ERRCODE = 'check_violation';
+  END IF;
+  IF NEW.retry_of IS NOT NULL AND NOT EXISTS (
+    SELECT FROM public.ai_jobs AS old
+    WHERE old.id = NEW.retry_of AND old.user_id IS NOT DISTINCT FROM NEW.user_id
+  ) THEN
+    RAISE EXCEPTION 'retry_of: job not found' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN NEW;
+END $$;
