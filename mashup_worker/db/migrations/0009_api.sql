@@ -45,8 +45,8 @@ BEGIN
     RAISE EXCEPTION 'input_data is larger than 256 KiB' USING ERRCODE = 'check_violation';
   END IF;
   IF NEW.retry_of IS NOT NULL AND NOT EXISTS (
-    SELECT FROM public.ai_jobs AS old
-    WHERE old.id = NEW.retry_of AND old.user_id IS NOT DISTINCT FROM NEW.user_id
+    SELECT FROM public.ai_jobs AS earlier
+    WHERE earlier.id = NEW.retry_of AND earlier.user_id IS NOT DISTINCT FROM NEW.user_id
   ) THEN
     RAISE EXCEPTION 'retry_of: job not found' USING ERRCODE = 'insufficient_privilege';
   END IF;
