@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003  (pydantic reads annotations at runtime)
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -78,6 +78,7 @@ Address = Annotated[str, Field(min_length=1, max_length=4_096)]
 """Location of audio: an https URL, `s3://bucket/key`, or a key of the store."""
 
 Vibe = Annotated[str, AfterValidator(_known_vibe), Field(json_schema_extra={"enum": list(VIBES)})]
+WebhookEvent = Literal["start", "output", "logs", "completed"]
 MusicalKey = Annotated[str, Field(pattern=r"^[A-G](#|b)? (major|minor)$")]
 Id = Annotated[UUID, BeforeValidator(_canonical_id)]
 
@@ -95,7 +96,27 @@ class _Trusted(BaseModel):
 
 
 class JobInput(_Untrusted):
-    """Input of a job."""
+    """Input of a job.
+
+    Attributes:
+        webhook: address that receives the events of the job.
+        webhook_events_filter: events that it receives; by default all.
+    """
+
+    webhook: Annotated[str, Field(pattern=r"^https?://", max_length=2_048)] | None = None
+    webhook_events_filter: Annotated[tuple[WebhookEvent, ...], Field(max_length=4)] | None = None
+
+
+class PredictionInput(_Untrusted):
+    """Request of a client of Replicate's API, from which the answer to it is made.
+
+    Attributes:
+        version: id of the model version, which decides the form of the output.
+        input: known keys of the request's input.
+    """
+
+    version: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    input: Annotated[dict[str, Any], Field(max_length=32)]
 
 
 class SeparateInput(JobInput):
@@ -105,7 +126,10 @@ class SeparateInput(JobInput):
         mashup_id: mashup whose stems these become.
         model: model that separates; by default the worker's.
         stems: stems to write; by default all stems of the model.
+        bit_depth: 16, 24 or 32 (float) bits a sample, as the format supports; by default 16.
+        bitrate_kbps: bitrate of MP3 and OGG.
         analyze: whether tempo, beats, key and loudness are found too.
+        prediction: set by the API for jobs that clients of Replicate's API made.
     """
 
     audio: Address
@@ -113,7 +137,10 @@ class SeparateInput(JobInput):
     model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] | None = None
     stems: Annotated[tuple[AnyStemKind, ...], Field(min_length=1, max_length=12)] | None = None
     format: FormatName = "flac"
+    bit_depth: Literal[16, 24, 32] | None = None
+    bitrate_kbps: Annotated[int, Field(ge=32, le=500)] | None = None
     analyze: bool = True
+    prediction: PredictionInput | None = None
 
 
 class AnalyzeInput(JobInput):

@@ -47,6 +47,7 @@ class SeparateHandler:
             "precision": separator.precision,
             "stems": list(request.stems or separator.stems),
             "format": request.format,
+            **_encoding(request),
             "analyze": request.analyze,
         }
 
@@ -62,7 +63,7 @@ class SeparateHandler:
                 SeparateRequest(
                     source=paths[_SONG],
                     targets=targets,
-                    encode=EncodeOptions(request.format),
+                    encode=EncodeOptions(request.format, **_encoding(request)),
                     limits=self.limits,
                     tags=job.inputs.tags.get(paths[_SONG], NO_TAGS),
                 ),
@@ -96,6 +97,12 @@ def _output(
         ),
         timings_s=rounded_timings(song.timings_s, DEVICE_STAGES),
     )
+
+
+def _encoding(request: SeparateInput) -> dict[str, int]:
+    """Return the options of encoding that the input sets."""
+    options = {"bit_depth": request.bit_depth, "bitrate_kbps": request.bitrate_kbps}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _separator(job: JobContext[SeparateInput]) -> Separator:

@@ -31,6 +31,17 @@ def test_missing_values_have_defaults() -> None:
     assert warnings == ()
 
 
+def test_predictions_and_webhooks_give_no_warnings() -> None:
+    prediction = {"version": "0" * 64, "input": {"audio": "a", "shifts": 2}}
+    webhook = {"webhook": "https://a.test/x", "webhook_events_filter": ["start", "completed"]}
+    request, warnings = read_input("separate", {"audio": "a", "prediction": prediction, **webhook})
+    assert isinstance(request, SeparateInput)
+    assert request.prediction is not None
+    assert request.prediction.input == prediction["input"]
+    assert request.webhook_events_filter == ("start", "completed")
+    assert warnings == ()
+
+
 def test_ids_and_lists_come_from_json() -> None:
     mashup, stem = uuid4(), uuid4()
     document = {
@@ -56,6 +67,10 @@ def test_ids_and_lists_come_from_json() -> None:
         ("separate", {"audio": "a", "stems": []}, "input_data.stems"),
         ("separate", {"audio": "a", "stems": ["kazoo"]}, "input_data.stems.0"),
         ("separate", {"audio": "a", "format": "aac"}, "input_data.format"),
+        ("separate", {"audio": "a", "bit_depth": 20}, "input_data.bit_depth"),
+        ("separate", {"audio": "a", "webhook": "ftp://a.test"}, "input_data.webhook"),
+        ("master", {"audio": "a", "webhook_events_filter": ["end"]}, "webhook_events_filter.0"),
+        ("separate", {"audio": "a", "prediction": {"version": "1"}}, "input_data.prediction"),
         ("separate", {"audio": "a", "analyze": "no"}, "input_data.analyze"),
         ("separate", {"audio": "a", "mashup_id": "7"}, "input_data.mashup_id"),
         ("separate", {"audio": "a", "mashup_id": f"urn:uuid:{uuid4()}"}, "input_data.mashup_id"),
