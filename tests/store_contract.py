@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from mashup_worker.errors import InvalidInput, StorageFailed, TooLarge
-from mashup_worker.storage.objects import check_store
+from mashup_worker.storage.objects import READ_BLOCK_BYTES, check_store
 from mashup_worker.storage.orphans import sweep
 from mashup_worker.system.digests import file_sha256
 
@@ -86,6 +86,31 @@ class StoreContract:
         with pytest.raises(TooLarge, match=r"large: larger than the limit of 0\.014 MB"):
             store.get("large", folder / "read", len(BODY) - 1)
         assert not folder.exists() or not list(folder.iterdir())
+
+    def test_ranges_are_read_in_blocks(self, store: Storage, tmp_path: Path) -> None:
+        body = BODY * 100
+        write(store, tmp_path, ODD_KEY, body)
+        for start, stop in ((0, len(body)), (0, 1), (7, 600_007), (len(body) - 1, len(body))):
+            blocks = list(store.read_range(ODD_KEY, start, stop))
+            assert b"".join(blocks) == body[start:stop]
+            assert max(map(len, blocks)) <= READ_BLOCK_BYTES
+        write(store, tmp_path, "empty", b"")
+        assert list(store.read_range("empty", 0, 0)) == []
+
+    def test_ranges_beyond_the_end_are_errors(self, store: Storage, tmp_path: Path) -> None:
+        write(store, tmp_path, "a")
+        for start in (0, len(BODY), len(BODY) + 1):
+            with pytest.raises(StorageFailed, match="fewer bytes"):
+                list(store.read_range("a", start, len(BODY) + 2))
+        with pytest.raises(InvalidInput, match="no/such: object not found"):
+            next(store.read_range("no/such", 0, 1))
+
+    def test_a_range_may_be_left_early(self, store: Storage, tmp_path: Path) -> None:
+        write(store, tmp_path, "a", BODY * 100)
+        for _ in range(40):  # more than a pool has connections
+            blocks = store.read_range("a", 0, len(BODY) * 100)
+            next(blocks)
+            blocks.close()
 
     def test_a_missing_folder_is_created(self, store: Storage, tmp_path: Path) -> None:
         write(store, tmp_path, "a")

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from mashup_worker import __version__
 from mashup_worker.api.problems import Problem, answer_with_problems
-from mashup_worker.api.routes import health, jobs
+from mashup_worker.api.routes import files, health, jobs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,4 +52,5 @@ def create_app(context: ApiContext) -> FastAPI:
     app.include_router(health.router)
     for module in _ROUTES:
         app.include_router(module.router, prefix="/api", responses=_PROBLEMS)
+    app.include_router(files.router, prefix="/v1", responses=_PROBLEMS)
     return app

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from mashup_worker.errors import InvalidInput, StorageFailed
 from mashup_worker.storage.objects import (
+    READ_BLOCK_BYTES,
     Link,
     StoredObject,
     check_key,
@@ -19,6 +20,7 @@ from mashup_worker.storage.objects import (
     key_below,
     not_found,
     printable,
+    too_short,
     url_below,
 )
 from mashup_worker.storage.writing import too_large, write_capped
@@ -26,7 +28,7 @@ from mashup_worker.system.digests import file_sha256
 from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
 _METADATA = ".metadata"
 """Folder of the digests and media types, under the same names as the objects."""
@@ -78,6 +80,18 @@ class FolderStorage:
             if max_bytes is not None and os.fstat(file.fileno()).st_size > max_bytes:
                 raise too_large(printable(key), max_bytes)
             write_capped(_reader(file, key), target, name=printable(key), max_bytes=max_bytes)
+
+    def read_range(self, key: str, start: int, stop: int) -> Generator[bytes]:
+        """Yield a part of an object in blocks."""
+        path = self._existing(key)
+        with _storage_errors(key), path.open("rb") as file:
+            file.seek(start)
+            while start < stop:
+                block = file.read(min(READ_BLOCK_BYTES, stop - start))
+                if not block:
+                    raise too_short(key)
+                start += len(block)
+                yield block
 
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object."""

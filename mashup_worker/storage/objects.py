@@ -6,7 +6,7 @@ import posixpath
 import tempfile
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
@@ -16,7 +16,7 @@ from mashup_worker.system.digests import file_sha256
 from mashup_worker.vocabulary import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from datetime import datetime
     from urllib.parse import SplitResult
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 PROBES_PREFIX = "probes/"
 """Prefix of the keys of test objects."""
+
+READ_BLOCK_BYTES = 1 << 18
+"""Largest block of `Storage.read_range`."""
 
 _S3 = "s3://"
 _PORTS = {"https": 443, "http": 80}
@@ -92,6 +95,16 @@ class Storage(Protocol):
             InvalidInput: the object does not exist.
             TooLarge: the object is larger than `max_bytes`.
             StorageFailed: the object cannot be read.
+        """
+
+    def read_range(self, key: str, start: int, stop: int) -> Generator[bytes]:
+        """Yield bytes `start` up to `stop` of an object in blocks.
+
+        The first block opens the object, and closing the generator closes it.
+
+        Raises:
+            InvalidInput: the object does not exist.
+            StorageFailed: the object cannot be read, or has fewer bytes.
         """
 
     def head(self, key: str) -> StoredObject | None:
@@ -232,7 +245,12 @@ def not_found(key: str) -> InvalidInput:
     return InvalidInput(f"{printable(key)}: object not found")
 
 
-def media_type(path: Path) -> str:
+def too_short(key: str) -> StorageFailed:
+    """Return the error for an object with fewer bytes than the caller expects."""
+    return StorageFailed(f"{printable(key)}: the object has fewer bytes than before")
+
+
+def media_type(path: PurePath) -> str:
     """Return the media type of a file by its suffix."""
     return _MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from mashup_worker.errors import InvalidInput, MashupError, StorageFailed, TooLarge
 from mashup_worker.storage.objects import (
+    READ_BLOCK_BYTES,
     Link,
     StoredObject,
     check_key,
@@ -24,12 +25,13 @@ from mashup_worker.storage.objects import (
     not_found,
     printable,
     s3_parts,
+    too_short,
     url_below,
 )
 from mashup_worker.storage.writing import too_large, write_capped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
     from mashup_worker.settings import StorageSettings
@@ -48,6 +50,7 @@ _CONNECTIONS = 16
 _PAGE = 1_000
 
 _NO_KEY = ("404", "NoSuchKey", "NotFound")
+_BEYOND_END = ("416", "InvalidRange")
 _REFUSED_KEY = ("400", "InvalidArgument", "InvalidRequest", "InvalidURI", "KeyTooLongError")
 _REFUSALS = (
     "401",
@@ -116,6 +119,20 @@ class S3Storage:
                         return block
 
                 write_capped(read, target, name=printable(key), max_bytes=max_bytes)
+
+    def read_range(self, key: str, start: int, stop: int) -> Generator[bytes]:
+        """Yield a part of an object in blocks, as they arrive."""
+        with self._storage_errors(key):
+            if start >= stop:  # HTTP has no empty ranges
+                return
+            answer = self._client.get_object(
+                Bucket=self._bucket, Key=check_source_key(key), Range=f"bytes={start}-{stop - 1}"
+            )
+            with closing(answer["Body"]) as body:
+                if answer["ContentLength"] != stop - start:
+                    raise too_short(key)
+                while block := body.read(READ_BLOCK_BYTES):  # raises if the body is too short
+                    yield block
 
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object."""
@@ -220,6 +237,8 @@ class S3Storage:
             code = error.response["Error"]["Code"]
             if code in _NO_KEY:
                 raise not_found(key) from error
+            if code in _BEYOND_END:
+                raise too_short(key) from error
             if code in _REFUSED_KEY and not _is_plain(key):
                 raise InvalidInput(f"{printable(key)}: the store accepts no such key") from error
             raise StorageFailed(f"{printable(key)}: {self._reason(error, code)}") from error

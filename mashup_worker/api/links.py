@@ -1,0 +1,66 @@
+"""Links to files of the store that need no header: the signature in them is the right to read.
+
+Clients of hosted models fetch results from other programs, without their tokens and without
+following redirects.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from mashup_worker.errors import NotFound
+from mashup_worker.storage.objects import Link
+
+if TYPE_CHECKING:
+    from mashup_worker.api.context import ApiContext
+
+_PURPOSE = b"mashup-worker: links to files"
+
+
+def link(context: ApiContext, key: str, name: str, lifetime_s: float) -> Link:
+    """Return a link to an object of the store.
+
+    Args:
+        context: services with the secret and the public address.
+        key: key of the object, which need not exist yet.
+        name: file name at the end of the link, which programs take as the name of the file.
+        lifetime_s: time from now until the link expires.
+    """
+    expires = int(time.time() + lifetime_s)
+    token = urlsafe_b64encode(key.encode()).decode().rstrip("=")
+    name = "".join(letter if letter.isprintable() and letter != "/" else "_" for letter in name)
+    if not name.strip("."):  # clients resolve dot segments
+        name = "file"
+    address = f"{context.url}/v1/files/{token}/{quote(name, safe='')}"
+    signature = _signature(context.secret, token, name, expires)
+    return Link(
+        f"{address}?expires={expires}&sig={signature}", datetime.fromtimestamp(expires, UTC)
+    )
+
+
+def key_of_link(context: ApiContext, token: str, name: str, expires: int, signature: str) -> str:
+    """Return the key of the object that a link is for.
+
+    Raises:
+        NotFound: the link is forged, damaged or expired.
+    """
+    expected = _signature(context.secret, token, name, expires)
+    if hmac.compare_digest(expected.encode(), signature.encode()) and time.time() < expires:
+        try:
+            return urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+        except (binascii.Error, ValueError):  # signed, so never damaged
+            pass
+    raise NotFound("file: not found, or its link has expired")
+
+
+def _signature(secret: bytes, token: str, name: str, expires: int) -> str:
+    key = hmac.digest(secret, _PURPOSE, "sha256")
+    # Only the last part may contain a line break, so each text has one meaning.
+    text = f"{token}\n{expires}\n{name}".encode()
+    return urlsafe_b64encode(hmac.digest(key, text, "sha256")).decode().rstrip("=")
