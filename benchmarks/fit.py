@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from mashup_worker.analysis import keys, meter
+from mashup_worker.analysis import key_names, keys, meter
 from mashup_worker.analysis.chroma import chroma
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ, find_onsets
 from mashup_worker.analysis.pulse import find_pulse
@@ -56,7 +56,7 @@ _NOISE = 0.2
 _NOISE_VALUES = 5_000_000
 _MISSING = 0.1
 _KEY_DECAY = 0.01
-_PITCH_CLASSES = {name: i for i, name in enumerate(keys.MAJOR_TONICS)} | {
+_PITCH_CLASSES = {name: i for i, name in enumerate(key_names.MAJOR_TONICS)} | {
     "C#": 1, "D#": 3, "Gb": 6, "G#": 8, "A#": 10, "Cb": 11,
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mashup_worker.analysis.chroma import FRAME_RATE_HZ
+from mashup_worker.analysis.key_names import KEYS, camelot
 from mashup_worker.analysis.result import KeyCandidate
 from mashup_worker.analysis.weights import key_weights
 
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.arrays import Array
     from mashup_worker.analysis.chroma import Chroma
     from mashup_worker.analysis.result import KeyProfile
-
-MAJOR_TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-MINOR_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
-"""Tonics, spelled with the fewest accidentals."""
-
-KEYS = (
-    *(f"{tonic} major" for tonic in MAJOR_TONICS),
-    *(f"{tonic} minor" for tonic in MINOR_TONICS),
-)
 
 PROFILES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "krumhansl": (
@@ -86,13 +78,6 @@ class KeyEstimate:
     candidates: tuple[KeyCandidate, ...] = ()
     confidence: float = 0.0
     profile: str | None = None
-
-
-def camelot(key: str) -> str:
-    """Return the position of a key on the Camelot wheel, such as `"8A"` for `"A minor"`."""
-    mode, tonic = divmod(KEYS.index(key), 12)
-    # A step on the wheel is a fifth; a minor key has the number of its relative major.
-    return f"{((tonic + 3 * mode) * 7 + 7) % 12 + 1}{'BA'[mode]}"
 
 
 def estimate_key(harmony: Chroma, profile: KeyProfile = "auto") -> KeyEstimate:

@@ -1,10 +1,10 @@
-"""Musical keys: parsing, transposition, and distance on the circle of fifths."""
+"""Musical keys: parsing, transposition, and distances on circle of fifths and Camelot wheel."""
 
 from __future__ import annotations
 
 import re
 
-from mashup_worker.analysis.keys import KEYS, camelot
+from mashup_worker.analysis.key_names import KEYS, camelot
 from mashup_worker.errors import InvalidInput
 
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -42,6 +42,19 @@ def fifths_between(key: str, other: str) -> int:
     return min(steps, 12 - steps)
 
 
+def camelot_distance(key: str, other: str) -> int:
+    """Return the steps on the Camelot wheel between two keys, 0 to 7.
+
+    Neighbors, at one step, are the keys a fifth away and the relative key.
+    """
+    return fifths_between(key, other) + (_mode(key) != _mode(other))
+
+
+def keys_near(key: str, steps: int) -> list[str]:
+    """Return the keys within a number of steps on the Camelot wheel, the key itself included."""
+    return [other for other in KEYS if camelot_distance(key, other) <= steps]
+
+
 def semitones_between(key: str, other: str) -> int:
     """Return the smallest transposition from the scale of one key to that of another: -5 to 6."""
     return (_relative_major(other) - _relative_major(key) + 5) % 12 - 5
@@ -51,3 +64,8 @@ def _relative_major(key: str) -> int:
     """Return the tonic of the major key with the same scale."""
     mode, tonic = divmod(KEYS.index(key), 12)
     return (tonic + _MINOR_THIRD * mode) % 12
+
+
+def _mode(key: str) -> int:
+    """Return 0 for major, 1 for minor."""
+    return KEYS.index(key) // 12

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,8 @@ from mashup_worker.mixing.planning.harmony import (
     compare_profiles,
 )
 from mashup_worker.mixing.planning.tempo import find_common_tempo, share_meter
-from mashup_worker.mixing.stretch_limit import MAX_STRETCH, format_speed_change, speed_change
+from mashup_worker.mixing.scores import MIN_SCORE, UNKNOWN_SCORE, tempo_score, total_score
+from mashup_worker.mixing.stretch_limit import format_speed_change, speed_change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.planning.song_features import SongFeatures
     from mashup_worker.mixing.song import MixSong
 
-WEIGHTS = {"tempo": 0.35, "key": 0.35, "rhythm": 0.15, "spectrum": 0.15}
-"""Exponents of the geometric mean of the scores; one score of 0 makes the total 0."""
-
-_MIN_SCORE = 0.05
-_UNKNOWN_SCORE = 0.5
 _GOOD_CORRELATION = 0.7
 """Correlation of pitch classes with a score of 1."""
 
@@ -91,7 +86,7 @@ def compare_songs(vocals: SongFeatures, backing: SongFeatures) -> Match:
     return Match(
         vocal_song=vocals.song.name,
         backing_song=backing.song.name,
-        total=math.prod(max(0.0, one.value) ** WEIGHTS[one.name] for one in scores),
+        total=total_score({one.name: one.value for one in scores}),
         scores=scores,
         vocal_semitones=vocal_semitones,
         backing_semitones=backing_semitones,
@@ -126,8 +121,7 @@ def _tempo_score(
         if factor != 1
     ]
     reason = f"{tempo.tempo_bpm:.2f} BPM: {', '.join(changes) or 'no stretching'}"
-    value = max(_MIN_SCORE, max(0.0, 1 - largest / MAX_STRETCH) ** 0.5)
-    return CompatibilityScore("tempo", value, reason), tempo.tempo_bpm, ratios
+    return CompatibilityScore("tempo", tempo_score(largest), reason), tempo.tempo_bpm, ratios
 
 
 def _key_score(vocals: SongFeatures, backing: SongFeatures) -> tuple[CompatibilityScore, int, int]:
@@ -136,13 +130,13 @@ def _key_score(vocals: SongFeatures, backing: SongFeatures) -> tuple[Compatibili
     keys = [one.song.analysis.key for one in (vocals, backing)]
     names = " over ".join(key or "unknown key" for key in keys)
     if not agreement.is_known:
-        return CompatibilityScore("key", _UNKNOWN_SCORE, f"{names}: no pitch to compare"), 0, 0
+        return CompatibilityScore("key", UNKNOWN_SCORE, f"{names}: no pitch to compare"), 0, 0
     relative = max(
         range(-2 * MAX_SHIFT_SEMITONES, 2 * MAX_SHIFT_SEMITONES + 1),
         key=lambda shift: (round(agreement.at(shift), 6), -abs(shift)),
     )
     vocal_semitones, backing_semitones = divide_shift(relative)
-    value = min(1.0, max(_MIN_SCORE, agreement.at(relative) / _GOOD_CORRELATION))
+    value = min(1.0, max(MIN_SCORE, agreement.at(relative) / _GOOD_CORRELATION))
     distance = _fifths(keys, vocal_semitones, backing_semitones)
     reason = f"{names}{distance}, {_shift_reason(agreement, relative)}"
     return (
@@ -178,20 +172,20 @@ def _rhythm_score(vocals: SongFeatures, backing: SongFeatures) -> CompatibilityS
     a, b = vocals.accents, backing.accents
     scale = float(a.norm() * b.norm())
     if not scale:
-        return CompatibilityScore("rhythm", _UNKNOWN_SCORE, "no onsets to compare")
+        return CompatibilityScore("rhythm", UNKNOWN_SCORE, "no onsets to compare")
     similarity = float(a @ b) / scale
     degree = "the same" if similarity > 0.9 else "similar" if similarity > 0.7 else "different"
     return CompatibilityScore(
-        "rhythm", max(_MIN_SCORE, similarity), f"{degree} accents in the bar ({similarity:.2f})"
+        "rhythm", max(MIN_SCORE, similarity), f"{degree} accents in the bar ({similarity:.2f})"
     )
 
 
 def _spectrum_score(vocals: SongFeatures, backing: SongFeatures) -> CompatibilityScore:
     """Return the share of the vocals' energy in bands that the instruments leave free."""
     if not float(vocals.vocal_bands.sum()) or not float(backing.backing_bands.sum()):
-        return CompatibilityScore("spectrum", _UNKNOWN_SCORE, "one of the songs is silent")
+        return CompatibilityScore("spectrum", UNKNOWN_SCORE, "one of the songs is silent")
     overlap = float(torch.minimum(vocals.vocal_bands, backing.backing_bands).sum())
     doubt = "" if vocals.song.vocals else "; measured without separated vocals"
     return CompatibilityScore(
-        "spectrum", max(_MIN_SCORE, 1 - overlap), f"{overlap:.0%} of the spectrum overlaps{doubt}"
+        "spectrum", max(MIN_SCORE, 1 - overlap), f"{overlap:.0%} of the spectrum overlaps{doubt}"
     )

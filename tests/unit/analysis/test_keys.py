@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from mashup_worker.analysis.chroma import RATE_HZ, chroma
-from mashup_worker.analysis.keys import FEATURES, KEYS, PROFILES, camelot, estimate_key, evidence
+from mashup_worker.analysis.key_names import KEYS, camelot
+from mashup_worker.analysis.keys import FEATURES, PROFILES, estimate_key, evidence
 from mashup_worker.analysis.result import KEY_PROFILES, KeyProfile
 from mashup_worker.analysis.weights import key_weights
 from tests.unit.music import cadence, chord

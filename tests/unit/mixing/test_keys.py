@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from mashup_worker.analysis.keys import KEYS
+from mashup_worker.analysis.key_names import KEYS, camelot
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.keys import fifths_between, parse_key, semitones_between, transposed
+from mashup_worker.mixing.keys import (
+    camelot_distance,
+    fifths_between,
+    keys_near,
+    parse_key,
+    semitones_between,
+    transposed,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,3 +39,12 @@ def test_keys_are_transposed_and_compared() -> None:
     for key in KEYS:
         same_scale = transposed(key, semitones_between(key, "A minor"))
         assert fifths_between(same_scale, "A minor") == 0
+
+
+def test_neighbors_on_the_camelot_wheel_are_one_step_away() -> None:
+    assert {camelot(key) for key in keys_near("A minor", 1)} == {"8A", "7A", "9A", "8B"}
+    assert {camelot(key) for key in keys_near("E major", 1)} == {"12B", "11B", "1B", "12A"}
+    for key in KEYS:
+        assert keys_near(key, 0) == [key]
+        assert len(keys_near(key, 7)) == len(KEYS)
+        assert all(camelot_distance(key, other) == camelot_distance(other, key) for other in KEYS)

@@ -10,7 +10,7 @@ import pytest
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import FixedTempoGrid
-from mashup_worker.mixing.planning.compatibility import WEIGHTS
+from mashup_worker.mixing.scores import WEIGHTS
 from mashup_worker.pipelines.mashup.match import match_songs
 from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 from tests.unit.pipelines.sample_songs import NAMES, SAMPLES, sample
