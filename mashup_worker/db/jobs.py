@@ -48,6 +48,7 @@ class Job:
         result_digest: digest of the work, by which later jobs find the same result.
         source_sha256: digests of the files that the job read; None if unknown.
         source_jobs: jobs whose results the job read; None if unknown.
+        deadline: time at which the job is canceled unless it has ended; None for none.
     """
 
     id: UUID
@@ -78,6 +79,7 @@ class Job:
     result_digest: str | None
     source_sha256: list[str] | None
     source_jobs: list[UUID] | None
+    deadline: datetime | None
 
     @property
     def is_terminal(self) -> bool:

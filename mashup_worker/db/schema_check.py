@@ -109,6 +109,7 @@ def _run_jobs(connection: Connection) -> None:
     _claim(connection, job, -1)
     _changed(connection, "expire", id=job, **error)
     jobs.request_cancel(connection, job)
+    jobs.select(connection, "cancel_overdue")
     _changed(connection, "cancel_waiting", id=job)
     waiting = jobs.insert(connection, "separate", {})
     _changed(connection, "reject", id=waiting.id, **error)

@@ -154,6 +154,7 @@ class Mirror:
             self._change(connection, "reject", row["id"], code=InvalidInput.code, message=message)
 
     def _cancel_waiting(self, connection: Connection) -> None:
+        jobs.select(connection, "cancel_overdue")
         for row in jobs.select(connection, "to_cancel"):
             self._change(connection, "cancel_waiting", row["id"])
 

@@ -203,6 +203,24 @@ def test_the_server_sets_the_time_of_a_cancellation(
     assert now.status == "canceled"
 
 
+def test_jobs_are_canceled_at_their_deadlines(
+    owner: psycopg.Connection[dict[str, Any]], mirror: Mirror
+) -> None:
+    insert = (
+        "INSERT INTO ai_jobs (job_type, input_data, deadline)"
+        " VALUES ('separate', '{}', now() + make_interval(secs => %s)) RETURNING id"
+    )
+    overdue, open_ = (owner.execute(insert, [late_s]).fetchone() for late_s in (-1, 5))
+    assert overdue is not None
+    assert open_ is not None
+    assert mirror.pass_once() <= 5
+    rows = owner.execute("SELECT id, status FROM ai_jobs").fetchall()
+    assert {row["id"]: row["status"] for row in rows} == {
+        overdue["id"]: "canceled",
+        open_["id"]: "queued",
+    }
+
+
 def test_a_huge_input_is_refused(owner: psycopg.Connection[dict[str, Any]]) -> None:
     with pytest.raises(psycopg.errors.CheckViolation, match="256 KiB"):
         jobs.insert(owner, "separate", {"audio": os.urandom(200_000).hex()})

@@ -57,6 +57,17 @@ SELECT id FROM public.ai_jobs
 WHERE status = 'queued' AND cancel_requested_at IS NOT NULL
 LIMIT 500 FOR UPDATE SKIP LOCKED;
 
+-- name: cancel_overdue
+-- Requests the cancellation of open jobs whose deadline has passed.
+UPDATE public.ai_jobs SET cancel_requested_at = clock_timestamp()
+WHERE id IN (
+  SELECT id FROM public.ai_jobs
+  WHERE deadline <= clock_timestamp() AND status IN ('queued', 'processing')
+    AND cancel_requested_at IS NULL
+  LIMIT 500 FOR UPDATE SKIP LOCKED
+)
+RETURNING id;
+
 -- name: of_no_queue
 SELECT id, job_type FROM public.ai_jobs
 WHERE status = 'queued' AND NOT job_type = ANY(%(job_types)s)
@@ -68,9 +79,12 @@ WHERE status = 'processing' AND lease_expires_at < clock_timestamp()
 LIMIT 500 FOR UPDATE SKIP LOCKED;
 
 -- name: next_due_s
--- Seconds until the next delayed job may run.
-SELECT extract(epoch FROM min(run_at) - clock_timestamp())::double precision AS seconds
-FROM public.ai_jobs WHERE status = 'queued' AND run_at > clock_timestamp();
+-- Seconds until the next delayed job may run, or the next deadline passes.
+SELECT extract(epoch FROM least(
+  (SELECT min(run_at) FROM public.ai_jobs WHERE status = 'queued' AND run_at > clock_timestamp()),
+  (SELECT min(deadline) FROM public.ai_jobs
+    WHERE status IN ('queued', 'processing') AND cancel_requested_at IS NULL)
+) - clock_timestamp())::double precision AS seconds;
 
 -- name: changed_since
 -- Without input_data, which is untrusted and not needed here.
