@@ -17,6 +17,7 @@ from mashup_worker.errors import InvalidInput, LeaseLost, MashupError
 from mashup_worker.logs import logging_job
 from mashup_worker.queue.status import StatusView, write_status
 from mashup_worker.queue.validation import read_input
+from mashup_worker.storage.sources import RESULTS_PREFIX
 from mashup_worker.worker.attempt_metrics import AttemptMetrics
 from mashup_worker.worker.finalize import AttemptResult, Finalizer
 from mashup_worker.worker.handler import JobContext
@@ -24,7 +25,7 @@ from mashup_worker.worker.inputs import JobInputs
 from mashup_worker.worker.lease import JobReleased, Lease
 from mashup_worker.worker.progress import FETCH, UPLOAD, Progress
 from mashup_worker.worker.scratch import scratch_folder
-from mashup_worker.worker.uploads import RESULTS_PREFIX, Uploads, result_digest, reused_output
+from mashup_worker.worker.uploads import Uploads, result_digest, reused_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from mashup_worker.db import jobs
 from mashup_worker.db.publishing import readable_stem
 from mashup_worker.errors import InvalidInput, MashupError
-from mashup_worker.storage.objects import check_source_key, key_readings, printable, s3_parts
+from mashup_worker.storage.objects import key_readings
+from mashup_worker.storage.sources import MAX_QUOTED_LETTERS, SourceRights, job_of_result, own_key
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.handler import FetchedStem
 from mashup_worker.worker.progress import FETCH
@@ -19,6 +19,7 @@ from mashup_worker.worker.progress import FETCH
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from uuid import UUID
 
     from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.db.database import Database
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from mashup_worker.settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
 
-_MAX_QUOTED_LETTERS = 200
-"""Letters of untrusted text that a message quotes."""
-
-_RESULT_KEY = re.compile(r"^jobs/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
 
@@ -63,8 +60,8 @@ class JobInputs:
     def fetch(self, address: str, name: str) -> Path:
         """See `Inputs.fetch`."""
         self.on_progress(FETCH, 0.0)
-        key = self._own_key(address)
-        target = self._fetch_foreign(address) if key is None else self._get(key)
+        place = self._rights.locate(address)
+        target = self._fetch_url(address) if place is None else self._get(*place)
         return self._decoded(target, name)
 
     def fetch_stem(self, stem_id: UUID, name: str) -> FetchedStem:
@@ -81,103 +78,78 @@ class JobInputs:
 
     def known_analysis(self, address: str) -> Mapping[str, Any] | None:
         """See `Inputs.known_analysis`."""
-        key = self._own_key(address)
+        key = own_key(self.storage, address)
         readings = () if key is None else key_readings(key)
-        result = _RESULT_KEY.match(readings[0]) if len(readings) == 1 else None
-        if result is None:
+        job_id = job_of_result(readings[0]) if len(readings) == 1 else None
+        if job_id is None:
             return None
         with self.database.transaction() as connection:
-            job = jobs.find(connection, UUID(result[1]))
+            job = jobs.find(connection, job_id)
         if job is None or job.job_type != "separate" or job.output_data is None:
             return None
         analysis: Mapping[str, Any] | None = job.output_data.get("analysis")
         return analysis
 
-    def _own_key(self, address: str) -> str | None:
-        """Return the key in our own store of an address; None for other URLs."""
-        key = self.storage.key_of(address)
-        return address if key is None and "://" not in address else key
+    @property
+    def _rights(self) -> SourceRights:
+        return SourceRights(
+            storage=self.storage,
+            settings=self.settings.inputs,
+            user_id=self.user_id,
+            owns_job=self._owns_job,
+        )
+
+    def _owns_job(self, job_id: UUID) -> bool:
+        with self.database.transaction() as connection:
+            job = jobs.find(connection, job_id)
+        return job is not None and job.user_id == self.user_id
 
     def _target(self, path: str) -> Path:
         """Return a new file in the folder, with the suffix of a path."""
         suffix = _SUFFIX.search(path)
         return self.folder / f"input-{len(self.digests) + 1}{suffix[0] if suffix else ''}"
 
-    def _get(self, key: str) -> Path:
-        self._check_readable(key)
+    def _get(self, bucket: str | None, key: str) -> Path:
         target = self._target(key)
-        self.storage.get(key, target, max_bytes=self.settings.inputs.max_fetch_bytes)
-        self._record_source(key)
+        self._store_of(bucket).get(key, target, max_bytes=self.settings.inputs.max_fetch_bytes)
+        if bucket is None:
+            self._record_source(key)
         return target
 
-    def _fetch_foreign(self, address: str) -> Path:
+    def _store_of(self, bucket: str | None) -> Storage:
+        if bucket is None:
+            return self.storage
+        from mashup_worker.storage.s3 import S3Storage
+
+        return S3Storage(self.settings.storage.model_copy(update={"s3_bucket": bucket}))
+
+    def _fetch_url(self, address: str) -> Path:
         limits = self.settings.inputs
-        in_bucket = s3_parts(address)
-        if in_bucket is not None:
-            return self._get_foreign(*in_bucket)
         try:
             parts = urlsplit(address)
         except ValueError as error:
             # The message of the original error may contain a password.
             raise InvalidInput("audio: not a URL") from error
-        target = self._target(parts.path)
-        if parts.scheme in ("http", "https"):
-            from mashup_worker.storage.fetch import fetch
-
-            fetch(
-                address,
-                target,
-                max_bytes=limits.max_fetch_bytes,
-                timeout_s=limits.fetch_timeout_s,
-                allow_private=limits.fetch_private,
-            )
-        else:
-            scheme = parts.scheme[:_MAX_QUOTED_LETTERS]
+        if parts.scheme not in ("http", "https"):
+            scheme = parts.scheme[:MAX_QUOTED_LETTERS]
             raise InvalidInput(f"audio: unknown scheme {scheme!r}; use https://, s3:// or a key")
+        from mashup_worker.storage.fetch import fetch
+
+        target = self._target(parts.path)
+        fetch(
+            address,
+            target,
+            max_bytes=limits.max_fetch_bytes,
+            timeout_s=limits.fetch_timeout_s,
+            allow_private=limits.fetch_private,
+        )
         return target
-
-    def _get_foreign(self, bucket: str, key: str) -> Path:
-        if bucket not in self.settings.inputs.input_buckets:
-            name = bucket.rpartition("@")[2][:_MAX_QUOTED_LETTERS]
-            raise InvalidInput(f"bucket {name!r}: jobs must not read it")
-        from mashup_worker.storage.s3 import S3Storage
-
-        self._check_readable(key)
-        target = self._target(key)
-        other = self.settings.storage.model_copy(update={"s3_bucket": bucket})
-        S3Storage(other).get(key, target, max_bytes=self.settings.inputs.max_fetch_bytes)
-        return target
-
-    def _check_readable(self, key: str) -> None:
-        """Check that the job's user may read a key, however the store reads it.
-
-        Raises:
-            InvalidInput: the user must not; the message is the same as for a missing object.
-        """
-        check_source_key(key)
-        if all(self._is_readable(reading) for reading in key_readings(key)):
-            return
-        shown = printable(key[:_MAX_QUOTED_LETTERS])
-        raise InvalidInput(f"{shown}: object not found, or this user must not read it")
-
-    def _is_readable(self, key: str) -> bool:
-        if self.user_id is None:
-            return True
-        prefixes = [one.format(user_id=self.user_id) for one in self.settings.inputs.input_prefixes]
-        if key.startswith(tuple(prefixes)):
-            return True
-        result = _RESULT_KEY.match(key)
-        if result is None:
-            return False
-        with self.database.transaction() as connection:
-            job = jobs.find(connection, UUID(result[1]))
-        return job is not None and job.user_id == self.user_id
 
     def _record_source(self, key: str) -> None:
         for reading in key_readings(key):
-            result = _RESULT_KEY.match(reading)
-            if result:
-                self.source_jobs.add(UUID(result[1]))
+            job_id = job_of_result(reading)
+            if job_id is not None:
+                self.source_jobs.add(job_id)
 
     def _decoded(self, file: Path, name: str) -> Path:
         """Decode a file in the sandbox and delete it; messages call it by its name."""

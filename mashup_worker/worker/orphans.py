@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.db.publishing import referenced_keys
 from mashup_worker.storage.objects import open_storage
 from mashup_worker.storage.orphans import sweep
-from mashup_worker.worker.uploads import RESULTS_PREFIX
+from mashup_worker.storage.sources import RESULTS_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

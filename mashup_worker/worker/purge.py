@@ -13,8 +13,8 @@ from mashup_worker.db import jobs
 from mashup_worker.db.named_sql import select
 from mashup_worker.errors import InvalidInput, ServiceUnavailable, TooLarge
 from mashup_worker.queue.status import status_key
+from mashup_worker.storage.sources import RESULTS_PREFIX
 from mashup_worker.system.digests import file_sha256
-from mashup_worker.worker.uploads import RESULTS_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

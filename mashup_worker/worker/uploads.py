@@ -12,6 +12,7 @@ from mashup_worker import __version__
 from mashup_worker.db import jobs
 from mashup_worker.errors import InvalidInput, StorageFailed
 from mashup_worker.storage.objects import media_type
+from mashup_worker.storage.sources import RESULTS_PREFIX
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.worker.handler import StoredFile
 from mashup_worker.worker.progress import UPLOAD
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from mashup_worker.db.database import Database
     from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.storage.objects import Storage
-
-RESULTS_PREFIX = "jobs/"
-"""Prefix of the keys of results, which are `jobs/<job>/<attempt>/<name>`."""
 
 _THREADS = 4
 
