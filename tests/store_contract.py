@@ -107,7 +107,7 @@ class StoreContract:
 
     def test_a_range_may_be_left_early(self, store: Storage, tmp_path: Path) -> None:
         write(store, tmp_path, "a", BODY * 100)
-        for _ in range(40):  # more than a pool has connections
+        for _ in range(20):  # more than a pool has connections
             blocks = store.read_range("a", 0, len(BODY) * 100)
             next(blocks)
             blocks.close()
