@@ -13,13 +13,14 @@ import typer
 from typer.core import TyperGroup
 
 from mashup_worker import __version__
-from mashup_worker.commands import jobs, models, tokens
+from mashup_worker.commands import jobs, models, queue, tokens
 from mashup_worker.commands.analyze.command import analyze
 from mashup_worker.commands.api import api
 from mashup_worker.commands.bench.command import bench
 from mashup_worker.commands.check import check
 from mashup_worker.commands.doctor import doctor
 from mashup_worker.commands.enqueue import enqueue
+from mashup_worker.commands.fleet import fleet
 from mashup_worker.commands.maintenance import migrate, schema, sweep
 from mashup_worker.commands.master import master
 from mashup_worker.commands.match import match
@@ -68,13 +69,14 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Songs": (separate, analyze, match, mix, master, check),
-    "Service": (up, worker, mirror, api, enqueue),
+    "Service": (up, worker, mirror, api, enqueue, fleet),
     "Maintenance": (migrate, schema, sweep, purge, reprocess, bench, doctor),
 }
 for heading, commands in _COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=heading)(command)
 app.add_typer(jobs.app, name="jobs", rich_help_panel="Service")
+app.add_typer(queue.app, name="queue", rich_help_panel="Service")
 app.add_typer(tokens.app, name="tokens", rich_help_panel="Service")
 app.add_typer(models.app, name="models", rich_help_panel="Maintenance")
 

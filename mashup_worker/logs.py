@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mashup_worker import tracing
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -73,6 +75,11 @@ def _job_fields() -> dict[str, Any]:
     return {"job": _current.job, "attempt": _current.attempt, "stage": _current.stage()}
 
 
+def fields(**values: Any) -> dict[str, Any]:
+    """Return the `extra` of a log call that adds fields to its JSON line."""
+    return {"fields": values}
+
+
 class _TextLines(logging.Formatter):
     """Lines of time in UTC, level, logger, message, and the current job."""
 
@@ -101,7 +108,11 @@ class _JsonLines(logging.Formatter):
             "message": record.getMessage(),
             "process": record.process,
             **_job_fields(),
+            **getattr(record, "fields", {}),
         }
+        traceparent = tracing.current_traceparent()
+        if traceparent is not None:
+            line["traceparent"] = traceparent
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)

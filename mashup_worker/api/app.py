@@ -9,14 +9,14 @@ from fastapi import FastAPI
 
 from mashup_worker import __version__
 from mashup_worker.api.problems import Problem, answer_with_problems
-from mashup_worker.api.routes import files, health, jobs
+from mashup_worker.api.routes import files, fleet, health, jobs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from mashup_worker.api.context import ApiContext
 
-_ROUTES = (jobs,)
+_ROUTES = (fleet, jobs)
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}

@@ -15,8 +15,9 @@ from mashup_worker.commands.shared.services import jobs_database, uuid_of
 from mashup_worker.errors import EXIT_FAILED, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from mashup_worker.commands.shared.job_view import JobList
     from mashup_worker.db.database import Database
     from mashup_worker.db.jobs import Job
 
@@ -39,25 +40,28 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """List jobs, the newest first."""
+    from mashup_worker.commands.shared.job_view import JobList
     from mashup_worker.db import jobs as rows
+    from mashup_worker.db.queues import paused
 
     if status is not None and status not in rows.STATUSES:
         fail(f"--status {status}: use one of {', '.join(rows.STATUSES)}")
     user_id = None if user is None else uuid_of(user, "--user")
 
-    def query(database: Database) -> tuple[Sequence[Job], dict[str, int]]:
+    def query(database: Database) -> JobList:
         with database.transaction() as connection:
             found = rows.recent(
                 connection, status=status, job_type=job_type, user_id=user_id, limit=limit
             )
             counts = rows.select(connection, "counts")
-        return found, {row["status"]: row["jobs"] for row in counts}
+            queues = paused(connection)
+        return JobList(found, {row["status"]: row["jobs"] for row in counts}, queues)
 
     with jobs_database() as database:
         if watch:
             _watch(lambda: query(database))
         else:
-            _print(*query(database), as_json=as_json)
+            _print(query(database), as_json=as_json)
 
 
 @app.command()
@@ -72,6 +76,8 @@ def show(
     key = uuid_of(job_id, "job")
     with jobs_database() as database:
         job = follow(database, key, quiet=as_json) if watch else find_job(database, key)
+        if job.status == "queued":
+            _print_paused(database, job)
     _show(job, as_json=as_json)
     if job.status == "failed":
         raise typer.Exit(EXIT_FAILED)
@@ -118,22 +124,33 @@ def _show(job: Job, *, as_json: bool) -> None:
         print_job(job)
 
 
-def _print(found: Sequence[Job], counts: dict[str, int], *, as_json: bool) -> None:
-    from mashup_worker.commands.shared.job_view import document_of, plain_line, table_of
+def _print_paused(database: Database, job: Job) -> None:
+    """Print a line on stderr if the queue of a waiting job is paused."""
+    from mashup_worker.commands.shared.job_view import queue_line
+    from mashup_worker.db.queues import paused
 
-    if as_json:
-        for job in found:
-            typer.echo(json.dumps(document_of(job)))
-    elif sys.stdout.isatty():
+    with database.transaction() as connection:
+        queues = paused(connection)
+    for queue in queues:
+        if job.job_type in queue.job_types:
+            typer.echo(queue_line(queue.name, queue.paused_at), err=True)
+
+
+def _print(found: JobList, *, as_json: bool) -> None:
+    from mashup_worker.commands.shared.job_view import document_of, plain_line, queue_line, table_of
+
+    if sys.stdout.isatty() and not as_json:
         from rich.console import Console
 
-        Console().print(table_of(found, counts))
-    else:
-        for job in found:
-            typer.echo(plain_line(job))
+        Console().print(table_of(found))
+        return
+    for queue in found.paused:
+        typer.echo(queue_line(queue.name, queue.paused_at), err=True)
+    for job in found.jobs:
+        typer.echo(json.dumps(document_of(job)) if as_json else plain_line(job))
 
 
-def _watch(query: Callable[[], tuple[Sequence[Job], dict[str, int]]]) -> None:
+def _watch(query: Callable[[], JobList]) -> None:
     """Refresh a table on the terminal."""
     from rich.console import Console
     from rich.live import Live
@@ -142,7 +159,7 @@ def _watch(query: Callable[[], tuple[Sequence[Job], dict[str, int]]]) -> None:
 
     if not sys.stdout.isatty():
         fail("--watch: needs a terminal")
-    with Live(table_of(*query()), console=Console(), auto_refresh=False) as live:
+    with Live(table_of(query()), console=Console(), auto_refresh=False) as live:
         while True:
             time.sleep(_REFRESH_S)
-            live.update(table_of(*query()), refresh=True)
+            live.update(table_of(query()), refresh=True)

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from mashup_worker.db import named_sql
 from mashup_worker.errors import InvalidInput, LeaseLost
+from mashup_worker.tracing import current_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ class Job:
         source_sha256: digests of the files that the job read; None if unknown.
         source_jobs: jobs whose results the job read; None if unknown.
         deadline: time at which the job is canceled unless it has ended; None for none.
+        traceparent: W3C trace context of the request that inserted the job.
     """
 
     id: UUID
@@ -80,6 +82,7 @@ class Job:
     source_sha256: list[str] | None
     source_jobs: list[UUID] | None
     deadline: datetime | None
+    traceparent: str | None
 
     @property
     def is_terminal(self) -> bool:
@@ -147,7 +150,7 @@ def insert(
     priority: int = 0,
     retry_of: UUID | None = None,
 ) -> Job:
-    """Insert a queued job."""
+    """Insert a queued job with the trace context of the current request."""
     [job] = select_jobs(
         connection,
         "jobs.insert",
@@ -157,6 +160,7 @@ def insert(
         idempotency_key=idempotency_key,
         priority=priority,
         retry_of=retry_of,
+        traceparent=current_traceparent(),
     )
     return job
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.types.json import Jsonb
 
-from mashup_worker.db import jobs
+from mashup_worker.db import jobs, queues
 from mashup_worker.db.database import reason_of
 from mashup_worker.db.migrate import edited, pending
 from mashup_worker.db.publishing import owns_mashup, publish, readable_stem, referenced_keys
@@ -74,6 +74,7 @@ def _steps(*, publishing: bool) -> dict[str, Callable[[Connection], object]]:
     steps: dict[str, Callable[[Connection], object]] = {
         "the status of a job": _run_jobs,
         "tiers": _query_tiers,
+        "paused queues": _query_queues,
     }
     if publishing:
         steps |= {
@@ -137,6 +138,12 @@ def _query_tiers(connection: Connection) -> None:
     open_by_tier(connection)
     likely_over_quota(connection)
     reject_over_quota(connection, uuid4())
+
+
+def _query_queues(connection: Connection) -> None:
+    queues.paused(connection)
+    queues.may_start(connection, ["separate"])
+    queues.open_jobs(connection)
 
 
 def _claimed(connection: Connection) -> tuple[UUID, jobs.Claim]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.doctor.memory import check_memory
 from mashup_worker.doctor.model_cache import check_model_cache
-from mashup_worker.doctor.services import check_database, check_redis, check_storage
+from mashup_worker.doctor.services import check_database, check_queues, check_redis, check_storage
 from mashup_worker.doctor.software import (
     check_ffmpeg,
     check_packages,
@@ -32,6 +32,7 @@ CHECKS: Mapping[str, Callable[[Settings], Finding]] = {
     "rubberband": check_rubberband,
     "model cache": check_model_cache,
     "database": check_database,
+    "queues": check_queues,
     "redis": check_redis,
     "storage": check_storage,
 }

@@ -52,6 +52,35 @@ def check_redis(_settings: Settings) -> Finding:
     return Finding("redis", "ok", f"{where}, version {version}")
 
 
+def check_queues(_settings: Settings) -> Finding:
+    """Report paused queues, and the number of jobs that wait and run."""
+    settings = load_service_settings()
+    if settings.connections.database_url is None:
+        return Finding("queues", "note", f"DATABASE_URL is {_NOT_SET}", _REMEDY)
+    import psycopg
+
+    from mashup_worker.db.database import open_database, reason_of
+    from mashup_worker.db.queues import all_queues, open_jobs
+
+    try:
+        with open_database(settings) as database, database.transaction() as connection:
+            queues = all_queues(connection, settings.queue.queues)
+            jobs = {queue.name: open_jobs(connection, queue.job_types) for queue in queues}
+    except (MashupError, psycopg.Error) as error:
+        return Finding("queues", "error", reason_of(error), "see the check of the database")
+    paused = [queue for queue in queues if queue.paused_at is not None]
+    details = {"open_jobs": jobs, "paused": [queue.name for queue in paused]}
+    if not paused:
+        counts = ", ".join(f"{name}: {number} open jobs" for name, number in jobs.items())
+        return Finding("queues", "ok", counts, details=details)
+    message = "; ".join(
+        f"{queue.name}: paused since {queue.paused_at:%Y-%m-%d %H:%M %Z}; no job starts"
+        for queue in paused
+    )
+    remedy = f"run `mashup queue resume {paused[0].name}`"
+    return Finding("queues", "warning", message, remedy, details)
+
+
 def check_storage(_settings: Settings) -> Finding:
     """Report whether objects can be written and read."""
     settings = load_service_settings()

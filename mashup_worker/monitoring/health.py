@@ -8,14 +8,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mashup_worker.monitoring.reports import HealthReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from mashup_worker.monitoring.reports import Report
 
 EVERY_S = 5.0
 
@@ -23,28 +21,36 @@ _STATM = Path("/proc/self/statm")
 
 
 def watch_health(
-    send_report: Callable[[Report], None],
+    send_report: Callable[[HealthReport], None],
     services: Mapping[str, Callable[[], object]],
+    device: str | None = None,
     every_s: float = EVERY_S,
 ) -> None:
     """Send health reports from a daemon thread.
 
-    `services` has by name a function that raises if the service is unreachable.
+    Args:
+        send_report: receives the reports.
+        services: by name a function that raises if the service is unreachable.
+        device: device of the process; None for the current CUDA device.
+        every_s: interval of the reports.
     """
 
     def run() -> None:
         while True:
-            send_report(health(services))
+            send_report(health(services, device))
             time.sleep(every_s)
 
     threading.Thread(target=run, name="health", daemon=True).start()
 
 
-def health(services: Mapping[str, Callable[[], object]]) -> HealthReport:
+def health(services: Mapping[str, Callable[[], object]], device: str | None = None) -> HealthReport:
     """Return the current health of this process."""
     unreachable = tuple(name for name, query in services.items() if not _answers(query))
     return HealthReport(
-        memory_bytes=resident_bytes(), device_bytes=device_bytes(), unreachable=unreachable
+        memory_bytes=resident_bytes(),
+        device_bytes=device_bytes(device),
+        device_name=device_name(device),
+        unreachable=unreachable,
     )
 
 
@@ -57,19 +63,33 @@ def resident_bytes() -> int:
         return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def device_bytes() -> dict[str, int]:
-    """Return the memory of the CUDA device by kind; empty if this process has not used one."""
-    torch = sys.modules.get("torch")
-    # A query would initialize CUDA, which costs time and memory.
-    if torch is None or not torch.cuda.is_initialized():
+def device_bytes(device: str | None = None) -> dict[str, int]:
+    """Return the memory of a CUDA device by kind; empty if this process has not used one."""
+    cuda = _cuda_of(device)
+    if cuda is None:
         return {}
-    free, total = torch.cuda.mem_get_info()
+    free, total = cuda.mem_get_info(device)
     return {
-        "allocated": int(torch.cuda.memory_allocated()),
-        "reserved": int(torch.cuda.memory_reserved()),
+        "allocated": int(cuda.memory_allocated(device)),
+        "reserved": int(cuda.memory_reserved(device)),
         "free": int(free),
         "total": int(total),
     }
+
+
+def device_name(device: str | None = None) -> str | None:
+    """Return the name of a CUDA device; None if this process has not used one."""
+    cuda = _cuda_of(device)
+    return None if cuda is None else str(cuda.get_device_name(device))
+
+
+def _cuda_of(device: str | None) -> Any:
+    """Return `torch.cuda` if the process uses it already for the device; None otherwise."""
+    torch = sys.modules.get("torch")
+    # A query would initialize CUDA, which costs time and memory.
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return torch.cuda if device is None or device.startswith("cuda") else None
 
 
 def _answers(query: Callable[[], object]) -> bool:

@@ -56,11 +56,13 @@ class HealthReport:
         memory_bytes: resident memory.
         device_bytes: memory of the CUDA device as `allocated`, `reserved`, `free` and `total`;
             empty without a device.
+        device_name: name of the CUDA device.
         unreachable: names of services that do not answer.
     """
 
     memory_bytes: int
     device_bytes: Mapping[str, int] = field(default_factory=dict)
+    device_name: str | None = None
     unreachable: tuple[str, ...] = ()
 
 

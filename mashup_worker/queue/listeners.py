@@ -29,7 +29,9 @@ _RETRY_S = 300.0
 
 
 class PostgresListener(threading.Thread):
-    """Thread that calls back for every notification on `ai_jobs`, and reconnects after outages.
+    """Thread that calls back for every change of a job, and for resumed queues.
+
+    It reconnects after outages.
 
     A transaction pooler delivers no notifications, which the thread detects by a notification to
     itself; it then retries every five minutes, unless it must `insist`.
@@ -47,6 +49,7 @@ class PostgresListener(threading.Thread):
                     self._url, autocommit=True, **connection_options()
                 ) as connection:
                     connection.execute("LISTEN ai_jobs")
+                    connection.execute("LISTEN mashup_queues")
                     if self._insist or self._arrives(connection):
                         self._on_change()  # for changes before LISTEN
                         self._listen(connection)

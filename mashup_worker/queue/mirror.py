@@ -16,7 +16,7 @@ import psycopg
 import redis
 from rq import Worker, worker_registration
 
-from mashup_worker.db import jobs
+from mashup_worker.db import jobs, queues
 from mashup_worker.db.database import OUTAGES, is_outage, reason_of
 from mashup_worker.db.tiers import likely_over_quota, reject_over_quota
 from mashup_worker.errors import InvalidInput, LeaseLost
@@ -140,8 +140,11 @@ class Mirror:
             self._expire(connection)
         self._reject_over_quota()
         self.status_sync.run()
+        with self.database.transaction() as connection:
+            paused = {job_type for one in queues.paused(connection) for job_type in one.job_types}
         for name, job_types in self.settings.queues.items():
-            self._top_up(rq_queue(name, self.redis), job_types)
+            if paused.isdisjoint(job_types):
+                self._top_up(rq_queue(name, self.redis), job_types)
         with self.database.transaction() as connection:
             due_s = jobs.select(connection, "next_due_s")[0]["seconds"]
         poll_s = self.settings.poll_s

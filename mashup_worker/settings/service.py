@@ -187,13 +187,15 @@ class MonitoringSettings(EnvironmentSettings):
     """Metrics and log lines.
 
     Attributes:
-        metrics_address: `HOST:PORT` at which worker or mirror serves `/livez`, `/readyz` and
+        metrics_address: `HOST:PORT` at which worker, mirror or API serves `/livez`, `/readyz` and
             `/metrics`; None for no server.
         log_format: `text`, or `json` for one object per line.
+        device_hour_cost: price of an hour of a device, in any currency; None if unknown.
     """
 
     metrics_address: str | None = None
     log_format: LogFormat = "text"
+    device_hour_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class ApiSettings(EnvironmentSettings):

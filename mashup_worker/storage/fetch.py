@@ -26,6 +26,7 @@ from mashup_worker.storage.connection import (
     look_up,
 )
 from mashup_worker.storage.writing import too_large, write_capped
+from mashup_worker.tracing import trace_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,8 +158,9 @@ def _request(
 ) -> http.client.HTTPResponse:
     path = quote(parts.path or "/", safe=_SAFE)
     query = quote(parts.query, safe=_SAFE + "?")
+    headers = {**_HEADERS, **trace_headers()}
     with fetch_errors(deadline):
-        connection.request("GET", f"{path}?{query}" if query else path, headers=_HEADERS)
+        connection.request("GET", f"{path}?{query}" if query else path, headers=headers)
         return connection.getresponse()
 
 

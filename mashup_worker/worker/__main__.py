@@ -39,6 +39,7 @@ def _run(queue: str, device: str, precision: str) -> int:
     from mashup_worker.monitoring.reports import report_writer
     from mashup_worker.settings import load_service_settings, load_settings
     from mashup_worker.system.undumpable import make_undumpable
+    from mashup_worker.tracing import export_spans
     from mashup_worker.worker.context import open_context
     from mashup_worker.worker.handlers import all_handlers
     from mashup_worker.worker.model_cache import ModelCache
@@ -49,6 +50,7 @@ def _run(queue: str, device: str, precision: str) -> int:
     make_undumpable()
     settings = load_service_settings()
     log_to_stderr(settings.monitoring.log_format)
+    export_spans("mashup-worker")
     remove_stale_folders(settings.worker.scratch)
     available = all_handlers(settings.inputs.max_duration_s)
     handlers: dict[str, Handler[Any]] = {
@@ -64,6 +66,7 @@ def _run(queue: str, device: str, precision: str) -> int:
     send_report = report_writer(sys.stdout.fileno())
     context = open_context(settings, models, handlers, send_report=send_report)
     process = WorkerProcess(context, queue)
+    process.watch_health()
     if any(handler.uses_models for handler in handlers.values()):
         models.warm_up()
     sys.stdout.write(f"{READY} {process.worker_id}\n")

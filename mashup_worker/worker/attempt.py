@@ -12,12 +12,14 @@ import redis
 
 from mashup_worker.db import jobs
 from mashup_worker.db.publishing import owns_mashup
+from mashup_worker.db.queues import may_start
 from mashup_worker.db.tiers import reject_over_quota, tier_of
 from mashup_worker.errors import InvalidInput, LeaseLost, MashupError
 from mashup_worker.logs import logging_job
 from mashup_worker.queue.status import StatusView, write_status
 from mashup_worker.queue.validation import read_input
 from mashup_worker.storage.sources import RESULTS_PREFIX
+from mashup_worker.tracing import job_trace
 from mashup_worker.worker.attempt_metrics import AttemptMetrics
 from mashup_worker.worker.finalize import AttemptResult, Finalizer
 from mashup_worker.worker.handler import JobContext
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
+    from mashup_worker.monitoring.reports import AttemptReport
     from mashup_worker.queue.contracts import JobInput
     from mashup_worker.worker.context import WorkerContext
     from mashup_worker.worker.handler import Handler, Sources
@@ -56,7 +59,7 @@ class Attempt:
             claim,
             progress=self._progress,
             settings=context.settings.attempts,
-            finalize=lambda reason: self._report(self._finalizer.end(reason), reason),
+            finalize=self._end_stuck,
         )
         self._finalizer = Finalizer(
             database=context.database,
@@ -69,14 +72,29 @@ class Attempt:
 
     def run(self) -> Exception | None:
         """Run the job and finalize it in every case; return the error that ended the attempt."""
-        with logging_job(str(self._job.id), self._job.attempt, lambda: self._progress.now()[1]):
+        row = self._job
+        attributes: dict[str, str | int] = {
+            "mashup.job.id": str(row.id),
+            "mashup.job.type": row.job_type,
+            "mashup.job.attempt": row.attempt,
+        }
+        with (
+            job_trace(f"job {row.job_type}", row.traceparent, attributes) as span,
+            logging_job(str(row.id), row.attempt, lambda: self._progress.now()[1]),
+        ):
             job, error = self._run()
-            self._report(job, error)
+            report = self._report(job, error)
+            for stage, times in self._progress.stage_times().items():
+                span.add_stage(stage, times.start_ns, times.end_ns)
+            span.set_outcome(report.outcome, report.code)
         return error
 
     def release(self) -> None:
         """Stop at the next report of progress and release the job. Thread-safe."""
         self._lease.abort(JobReleased("the worker stops"))
+
+    def _end_stuck(self, reason: Exception) -> None:
+        self._report(self._finalizer.end(reason), reason)
 
     def _run(self) -> tuple[jobs.Job | None, Exception | None]:
         """Return the job, or None if it no longer belongs to this worker, and the error."""
@@ -184,11 +202,13 @@ class Attempt:
         yield
         self._timings_s[stage] = round(time.perf_counter() - started_s, 3)
 
-    def _report(self, job: jobs.Job | None, error: Exception | None) -> None:
+    def _report(self, job: jobs.Job | None, error: Exception | None) -> AttemptReport:
         """Log the end of the attempt, and send it to Redis and to the supervisor."""
         self._log(job, error)
         self._write_status(job)
-        self._context.send_report(self._metrics.report(job, error))
+        report = self._metrics.report(job, error)
+        self._context.send_report(report)
+        return report
 
     def _write_status(self, job: jobs.Job | None) -> None:
         """Write the status to Redis now; the mirror would write it a little later."""
@@ -211,12 +231,15 @@ class Attempt:
 def claim(context: WorkerContext, job_id: UUID, worker_id: str) -> jobs.Job | None:
     """Claim a job; return None if it must not start now, or not on this worker.
 
-    A job over the limit of its user's tier fails instead.
+    No job of a paused queue starts, and a job over the limit of its user's tier fails instead.
 
     Raises:
         ServiceUnavailable, psycopg.OperationalError: Postgres is unreachable.
     """
+    job_types = sorted(context.handlers)
     with context.database.transaction() as connection:
+        if not may_start(connection, job_types):
+            return None
         if context.settings.queue.enforce_quotas and reject_over_quota(connection, job_id):
             return None
         return jobs.change_status(
@@ -225,5 +248,5 @@ def claim(context: WorkerContext, job_id: UUID, worker_id: str) -> jobs.Job | No
             id=job_id,
             worker_id=worker_id,
             lease_s=context.settings.attempts.lease_s,
-            job_types=sorted(context.handlers),
+            job_types=job_types,
         )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from mashup_worker.db.database import open_database
 from mashup_worker.db.schema_check import schema_problems
 from mashup_worker.errors import ServiceUnavailable
-from mashup_worker.monitoring.health import watch_health
 from mashup_worker.queue.redis_client import check_redis, open_redis
 from mashup_worker.storage.objects import check_store, open_storage
 
@@ -45,6 +44,11 @@ class WorkerContext:
     on_step: Callable[[str], None] = lambda _step: None
     send_report: Callable[[Report], None] = lambda _report: None
 
+    @property
+    def services(self) -> Mapping[str, Callable[[], object]]:
+        """Functions by the name of a service; each raises if the service is unreachable."""
+        return {"Postgres": partial(_query, self.database), "Redis": self.redis.ping}
+
 
 def open_context(
     settings: ServiceSettings,
@@ -54,7 +58,7 @@ def open_context(
     on_step: Callable[[str], None] = lambda _step: None,
     send_report: Callable[[Report], None] = lambda _report: None,
 ) -> WorkerContext:
-    """Open and check all services, and start sending health reports.
+    """Open and check all services.
 
     Raises:
         InvalidInput: a setting is missing.
@@ -65,7 +69,6 @@ def open_context(
     check_schema(database, settings)
     check_redis(client, settings)
     check_store(storage, settings.worker.scratch)
-    watch_health(send_report, {"Postgres": partial(_query, database), "Redis": client.ping})
     return WorkerContext(
         settings=settings,
         database=database,

@@ -51,11 +51,17 @@ class ModelCache:
         self._default, self._store = default, WeightStore(settings)
         self._models: OrderedDict[str, Separator] = OrderedDict()
         self._lock = threading.Lock()
+        self._loaded: tuple[str, ...] = ()
 
     @property
     def device(self) -> str:
         """Device of the models."""
         return str(self._device)
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the loaded models, the last used at the end; does not wait for a load."""
+        return self._loaded
 
     def separator(self, name: str | None) -> Separator:
         """Return a loaded model by name; None stands for the default.
@@ -72,6 +78,7 @@ class ModelCache:
                     self.free_memory()
                 self._models[wanted] = self._load(wanted)
             self._models.move_to_end(wanted)
+            self._loaded = tuple(model.name for model in self._models.values())
             return self._models[wanted]
 
     def warm_up(self) -> None:

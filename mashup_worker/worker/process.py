@@ -17,8 +17,10 @@ from rq.exceptions import StopRequested
 from mashup_worker.db import jobs
 from mashup_worker.db.database import OUTAGES, reason_of
 from mashup_worker.errors import DeviceLost, MashupError, OutOfMemory
+from mashup_worker.monitoring.health import watch_health
 from mashup_worker.queue.redis_client import open_redis
 from mashup_worker.queue.wakeups import rq_queue
+from mashup_worker.worker.announcer import ProcessAnnouncer
 from mashup_worker.worker.attempt import Attempt, claim
 from mashup_worker.worker.lease import JobReleased
 from mashup_worker.worker.rq_worker import RqWorker, StopWaiting
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from uuid import UUID
 
+    from mashup_worker.monitoring.processes import ProcessState
+    from mashup_worker.monitoring.reports import HealthReport
     from mashup_worker.worker.context import WorkerContext
 
 logger = logging.getLogger(__name__)
@@ -46,6 +50,23 @@ class WorkerProcess:
         self._worker: RqWorker | None = None
         self._connections = 0
         self._is_broken = False
+        self._is_ready = False
+        self._announcer = ProcessAnnouncer(
+            context.redis,
+            process_id=self.worker_id,
+            queue=queue,
+            models=context.models,
+            state=self._state,
+        )
+
+    def watch_health(self) -> None:
+        """Send health reports to the supervisor, and announce the process in Redis."""
+
+        def send(report: HealthReport) -> None:
+            self._context.send_report(report)
+            self._announcer.send(report)
+
+        watch_health(send, self._context.services, self._context.models.device)
 
     def run(self) -> bool:
         """Work until stopped; return False if the process must be replaced.
@@ -54,6 +75,19 @@ class WorkerProcess:
         """
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        self._is_ready = True
+        try:
+            self._work()
+        finally:
+            self._announcer.withdraw()
+        return not self._is_broken
+
+    def _state(self) -> ProcessState:
+        if self._stopping.is_set() or self._is_broken:
+            return "stopping"
+        return "ready" if self._is_ready else "starting"
+
+    def _work(self) -> None:
         pause_s = _FIRST_PAUSE_S
         while not self._stopping.is_set() and not self._is_broken:
             try:
@@ -65,7 +99,6 @@ class WorkerProcess:
                 logger.warning("%s; next try in %.1f s", reason_of(error), pause_s)
                 self._stopping.wait(pause_s)
                 pause_s = min(_MAX_PAUSE_S, 2 * pause_s)
-        return not self._is_broken
 
     def _listen(self) -> None:
         """Handle wake-ups until stopped, or until Redis is unreachable."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +13,17 @@ if TYPE_CHECKING:
 FETCH, UPLOAD = "fetch", "upload"
 _FETCH_SHARE, _UPLOAD_SHARE = 0.04, 0.08
 _MAX_UNFINISHED = 99
+
+
+@dataclass
+class StageTimes:
+    """Nanoseconds since 1970 from the first report of a stage to the next report of another.
+
+    The end of a stage moves if the stage is reported again.
+    """
+
+    start_ns: int
+    end_ns: int
 
 
 class Progress:
@@ -35,11 +48,12 @@ class Progress:
         self._lock = threading.Lock()
         self._percent = 0
         self._stage: str | None = None
+        self._times: dict[str, StageTimes] = {}
 
     def advance(self, stage: str, share: float) -> None:
         """Record that a share of a stage, 0 to 1, is done. An unknown stage keeps the percent."""
         with self._lock:
-            self._stage = stage
+            self._enter(stage)
             start, span = self._spans.get(stage, (0.0, 0.0))
             percent = int(100 * (start + span * min(1.0, max(0.0, share))))
             self._percent = min(_MAX_UNFINISHED, max(self._percent, percent))
@@ -48,3 +62,17 @@ class Progress:
         """Return the percent and the stage."""
         with self._lock:
             return self._percent, self._stage
+
+    def stage_times(self) -> dict[str, StageTimes]:
+        """Return the times of all stages until now, in order of their starts."""
+        with self._lock:
+            if self._stage is not None:
+                self._enter(self._stage)
+            return dict(self._times)
+
+    def _enter(self, stage: str) -> None:
+        now_ns = time.time_ns()
+        if self._stage is not None:
+            self._times[self._stage].end_ns = now_ns
+        self._times.setdefault(stage, StageTimes(now_ns, now_ns))
+        self._stage = stage

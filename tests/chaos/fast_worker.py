@@ -101,6 +101,14 @@ def output_of(stored: Mapping[str, StoredFile]) -> SeparateOutput:
     return SeparateOutput(stems=stems, analysis=None, model=model, timings_s={"device": 0.1})
 
 
+@dataclass(frozen=True)
+class FastModels:
+    """In place of a model cache, which would import torch."""
+
+    device: str = "cpu"
+    loaded: tuple[str, ...] = ("fast",)
+
+
 def take(faults: Path, step: str) -> bool:
     """Take the fault of a step; return whether one was injected. One process gets it."""
     try:
@@ -125,12 +133,13 @@ def main() -> int:
 
     context = open_context(
         settings,
-        None,  # type: ignore[arg-type]  # the handler uses no models
+        FastModels(),  # type: ignore[arg-type]  # the handler uses no models
         {"separate": FastSeparate(duration_s, faults, {"work": 1.0})},
         on_step=on_step,
         send_report=report_writer(sys.stdout.fileno()),
     )
     process = WorkerProcess(context, "gpu")
+    process.watch_health()
     sys.stdout.write(f"ready {process.worker_id}\n")
     sys.stdout.flush()
     return 0 if process.run() else 1

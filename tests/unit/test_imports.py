@@ -39,11 +39,11 @@ MAY_IMPORT = {
         *("queue", "storage"),
     },
     "stack": {"db", "storage"},
-    "api": {"db", "queue", "storage"},
+    "api": {"db", "monitoring", "queue", "storage"},
 }
 """Rooms that each room may import. `cli` and `commands` may import all and are imported by none."""
 
-OPEN_TO_ALL = {"__version__", "errors", "logs", "settings", "system", "vocabulary"}
+OPEN_TO_ALL = {"__version__", "errors", "logs", "settings", "system", "tracing", "vocabulary"}
 
 PIPELINES_MAY_IMPORT = {
     "separation": {"clock"},

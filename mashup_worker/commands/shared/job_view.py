@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,14 @@ from mashup_worker.commands.shared.progress import song_progress
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from rich.table import Table
 
     from mashup_worker.db.database import Database
     from mashup_worker.db.jobs import Job
+    from mashup_worker.db.queues import QueueState
 
 _REFRESH_S = 0.5
 _COLORS = {
@@ -82,14 +83,34 @@ def plain_line(job: Job) -> str:
     return "\t".join((str(job.id), job.job_type, state_of(job), created, error))
 
 
-def table_of(jobs: Sequence[Job], counts: dict[str, int]) -> Table:
+@dataclass(frozen=True)
+class JobList:
+    """Jobs, the number of all jobs by status, and the paused queues."""
+
+    jobs: Sequence[Job]
+    counts: Mapping[str, int]
+    paused: Sequence[QueueState]
+
+
+def queue_line(name: str, paused_at: datetime | None) -> str:
+    """Return a line about a queue: since when it is paused, and how to resume it."""
+    if paused_at is None:
+        return f"queue {name}: jobs start"
+    resume = f"run `mashup queue resume {name}` to start its jobs"
+    return f"queue {name}: paused since {_time(paused_at)}; {resume}"
+
+
+def table_of(found: JobList) -> Table:
     """Return a table of jobs for a terminal."""
     from rich.table import Table
     from rich.text import Text
 
-    title = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no jobs"
+    counts = ", ".join(f"{count} {status}" for status, count in found.counts.items())
+    title = "\n".join(
+        [counts or "no jobs", *(queue_line(one.name, one.paused_at) for one in found.paused)]
+    )
     table = Table("job", "type", "status", "progress", "attempt", "age", "error", title=title)
-    for job in jobs:
+    for job in found.jobs:
         bar = _bar(job.progress or 0) if job.status == "processing" else ""
         status = Text(job.status, style=_COLORS.get(job.status, ""))
         error = Text(job.error_code or "")
@@ -130,7 +151,11 @@ def _bar(percent: int) -> str:
 
 
 def _age(since: datetime) -> str:
-    seconds = (datetime.now(UTC) - since).total_seconds()
+    return duration_text((datetime.now(UTC) - since).total_seconds())
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in its largest unit."""
     for unit, length_s in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= length_s:
             return f"{seconds / length_s:.0f} {unit}"

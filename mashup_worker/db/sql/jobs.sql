@@ -12,8 +12,13 @@ RETURNING cancel_requested_at IS NOT NULL AS cancel_requested;
 SELECT * FROM public.ai_jobs WHERE id = %(id)s;
 
 -- name: insert
-INSERT INTO public.ai_jobs (user_id, job_type, input_data, idempotency_key, priority, retry_of)
-VALUES (%(user_id)s, %(job_type)s, %(input)s, %(idempotency_key)s, %(priority)s, %(retry_of)s)
+INSERT INTO public.ai_jobs (
+  user_id, job_type, input_data, idempotency_key, priority, retry_of, traceparent
+)
+VALUES (
+  %(user_id)s, %(job_type)s, %(input)s, %(idempotency_key)s, %(priority)s, %(retry_of)s,
+  %(traceparent)s
+)
 RETURNING *;
 
 -- name: request_cancel
