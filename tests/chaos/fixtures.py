@@ -26,7 +26,10 @@ def servers(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def place(servers: Arena) -> Iterator[Arena]:
     """Servers without jobs, processes and faults of earlier tests."""
     with servers.sql() as connection:
-        connection.execute("TRUNCATE public.ai_jobs, public.stems, public.mashups CASCADE")
+        connection.execute(
+            "TRUNCATE public.ai_jobs, public.stems, public.mashups,"
+            " mashup_worker.paused_queues CASCADE"
+        )
     servers.redis.flushall()
     for fault in servers.faults.iterdir():
         fault.unlink()

@@ -62,7 +62,7 @@ def _processes(processes: Sequence[Process]) -> Table:
     table = Table(
         *("process", "queue", "state", "device", "models", "job", "memory", "device memory"),
         *("up", "seen"),
-        title=f"{len(processes)} worker processes",
+        title=f"{len(processes)} worker process{'es' * (len(processes) != 1)}",
     )
     for one in processes:
         memory = one.device_memory_bytes
