@@ -201,7 +201,8 @@ class Batcher:
             self._resolve(batch, error)
             return
         record_out_of_memory()
-        self.size = max(1, min(self.size, len(batch)) // 2)
+        ran = self._size_run(batch)
+        self.size = max((size for size in self._halvings if size < ran), default=1)
         for network in list(self._networks):  # including those that last ran in larger batches
             network.forget()
         release_memory(device)
@@ -216,8 +217,8 @@ class Batcher:
                     ticket.samples.record_stream(self._stream)
             window = batch[0].window
             samples = torch.stack([ticket.samples for ticket in batch])
-            if window.network.records(exact=window.exact):
-                samples = self._padded(samples)
+            if silent := self._size_run(batch) - len(batch):
+                samples = F.pad(samples, (0, 0, 0, 0, 0, silent))
             estimates = window.network.run(samples, window.rows, exact=window.exact)
             finite = None
             if self._how.precision == "fp16" and not window.exact:
@@ -241,12 +242,18 @@ class Batcher:
         """
         if self._how.compiled or not self._how.captures:
             return [self.size]
+        return self._halvings
+
+    @property
+    def _halvings(self) -> list[int]:
         return [self.size >> halvings for halvings in range(self.size.bit_length())]
 
-    def _padded(self, samples: Tensor) -> Tensor:
-        """Pad a batch with silent windows to a recorded size."""
-        size = min(size for size in self.sizes if size >= len(samples))
-        return F.pad(samples, (0, 0, 0, 0, 0, size - len(samples)))
+    def _size_run(self, batch: list[_Ticket]) -> int:
+        """Return the size that a batch runs in: networks that are recorded run recorded sizes."""
+        window = batch[0].window
+        if not window.network.records(exact=window.exact):
+            return len(batch)
+        return min(size for size in self.sizes if size >= len(batch))
 
 
 def _default_size(device: torch.device) -> int:

@@ -139,6 +139,13 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on() -> None:
     assert out_of_memory_events() - before == 2  # operators see them: 8 to 4, 4 to 2
 
 
+def test_the_next_size_is_the_largest_below_the_one_that_did_not_fit() -> None:
+    """Half of a batch that was not full would be smaller, and every later batch with it."""
+    by, samples = batcher(4), torch.randn(3, 2, 64)
+    run(by, runner(Doubling(holds=2)), samples)
+    assert by.size == 2
+
+
 def test_running_out_of_memory_releases_the_recordings_of_all_networks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
