@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from mashup_worker.models.fp32 import exact_unless_set
+from mashup_worker.models import fp32
 from tests.checkpoints import make_repository
 from tests.fake_cuda.budget import DeviceBudget, is_fake
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -50,7 +51,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if hardware and is_fake():
         pytest.skip(f"needs a real GPU: {hardware.args[0]}")
     if item.get_closest_marker("gpu"):
-        exact_unless_set()
+        fp32.exact_unless_set()
+
+
+@pytest.fixture
+def as_torch_starts() -> Iterator[None]:
+    """A process that has not used CUDA yet: its convolutions are TF32 until the code says not."""
+    with fp32.fp32("torch"):
+        fp32._chosen = None
+        yield
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from mashup_worker.pipelines.analysis.analyze import analyze_audio, analyze_stem
 if TYPE_CHECKING:
     from mashup_worker.analysis.result import Analysis
 
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("as_torch_starts")]
 
 STEMS = music.stems(8.0, 118.0)
 

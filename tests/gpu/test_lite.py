@@ -10,7 +10,7 @@ from mashup_worker.pipelines.separation.separate import separate_audio
 from tests.engines import music
 from tests.gpu.networks import assert_near
 
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("as_torch_starts")]
 
 LEAST_DB = 60
 """Masks are ratios of estimates: where both are near 0, the last bits of fp32 decide."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mashup_worker.pipelines.mashup.make import MashupResult
     from tests.unit.mashups import Spans
 
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("as_torch_starts")]
 
 BARS, TEMPO_BPM = 2, 120.0
 VOICE_BPM = 116.0

@@ -10,7 +10,7 @@ import torch
 from demucs.apply import BagOfModels
 from demucs.htdemucs import HTDemucs
 
-from mashup_worker.bench import ceilings, music, peers
+from mashup_worker.bench import ceilings, music, peers, pipeline
 from mashup_worker.bench.engines import OurEngine, StockEngine, Weights, load_weights
 from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
 from mashup_worker.bench.results import Taken, Work
@@ -21,6 +21,7 @@ from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import Settings
 from tests.checkpoints import SMALLEST, random_network
+from tests.engines import Splitter
 from tests.gpu.networks import tiny_network
 
 if TYPE_CHECKING:
@@ -234,6 +235,52 @@ def test_a_lost_device_ends_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(next(made).sweeps["compile"]) == 1
     with pytest.raises(DeviceLost):
         next(made)
+
+
+def test_a_setting_that_fails_costs_a_sweep_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ImportError("no triton\nat length")
+
+    monkeypatch.setattr(torch, "compile", fail)
+    request = SeparationRequest(
+        weights=smallest(), device=CPU, song_s=0.2, rounds=1, sweeps=("compile",), limit=False
+    )
+    *_, made = measure_separation(request, TAKEN)
+    assert [run.compiled for run in made.sweeps["compile"]] == [False]
+    assert made.not_run == {"compile True": "no triton"}
+
+
+def test_a_core_that_did_not_compile_is_reported_as_it_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Failed to find C compiler.")
+
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: fail)
+    weights, options = smallest(), EngineOptions("cpu", "fp32", compile=True)
+    request = SeparationRequest(
+        weights, CPU, song_s=0.2, rounds=1, options=options, against=("demucs",), limit=False
+    )
+    *_, separation = measure_separation(request, TAKEN)
+    flow = PipelineRequest(
+        weights=weights, options=options, device=CPU, work=Work(1, 0.2), in_flight=(1,), rounds=1
+    )
+    *_, flown = measure_pipeline(flow, TAKEN, _nothing)
+    runs = [*separation.runs, *(one.run for one in flown.in_flight)]
+    assert [run.compiled for run in runs] == [False] * 3
+    assert not separation.ratios[0].compiled
+
+
+def test_a_song_uses_the_device_until_its_work_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+
+    def finish(device: torch.device) -> None:
+        assert device == CPU
+        now_s[0] += 5.0
+
+    monkeypatch.setattr("time.perf_counter", lambda: now_s[0])
+    monkeypatch.setattr(pipeline, "wait_for", finish)
+    watched = pipeline._Watched(Splitter())
+    list(watched.stream(music.song(0.1)))
+    assert watched.spans_s == [(0.0, 5.0)]
 
 
 def test_engines_of_a_sweep_are_compiled_after_any_other(monkeypatch: pytest.MonkeyPatch) -> None:

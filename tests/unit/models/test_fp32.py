@@ -11,23 +11,19 @@ from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.dsp.polyphase import converted
 from mashup_worker.models import fp32
 from mashup_worker.models.device import arithmetic, resolve_device, searching_algorithms
+from mashup_worker.models.lite.separator import load_lite
+from mashup_worker.pipelines.analysis.steps import resolve_analysis_device
 from tests.engines import engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from mashup_worker.models.fp32 import Fp32
 
 CUDA = torch.device("cuda", 0)
 
-
-@pytest.fixture(autouse=True)
-def _as_torch_starts() -> Iterator[None]:
-    """A process that has not used CUDA yet."""
-    with fp32.fp32("torch"):
-        fp32._chosen = None
-        yield
+pytestmark = pytest.mark.usefixtures("as_torch_starts")
 
 
 def settings() -> tuple[Any, ...]:
@@ -53,13 +49,16 @@ def test_newer_and_older_settings_of_torch_agree(
     assert torch.get_float32_matmul_precision() == ("high" if products == "tf32" else "highest")
 
 
+@pytest.mark.parametrize("resolve", [resolve_device, resolve_analysis_device])
 @pytest.mark.parametrize("name", ["auto", "cuda", "cuda:0"])
-def test_the_first_use_of_cuda_makes_fp32_exact(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_use_of_cuda_makes_fp32_exact(
+    name: str, resolve: Callable[[str], torch.device], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     assert settings()[1] == "tf32"
-    assert resolve_device(name) == CUDA
+    assert resolve(name) == CUDA
     assert settings() == ("ieee",) * 3
 
 
@@ -115,6 +114,10 @@ def test_the_last_engine_decides_about_fp32(repository: Path) -> None:
     engine(repository, "td0", device="cuda", precision="tf32")
     assert settings() == ("tf32",) * 3
     engine(repository, "td0", device="cuda", precision="bf16")
+    assert settings() == ("ieee",) * 3
+    load_lite("cuda", "tf32")
+    assert settings() == ("tf32",) * 3
+    load_lite("cuda", "fp32")
     assert settings() == ("ieee",) * 3
 
 

@@ -120,7 +120,7 @@ def test_out_of_memory_is_raised(monkeypatch: pytest.MonkeyPatch, at: str) -> No
 
 
 def test_inductors_advice_to_allow_tf32_stops_no_compilation(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     def backend(graph: torch.fx.GraphModule, _inputs: object) -> Any:
         from torch._inductor import compile_fx  # which warns, too
@@ -135,6 +135,7 @@ def test_inductors_advice_to_allow_tf32_stops_no_compilation(
     core = CompiledCore(new_core())
     run(core)
     assert core.is_compiled
+    assert not [one for one in recwarn if "TensorFloat32" in str(one.message)]
 
 
 LEFT: list[Any] = []

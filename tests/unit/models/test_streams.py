@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from mashup_worker.models import streams
 from mashup_worker.models.batcher import Batcher
+from mashup_worker.models.graphs import CapturedCore
 from mashup_worker.models.runner import Arithmetic
 from mashup_worker.models.streams import download, stream_for, upload, wait_for
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from tests.fake_cuda.budget import DeviceBudget
 
 CUDA = torch.device("cuda", 0)
@@ -38,9 +42,10 @@ def test_each_purpose_has_a_stream_that_is_made_once() -> None:
 
 @pytest.mark.gpu
 def test_the_downloads_of_many_songs_never_use_the_stream_of_the_networks(
-    device_budget: DeviceBudget,
+    device_budget: DeviceBudget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """torch has 32 streams: one for each stem was, with the 31st, the one that networks run on."""
+    monkeypatch.setattr(streams, "_streams", {})
     batcher = Batcher(Arithmetic(CUDA, "fp32"), 1)
     samples = torch.randn(2, 100)
     with device_budget.limit(read=0, copy=0):
@@ -51,6 +56,30 @@ def test_the_downloads_of_many_songs_never_use_the_stream_of_the_networks(
         arrived.synchronize()
         assert torch.equal(host, samples)
     assert batcher._stream is stream_for(CUDA, "networks")
+
+
+@pytest.mark.gpu
+def test_all_networks_are_recorded_on_one_stream() -> None:
+    """Recordings of one stream share its workspaces."""
+    used: set[torch.cuda.Stream] = set()
+
+    def core(x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
+        used.add(torch.cuda.current_stream())
+        return x + 1, xt + 1
+
+    for captured in (CapturedCore(core), CapturedCore(core)):
+        for length in (1, 2):
+            captured(torch.zeros(length, device=CUDA), torch.zeros(length, device=CUDA))
+    assert used == {stream_for(CUDA, "recording")}
+
+
+@pytest.mark.gpu
+def test_what_a_thread_has_started_is_done_after_waiting_for_the_device() -> None:
+    samples = torch.randn(2, 100)
+    host = torch.empty(2, 100, pin_memory=True)
+    host.copy_(samples.to(CUDA), non_blocking=True)
+    wait_for(CUDA)
+    assert torch.equal(host, samples)
 
 
 @pytest.mark.gpu
