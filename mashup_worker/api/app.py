@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from mashup_worker import __version__
 from mashup_worker.api.problems import Problem, answer_with_problems
+from mashup_worker.api.replicate.routes import REPLICATE_ROUTERS, elsewhere
 from mashup_worker.api.routes import files, fleet, health, jobs
 
 if TYPE_CHECKING:
@@ -53,4 +54,7 @@ def create_app(context: ApiContext) -> FastAPI:
     for module in _ROUTES:
         app.include_router(module.router, prefix="/api", responses=_PROBLEMS)
     app.include_router(files.router, prefix="/v1", responses=_PROBLEMS)
+    for router in REPLICATE_ROUTERS:
+        app.include_router(router, prefix="/v1", responses=_PROBLEMS)
+    app.include_router(elsewhere.router)  # last, as it has addresses without another route
     return app

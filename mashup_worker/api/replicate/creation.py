@@ -1,0 +1,201 @@
+"""Predictions from requests: their input, their song, and their job."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mashup_worker.api.links import key_of_link
+from mashup_worker.api.replicate.files import find_file, store_file
+from mashup_worker.api.replicate.versions import version_of_reference
+from mashup_worker.db import predictions
+from mashup_worker.errors import InvalidInput, NotFound
+from mashup_worker.queue.validation import read_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic_core import ErrorDetails
+
+    from mashup_worker.api.access.callers import Caller
+    from mashup_worker.api.context import ApiContext
+    from mashup_worker.api.replicate.bodies import JsonBody
+    from mashup_worker.api.replicate.hosted import HostedInput
+    from mashup_worker.api.replicate.versions import HostedVersion
+    from mashup_worker.db.jobs import Job
+
+_FILE = re.compile(r"/v1/files/([a-z2-7]{26})(?:/download)?")
+_LINK = re.compile(r"/v1/files/([^/]+)/([^/]+)")
+
+
+class PredictionRequest(BaseModel):
+    """Body of a request for a prediction; other keys are ignored.
+
+    Attributes:
+        version: id of a version, `owner/name:id` or `owner/name`.
+        input: input of the hosted model; its `audio` is an https or data URL.
+        webhook: address that receives the events of the prediction.
+        webhook_events_filter: events that it receives.
+        webhook_completed: address that receives the end of the prediction.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    version: Annotated[str, Field(max_length=300)] | None = None
+    input: dict[str, Any]
+    webhook: str | None = None
+    webhook_events_filter: list[str] | None = None
+    webhook_completed: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedPrediction:
+    """Checked request for a prediction.
+
+    Attributes:
+        audio: song as the request names it.
+        options: known keys of the input.
+        job: keys of the job's input, without the song.
+    """
+
+    version: HostedVersion
+    audio: str
+    options: HostedInput
+    job: dict[str, Any]
+
+
+def asked_prediction(
+    document: Any, version: HostedVersion | None, default_model: str
+) -> AskedPrediction:
+    """Return the checked request of a document.
+
+    Args:
+        document: body of the request.
+        version: version of the model that the path names; None where the body names it.
+        default_model: model of the service where the input names none.
+
+    Raises:
+        RequestValidationError: a key has an invalid value.
+        InvalidInput: version or model are unknown, or the model lacks the stem.
+    """
+    try:
+        asked = PredictionRequest.model_validate(document)
+    except ValidationError as error:
+        raise _invalid(error.errors()) from None
+    if version is None:
+        if not asked.version:
+            raise InvalidInput("version: missing; give the id of a version")
+        version = version_of_reference(asked.version)
+    given = {key: value for key, value in asked.input.items() if value is not None}
+    audio = given.get("audio")
+    if not isinstance(audio, str) or not audio:
+        raise InvalidInput("input.audio: missing; give an https or data URL")
+    try:
+        options = version.input.model_validate(given)
+    except ValidationError as error:
+        raise _invalid(error.errors(), "input") from None
+    return AskedPrediction(
+        version=version,
+        audio=audio,
+        options=options,
+        job={**options.separation(default_model), **_webhook(asked)},
+    )
+
+
+def create_job(
+    context: ApiContext,
+    caller: Caller,
+    asked: AskedPrediction,
+    body: JsonBody,
+    deadline_s: float | None,
+) -> Job:
+    """Store the song of a request and insert its job.
+
+    Raises:
+        InvalidInput: the song cannot be used, or the caller must not read it.
+        ServiceUnavailable, StorageFailed: a service is unavailable.
+    """
+    if not body.is_file(asked.audio):
+        return _inserted(context, caller, asked, _address(context, caller, asked.audio), deadline_s)
+    assert body.file is not None  # noqa: S101 - by `is_file`
+    key = store_file(context, caller.user_id, body.file, f"audio{body.file.ending}").key
+    try:
+        return _inserted(context, caller, asked, key, deadline_s)
+    except BaseException:
+        context.storage.delete([key])
+        raise
+
+
+def _inserted(
+    context: ApiContext,
+    caller: Caller,
+    asked: AskedPrediction,
+    address: str,
+    deadline_s: float | None,
+) -> Job:
+    prediction = {
+        "version": asked.version.id,
+        "input": asked.options.model_dump(by_alias=True, exclude_unset=True),
+    }
+    document = {"audio": address, **asked.job, "prediction": prediction}
+    try:
+        read_input("separate", document)
+    except InvalidInput as error:
+        raise InvalidInput(error.message.removeprefix("input_data.")) from error
+    with context.transaction(caller) as connection:
+        return predictions.insert(
+            connection, document, user_id=caller.user_id, deadline_s=deadline_s
+        )
+
+
+def _address(context: ApiContext, caller: Caller, audio: str) -> str:
+    """Return the address of a song for its job: a key for our own files, else the URL.
+
+    Raises:
+        InvalidInput: the URL cannot be used, or the caller has no such file.
+    """
+    if audio.startswith(f"{context.url}/"):
+        return _own_key(context, caller, audio)
+    scheme = audio.partition(":")[0].lower() if "://" in audio else ""
+    allowed = ("https", "http") if context.settings.inputs.fetch_private else ("https",)
+    if scheme not in allowed:
+        raise InvalidInput("input.audio: not an https or data URL")
+    return audio
+
+
+def _own_key(context: ApiContext, caller: Caller, url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        file = _FILE.fullmatch(parts.path)
+        if file is not None:
+            return find_file(context, caller.user_id, file[1]).key
+        link, query = _LINK.fullmatch(parts.path), parse_qs(parts.query)
+        if link is not None:
+            expires, signature = query.get("expires", [""])[0], query.get("sig", [""])[0]
+            if expires.isdecimal():
+                name = unquote(link[2])
+                return key_of_link(context, link[1], name, int(expires), signature)
+    except NotFound as error:
+        raise InvalidInput(f"input.audio: {error.message}") from None
+    raise InvalidInput("input.audio: not an address of a file")
+
+
+def _webhook(asked: PredictionRequest) -> dict[str, Any]:
+    if asked.webhook is not None:
+        chosen = {"webhook": asked.webhook}
+        events = asked.webhook_events_filter
+        return {**chosen, "webhook_events_filter": events} if events is not None else chosen
+    if asked.webhook_completed is not None:
+        return {"webhook": asked.webhook_completed, "webhook_events_filter": ["completed"]}
+    return {}
+
+
+def _invalid(errors: Sequence[ErrorDetails], *prefix: str) -> RequestValidationError:
+    return RequestValidationError(
+        [{**error, "loc": ("body", *prefix, *error["loc"])} for error in errors]
+    )

@@ -1,0 +1,8 @@
+"""Routes of Replicate's API, one module for each resource."""
+
+from mashup_worker.api.replicate.routes import elsewhere, models, predictions
+
+__all__ = ["REPLICATE_ROUTERS", "elsewhere"]
+
+REPLICATE_ROUTERS = (predictions.router, models.router)
+"""Routers below `/v1`."""

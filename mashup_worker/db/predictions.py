@@ -1,0 +1,56 @@
+"""Jobs that clients of Replicate's API make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from mashup_worker.db.jobs import select_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from mashup_worker.db.database import Connection
+    from mashup_worker.db.jobs import Job
+
+
+def insert(
+    connection: Connection,
+    document: dict[str, Any],
+    *,
+    user_id: UUID | None,
+    deadline_s: float | None,
+) -> Job:
+    """Insert a separation that is canceled after `deadline_s` seconds unless it has ended."""
+    [job] = select_jobs(
+        connection,
+        "predictions.insert",
+        input=Jsonb(document),
+        user_id=user_id,
+        deadline_s=deadline_s,
+    )
+    return job
+
+
+def page(
+    connection: Connection,
+    *,
+    last: tuple[datetime, UUID] | None,
+    created_after: datetime | None,
+    created_before: datetime | None,
+    limit: int,
+) -> Sequence[Job]:
+    """Return the newest predictions that were created before the last one of another page."""
+    last_at, last_id = last or (None, None)
+    return select_jobs(
+        connection,
+        "predictions.page",
+        last_at=last_at,
+        last_id=last_id,
+        created_after=created_after,
+        created_before=created_before,
+        limit=limit,
+    )
