@@ -10,7 +10,7 @@ from uuid import UUID
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 
-from mashup_worker.api.bodies import blocks_of
+from mashup_worker.api.body_blocks import blocks_of
 from mashup_worker.api.context import Context, Reader, Writer
 from mashup_worker.api.links import link
 from mashup_worker.api.pages import from_cursor, to_cursor
