@@ -42,7 +42,7 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}")
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedFile:
-    """File in a request; nothing of it is left once it is closed, or the process ends.
+    """File in a request, which is deleted when it is closed or the process ends.
 
     Attributes:
         content: temporary file without a name, written to its end.
