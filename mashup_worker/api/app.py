@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
 from mashup_worker import __version__
+from mashup_worker.api.bodies import BodyRules
 from mashup_worker.api.problems import Problem, answer_with_problems
 from mashup_worker.api.replicate.routes import REPLICATE_ROUTERS, elsewhere
-from mashup_worker.api.routes import files, fleet, health, jobs
+from mashup_worker.api.routes import files, fleet, health, jobs, uploads
+from mashup_worker.api.uploads import remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from mashup_worker.api.context import ApiContext
 
-_ROUTES = (fleet, jobs)
+_ROUTES = (fleet, jobs, uploads)
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
@@ -37,7 +40,12 @@ def create_app(context: ApiContext) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # In the background, since a store that is away must not delay the start.
+        cleaning = asyncio.create_task(
+            asyncio.to_thread(remove_leftovers, context.scratch, context.storage)
+        )
         yield
+        await cleaning
         context.close()
 
     app = FastAPI(
@@ -50,6 +58,7 @@ def create_app(context: ApiContext) -> FastAPI:
     )
     app.state.context = context
     answer_with_problems(app)
+    app.add_middleware(BodyRules, context=context)
     app.include_router(health.router)
     for module in _ROUTES:
         app.include_router(module.router, prefix="/api", responses=_PROBLEMS)

@@ -13,6 +13,7 @@ from mashup_worker.db.database import open_database
 from mashup_worker.errors import InvalidInput
 from mashup_worker.queue.redis_client import open_redis
 from mashup_worker.storage.objects import open_storage
+from mashup_worker.system.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ class ApiContext:
     redis: Redis
     storage: Storage
     callers: Callers
+    scratch: Scratch
 
     @contextmanager
     def transaction(self, caller: Caller) -> Iterator[Connection]:
@@ -61,9 +63,10 @@ class ApiContext:
         return self.settings.api.api_secret.get_secret_value().encode()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and remove temporary files."""
         self.database.close()
         self.redis.close()
+        self.scratch.close()
 
 
 def open_context(settings: ServiceSettings) -> ApiContext:
@@ -83,6 +86,7 @@ def open_context(settings: ServiceSettings) -> ApiContext:
         redis=open_redis(settings),
         storage=open_storage(settings.storage),
         callers=Callers(database, settings.api),
+        scratch=Scratch("mashup-api-", settings.worker.scratch),
     )
 
 

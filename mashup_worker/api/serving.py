@@ -7,7 +7,6 @@ import logging
 import re
 from datetime import UTC
 from email.utils import format_datetime
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -67,7 +66,7 @@ def object_response(
     headers = _headers(found, download_name)
     if _is_known(request.headers, headers.get("ETag")):
         return Response(status_code=304, headers=headers)
-    content_type = media_type(PurePosixPath(key))
+    content_type = media_type(key)
     start, stop = 0, found.bytes
     if request.method == "HEAD":
         headers["Content-Length"] = str(stop)

@@ -37,6 +37,9 @@ from mashup_worker.system.files import atomic_path, cannot_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Self
+
+    from mashup_worker.settings import InputSettings
 
 _PACKAGES = Path(__file__).parents[2]
 _COMMAND = (
@@ -76,6 +79,15 @@ class SandboxLimits:
     max_decoded_bytes: int = 1_000_000_000
     timeout_s: float = 120.0
     memory_bytes: int = 1_500_000_000
+
+    @classmethod
+    def of(cls, settings: InputSettings) -> Self:
+        """Return the limits of the service's settings."""
+        return cls(
+            max_duration_s=settings.max_duration_s,
+            max_decoded_bytes=settings.max_decoded_bytes,
+            timeout_s=settings.decode_timeout_s,
+        )
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,22 @@ def decode_sandboxed(
             raise cannot_write(target, error) from error
     cover = decode_cover(decoder.cover)
     return SandboxedFile(decoder.warnings, SongTags.of({**decoder.tags, "cover": cover}))
+
+
+def measure_sandboxed(
+    source: Path, limits: SandboxLimits | None = None, *, on_wait: Callable[[], None] = lambda: None
+) -> float:
+    """Decode an untrusted file without keeping its samples; return its duration in seconds.
+
+    Takes and raises the same as `decode_sandboxed`.
+    """
+    regular_file_size(source)
+    with (
+        Path(os.devnull).open("wb") as nothing,
+        _SandboxedDecoder(source, limits or SandboxLimits()) as decoder,
+    ):
+        written_bytes = decoder.copy(nothing, on_wait)
+    return written_bytes / (decoder.sample_rate * decoder.channels * _BYTES_PER_VALUE)
 
 
 @dataclass

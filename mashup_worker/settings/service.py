@@ -175,7 +175,8 @@ class WorkerSettings(EnvironmentSettings):
         model: model that separates where a job names none.
         compile_networks: whether a worker compiles its networks on CUDA when it starts, which takes
             up to a minute.
-        scratch: folder for files of running jobs; None for the system's temporary folder.
+        scratch: folder for files of running jobs and uploads; None for the system's temporary
+            folder.
     """
 
     model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] = "htdemucs"
@@ -213,6 +214,8 @@ class ApiSettings(EnvironmentSettings):
         requests_per_minute: limit for each token, and for each address without one.
         max_body_bytes: largest request body other than an upload; whole songs may arrive in it as
             data URIs.
+        body_timeout_s: longest time in which a request body arrives.
+        upload_ticket_s: time in which an upload to the store must start.
     """
 
     api_url: str | None = None
@@ -226,6 +229,8 @@ class ApiSettings(EnvironmentSettings):
     cors_origins: tuple[str, ...] = ()
     requests_per_minute: Annotated[int, Field(ge=1)] = 1_200
     max_body_bytes: Annotated[int, Field(ge=1_024)] = 70_000_000
+    body_timeout_s: Seconds = 600.0
+    upload_ticket_s: Seconds = 900.0
 
     @field_validator("api_url")
     @classmethod

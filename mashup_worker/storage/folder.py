@@ -15,6 +15,7 @@ from mashup_worker.storage.objects import (
     READ_BLOCK_BYTES,
     Link,
     StoredObject,
+    UploadTicket,
     check_key,
     check_source_key,
     key_below,
@@ -150,6 +151,17 @@ class FolderStorage:
         if self._base is not None:
             return Link(url_below(self._base, key))
         return Link(self._path(check_key(key)).as_uri())
+
+    def ticket(
+        self,
+        key: str,  # noqa: ARG002 - nobody writes to a folder over HTTP
+        *,
+        size: int,  # noqa: ARG002
+        content_type: str,  # noqa: ARG002
+        lifetime_s: float,  # noqa: ARG002
+    ) -> UploadTicket:
+        """Raise `InvalidInput`."""
+        raise InvalidInput("store: a folder takes no direct uploads; use POST /api/upload")
 
     def key_of(self, address: str) -> str | None:
         """Return the key in a public or `file://` URL of this store."""

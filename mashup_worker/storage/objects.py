@@ -16,7 +16,7 @@ from mashup_worker.system.digests import file_sha256
 from mashup_worker.vocabulary import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from datetime import datetime
     from urllib.parse import SplitResult
 
@@ -65,6 +65,15 @@ class Link:
 
     url: str
     expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class UploadTicket:
+    """Right to write one object with a PUT request that has exactly these headers."""
+
+    url: str
+    headers: Mapping[str, str]
+    expires_at: datetime
 
 
 class Storage(Protocol):
@@ -138,6 +147,13 @@ class Storage(Protocol):
 
     def link(self, key: str) -> Link:
         """Return a URL for an object, which need not exist yet."""
+
+    def ticket(self, key: str, *, size: int, content_type: str, lifetime_s: float) -> UploadTicket:
+        """Return the right to write an object of `size` bytes within `lifetime_s`.
+
+        Raises:
+            InvalidInput: the key is invalid, or the store has no such rights.
+        """
 
     def key_of(self, address: str) -> str | None:
         """Return the key in a URL of this store; None for any other address.
@@ -250,9 +266,9 @@ def too_short(key: str) -> StorageFailed:
     return StorageFailed(f"{printable(key)}: the object has fewer bytes than before")
 
 
-def media_type(path: PurePath) -> str:
-    """Return the media type of a file by its suffix."""
-    return _MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
+def media_type(path: PurePath | str) -> str:
+    """Return the media type of a file, or of the last part of a key, by its suffix."""
+    return _MEDIA_TYPES.get(PurePath(path).suffix.lower(), "application/octet-stream")
 
 
 def url_below(base: str, key: str) -> str:

@@ -19,6 +19,7 @@ from mashup_worker.storage.objects import (
     READ_BLOCK_BYTES,
     Link,
     StoredObject,
+    UploadTicket,
     check_key,
     check_source_key,
     key_below,
@@ -201,6 +202,23 @@ class S3Storage:
                 ExpiresIn=self._expiry_s,
             )
         return Link(url, expires_at)
+
+    def ticket(self, key: str, *, size: int, content_type: str, lifetime_s: float) -> UploadTicket:
+        """Return a presigned PUT request, whose size and media type are signed."""
+        expires_at = datetime.now(UTC) + timedelta(seconds=lifetime_s)
+        with self._storage_errors(key):
+            url = self._client.generate_presigned_url(
+                "put_object",
+                Params={
+                    "Bucket": self._bucket,
+                    "Key": check_key(key),
+                    "ContentLength": size,
+                    "ContentType": content_type,
+                },
+                ExpiresIn=max(1, int(lifetime_s)),
+            )
+        headers = {"Content-Length": str(size), "Content-Type": content_type}
+        return UploadTicket(url, headers, expires_at)
 
     def key_of(self, address: str) -> str | None:
         """Return the key in a public, presigned, plain or `s3://` URL of this store."""

@@ -155,11 +155,7 @@ class JobInputs:
         """Decode a file in the sandbox and delete it; messages call it by its name."""
         from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 
-        limits = SandboxLimits(
-            max_duration_s=self.settings.inputs.max_duration_s,
-            max_decoded_bytes=self.settings.inputs.max_decoded_bytes,
-            timeout_s=self.settings.inputs.decode_timeout_s,
-        )
+        limits = SandboxLimits.of(self.settings.inputs)
         decoded = file.with_name(f"{file.stem}.decoded.wav")
         sha256 = file_sha256(file)
         try:

@@ -20,7 +20,12 @@ from mashup_worker.audio import sandbox
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
-from mashup_worker.audio.sandbox import SandboxedFile, SandboxLimits, decode_sandboxed
+from mashup_worker.audio.sandbox import (
+    SandboxedFile,
+    SandboxLimits,
+    decode_sandboxed,
+    measure_sandboxed,
+)
 from mashup_worker.audio.song_tags import NO_TAGS, SongTags
 from mashup_worker.audio.tag_reader import read_tags
 from mashup_worker.audio.tag_writers import write_tags
@@ -72,6 +77,14 @@ def test_equals_decoding_in_process(good: dict[str, Path], name: str, tmp_path: 
     tolerance = 1e-6 if name == "surround.wav" else 0.0
     np.testing.assert_allclose(samples, wanted, rtol=0, atol=tolerance)
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", ["mp3", "surround.wav", "mono.flac"])
+def test_durations_are_those_of_the_decoded_samples(good: dict[str, Path], name: str) -> None:
+    samples, sample_rate = decoded(good[name])
+    assert measure_sandboxed(good[name]) == len(samples) / sample_rate
+    with pytest.raises(TooLong):
+        measure_sandboxed(good[name], SandboxLimits(max_duration_s=0.1))
 
 
 def test_warnings_come_out_of_the_sandbox(good: dict[str, Path], tmp_path: Path) -> None:

@@ -1,0 +1,172 @@
+"""Rules for every request body: a token first, a size limit, and a minimum speed.
+
+The framework reads bodies before it checks tokens, for as long as clients like. This middleware
+stands before it, so that no byte of a body is read without a valid token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+
+from mashup_worker.api.problems import problem, status_of
+from mashup_worker.errors import InvalidInput, MashupError
+from mashup_worker.storage.writing import too_large
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from mashup_worker.api.context import ApiContext
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = "mashup_worker.max_body_bytes"
+"""Key of a request's scope: the size limit of its body, which its route may replace."""
+
+_GRACE_S = 20.0
+"""Longest pause of a client, and the time for which no minimum speed holds."""
+
+_MIN_BYTES_PER_S = 4_096
+_LINGER_S = 10.0
+_LINGER_BYTES = 256 << 20
+
+
+class BodyRules:
+    """Middleware that applies the rules.
+
+    A request that breaks one is answered with its problem, whatever the application makes of it.
+    """
+
+    def __init__(self, app: ASGIApp, context: ApiContext) -> None:
+        self._app, self._context = app, context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope[MAX_BODY_BYTES] = self._context.settings.api.max_body_bytes
+        body = _Body(self._context, scope, receive, send)
+        try:
+            await self._app(scope, body.receive, body.send)
+        except ClientDisconnect:
+            logger.info("%s %s: the client vanished", scope["method"], scope["path"])
+
+
+class _Body:
+    """Body of one request, and the end of its answer."""
+
+    def __init__(self, context: ApiContext, scope: Scope, receive: Receive, send: Send) -> None:
+        self._context, self._scope = context, scope
+        self._receive, self._send = receive, send
+        self._headers = Headers(scope=scope)
+        length = self._headers.get("Content-Length", "")
+        self._declared_bytes = int(length) if length.isdecimal() else 0
+        self._is_complete = not (self._declared_bytes or "Transfer-Encoding" in self._headers)
+        self._is_read = False
+        self._read_bytes, self._waited_s = 0, 0.0
+        self._error: MashupError | None = None
+        self._error_status: HTTPStatus | None = None
+        self._is_answered = self._is_replaced = False
+
+    async def receive(self) -> Message:
+        """Return the next part of the body.
+
+        Raises:
+            Unauthenticated, TooLarge, InvalidInput: the request breaks a rule.
+        """
+        if self._is_complete:
+            return await self._receive()
+        try:
+            if not self._is_read:
+                await self._context.callers.find(
+                    self._headers.get("Authorization"), self._headers.get("Mashup-User")
+                )
+                self._check_size(self._declared_bytes)
+            message = await self._next()
+            self._check_size(self._read_bytes)
+        except MashupError as error:
+            self._error, self._error_status = error, self._error_status or status_of(error)
+            raise
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, or the problem in its place."""
+        if self._is_replaced:
+            return
+        if self._error is None or self._is_answered:
+            await self._answer(message)
+        else:
+            self._is_replaced = True
+            response = problem(self._error, self._error_status)
+            await response(self._scope, self._receive, self._answer)
+
+    async def _answer(self, message: Message) -> None:
+        """Send a part of the answer, and close the connection if the body was not read."""
+        if self._is_complete:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            self._is_answered = True
+            MutableHeaders(scope=message)["Connection"] = "close"
+            await self._send(message)
+        elif message.get("more_body"):
+            await self._send(message)
+        else:
+            # The client gets the whole answer, although its end is not announced yet.
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _next(self) -> Message:
+        """Return the next message of the client.
+
+        Raises:
+            InvalidInput: the client is too slow.
+        """
+        self._is_read = True
+        timeout_s = self._context.settings.api.body_timeout_s
+        credit_s = min(timeout_s, _GRACE_S + self._read_bytes / _MIN_BYTES_PER_S) - self._waited_s
+        start_s = time.monotonic()
+        try:
+            async with asyncio.timeout(min(_GRACE_S, credit_s)):
+                message = await self._receive()
+        except TimeoutError:
+            self._error_status = HTTPStatus.REQUEST_TIMEOUT
+            raise InvalidInput(
+                f"body: too slow; send it within {timeout_s:g} s, without pauses of {_GRACE_S:g} s"
+            ) from None
+        self._waited_s += time.monotonic() - start_s
+        self._read_bytes += len(message.get("body", b""))
+        self._is_complete = not message.get("more_body")
+        return message
+
+    def _check_size(self, size: int) -> None:
+        if size > self._scope[MAX_BODY_BYTES]:
+            raise too_large("body", self._scope[MAX_BODY_BYTES])
+
+    async def _linger(self) -> None:
+        """Read and drop the rest of the body.
+
+        Most clients read an answer only after they have sent everything, and lose it if the
+        connection is closed before.
+        """
+        if self._headers.get("Expect", "").lower() == "100-continue" and not self._is_read:
+            return  # the client sends nothing before it is told to
+        if self._error_status == HTTPStatus.REQUEST_TIMEOUT:
+            return
+        left = _LINGER_BYTES
+        try:
+            async with asyncio.timeout(_LINGER_S):
+                while left > 0:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    if not message.get("more_body"):
+                        return
+        except TimeoutError:
+            return
