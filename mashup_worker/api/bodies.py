@@ -40,7 +40,7 @@ _LINGER_BYTES = 256 << 20
 class BodyRules:
     """Middleware that applies the rules.
 
-    A request that breaks one is answered with its problem, whatever the application makes of it.
+    A request that breaks one is answered with its problem, even if the application hides it.
     """
 
     def __init__(self, app: ASGIApp, context: ApiContext) -> None:
