@@ -47,7 +47,12 @@ class Client:
     async def send(self, message: Message) -> None:
         self.sent.append(message)
 
-    async def application(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def application(
+        self,
+        scope: Scope,  # noqa: ARG002
+        receive: Receive,
+        send: Send,
+    ) -> None:
         """Read the whole body and answer; hide the errors of the body like frameworks do."""
         status = 200
         try:
