@@ -12,8 +12,10 @@ from mashup_worker import __version__
 from mashup_worker.api.bodies import BodyRules
 from mashup_worker.api.problems import Problem, answer_with_problems
 from mashup_worker.api.replicate.routes import REPLICATE_ROUTERS, elsewhere
+from mashup_worker.api.request_log import RequestLog
 from mashup_worker.api.routes import files, fleet, health, jobs, uploads
 from mashup_worker.api.uploads import remove_leftovers
+from mashup_worker.monitoring.api_metrics import ApiMetrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,7 +37,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(context: ApiContext) -> FastAPI:
+def create_app(context: ApiContext, metrics: ApiMetrics | None = None) -> FastAPI:
     """Return the application for the services, which it closes when it ends."""
 
     @asynccontextmanager
@@ -55,10 +57,14 @@ def create_app(context: ApiContext) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        # Spans of requests only; the log lines have the exceptions.
+        telemetry={"logs": False, "operation_spans": False},
     )
     app.state.context = context
     answer_with_problems(app)
     app.add_middleware(BodyRules, context=context)
+    # Last, which means around all others, whose answers it logs too.
+    app.add_middleware(RequestLog, metrics=metrics or ApiMetrics())
     app.include_router(health.router)
     for module in _ROUTES:
         app.include_router(module.router, prefix="/api", responses=_PROBLEMS)

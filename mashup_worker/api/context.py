@@ -62,6 +62,15 @@ class ApiContext:
         assert self.settings.api.api_secret is not None  # noqa: S101 - checked by `open_context`
         return self.settings.api.api_secret.get_secret_value().encode()
 
+    def check(self) -> None:
+        """Query Postgres.
+
+        Raises:
+            ServiceUnavailable, psycopg.Error: it does not answer.
+        """
+        with self.database.transaction() as connection:
+            connection.execute("SELECT 1")
+
     def close(self) -> None:
         """Close all connections, and remove temporary files."""
         self.database.close()
@@ -97,13 +106,16 @@ def context_of(request: Request) -> ApiContext:
 
 
 async def _caller(
+    request: Request,
     context: Context,
     authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
     mashup_user: Annotated[
         str | None, Header(description="User for whom a service token acts.")
     ] = None,
 ) -> Caller:
-    return await context.callers.find(authorization, mashup_user)
+    caller = await context.callers.find(authorization, mashup_user)
+    request.state.caller = caller.identity  # for the log
+    return caller
 
 
 def allowed(scope: Scope) -> Callable[[Caller], Caller]:

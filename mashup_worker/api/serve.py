@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.api.context import ApiContext
+    from mashup_worker.monitoring.api_metrics import ApiMetrics
 
 _STOP_GRACE_S = 10
 _BACKLOG = 2_048
@@ -28,17 +29,18 @@ def serve(
     on_ready: Callable[[str], None],
     certificate: Path | None = None,
     key: Path | None = None,
+    metrics: ApiMetrics | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests then have ten seconds to end.
 
     `on_ready` receives the address once the server accepts connections; `certificate` and `key` are
-    PEM files for TLS.
+    PEM files for TLS; `metrics` count the requests.
 
     Raises:
         ServiceUnavailable: the address is in use, or not of this machine.
     """
     config = uvicorn.Config(
-        create_app(context),
+        create_app(context, metrics),
         lifespan="on",
         log_config=None,
         access_log=False,

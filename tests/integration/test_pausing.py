@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 import redis
+import yaml
 from psycopg.rows import dict_row
 
 from mashup_worker.db import jobs, queues
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from mashup_worker.db.database import Connection
     from tests.chaos.arena import Arena
 
+ROOT = Path(__file__).parents[2]
 QUEUES: dict[str, Any] = {"gpu": ("separate", "mashup"), "cpu": ("analyze", "master")}
 
 
@@ -189,3 +193,23 @@ def test_commands_pause_and_resume_running_workers(place: Arena) -> None:
     unknown = mashup(place, "queue", "pause", "tape")
     assert unknown.returncode == 2
     assert unknown.stderr == "mashup: queue tape: not found; use one of gpu\n"
+
+
+def test_the_documented_autoscaler_counts_open_jobs(
+    migrated_url: str, owner: Connection, request: pytest.FixtureRequest
+) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = page.partition("## Autoscaling\n")[2].partition("\n### ")[0]
+    statements, objects = re.findall(r"```(?:sql|yaml)\n(.*?)```", section, re.DOTALL)
+    request.addfinalizer(lambda: owner.execute("DROP OWNED BY keda; DROP ROLE keda"))
+    owner.execute(statements.encode())
+    authentication, scaled = yaml.safe_load_all(objects)
+    (trigger,) = scaled["spec"]["triggers"]
+    assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
+    for _ in range(3):
+        jobs.insert(owner, "separate", {})
+    with psycopg.connect(migrated_url) as connection:
+        connection.execute("SET SESSION AUTHORIZATION keda")
+        assert connection.execute(trigger["metadata"]["query"].encode()).fetchone() == (3,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT FROM ai_jobs")

@@ -18,6 +18,5 @@ async def live() -> dict[str, str]:
 @router.get("/readyz")
 def ready(context: Context) -> dict[str, str]:
     """Answer while Postgres does."""
-    with context.database.transaction() as connection:
-        connection.execute("SELECT 1")
+    context.check()
     return {"status": "ok"}
