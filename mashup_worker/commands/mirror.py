@@ -91,14 +91,17 @@ def _set_gauges(
 ) -> None:
     from rq import Worker
 
+    from mashup_worker.db.queues import all_queues
     from mashup_worker.db.tiers import open_by_tier
     from mashup_worker.queue.wakeups import pending_wakeups, rq_queue
 
     with database.transaction() as connection:
         jobs = open_by_tier(connection)
+        states = all_queues(connection, settings.queues)
     queues = {name: rq_queue(name, client) for name in settings.queues}
     metrics.set_queue(
         jobs,
         {name: len(pending_wakeups(queue)) for name, queue in queues.items()},
         {name: Worker.count(queue=queue) for name, queue in queues.items()},
+        {state.name: state.paused_at is not None for state in states},
     )

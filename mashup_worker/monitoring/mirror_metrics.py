@@ -44,6 +44,7 @@ class MirrorMetrics:
         self._tried_s = time.monotonic()
         self._passed_s: float | None = None
         self._labels: set[tuple[str, str, str]] = set()
+        self._queues: set[str] = set()
         self._open = gauge(
             "mashup_open_jobs", "Jobs that have not ended.", ["job_type", "tier", "status"]
         )
@@ -58,6 +59,7 @@ class MirrorMetrics:
         self._workers = gauge(
             "mashup_registered_worker_processes", "Worker processes registered in Redis.", ["queue"]
         )
+        self._paused = gauge("mashup_queue_paused", "1 while a queue is paused, else 0.", ["queue"])
         self._passes = counter(
             "mashup_mirror_passes", "Passes of the mirror over the queue.", ["outcome"]
         )
@@ -97,9 +99,13 @@ class MirrorMetrics:
         self._orphans.inc(objects)
 
     def set_queue(
-        self, jobs: Sequence[OpenJobs], wakeups: Mapping[str, int], workers: Mapping[str, int]
+        self,
+        jobs: Sequence[OpenJobs],
+        wakeups: Mapping[str, int],
+        workers: Mapping[str, int],
+        paused: Mapping[str, bool],
     ) -> None:
-        """Set the gauges: open jobs, and by queue wake-ups and registered worker processes."""
+        """Set the gauges: open jobs; by queue wake-ups, registered worker processes and pauses."""
         # Label sets that disappear stay at 0, so that scrapes have no gaps.
         counts = dict.fromkeys(self._labels, 0)
         ages_s = dict.fromkeys(self._labels, 0.0)
@@ -115,6 +121,9 @@ class MirrorMetrics:
             self._wakeups.labels(queue).set(number)
         for queue, number in workers.items():
             self._workers.labels(queue).set(number)
+        self._queues |= paused.keys()
+        for queue in self._queues:
+            self._paused.labels(queue).set(paused.get(queue, False))
 
     def not_alive(self) -> str | None:
         """Return the reason to restart the mirror; None if it is alive."""

@@ -156,6 +156,15 @@ class Arena:
         """Start a mirror with additional settings."""
         return self.command("mirror", "--stop-with-parent", **more)
 
+    def api(self, **more: str) -> Managed:
+        """Start an API at a free port with additional settings."""
+        settings = {
+            "DATABASE_URL": self.info.api_database_url,
+            "MASHUP_API_URL": "http://127.0.0.1",
+            "MASHUP_API_SECRET": "a secret of the tests, long enough",
+        }
+        return self.command("api", "--port", "0", "--stop-with-parent", **{**settings, **more})
+
     def _start(self, name: str, command: list[str], environment: dict[str, str]) -> Managed:
         self.made += 1
         number = self.made

@@ -23,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from mashup_worker.db.queues import pause
 from mashup_worker.system.digests import file_sha256
 from tests.chaos.arena import Arena, until, with_port
 from tests.e2e.command import excerpt
@@ -146,7 +147,9 @@ def test_metrics_count_events(place: Arena) -> None:
     assert total(samples, changes, change="reject", job_type="other", code="invalid_input") == 1
     assert total(samples, "mashup_mirror_passes_total", outcome="done") > 1
     until(lambda: place.job(jobs[-1])["status"] == "completed", "the end")
-    check_documentation(of_mirror, of_worker)
+    api = served_by(place.api(**ANY_PORT))
+    assert get(f"{api}/readyz").status == 200
+    check_documentation(of_mirror, of_worker, api)
 
 
 def check_documentation(*services: str) -> None:
@@ -191,6 +194,10 @@ def test_the_queue_is_measured_by_tier(place: Arena) -> None:
     assert 100 <= total(samples, "mashup_oldest_job_age_seconds", tier="studio") < 700
     assert total(samples, "mashup_pending_wakeups", queue="gpu") == 3
     assert total(samples, "mashup_registered_worker_processes", queue="gpu") == 0
+    assert total(samples, "mashup_queue_paused", queue="gpu") == 0
+    with place.sql() as connection:
+        pause(connection, "gpu", {"gpu": ["separate"]})
+    until(lambda: total(scrape(base), "mashup_queue_paused", queue="gpu") == 1, "the pause")
     with place.sql() as connection:
         connection.execute("UPDATE ai_jobs SET cancel_requested_at = now()")
     until(lambda: total(scrape(base), "mashup_open_jobs") == 0, "the gauges")

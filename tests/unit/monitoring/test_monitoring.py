@@ -16,6 +16,7 @@ import yaml
 
 from mashup_worker.db.jobs import Job
 from mashup_worker.errors import Canceled, InvalidInput, LeaseLost, StorageFailed
+from mashup_worker.monitoring.api_metrics import ApiMetrics
 from mashup_worker.monitoring.health import device_bytes, resident_bytes
 from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
 from mashup_worker.monitoring.reports import (
@@ -172,7 +173,7 @@ def test_the_page_documents_every_metric() -> None:
     """Labels and help texts are compared with a real scrape in tests/integration."""
     defined = {
         family.name + ("_total" if family.type == "counter" else "")
-        for metrics in (WorkerMetrics(1), MirrorMetrics(1.0))
+        for metrics in (WorkerMetrics(1), MirrorMetrics(1.0), ApiMetrics())
         for family in metrics.registry.collect()
         if family.name.startswith("mashup_")
     }

@@ -1,0 +1,174 @@
+"""Log lines, metrics and trace contexts of requests."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from fastapi.responses import StreamingResponse
+from fastapi.testclient import TestClient
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from mashup_worker.api.app import create_app
+from mashup_worker.db import jobs
+from mashup_worker.logs import _JsonLines
+from mashup_worker.monitoring.api_metrics import ApiMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from mashup_worker.api.context import ApiContext
+    from tests.integration.api.world import World
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
+
+
+class Lines(logging.Handler):
+    """Handler that keeps lines as they are written with `MASHUP_LOG_FORMAT=json`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(_JsonLines())
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(self.format(record))
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        lines = [json.loads(text) for text in self.texts]
+        return [line for line in lines if "route" in line]
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    handler, ours = Lines(), logging.getLogger("mashup_worker")
+    level = ours.level
+    ours.setLevel(logging.INFO)
+    ours.addHandler(handler)
+    yield handler
+    ours.removeHandler(handler)
+    ours.setLevel(level)
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    return exporter
+
+
+def context_of(world: World) -> ApiContext:
+    context: ApiContext = world.client.app.state.context  # type: ignore[attr-defined]
+    return context
+
+
+def test_a_request_is_one_line_without_secrets(world: World, lines: Lines) -> None:
+    job = jobs.insert(world.owner, "separate", {}, user_id=world.alice)
+    headers = {**world.as_user(world.alice), "traceparent": TRACEPARENT}
+    world.client.get(f"/api/jobs/{job.id}", params={"secret": "sesame"}, headers=headers)
+    (line,) = lines.requests
+    assert line.pop("ms") > 0
+    known = ("method", "route", "status", "caller", "traceparent", "level")
+    assert {name: line[name] for name in known} == {
+        "method": "GET",
+        "route": "/api/jobs/{job_id}",
+        "status": 200,
+        "caller": f"user:{world.alice}",
+        "traceparent": TRACEPARENT,
+        "level": "info",
+    }
+    text = "".join(lines.texts)
+    assert "sesame" not in text
+    assert headers["Authorization"].split()[1] not in text
+    assert str(job.id) not in text
+
+
+def test_refused_requests_are_logged_too(world: World, lines: Lines) -> None:
+    world.client.get("/api/jobs/sesame", headers=world.as_service("read"))
+    world.client.get(f"/api/jobs/{uuid4()}", headers={"Authorization": "Bearer sesame"})
+    world.client.get("/sesame?sesame")
+    world.client.put("/api/fleet", content=b"sesame")
+    world.client.get("/livez")
+    invalid, unknown, no_route, method = lines.requests
+    assert (invalid["status"], invalid["caller"][:6]) == (422, "token:")
+    assert (unknown["status"], unknown["caller"]) == (401, None)
+    assert (no_route["status"], no_route["route"]) == (404, None)
+    assert (method["status"], method["route"]) == (405, "/api/fleet")
+    assert "sesame" not in "".join(lines.texts)
+
+
+@pytest.mark.parametrize("traceparent", [None, "", "sesame", f"ff-{TRACE}-{SPAN}-01", "00-0-0-01"])
+def test_invalid_trace_contexts_are_ignored(
+    world: World, lines: Lines, traceparent: str | None
+) -> None:
+    headers = {} if traceparent is None else {"traceparent": traceparent}
+    assert world.client.get("/api/fleet", headers=headers).status_code == 401
+    assert "traceparent" not in lines.requests[0]
+    assert "sesame" not in "".join(lines.texts)
+
+
+def test_requests_and_streams_are_counted(world: World) -> None:
+    metrics = ApiMetrics(context_of(world).check)
+    app = create_app(context_of(world), metrics)
+    streams = []
+
+    async def events() -> AsyncIterator[str]:
+        streams.append(metrics.registry.get_sample_value("mashup_api_event_streams"))
+        yield "data: x\n\n"
+
+    @app.get("/events/{name}")
+    def stream(name: str) -> StreamingResponse:
+        if name == "broken":
+            raise RuntimeError(name)
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    client = TestClient(app, raise_server_exceptions=False)
+    for path in ("/events/a", "/events/b", "/events/broken", "/nowhere", "/api/fleet"):
+        client.get(path)
+    client.request("HACK", "/nowhere")
+
+    def value(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(name, labels)
+
+    route = {"method": "GET", "route": "/events/{name}"}
+    assert value("mashup_api_requests_total", **route, status="200") == 2
+    assert value("mashup_api_requests_total", **route, status="500") == 1
+    assert value("mashup_api_request_seconds_count", **route) == 1
+    other = {"route": "other", "status": "404"}
+    assert value("mashup_api_requests_total", method="GET", **other) == 1
+    assert value("mashup_api_requests_total", method="other", **other) == 1
+    assert streams == [1, 1]
+    assert value("mashup_api_event_streams") == 0
+    assert metrics.not_ready() is None
+
+
+def test_new_jobs_keep_the_trace_context_of_their_request(
+    world: World, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(context_of(world))
+
+    @app.post("/insert")
+    def insert() -> str:
+        return str(jobs.insert(world.owner, "separate", {}).id)
+
+    client = TestClient(app)
+    job = client.post("/insert", headers={"traceparent": TRACEPARENT}).json()
+    (span,) = spans.get_finished_spans()
+    assert span.name == "POST /insert"
+    assert span.parent is not None
+    assert f"{span.parent.trace_id:032x}-{span.parent.span_id:016x}" == f"{TRACE}-{SPAN}"
+    [row] = world.rows("SELECT traceparent FROM ai_jobs WHERE id = %s", job)
+    assert row["traceparent"] == f"00-{TRACE}-{span.context.span_id:016x}-01"
+    monkeypatch.undo()  # without OpenTelemetry, it is that of the request
+    job = client.post("/insert", headers={"traceparent": TRACEPARENT}).json()
+    [row] = world.rows("SELECT traceparent FROM ai_jobs WHERE id = %s", job)
+    assert row["traceparent"] == TRACEPARENT
