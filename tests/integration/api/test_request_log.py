@@ -106,14 +106,15 @@ def test_refused_requests_are_logged_too(world: World, lines: Lines) -> None:
     assert "sesame" not in "".join(lines.texts)
 
 
-@pytest.mark.parametrize("traceparent", [None, "", "sesame", f"ff-{TRACE}-{SPAN}-01", "00-0-0-01"])
-def test_invalid_trace_contexts_are_ignored(
-    world: World, lines: Lines, traceparent: str | None
-) -> None:
-    headers = {} if traceparent is None else {"traceparent": traceparent}
-    assert world.client.get("/api/fleet", headers=headers).status_code == 401
-    assert "traceparent" not in lines.requests[0]
+def test_invalid_trace_contexts_are_ignored(world: World, lines: Lines) -> None:
+    for traceparent in ("", "sesame", f"ff-{TRACE}-{SPAN}-01", f"{TRACEPARENT}-more", "00-0-0-01"):
+        headers = {"traceparent": traceparent}
+        assert world.client.get("/api/fleet", headers=headers).status_code == 401
+    assert not any("traceparent" in line for line in lines.requests)
     assert "sesame" not in "".join(lines.texts)
+    later = {"traceparent": f"01-{TRACE}-{SPAN}-01-more"}
+    world.client.get("/api/fleet", headers=later)
+    assert lines.requests[-1]["traceparent"] == TRACEPARENT
 
 
 def test_requests_and_streams_are_counted(world: World) -> None:
@@ -151,24 +152,29 @@ def test_requests_and_streams_are_counted(world: World) -> None:
     assert metrics.not_ready() is None
 
 
-def test_new_jobs_keep_the_trace_context_of_their_request(
-    world: World, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def insert_by_request(world: World) -> tuple[str, str]:
+    """Return the trace context of a job that a request inserts, and of that request's span."""
     app = create_app(context_of(world))
 
     @app.post("/insert")
-    def insert() -> str:
-        return str(jobs.insert(world.owner, "separate", {}).id)
+    def insert() -> tuple[str, str]:
+        job = jobs.insert(world.owner, "separate", {})
+        return str(job.id), f"{trace.get_current_span().get_span_context().span_id:016x}"
 
-    client = TestClient(app)
-    job = client.post("/insert", headers={"traceparent": TRACEPARENT}).json()
+    headers = {**world.as_service(), "traceparent": TRACEPARENT}
+    job, span = TestClient(app).post("/insert", headers=headers).json()
+    [row] = world.rows("SELECT traceparent FROM ai_jobs WHERE id = %s", job)
+    return row["traceparent"], span
+
+
+def test_new_jobs_keep_the_trace_context_of_their_request(world: World) -> None:
+    assert insert_by_request(world)[0] == TRACEPARENT
+
+
+def test_requests_are_spans_that_jobs_belong_to(world: World, spans: InMemorySpanExporter) -> None:
+    kept, span_id = insert_by_request(world)
+    assert kept == f"00-{TRACE}-{span_id}-01"
     (span,) = spans.get_finished_spans()
-    assert span.name == "POST /insert"
+    assert (span.name, f"{span.context.span_id:016x}") == ("POST /insert", span_id)
     assert span.parent is not None
     assert f"{span.parent.trace_id:032x}-{span.parent.span_id:016x}" == f"{TRACE}-{SPAN}"
-    [row] = world.rows("SELECT traceparent FROM ai_jobs WHERE id = %s", job)
-    assert row["traceparent"] == f"00-{TRACE}-{span.context.span_id:016x}-01"
-    monkeypatch.undo()  # without OpenTelemetry, it is that of the request
-    job = client.post("/insert", headers={"traceparent": TRACEPARENT}).json()
-    [row] = world.rows("SELECT traceparent FROM ai_jobs WHERE id = %s", job)
-    assert row["traceparent"] == TRACEPARENT
