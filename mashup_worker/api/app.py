@@ -13,7 +13,7 @@ from mashup_worker.api.bodies import BodyRules
 from mashup_worker.api.problems import Problem, answer_with_problems
 from mashup_worker.api.replicate.routes import REPLICATE_ROUTERS, elsewhere
 from mashup_worker.api.request_log import RequestLog
-from mashup_worker.api.routes import files, fleet, health, jobs, uploads
+from mashup_worker.api.routes import billing, files, fleet, health, jobs, mashups, stems, uploads
 from mashup_worker.api.uploads import remove_leftovers
 from mashup_worker.monitoring.api_metrics import ApiMetrics
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.api.context import ApiContext
 
-_ROUTES = (fleet, jobs, uploads)
+_ROUTES = (fleet, jobs, uploads, stems, mashups, billing)
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import Field, TypeAdapter, ValidationError
@@ -12,6 +12,10 @@ from pydantic_core import to_json
 from mashup_worker.api.documents import Document
 from mashup_worker.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Row = TypeVar("Row")
 Item = TypeVar("Item", bound=Document)
 Key = TypeVar("Key", bound=tuple[Any, ...])
 
@@ -28,6 +32,13 @@ class Page(Document, Generic[Item]):
 
     items: list[Item]
     next: str | None = Field(examples=["WyIyMDI2LTA1LTA0VDEyOjAwOjAwWiJd", None])
+
+
+def next_cursor(
+    found: Sequence[Row], limit: int, key: Callable[[Row], tuple[Any, ...]]
+) -> str | None:
+    """Return the cursor after the first `limit` rows; None if more were searched than found."""
+    return to_cursor(*key(found[limit - 1])) if len(found) > limit else None
 
 
 def to_cursor(*key: Any) -> str:

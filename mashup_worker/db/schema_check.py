@@ -8,11 +8,18 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.types.json import Jsonb
 
-from mashup_worker.db import jobs, queues
+from mashup_worker.db import jobs, mashups, queues
 from mashup_worker.db.database import reason_of
 from mashup_worker.db.migrate import edited, pending
+from mashup_worker.db.named_sql import select
 from mashup_worker.db.publishing import owns_mashup, publish, readable_stem, referenced_keys
-from mashup_worker.db.tiers import likely_over_quota, open_by_tier, reject_over_quota, tier_of
+from mashup_worker.db.tiers import (
+    likely_over_quota,
+    open_by_tier,
+    reject_over_quota,
+    subscription,
+    tier_of,
+)
 from mashup_worker.errors import MashupError
 
 if TYPE_CHECKING:
@@ -21,13 +28,17 @@ if TYPE_CHECKING:
     from mashup_worker.db.database import Connection, Database
 
 _WRITTEN = {
-    "stems": "user_id mashup_id job_id kind storage_key sha256 duration_s loudness_lufs tempo_bpm "
-    "musical_key",
-    "mashup_stems": "mashup_id stem_id kind storage_key peaks_key",
-    "stem_mashup_links": "stem_id mashup_id",
-    "stem_usage_log": "stem_id mashup_id user_id job_id",
+    "stems": (
+        "mashup_worker.publish_stems",
+        "user_id mashup_id job_id kind storage_key sha256 duration_s loudness_lufs tempo_bpm "
+        "musical_key",
+    ),
+    "mashup_stems": ("mashup_worker.publish_stems", "mashup_id stem_id kind storage_key peaks_key"),
+    "stem_mashup_links": ("public.link_stems", "stem_id mashup_id"),
+    "stem_usage_log": ("public.link_stems", "stem_id mashup_id user_id job_id"),
+    "mashups": ("public.save_mashup", "user_id title is_public"),
 }
-"""Columns that the functions of our migrations fill, by table."""
+"""Columns that the functions of our migrations fill, by table, with the function."""
 
 _REQUIRED_COLUMNS = b"""
 SELECT attname AS name FROM pg_catalog.pg_attribute AS a
@@ -36,8 +47,9 @@ WHERE a.attrelid = to_regclass('public.' || %(table)s) AND a.attnum > 0 AND a.at
 """
 
 _OWN_FUNCTIONS = b"""
-SELECT prosrc LIKE '%%INSERT INTO public.stems%%' AS own FROM pg_catalog.pg_proc
-WHERE oid = to_regproc('mashup_worker.publish_stems')
+SELECT FROM pg_catalog.pg_proc
+WHERE oid = to_regproc(%(function)s)
+  AND prosrc LIKE '%%INSERT INTO public.' || %(table)s || ' %%'
 """
 
 
@@ -45,10 +57,11 @@ class _RollBackError(Exception):
     """Ends the transaction of a check."""
 
 
-def schema_problems(database: Database, *, publishing: bool = True) -> list[str]:
+def schema_problems(database: Database, *, publishing: bool = True, api: bool = True) -> list[str]:
     """Return the problems of the schema for the connected role, the worker's; empty if it fits.
 
-    The backend's tables are checked if `publishing`.
+    The backend's tables are checked if `publishing`, and what only the HTTP API needs of them if
+    `api` too.
 
     Raises:
         ServiceUnavailable: the database is unreachable.
@@ -61,16 +74,17 @@ def schema_problems(database: Database, *, publishing: bool = True) -> list[str]
             f"migration {name}: its text differs from the one that was applied"
             for name in edited(connection)
         ]
-    for name, step in _steps(publishing=publishing).items():
+    api = api and publishing
+    for name, step in _steps(publishing=publishing, api=api).items():
         reason = _refusal(database, step)
         if reason:
             problems.append(f"{name}: {reason}")
     if publishing:
-        problems += _unfilled_columns(database)
+        problems += _unfilled_columns(database, api=api)
     return problems
 
 
-def _steps(*, publishing: bool) -> dict[str, Callable[[Connection], object]]:
+def _steps(*, publishing: bool, api: bool) -> dict[str, Callable[[Connection], object]]:
     steps: dict[str, Callable[[Connection], object]] = {
         "the status of a job": _run_jobs,
         "tiers": _query_tiers,
@@ -83,6 +97,15 @@ def _steps(*, publishing: bool) -> dict[str, Callable[[Connection], object]]:
             "ownership of mashups": lambda c: owns_mashup(c, uuid4(), uuid4()),
             "stems of the registry": lambda c: readable_stem(c, uuid4(), uuid4()),
             "referenced keys": lambda c: referenced_keys(c, ["probes/none"]),
+        }
+    if api:
+        steps |= {
+            "stems and mashups of callers": lambda c: select(c, "stems.check_rows"),
+            "words of stems": lambda c: select(c, "stems.with_words", words="probe"),
+            "facts of stems": lambda c: select(c, "stems.facts", id=uuid4()),
+            "saving a mashup": lambda c: mashups.save(c, uuid4(), title="-", is_public=False),
+            "results of mashups": lambda c: mashups.results(c, [uuid4()]),
+            "creators of mashups": lambda c: mashups.creators(c, uuid4()),
         }
     return steps
 
@@ -135,6 +158,7 @@ def _run_jobs(connection: Connection) -> None:
 
 def _query_tiers(connection: Connection) -> None:
     tier_of(connection, uuid4())
+    subscription(connection, uuid4())
     open_by_tier(connection)
     likely_over_quota(connection)
     reject_over_quota(connection, uuid4())
@@ -168,19 +192,19 @@ def _changed(connection: Connection, change: jobs.StatusChange, **parameters: An
     return changed
 
 
-def _unfilled_columns(database: Database) -> list[str]:
+def _unfilled_columns(database: Database, *, api: bool) -> list[str]:
     """Return required columns of the live tables that our functions do not fill."""
     problems = []
     with database.transaction() as connection:
-        own = connection.execute(_OWN_FUNCTIONS).fetchone()
-        if own is None or not own["own"]:
-            return []
-        for table, written in _WRITTEN.items():
-            rows = connection.execute(_REQUIRED_COLUMNS, {"table": table}).fetchall()
+        for table, (function, written) in _WRITTEN.items():
+            names = {"table": table, "function": function}
+            own = connection.execute(_OWN_FUNCTIONS, names).fetchone()
+            if own is None or (table == "mashups" and not api):
+                continue
+            rows = connection.execute(_REQUIRED_COLUMNS, names).fetchall()
             unfilled = {row["name"] for row in rows} - set(written.split())
             problems += [
-                f"{table}.{column}: needs a value; replace the function mashup_worker.publish_"
-                f"{'stems' if table in ('stems', 'mashup_stems') else 'mashup'}"
+                f"{table}.{column}: needs a value; replace the function {function}"
                 for column in sorted(unfilled)
             ]
     return problems

@@ -10,6 +10,7 @@ from mashup_worker.db.named_sql import select
 from mashup_worker.errors import QuotaExceeded
 
 if TYPE_CHECKING:
+    from datetime import date
     from uuid import UUID
 
     from mashup_worker.db.database import Connection
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 NO_TIER = "none"
 """Tier of jobs without a user, which have no limits."""
 
+_LIMIT = ("job_type", "period", "max_jobs", "used", "until", "next_tier")
 _NOUNS = {"separate": ("separation", "separations"), "mashup": ("mashup", "mashups")}
 
 
@@ -29,6 +31,53 @@ class OpenJobs:
     status: str
     jobs: int
     oldest_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """Limit of a tier for one type of job, in the present day or month (UTC).
+
+    Attributes:
+        max_jobs: None for no limit.
+        used: jobs that count.
+        until: first day of the next period.
+        next_tier: tier that lifts the limit.
+    """
+
+    job_type: str
+    period: str
+    max_jobs: int | None
+    used: int
+    until: date
+    next_tier: str | None
+
+    @property
+    def left(self) -> int | None:
+        """Number of jobs that may still start; None for no limit."""
+        return None if self.max_jobs is None else max(0, self.max_jobs - self.used)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """Tier of a user, with its limits; `tier_above` is the next one, if any."""
+
+    tier: str
+    priority: int
+    tier_above: str | None
+    limits: tuple[Limit, ...]
+
+
+def subscription(connection: Connection, user_id: UUID | None) -> Subscription:
+    """Return the subscription of a user; without a user, one without limits.
+
+    Call it with the role of the API.
+    """
+    rows = select(connection, "tiers.limits_of", user=user_id) if user_id else []
+    if not rows:
+        return Subscription(tier=NO_TIER, priority=0, tier_above=None, limits=())
+    own = {name: rows[0][name] for name in ("tier", "priority", "tier_above")}
+    limits = (Limit(**{name: row[name] for name in _LIMIT}) for row in rows)
+    return Subscription(**own, limits=tuple(limits))
 
 
 def tier_of(connection: Connection, user_id: UUID | None) -> str:

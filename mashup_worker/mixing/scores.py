@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mashup_worker.mixing.keys import camelot_distance
 from mashup_worker.mixing.stretch_limit import MAX_STRETCH
@@ -21,9 +21,25 @@ UNKNOWN_SCORE = 0.5
 _FARTHEST_KEYS = 7
 
 
+class TempoFit(NamedTuple):
+    """Change of speed by which a song fits a tempo, 0.05 for 5 % faster.
+
+    `factor` is 0.5 for a song in half time, 2 in double time.
+    """
+
+    factor: float
+    change: float
+
+
 def tempo_score(change: float) -> float:
     """Return the score of a change of speed, 0.05 for 5 % faster."""
     return max(MIN_SCORE, math.sqrt(max(0.0, 1 - abs(change) / MAX_STRETCH)))
+
+
+def fit_tempo(tempo_bpm: float, target_bpm: float) -> TempoFit:
+    """Return the smallest change of speed to a tempo, its half or its double."""
+    fits = (TempoFit(factor, factor * target_bpm / tempo_bpm - 1) for factor in (1.0, 0.5, 2.0))
+    return min(fits, key=lambda fit: abs(fit.change))
 
 
 def key_score(key: str, other: str) -> float:

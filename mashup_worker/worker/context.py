@@ -87,7 +87,7 @@ def check_schema(database: Database, settings: ServiceSettings) -> None:
     Raises:
         ServiceUnavailable: they cannot; the message has the reasons.
     """
-    problems = schema_problems(database, publishing=settings.results.writes_all_tables)
+    problems = schema_problems(database, publishing=settings.results.writes_all_tables, api=False)
     if problems:
         raise ServiceUnavailable("; ".join(problems))
 

@@ -64,15 +64,19 @@ def there(database_url: str, request: pytest.FixtureRequest) -> Iterator[Setup]:
         job, own_job = (
             jobs.insert(owner, "separate", {}, user_id=user).id for user in (victim, other)
         )
+        mashup = made("INSERT INTO mashups (user_id, title) VALUES (%s, 'Night')", victim)
         yield Setup(
             database_url,
             victim,
             other,
             job,
             own_job,
-            made("INSERT INTO mashups (user_id) VALUES (%s)", victim),
+            mashup,
             made(
-                "INSERT INTO stems (user_id, kind, storage_key) VALUES (%s, 'vocals', 'k')", victim
+                "INSERT INTO stems (user_id, mashup_id, kind, storage_key)"
+                " VALUES (%s, %s, 'vocals', 'k')",
+                victim,
+                mashup,
             ),
         )
 
@@ -141,11 +145,23 @@ REFUSED = (
     "SELECT mashup_worker.jobs_of_song('x')",
     "SELECT mashup_worker.jobs_of_user('{victim}')",
     "SELECT mashup_worker.purge_jobs(ARRAY['{job}'::uuid])",
+    # Functions for the API, which asks as the caller before.
+    "SELECT mashup_worker.stem_facts('{stem}')",
+    "SELECT mashup_worker.mashup_results(ARRAY['{mashup}'::uuid])",
+    "SELECT mashup_worker.mashup_creators('{mashup}')",
+    "SELECT mashup_worker.limits_of('{victim}')",
+    "SELECT mashup_worker.check_rows()",
+    "SELECT * FROM mashup_worker.saved_mashups",
+    "INSERT INTO mashup_worker.saved_mashups VALUES ('{own_job}', '{mashup}')",
 )
 
 INVISIBLE = (
     "SELECT 1 FROM ai_jobs WHERE id = '{job}'",
     "SELECT 1 FROM stems WHERE id = '{stem}'",
+    "SELECT 1 FROM mashup_worker.stem_rows()",
+    "SELECT 1 FROM mashup_worker.mashup_rows()",
+    "SELECT mashup_worker.stems_with_words('night')",
+    "SELECT mashup_id FROM save_mashup('{job}', 'x', true)",
     "SELECT 1 FROM mashups WHERE id = '{mashup}'",
     "SELECT 1 FROM subscriptions WHERE user_id = '{victim}'",
     "SELECT 1 FROM profiles WHERE id = '{victim}'",

@@ -39,7 +39,8 @@ MAY_IMPORT = {
         *("queue", "storage"),
     },
     "stack": {"db", "storage"},
-    "api": {"audio", "db", "monitoring", "queue", "storage"},  # audio: the sandbox
+    # The sandbox; names, distances and scores of keys.
+    "api": {"analysis", "audio", "db", "mixing", "monitoring", "queue", "storage"},
 }
 """Rooms that each room may import. `cli` and `commands` may import all and are imported by none."""
 

@@ -20,3 +20,6 @@ LEFT JOIN mashup_worker.user_tiers(
   ARRAY(SELECT DISTINCT user_id FROM open WHERE user_id IS NOT NULL)
 ) AS t USING (user_id)
 GROUP BY 1, 2, 3;
+
+-- name: limits_of
+SELECT * FROM mashup_worker.limits_of(%(user)s);

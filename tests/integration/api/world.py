@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fastapi.testclient import TestClient
 
+    from mashup_worker.api.context import ApiContext
     from mashup_worker.db.database import Connection
 
 JWT_SECRET = "a secret that signs the tokens of tests"
@@ -34,6 +35,12 @@ class World:
     owner: Connection
     alice: UUID
     bob: UUID
+
+    @property
+    def context(self) -> ApiContext:
+        """Services of the API."""
+        context: ApiContext = self.client.app.state.context  # type: ignore[attr-defined]
+        return context
 
     def as_user(self, user: UUID) -> dict[str, str]:
         """Return the headers of a user's request."""
