@@ -24,6 +24,7 @@ from mashup_worker.monitoring.reports import report_writer
 from mashup_worker.queue.contracts import ModelOutput, SeparateOutput, StemOutput
 from mashup_worker.settings import load_service_settings
 from mashup_worker.system.child_guard import stop_with_parent
+from mashup_worker.tracing import export_spans
 from mashup_worker.worker.context import open_context
 from mashup_worker.worker.handler import HandlerResult, Sources
 from mashup_worker.worker.process import WorkerProcess
@@ -124,6 +125,7 @@ def main() -> int:
     settings = load_service_settings()
     log_to_stderr(settings.monitoring.log_format)
     stop_with_parent()
+    export_spans("mashup-worker")
 
     def on_step(step: str) -> None:
         if take(faults, step):

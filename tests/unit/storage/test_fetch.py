@@ -24,6 +24,7 @@ from mashup_worker.errors import (
 )
 from mashup_worker.storage.connection import is_public
 from mashup_worker.storage.fetch import fetch
+from mashup_worker.tracing import job_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -157,6 +158,16 @@ def test_reads_a_file(server: Server, target: Path) -> None:
     head = server.requests[0].split("\r\n")
     assert "Accept-Encoding: identity" in head
     assert f"Host: 127.0.0.1:{server.port}" in head
+
+
+def test_requests_carry_the_trace_context_of_their_job(server: Server, target: Path) -> None:
+    server.answers["/first"], server.answers["/song"] = redirect("/song"), answer(b"x")
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with job_trace("job separate", traceparent, {}):
+        get(server.url("/first"), target)
+    get(server.url(), target)
+    carried = [f"traceparent: {traceparent}" in head.split("\r\n") for head in server.requests]
+    assert carried == [True, True, False]
 
 
 def test_reads_chunks_and_bodies_without_a_length(server: Server, target: Path) -> None:

@@ -38,6 +38,19 @@ def test_the_percent_never_decreases() -> None:
         last = now
 
 
+def test_stages_last_until_the_next_report_of_another() -> None:
+    progress = Progress(STAGES)
+    assert progress.stage_times() == {}
+    for stage in (FETCH, "decode", "separate", "decode", UPLOAD):
+        progress.advance(stage, 0.5)
+    times = progress.stage_times()
+    assert list(times) == [FETCH, "decode", "separate", UPLOAD]
+    assert times[FETCH].end_ns == times["decode"].start_ns
+    assert times["decode"].end_ns == times[UPLOAD].start_ns
+    assert times["decode"].start_ns <= times["separate"].start_ns <= times["separate"].end_ns
+    assert times["separate"].end_ns <= times["decode"].end_ns <= times[UPLOAD].end_ns
+
+
 def test_any_thread_may_advance_it() -> None:
     progress = Progress(STAGES)
 
