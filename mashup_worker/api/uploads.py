@@ -82,8 +82,9 @@ async def duration_of(file: FormFile, context: ApiContext) -> float:
         raise type(error)(error.message.replace(str(file.path), file.name)) from error
 
 
-async def put(file: FormFile, key: str, context: ApiContext) -> None:
-    """Put a file into the store; on any failure or cancellation, nothing is left there.
+@asynccontextmanager
+async def stored(file: FormFile, key: str, context: ApiContext) -> AsyncIterator[None]:
+    """Put a file into the store, where it stays if the block ends without an exception.
 
     Raises:
         StorageFailed: the store is unavailable.
@@ -92,6 +93,7 @@ async def put(file: FormFile, key: str, context: ApiContext) -> None:
     try:
         await to_thread.run_sync(_put, context.storage, file, key, journal)
         await checkpoint()  # the client may have vanished meanwhile
+        yield
     except BaseException:
         with CancelScope(shield=True), suppress(StorageFailed):
             await to_thread.run_sync(context.storage.delete, [key])

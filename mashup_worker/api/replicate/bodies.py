@@ -5,16 +5,17 @@ from __future__ import annotations
 import binascii
 import json
 import re
-import tempfile
-from dataclasses import dataclass
 from hashlib import sha256
 from mimetypes import guess_extension
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
+from mashup_worker.api.forms import FormFile, safe_name
+from mashup_worker.audio.formats import audio_suffix
 from mashup_worker.errors import InvalidInput, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import Self
 
 _PREFIX = b"data:"
@@ -29,54 +30,23 @@ _ESCAPE = re.compile(rb"\\(?:u00([0-9A-Fa-f]{2})|([^u]))")
 _OPEN_ESCAPE = re.compile(rb"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
 _LINE_BREAKS = b"\r\n\t "
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
-_UNKNOWN_TYPE = "application/octet-stream"
-_ENDINGS = {
-    "audio/mp3": ".mp3",
-    "audio/wav": ".wav",
-    "audio/flac": ".flac",
-    "audio/mp4": ".m4a",
-    _UNKNOWN_TYPE: "",
-}
+_SUFFIXES = {"audio/mp3": ".mp3", "audio/wav": ".wav", "audio/flac": ".flac", "audio/mp4": ".m4a"}
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReceivedFile:
-    """File in a request, which is deleted when it is closed or the process ends.
-
-    Attributes:
-        content: temporary file without a name, written to its end.
-        content_type: media type, as its sender states it.
-    """
-
-    content: IO[bytes]
-    content_type: str
-    size: int
-    sha256: str
-
-    @property
-    def ending(self) -> str:
-        """Ending of a file name for the media type; empty if none is known."""
-        known = _ENDINGS.get(self.content_type)
-        return guess_extension(self.content_type) or "" if known is None else known
-
-    def close(self) -> None:
-        """Delete the file."""
-        self.content.close()
 
 
 class JsonBody:
     """Parser of a JSON body, at most one string of which is a data URL.
 
-    Feed it with `feed`, then call `document`. Use as a context, which deletes the file at its end.
+    Feed it with `feed`, then call `document`. Use as a context, which closes the file at its end.
 
     Attributes:
         file: content of the data URL, once `document` was called; None for a body without one.
     """
 
-    def __init__(self, max_file_bytes: int) -> None:
-        self.file: ReceivedFile | None = None
-        self._max_file_bytes = max_file_bytes
+    def __init__(self, path: Path, max_file_bytes: int) -> None:
+        """Write the content of the data URL to a new file at `path`."""
+        self.file: FormFile | None = None
+        self._path, self._max_file_bytes = path, max_file_bytes
         self._json = bytearray()
         self._string: bytes | None = None  # start of a string, while it may be a data URL
         self._in_string = False
@@ -89,7 +59,7 @@ class JsonBody:
 
     def __exit__(self, *_: object) -> None:
         if self._data is not None:
-            self._data.content.close()
+            self._data.close()
 
     def feed(self, block: bytes) -> None:
         """Take the next bytes of the body.
@@ -141,7 +111,8 @@ class JsonBody:
         if self._string == _PREFIX:
             if self._data is not None:
                 raise InvalidInput("request: more than one data URL; send one song")
-            self._data, self._in_data, self._string = _DataUrl(self._max_file_bytes), True, None
+            self._data = _DataUrl(self._path, self._max_file_bytes)
+            self._in_data, self._string = True, None
             return block[missing:]
         if not _PREFIX.startswith(self._string):
             start, self._string, self._in_string = self._string, None, True
@@ -182,14 +153,14 @@ class JsonBody:
 class _DataUrl:
     """Decoder of the part of a data URL behind `data:`, as it stands in JSON."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self.content: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the body
-        self._max_bytes = max_bytes
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path, self._max_bytes = path, max_bytes
+        self._content = path.open("xb")
         self._digest = sha256()
         self._size = 0
         self._open_escape = b""
         self._header: bytes | None = b""
-        self._content_type = _UNKNOWN_TYPE
+        self._content_type = ""
         self._base64 = b""
         self._padded = False
 
@@ -212,14 +183,19 @@ class _DataUrl:
         if self._header is not None or self._open_escape:
             raise _damaged()
         self._write(self._base64 + b"=" * (-len(self._base64) % 4))
-        self.content.flush()
+        self.close()
 
-    def received(self) -> ReceivedFile:
-        """Return the decoded file."""
-        return ReceivedFile(
-            content=self.content,
-            content_type=self._content_type,
-            size=self._size,
+    def close(self) -> None:
+        """Close the file."""
+        self._content.close()
+
+    def received(self) -> FormFile:
+        """Return the decoded file; its media type decides the suffix of its name."""
+        suffix = _SUFFIXES.get(self._content_type) or guess_extension(self._content_type) or ""
+        return FormFile(
+            path=self._path,
+            name=safe_name(f"audio{audio_suffix(f'audio{suffix}')}"),
+            bytes=self._size,
             sha256=self._digest.hexdigest(),
         )
 
@@ -267,7 +243,7 @@ class _DataUrl:
         if self._size > self._max_bytes:
             raise TooLarge(f"data URL: larger than the limit of {self._max_bytes} bytes")
         self._digest.update(data)
-        self.content.write(data)
+        self._content.write(data)
 
 
 def _damaged() -> InvalidInput:

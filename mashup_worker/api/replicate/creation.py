@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from anyio import to_thread
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mashup_worker.api.links import key_of_link
-from mashup_worker.api.replicate.files import find_file, store_file
+from mashup_worker.api.replicate.files import find_file, new_key
 from mashup_worker.api.replicate.versions import version_of_reference
+from mashup_worker.api.uploads import stored
 from mashup_worker.db import predictions
 from mashup_worker.errors import InvalidInput, NotFound
 from mashup_worker.queue.validation import read_input
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.api.access.callers import Caller
     from mashup_worker.api.context import ApiContext
-    from mashup_worker.api.replicate.bodies import JsonBody
+    from mashup_worker.api.forms import FormFile
     from mashup_worker.api.replicate.hosted import HostedInput
     from mashup_worker.api.replicate.versions import HostedVersion
     from mashup_worker.db.jobs import Job
@@ -107,37 +110,42 @@ def asked_prediction(
     )
 
 
-def create_job(
+async def create_job(
     context: ApiContext,
     caller: Caller,
     asked: AskedPrediction,
-    body: JsonBody,
+    file: FormFile | None,
     deadline_s: float | None,
 ) -> Job:
-    """Store the song of a request and insert its job.
+    """Insert the job of a request.
+
+    Args:
+        context: services.
+        caller: caller, for whose user the job is.
+        asked: request.
+        file: song that the body carries; None where `asked` names it.
+        deadline_s: time from now until the job is canceled.
 
     Raises:
         InvalidInput: the song cannot be used, or the caller must not read it.
         ServiceUnavailable, StorageFailed: a service is unavailable.
     """
-    if not body.is_file(asked.audio):
-        return _inserted(context, caller, asked, _address(context, caller, asked.audio), deadline_s)
-    assert body.file is not None  # noqa: S101 - by `is_file`
-    key = store_file(context, caller.user_id, body.file, f"audio{body.file.ending}").key
-    try:
-        return _inserted(context, caller, asked, key, deadline_s)
-    except BaseException:
-        context.storage.delete([key])
-        raise
+    insert = partial(_inserted, context, caller, asked, deadline_s)
+    if file is None:
+        return await to_thread.run_sync(insert, None)
+    key = str(new_key(caller.user_id, file))
+    async with stored(file, key, context):
+        return await to_thread.run_sync(insert, key)
 
 
 def _inserted(
     context: ApiContext,
     caller: Caller,
     asked: AskedPrediction,
-    address: str,
     deadline_s: float | None,
+    key: str | None,
 ) -> Job:
+    address = _address(context, caller, asked.audio) if key is None else key
     prediction = {
         "version": asked.version.id,
         "input": asked.options.model_dump(by_alias=True, exclude_unset=True),
@@ -173,7 +181,7 @@ def _own_key(context: ApiContext, caller: Caller, url: str) -> str:
     try:
         file = _FILE.fullmatch(parts.path)
         if file is not None:
-            return find_file(context, caller.user_id, file[1]).key
+            return find_file(context, caller.user_id, file[1])[0].key
         link, query = _LINK.fullmatch(parts.path), parse_qs(parts.query)
         if link is not None:
             expires, signature = query.get("expires", [""])[0], query.get("sig", [""])[0]

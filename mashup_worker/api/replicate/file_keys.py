@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
-
-from mashup_worker.api.replicate.ids import short_id
 
 if TYPE_CHECKING:
     from typing import Self
+    from uuid import UUID
 
 _SERVICE = "service"
 _KEY = re.compile(
     r"uploads/(?P<owner>[^/]+)/files/(?P<id>[a-z2-7]{26})/(?P<sha256>[0-9a-f]{64})/(?P<name>[^/]+)"
 )
-_MAX_NAME_BYTES = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,20 +23,13 @@ class FileKey:
     Attributes:
         owner: user, or the service itself.
         id: id for clients.
-        name: file name.
+        name: file name, safe in keys.
     """
 
     owner: str
     id: str
     sha256: str
     name: str
-
-    @classmethod
-    def new(cls, user_id: UUID | None, file_id: UUID, sha256: str, name: str) -> Self:
-        """Return the key of a new file."""
-        return cls(
-            owner=owner_of(user_id), id=short_id(file_id), sha256=sha256, name=_safe_name(name)
-        )
 
     @classmethod
     def read(cls, key: str) -> Self | None:
@@ -63,11 +53,3 @@ def owner_of(user_id: UUID | None) -> str:
 def files_prefix(owner: str) -> str:
     """Return the prefix of the keys of an owner's files."""
     return f"uploads/{owner}/files/"
-
-
-def _safe_name(name: str) -> str:
-    """Return the last part of a name, without letters that keys must not have."""
-    last = re.split(r"[/\\]", name)[-1]
-    kept = "".join(letter if letter.isprintable() else "_" for letter in last).strip()
-    short = kept.encode(errors="replace")[-_MAX_NAME_BYTES:].decode(errors="ignore")
-    return short if short.strip(".") else "file"

@@ -13,7 +13,7 @@ from mashup_worker.api.documents import Document
 from mashup_worker.api.forms import FormFile, safe_name
 from mashup_worker.api.links import link
 from mashup_worker.api.problems import Problem
-from mashup_worker.api.uploads import duration_of, put, received, upload_key, while_connected
+from mashup_worker.api.uploads import duration_of, received, stored, upload_key, while_connected
 from mashup_worker.storage.objects import media_type
 from mashup_worker.storage.writing import too_large
 
@@ -105,11 +105,11 @@ async def upload_file(request: Request, context: Context, caller: Writer) -> Upl
     async def keep(file: FormFile) -> UploadDocument:
         key = upload_key(caller.user_id, uuid4(), file.name)
         duration_s = await duration_of(file, context)
-        await put(file, key, context)
-        url = link(context, key, file.name, context.settings.storage.url_expiry_s).url
-        return UploadDocument(
-            url=url, key=key, filename=file.name, size=file.bytes, duration_s=duration_s
-        )
+        async with stored(file, key, context):
+            url = link(context, key, file.name, context.settings.storage.url_expiry_s).url
+            return UploadDocument(
+                url=url, key=key, filename=file.name, size=file.bytes, duration_s=duration_s
+            )
 
     async with received(request, context, field="file") as file:
         return await while_connected(request, lambda: keep(file))

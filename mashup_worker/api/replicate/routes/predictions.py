@@ -10,7 +10,6 @@ from uuid import UUID
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 
-from mashup_worker.api.body_blocks import blocks_of
 from mashup_worker.api.context import Context, Reader, Writer
 from mashup_worker.api.links import link
 from mashup_worker.api.pages import from_cursor, to_cursor
@@ -132,11 +131,15 @@ async def _create(
 ) -> Prediction:
     wait_s, deadline_s = wait_s_of(prefer), deadline_s_of(cancel_after)
     settings = context.settings
-    with JsonBody(settings.inputs.max_fetch_bytes) as body:
-        async for block in blocks_of(request, settings.api.max_body_bytes):
+    with (
+        context.scratch.folder() as folder,
+        JsonBody(folder / "file", settings.inputs.max_fetch_bytes) as body,
+    ):
+        async for block in request.stream():
             body.feed(block)
         asked = asked_prediction(body.document(), version, settings.worker.model)
-        job = await to_thread.run_sync(create_job, context, caller, asked, body, deadline_s)
+        file = body.file if body.is_file(asked.audio) else None
+        job = await create_job(context, caller, asked, file, deadline_s)
     job = await job_after(context, caller, job, wait_s)
     shown = _document(context, job)
     assert shown is not None  # noqa: S101 - just inserted as a prediction

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mashup_worker.api.forms import FormFile, safe_name
 from mashup_worker.api.replicate.file_keys import FileKey
+from mashup_worker.api.replicate.files import new_key
 from mashup_worker.api.replicate.headers import LONGEST_WAIT_S, deadline_s_of, wait_s_of
 from mashup_worker.api.replicate.ids import PATTERN, short_id, uuid_of
 from mashup_worker.errors import InvalidInput, NotFound
@@ -42,8 +45,9 @@ def test_each_uuid_has_one_id() -> None:
 
 @given(st.text(max_size=400))
 def test_any_file_name_makes_a_valid_key(name: str) -> None:
+    file = FormFile(path=Path("x"), name=safe_name(name), bytes=0, sha256="0" * 64)
     for user in (uuid4(), None):
-        key = FileKey.new(user, uuid4(), "0" * 64, name)
+        key = new_key(user, file)
         assert check_key(str(key))
         assert FileKey.read(str(key)) == key
 
