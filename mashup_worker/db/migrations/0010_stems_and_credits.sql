@@ -106,6 +106,14 @@ LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
   );
 $$;
 
+-- Returns the words of that name.
+CREATE OR REPLACE FUNCTION mashup_worker.file_words(address TEXT) RETURNS TSVECTOR
+LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+  SELECT to_tsvector('simple', regexp_replace(
+    mashup_worker.file_name(address), '[!-/:-@[-`{-~]+', ' ', 'g'
+  ));
+$$;
+
 -- Returns stems that the caller may see and whose text has such words: the title of their mashup, if
 -- the caller may see it, or the file name of the caller's own song. Row-level security hides the
 -- other stems again; this function is an index, since policies keep the index of words from being
@@ -117,17 +125,21 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   JOIN public.stems AS s ON s.mashup_id = m.id
   WHERE to_tsvector(
       'simple', regexp_replace(left(m.title::text, 500), '[!-/:-@[-`{-~]+', ' ', 'g')
-    ) @@ mashup_worker.word_query(words)
+    ) @@ (SELECT mashup_worker.word_query(words))
     AND (auth.uid() IS NULL OR m.user_id = auth.uid() OR m.is_public)
     AND (auth.uid() IS NULL OR s.user_id = auth.uid() OR s.is_public)
   UNION
   SELECT s.id
   FROM public.stems AS s
   JOIN public.ai_jobs AS j ON j.id = s.job_id
-  WHERE (auth.uid() IS NULL OR s.user_id = auth.uid() AND j.user_id = auth.uid())
-    AND to_tsvector('simple', regexp_replace(
-      mashup_worker.file_name(j.input_data ->> 'audio'), '[!-/:-@[-`{-~]+', ' ', 'g'
-    )) @@ mashup_worker.word_query(words);
+  WHERE s.user_id = auth.uid() AND j.user_id = auth.uid()
+    AND mashup_worker.file_words(j.input_data ->> 'audio') @@ (SELECT mashup_worker.word_query(words))
+  UNION
+  SELECT s.id
+  FROM public.stems AS s
+  JOIN public.ai_jobs AS j ON j.id = s.job_id
+  WHERE auth.uid() IS NULL
+    AND mashup_worker.file_words(j.input_data ->> 'audio') @@ (SELECT mashup_worker.word_query(words));
 $$;
 
 -- Returns facts of a stem that rows of other users hold. For the API only, which first finds the stem
@@ -321,8 +333,8 @@ $$;
 
 REVOKE ALL ON FUNCTION
   mashup_worker.stem_rows, mashup_worker.mashup_rows, mashup_worker.word_query,
-  mashup_worker.file_name, mashup_worker.stems_with_words, mashup_worker.stem_facts,
-  public.save_mashup,
+  mashup_worker.file_name, mashup_worker.file_words, mashup_worker.stems_with_words,
+  mashup_worker.stem_facts, public.save_mashup,
   mashup_worker.mashup_results, mashup_worker.mashup_creators, mashup_worker.next_tier,
   mashup_worker.period_end, mashup_worker.limits_of, mashup_worker.check_rows
   FROM PUBLIC, anon, authenticated;
