@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from mashup_worker import __version__
-from mashup_worker.commands import jobs, models, queue, tokens
+from mashup_worker.commands import jobs, models, queue, tokens, webhooks
 from mashup_worker.commands.analyze.command import analyze
 from mashup_worker.commands.api import api
 from mashup_worker.commands.bench.command import bench
@@ -78,6 +78,7 @@ for heading, commands in _COMMANDS.items():
 app.add_typer(jobs.app, name="jobs", rich_help_panel="Service")
 app.add_typer(queue.app, name="queue", rich_help_panel="Service")
 app.add_typer(tokens.app, name="tokens", rich_help_panel="Service")
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel="Service")
 app.add_typer(models.app, name="models", rich_help_panel="Maintenance")
 
 

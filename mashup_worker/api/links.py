@@ -11,23 +11,32 @@ import hmac
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 from urllib.parse import quote
 
 from mashup_worker.errors import NotFound
 from mashup_worker.storage.objects import Link
 
-if TYPE_CHECKING:
-    from mashup_worker.api.context import ApiContext
-
 _PURPOSE = b"mashup-worker: links to files"
 
 
-def link(context: ApiContext, key: str, name: str, lifetime_s: float) -> Link:
+class LinkSource(Protocol):
+    """Public address and secret of the API, from which links are made."""
+
+    @property
+    def url(self) -> str:
+        """Public address, without a slash at its end."""
+
+    @property
+    def secret(self) -> bytes:
+        """Secret from which the key of the signatures is derived."""
+
+
+def link(source: LinkSource, key: str, name: str, lifetime_s: float) -> Link:
     """Return a link to an object of the store.
 
     Args:
-        context: services with the secret and the public address.
+        source: public address and secret.
         key: key of the object, which need not exist yet.
         name: file name at the end of the link, which programs take as the name of the file.
         lifetime_s: time from now until the link expires.
@@ -37,20 +46,20 @@ def link(context: ApiContext, key: str, name: str, lifetime_s: float) -> Link:
     name = "".join(letter if letter.isprintable() and letter != "/" else "_" for letter in name)
     if not name.strip("."):  # clients resolve dot segments
         name = "file"
-    address = f"{context.url}/v1/files/{token}/{quote(name, safe='')}"
-    signature = _signature(context.secret, token, name, expires)
+    address = f"{source.url}/v1/files/{token}/{quote(name, safe='')}"
+    signature = _signature(source.secret, token, name, expires)
     return Link(
         f"{address}?expires={expires}&sig={signature}", datetime.fromtimestamp(expires, UTC)
     )
 
 
-def key_of_link(context: ApiContext, token: str, name: str, expires: int, signature: str) -> str:
+def key_of_link(source: LinkSource, token: str, name: str, expires: int, signature: str) -> str:
     """Return the key of the object that a link is for.
 
     Raises:
         NotFound: the link is forged, damaged or expired.
     """
-    expected = _signature(context.secret, token, name, expires)
+    expected = _signature(source.secret, token, name, expires)
     if hmac.compare_digest(expected.encode(), signature.encode()) and time.time() < expires:
         try:
             return urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()

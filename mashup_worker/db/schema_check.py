@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.types.json import Jsonb
 
-from mashup_worker.db import jobs, mashups, queues
+from mashup_worker.db import jobs, mashups, queues, webhooks
 from mashup_worker.db.database import reason_of
 from mashup_worker.db.migrate import edited, pending
 from mashup_worker.db.named_sql import select
@@ -89,6 +89,7 @@ def _steps(*, publishing: bool, api: bool) -> dict[str, Callable[[Connection], o
         "the status of a job": _run_jobs,
         "tiers": _query_tiers,
         "paused queues": _query_queues,
+        "webhooks": _send_webhook,
     }
     if publishing:
         steps |= {
@@ -168,6 +169,27 @@ def _query_queues(connection: Connection) -> None:
     queues.paused(connection)
     queues.may_start(connection, ["separate"])
     queues.open_jobs(connection)
+
+
+def _send_webhook(connection: Connection) -> None:
+    job = jobs.insert(
+        connection,
+        "separate",
+        {"webhook": "https://probe.example", "webhook_events_filter": ["start"]},
+    )
+    _claim(connection, job.id, 60)
+    messages = webhooks.recent(connection, job_id=job.id)
+    if not messages:
+        raise MashupError(
+            "ai_jobs: trigger ai_jobs_webhooks is missing; restore it from 0012_webhooks"
+        )
+    webhooks.claim(connection, limit=0, per_host=1, per_owner=1, lease_s=1)
+    webhooks.job_of(connection, messages[0])
+    webhooks.failed(connection, messages[0], error="probe", delay_s=0, retry_s=0, final=True)
+    webhooks.retry(connection, messages[0].id)
+    webhooks.delivered(connection, messages[0])
+    webhooks.summary(connection)
+    webhooks.remove_delivered(connection, age_s=1e9)
 
 
 def _claimed(connection: Connection) -> tuple[UUID, jobs.Claim]:

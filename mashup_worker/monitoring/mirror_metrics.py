@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.db.jobs import Job, StatusChange
     from mashup_worker.db.tiers import OpenJobs
+    from mashup_worker.db.webhooks import OutboxSummary
 
 ALIVE_WITHIN_S = 900.0
 """Longest time between two passes, which a sweep of a large store may separate."""
@@ -77,8 +78,22 @@ class MirrorMetrics:
         self._orphans = counter(
             "mashup_orphans_removed", "Objects removed because no row references them."
         )
+        self._webhooks = counter(
+            "mashup_webhook_tries",
+            "Tries to deliver a webhook; a dead one was given up.",
+            ["outcome"],
+        )
+        self._webhooks_waiting = gauge(
+            "mashup_webhooks_waiting", "Webhooks to be delivered, or delivered again."
+        )
+        self._webhooks_dead = gauge("mashup_webhooks_dead", "Webhooks that were given up.")
+        self._oldest_webhook = gauge(
+            "mashup_oldest_webhook_age_seconds", "Age of the oldest webhook to be delivered."
+        )
         for outcome in ("done", "failed"):
             self._passes.labels(outcome)
+        for outcome in ("delivered", "failed", "dead"):
+            self._webhooks.labels(outcome)
 
     def passed(self, seconds: float | None) -> None:
         """Count a pass; None stands for a failed one."""
@@ -97,6 +112,16 @@ class MirrorMetrics:
     def orphans_removed(self, objects: int) -> None:
         """Count the objects that a sweep removed."""
         self._orphans.inc(objects)
+
+    def webhook_tried(self, outcome: str) -> None:
+        """Count a try to deliver a webhook."""
+        self._webhooks.labels(outcome).inc()
+
+    def set_webhooks(self, outbox: OutboxSummary) -> None:
+        """Set the gauges of the outbox of webhooks."""
+        self._webhooks_waiting.set(outbox.waiting)
+        self._webhooks_dead.set(outbox.dead)
+        self._oldest_webhook.set(outbox.oldest_s)
 
     def set_queue(
         self,

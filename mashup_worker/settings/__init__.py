@@ -15,6 +15,7 @@ from mashup_worker.settings.service import (
     ResultSettings,
     ServiceSettings,
     StorageSettings,
+    WebhookSettings,
     WorkerSettings,
     load_service_settings,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "StorageSettings",
+    "WebhookSettings",
     "WorkerSettings",
     "load_service_settings",
     "load_settings",

@@ -199,6 +199,22 @@ class MonitoringSettings(EnvironmentSettings):
     device_hour_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
+class WebhookSettings(EnvironmentSettings):
+    """Delivery of webhooks by mirrors.
+
+    Attributes:
+        webhook_timeout_s: longest try.
+        webhook_retry_base_s: pause after the first failed try; doubles up to an hour.
+        webhook_retry_s: time from the first try to the last one.
+        webhook_retention_s: age at which delivered messages are removed from the outbox.
+    """
+
+    webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    webhook_retry_base_s: Annotated[float, Field(gt=0, le=3_600)] = 10.0
+    webhook_retry_s: Seconds = 86_400.0
+    webhook_retention_s: Seconds = 86_400.0
+
+
 class ApiSettings(EnvironmentSettings):
     """Access to the HTTP API, and its limits.
 
@@ -257,6 +273,7 @@ class ServiceSettings:
     results: ResultSettings = field(default_factory=ResultSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
 
     @classmethod

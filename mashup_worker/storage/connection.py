@@ -144,8 +144,11 @@ class DeadlineSocket:
 
     def sendall(self, content: bytes) -> None:
         """Send all bytes."""
-        self._connection.settimeout(self._deadline.left_s())
-        self._connection.sendall(content)
+        left = memoryview(content)
+        # `sendall` of a TLS socket restarts the timeout with each part.
+        while left:
+            self._connection.settimeout(self._deadline.left_s())
+            left = left[self._connection.send(left) :]
 
     def close(self) -> None:
         """Do nothing, since `http.client` calls this before it reads the body."""

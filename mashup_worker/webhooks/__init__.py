@@ -1,0 +1,1 @@
+"""Webhooks: signed messages about jobs to the addresses that the jobs name."""
