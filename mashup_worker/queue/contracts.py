@@ -100,7 +100,7 @@ class JobInput(_Untrusted):
 
     Attributes:
         webhook: address that receives the events of the job.
-        webhook_events_filter: events that it receives; by default all.
+        webhook_events_filter: events that it receives; by default output and completed.
     """
 
     webhook: Annotated[str, Field(pattern=r"^https?://", max_length=2_048)] | None = None

@@ -82,9 +82,15 @@ def change(owner: Owner, how: jobs.StatusChange, **parameters: Any) -> jobs.Job:
 
 
 def complete(owner: Owner, claimed: jobs.Claim) -> jobs.Job:
-    results = {"result_digest": None, "source_sha256": [], "source_jobs": []}
-    output = Jsonb({"stems": []})
-    return change(owner, "complete", **claimed.fence, output=output, **results)
+    return change(
+        owner,
+        "complete",
+        **claimed.fence,
+        output=Jsonb({"stems": []}),
+        result_digest=None,
+        source_sha256=[],
+        source_jobs=[],
+    )
 
 
 def ended(owner: Owner, url: str, user: UUID | None = None) -> jobs.Job:
@@ -92,7 +98,7 @@ def ended(owner: Owner, url: str, user: UUID | None = None) -> jobs.Job:
 
 
 def outbox(owner: Owner, job: jobs.Job | None = None) -> list[Message]:
-    found = webhooks.recent(owner, job_id=job and job.id, limit=10_000)
+    found = webhooks.recent(owner, job_id=None if job is None else job.id, limit=10_000)
     return found[::-1]
 
 
@@ -101,7 +107,7 @@ def settings_of(
 ) -> ServiceSettings:
     return ServiceSettings(
         inputs=InputSettings(fetch_private=private),
-        api=ApiSettings(api_secret=secret and SecretStr(secret)),
+        api=ApiSettings(api_secret=None if secret is None else SecretStr(secret)),
         webhooks=WebhookSettings(
             **{"webhook_timeout_s": 30.0, "webhook_retry_base_s": 0.01, **values}
         ),
@@ -465,16 +471,16 @@ def test_the_outcome_of_a_lost_lease_is_not_recorded(
 ) -> None:
     ended(owner, receiver.url)
     with database.transaction() as connection:
-        limits = {"limit": 9, "per_host": 2, "per_owner": 8}
-        [slow] = webhooks.claim(connection, **limits, lease_s=0.2)
-        assert webhooks.claim(connection, **limits, lease_s=1) == []
+        [slow] = webhooks.claim(connection, limit=9, per_host=2, per_owner=8, lease_s=0.2)
+        assert webhooks.claim(connection, limit=9, per_host=2, per_owner=8, lease_s=1) == []
     with sending(database):
         all_end(owner)
     assert receiver.ids() == [str(slow.id)]
     with database.transaction() as connection:
         assert webhooks.delivered(connection, slow) is None
-        again = {"error": "x", "delay_s": 0, "retry_s": 0, "final": True}
-        assert webhooks.failed(connection, slow, **again) is None
+        assert (
+            webhooks.failed(connection, slow, error="x", delay_s=0, retry_s=0, final=True) is None
+        )
     assert outbox(owner)[0].status == "delivered"
 
 

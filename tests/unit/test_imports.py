@@ -39,8 +39,9 @@ MAY_IMPORT = {
         *("queue", "storage"),
     },
     "stack": {"db", "storage"},
+    "webhooks": {"db", "storage"},
     # The sandbox; names, distances and scores of keys.
-    "api": {"analysis", "audio", "db", "mixing", "monitoring", "queue", "storage"},
+    "api": {"analysis", "audio", "db", "mixing", "monitoring", "queue", "storage", "webhooks"},
 }
 """Rooms that each room may import. `cli` and `commands` may import all and are imported by none."""
 
@@ -134,6 +135,14 @@ def test_the_api_starts_without_libraries_of_sound() -> None:
         "heavy = {'torch', 'numpy', 'scipy', 'soundfile', 'demucs', 'librosa', 'matplotlib'}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy"
+    )
+
+
+def test_mirrors_send_webhooks_without_the_packages_of_the_api() -> None:
+    blocked = ("fastapi", "starlette", "uvicorn", "jwt", "limits", "python_multipart", "torch")
+    assert not complaints_of(
+        f"import sys; sys.modules.update(dict.fromkeys({blocked}))\n"
+        "import mashup_worker.api.webhook_body, mashup_worker.webhooks.sender"
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from mashup_worker.errors import (
     FetchFailed,
@@ -23,8 +24,9 @@ from mashup_worker.errors import (
     TooLarge,
 )
 from mashup_worker.storage.connection import is_public
-from mashup_worker.storage.fetch import fetch
+from mashup_worker.storage.fetch import fetch, post
 from mashup_worker.tracing import job_trace
+from tests.hostile.certificates import context_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -455,3 +457,69 @@ def test_the_host_header_has_no_default_port(
     )
     assert get("https://song.example/song", target) == b"song"
     assert "Host: song.example" in secure.requests[0].split("\r\n")
+
+
+def send(url: str, body: bytes = b"{}", timeout_s: float = 60.0) -> int:
+    return post(url, body, {"X-Name": "a"}, timeout_s=timeout_s, allow_private=True)
+
+
+def test_posts_a_body(server: Server) -> None:
+    rest = []
+
+    def accept(connection: socket.socket) -> None:
+        if server.requests[0].endswith("\r\n"):  # the body did not arrive with the head
+            rest.append(connection.recv(100).decode())
+        connection.sendall(status("202 Accepted"))
+
+    server.answers["/hook?token=1"] = accept
+    assert send(server.url("/hook?token=1"), b"{1}") == 202
+    head, _, body = "".join(server.requests + rest).partition("\r\n\r\n")
+    lines = head.split("\r\n")
+    assert lines[0] == "POST /hook?token=1 HTTP/1.1"
+    assert {"X-Name: a", "Content-Length: 3"} <= set(lines)
+    assert body == "{1}"
+
+
+def test_a_post_follows_no_redirect_and_reads_no_body(server: Server) -> None:
+    server.answers |= {"/song": redirect("/secret"), "/long": trickle(answer(b"", length=10**9))}
+    assert send(server.url()) == 302
+    assert send(server.url("/long")) == 200
+    assert len(server.requests) == 2
+
+
+def test_a_post_reaches_no_private_address(server: Server) -> None:
+    for url in (server.url("/?secret"), "https://127.0.0.1/?secret", "https://[::1]/?secret"):
+        with pytest.raises(FetchRefused) as error:
+            post(url, b"", {}, timeout_s=60.0)
+        assert "secret" not in error.value.message
+    assert server.requests == []
+
+
+def read_slowly(connection: socket.socket) -> None:
+    until_s = time.monotonic() + HANGS_S
+    while time.monotonic() < until_s and connection.recv(1_000):
+        time.sleep(0.05)
+
+
+def read_silently(connection: socket.socket) -> None:
+    while connection.recv(1 << 20):
+        pass
+
+
+@pytest.mark.parametrize("slow", [read_slowly, read_silently, trickle(OK + b"X-Long: ")])
+@pytest.mark.parametrize("tls", [False, True])
+def test_one_deadline_for_a_post(
+    server: Server, slow: Answer, tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers["/song"] = slow
+    url = server.url()
+    if tls:
+        authority = trustme.CA()
+        server.context = context_for(authority, "127.0.0.1")
+        authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        url = url.replace("http:", "https:")
+    begin_s = time.monotonic()
+    with pytest.raises(FetchFailed, match="took too long"):
+        send(url, bytes(50_000_000), timeout_s=1.0)
+    assert time.monotonic() - begin_s < HANGS_S / 2
