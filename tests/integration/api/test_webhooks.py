@@ -17,9 +17,11 @@ from mashup_worker.db import jobs, webhooks
 from mashup_worker.errors import ServiceUnavailable
 from mashup_worker.settings import load_service_settings
 from mashup_worker.system.digests import file_sha256
+from mashup_worker.webhooks.signing import signing_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from uuid import UUID
 
     from mashup_worker.api.context import ApiContext
     from mashup_worker.db.jobs import Job
@@ -93,6 +95,30 @@ def test_a_mirror_without_an_address_sends_jobs_but_no_predictions(
     assert bodies(completed(world))
     with pytest.raises(ServiceUnavailable, match="MASHUP_API_URL"):
         bodies(completed(world, prediction={"version": VERSIONS[0].id, "input": {}}))
+
+
+def test_each_owner_reads_the_secret_of_their_webhooks(world: World) -> None:
+    def secret(headers: dict[str, str]) -> str:
+        answer = world.client.get("/v1/webhooks/default/secret", headers=headers)
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "no-store"
+        return str(answer.json()["key"])
+
+    service = world.as_service("write")
+    owners: dict[UUID | None, str] = {
+        world.alice: secret(world.as_user(world.alice)),
+        world.bob: secret({**service, "Mashup-User": str(world.bob)}),
+        None: secret(service),
+    }
+    assert len(set(owners.values())) == 3
+    key = load_service_settings().api.api_secret
+    assert key is not None
+    for owner, found in owners.items():
+        assert found == signing_secret(key.get_secret_value().encode(), owner)
+    for headers, status in (({}, 401), (world.as_service("read"), 403)):
+        answer = world.client.get("/v1/webhooks/default/secret", headers=headers)
+        assert answer.status_code == status
+        assert "whsec_" not in answer.text
 
 
 def test_commands_list_webhooks_and_send_dead_ones_again(
