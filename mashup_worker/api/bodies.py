@@ -7,8 +7,8 @@ stands before it, so that no byte of a body is read without a valid token.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from mashup_worker.api.context import ApiContext
-
-logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = "mashup_worker.max_body_bytes"
 """Key of a request's scope: the size limit of its body, which its route may replace."""
@@ -53,10 +51,8 @@ class BodyRules:
             return
         scope[MAX_BODY_BYTES] = self._context.settings.api.max_body_bytes
         body = _Body(self._context, scope, receive, send)
-        try:
+        with suppress(ClientDisconnect):
             await self._app(scope, body.receive, body.send)
-        except ClientDisconnect:
-            logger.info("%s %s: the client vanished", scope["method"], scope["path"])
 
 
 class _Body:

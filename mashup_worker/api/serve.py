@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from mashup_worker.api.app import create_app
 from mashup_worker.errors import ServiceUnavailable
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 _STOP_GRACE_S = 10
 _BACKLOG = 2_048
+_HEADERS_S = 15.0
+"""Longest time until the headers of a request are complete, from the start of the connection or the
+end of the request before."""
 
 
 def serve(
@@ -41,6 +46,7 @@ def serve(
     """
     config = uvicorn.Config(
         create_app(context, metrics),
+        http=_Connection,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -58,6 +64,41 @@ def serve(
         _Server(config, lambda: on_ready(address)).run([listener])
     finally:
         listener.close()
+
+
+class _Connection(H11Protocol):
+    """Connection that is closed if a client sends headers too slowly.
+
+    The parser of h11 refuses headers above 16 KiB; other parsers of uvicorn have no limit.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._await_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        super().connection_lost(exc)
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        self._await_headers()
+
+    def _await_headers(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(_HEADERS_S, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

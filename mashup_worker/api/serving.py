@@ -104,13 +104,13 @@ class _ObjectStream(StreamingResponse):
         media_type: str,
     ) -> None:
         super().__init__((), status_code, headers, media_type)
-        self._blocks = blocks
+        self.blocks = blocks
 
     async def stream_response(self, send: Send) -> None:
         """Send the blocks; end early, which closes the connection, if they can't be had or sent."""
         try:
             # Before the status is sent, so that a store that fails is answered with its error.
-            block = await to_thread.run_sync(next, self._blocks, b"")
+            block = await to_thread.run_sync(next, self.blocks, b"")
             await send(
                 {
                     "type": "http.response.start",
@@ -129,11 +129,11 @@ class _ObjectStream(StreamingResponse):
             logger.warning("download ended: %s", error.__cause__)
         finally:
             with CancelScope(shield=True):
-                await to_thread.run_sync(self._blocks.close)
+                await to_thread.run_sync(self.blocks.close)
 
     async def _next_block(self) -> bytes:
         try:
-            return await to_thread.run_sync(next, self._blocks, b"")
+            return await to_thread.run_sync(next, self.blocks, b"")
         except StorageFailed as error:
             raise _Interrupted from error
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pytest
 from pydantic import SecretStr
 from starlette.requests import Request
 
+from mashup_worker.api import serving
 from mashup_worker.api.links import link
 from mashup_worker.api.serving import content_disposition, object_response
-from mashup_worker.errors import NotFound
+from mashup_worker.errors import NotFound, StorageFailed
 from mashup_worker.storage.folder import FolderStorage
+from mashup_worker.storage.objects import READ_BLOCK_BYTES
 from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
+
+    from starlette.types import Message
 
     from mashup_worker.api.context import ApiContext
     from tests.integration.api.world import World
@@ -168,6 +174,70 @@ def test_a_download_has_a_name(context: ApiContext) -> None:
     assert answer.headers["Content-Length"] == str(len(BODY))
     with pytest.raises(NotFound):
         object_response(request, context.storage, "no/such")
+
+
+@dataclass
+class Reader:
+    """Client that stops at the second part of an answer, and vanishes when `gone` is set."""
+
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    parts: list[Message] = field(default_factory=list)
+
+    async def receive(self) -> Message:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, part: Message) -> None:
+        self.parts.append(part)
+        if len(self.parts) == 2:
+            await asyncio.Event().wait()
+
+    async def read(self, context: ApiContext, *, vanish: bool = False) -> Any:
+        """Read an object; return the generator of its blocks."""
+        scope = {"type": "http", "method": "GET", "headers": []}
+        answer: Any = object_response(Request(scope), context.storage, KEY)
+        reading = asyncio.create_task(answer(scope, self.receive, self.send))
+        while len(self.parts) < 2:
+            await asyncio.sleep(0.01)
+        if vanish:
+            self.gone.set()
+        await asyncio.wait_for(reading, 30)
+        return answer.blocks
+
+
+def test_clients_that_vanish_close_the_object(context: ApiContext) -> None:
+    blocks = asyncio.run(Reader().read(context, vanish=True))
+    assert blocks.gi_frame is None
+
+
+def test_clients_that_read_nothing_close_the_object(
+    context: ApiContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_STALL_S", 0.2)
+    reader = Reader()
+    blocks = asyncio.run(reader.read(context))
+    assert blocks.gi_frame is None
+    assert len(reader.parts) == 2
+
+
+@pytest.mark.parametrize("sent_bytes", [0, READ_BLOCK_BYTES])
+def test_a_store_that_fails(
+    world: World, context: ApiContext, sent_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the answer it is an error; later it ends the connection in the midst of the body."""
+
+    def failing(*_: object) -> Generator[bytes]:
+        if sent_bytes:
+            yield BODY[:sent_bytes]
+        raise StorageFailed("store: gone")
+
+    monkeypatch.setattr(type(context.storage), "read_range", failing)
+    answer = world.client.get(address(context))
+    if sent_bytes:
+        assert (answer.status_code, answer.content) == (200, BODY[:sent_bytes])
+        assert answer.headers["Content-Length"] == str(len(BODY))
+    else:
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from mashup_worker.api.forms import OVERHEAD_BYTES, safe_name
+from mashup_worker.api.uploads import remove_leftovers
 from mashup_worker.errors import StorageFailed
 from mashup_worker.storage.folder import FolderStorage
 from mashup_worker.storage.s3 import S3Storage
@@ -234,6 +235,20 @@ def test_a_failing_store_leaves_nothing(
 def test_a_missing_scratch_folder_is_an_error_of_the_service(world: World, scratch: Path) -> None:
     scratch.rmdir()
     assert upload(world, SONG).status_code == 503
+
+
+def test_objects_without_an_answer_are_removed_by_the_next_start(
+    world: World, context: ApiContext, scratch: Path
+) -> None:
+    """A process that was killed between the writing of the object and its answer."""
+    key, other = (upload(world, SONG).json()["key"] for _ in range(2))
+    left = scratch / "mashup-api-killed"
+    (left / "upload").mkdir(parents=True)
+    (left / "lock").touch()
+    (left / "upload" / "key").write_text(key)
+    remove_leftovers(context.scratch, context.storage)
+    assert not left.exists()
+    assert [one.key for one in context.storage.list("")] == [other]
 
 
 @pytest.mark.parametrize(
