@@ -122,10 +122,18 @@ class Forbidden(MashupError):
 
 
 class RateLimited(MashupError):
-    """Too many requests; repeat the request later."""
+    """Too many requests; repeat the request later.
+
+    Attributes:
+        retry_after_s: time until a request may succeed.
+    """
 
     code = "rate_limited"
     retryable = True
+
+    def __init__(self, message: str | None = None, *, retry_after_s: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ModelUnavailable(MashupError):
@@ -209,9 +217,17 @@ class LeaseLost(MashupError):
 
 
 class QuotaExceeded(MashupError):
-    """The limit of the user's tier is reached."""
+    """The limit of the user's tier is reached.
+
+    Attributes:
+        limit: the limit as `db.tiers.TierLimit`; None if unknown.
+    """
 
     code = "quota_exceeded"
+
+    def __init__(self, message: str | None = None, *, limit: object = None) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class InternalError(MashupError):

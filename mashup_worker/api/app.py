@@ -7,22 +7,43 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from mashup_worker import __version__
+from mashup_worker.api.access.admission import Admission
 from mashup_worker.api.bodies import BodyRules
 from mashup_worker.api.problems import Problem, answer_with_problems
 from mashup_worker.api.replicate.routes import REPLICATE_ROUTERS, elsewhere
 from mashup_worker.api.request_log import RequestLog
-from mashup_worker.api.routes import billing, files, fleet, health, jobs, mashups, stems, uploads
+from mashup_worker.api.routes import (
+    billing,
+    creation,
+    events,
+    files,
+    fleet,
+    health,
+    jobs,
+    mashups,
+    stems,
+    uploads,
+)
 from mashup_worker.api.uploads import remove_leftovers
 from mashup_worker.monitoring.api_metrics import ApiMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from mashup_worker.api.context import ApiContext
 
-_ROUTES = (fleet, jobs, uploads, stems, mashups, billing)
+_ROUTES = (creation, events, fleet, jobs, uploads, stems, mashups, billing)
+
+_REQUEST_HEADERS = (
+    *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"),
+    *("Mashup-User", "Range", "traceparent"),
+)
+_ANSWER_HEADERS = (*("Content-Disposition", "Content-Range", "ETag", "Location", "Retry-After"),)
+_PREFLIGHT_S = 3_600
+"""Time for which browsers remember the answer of a preflight request."""
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
@@ -46,9 +67,10 @@ def create_app(context: ApiContext, metrics: ApiMetrics | None = None) -> FastAP
         cleaning = asyncio.create_task(
             asyncio.to_thread(remove_leftovers, context.scratch, context.storage)
         )
-        yield
+        async with context.events.running():
+            yield
         await cleaning
-        context.close()
+        await context.close()
 
     app = FastAPI(
         title="mashup-worker",
@@ -57,12 +79,16 @@ def create_app(context: ApiContext, metrics: ApiMetrics | None = None) -> FastAP
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
         # Spans of requests only; the log lines have the exceptions.
         telemetry={"logs": False, "operation_spans": False},
     )
     app.state.context = context
     answer_with_problems(app)
+    # The last is the outermost.
     app.add_middleware(BodyRules, context=context)
+    app.add_middleware(Admission, context=context)
+    _allow_other_origins(app, context.settings.api.cors_origins)
     # Last, which means around all others, whose answers it logs too.
     app.add_middleware(RequestLog, metrics=metrics or ApiMetrics())
     app.include_router(health.router)
@@ -73,3 +99,17 @@ def create_app(context: ApiContext, metrics: ApiMetrics | None = None) -> FastAP
         app.include_router(router, prefix="/v1", responses=_PROBLEMS)
     app.include_router(elsewhere.router)  # last, as it has addresses without another route
     return app
+
+
+def _allow_other_origins(app: FastAPI, origins: Sequence[str]) -> None:
+    """Let web pages of other origins call the API."""
+    if not origins:
+        return
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+        allow_headers=_REQUEST_HEADERS,
+        expose_headers=_ANSWER_HEADERS,
+        max_age=_PREFLIGHT_S,
+    )

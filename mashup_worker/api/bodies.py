@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 
+from mashup_worker.api.access.admission import known_caller
 from mashup_worker.api.problems import problem, status_of
 from mashup_worker.errors import InvalidInput, MashupError
 from mashup_worker.storage.writing import too_large
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = "mashup_worker.max_body_bytes"
 """Key of a request's scope: the size limit of its body, which its route may replace."""
+
+_NO_SONGS = "/api/"
+_MAX_BYTES_WITHOUT_SONGS = 1_000_000
+"""Largest body under `/api/`, where songs do not arrive as data URIs in JSON."""
 
 _GRACE_S = 20.0
 """Longest pause of a client, and the time for which no minimum speed holds."""
@@ -49,7 +54,9 @@ class BodyRules:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope[MAX_BODY_BYTES] = self._context.settings.api.max_body_bytes
+        limit = self._context.settings.api.max_body_bytes
+        has_songs = not scope["path"].startswith(_NO_SONGS)
+        scope[MAX_BODY_BYTES] = limit if has_songs else min(limit, _MAX_BYTES_WITHOUT_SONGS)
         body = _Body(self._context, scope, receive, send)
         with suppress(ClientDisconnect):
             await self._app(scope, body.receive, body.send)
@@ -81,9 +88,7 @@ class _Body:
             return await self._receive()
         try:
             if not self._is_read:
-                await self._context.callers.find(
-                    self._headers.get("Authorization"), self._headers.get("Mashup-User")
-                )
+                known_caller(self._scope)
                 self._check_size(self._declared_bytes)
             message = await self._next()
             self._check_size(self._read_bytes)

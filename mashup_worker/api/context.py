@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Header, Request
 
+from mashup_worker.api.access.admission import known_caller
 from mashup_worker.api.access.callers import Caller, Callers
+from mashup_worker.api.access.rates import RateLimits
+from mashup_worker.api.events import JobEvents
 from mashup_worker.db.database import open_database
 from mashup_worker.errors import InvalidInput
 from mashup_worker.queue.redis_client import open_redis
@@ -39,6 +42,8 @@ class ApiContext:
     storage: Storage
     callers: Callers
     scratch: Scratch
+    rates: RateLimits
+    events: JobEvents
 
     @contextmanager
     def transaction(self, caller: Caller) -> Iterator[Connection]:
@@ -71,8 +76,9 @@ class ApiContext:
         with self.database.transaction() as connection:
             connection.execute("SELECT 1")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close all connections, and remove temporary files."""
+        await self.rates.close()
         self.database.close()
         self.redis.close()
         self.scratch.close()
@@ -96,6 +102,8 @@ def open_context(settings: ServiceSettings) -> ApiContext:
         storage=open_storage(settings.storage),
         callers=Callers(database, settings.api),
         scratch=Scratch("mashup-api-", settings.worker.scratch),
+        rates=RateLimits(settings),
+        events=JobEvents(database, settings),
     )
 
 
@@ -107,15 +115,11 @@ def context_of(request: Request) -> ApiContext:
 
 async def _caller(
     request: Request,
-    context: Context,
-    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
-    mashup_user: Annotated[
-        str | None, Header(description="User for whom a service token acts.")
+    _acting_for: Annotated[
+        str | None, Header(alias="Mashup-User", description="User for whom a service token acts.")
     ] = None,
 ) -> Caller:
-    caller = await context.callers.find(authorization, mashup_user)
-    request.state.caller = caller.identity  # for the log
-    return caller
+    return known_caller(request.scope)
 
 
 def allowed(scope: Scope) -> Callable[[Caller], Caller]:

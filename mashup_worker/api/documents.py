@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from mashup_worker.db.jobs import Status
 
@@ -20,34 +20,75 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
-class JobDocument(Document):
-    """Job.
+class JobCreated(Document):
+    """Job that was created; its address is in the header `Location`."""
+
+    job_id: UUID = Field(serialization_alias="jobId")
+
+
+class JobSummary(Document):
+    """State of a job.
 
     Attributes:
         progress: percent.
         stage: what a running job does now.
-        output_data: result of a completed job; `mashup schema` prints its schema.
-        error_code, error_message: reason of a failure.
+        error_code, error_message: reason of a failure, or of the last failed attempt.
+        cancel_requested_at: time at which the user canceled the job, which a running job obeys
+            within seconds.
         retry_of: ended job that this one repeats.
     """
 
     id: UUID
     user_id: UUID | None
-    job_type: str
+    job_type: str = Field(examples=["separate"])
     status: Status
-    progress: int
-    stage: str | None
-    attempt: int
-    input_data: dict[str, Any]
-    output_data: dict[str, Any] | None
-    error_code: str | None
-    error_message: str | None
+    progress: Annotated[int, BeforeValidator(lambda percent: percent or 0)] = Field(examples=[45])
+    stage: str | None = Field(examples=["separate"])
+    attempt: int = Field(examples=[1])
+    error_code: str | None = Field(examples=[None, "fetch_failed"])
+    error_message: str | None = Field(examples=[None])
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
-    retry_of: UUID | None
+    cancel_requested_at: datetime | None
+    retry_of: UUID | None = Field(examples=[None])
+
+
+class JobDocument(JobSummary):
+    """Job with its input and result.
+
+    Attributes:
+        input_data: input; `mashup schema` prints its schema for each job type.
+        output_data: result of a completed job; `mashup schema` prints its schema.
+    """
+
+    input_data: dict[str, Any] = Field(examples=[{"audio": "uploads/8c…/song.mp3"}])
+    output_data: dict[str, Any] | None = Field(examples=[None])
+
+    @field_validator("input_data", "output_data", mode="before")
+    @classmethod
+    def _only_objects(cls, value: object) -> object:
+        """Replace values that SQL users may insert, for which the job fails."""
+        return value if value is None or isinstance(value, dict) else {}
 
     @classmethod
     def of(cls, job: Job) -> Self:
         """Return the document of a job."""
         return cls.model_validate(job)
+
+
+class JobEvent(Document):
+    """State of a job at one moment.
+
+    Attributes:
+        progress: percent; it starts again with each attempt.
+        stage: what a running job does now.
+        error_code, error_message: reason of a failure, or of the last failed attempt.
+    """
+
+    status: Status
+    stage: str | None = Field(examples=["separate"])
+    progress: int = Field(examples=[45])
+    attempt: int = Field(examples=[1])
+    error_code: str | None = Field(examples=[None])
+    error_message: str | None = Field(examples=[None])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from datetime import date
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mashup_worker.db.database import is_outage
@@ -62,6 +63,26 @@ class FieldProblem(BaseModel):
     message: str
 
 
+class TierLimitProblem(BaseModel):
+    """Limit of a tier that is reached, and what lifts it.
+
+    Attributes:
+        limit: number of jobs of the type that the tier includes in each period.
+        period: day or month, in UTC.
+        until: first day of the next period.
+        next_tier: lowest tier that includes more; absent for none.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    tier: str = Field(examples=["free"])
+    job_type: str = Field(examples=["separate"])
+    limit: int = Field(validation_alias="max_jobs", examples=[1])
+    period: str = Field(examples=["day"])
+    until: date
+    next_tier: str | None = Field(default=None, examples=["pro"])
+
+
 class Problem(BaseModel):
     """Problem document.
 
@@ -71,6 +92,7 @@ class Problem(BaseModel):
         detail: the thing, its problem, and the remedy.
         retryable: whether the same request may succeed later.
         errors: invalid fields.
+        quota: limit of the user's tier, for `quota_exceeded`.
     """
 
     type: str = Field(examples=["urn:mashup-worker:not_found"])
@@ -80,11 +102,14 @@ class Problem(BaseModel):
     detail: str
     retryable: bool
     errors: list[FieldProblem] = []
+    quota: TierLimitProblem | None = None
 
 
 def problem(error: MashupError, status: HTTPStatus | None = None, **more: Any) -> JSONResponse:
     """Return the answer for an error."""
     status = status or status_of(error)
+    if isinstance(error, QuotaExceeded) and error.limit is not None:
+        more["quota"] = TierLimitProblem.model_validate(error.limit)
     document = Problem(
         type=f"urn:mashup-worker:{error.code}",
         title=status.phrase,
@@ -95,11 +120,13 @@ def problem(error: MashupError, status: HTTPStatus | None = None, **more: Any) -
         **more,
     )
     headers = {}
-    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+    if isinstance(error, RateLimited):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(_RETRY_AFTER_S)
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    content = document.model_dump(exclude_defaults=True)
+    content = document.model_dump(mode="json", exclude_defaults=True)
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
 
 
@@ -118,7 +145,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(psycopg.Error)
     async def _database(_request: Request, error: psycopg.Error) -> JSONResponse:
-        return problem(_of_database(error))
+        return problem(of_database(error))
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -146,7 +173,8 @@ def answer_with_problems(app: FastAPI) -> None:
         return problem(InternalError())  # the server logs the exception
 
 
-def _of_database(error: psycopg.Error) -> MashupError:
+def of_database(error: psycopg.Error) -> MashupError:
+    """Return the error to report for one of Postgres."""
     if is_outage(error) or isinstance(error, psycopg.OperationalError):
         return ServiceUnavailable("Postgres: unavailable")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):

@@ -44,6 +44,7 @@ def serve(
     Raises:
         ServiceUnavailable: the address is in use, or not of this machine.
     """
+    proxies = context.settings.api.trusted_proxies
     config = uvicorn.Config(
         create_app(context, metrics),
         http=_Connection,
@@ -51,7 +52,8 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
         timeout_graceful_shutdown=_STOP_GRACE_S,
         ssl_certfile=certificate,
         ssl_keyfile=key,
@@ -61,7 +63,7 @@ def serve(
         address = (
             f"{'https' if certificate else 'http'}://{_shown(host)}:{listener.getsockname()[1]}"
         )
-        _Server(config, lambda: on_ready(address)).run([listener])
+        _Server(config, lambda: on_ready(address), context.events.end).run([listener])
     finally:
         listener.close()
 
@@ -102,16 +104,22 @@ class _Connection(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Server that reports when it accepts connections."""
+    """Server that reports when it accepts connections, and when it stops."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._on_ready, self._on_stop = on_ready, on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if not self.should_exit:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()  # the server waits for open streams before it ends the application
+        await super().shutdown(sockets)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -72,16 +72,10 @@ class Database:
         Raises:
             ServiceUnavailable: no connection is available.
         """
-        limits = self._limits
-        if claims is not None:
-            # All in one statement, since each costs a round trip.
-            literal = sql.Literal(json.dumps(claims)).as_bytes()
-            limits += b"; SET LOCAL request.jwt.claims = " + literal
-        if role is not None:
-            limits += b"; SET LOCAL ROLE " + sql.Identifier(role).as_bytes()
         try:
             with self._pool.connection() as connection:
-                connection.execute(limits)
+                # All in one statement, since each costs a round trip.
+                connection.execute(self._limits + _assumption(role, claims))
                 yield connection
         except PoolTimeout as error:
             raise ServiceUnavailable(
@@ -105,6 +99,21 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def assume_role(connection: Connection, role: str, claims: Mapping[str, Any]) -> None:
+    """Execute the rest of a transaction with a role and claims, as in `Database.transaction`."""
+    connection.execute(_assumption(role, claims).removeprefix(b"; "))
+
+
+def _assumption(role: str | None, claims: Mapping[str, Any] | None) -> bytes:
+    statements = b""
+    if claims is not None:
+        statements += b"; SET LOCAL request.jwt.claims = "
+        statements += sql.Literal(json.dumps(claims)).as_bytes()
+    if role is not None:
+        statements += b"; SET LOCAL ROLE " + sql.Identifier(role).as_bytes()
+    return statements
 
 
 @dataclass(frozen=True)

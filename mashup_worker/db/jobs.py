@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from psycopg.types.json import Jsonb
 
 from mashup_worker.db import named_sql
-from mashup_worker.errors import InvalidInput, LeaseLost
+from mashup_worker.errors import Conflict, LeaseLost, NotFound
 from mashup_worker.tracing import current_traceparent
 
 if TYPE_CHECKING:
@@ -169,13 +169,16 @@ def request_cancel(connection: Connection, job_id: UUID) -> Job:
     """Request the cancellation of an open job.
 
     Raises:
-        InvalidInput: no job has this id, or the job has ended.
+        NotFound: no job has this id.
+        Conflict: the job has ended.
     """
     requested = _first(select_jobs(connection, "jobs.request_cancel", id=job_id))
     if requested is not None:
         return requested
     job = find(connection, job_id)
-    raise InvalidInput(f"job {job_id}: {f'already {job.status}' if job else 'not found'}")
+    if job is None:
+        raise NotFound(f"job {job_id}: not found")
+    raise Conflict(f"job {job_id}: already {job.status}")
 
 
 def select(connection: Connection, query: str, /, **parameters: Any) -> list[dict[str, Any]]:
@@ -204,3 +207,37 @@ def recent(
     """Return the newest jobs, filtered by the given values."""
     filters = {"status": status, "job_type": job_type, "user_id": user_id}
     return select_jobs(connection, "jobs.recent", **filters, limit=limit)
+
+
+def page(
+    connection: Connection,
+    *,
+    status: str | None,
+    job_type: str | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return rows of visible jobs without `input_data` and `output_data`, newest first.
+
+    Args:
+        connection: connection with the rights of the reader.
+        status: only jobs with this status.
+        job_type: only jobs of this type.
+        after: `created_at` and id of the last job of the page before.
+        limit: largest number of rows.
+    """
+    created_at, last = after or (None, None)
+    return select(
+        connection,
+        "page",
+        status=status,
+        job_type=job_type,
+        created_at=created_at,
+        last=last,
+        limit=limit,
+    )
+
+
+def states(connection: Connection, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """Return id, attempt, status, progress, stage and error of jobs."""
+    return select(connection, "states", ids=list(ids))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mashup_worker.db import jobs
 from mashup_worker.db.named_sql import select
@@ -20,6 +20,40 @@ NO_TIER = "none"
 
 _LIMIT = ("job_type", "period", "max_jobs", "used", "until", "next_tier")
 _NOUNS = {"separate": ("separation", "separations"), "mashup": ("mashup", "mashups")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TierLimit:
+    """Limit of a tier that a user has reached.
+
+    Attributes:
+        max_jobs: number of jobs of the type that the tier includes in each period.
+        period: `day` or `month`, in UTC.
+        until: first day of the next period.
+        next_tier: lowest tier that includes more; None for none.
+    """
+
+    tier: str
+    job_type: str
+    max_jobs: int
+    period: str
+    until: date
+    next_tier: str | None
+
+    @property
+    def message(self) -> str:
+        """Message for users: the limit, and when or how it is lifted."""
+        one, many = _NOUNS.get(self.job_type, (self.job_type, self.job_type))
+        if self.max_jobs == 0:
+            reached = f"The {self.tier} tier includes no {many}"
+            remedies = []
+        else:
+            noun = one if self.max_jobs == 1 else many
+            reached = f"The {self.tier} tier includes {self.max_jobs} {noun} per {self.period}"
+            remedies = [f"wait until {self.until} 00:00 UTC"]
+        if self.next_tier:
+            remedies.append(f"upgrade to the {self.next_tier} tier")
+        return f"{reached}; {' or '.join(remedies)}." if remedies else f"{reached}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +134,11 @@ def reject_over_quota(connection: Connection, job_id: UUID) -> jobs.Job | None:
     if not rows:
         return None
     return jobs.change_status(
-        connection, "reject", id=job_id, code=QuotaExceeded.code, message=_message(rows[0])
+        connection,
+        "reject",
+        id=job_id,
+        code=QuotaExceeded.code,
+        message=TierLimit(**rows[0]).message,
     )
 
 
@@ -112,19 +150,3 @@ def likely_over_quota(connection: Connection) -> list[UUID]:
 def open_by_tier(connection: Connection) -> list[OpenJobs]:
     """Return numbers and ages of all open jobs."""
     return [OpenJobs(**row) for row in select(connection, "tiers.open_by_tier")]
-
-
-def _message(limit: dict[str, Any]) -> str:
-    """Return the message for users: the limit that is reached, and when or how it is lifted."""
-    one, many = _NOUNS.get(limit["job_type"], (limit["job_type"], limit["job_type"]))
-    max_jobs, period, next_tier = limit["max_jobs"], limit["period"], limit["next_tier"]
-    if max_jobs == 0:
-        reached = f"The {limit['tier']} tier includes no {many}"
-        remedies = []
-    else:
-        noun = one if max_jobs == 1 else many
-        reached = f"The {limit['tier']} tier includes {max_jobs} {noun} per {period}"
-        remedies = [f"wait until {limit['until']} 00:00 UTC"]
-    if next_tier:
-        remedies.append(f"upgrade to the {next_tier} tier")
-    return f"{reached}; {' or '.join(remedies)}." if remedies else f"{reached}."

@@ -106,6 +106,14 @@ class JobInput(_Untrusted):
     webhook: Annotated[str, Field(pattern=r"^https?://", max_length=2_048)] | None = None
     webhook_events_filter: Annotated[tuple[WebhookEvent, ...], Field(max_length=4)] | None = None
 
+    def addresses(self) -> tuple[str, ...]:
+        """Return the addresses of all audio that the job reads."""
+        return ()
+
+    def stem_ids(self) -> tuple[UUID, ...]:
+        """Return the stems of the registry that the job reads."""
+        return ()
+
 
 class PredictionInput(_Untrusted):
     """Request of a client of Replicate's API, from which the answer to it is made.
@@ -142,6 +150,10 @@ class SeparateInput(JobInput):
     analyze: bool = True
     prediction: PredictionInput | None = None
 
+    def addresses(self) -> tuple[str, ...]:
+        """See `JobInput.addresses`."""
+        return (self.audio,)
+
 
 class AnalyzeInput(JobInput):
     """Song to analyze: whole as `audio`, or as stems by kind."""
@@ -161,6 +173,10 @@ class AnalyzeInput(JobInput):
         if (self.audio is None) == (self.stems is None):
             raise ValueError("give either audio or stems")
         return self
+
+    def addresses(self) -> tuple[str, ...]:
+        """See `JobInput.addresses`."""
+        return (self.audio,) if self.audio is not None else tuple((self.stems or {}).values())
 
 
 class StemInput(_Untrusted):
@@ -220,6 +236,14 @@ class MashupInput(JobInput):
     format: FormatName = "mp3"
     mashup_id: Id | None = None
 
+    def addresses(self) -> tuple[str, ...]:
+        """See `JobInput.addresses`."""
+        return tuple(stem.audio for stem in self.stems if stem.audio is not None)
+
+    def stem_ids(self) -> tuple[UUID, ...]:
+        """See `JobInput.stem_ids`."""
+        return tuple(stem.stem_id for stem in self.stems if stem.stem_id is not None)
+
 
 class MasterInput(JobInput):
     """Mix to master; the limit of true peaks holds for the decoded result.
@@ -233,6 +257,10 @@ class MasterInput(JobInput):
     true_peak_dbtp: Annotated[float, _within(TRUE_PEAK_DBTP)] = DEFAULT_TRUE_PEAK_DBTP
     raise_quiet: bool = False
     format: FormatName = "mp3"
+
+    def addresses(self) -> tuple[str, ...]:
+        """See `JobInput.addresses`."""
+        return (self.audio,)
 
 
 class StoredAudio(_Trusted):

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from mashup_worker.db.jobs import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from uuid import UUID
 
     from redis import Redis
 
@@ -82,6 +82,12 @@ class StatusView:
             **{name: row[name] for name in same},
         )
 
+    @classmethod
+    def from_published(cls, message: str | bytes) -> StatusView:
+        """Return the status in a message for subscribers."""
+        fields = json.loads(message)
+        return cls(**{**fields, "id": UUID(fields["id"])})
+
     @property
     def sequence(self) -> int:
         """Number that grows within an attempt: percent while running, queued again, ended.
@@ -91,6 +97,11 @@ class StatusView:
         if self.status in TERMINAL:
             return _ENDED
         return _QUEUED_AGAIN if self.status == "queued" else self.progress
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Attempt and sequence; a state with a greater one is newer."""
+        return self.attempt, self.sequence
 
     def published(self) -> str:
         """Return the message for subscribers."""

@@ -227,9 +227,10 @@ class ApiSettings(EnvironmentSettings):
         jwt_issuer: issuer that tokens must name; None for any.
         jwt_audience: audience that tokens must name.
         cors_origins: origins of web pages that may call the API.
+        trusted_proxies: addresses and networks of proxies whose `X-Forwarded-For` is believed.
         requests_per_minute: limit for each token, and for each address without one.
-        max_body_bytes: largest request body other than an upload; whole songs may arrive in it as
-            data URIs.
+        max_body_bytes: largest request body other than an upload, for routes at which whole songs
+            arrive as data URIs.
         body_timeout_s: longest time in which a request body arrives.
         upload_ticket_s: time in which an upload to the store must start.
     """
@@ -243,6 +244,7 @@ class ApiSettings(EnvironmentSettings):
     jwt_issuer: str | None = None
     jwt_audience: str = "authenticated"
     cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     requests_per_minute: Annotated[int, Field(ge=1)] = 1_200
     max_body_bytes: Annotated[int, Field(ge=1_024)] = 70_000_000
     body_timeout_s: Seconds = 600.0

@@ -35,12 +35,14 @@ class SourceRights:
         storage: our own store.
         user_id: user of the job; None may read the whole store.
         owns_job: returns whether a job is the user's.
+        refusal: class of the error for objects that the user must not read.
     """
 
     storage: Storage
     settings: InputSettings
     user_id: UUID | None
     owns_job: Callable[[UUID], bool]
+    refusal: type[InvalidInput] = InvalidInput
 
     def locate(self, address: str) -> tuple[str | None, str] | None:
         """Return bucket and key of an address that the user may read.
@@ -71,7 +73,7 @@ class SourceRights:
         if all(self._is_readable(reading) for reading in key_readings(key)):
             return
         shown = printable(key[:MAX_QUOTED_LETTERS])
-        raise InvalidInput(f"{shown}: object not found, or this user must not read it")
+        raise self.refusal(f"{shown}: object not found, or this user must not read it")
 
     def _is_readable(self, key: str) -> bool:
         if self.user_id is None:

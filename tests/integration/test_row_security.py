@@ -142,6 +142,8 @@ REFUSED = (
     "SELECT mashup_worker.user_tiers(ARRAY['{victim}'::uuid])",
     "SELECT mashup_worker.over_quota('{job}')",
     "SELECT mashup_worker.likely_over_quota()",
+    "SELECT mashup_worker.over_quota_of_new_job('{other}', 'separate')",
+    "SELECT mashup_worker.reached_limit(j) FROM ai_jobs AS j",
     "SELECT mashup_worker.jobs_of_song('x')",
     "SELECT mashup_worker.jobs_of_user('{victim}')",
     "SELECT mashup_worker.purge_jobs(ARRAY['{job}'::uuid])",

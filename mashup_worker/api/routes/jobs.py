@@ -1,16 +1,24 @@
-"""Jobs: their state."""
+"""Jobs: their list, state, cancellation and repetition."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Response, status
 
-from mashup_worker.api.context import Context, Reader
-from mashup_worker.api.documents import JobDocument
+from mashup_worker.api.context import Context, Reader, Writer
+from mashup_worker.api.creation import repeat_job
+from mashup_worker.api.documents import JobCreated, JobDocument, JobSummary
+from mashup_worker.api.job_inputs import IdempotencyKey
+from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, to_cursor
+from mashup_worker.api.problems import Problem
+from mashup_worker.api.routes.creation import CREATED, accepted
 from mashup_worker.db import jobs
+from mashup_worker.db.jobs import Status
 from mashup_worker.errors import NotFound
+from mashup_worker.vocabulary import JobType
 
 if TYPE_CHECKING:
     from mashup_worker.db.database import Connection
@@ -18,12 +26,67 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["jobs"])
 
+_ENDED: dict[int | str, dict[str, Any]] = {
+    409: {"model": Problem, "description": "The job has ended"}
+}
+_OPEN = {409: {"model": Problem, "description": "The job has not ended"}}
+
+
+@router.get("/jobs")
+def list_jobs(
+    context: Context,
+    caller: Reader,
+    status: Annotated[Status | None, Query(description="Only jobs with this status.")] = None,
+    job_type: Annotated[JobType | None, Query(description="Only jobs of this type.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Page[JobSummary]:
+    """Return the caller's jobs without their inputs and results, the newest first."""
+    after = None if cursor is None else from_cursor(cursor, tuple[datetime, UUID])
+    with context.transaction(caller) as connection:
+        found = jobs.page(
+            connection, status=status, job_type=job_type, after=after, limit=limit + 1
+        )
+    items = [JobSummary.model_validate(row) for row in found[:limit]]
+    more = len(found) > limit
+    return Page(items=items, next=to_cursor(items[-1].created_at, items[-1].id) if more else None)
+
 
 @router.get("/jobs/{job_id}")
 def get_job(job_id: UUID, context: Context, caller: Reader) -> JobDocument:
-    """Return a job with its result."""
+    """Return a job with its input and result."""
     with context.transaction(caller) as connection:
         return JobDocument.of(find_job(connection, job_id))
+
+
+@router.get("/mashup/ai/{job_id}")
+def get_mashup_job(job_id: UUID, context: Context, caller: Reader) -> JobDocument:
+    """Return a mashup job with its input and result."""
+    with context.transaction(caller) as connection:
+        job = find_job(connection, job_id)
+    if job.job_type != "mashup":
+        raise NotFound(f"job {job_id}: not found")
+    return JobDocument.of(job)
+
+
+@router.post("/jobs/{job_id}/cancel", status_code=status.HTTP_202_ACCEPTED, responses=_ENDED)
+def cancel_job(job_id: UUID, context: Context, caller: Writer) -> JobDocument:
+    """Request the cancellation of a job: a queued job ends at once, a running one in seconds."""
+    with context.transaction(caller) as connection:
+        return JobDocument.of(jobs.request_cancel(connection, job_id))
+
+
+@router.post("/jobs/{job_id}/retry", **{**CREATED, "responses": {**CREATED["responses"], **_OPEN}})
+def retry_job(
+    job_id: UUID,
+    response: Response,
+    context: Context,
+    caller: Writer,
+    idempotency_key: IdempotencyKey = None,
+) -> JobCreated:
+    """Create a copy of an ended job."""
+    job = repeat_job(context, caller, job_id, idempotency_key=idempotency_key)
+    return accepted(response, context, job.id)
 
 
 def find_job(connection: Connection, job_id: UUID) -> Job:

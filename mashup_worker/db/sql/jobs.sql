@@ -125,3 +125,18 @@ SELECT * FROM public.ai_jobs
 WHERE result_digest = %(result_digest)s AND status = 'completed'
   AND user_id IS NOT DISTINCT FROM %(user_id)s
 ORDER BY completed_at DESC LIMIT 3;
+
+-- name: page
+SELECT
+  id, user_id, job_type, status, progress, stage, attempt, error_code,
+  error_message, created_at, started_at, completed_at, cancel_requested_at, retry_of
+FROM public.ai_jobs
+WHERE (%(status)s::text IS NULL OR status = %(status)s)
+  AND (%(job_type)s::text IS NULL OR job_type = %(job_type)s)
+  AND (%(created_at)s::timestamptz IS NULL OR (created_at, id) < (%(created_at)s, %(last)s))
+ORDER BY created_at DESC, id DESC LIMIT %(limit)s;
+
+-- name: states
+SELECT
+  id, attempt, status, progress, stage, error_code, error_message, updated_at, NULL AS output
+FROM public.ai_jobs WHERE id = ANY(%(ids)s);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -47,4 +47,4 @@ def world(
             owner.execute("INSERT INTO profiles (id) VALUES (%s)", [user])
         context = open_context(load_service_settings())
         with TestClient(create_app(context), raise_server_exceptions=False) as client:
-            yield World(client=client, owner=owner, alice=UUID(str(users[0])), bob=users[1])
+            yield World(client=client, owner=owner, bucket=bucket, alice=users[0], bob=users[1])

@@ -16,9 +16,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from mashup_worker.api.app import create_app
+from mashup_worker.api.context import open_context
 from mashup_worker.db import jobs
 from mashup_worker.logs import _JsonLines
 from mashup_worker.monitoring.api_metrics import ApiMetrics
+from mashup_worker.settings import load_service_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -64,11 +66,6 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
     return exporter
-
-
-def context_of(world: World) -> ApiContext:
-    context: ApiContext = world.client.app.state.context  # type: ignore[attr-defined]
-    return context
 
 
 def test_a_request_is_one_line_without_secrets(world: World, lines: Lines) -> None:
@@ -117,9 +114,15 @@ def test_invalid_trace_contexts_are_ignored(world: World, lines: Lines) -> None:
     assert lines.requests[-1]["traceparent"] == TRACEPARENT
 
 
+def other_context(_world: World) -> ApiContext:
+    """Return a context over the same servers for another application, which closes it."""
+    return open_context(load_service_settings())
+
+
 def test_requests_and_streams_are_counted(world: World) -> None:
-    metrics = ApiMetrics(context_of(world).check)
-    app = create_app(context_of(world), metrics)
+    context = other_context(world)
+    metrics = ApiMetrics(context.check)
+    app = create_app(context, metrics)
     streams = []
 
     async def events() -> AsyncIterator[str]:
@@ -132,10 +135,11 @@ def test_requests_and_streams_are_counted(world: World) -> None:
             raise RuntimeError(name)
         return StreamingResponse(events(), media_type="text/event-stream")
 
-    client = TestClient(app, raise_server_exceptions=False)
-    for path in ("/events/a", "/events/b", "/events/broken", "/nowhere", "/api/fleet"):
-        client.get(path)
-    client.request("HACK", "/nowhere")
+    with TestClient(app, raise_server_exceptions=False) as client:
+        for path in ("/events/a", "/events/b", "/events/broken", "/nowhere", "/api/fleet"):
+            client.get(path)
+        client.request("HACK", "/nowhere")
+        assert metrics.not_ready() is None
 
     def value(name: str, **labels: str) -> float | None:
         return metrics.registry.get_sample_value(name, labels)
@@ -149,12 +153,11 @@ def test_requests_and_streams_are_counted(world: World) -> None:
     assert value("mashup_api_requests_total", method="other", **other) == 1
     assert streams == [1, 1]
     assert value("mashup_api_event_streams") == 0
-    assert metrics.not_ready() is None
 
 
 def insert_by_request(world: World) -> tuple[str, str]:
     """Return the trace context of a job that a request inserts, and of that request's span."""
-    app = create_app(context_of(world))
+    app = create_app(other_context(world))
 
     @app.post("/insert")
     def insert() -> tuple[str, str]:
@@ -162,7 +165,8 @@ def insert_by_request(world: World) -> tuple[str, str]:
         return str(job.id), f"{trace.get_current_span().get_span_context().span_id:016x}"
 
     headers = {**world.as_service(), "traceparent": TRACEPARENT}
-    job, span = TestClient(app).post("/insert", headers=headers).json()
+    with TestClient(app) as client:
+        job, span = client.post("/insert", headers=headers).json()
     [row] = world.rows("SELECT traceparent FROM ai_jobs WHERE id = %s", job)
     return row["traceparent"], span
 

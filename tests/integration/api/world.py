@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jwt
+from psycopg.types.json import Jsonb
 
+from mashup_worker.db import jobs
 from mashup_worker.db.api_tokens import SCOPES, Scope, create_token, new_secret
+from mashup_worker.vocabulary import JOB_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +31,13 @@ class World:
 
     Attributes:
         owner: connection as the owner of the tables, in autocommit.
+        bucket: name of the bucket.
         alice, bob: users.
     """
 
     client: TestClient
     owner: Connection
+    bucket: str
     alice: UUID
     bob: UUID
 
@@ -51,6 +56,34 @@ class World:
         secret = new_secret()
         create_token(self.owner, secret, name="test", scopes=scopes or SCOPES, user_id=user)
         return {"Authorization": f"Bearer {secret}"}
+
+    def subscribe(self, user: UUID, tier: str) -> None:
+        """Give a user a tier."""
+        self.owner.execute(
+            "INSERT INTO subscriptions (user_id, tier) VALUES (%s, %s)", [user, tier]
+        )
+
+    def claim(self, job_id: UUID) -> jobs.Claim:
+        """Start a job as a worker does."""
+        job = jobs.change_status(
+            self.owner, "claim", id=job_id, worker_id="w", lease_s=60, job_types=[*JOB_TYPES]
+        )
+        assert job is not None
+        return jobs.Claim(id=job.id, attempt=job.attempt, worker_id="w")
+
+    def complete(self, job_id: UUID, output: dict[str, Any]) -> jobs.Job:
+        """Complete a queued job as a worker does."""
+        job = jobs.change_status(
+            self.owner,
+            "complete",
+            **self.claim(job_id).fence,
+            output=Jsonb(output),
+            result_digest=None,
+            source_sha256=[],
+            source_jobs=[],
+        )
+        assert job is not None
+        return job
 
     def rows(self, statement: str, *values: Any) -> Sequence[dict[str, Any]]:
         """Return the rows of a query as the owner."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mashup_worker.api import bodies
+from mashup_worker.api.access.admission import CALLER
 from mashup_worker.api.bodies import MAX_BODY_BYTES, BodyRules
 from mashup_worker.errors import Unauthenticated
 
@@ -68,21 +69,17 @@ class Client:
 
     def request(self, *, timeout_s: float = 60.0, max_bytes: int = 1_000) -> tuple[int, str]:
         """Return the status and the text of the answer."""
-
-        async def find(token: str | None, _user: str | None) -> None:
-            if token != "good":
-                raise Unauthenticated("token: missing")
-
         api = SimpleNamespace(max_body_bytes=max_bytes, body_timeout_s=timeout_s)
-        context: Any = SimpleNamespace(
-            settings=SimpleNamespace(api=api), callers=SimpleNamespace(find=find)
-        )
-        headers = {"authorization": self.token, **self.headers}
+        context: Any = SimpleNamespace(settings=SimpleNamespace(api=api))
+        headers = [(name.lower().encode(), one.encode()) for name, one in self.headers.items()]
         scope = {
             "type": "http",
             "method": "POST",
             "path": "/",
-            "headers": [(name.lower().encode(), one.encode()) for name, one in headers.items()],
+            "headers": [
+                (name.lower().encode(), one.encode()) for name, one in self.headers.items()
+            ],
+            CALLER: Unauthenticated("token: missing") if self.token != "good" else self,
         }
         rules = BodyRules(self.application, context)
         asyncio.run(asyncio.wait_for(rules(scope, self.receive, self.send), 30))

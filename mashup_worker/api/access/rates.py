@@ -1,0 +1,93 @@
+"""Limits of requests a minute, counted in Redis for all processes of the API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from typing import TYPE_CHECKING
+
+import redis
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from mashup_worker.db.database import reason_of
+from mashup_worker.errors import RateLimited
+
+if TYPE_CHECKING:
+    from mashup_worker.settings import ServiceSettings
+
+logger = logging.getLogger(__name__)
+
+_TIMEOUT_S = 0.25
+_PAUSE_S = 5.0
+
+_PREFIX = "mashup_api"
+"""First part of the keys in Redis, which expire after two minutes."""
+
+
+class RateLimits:
+    """Limit of requests a minute for each identity.
+
+    Without Redis every request is allowed. During an outage, one request in five seconds waits for
+    Redis, for at most a quarter of a second.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        assert settings.connections.redis_url is not None  # noqa: S101 - checked by `open_redis`
+        url = settings.connections.redis_url.get_secret_value()
+        self._pool = ConnectionPool.from_url(
+            url,
+            socket_connect_timeout=_TIMEOUT_S,
+            socket_timeout=_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 1),
+        )
+        storage = RedisStorage(
+            f"async+{url.replace('unix:', 'redis+unix:', 1)}",
+            implementation="redispy",
+            key_prefix=_PREFIX,
+            connection_pool=self._pool,  # type: ignore[arg-type]
+        )
+        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._limit = RateLimitItemPerMinute(settings.api.requests_per_minute)
+        self._retry_at_s: float | None = None
+
+    async def count(self, identity: str) -> None:
+        """Count a request.
+
+        Raises:
+            RateLimited: the identity has reached its limit.
+        """
+        now_s = time.monotonic()
+        if self._retry_at_s is not None:
+            if now_s < self._retry_at_s:
+                return
+            self._retry_at_s = now_s + _PAUSE_S  # other requests pass while this one tries
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                allowed = await self._limiter.hit(self._limit, identity)
+                wait_s = 0.0 if allowed else await self._wait_s(identity)
+        except (redis.RedisError, OSError) as error:
+            if self._retry_at_s is None:
+                logger.warning("Redis: %s; requests are not counted", reason_of(error))
+            self._retry_at_s = time.monotonic() + _PAUSE_S
+            return
+        self._retry_at_s = None
+        if not allowed:
+            raise RateLimited(
+                f"too many requests: the limit is {self._limit.amount} per minute",
+                retry_after_s=max(1, math.ceil(wait_s)),
+            )
+
+    async def _wait_s(self, identity: str) -> float:
+        reset_s, _ = await self._limiter.get_window_stats(self._limit, identity)
+        return reset_s - time.time()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
