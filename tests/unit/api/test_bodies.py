@@ -76,9 +76,7 @@ class Client:
             "type": "http",
             "method": "POST",
             "path": "/",
-            "headers": [
-                (name.lower().encode(), one.encode()) for name, one in self.headers.items()
-            ],
+            "headers": headers,
             CALLER: Unauthenticated("token: missing") if self.token != "good" else self,
         }
         rules = BodyRules(self.application, context)
