@@ -15,6 +15,7 @@ from mashup_worker.errors import ServiceUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import FrameType
 
     from mashup_worker.api.context import ApiContext
     from mashup_worker.monitoring.api_metrics import ApiMetrics
@@ -120,6 +121,12 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_stop()  # the server waits for open streams before it ends the application
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop after open requests, or at once after a second signal; both count as success."""
+        # The method of the class would raise the signal again at the end.
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def _listen(host: str, port: int) -> socket.socket:

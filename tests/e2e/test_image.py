@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,19 +11,23 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import boto3
+import psycopg
 import pytest
 import soundfile
 import yaml
 from botocore.config import Config
 
 from mashup_worker.db.migrate import migrate
-from mashup_worker.stack.packages import weed
+from mashup_worker.stack.packages import postgres_programs, weed
 from mashup_worker.stack.stack import Stack
+from tests.chaos.arena import until
 from tests.dockerfile import ROOT, read_dockerfile
 from tests.e2e.command import excerpt
 from tests.processes import Process, stop_with_tests
@@ -30,6 +35,9 @@ from tests.processes import Process, stop_with_tests
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+PASSWORD = "a-password"
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,84 @@ def test_the_health_check_follows_the_mirror(image: Image, tmp_path: Path) -> No
             process.terminate()  # as `docker stop` does, to the first process
         assert process.returncode == 0
         assert image.run(*check, **environment).returncode != 0
+
+
+def test_the_api_serves_in_its_container(image: Image, tmp_path: Path) -> None:
+    """Roles are those of an empty volume; command, settings and health check are compose's."""
+    document = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    service: dict[str, Any] = document["services"]["api"]
+    port, metrics_port = free_port(), free_port()
+    check = [word.replace(":8080/", f":{port}/") for word in service["healthcheck"]["test"][1:]]
+    assert check.pop(0) == "python"
+    check.insert(0, str(image.bin / "python"))
+    with Stack(tmp_path / "stack") as info:
+        make_roles(info.database_url)
+        migrate(info.database_url)
+        role = service["environment"]["DATABASE_URL"].partition("//")[2].partition(":")[0]
+        where = urlsplit(info.database_url)
+        environment = {
+            **image.environment,
+            **info.environment(),
+            "DATABASE_URL": f"postgresql://{role}:{PASSWORD}@"
+            f"{where.hostname}:{where.port}{where.path}",
+            "MASHUP_METRICS_ADDRESS": f"127.0.0.1:{metrics_port}",
+            "MASHUP_API_URL": f"http://127.0.0.1:{port}",
+            "MASHUP_API_SECRET": "change-me-to-32-letters-or-more-x",
+        }
+        as_owner = {**environment, "DATABASE_URL": info.database_url}
+        created = image.run(
+            *image.line("tokens", "create", "ops", "--scope", "operator"), **as_owner
+        )
+        command = [*service["command"], "--port", str(port)]
+        with Process(
+            image.line(*(word.replace("0.0.0.0", "127.0.0.1") for word in command)),
+            preexec_fn=stop_with_tests,
+            cwd=image.environment["HOME"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("ready")
+            # Repeated, as Docker does: its timeout is short for a loaded machine.
+            until(lambda: image.run(*check, **environment).returncode == 0, "the health check")
+            token = created.stdout.strip()
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/api/fleet", headers={"Authorization": f"Bearer {token}"}
+            )
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                assert json.load(answer)["processes"] == []
+            scraped = f"http://127.0.0.1:{metrics_port}/metrics"
+            with urllib.request.urlopen(scraped, timeout=60) as answer:
+                assert b'route="/api/fleet",status="200"' in answer.read()
+            process.terminate()
+        assert process.returncode == 0
+        assert image.run(*check, **environment).returncode != 0
+
+
+def make_roles(owner_url: str) -> None:
+    """Make the roles by the script of an empty volume, in place of those of the stack."""
+    owner = urlsplit(owner_url)
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        for role in ("mashup_worker", "mashup_api", "service_role"):
+            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
+    made = subprocess.run(
+        ["sh", str(ROOT / "docker" / "postgres-role.sh")],
+        env={
+            "PATH": f"{postgres_programs()}:{os.environ['PATH']}",
+            "PGHOST": owner.hostname or "",
+            "PGPORT": str(owner.port),
+            "PGPASSWORD": unquote(owner.password or ""),
+            "POSTGRES_USER": unquote(owner.username or ""),
+            "POSTGRES_DB": owner.path.lstrip("/"),
+            "WORKER_PASSWORD": PASSWORD,
+            "API_PASSWORD": PASSWORD,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
 
 
 @pytest.fixture

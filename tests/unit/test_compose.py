@@ -19,9 +19,10 @@ from mashup_worker.cli import app
 from mashup_worker.settings import AttemptSettings, ServiceSettings, Settings
 from tests.dockerfile import ROOT, Dockerfile, read_dockerfile
 
-OURS = {"bucket", "migrate", "mirror", "worker"}
+OURS = {"api", "bucket", "migrate", "mirror", "worker"}
 COMPOSE_VARIABLES = {"MASHUP_IMAGE", "MASHUP_PROCESSES"}
 BOTO_VARIABLES = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+TRACING_VARIABLES = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,12 @@ def gpu() -> dict[str, dict[str, Any]]:
 
 def variables() -> set[str]:
     """Return all environment variables that commands read."""
-    return {*Settings.variables(), *ServiceSettings.variables(), *BOTO_VARIABLES}
+    return {
+        *Settings.variables(),
+        *ServiceSettings.variables(),
+        *BOTO_VARIABLES,
+        *TRACING_VARIABLES,
+    }
 
 
 def test_the_image_runs_unprivileged_and_without_build_tools(dockerfile: Dockerfile) -> None:
@@ -75,6 +81,19 @@ def test_the_worker_can_compile_its_networks(
         assert not any(cache.is_relative_to(mount) for mount in worker["tmpfs"])
 
 
+def test_the_image_serves_the_api_and_sends_spans(dockerfile: Dockerfile) -> None:
+    (listing,) = (value for name, value in dockerfile.first_stage if "tomllib" in value)
+    code = re.search(r'python -c "(.*?)"', listing)
+    assert code is not None
+    listed = subprocess.run(
+        [sys.executable, "-c", code[1]], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["api"], *extras["tracing"]]
+    assert listed.stdout.splitlines() == wanted
+
+
 def test_only_copied_files_are_sent_to_the_build(dockerfile: Dockerfile) -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in lines
@@ -91,9 +110,10 @@ def test_only_copied_files_are_sent_to_the_build(dockerfile: Dockerfile) -> None
 
 def test_every_version_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
     wanted = {
         re.split(r"[\[<>=!~; ]", one)[0].lower().replace("_", "-")
-        for one in project["dependencies"]
+        for one in (*project["dependencies"], *extras["api"], *extras["tracing"])
     }
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
@@ -103,7 +123,8 @@ def test_every_version_is_pinned() -> None:
 def test_the_license_of_every_dependency_is_documented() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    needed = {*project["dependencies"], *extras["api"], *extras["local"]} - {"mashup-worker[api]"}
+    needed = {*project["dependencies"], *extras["api"], *extras["tracing"], *extras["local"]}
+    needed -= {"mashup-worker[api]"}
     page = (ROOT / "docs" / "licenses.md").read_text(encoding="utf-8").lower()
     names = [re.split(r"[\[<>=!~; ]", one)[0].lower() for one in needed]
     assert [name for name in names if not re.search(rf"\b{re.escape(name)}\b", page)] == []
@@ -127,7 +148,8 @@ def test_services_run_with_few_rights(services: dict[str, dict[str, Any]]) -> No
 
 def test_only_the_migration_logs_in_as_the_owner(services: dict[str, dict[str, Any]]) -> None:
     for name in OURS - {"migrate"}:
-        assert "//mashup_worker:" in services[name]["environment"]["DATABASE_URL"]
+        role = "mashup_api" if name == "api" else "mashup_worker"
+        assert f"//{role}:" in services[name]["environment"]["DATABASE_URL"]
     assert services["migrate"]["environment"].keys() == {"DATABASE_URL"}
 
 
@@ -147,7 +169,7 @@ def test_commands_parse(
     group = typer.main.get_command(app)
     assert isinstance(group, click.Group | typer.core.TyperGroup)
     lines = commands(services, gpu)
-    assert len(lines) == 5
+    assert len(lines) == 6
     for name, *arguments in lines:
         command = group.commands[name]
         context = command.make_context(name, arguments)  # parsed, not run
