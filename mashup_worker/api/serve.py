@@ -122,7 +122,7 @@ class _Server(uvicorn.Server):
         self._on_stop()  # the server waits for open streams before it ends the application
         await super().shutdown(sockets)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Stop after open requests, or at once after a second signal; both count as success."""
         # The method of the class would raise the signal again at the end.
         self.force_exit = self.should_exit
