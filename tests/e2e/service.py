@@ -77,6 +77,21 @@ class Service:
             config=Config(s3={"addressing_style": "path"}),
         )
 
+    def api(self, user: UUID, path: str, document: dict[str, Any] | None = None) -> Any:
+        """Request a path below /api for a user, with POST if there is a document."""
+        request = urllib.request.Request(
+            f"{self.facts['api_url']}/api/{path}",
+            None if document is None else json.dumps(document).encode(),
+            {
+                "Authorization": f"Bearer {self.facts['api_token']}",
+                "Mashup-User": str(user),
+                "Content-Type": "application/json",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            data = answer.read()
+            return json.loads(data) if "json" in answer.headers["Content-Type"] else data
+
     def insert(self, user: UUID, job_type: str, document: dict[str, Any]) -> UUID:
         rows = self.as_user(
             user,

@@ -102,6 +102,25 @@ def test_mashup_of_registered_stems_credits_them(
     assert output["report"]["measurements"]
     assert "/tmp" not in json.dumps(output["plan"])
 
+    mine = service.api(user, "mashups", {"job_id": str(job), "title": "Night"})
+    assert hashlib.sha256(service.api(user, f"mashups/{mine['id']}/audio")).digest() == (
+        hashlib.sha256(data).digest()
+    )
+    assert service.api(user, f"mashups/{mine['id']}/peaks")["data"]
+    assert service.api(user, f"mashups/{mine['id']}/credits?amount=7")["credits"] == [
+        {"user_id": str(user), "stems": 4, "share": 10_000, "amount": 7}
+    ]
+    vocals = stems[0]["stem_id"]
+    details = service.api(user, f"stems/{vocals}")
+    assert details["usage_count"] == 1
+    assert details["provenance"]["model"] == "lite"
+    assert (
+        hashlib.sha256(service.api(user, f"stems/{vocals}/audio")).hexdigest()
+        == (details["sha256"])
+    )
+    fitting = service.api(user, f"stems?compatible_with={vocals}&kind=drums")["items"]
+    assert stems[1]["stem_id"] in {one["id"] for one in fitting}
+
     saved = new_mashup(service, user)
     for _ in range(2):
         (linked,) = service.as_user(user, "SELECT link_stems(%s, %s) AS credited", saved, job)

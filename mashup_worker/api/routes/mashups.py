@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -33,7 +34,7 @@ _MAX_AMOUNT = 2**53 - 1
 
 def _stripped(title: str) -> str:
     title = title.strip()
-    if not title or not title.isprintable():
+    if not title or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in title):
         raise ValueError("give a title without control characters")
     return title
 
@@ -155,6 +156,7 @@ def get_mashup(mashup_id: UUID, context: Context, caller: Reader) -> MashupDocum
     return _documents(context, [_visible(context, caller, mashup_id)])[0]
 
 
+@router.head("/mashups/{mashup_id}/audio", include_in_schema=False)
 @router.get("/mashups/{mashup_id}/audio", response_class=Response, responses=BYTES)
 def get_mashup_audio(
     mashup_id: UUID, request: Request, context: Context, caller: Reader
@@ -164,6 +166,7 @@ def get_mashup_audio(
     return object_response(request, context.storage, result.audio["key"])
 
 
+@router.head("/mashups/{mashup_id}/peaks", include_in_schema=False)
 @router.get("/mashups/{mashup_id}/peaks", response_class=Response, responses=BYTES)
 def get_mashup_peaks(
     mashup_id: UUID, request: Request, context: Context, caller: Reader

@@ -122,6 +122,7 @@ class StemQuery(BaseModel):
         None,
         min_length=1,
         max_length=200,
+        pattern=r"^[^\x00]*$",
         description="Beginnings of words in the title of the mashup, or in the file name of the"
         " caller's song.",
     )
@@ -223,6 +224,7 @@ def get_stem(stem_id: UUID, context: Context, caller: Reader) -> StemDetails:
     )
 
 
+@router.head("/stems/{stem_id}/audio", include_in_schema=False)
 @router.get("/stems/{stem_id}/audio", response_class=Response, responses=BYTES)
 def get_stem_audio(stem_id: UUID, request: Request, context: Context, caller: Reader) -> Response:
     """Return the audio file of a stem, or one range of its bytes."""
@@ -231,6 +233,7 @@ def get_stem_audio(stem_id: UUID, request: Request, context: Context, caller: Re
     return object_response(request, context.storage, stem.storage_key)
 
 
+@router.head("/stems/{stem_id}/peaks", include_in_schema=False)
 @router.get("/stems/{stem_id}/peaks", response_class=Response, responses=BYTES)
 def get_stem_peaks(stem_id: UUID, request: Request, context: Context, caller: Reader) -> Response:
     """Return the waveform of a stem for players, in the JSON of audiowaveform."""

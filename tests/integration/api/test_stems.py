@@ -109,6 +109,7 @@ INVALID: tuple[dict[str, Any], ...] = (
     {"cursor": "x"},
     {"compatible_with": "x"},
     {"text": ""},
+    {"text": "a\0b"},
     {"genre": "house"},
 )
 
@@ -144,6 +145,8 @@ def test_text_finds_titles_and_file_names(world: World) -> None:
     # The file name of a song is its user's.
     world.rows("UPDATE stems SET is_public = true WHERE id = %s RETURNING id", titled)
     assert found(world, world.bob, text="hold") == []
+    service = world.client.get("/api/stems?text=hold", headers=world.as_service()).json()
+    assert [item["id"] for item in service["items"]] == [str(titled)]
     items = search(world, text="night").json()["items"]
     assert [item["title"] for item in items] == ["Night of all", "When the Night Falls (Live)"]
     title = {item["id"]: item["title"] for item in search(world).json()["items"]}
@@ -321,6 +324,8 @@ def test_audio_and_peaks_are_served_with_one_range(world: World, stored: UUID) -
     assert audio.headers["Content-Type"] == "audio/flac"
     part = world.client.get(f"/api/stems/{stored}/audio", headers={**headers, "Range": "bytes=4-6"})
     assert (part.status_code, part.content) == (206, b"012")
+    head = world.client.head(f"/api/stems/{stored}/audio", headers=headers)
+    assert (head.status_code, head.headers["Content-Length"], head.content) == (200, "14", b"")
     peaks = world.client.get(f"/api/stems/{stored}/peaks", headers=headers)
     assert peaks.json() == {"data": []}
     # A later separation replaces the current stems of the mashup, not this one's waveform.
