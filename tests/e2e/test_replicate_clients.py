@@ -134,8 +134,7 @@ def separated(environment: Environment, program: str, variables: dict[str, str])
     status, detail = found["unknown_model"]
     assert status == 422
     assert "input.model: unknown: no such model; use one of htdemucs," in detail
-    if "WEBHOOKS" in variables:
-        assert found["webhook"]
+    assert found["webhook"]
     return found
 
 

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import Replicate, { parseProgressFromLogs, validateWebhook } from "replicate";
 
-const { API_HOST, API_TOKEN, SONG, LONG_SONG, RYAN, WEBHOOKS } = process.env;
+const { API_HOST, API_TOKEN, SONG, LONG_SONG, RYAN } = process.env;
 const client = new Replicate({ auth: API_TOKEN, baseUrl: `${API_HOST}/v1` });
 const song = await readFile(SONG);
 const found = {};
@@ -78,30 +78,28 @@ const versions = await client.models.versions.list("ryan5453", "demucs");
 found.versions = versions.results.map((one) => one.id);
 
 // Webhook.
-if (WEBHOOKS) {
-  const { key } = await client.webhooks.default.secret.get();
-  const received = new Promise((resolve) => {
-    const server = createServer(async (request, response) => {
-      let body = "";
-      for await (const part of request) body += part;
-      response.writeHead(204).end();
-      const valid = await validateWebhook({ headers: request.headers, body }, key);
-      server.close();
-      resolve(valid && JSON.parse(body));
-    });
-    server.listen(0, "127.0.0.1", async () => {
-      const hook = `http://127.0.0.1:${server.address().port}/hook`;
-      found.hooked = await client.predictions.create({
-        version: RYAN,
-        input: { audio: song },
-        webhook: hook,
-        webhook_events_filter: ["completed"],
-      });
+const { key } = await client.webhooks.default.secret.get();
+const received = new Promise((resolve) => {
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const part of request) body += part;
+    response.writeHead(204).end();
+    const valid = await validateWebhook({ headers: request.headers, body }, key);
+    server.close();
+    resolve(valid && JSON.parse(body));
+  });
+  server.listen(0, "127.0.0.1", async () => {
+    const hook = `http://127.0.0.1:${server.address().port}/hook`;
+    found.hooked = await client.predictions.create({
+      version: RYAN,
+      input: { audio: song },
+      webhook: hook,
+      webhook_events_filter: ["completed"],
     });
   });
-  const hook = await received;
-  found.webhook = hook.id === found.hooked.id && hook.status === "succeeded";
-}
+});
+const hook = await received;
+found.webhook = hook.id === found.hooked.id && hook.status === "succeeded";
 
 // Errors.
 const failure = async (work) => {

@@ -5,11 +5,11 @@ import os
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import replicate  # type: ignore[import-not-found, unused-ignore]
 from replicate.exceptions import ReplicateError  # type: ignore[import-not-found, unused-ignore]
+from replicate.webhook import Webhooks  # type: ignore[import-not-found, unused-ignore]
 
 HOST = os.environ["API_HOST"]
 SONG, LONG_SONG = Path(os.environ["SONG"]), Path(os.environ["LONG_SONG"])
@@ -70,15 +70,14 @@ found["latest"] = model.latest_version.id
 found["versions"] = [one.id for one in model.versions.list()]
 
 
+# Webhook.
 class Receiver(BaseHTTPRequestHandler):
-    """Receives one webhook, and checks its signature with the client."""
+    """Receives a webhook, and checks its signature with the client."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         try:
-            replicate.webhooks.Webhooks.validate(
-                headers=dict(self.headers), body=body, secret=secret, tolerance=60
-            )
+            Webhooks.validate(headers=dict(self.headers), body=body, secret=secret, tolerance=60)
             found["webhook"] = [json.loads(body)["id"], json.loads(body)["status"]]
         finally:
             self.send_response(204)
@@ -88,21 +87,18 @@ class Receiver(BaseHTTPRequestHandler):
         pass
 
 
-if os.environ.get("WEBHOOKS"):
-    secret = client.webhooks.default.secret()
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
-    server.timeout = 120
-    thread = Thread(target=server.handle_request)
-    thread.start()
-    with SONG.open("rb") as song:
-        hooked = client.predictions.create(
-            version=RYAN,
-            input={"audio": song},
-            webhook=f"http://127.0.0.1:{server.server_port}/hook",
-            webhook_events_filter=["completed"],
-        )
-    thread.join()
-    found["webhook"] = found["webhook"] == [hooked.id, "succeeded"]
+secret = client.webhooks.default.secret()
+server = HTTPServer(("127.0.0.1", 0), Receiver)
+server.timeout = 120
+with SONG.open("rb") as song:
+    hooked = client.predictions.create(
+        version=RYAN,
+        input={"audio": song},
+        webhook=f"http://127.0.0.1:{server.server_port}/hook",
+        webhook_events_filter=["completed"],
+    )
+server.handle_request()
+found["webhook"] = found["webhook"] == [hooked.id, "succeeded"]
 
 # Errors.
 try:
