@@ -201,11 +201,12 @@ class WebhookSender(threading.Thread):
         outcome: Outcome = "failed" if after.status == "waiting" else after.status
         self._observer.webhook_tried(outcome)
         if failure is not None:
-            level = logging.WARNING if outcome == "dead" else logging.INFO
             logger.log(
-                level,
-                "webhook %s of job %s: %s: %s after %d tries",
-                *(message.id, message.job_id, failure.reason, outcome, message.tries),
+                logging.WARNING if outcome == "dead" else logging.INFO,
+                "webhook %s of job %s: try %d failed%s: %s",
+                *(message.id, message.job_id, message.tries),
+                ", the last one" if outcome == "dead" else "",
+                failure.reason,
             )
 
 

@@ -60,6 +60,8 @@ def test_missing_migrations_are_named(database_url: str) -> None:
         ("REVOKE UPDATE ON public.ai_jobs FROM mashup_worker", "permission denied"),
         ("ALTER TABLE public.ai_jobs ADD CHECK (job_type = 'dance') NOT VALID", "check constraint"),
         ("ALTER TABLE public.ai_jobs ADD CHECK (status <> 'canceled')", "check constraint"),
+        ("DROP TRIGGER ai_jobs_webhooks ON public.ai_jobs", "0012_webhooks"),
+        ("REVOKE DELETE ON mashup_worker.webhooks FROM mashup_worker", "webhooks: permission"),
     ],
 )
 def test_each_problem_of_a_schema_is_named(

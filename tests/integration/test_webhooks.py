@@ -25,7 +25,7 @@ from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
 from mashup_worker.settings import ApiSettings, InputSettings, ServiceSettings, WebhookSettings
 from mashup_worker.webhooks.sender import WebhookSender
 from mashup_worker.webhooks.signing import signing_secret
-from tests.chaos.arena import until
+from tests.chaos.arena import until, with_port
 from tests.hostile.certificates import context_for
 from tests.receiver import receiving
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.db.webhooks import Message
     from tests.chaos.arena import Arena
-    from tests.receiver import Receiver
+    from tests.receiver import Received, Receiver
 
     Owner = psycopg.Connection[dict[str, Any]]
 
@@ -544,6 +544,31 @@ def test_users_and_clients_without_an_account_see_no_messages(owner: Owner) -> N
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             owner.execute("SELECT url FROM mashup_worker.webhooks")
         owner.execute("RESET ROLE")
+
+
+def test_an_outcome_that_cannot_be_recorded_is_found_by_sending_again(place: Arena) -> None:
+    with receiving() as receiver, place.sql() as owner:
+
+        def answer(_request: Received) -> int:
+            place.postgres_proxy.set_mode("refuse" if len(receiver.received) == 1 else "pass")
+            return 200
+
+        receiver.answer = answer
+        mirror = place.mirror(
+            DATABASE_URL=with_port(place.info.worker_database_url, place.postgres_proxy.port),
+            MASHUP_API_SECRET=API_SECRET,
+            MASHUP_FETCH_PRIVATE="true",
+            MASHUP_WEBHOOK_TIMEOUT_S="1",
+        )
+        until(mirror.is_ready, "the mirror")
+        ended(owner, receiver.url)
+        until(lambda: len(receiver.received) == 1, "the first try")
+        until(lambda: "it is sent again" in mirror.log.read_text(), "the outage")
+        place.postgres_proxy.set_mode("pass")
+        all_end(owner)
+    assert len(receiver.received) == 2
+    assert len(set(receiver.ids())) == 1
+    assert mirror.end() == 0
 
 
 def test_a_mirror_killed_during_a_delivery_loses_nothing(place: Arena) -> None:
