@@ -86,8 +86,8 @@ def create_app(context: ApiContext, metrics: ApiMetrics | None = None) -> FastAP
     app.state.context = context
     answer_with_problems(app)
     # The last is the outermost.
-    app.add_middleware(BodyRules, context=context)
     app.add_middleware(Admission, context=context)
+    app.add_middleware(BodyRules, context=context)
     _allow_other_origins(app, context.settings.api.cors_origins)
     # Last, which means around all others, whose answers it logs too.
     app.add_middleware(RequestLog, metrics=metrics or ApiMetrics())

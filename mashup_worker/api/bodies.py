@@ -21,16 +21,16 @@ from mashup_worker.errors import InvalidInput, MashupError
 from mashup_worker.storage.writing import too_large
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from mashup_worker.api.context import ApiContext
 
-MAX_BODY_BYTES = "mashup_worker.max_body_bytes"
-"""Key of a request's scope: the size limit of its body, which its route may replace."""
+_MAX_BYTES = 1_000_000
+"""Size limit of bodies, which the framework holds in memory."""
 
-_NO_SONGS = "/api/"
-_MAX_BYTES_WITHOUT_SONGS = 1_000_000
-"""Largest body under `/api/`, where songs do not arrive as data URIs in JSON."""
+_MAX_BYTES_KEY = "mashup_worker.max_body_bytes"
+"""Key of a request's scope: the size limit that its route set."""
 
 _GRACE_S = 20.0
 """Longest pause of a client, and the time for which no minimum speed holds."""
@@ -38,6 +38,11 @@ _GRACE_S = 20.0
 _MIN_BYTES_PER_S = 4_096
 _LINGER_S = 10.0
 _LINGER_BYTES = 256 << 20
+
+
+def allow_body(request: Request, max_bytes: int) -> None:
+    """Replace the size limit of a request's body, for a route that does not hold it in memory."""
+    request.scope[_MAX_BYTES_KEY] = max_bytes
 
 
 class BodyRules:
@@ -54,9 +59,6 @@ class BodyRules:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._context.settings.api.max_body_bytes
-        has_songs = not scope["path"].startswith(_NO_SONGS)
-        scope[MAX_BODY_BYTES] = limit if has_songs else min(limit, _MAX_BYTES_WITHOUT_SONGS)
         body = _Body(self._context, scope, receive, send)
         with suppress(ClientDisconnect):
             await self._app(scope, body.receive, body.send)
@@ -148,8 +150,9 @@ class _Body:
         return message
 
     def _check_size(self, size: int) -> None:
-        if size > self._scope[MAX_BODY_BYTES]:
-            raise too_large("body", self._scope[MAX_BODY_BYTES])
+        max_bytes = self._scope.get(_MAX_BYTES_KEY, _MAX_BYTES)
+        if size > max_bytes:
+            raise too_large("body", max_bytes)
 
     async def _linger(self) -> None:
         """Read and drop the rest of the body.

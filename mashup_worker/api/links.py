@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import binascii
 import hmac
+import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from mashup_worker.errors import NotFound
 from mashup_worker.storage.objects import Link
 
 _PURPOSE = b"mashup-worker: links to files"
+_LINK = re.compile(r"/v1/files/(?P<token>[^/?]+)/(?P<name>[^/?]+)(\?(?P<query>.*))?")
+_MAX_DIGITS = 16
 
 
 class LinkSource(Protocol):
@@ -66,6 +69,21 @@ def key_of_link(source: LinkSource, token: str, name: str, expires: int, signatu
         except (binascii.Error, ValueError):  # signed, so never damaged
             pass
     raise NotFound("file: not found, or its link has expired")
+
+
+def key_in(source: LinkSource, address: str) -> str | None:
+    """Return the key in a link of this API; None for any other address.
+
+    Raises:
+        NotFound: the link is forged, damaged or expired.
+    """
+    found = _LINK.fullmatch(address.removeprefix(source.url))
+    if found is None or not address.startswith(source.url):
+        return None
+    query = dict(parse_qsl(found["query"] or ""))
+    expires, signature = query.get("expires", ""), query.get("sig", "")
+    expires_s = int(expires) if expires.isdecimal() and len(expires) < _MAX_DIGITS else 0
+    return key_of_link(source, found["token"], unquote(found["name"]), expires_s, signature)
 
 
 def _signature(secret: bytes, token: str, name: str, expires: int) -> str:

@@ -6,27 +6,29 @@ object is deleted again unless the answer can be sent.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, suppress
+from collections import Counter
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 
 from anyio import CancelScope, CapacityLimiter, create_task_group, from_thread, to_thread
 from anyio.lowlevel import checkpoint
 from starlette.requests import ClientDisconnect
 
-from mashup_worker.api.bodies import MAX_BODY_BYTES
+from mashup_worker.api.bodies import allow_body
 from mashup_worker.api.forms import OVERHEAD_BYTES, receive_file
 from mashup_worker.audio.sandbox import SandboxLimits, measure_sandboxed
-from mashup_worker.errors import MashupError, StorageFailed
+from mashup_worker.errors import MashupError, RateLimited, StorageFailed
 from mashup_worker.storage.objects import media_type
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
-    from uuid import UUID
 
     from fastapi import Request
 
+    from mashup_worker.api.access.callers import Caller
     from mashup_worker.api.context import ApiContext
     from mashup_worker.api.forms import FormFile
     from mashup_worker.storage.objects import Storage
@@ -36,6 +38,11 @@ Result = TypeVar("Result")
 
 _DECODERS = CapacityLimiter(2)
 """Files that are decoded at the same time: each keeps a processor core busy."""
+
+_AT_ONCE = 8
+"""Uploads of one user at the same time: they take space on the disk."""
+
+_running = Counter[UUID | None]()
 
 _JOURNAL = "key"
 """Name of the file in an upload's folder with the key of the object that is being written."""
@@ -48,16 +55,19 @@ def upload_key(user_id: UUID | None, upload_id: UUID, name: str) -> str:
 
 
 @asynccontextmanager
-async def received(request: Request, context: ApiContext, *, field: str) -> AsyncIterator[FormFile]:
+async def received(
+    request: Request, context: ApiContext, caller: Caller, *, field: str
+) -> AsyncIterator[FormFile]:
     """Yield the file in a request's multipart body, on disk until the end of the block.
 
     Raises:
         InvalidInput: see `receive_file`.
         TooLarge: the file is larger than the limit for inputs.
+        RateLimited: the user has too many uploads at the same time.
     """
     max_bytes = context.settings.inputs.max_fetch_bytes
-    request.scope[MAX_BODY_BYTES] = max_bytes + OVERHEAD_BYTES
-    with context.scratch.folder() as folder:
+    allow_body(request, max_bytes + OVERHEAD_BYTES)
+    with _one_of_few(caller.user_id), context.scratch.folder() as folder:
         yield await receive_file(
             request.stream(),
             request.headers.get("Content-Type", ""),
@@ -125,6 +135,24 @@ async def while_connected(request: Request, work: Callable[[], Awaitable[Result]
     raise failure
 
 
+@contextmanager
+def _one_of_few(user_id: UUID | None) -> Iterator[None]:
+    """Count an upload of a user; those of the service itself are not limited.
+
+    Raises:
+        RateLimited: the user has too many uploads at the same time.
+    """
+    if user_id is not None and _running[user_id] >= _AT_ONCE:
+        raise RateLimited(f"uploads: {_AT_ONCE} at the same time; wait for the end of one")
+    _running[user_id] += 1
+    try:
+        yield
+    finally:
+        _running[user_id] -= 1
+        if not _running[user_id]:
+            del _running[user_id]
+
+
 def remove_leftovers(scratch: Scratch, storage: Storage) -> None:
     """Remove what killed processes left: files, and objects of uploads without an answer."""
 
@@ -136,4 +164,4 @@ def remove_leftovers(scratch: Scratch, storage: Storage) -> None:
 
 def _put(storage: Storage, file: FormFile, key: str, journal: Path) -> None:
     journal.write_text(key, "utf-8")
-    storage.put(key, file.path, content_type=media_type(file.path), sha256=file.sha256)
+    storage.put(key, file.path, content_type=media_type(file.name), sha256=file.sha256)

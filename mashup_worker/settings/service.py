@@ -229,8 +229,7 @@ class ApiSettings(EnvironmentSettings):
         cors_origins: origins of web pages that may call the API.
         trusted_proxies: addresses and networks of proxies whose `X-Forwarded-For` is believed.
         requests_per_minute: limit for each token, and for each address without one.
-        max_body_bytes: largest request body other than an upload, for routes at which whole songs
-            arrive as data URIs.
+        max_body_bytes: largest body of a prediction; a whole song may arrive in it as a data URI.
         body_timeout_s: longest time in which a request body arrives.
         upload_ticket_s: time in which an upload to the store must start.
     """

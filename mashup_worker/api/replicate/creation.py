@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from anyio import to_thread
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mashup_worker.api.links import key_of_link
+from mashup_worker.api.links import key_in
 from mashup_worker.api.replicate.files import find_file, new_key
 from mashup_worker.api.replicate.versions import version_of_reference
 from mashup_worker.api.uploads import stored
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from mashup_worker.db.jobs import Job
 
 _FILE = re.compile(r"/v1/files/([a-z2-7]{26})(?:/download)?")
-_LINK = re.compile(r"/v1/files/([^/]+)/([^/]+)")
 
 
 class PredictionRequest(BaseModel):
@@ -177,20 +176,16 @@ def _address(context: ApiContext, caller: Caller, audio: str) -> str:
 
 
 def _own_key(context: ApiContext, caller: Caller, url: str) -> str:
-    parts = urlsplit(url)
     try:
-        file = _FILE.fullmatch(parts.path)
+        file = _FILE.fullmatch(urlsplit(url).path)
         if file is not None:
             return find_file(context, caller.user_id, file[1])[0].key
-        link, query = _LINK.fullmatch(parts.path), parse_qs(parts.query)
-        if link is not None:
-            expires, signature = query.get("expires", [""])[0], query.get("sig", [""])[0]
-            if expires.isdecimal():
-                name = unquote(link[2])
-                return key_of_link(context, link[1], name, int(expires), signature)
+        key = key_in(context, url)
     except NotFound as error:
         raise InvalidInput(f"input.audio: {error.message}") from None
-    raise InvalidInput("input.audio: not an address of a file")
+    if key is None:
+        raise InvalidInput("input.audio: not an address of a file")
+    return key
 
 
 def _webhook(asked: PredictionRequest) -> dict[str, Any]:

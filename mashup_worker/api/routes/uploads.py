@@ -111,7 +111,7 @@ async def upload_file(request: Request, context: Context, caller: Writer) -> Upl
                 url=url, key=key, filename=file.name, size=file.bytes, duration_s=duration_s
             )
 
-    async with received(request, context, field="file") as file:
+    async with received(request, context, caller, field="file") as file:
         return await while_connected(request, lambda: keep(file))
 
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from starlette.requests import Request
 
 from mashup_worker.api import serving
-from mashup_worker.api.links import link
+from mashup_worker.api.links import key_in, link
 from mashup_worker.api.serving import content_disposition, object_response
 from mashup_worker.errors import NotFound, StorageFailed
 from mashup_worker.storage.folder import FolderStorage
@@ -135,6 +135,20 @@ def test_an_empty_file(world: World, context: ApiContext, tmp_path: Path) -> Non
     answer = world.client.get(url)
     assert (answer.status_code, answer.content, answer.headers["Content-Length"]) == (200, b"", "0")
     assert world.client.get(url, headers={"Range": "bytes=0-"}).status_code == 416
+
+
+def test_links_are_recognized(context: ApiContext) -> None:
+    url = link(context, KEY, NAME, 60).url
+    assert key_in(context, url) == KEY
+    for foreign in ("", KEY, "https://example.com/v1/files/a/b", f"{context.url}/v1/predictions"):
+        assert key_in(context, foreign) is None
+    for wrong in (
+        url[:-3],
+        url.partition("?")[0],
+        url.replace("expires=", "expires=" + "9" * 5_000),
+    ):
+        with pytest.raises(NotFound):
+            key_in(context, wrong)
 
 
 def test_invalid_links_are_answered_like_missing_files(world: World, context: ApiContext) -> None:

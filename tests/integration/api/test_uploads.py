@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 from uuid import UUID
 
 import httpx2
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from mashup_worker.api import uploads
 from mashup_worker.api.forms import OVERHEAD_BYTES, safe_name
 from mashup_worker.api.uploads import remove_leftovers
 from mashup_worker.errors import StorageFailed
@@ -86,6 +89,8 @@ def test_an_upload_is_stored_and_served(world: World, context: ApiContext, scrat
         "size": len(SONG),
         "duration_s": 1.0,
     }
+    with urlopen(context.storage.link(key).url) as stored:
+        assert stored.headers["Content-Type"] == "audio/flac"
     served = world.client.get(document["url"].removeprefix(context.url))
     assert (served.content, served.headers["Content-Type"]) == (SONG, "audio/flac")
     found = context.storage.head(key)
@@ -316,9 +321,20 @@ def test_a_ticket_takes_exactly_one_file(world: World, context: ApiContext) -> N
     assert found.bytes == len(SONG)
 
 
+def test_a_user_has_few_uploads_at_the_same_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "_running", Counter({world.alice: 8}))
+    answer = upload(world, SONG)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    assert upload(world, SONG, headers=world.as_user(world.bob)).status_code == 201
+    assert uploads._running == Counter({world.alice: 8})
+
+
 @pytest.mark.parametrize(
     ("document", "status"),
     [
+        ({"filename": "a.flac", "size": 1, "x": "x" * (1 << 20)}, 413),
         ({"filename": "a.flac", "size": MAX_BYTES + 1}, 413),
         ({"filename": "a.flac", "size": 0}, 422),
         ({"filename": "", "size": 1}, 422),

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.requests import Request
 
 from mashup_worker.api import bodies
 from mashup_worker.api.access.admission import CALLER
-from mashup_worker.api.bodies import MAX_BODY_BYTES, BodyRules
+from mashup_worker.api.bodies import BodyRules, allow_body
 from mashup_worker.errors import Unauthenticated
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ class Client:
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b"done", "more_body": False})
 
-    def request(self, *, timeout_s: float = 60.0, max_bytes: int = 1_000) -> tuple[int, str]:
+    def request(self, *, timeout_s: float = 60.0) -> tuple[int, str]:
         """Return the status and the text of the answer."""
-        api = SimpleNamespace(max_body_bytes=max_bytes, body_timeout_s=timeout_s)
+        api = SimpleNamespace(body_timeout_s=timeout_s)
         context: Any = SimpleNamespace(settings=SimpleNamespace(api=api))
         headers = [(name.lower().encode(), one.encode()) for name, one in self.headers.items()]
         scope = {
@@ -125,7 +126,8 @@ def test_a_client_that_waits_for_the_answer_gets_it_at_once() -> None:
 
 
 @pytest.mark.parametrize("headers", [{"Transfer-Encoding": "chunked"}, {"Content-Length": "1001"}])
-def test_large_bodies_are_refused(headers: dict[str, str]) -> None:
+def test_large_bodies_are_refused(headers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "_MAX_BYTES", 1_000)
     client = Client([block(b"a" * 600), block(b"b" * 401), END], headers)
     status, text = client.request()
     assert (status, client.is_closed) == (413, True)
@@ -133,12 +135,13 @@ def test_large_bodies_are_refused(headers: dict[str, str]) -> None:
     assert "0.001 MB" in text
 
 
-def test_a_route_may_replace_the_limit() -> None:
+def test_a_route_may_replace_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "_MAX_BYTES", 1_000)
     client = Client([block(b"a" * 600), block(b"b" * 600, more=False)])
     application = client.application
 
     async def larger(scope: Scope, receive: Receive, send: Send) -> None:
-        scope[MAX_BODY_BYTES] = 2_000
+        allow_body(Request(scope), 2_000)
         await application(scope, receive, send)
 
     client.application = larger  # type: ignore[method-assign]
@@ -160,12 +163,12 @@ def test_the_minimum_speed_holds_after_the_grace(monkeypatch: pytest.MonkeyPatch
     assert slow.request()[0] == 408
     assert 1 <= len(slow.read) <= 20
     fast = Client([block(b"a" * 400) for _ in range(40)] + [block(b"", more=False)], pauses_s=0.02)
-    assert fast.request(max_bytes=100_000)[0] == 200
+    assert fast.request()[0] == 200
 
 
 def test_no_speed_outlasts_the_timeout() -> None:
-    client = Client([block(b"a" * 9_000) for _ in range(999)], pauses_s=0.02)
-    assert client.request(timeout_s=0.2, max_bytes=10_000_000)[0] == 408
+    client = Client([block(b"a" * 900) for _ in range(999)], pauses_s=0.02)
+    assert client.request(timeout_s=0.2)[0] == 408
 
 
 def test_only_the_time_of_the_client_counts(monkeypatch: pytest.MonkeyPatch) -> None:

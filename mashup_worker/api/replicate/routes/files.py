@@ -38,7 +38,7 @@ _FORM = {
 @router.post("/files", status_code=201, openapi_extra=_FORM)
 async def create_file(request: Request, context: Context, caller: Writer) -> File:
     """Store a song from the field `content` of a form; other fields are dropped."""
-    async with received(request, context, field="content") as file:
+    async with received(request, context, caller, field="content") as file:
         key = new_key(caller.user_id, file)
         async with stored(file, str(key), context):
             found = await to_thread.run_sync(find_file, context, caller.user_id, key.id)

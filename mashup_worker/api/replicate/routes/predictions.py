@@ -10,6 +10,7 @@ from uuid import UUID
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 
+from mashup_worker.api.bodies import allow_body
 from mashup_worker.api.context import Context, Reader, Writer
 from mashup_worker.api.links import link
 from mashup_worker.api.pages import from_cursor, to_cursor
@@ -131,6 +132,7 @@ async def _create(
 ) -> Prediction:
     wait_s, deadline_s = wait_s_of(prefer), deadline_s_of(cancel_after)
     settings = context.settings
+    allow_body(request, settings.api.max_body_bytes)
     with (
         context.scratch.folder() as folder,
         JsonBody(folder / "file", settings.inputs.max_fetch_bytes) as body,
