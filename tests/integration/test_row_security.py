@@ -102,6 +102,7 @@ REFUSED = (
             ("worker_id", "'me'"),
             ("lease_expires_at", "now()"),
             ("result_digest", "'x'"),
+            ("device_s", "9"),
             ("source_sha256", "'{{x}}'"),
             ("retry_of", "'{job}'"),
         )
@@ -147,6 +148,12 @@ REFUSED = (
     "SELECT mashup_worker.jobs_of_song('x')",
     "SELECT mashup_worker.jobs_of_user('{victim}')",
     "SELECT mashup_worker.purge_jobs(ARRAY['{job}'::uuid])",
+    "SELECT mashup_worker.may_start('{{separate}}')",
+    "SELECT mashup_worker.open_jobs()",
+    "SELECT mashup_worker.device_s('{{}}')",
+    "SELECT * FROM mashup_worker.paused_queues",
+    "INSERT INTO mashup_worker.paused_queues (name, job_types) VALUES ('gpu', '{{separate}}')",
+    "DELETE FROM mashup_worker.paused_queues",
     # Functions for the API, which asks as the caller before.
     "SELECT mashup_worker.stem_facts('{stem}')",
     "SELECT mashup_worker.mashup_results(ARRAY['{mashup}'::uuid])",
@@ -155,6 +162,11 @@ REFUSED = (
     "SELECT mashup_worker.check_rows()",
     "SELECT * FROM mashup_worker.saved_mashups",
     "INSERT INTO mashup_worker.saved_mashups VALUES ('{own_job}', '{mashup}')",
+)
+
+TRACED = (
+    "INSERT INTO ai_jobs (user_id, job_type, input_data, traceparent)"
+    " VALUES ('{other}', 'separate', '{{}}', 'TRACEPARENT')"
 )
 
 INVISIBLE = (
@@ -195,11 +207,23 @@ def test_users_may_insert_read_and_cancel_their_own_jobs(there: Setup) -> None:
     for statement in (
         "INSERT INTO ai_jobs (user_id, job_type, input_data, idempotency_key)"
         " VALUES ('{other}', 'separate', '{{}}', 'k')",
+        TRACED.replace("TRACEPARENT", f"00-{'a' * 32}-{'b' * 16}-01"),
         "SELECT 1 FROM ai_jobs WHERE id = '{own_job}'",
         "UPDATE ai_jobs SET cancel_requested_at = now() WHERE id = '{own_job}'",
         "SELECT link_stems('{mashup}', '{job}')",
     ):
         assert there.execute("authenticated", statement) == 1
+
+
+def test_trace_contexts_have_a_fixed_form(there: Setup) -> None:
+    for text in (
+        "",
+        "x" * 10_000,
+        f"00-{'A' * 32}-{'b' * 16}-01",
+        f"00-{'a' * 32}-{'b' * 16}-01\n",
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            there.execute("authenticated", TRACED.replace("TRACEPARENT", text))
 
 
 def test_new_roles_have_no_rights(there: Setup) -> None:

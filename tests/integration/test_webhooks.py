@@ -23,6 +23,7 @@ from mashup_worker.db.database import Database
 from mashup_worker.errors import InvalidInput, NotFound
 from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
 from mashup_worker.settings import ApiSettings, InputSettings, ServiceSettings, WebhookSettings
+from mashup_worker.tracing import request_trace
 from mashup_worker.webhooks.sender import WebhookSender
 from mashup_worker.webhooks.signing import signing_secret
 from tests.chaos.arena import until, with_port
@@ -268,6 +269,20 @@ def test_messages_are_signed_for_the_owner_of_the_job(
             else:
                 with pytest.raises(WebhookVerificationError):
                     one.verify(secret)
+
+
+def test_messages_carry_the_trace_context_of_their_job(
+    owner: Owner, database: Database, receiver: Receiver
+) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with request_trace(traceparent):
+        traced = ended(owner, receiver.url)
+    ended(owner, receiver.url)
+    with sending(database):
+        all_end(owner)
+    carried = {one.document["id"]: one.headers.get("traceparent") for one in receiver.received}
+    assert carried.pop(str(traced.id)) == traceparent
+    assert list(carried.values()) == [None]
 
 
 def test_a_failed_try_is_repeated_with_the_same_id(

@@ -5,8 +5,8 @@ SELECT
 FROM public.ai_jobs WHERE status = 'processing';
 
 -- name: throughput
--- Figures of the jobs that ended within a period: of all, and of each group. Filters of jsonpath
--- skip values of other types, since the backend may have written output_data of its own.
+-- Figures of the jobs that ended within a period: of all, and of each group. Jobs that ended before
+-- the columns existed are read from their output.
 WITH ended AS (
   SELECT
     CASE %(group_by)s::text
@@ -14,13 +14,8 @@ WITH ended AS (
       WHEN 'job_type' THEN CASE WHEN job_type = ANY(%(job_types)s) THEN job_type ELSE 'other' END
     END AS "group",
     status,
-    jsonb_path_query_first(output_data, '$.timings_s.device ? (@.type() == "number")')
-      ::double precision AS device_s,
-    coalesce(
-      jsonb_path_query_first(output_data, '$.stems[0].duration_s ? (@.type() == "number")'),
-      jsonb_path_query_first(output_data, '$.audio.duration_s ? (@.type() == "number")'),
-      jsonb_path_query_first(output_data, '$.analysis.duration_s ? (@.type() == "number")')
-    )::double precision AS audio_s,
+    coalesce(device_s, mashup_worker.device_s(output_data)) AS device_s,
+    coalesce(audio_s, mashup_worker.audio_s(output_data)) AS audio_s,
     extract(epoch FROM started_at - greatest(created_at, run_at)) AS waiting_s,
     extract(epoch FROM completed_at - started_at) AS running_s
   FROM public.ai_jobs

@@ -21,6 +21,7 @@ RETURNING *;
 -- name: complete
 UPDATE public.ai_jobs SET
   status = 'completed', progress = 100, stage = NULL, output_data = %(output)s,
+  audio_s = mashup_worker.audio_s(%(output)s), device_s = mashup_worker.device_s(%(output)s),
   result_digest = %(result_digest)s, source_sha256 = %(source_sha256)s,
   source_jobs = %(source_jobs)s, error_code = NULL, error_message = NULL,
   lease_expires_at = NULL

@@ -170,6 +170,10 @@ def test_throughput_is_divided_by_user_and_job_type(world: World) -> None:
     completed(world, "master", world.bob, MASTER, running_s=20.0)
     completed(world, "separate", None, FOREIGN)
     completed(world, "separate", None, SEPARATION, ago=timedelta(hours=30))
+    world.owner.execute(  # as for jobs that ended before these columns existed
+        "UPDATE ai_jobs SET audio_s = NULL, device_s = NULL WHERE user_id IS DISTINCT FROM %s",
+        [world.bob],
+    )
     failed = jobs.insert(world.owner, "x" * 1_000, {}, user_id=world.bob)
     jobs.change_status(world.owner, "reject", id=failed.id, code="x", message="x")
     canceled = jobs.insert(world.owner, "separate", {}, user_id=world.alice)

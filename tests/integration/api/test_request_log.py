@@ -175,6 +175,15 @@ def test_new_jobs_keep_the_trace_context_of_their_request(world: World) -> None:
     assert insert_by_request(world)[0] == TRACEPARENT
 
 
+def test_jobs_of_clients_keep_their_trace_context(world: World) -> None:
+    headers = {**world.as_service(), "traceparent": TRACEPARENT}
+    body = {"job_type": "master", "input": {"audio": "public/a.wav"}}
+    created = world.client.post("/api/jobs", json=body, headers=headers)
+    assert created.status_code == 202, created.text
+    [row] = world.rows("SELECT traceparent FROM ai_jobs WHERE id = %s", created.json()["jobId"])
+    assert row["traceparent"] == TRACEPARENT
+
+
 def test_requests_are_spans_that_jobs_belong_to(world: World, spans: InMemorySpanExporter) -> None:
     kept, span_id = insert_by_request(world)
     assert kept == f"00-{TRACE}-{span_id}-01"
