@@ -243,7 +243,7 @@ def _output(job: Job, options: HostedInput, link: LinkOf) -> dict[str, str | Non
     return options.output(
         {
             stem["kind"]: link(stem["key"], f"{stem['kind']}.{stem['format']}")
-            for stem in job.output_data["stems"]
+            for stem in job.output_data.get("stems", ())
         }
     )
 

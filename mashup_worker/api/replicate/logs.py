@@ -27,7 +27,7 @@ def logs_of(job: Job, notes: Iterable[str]) -> str:
     lines += [f"warning: {warning}" for warning in (job.output_data or {}).get("warnings", ())]
     if job.error_message and job.status == "failed":
         lines.append(f"error: {job.error_code}: {job.error_message}")
-    lines.append(_progress_line(job.progress, job.stage or job.status))
+    lines.append(_progress_line(job.progress or 0, job.stage or job.status))
     return "\n".join(lines) + "\n"
 
 
