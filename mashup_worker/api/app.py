@@ -39,7 +39,7 @@ _ROUTES = (creation, events, fleet, jobs, uploads, stems, mashups, billing)
 
 _REQUEST_HEADERS = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"),
-    *("Mashup-User", "Range", "traceparent"),
+    *("Mashup-User", "Range", "traceparent", "Prefer", "Cancel-After"),
 )
 _ANSWER_HEADERS = (*("Content-Disposition", "Content-Range", "ETag", "Location", "Retry-After"),)
 _PREFLIGHT_S = 3_600

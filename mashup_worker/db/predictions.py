@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from psycopg.types.json import Jsonb
+from typing import TYPE_CHECKING
 
 from mashup_worker.db.jobs import select_jobs
 
@@ -15,24 +13,6 @@ if TYPE_CHECKING:
 
     from mashup_worker.db.database import Connection
     from mashup_worker.db.jobs import Job
-
-
-def insert(
-    connection: Connection,
-    document: dict[str, Any],
-    *,
-    user_id: UUID | None,
-    deadline_s: float | None,
-) -> Job:
-    """Insert a separation that is canceled after `deadline_s` seconds unless it has ended."""
-    [job] = select_jobs(
-        connection,
-        "predictions.insert",
-        input=Jsonb(document),
-        user_id=user_id,
-        deadline_s=deadline_s,
-    )
-    return job
 
 
 def page(

@@ -12,11 +12,11 @@ from anyio import to_thread
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mashup_worker.api.creation import create_job
 from mashup_worker.api.links import key_in
 from mashup_worker.api.replicate.files import find_file, new_key
 from mashup_worker.api.replicate.versions import version_of_reference
 from mashup_worker.api.uploads import stored
-from mashup_worker.db import predictions
 from mashup_worker.errors import InvalidInput, NotFound
 from mashup_worker.queue.validation import read_input
 
@@ -109,7 +109,7 @@ def asked_prediction(
     )
 
 
-async def create_job(
+async def create_prediction(
     context: ApiContext,
     caller: Caller,
     asked: AskedPrediction,
@@ -127,6 +127,7 @@ async def create_job(
 
     Raises:
         InvalidInput: the song cannot be used, or the caller must not read it.
+        QuotaExceeded: the limit of the user's tier is reached.
         ServiceUnavailable, StorageFailed: a service is unavailable.
     """
     insert = partial(_inserted, context, caller, asked, deadline_s)
@@ -151,13 +152,13 @@ def _inserted(
     }
     document = {"audio": address, **asked.job, "prediction": prediction}
     try:
-        read_input("separate", document)
+        request, _ = read_input("separate", document)
     except InvalidInput as error:
         raise InvalidInput(error.message.removeprefix("input_data.")) from error
-    with context.transaction(caller) as connection:
-        return predictions.insert(
-            connection, document, user_id=caller.user_id, deadline_s=deadline_s
-        )
+    try:
+        return create_job(context, caller, request, deadline_s=deadline_s)
+    except NotFound as error:
+        raise InvalidInput(f"input.audio: {error.message}") from error
 
 
 def _address(context: ApiContext, caller: Caller, audio: str) -> str:

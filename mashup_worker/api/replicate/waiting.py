@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import psycopg
 from anyio import to_thread
 
+from mashup_worker.api.events import StreamEnded
 from mashup_worker.db import jobs
+from mashup_worker.db.database import reason_of
+from mashup_worker.db.jobs import TERMINAL
 from mashup_worker.errors import ServiceUnavailable
+from mashup_worker.queue.status import StatusView
 
 if TYPE_CHECKING:
     from mashup_worker.api.access.callers import Caller
@@ -19,27 +23,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
-
 
 async def job_after(context: ApiContext, caller: Caller, job: Job, timeout_s: float) -> Job:
     """Return a job once it has ended, or as it is after `timeout_s` seconds.
 
-    An outage only prolongs the wait: the job exists, and an error would let clients repeat it.
+    It returns early when the process stops, and the job as it was in an outage: the job exists, and
+    an error would let clients repeat it.
     """
-    end_s = asyncio.get_running_loop().time() + timeout_s
-    pause_s = _FIRST_PAUSE_S
-    while not job.is_terminal:
-        left_s = end_s - asyncio.get_running_loop().time()
-        if left_s <= 0:
-            break
-        await asyncio.sleep(min(pause_s, left_s))
-        pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
-        try:
-            job = await to_thread.run_sync(_read, context, caller, job)
-        except (ServiceUnavailable, psycopg.OperationalError) as error:
-            logger.warning("job %s: wait continues: %s", job.id, error)
-    return job
+    clock = asyncio.get_running_loop().time
+    end_s, state = clock() + timeout_s, StatusView.from_job(job)
+    with context.events.follow(state) as follower:
+        while state.status not in TERMINAL and clock() < end_s:
+            try:
+                state = await follower.next(end_s - clock()) or state
+            except StreamEnded:
+                break
+    try:
+        return await to_thread.run_sync(_read, context, caller, job)
+    except (ServiceUnavailable, psycopg.OperationalError) as error:
+        logger.warning("job %s: %s", job.id, reason_of(error))
+        return job
 
 
 def _read(context: ApiContext, caller: Caller, job: Job) -> Job:

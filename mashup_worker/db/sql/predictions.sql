@@ -1,11 +1,3 @@
--- name: insert
-INSERT INTO public.ai_jobs (user_id, job_type, input_data, deadline)
-VALUES (
-  %(user_id)s, 'separate', %(input)s,
-  clock_timestamp() + make_interval(secs => %(deadline_s)s::double precision)
-)
-RETURNING *;
-
 -- name: page
 SELECT * FROM public.ai_jobs
 WHERE job_type = 'separate' AND input_data ? 'prediction'

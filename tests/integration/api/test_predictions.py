@@ -8,6 +8,8 @@ import re
 import threading
 import time
 from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -17,7 +19,6 @@ from psycopg.types.json import Jsonb
 from mashup_worker.api.replicate.ids import short_id, uuid_of
 from mashup_worker.api.replicate.versions import VERSIONS
 from mashup_worker.db import jobs
-from mashup_worker.vocabulary import JOB_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,12 @@ DATA_URL = f"data:audio/wav;base64,{base64.b64encode(WAV).decode()}"
 
 PROGRESS = re.compile(r"^\s*(\d+)%\s*\|.+?\|\s*(\d+)/(\d+)")
 """Pattern with which the official clients find the progress in logs."""
+
+
+@pytest.fixture(autouse=True)
+def without_limits(world: World) -> None:
+    for user in (world.alice, world.bob):
+        world.subscribe(user, "studio")
 
 
 def create(
@@ -58,12 +65,7 @@ def get(world: World, prediction: Mapping[str, Any], user: UUID | None = None) -
 
 
 def claim(world: World, prediction: Mapping[str, Any]) -> jobs.Claim:
-    job_id = uuid_of(prediction["id"], "prediction")
-    job = jobs.change_status(
-        world.owner, "claim", id=job_id, worker_id="w", lease_s=60, job_types=list(JOB_TYPES)
-    )
-    assert job is not None
-    return jobs.Claim(id=job.id, attempt=job.attempt, worker_id="w")
+    return world.claim(uuid_of(prediction["id"], "prediction"))
 
 
 def complete(world: World, claimed: jobs.Claim, kinds: Sequence[str], ending: str) -> None:
@@ -87,14 +89,10 @@ def complete(world: World, claimed: jobs.Claim, kinds: Sequence[str], ending: st
 
 
 def put(world: World, key: str, body: bytes) -> None:
-    from pathlib import Path
-    from tempfile import TemporaryDirectory
-
     with TemporaryDirectory() as folder:
         path = Path(folder, "body")
         path.write_bytes(body)
-        storage = world.client.app.state.context.storage  # type: ignore[attr-defined]
-        storage.put(key, path, content_type="audio/mpeg", sha256="0" * 64)
+        world.context.storage.put(key, path, content_type="audio/mpeg", sha256="0" * 64)
 
 
 def row_of(world: World, prediction: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,8 +239,9 @@ def test_a_data_url_becomes_a_file_of_the_store(world: World) -> None:
     key = row_of(world, prediction)["input_data"]["audio"]
     assert key.startswith(f"uploads/{world.alice}/files/")
     assert key.endswith("/audio.wav")
-    storage = world.client.app.state.context.storage  # type: ignore[attr-defined]
+    storage = world.context.storage
     found = storage.head(key)
+    assert found is not None
     assert found.bytes == len(WAV)
     assert DATA_URL not in json.dumps(row_of(world, prediction), default=str)
     url = get(world, prediction).json()["input"]["audio"]
@@ -263,7 +262,7 @@ def test_the_link_of_an_output_is_an_input(world: World) -> None:
 
 
 def test_nothing_is_kept_of_a_refused_data_url(world: World) -> None:
-    storage = world.client.app.state.context.storage  # type: ignore[attr-defined]
+    storage = world.context.storage
     for body in (
         {"input": {"audio": DATA_URL, "model": "x"}},
         {"input": {"audio": SONG, "other": DATA_URL}, "version": "x"},
@@ -272,6 +271,11 @@ def test_nothing_is_kept_of_a_refused_data_url(world: World) -> None:
         assert create(world, **body).status_code == 422
     unknown = UUID(int=7)  # without a profile, so the row is refused
     assert create(world, input={"audio": DATA_URL}, user=unknown).status_code == 422
+    world.owner.execute(
+        "DELETE FROM subscriptions; UPDATE mashup_worker.tiers SET separations_per_day = 0"
+    )
+    over = create(world, input={"audio": DATA_URL})
+    assert (over.status_code, over.json()["quota"]["tier"]) == (402, "free")
     assert list(storage.list("uploads/")) == []
     assert world.rows("SELECT id FROM ai_jobs") == []
 
@@ -302,7 +306,7 @@ def test_a_request_without_a_token_reads_no_body(world: World) -> None:
 
 
 def test_bodies_have_a_limit(world: World) -> None:
-    limit = world.client.app.state.context.settings.api.max_body_bytes  # type: ignore[attr-defined]
+    limit = world.context.settings.api.max_body_bytes
     headers = {**world.as_user(world.alice), "Content-Length": str(limit + 1)}
     answer = world.client.post("/v1/predictions", content=b"{}", headers=headers)
     assert answer.status_code == 413
@@ -345,6 +349,13 @@ def test_a_wait_that_ends_early_says_starting(world: World) -> None:
     worker.join()
     assert prediction["status"] == "starting"
     assert get(world, prediction).json()["status"] == "processing"
+
+
+def test_a_wait_ends_when_the_process_stops(world: World) -> None:
+    threading.Timer(0.5, lambda: world.client.portal.call(world.context.events.end)).start()  # type: ignore[union-attr]
+    started_s = time.monotonic()
+    assert created(world, headers={"Prefer": "wait"})["status"] == "starting"
+    assert time.monotonic() - started_s < 20
 
 
 def test_predictions_are_canceled(world: World) -> None:

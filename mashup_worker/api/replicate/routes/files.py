@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from anyio import to_thread
@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 
 from mashup_worker.api.context import Context, Reader, Writer
 from mashup_worker.api.pages import from_cursor, to_cursor
+from mashup_worker.api.problems import Problem
 from mashup_worker.api.replicate.documents import File, FilePage
 from mashup_worker.api.replicate.files import document_of, files_of, find_file, new_key
 from mashup_worker.api.uploads import received, stored
@@ -34,8 +35,13 @@ _FORM = {
     }
 }
 
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    408: {"model": Problem, "description": "The body arrived too slowly"},
+    413: {"model": Problem, "description": "The file is larger than the limit for inputs"},
+}
 
-@router.post("/files", status_code=201, openapi_extra=_FORM)
+
+@router.post("/files", status_code=201, responses=_REFUSED, openapi_extra=_FORM)
 async def create_file(request: Request, context: Context, caller: Writer) -> File:
     """Store a song from the field `content` of a form; other fields are dropped."""
     async with received(request, context, caller, field="content") as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,8 +14,10 @@ from mashup_worker.api.bodies import allow_body
 from mashup_worker.api.context import Context, Reader, Writer
 from mashup_worker.api.links import link
 from mashup_worker.api.pages import from_cursor, to_cursor
+from mashup_worker.api.problems import Problem
 from mashup_worker.api.replicate.bodies import JsonBody
-from mashup_worker.api.replicate.creation import PredictionRequest, asked_prediction, create_job
+from mashup_worker.api.replicate.creation import PredictionRequest, asked_prediction
+from mashup_worker.api.replicate.creation import create_prediction as create
 from mashup_worker.api.replicate.documents import Prediction, PredictionPage, prediction_of
 from mashup_worker.api.replicate.headers import deadline_s_of, wait_s_of
 from mashup_worker.api.replicate.ids import not_found, uuid_of
@@ -36,12 +38,22 @@ _PAGE = 100
 _CANCEL_WAIT_S = 2.0
 """Wait for the end of a canceled prediction: a queued one ends at once."""
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": PredictionRequest.model_json_schema()}},
-    }
+
+_CREATED: dict[str, Any] = {
+    "status_code": 201,
+    "responses": {
+        402: {"model": Problem, "description": "The limit of the user's tier is reached"},
+        408: {"model": Problem, "description": "The body arrived too slowly"},
+        413: {"model": Problem, "description": "The body, or the song in it, is too large"},
+    },
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": PredictionRequest.model_json_schema()}},
+        }
+    },
 }
+"""Options of routes that create a prediction."""
 
 Prefer = Annotated[
     str | None, Header(description="`wait`, or `wait=n` to wait n seconds for the result.")
@@ -51,7 +63,7 @@ CancelAfter = Annotated[
 ]
 
 
-@router.post("/predictions", status_code=201, openapi_extra=_BODY)
+@router.post("/predictions", **_CREATED)
 async def create_prediction(
     request: Request,
     context: Context,
@@ -66,7 +78,7 @@ async def create_prediction(
     return await _create(request, context, caller, None, prefer, cancel_after)
 
 
-@router.post("/models/{owner}/{name}/predictions", status_code=201, openapi_extra=_BODY)
+@router.post("/models/{owner}/{name}/predictions", **_CREATED)
 async def create_prediction_of_model(
     owner: str,
     name: str,
@@ -141,8 +153,9 @@ async def _create(
             body.feed(block)
         asked = asked_prediction(body.document(), version, settings.worker.model)
         file = body.file if body.is_file(asked.audio) else None
-        job = await create_job(context, caller, asked, file, deadline_s)
-    job = await job_after(context, caller, job, wait_s)
+        job = await create(context, caller, asked, file, deadline_s)
+    if wait_s:
+        job = await job_after(context, caller, job, wait_s)
     shown = _document(context, job)
     assert shown is not None  # noqa: S101 - just inserted as a prediction
     if wait_s and not job.is_terminal:
