@@ -31,7 +31,8 @@ from mashup_worker.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Self
 
     from mashup_worker.vocabulary import JobType, Range
 
@@ -108,7 +109,18 @@ class JobInput(_Untrusted):
 
     def addresses(self) -> tuple[str, ...]:
         """Return the addresses of all audio that the job reads."""
-        return ()
+        found: list[str] = []
+
+        def keep(address: str) -> str:
+            found.append(address)
+            return address
+
+        self.with_addresses(keep)
+        return tuple(found)
+
+    def with_addresses(self, change: Callable[[str], str]) -> Self:  # noqa: ARG002
+        """Return a copy with other addresses of audio; `change` returns the new one of each."""
+        return self
 
     def stem_ids(self) -> tuple[UUID, ...]:
         """Return the stems of the registry that the job reads."""
@@ -150,9 +162,9 @@ class SeparateInput(JobInput):
     analyze: bool = True
     prediction: PredictionInput | None = None
 
-    def addresses(self) -> tuple[str, ...]:
-        """See `JobInput.addresses`."""
-        return (self.audio,)
+    def with_addresses(self, change: Callable[[str], str]) -> Self:
+        """See `JobInput.with_addresses`."""
+        return self.model_copy(update={"audio": change(self.audio)})
 
 
 class AnalyzeInput(JobInput):
@@ -174,9 +186,12 @@ class AnalyzeInput(JobInput):
             raise ValueError("give either audio or stems")
         return self
 
-    def addresses(self) -> tuple[str, ...]:
-        """See `JobInput.addresses`."""
-        return (self.audio,) if self.audio is not None else tuple((self.stems or {}).values())
+    def with_addresses(self, change: Callable[[str], str]) -> Self:
+        """See `JobInput.with_addresses`."""
+        if self.audio is not None:
+            return self.model_copy(update={"audio": change(self.audio)})
+        stems = {kind: change(address) for kind, address in (self.stems or {}).items()}
+        return self.model_copy(update={"stems": stems})
 
 
 class StemInput(_Untrusted):
@@ -236,9 +251,13 @@ class MashupInput(JobInput):
     format: FormatName = "mp3"
     mashup_id: Id | None = None
 
-    def addresses(self) -> tuple[str, ...]:
-        """See `JobInput.addresses`."""
-        return tuple(stem.audio for stem in self.stems if stem.audio is not None)
+    def with_addresses(self, change: Callable[[str], str]) -> Self:
+        """See `JobInput.with_addresses`."""
+        stems = tuple(
+            stem if stem.audio is None else stem.model_copy(update={"audio": change(stem.audio)})
+            for stem in self.stems
+        )
+        return self.model_copy(update={"stems": stems})
 
     def stem_ids(self) -> tuple[UUID, ...]:
         """See `JobInput.stem_ids`."""
@@ -258,9 +277,9 @@ class MasterInput(JobInput):
     raise_quiet: bool = False
     format: FormatName = "mp3"
 
-    def addresses(self) -> tuple[str, ...]:
-        """See `JobInput.addresses`."""
-        return (self.audio,)
+    def with_addresses(self, change: Callable[[str], str]) -> Self:
+        """See `JobInput.with_addresses`."""
+        return self.model_copy(update={"audio": change(self.audio)})
 
 
 class StoredAudio(_Trusted):

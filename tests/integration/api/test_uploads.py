@@ -21,7 +21,6 @@ from mashup_worker.api.uploads import remove_leftovers
 from mashup_worker.errors import StorageFailed
 from mashup_worker.storage.folder import FolderStorage
 from mashup_worker.storage.s3 import S3Storage
-from mashup_worker.storage.sources import SourceRights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,20 +99,27 @@ def test_an_upload_is_stored_and_served(world: World, context: ApiContext, scrat
     assert_nothing_left(context, scratch)
 
 
-def test_only_the_owner_may_use_an_upload_in_jobs(world: World, context: ApiContext) -> None:
-    key = upload(world, SONG).json()["key"]
-    for user, allowed in ((world.alice, True), (world.bob, False)):
-        rights = SourceRights(
-            storage=context.storage,
-            settings=context.settings.inputs,
-            user_id=user,
-            owns_job=lambda _job: False,
+def test_only_the_owner_may_use_an_upload_in_jobs(world: World) -> None:
+    """By its key or by its link, which is stored as the key, since it expires."""
+    world.subscribe(world.alice, "studio")
+    document = upload(world, SONG).json()
+    for address in (document["key"], document["url"]):
+        bodies: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("/api/audio/separate", {"audio": address}),
+            ("/api/jobs", {"job_type": "analyze", "input": {"stems": {"vocals": address}}}),
         )
-        if allowed:
-            assert rights.locate(key) == (None, key)
-        else:
-            with pytest.raises(Exception, match="not found, or this user must not"):
-                rights.locate(key)
+        for path, body in bodies:
+            answer = world.client.post(path, json=body, headers=world.as_user(world.bob))
+            assert answer.status_code == 404, answer.text
+            answer = world.client.post(path, json=body, headers=world.as_user(world.alice))
+            assert answer.status_code == 202, answer.text
+    forged = {"audio": document["url"][:-4] + "AAAA"}
+    alice = world.as_user(world.alice)
+    assert world.client.post("/api/audio/separate", json=forged, headers=alice).status_code == 404
+    separate = {"audio": document["key"]}
+    analyze = {"stems": {"vocals": document["key"]}}
+    rows = world.rows("SELECT input_data FROM ai_jobs ORDER BY created_at")
+    assert [row["input_data"] for row in rows] == [separate, analyze] * 2
 
 
 def test_services_upload_for_themselves_and_for_users(world: World) -> None:
