@@ -90,6 +90,7 @@ class JsonBody:
         """
         try:
             found = json.loads(self._json)
+            json.dumps(found, ensure_ascii=False).encode()  # refuses halves of letters
         except (ValueError, RecursionError):
             raise InvalidInput("request: not valid JSON") from None
         if self._data is not None:

@@ -164,9 +164,10 @@ class RyanInput(HostedInput):
     clip_mode: Literal["rescale", "clamp", "none"] = "rescale"
     split: Annotated[bool, Field(description="Accepted; songs are separated in segments.")] = True
     segment: Annotated[
-        int | None, Field(ge=1, description="Accepted; the model decides the length of segments.")
+        int | None,
+        Field(ge=1, le=10_000, description="Accepted; the model decides the length of segments."),
     ] = None
-    jobs: Annotated[int, Field(ge=0, description="Accepted; has no effect.")] = 0
+    jobs: Annotated[int, Field(ge=0, le=10_000, description="Accepted; has no effect.")] = 0
 
     @property
     def model_name(self) -> str | None:

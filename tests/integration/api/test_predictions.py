@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from mashup_worker.api.replicate.ids import short_id, uuid_of
 from mashup_worker.api.replicate.versions import VERSIONS
 from mashup_worker.db import jobs
+from mashup_worker.queue.status import CHANNEL, StatusView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -323,6 +324,9 @@ def test_waiting_returns_the_result(world: World) -> None:
         while not (rows := world.rows("SELECT id FROM ai_jobs")):
             assert time.monotonic() < end_s
         complete(world, claim(world, {"id": short_id(rows[0]["id"])}), ["vocals"], "mp3")
+        job = jobs.find(world.owner, rows[0]["id"])
+        assert job is not None
+        world.context.redis.publish(CHANNEL, StatusView.from_job(job).published())
 
     worker = threading.Thread(target=work)
     worker.start()

@@ -165,6 +165,34 @@ def test_separate_writes_the_requested_stems_and_format(
     assert soundfile.info(tmp_path / "no_vocals.mp3").format == "MP3"
 
 
+def test_separate_encodes_as_requested(models: ModelCache, song: Path, tmp_path: Path) -> None:
+    sizes = []
+    for asked in (
+        {"format": "wav", "bit_depth": 32},
+        {"format": "flac", "bit_depth": 24},
+        {"format": "mp3", "bitrate_kbps": 320},
+        {"format": "mp3", "bitrate_kbps": 64},
+    ):
+        document = {"audio": "a", "stems": ["vocals"], "analyze": False, **asked}
+        job = Job("separate", document, TableInputs({"a": song}), models, tmp_path)
+        assert asked.items() <= dict(job.handler.settings(job.context)).items()
+        (stem,) = job.output()["stems"]
+        sizes.append(stem["bytes"])
+    assert soundfile.info(tmp_path / "vocals.wav").subtype == "FLOAT"
+    assert soundfile.info(tmp_path / "vocals.flac").subtype == "PCM_24"
+    assert sizes[2] == pytest.approx(320_000 / 8 * 6, rel=0.1)
+    assert sizes[3] == pytest.approx(64_000 / 8 * 6, rel=0.1)
+
+
+def test_an_encoding_that_the_format_lacks_is_refused(
+    models: ModelCache, song: Path, tmp_path: Path
+) -> None:
+    for asked in ({"format": "flac", "bit_depth": 32}, {"format": "mp3", "bitrate_kbps": 300}):
+        document = {"audio": "a", "stems": ["vocals"], "analyze": False, **asked}
+        with pytest.raises(InvalidInput, match="unsupported by"):
+            Job("separate", document, TableInputs({"a": song}), models, tmp_path).run()
+
+
 def test_analyze_accepts_a_song_or_its_stems(
     models: ModelCache, song: Path, tmp_path: Path
 ) -> None:
