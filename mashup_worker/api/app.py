@@ -12,7 +12,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from mashup_worker import __version__
 from mashup_worker.api.access.admission import Admission
 from mashup_worker.api.bodies import BodyRules
-from mashup_worker.api.problems import Problem, answer_with_problems
+from mashup_worker.api.openapi import ERROR_ANSWERS, describe
+from mashup_worker.api.problems import answer_with_problems
 from mashup_worker.api.replicate.routes import REPLICATE_ROUTERS, elsewhere
 from mashup_worker.api.request_log import RequestLog
 from mashup_worker.api.routes import (
@@ -33,6 +34,8 @@ from mashup_worker.monitoring.api_metrics import ApiMetrics
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from starlette.types import Lifespan
+
     from mashup_worker.api.context import ApiContext
 
 _ROUTES = (creation, events, fleet, jobs, uploads, stems, mashups, billing)
@@ -44,18 +47,6 @@ _REQUEST_HEADERS = (
 _ANSWER_HEADERS = (*("Content-Disposition", "Content-Range", "ETag", "Location", "Retry-After"),)
 _PREFLIGHT_S = 3_600
 """Time for which browsers remember the answer of a preflight request."""
-
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text}
-    for status, text in {
-        401: "No valid token",
-        403: "The token lacks a scope",
-        404: "Not found, or of another user",
-        422: "Invalid request",
-        429: "Too many requests",
-        503: "A service is unavailable; repeat after `Retry-After` seconds",
-    }.items()
-}
 
 
 def create_app(context: ApiContext, metrics: ApiMetrics | None = None) -> FastAPI:
@@ -72,6 +63,24 @@ def create_app(context: ApiContext, metrics: ApiMetrics | None = None) -> FastAP
         await cleaning
         await context.close()
 
+    app = _routes_app(lifespan)
+    app.state.context = context
+    answer_with_problems(app)
+    # The last is the outermost.
+    app.add_middleware(Admission, context=context)
+    app.add_middleware(BodyRules, context=context)
+    _allow_other_origins(app, context.settings.api.cors_origins)
+    # Last, which means around all others, whose answers it logs too.
+    app.add_middleware(RequestLog, metrics=metrics or ApiMetrics())
+    return app
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document, for which no service is needed."""
+    return _routes_app().openapi()
+
+
+def _routes_app(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app = FastAPI(
         title="mashup-worker",
         version=__version__,
@@ -83,20 +92,13 @@ def create_app(context: ApiContext, metrics: ApiMetrics | None = None) -> FastAP
         # Spans of requests only; the log lines have the exceptions.
         telemetry={"logs": False, "operation_spans": False},
     )
-    app.state.context = context
-    answer_with_problems(app)
-    # The last is the outermost.
-    app.add_middleware(Admission, context=context)
-    app.add_middleware(BodyRules, context=context)
-    _allow_other_origins(app, context.settings.api.cors_origins)
-    # Last, which means around all others, whose answers it logs too.
-    app.add_middleware(RequestLog, metrics=metrics or ApiMetrics())
+    describe(app)
     app.include_router(health.router)
     for module in _ROUTES:
-        app.include_router(module.router, prefix="/api", responses=_PROBLEMS)
-    app.include_router(files.router, prefix="/v1", responses=_PROBLEMS)
+        app.include_router(module.router, prefix="/api", responses=ERROR_ANSWERS)
+    app.include_router(files.router, prefix="/v1", responses=ERROR_ANSWERS)
     for router in REPLICATE_ROUTERS:
-        app.include_router(router, prefix="/v1", responses=_PROBLEMS)
+        app.include_router(router, prefix="/v1", responses=ERROR_ANSWERS)
     app.include_router(elsewhere.router)  # last, as it has addresses without another route
     return app
 

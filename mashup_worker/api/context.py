@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPBearer
 
 from mashup_worker.api.access.admission import known_caller
 from mashup_worker.api.access.callers import Caller, Callers
@@ -113,8 +114,18 @@ def context_of(request: Request) -> ApiContext:
     return context
 
 
+# For OpenAPI only: the middlewares have checked the token, of this scheme or `Token`.
+_TOKEN = HTTPBearer(
+    scheme_name="token",
+    bearerFormat="JWT of Supabase, or service token",
+    description="JWT that Supabase gives to a user, or a token of `mashup tokens create`.",
+    auto_error=False,
+)
+
+
 async def _caller(
     request: Request,
+    _token: Annotated[object, Security(_TOKEN)],
     _acting_for: Annotated[
         str | None, Header(alias="Mashup-User", description="User for whom a service token acts.")
     ] = None,

@@ -6,15 +6,42 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    field_validator,
+)
 
 from mashup_worker.db.jobs import Status
+from mashup_worker.described import DescribedModel
+from mashup_worker.queue.contracts import AnalyzeOutput, MashupOutput, MasterOutput, SeparateOutput
 
 if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
     from mashup_worker.db.jobs import Job
 
 
-class Document(BaseModel):
+_Output = SeparateOutput | AnalyzeOutput | MashupOutput | MasterOutput | None
+
+
+class _SchemaOf:
+    """Annotation of a type that is described as another one."""
+
+    def __init__(self, kind: Any) -> None:
+        self._schema = TypeAdapter(kind).core_schema
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(self._schema)
+
+
+class Document(DescribedModel):
     """Document of an answer."""
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
@@ -23,13 +50,14 @@ class Document(BaseModel):
 class JobCreated(Document):
     """Job that was created; its address is in the header `Location`."""
 
-    job_id: UUID = Field(serialization_alias="jobId")
+    job_id: UUID = Field(serialization_alias="jobId", description="Id of the job.")
 
 
 class JobSummary(Document):
     """State of a job.
 
     Attributes:
+        attempt: number of times that the job was started.
         progress: percent.
         stage: what a running job does now.
         error_code, error_message: reason of a failure, or of the last failed attempt.
@@ -59,11 +87,11 @@ class JobDocument(JobSummary):
 
     Attributes:
         input_data: input; `mashup schema` prints its schema for each job type.
-        output_data: result of a completed job; `mashup schema` prints its schema.
+        output_data: result of a completed job.
     """
 
     input_data: dict[str, Any] = Field(examples=[{"audio": "uploads/8c…/song.mp3"}])
-    output_data: dict[str, Any] | None = Field(examples=[None])
+    output_data: Annotated[dict[str, Any] | None, _SchemaOf(_Output)]
 
     @field_validator("input_data", "output_data", mode="before")
     @classmethod

@@ -6,8 +6,9 @@ import json
 from typing import Annotated, Literal
 
 from fastapi import Header
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
+from mashup_worker.described import DescribedModel
 from mashup_worker.queue.contracts import (
     AnalyzeInput,
     JobInput,
@@ -50,28 +51,28 @@ SeparateBody = Annotated[SeparateInput, _from_json(SeparateInput)]
 MashupBody = Annotated[MashupInput, _from_json(MashupInput)]
 
 
-class NewSeparation(BaseModel):
+class SeparateJob(DescribedModel):
     """Separation to create."""
 
     job_type: Literal["separate"]
     input: SeparateBody
 
 
-class NewAnalysis(BaseModel):
+class AnalyzeJob(DescribedModel):
     """Analysis to create."""
 
     job_type: Literal["analyze"]
     input: Annotated[AnalyzeInput, _from_json(AnalyzeInput)]
 
 
-class NewMashup(BaseModel):
+class MashupJob(DescribedModel):
     """Mashup to create."""
 
     job_type: Literal["mashup"]
     input: MashupBody
 
 
-class NewMaster(BaseModel):
+class MasterJob(DescribedModel):
     """Mastering to create."""
 
     job_type: Literal["master"]
@@ -79,5 +80,5 @@ class NewMaster(BaseModel):
 
 
 NewJob = Annotated[
-    NewSeparation | NewAnalysis | NewMashup | NewMaster, Field(discriminator="job_type")
+    SeparateJob | AnalyzeJob | MashupJob | MasterJob, Field(discriminator="job_type")
 ]

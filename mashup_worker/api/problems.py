@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mashup_worker.db.database import is_outage
+from mashup_worker.described import DescribedModel
 from mashup_worker.errors import (
     Conflict,
     FetchFailed,
@@ -56,14 +57,14 @@ _STATUS: tuple[tuple[type[MashupError], HTTPStatus], ...] = (
 """Status of each error; the first class that fits decides."""
 
 
-class FieldProblem(BaseModel):
+class FieldProblem(DescribedModel):
     """Problem of one field of a request."""
 
-    field: str
-    message: str
+    field: str = Field(examples=["config.intensity"])
+    message: str = Field(examples=["Input should be less than or equal to 1"])
 
 
-class TierLimitProblem(BaseModel):
+class TierLimitProblem(DescribedModel):
     """Limit of a tier that is reached, and what lifts it.
 
     Attributes:
@@ -83,7 +84,7 @@ class TierLimitProblem(BaseModel):
     next_tier: str | None = Field(default=None, examples=["pro"])
 
 
-class Problem(BaseModel):
+class Problem(DescribedModel):
     """Problem document.
 
     Attributes:
@@ -96,12 +97,12 @@ class Problem(BaseModel):
     """
 
     type: str = Field(examples=["urn:mashup-worker:not_found"])
-    title: str
-    status: int
-    code: str
-    detail: str
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    code: str = Field(examples=["not_found"])
+    detail: str = Field(examples=["job 0b7f4d6c-5c1e-4f0b-b8f5-0d1c0b0a5c3e: not found"])
     retryable: bool
-    errors: list[FieldProblem] = []
+    errors: list[FieldProblem] = Field(default=[])
     quota: TierLimitProblem | None = None
 
 

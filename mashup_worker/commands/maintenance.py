@@ -36,8 +36,23 @@ def migrate(
     typer.echo("up to date: jobs can be claimed, completed and published")
 
 
-def schema(job_type: Annotated[str | None, typer.Argument(help="Job type. [all]")] = None) -> None:
-    """Print the JSON Schema of input_data and output_data."""
+def schema(
+    job_type: Annotated[str | None, typer.Argument(help="Job type. [all]")] = None,
+    openapi: Annotated[
+        bool, typer.Option("--openapi", help="Print the OpenAPI document of the HTTP API.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of input_data and output_data.
+
+    --openapi needs the extra `api`: pip install 'mashup-worker[api]'.
+    """
+    if openapi:
+        from mashup_worker.api.app import openapi_document
+
+        if job_type is not None:
+            fail("--openapi: takes no job type")
+        typer.echo(json.dumps(openapi_document(), indent=2, ensure_ascii=False))
+        return
     from mashup_worker.queue.validation import schemas
 
     found = schemas()

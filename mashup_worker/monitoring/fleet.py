@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID  # noqa: TC003
 
 import redis
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from mashup_worker.db import fleet as rows
 from mashup_worker.db.fleet import GroupBy  # noqa: TC001
 from mashup_worker.db.queues import all_queues
 from mashup_worker.db.tiers import open_by_tier
+from mashup_worker.described import DescribedModel
 from mashup_worker.monitoring.processes import AnnouncedProcess, announced
 
 if TYPE_CHECKING:
@@ -30,17 +31,17 @@ DEFAULT_HOURS, MAX_HOURS = 24, 24 * 92
 _HOUR_S = 3_600
 
 
-class _Figures(BaseModel):
+class _Figures(DescribedModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class OpenFigures(_Figures):
     """Jobs that have not ended."""
 
-    queued: int
-    running: int
+    queued: int = Field(examples=[12])
+    running: int = Field(examples=[2])
     oldest_queued_s: float | None = Field(
-        description="Age of the oldest waiting job in seconds; null without one."
+        examples=[4.5], description="Age of the oldest waiting job in seconds; null without one."
     )
 
 
@@ -65,11 +66,11 @@ class CurrentJob(_Figures):
     """Job that a worker process runs."""
 
     id: UUID
-    job_type: str
-    attempt: int
-    stage: str | None
-    progress: int = Field(description="Percent.")
-    age_s: float = Field(description="Seconds since the start of the attempt.")
+    job_type: str = Field(examples=["separate"])
+    attempt: int = Field(examples=[1])
+    stage: str | None = Field(examples=["separate"])
+    progress: int = Field(examples=[45], description="Percent.")
+    age_s: float = Field(examples=[3.1], description="Seconds since the start of the attempt.")
 
 
 class Process(AnnouncedProcess):
@@ -81,24 +82,27 @@ class Process(AnnouncedProcess):
 class Percentiles(_Figures):
     """Distribution of a time in seconds."""
 
-    p50: float
-    p95: float
+    p50: float = Field(examples=[2.1])
+    p95: float = Field(examples=[8.4])
 
 
 class PeriodFigures(_Figures):
     """Jobs that ended within the period; all but the counts are of completed jobs."""
 
-    completed: int
-    failed: int
-    canceled: int
-    audio_s: float = Field(description="Seconds of audio.")
-    device_s: float = Field(description="Seconds for which a device was occupied.")
+    completed: int = Field(examples=[1_203])
+    failed: int = Field(examples=[4])
+    canceled: int = Field(examples=[1])
+    audio_s: float = Field(examples=[251_000.0], description="Seconds of audio.")
+    device_s: float = Field(
+        examples=[4_100.0], description="Seconds for which a device was occupied."
+    )
     waiting_s: Percentiles | None = Field(
         description="Time from when the last attempt was due to its start."
     )
     running_s: Percentiles | None = Field(description="Duration of the last attempt.")
     cost: float | None = Field(
-        description="`device_s` times MASHUP_DEVICE_HOUR_COST; null if that is not set."
+        examples=[2.85],
+        description="`device_s` times MASHUP_DEVICE_HOUR_COST; null if that is not set.",
     )
 
 
@@ -106,14 +110,15 @@ class GroupFigures(PeriodFigures):
     """Jobs of one user or of one job type."""
 
     group: str | None = Field(
-        description="Id of the user, or the job type; null for jobs without a user."
+        examples=["separate"],
+        description="Id of the user, or the job type; null for jobs without a user.",
     )
 
 
 class ThroughputFigures(_Figures):
     """Jobs that ended within a period."""
 
-    hours: float
+    hours: float = Field(examples=[24.0])
     total: PeriodFigures
     group_by: GroupBy | None
     groups: tuple[GroupFigures, ...] = Field(

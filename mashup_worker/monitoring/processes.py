@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
+
+from mashup_worker.described import DescribedModel
 
 if TYPE_CHECKING:
     import redis
@@ -22,35 +24,41 @@ _IDS = "mashup:processes"
 _IDS_TTL_S = 86_400
 
 
-class ProcessReport(BaseModel):
+class ProcessReport(DescribedModel):
     """Announcement of a worker process."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
-    id: str = Field(description="Name of the process, as in `worker_id` of jobs.")
-    host: str
-    pid: int
-    queue: str
-    version: str = Field(description="Version of mashup-worker.")
+    id: str = Field(
+        examples=["gpu-1:4321"], description="Name of the process, as in `worker_id` of jobs."
+    )
+    host: str = Field(examples=["gpu-1"])
+    pid: int = Field(examples=[4_321])
+    queue: str = Field(examples=["gpu"])
+    version: str = Field(examples=["0.1.0"], description="Version of mashup-worker.")
     state: ProcessState
     device: str = Field(examples=["cuda:0"])
     device_name: str | None = Field(
         examples=["NVIDIA H100 80GB HBM3"], description="Null for CPUs, and before the first use."
     )
     models: tuple[str, ...] = Field(description="Loaded models, the last used at the end.")
-    memory_bytes: int = Field(description="Resident memory.")
+    memory_bytes: int = Field(examples=[2_400_000_000], description="Resident memory.")
     device_memory_bytes: dict[str, int] = Field(
         description="CUDA memory: allocated and reserved by the process, free and total of its "
         "device. Empty on a CPU."
     )
     unreachable: tuple[str, ...] = Field(description="Services that do not answer the process.")
-    uptime_s: float = Field(description="Seconds since the start of the process.")
+    uptime_s: float = Field(
+        examples=[86_400.5], description="Seconds since the start of the process."
+    )
 
 
 class AnnouncedProcess(ProcessReport):
     """Worker process as it announced itself `heartbeat_age_s` ago."""
 
-    heartbeat_age_s: float = Field(description="Seconds since the last announcement.")
+    heartbeat_age_s: float = Field(
+        examples=[3.2], description="Seconds since the last announcement."
+    )
 
 
 def announce(client: redis.Redis, report: ProcessReport) -> None:

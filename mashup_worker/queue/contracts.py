@@ -12,8 +12,9 @@ from datetime import datetime  # noqa: TC003  (pydantic reads annotations at run
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from mashup_worker.described import DescribedModel
 from mashup_worker.mixing.vibes import VIBES
 from mashup_worker.vocabulary import (
     COMPLEMENT_PREFIX,
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mashup_worker.vocabulary import JobType, Range
+
+_UPLOAD = (
+    "uploads/7f0c0ee8-1a52-4f0b-b8f5-0d1c0b0a5c3e/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/song.mp3"
+)
+_RESULT = "jobs/0b7f4d6c-5c1e-4f0b-b8f5-0d1c0b0a5c3e/1"
 
 WHOLE_SONG = "mix"
 """Kind of a whole song among the stems of a mashup."""
@@ -69,28 +75,35 @@ def _known_vibe(vibe: str) -> str:
     return vibe
 
 
-AnyStemKind = Annotated[str, Field(pattern=_KIND), AfterValidator(stem_kind)]
+AnyStemKind = Annotated[str, Field(pattern=_KIND, examples=["vocals"]), AfterValidator(stem_kind)]
 """Kind of a stem, of the mix without that stem, or `mix` for a whole song.
 
 Synonyms such as `accompaniment` are replaced by the kind.
 """
 
-Address = Annotated[str, Field(min_length=1, max_length=4_096)]
-"""Location of audio: an https URL, `s3://bucket/key`, or a key of the store."""
+Address = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=4_096,
+        description="Location of audio: an https URL, `s3://bucket/key`, or a key of the store.",
+        examples=["https://example.com/song.mp3"],
+    ),
+]
 
 Vibe = Annotated[str, AfterValidator(_known_vibe), Field(json_schema_extra={"enum": list(VIBES)})]
 WebhookEvent = Literal["start", "output", "logs", "completed"]
-MusicalKey = Annotated[str, Field(pattern=r"^[A-G](#|b)? (major|minor)$")]
+MusicalKey = Annotated[str, Field(pattern=r"^[A-G](#|b)? (major|minor)$", examples=["A minor"])]
 Id = Annotated[UUID, BeforeValidator(_canonical_id)]
 
 
-class _Untrusted(BaseModel):
+class _Untrusted(DescribedModel):
     """Value written by a client: unknown keys are ignored, known ones must be valid."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, strict=True)
 
 
-class _Trusted(BaseModel):
+class _Trusted(DescribedModel):
     """Value written by a worker."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,7 +117,15 @@ class JobInput(_Untrusted):
         webhook_events_filter: events that it receives; by default output and completed.
     """
 
-    webhook: Annotated[str, Field(pattern=r"^https?://", max_length=2_048)] | None = None
+    webhook: (
+        Annotated[
+            str,
+            Field(
+                pattern=r"^https?://", max_length=2_048, examples=["https://example.com/webhook"]
+            ),
+        ]
+        | None
+    ) = None
     webhook_events_filter: Annotated[tuple[WebhookEvent, ...], Field(max_length=4)] | None = None
 
     def addresses(self) -> tuple[str, ...]:
@@ -139,6 +160,11 @@ class PredictionInput(_Untrusted):
     input: Annotated[dict[str, Any], Field(max_length=32)]
 
 
+def _example(**document: Any) -> ConfigDict:
+    """Return the configuration of a model with an example."""
+    return ConfigDict(json_schema_extra={"examples": [document]})
+
+
 class SeparateInput(JobInput):
     """Song to separate into stems.
 
@@ -152,13 +178,15 @@ class SeparateInput(JobInput):
         prediction: set by the API for jobs that clients of Replicate's API made.
     """
 
+    model_config = _example(audio=_UPLOAD, stems=["vocals", "no_vocals"], format="mp3")
+
     audio: Address
     mashup_id: Id | None = None
-    model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] | None = None
+    model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$", examples=["htdemucs_ft"])] | None = None
     stems: Annotated[tuple[AnyStemKind, ...], Field(min_length=1, max_length=12)] | None = None
     format: FormatName = "flac"
     bit_depth: Literal[16, 24, 32] | None = None
-    bitrate_kbps: Annotated[int, Field(ge=32, le=500)] | None = None
+    bitrate_kbps: Annotated[int, Field(ge=32, le=500, examples=[320])] | None = None
     analyze: bool = True
     prediction: PredictionInput | None = None
 
@@ -168,7 +196,13 @@ class SeparateInput(JobInput):
 
 
 class AnalyzeInput(JobInput):
-    """Song to analyze: whole as `audio`, or as stems by kind."""
+    """Song to analyze: whole as `audio`, or as stems.
+
+    Attributes:
+        stems: addresses of the song's stems by their kinds.
+    """
+
+    model_config = _example(audio=_UPLOAD)
 
     audio: Address | None = None
     stems: (
@@ -209,7 +243,7 @@ class StemInput(_Untrusted):
     stem_id: Id | None = None
     audio: Address | None = None
     kind: AnyStemKind
-    song: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    song: Annotated[str, Field(min_length=1, max_length=200, examples=["night"])] | None = None
 
     @model_validator(mode="after")
     def _either(self) -> StemInput:
@@ -227,6 +261,7 @@ class MashupConfig(_Untrusted):
         transition, loudness_lufs: by default the vibe's.
         tempo_bpm, key: by default those that change the songs least.
         length_s: approximate length.
+        seed: mashups with the same seed and input are the same.
     """
 
     vibe: Vibe = "club"
@@ -234,7 +269,7 @@ class MashupConfig(_Untrusted):
     transition: TransitionName | None = None
     tempo_bpm: Annotated[float, _within(TEMPO_BPM)] | None = None
     key: MusicalKey | None = None
-    length_s: Annotated[float, Field(ge=4, le=1_200)] | None = None
+    length_s: Annotated[float, Field(ge=4, le=1_200, examples=[180])] | None = None
     loudness_lufs: Annotated[float, _within(LOUDNESS_LUFS)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
@@ -243,8 +278,18 @@ class MashupInput(JobInput):
     """Mashup of stems and whole songs to make.
 
     Attributes:
+        stems: stems and whole songs to use.
+        config: style of the mashup.
         mashup_id: mashup that the result becomes; its stems are credited at once.
     """
+
+    model_config = _example(
+        stems=[
+            {"stem_id": "9e9b2f0c-2d0d-4a4c-8e55-5f1f8f0d7a11", "kind": "vocals"},
+            {"audio": _UPLOAD, "kind": "mix"},
+        ],
+        config={"vibe": "club", "intensity": 0.7},
+    )
 
     stems: Annotated[tuple[StemInput, ...], Field(min_length=1, max_length=32)]
     config: MashupConfig = MashupConfig()
@@ -268,8 +313,12 @@ class MasterInput(JobInput):
     """Mix to master; the limit of true peaks holds for the decoded result.
 
     Attributes:
+        loudness_lufs: integrated loudness of the result.
+        true_peak_dbtp: limit of true peaks.
         raise_quiet: whether a mix below -70 LUFS, which counts as silence, is raised too.
     """
+
+    model_config = _example(audio=_UPLOAD, loudness_lufs=-14.0)
 
     audio: Address
     loudness_lufs: Annotated[float, _within(LOUDNESS_LUFS)] = DEFAULT_LOUDNESS_LUFS
@@ -292,38 +341,38 @@ class StoredAudio(_Trusted):
         peaks_key: key of the waveform for players, in the JSON of audiowaveform.
     """
 
-    key: str
-    url: str
+    key: str = Field(examples=[f"{_RESULT}/vocals.flac"])
+    url: str = Field(examples=[f"https://s3.example.com/songs/{_RESULT}/vocals.flac"])
     url_expires_at: datetime | None
     format: FormatName
-    bytes: int
-    sha256: str
-    duration_s: float
-    loudness_lufs: float | None
-    peaks_key: str
-    peaks_url: str
+    bytes: int = Field(examples=[18_400_210])
+    sha256: str = Field(examples=[f"{0xC0FFEE:064x}"])
+    duration_s: float = Field(examples=[214.53])
+    loudness_lufs: float | None = Field(examples=[-18.2])
+    peaks_key: str = Field(examples=[f"{_RESULT}/vocals.peaks.json"])
+    peaks_url: str = Field(examples=[f"https://s3.example.com/songs/{_RESULT}/vocals.peaks.json"])
 
 
 class StemOutput(StoredAudio):
     """Stem in the store."""
 
-    kind: str
+    kind: str = Field(examples=["vocals"])
 
 
 class ModelOutput(_Trusted):
     """Model that separated a song, and its device."""
 
-    name: str
-    device: str
-    precision: str
+    name: str = Field(examples=["htdemucs"])
+    device: str = Field(examples=["cuda:0"])
+    precision: str = Field(examples=["float32"])
 
 
 class StemUsed(_Trusted):
     """Stem in a mashup; `stem_id` is set for stems of the registry."""
 
     stem_id: UUID | None
-    kind: str
-    song: str
+    kind: str = Field(examples=["vocals"])
+    song: str = Field(examples=["night"])
 
 
 class JobOutput(_Trusted):

@@ -45,7 +45,16 @@ MAY_IMPORT = {
 }
 """Rooms that each room may import. `cli` and `commands` may import all and are imported by none."""
 
-OPEN_TO_ALL = {"__version__", "errors", "logs", "settings", "system", "tracing", "vocabulary"}
+OPEN_TO_ALL = {
+    "__version__",
+    "described",
+    "errors",
+    "logs",
+    "settings",
+    "system",
+    "tracing",
+    "vocabulary",
+}
 
 PIPELINES_MAY_IMPORT = {
     "separation": {"clock"},

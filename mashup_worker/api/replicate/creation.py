@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 from anyio import to_thread
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from mashup_worker.api.creation import create_job
 from mashup_worker.api.links import key_in
 from mashup_worker.api.replicate.files import find_file, new_key
 from mashup_worker.api.replicate.versions import version_of_reference
 from mashup_worker.api.uploads import stored
+from mashup_worker.described import DescribedModel
 from mashup_worker.errors import InvalidInput, NotFound
 from mashup_worker.queue.validation import read_input
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _FILE = re.compile(r"/v1/files/([a-z2-7]{26})(?:/download)?")
 
 
-class PredictionRequest(BaseModel):
+class PredictionRequest(DescribedModel):
     """Body of a request for a prediction; other keys are ignored.
 
     Attributes:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 PredictionStatus = Literal["starting", "processing", "succeeded", "failed", "canceled"]
 
+_URL = "https://api.example.com/v1/predictions/qb5vxjsq7nf2hfzvgj4yxrgxem"
+_VERSION = "5a7041cc9b82e5a558fea6b3d7b12dea89625e89da33f0447bd727c2d0ab9e77"
+
 _STATUSES: Mapping[Status, PredictionStatus] = {
     "queued": "starting",
     "processing": "processing",
@@ -36,16 +39,16 @@ _STATUSES: Mapping[Status, PredictionStatus] = {
 class PredictionUrls(Document):
     """Addresses of a prediction."""
 
-    get: str
-    cancel: str
-    web: str
+    get: str = Field(examples=[_URL])
+    cancel: str = Field(examples=[f"{_URL}/cancel"])
+    web: str = Field(examples=["https://api.example.com/studio"])
 
 
 class Metrics(Document):
     """Seconds of a finished prediction: of its run, and from its creation to its end."""
 
-    predict_time: float | None = None
-    total_time: float | None = None
+    predict_time: float | None = Field(default=None, examples=[4.1])
+    total_time: float | None = Field(default=None, examples=[4.8])
 
 
 class Prediction(Document):
@@ -62,11 +65,11 @@ class Prediction(Document):
 
     id: str = Field(examples=["qb5vxjsq7nf2hfzvgj4yxrgxem"])
     model: str = Field(examples=["ryan5453/demucs"])
-    version: str
+    version: str = Field(examples=[_VERSION])
     input: dict[str, Any]
     output: dict[str, str | None] | None
-    logs: str
-    error: str | None
+    logs: str = Field(examples=["100%|██████████| 100/100\n"])
+    error: str | None = Field(examples=[None])
     status: PredictionStatus
     created_at: datetime
     started_at: datetime | None
@@ -81,8 +84,10 @@ class Prediction(Document):
 class Page(Document):
     """Page of a list; `next` is the address of the next page."""
 
-    previous: str | None = None
-    next: str | None = None
+    previous: str | None = Field(default=None, examples=[None])
+    next: str | None = Field(
+        default=None, examples=["https://api.example.com/v1/predictions?cursor=WyIyMDI2LTA1"]
+    )
 
 
 class PredictionPage(Page):
@@ -94,9 +99,9 @@ class PredictionPage(Page):
 class Version(Document):
     """Version of a hosted model, with the schema of its input and output."""
 
-    id: str
+    id: str = Field(examples=[_VERSION])
     created_at: datetime
-    cog_version: str
+    cog_version: str = Field(examples=[COG_VERSION])
     openapi_schema: dict[str, Any]
 
     @classmethod
@@ -117,12 +122,16 @@ class VersionPage(Page):
 
 
 class Model(Document):
-    """Hosted model that this service stands in for."""
+    """Hosted model that this service stands in for.
 
-    url: str
-    owner: str
-    name: str
-    description: str
+    Attributes:
+        github_url, paper_url, license_url, cover_image_url, default_example: always null.
+    """
+
+    url: str = Field(examples=["https://api.example.com/v1/models/ryan5453/demucs"])
+    owner: str = Field(examples=["ryan5453"])
+    name: str = Field(examples=["demucs"])
+    description: str = Field(examples=["Separation of songs into stems"])
     visibility: Literal["public", "private"] = "public"
     github_url: str | None = None
     paper_url: str | None = None
@@ -142,7 +151,7 @@ class ModelPage(Page):
 class FileUrls(Document):
     """Address of a file, which the input of a prediction may name."""
 
-    get: str
+    get: str = Field(examples=["https://api.example.com/v1/files/mfzwi3dboj2ho2lonfxg4zlsme"])
 
 
 class File(Document):
@@ -153,11 +162,11 @@ class File(Document):
         expires_at: always null, as files stay until they are deleted.
     """
 
-    id: str
-    name: str
-    content_type: str
-    size: int
-    etag: str
+    id: str = Field(examples=["mfzwi3dboj2ho2lonfxg4zlsme"])
+    name: str = Field(examples=["song.mp3"])
+    content_type: str = Field(examples=["audio/mpeg"])
+    size: int = Field(examples=[4_812_345])
+    etag: str = Field(examples=["5d41402abc4b2a76b9719d911017c592"])
     checksums: dict[str, str]
     metadata: dict[str, Any]
     created_at: datetime
@@ -174,7 +183,7 @@ class FilePage(Page):
 class WebhookSecret(Document):
     """Secret with which webhooks are signed."""
 
-    key: str
+    key: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
 
 
 def prediction_of(job: Job, *, url: str, link: LinkOf) -> Prediction | None:

@@ -16,6 +16,7 @@ from fastapi.sse import format_sse_event
 from mashup_worker.api.context import ApiContext, Context, Reader
 from mashup_worker.api.documents import JobEvent
 from mashup_worker.api.events import JobEvents, StreamEnded
+from mashup_worker.api.parameters import JobId
 from mashup_worker.db import jobs
 from mashup_worker.db.jobs import TERMINAL
 from mashup_worker.errors import NotFound
@@ -38,6 +39,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
+        "model": JobEvent,  # for the components of the document
         "description": "Events, each with a `JobEvent` as `data`",
         "content": {
             "text/event-stream": {
@@ -53,7 +55,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 
 @router.get("/jobs/{job_id}/events", response_class=StreamingResponse, responses=_STREAM)
 async def follow_job(
-    job_id: UUID,
+    job_id: JobId,
     context: Context,
     caller: Reader,
     last_event_id: Annotated[

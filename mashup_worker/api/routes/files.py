@@ -8,27 +8,53 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from mashup_worker.api.context import Context
 from mashup_worker.api.links import key_of_link
+from mashup_worker.api.problems import Problem
 from mashup_worker.api.serving import object_response
 
 router = APIRouter(tags=["files"])
 
-BYTES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The file",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+_TEXT = {"schema": {"type": "string"}}
+_BYTES = {"type": "string", "format": "binary"}
+_HEADERS = {"Accept-Ranges": _TEXT, "ETag": _TEXT, "Last-Modified": _TEXT}
+_COUNTS = ("version", "channels", "sample_rate", "samples_per_pixel", "bits", "length")
+_WAVEFORM = {
+    "type": "object",
+    "required": [*_COUNTS, "data"],
+    "properties": {
+        **{name: {"type": "integer"} for name in _COUNTS},
+        "data": {
+            "type": "array",
+            "description": "Lowest and highest sample of each pixel.",
+            "items": {"type": "integer"},
+        },
     },
-    206: {
-        "description": "The range of the file that the header `Range` asks for",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    },
-    304: {"description": "The client has the file, by its header `If-None-Match`"},
-    416: {"description": "The file has no byte of the range"},
 }
-"""Answers of routes that return `object_response`."""
+
+
+def file_answers(media_type: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """Return the answers of routes that return `object_response`, for OpenAPI."""
+    return {
+        200: {
+            "description": "The file",
+            "content": {media_type: {"schema": schema}},
+            "headers": _HEADERS,
+        },
+        206: {
+            "description": "The range of the file that the header `Range` asks for",
+            "content": {media_type: {"schema": _BYTES}},
+            "headers": _HEADERS | {"Content-Range": _TEXT},
+        },
+        304: {"description": "The client has the file, by its header `If-None-Match`"},
+        416: {"model": Problem, "description": "The file has no byte of the range"},
+    }
+
+
+AUDIO = file_answers("audio/*", _BYTES)
+WAVEFORM = file_answers("application/json", _WAVEFORM)
 
 
 @router.head("/files/{token}/{name}", include_in_schema=False)
-@router.get("/files/{token}/{name}", response_class=Response, responses=BYTES)
+@router.get("/files/{token}/{name}", response_class=Response, responses=file_answers("*/*", _BYTES))
 def get_file(
     request: Request,
     context: Context,

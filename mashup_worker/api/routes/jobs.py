@@ -13,6 +13,7 @@ from mashup_worker.api.creation import repeat_job
 from mashup_worker.api.documents import JobCreated, JobDocument, JobSummary
 from mashup_worker.api.job_inputs import IdempotencyKey
 from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, to_cursor
+from mashup_worker.api.parameters import JobId
 from mashup_worker.api.problems import Problem
 from mashup_worker.api.routes.creation import CREATED, accepted
 from mashup_worker.db import jobs
@@ -32,6 +33,10 @@ _ENDED: dict[int | str, dict[str, Any]] = {
 _OPEN = {409: {"model": Problem, "description": "The job has not ended"}}
 
 
+class JobPage(Page[JobSummary]):
+    """Jobs, newest first."""
+
+
 @router.get("/jobs")
 def list_jobs(
     context: Context,
@@ -40,7 +45,7 @@ def list_jobs(
     job_type: Annotated[JobType | None, Query(description="Only jobs of this type.")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
-) -> Page[JobSummary]:
+) -> JobPage:
     """Return the caller's jobs without their inputs and results, the newest first."""
     after = None if cursor is None else from_cursor(cursor, tuple[datetime, UUID])
     with context.transaction(caller) as connection:
@@ -49,18 +54,20 @@ def list_jobs(
         )
     items = [JobSummary.model_validate(row) for row in found[:limit]]
     more = len(found) > limit
-    return Page(items=items, next=to_cursor(items[-1].created_at, items[-1].id) if more else None)
+    return JobPage(
+        items=items, next=to_cursor(items[-1].created_at, items[-1].id) if more else None
+    )
 
 
 @router.get("/jobs/{job_id}")
-def get_job(job_id: UUID, context: Context, caller: Reader) -> JobDocument:
+def get_job(job_id: JobId, context: Context, caller: Reader) -> JobDocument:
     """Return a job with its input and result."""
     with context.transaction(caller) as connection:
         return JobDocument.of(find_job(connection, job_id))
 
 
 @router.get("/mashup/ai/{job_id}")
-def get_mashup_job(job_id: UUID, context: Context, caller: Reader) -> JobDocument:
+def get_mashup_job(job_id: JobId, context: Context, caller: Reader) -> JobDocument:
     """Return a mashup job with its input and result."""
     with context.transaction(caller) as connection:
         job = find_job(connection, job_id)
@@ -70,7 +77,7 @@ def get_mashup_job(job_id: UUID, context: Context, caller: Reader) -> JobDocumen
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=status.HTTP_202_ACCEPTED, responses=_ENDED)
-def cancel_job(job_id: UUID, context: Context, caller: Writer) -> JobDocument:
+def cancel_job(job_id: JobId, context: Context, caller: Writer) -> JobDocument:
     """Request the cancellation of a job: a queued job ends at once, a running one in seconds."""
     with context.transaction(caller) as connection:
         return JobDocument.of(jobs.request_cancel(connection, job_id))
@@ -78,7 +85,7 @@ def cancel_job(job_id: UUID, context: Context, caller: Writer) -> JobDocument:
 
 @router.post("/jobs/{job_id}/retry", **{**CREATED, "responses": {**CREATED["responses"], **_OPEN}})
 def retry_job(
-    job_id: UUID,
+    job_id: JobId,
     response: Response,
     context: Context,
     caller: Writer,

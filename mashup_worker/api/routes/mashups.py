@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response, status
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from mashup_worker.api.context import ApiContext, Context, Reader, Writer
 from mashup_worker.api.credits import largest_remainder
 from mashup_worker.api.documents import Document
 from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, next_cursor
+from mashup_worker.api.parameters import MashupId
 from mashup_worker.api.problems import Problem
-from mashup_worker.api.routes.files import BYTES
+from mashup_worker.api.routes.files import AUDIO, WAVEFORM
 from mashup_worker.api.routes.jobs import find_job
 from mashup_worker.api.serving import object_response
 from mashup_worker.db import mashups
 from mashup_worker.db.mashups import Creator, Mashup, MashupResult
+from mashup_worker.described import DescribedModel
 from mashup_worker.errors import Conflict, InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["mashups"])
 
+_URL = "https://api.example.com/api/mashups/0b7f4d6c-5c1e-4f0b-b8f5-0d1c0b0a5c3e"
 _WHOLE = 10_000
 _MAX_AMOUNT = 2**53 - 1
 """Largest integer that JavaScript reads exactly."""
@@ -39,7 +42,7 @@ def _stripped(title: str) -> str:
     return title
 
 
-class NewMashup(BaseModel):
+class NewMashup(DescribedModel):
     """Finished job to save as a mashup."""
 
     model_config = ConfigDict(extra="ignore")
@@ -67,8 +70,8 @@ class MashupDocument(Document):
     job_id: UUID | None = None
     duration_s: float | None = Field(None, examples=[181.2])
     loudness_lufs: float | None = Field(None, examples=[-9.0])
-    audio_url: str | None = None
-    peaks_url: str | None = None
+    audio_url: str | None = Field(None, examples=[f"{_URL}/audio"])
+    peaks_url: str | None = Field(None, examples=[f"{_URL}/peaks"])
 
 
 class Credit(Document):
@@ -96,6 +99,10 @@ class Credits(Document):
     mashup_id: UUID
     amount: int | None = Field(examples=[499])
     credits: list[Credit]
+
+
+class MashupPage(Page[MashupDocument]):
+    """Mashups, newest first."""
 
 
 @router.post(
@@ -134,7 +141,7 @@ def list_mashups(
     public: Annotated[bool, Query(description="Only public mashups.")] = False,
     limit: Limit = 25,
     cursor: Cursor = None,
-) -> Page[MashupDocument]:
+) -> MashupPage:
     """Return mashups that the caller may see: own and public ones, newest first."""
     if mine and caller.user_id is None:
         raise InvalidInput("mine: this token acts for no user; send Mashup-User")
@@ -147,19 +154,19 @@ def list_mashups(
             limit=limit + 1,
         )
     following = next_cursor(found, limit, lambda m: (m.created_at, m.id))
-    return Page(items=_documents(context, found[:limit]), next=following)
+    return MashupPage(items=_documents(context, found[:limit]), next=following)
 
 
 @router.get("/mashups/{mashup_id}")
-def get_mashup(mashup_id: UUID, context: Context, caller: Reader) -> MashupDocument:
+def get_mashup(mashup_id: MashupId, context: Context, caller: Reader) -> MashupDocument:
     """Return a mashup."""
     return _documents(context, [_visible(context, caller, mashup_id)])[0]
 
 
 @router.head("/mashups/{mashup_id}/audio", include_in_schema=False)
-@router.get("/mashups/{mashup_id}/audio", response_class=Response, responses=BYTES)
+@router.get("/mashups/{mashup_id}/audio", response_class=Response, responses=AUDIO)
 def get_mashup_audio(
-    mashup_id: UUID, request: Request, context: Context, caller: Reader
+    mashup_id: MashupId, request: Request, context: Context, caller: Reader
 ) -> Response:
     """Return the audio file of a mashup, or one range of its bytes."""
     result = _result(context, caller, mashup_id)
@@ -167,9 +174,9 @@ def get_mashup_audio(
 
 
 @router.head("/mashups/{mashup_id}/peaks", include_in_schema=False)
-@router.get("/mashups/{mashup_id}/peaks", response_class=Response, responses=BYTES)
+@router.get("/mashups/{mashup_id}/peaks", response_class=Response, responses=WAVEFORM)
 def get_mashup_peaks(
-    mashup_id: UUID, request: Request, context: Context, caller: Reader
+    mashup_id: MashupId, request: Request, context: Context, caller: Reader
 ) -> Response:
     """Return the waveform of a mashup for players, in the JSON of audiowaveform."""
     result = _result(context, caller, mashup_id)
@@ -178,7 +185,7 @@ def get_mashup_peaks(
 
 @router.get("/mashups/{mashup_id}/credits")
 def get_mashup_credits(
-    mashup_id: UUID,
+    mashup_id: MashupId,
     context: Context,
     caller: Reader,
     amount: Annotated[

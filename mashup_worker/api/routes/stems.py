@@ -21,7 +21,8 @@ from mashup_worker.api.compatibility import (
 from mashup_worker.api.context import ApiContext, Context, Reader
 from mashup_worker.api.documents import Document
 from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, next_cursor
-from mashup_worker.api.routes.files import BYTES
+from mashup_worker.api.parameters import StemId
+from mashup_worker.api.routes.files import AUDIO, WAVEFORM
 from mashup_worker.api.serving import object_response
 from mashup_worker.db import stems
 from mashup_worker.db.stems import Reference, Stem, StemFilter
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from mashup_worker.api.access.callers import Caller
 
 router = APIRouter(tags=["stems"])
+
+_URL = "https://api.example.com/api/stems/9e9b2f0c-2d0d-4a4c-8e55-5f1f8f0d7a11"
 
 
 class StemDocument(Document):
@@ -59,8 +62,8 @@ class StemDocument(Document):
     loudness_lufs: float | None = Field(examples=[-18.2])
     is_public: bool
     created_at: datetime
-    audio_url: str
-    peaks_url: str
+    audio_url: str = Field(examples=[f"{_URL}/audio"])
+    peaks_url: str = Field(examples=[f"{_URL}/peaks"])
     compatibility: Compatibility | None = None
 
 
@@ -80,7 +83,7 @@ class Provenance(Document):
     file_name: str | None = Field(examples=["night.mp3"])
     job_id: UUID | None
     mashup_id: UUID | None
-    title: str | None
+    title: str | None = Field(examples=["When the Night Falls"])
     creator_id: UUID | None
     model: str | None = Field(examples=["htdemucs"])
     source_sha256: list[str] | None
@@ -90,11 +93,12 @@ class StemDetails(StemDocument):
     """Stem with its use and origin.
 
     Attributes:
+        sha256: digest of the file.
         usage_count: number of mashups that use it.
     """
 
-    sha256: str | None
-    usage_count: int
+    sha256: str | None = Field(examples=[f"{0xC0FFEE:064x}"])
+    usage_count: int = Field(examples=[3])
     last_used_at: datetime | None
     provenance: Provenance
 
@@ -164,10 +168,12 @@ class StemQuery(BaseModel):
         )
 
 
+class StemPage(Page[StemDocument]):
+    """Stems, newest or most compatible first."""
+
+
 @router.get("/stems")
-def list_stems(
-    query: Annotated[StemQuery, Query()], context: Context, caller: Reader
-) -> Page[StemDocument]:
+def list_stems(query: Annotated[StemQuery, Query()], context: Context, caller: Reader) -> StemPage:
     """Return stems that the caller may see: own and public ones, newest first.
 
     With `compatible_with` stems of other songs, the most compatible first. Stems that would have to
@@ -195,11 +201,11 @@ def list_stems(
             )
             following = next_cursor(found, limit, lambda s: ("score", s.score, s.id))
     items = [_document(context, stem, reference) for stem in found[:limit]]
-    return Page(items=items, next=following)
+    return StemPage(items=items, next=following)
 
 
 @router.get("/stems/{stem_id}")
-def get_stem(stem_id: UUID, context: Context, caller: Reader) -> StemDetails:
+def get_stem(stem_id: StemId, context: Context, caller: Reader) -> StemDetails:
     """Return a stem with its use and origin."""
     with context.transaction(caller) as connection:
         found = stems.find(connection, stem_id)
@@ -225,8 +231,8 @@ def get_stem(stem_id: UUID, context: Context, caller: Reader) -> StemDetails:
 
 
 @router.head("/stems/{stem_id}/audio", include_in_schema=False)
-@router.get("/stems/{stem_id}/audio", response_class=Response, responses=BYTES)
-def get_stem_audio(stem_id: UUID, request: Request, context: Context, caller: Reader) -> Response:
+@router.get("/stems/{stem_id}/audio", response_class=Response, responses=AUDIO)
+def get_stem_audio(stem_id: StemId, request: Request, context: Context, caller: Reader) -> Response:
     """Return the audio file of a stem, or one range of its bytes."""
     with context.transaction(caller) as connection:
         stem = stems.find(connection, stem_id).stem
@@ -234,8 +240,8 @@ def get_stem_audio(stem_id: UUID, request: Request, context: Context, caller: Re
 
 
 @router.head("/stems/{stem_id}/peaks", include_in_schema=False)
-@router.get("/stems/{stem_id}/peaks", response_class=Response, responses=BYTES)
-def get_stem_peaks(stem_id: UUID, request: Request, context: Context, caller: Reader) -> Response:
+@router.get("/stems/{stem_id}/peaks", response_class=Response, responses=WAVEFORM)
+def get_stem_peaks(stem_id: StemId, request: Request, context: Context, caller: Reader) -> Response:
     """Return the waveform of a stem for players, in the JSON of audiowaveform."""
     with context.transaction(caller) as connection:
         stems.find(connection, stem_id)

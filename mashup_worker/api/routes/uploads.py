@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from mashup_worker.api.context import Context, Writer
 from mashup_worker.api.documents import Document
@@ -14,6 +14,7 @@ from mashup_worker.api.forms import FormFile, safe_name
 from mashup_worker.api.links import link
 from mashup_worker.api.problems import Problem
 from mashup_worker.api.uploads import duration_of, received, stored, upload_key, while_connected
+from mashup_worker.described import DescribedModel
 from mashup_worker.storage.objects import media_type
 from mashup_worker.storage.writing import too_large
 
@@ -63,7 +64,7 @@ class UploadDocument(Document):
     duration_s: float = Field(description="Duration of the decoded audio.", examples=[214.53])
 
 
-class TicketRequest(BaseModel):
+class TicketRequest(DescribedModel):
     """File to upload to the store."""
 
     filename: str = Field(min_length=1, max_length=1_000, examples=["song.mp3"])

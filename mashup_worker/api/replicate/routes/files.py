@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import AwareDatetime
 
 from mashup_worker.api.context import Context, Reader, Writer
-from mashup_worker.api.pages import from_cursor, to_cursor
+from mashup_worker.api.pages import Cursor, from_cursor, to_cursor
+from mashup_worker.api.parameters import FileId
 from mashup_worker.api.problems import Problem
 from mashup_worker.api.replicate.documents import File, FilePage
 from mashup_worker.api.replicate.files import document_of, files_of, find_file, new_key
@@ -52,9 +53,7 @@ async def create_file(request: Request, context: Context, caller: Writer) -> Fil
 
 
 @router.get("/files")
-def list_files(
-    context: Context, caller: Reader, cursor: Annotated[str | None, Query(max_length=500)] = None
-) -> FilePage:
+def list_files(context: Context, caller: Reader, cursor: Cursor = None) -> FilePage:
     """Return the caller's files, newest first."""
     found = files_of(context, caller.user_id)
     if cursor is not None:
@@ -69,13 +68,13 @@ def list_files(
 
 
 @router.get("/files/{file_id}")
-def get_file_document(file_id: str, context: Context, caller: Reader) -> File:
+def get_file_document(file_id: FileId, context: Context, caller: Reader) -> File:
     """Return a file, without its bytes."""
     return document_of(context, *find_file(context, caller.user_id, file_id))
 
 
 @router.delete("/files/{file_id}", status_code=204)
-def delete_file(file_id: str, context: Context, caller: Writer) -> None:
+def delete_file(file_id: FileId, context: Context, caller: Writer) -> None:
     """Delete a file; jobs that have not read it fail."""
     found, _ = find_file(context, caller.user_id, file_id)
     context.storage.delete([found.key])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from mashup_worker.api.context import Context, Reader
+from mashup_worker.api.parameters import Name, Owner, VersionId
 from mashup_worker.api.replicate.documents import Model, ModelPage, Version, VersionPage
 from mashup_worker.api.replicate.versions import VERSIONS, version_of_model
 from mashup_worker.errors import NotFound
@@ -25,14 +26,14 @@ async def list_hosted_models(context: Context, _caller: Reader) -> ModelPage:
 
 
 @router.get("/models/{owner}/{name}")
-async def get_hosted_model(owner: str, name: str, context: Context, _caller: Reader) -> Model:
+async def get_hosted_model(owner: Owner, name: Name, context: Context, _caller: Reader) -> Model:
     """Return a hosted model with its version."""
     return _model(context, version_of_model(owner, name))
 
 
 @router.get("/models/{owner}/{name}/versions")
 async def list_hosted_versions(
-    owner: str, name: str, context: Context, _caller: Reader
+    owner: Owner, name: Name, context: Context, _caller: Reader
 ) -> VersionPage:
     """Return the versions of a hosted model."""
     return VersionPage(results=[_version(context, version_of_model(owner, name))])
@@ -40,7 +41,7 @@ async def list_hosted_versions(
 
 @router.get("/models/{owner}/{name}/versions/{version_id}")
 async def get_hosted_version(
-    owner: str, name: str, version_id: str, context: Context, _caller: Reader
+    owner: Owner, name: Name, version_id: VersionId, context: Context, _caller: Reader
 ) -> Version:
     """Return a version of a hosted model, with the schema of its input and output."""
     version = version_of_model(owner, name)

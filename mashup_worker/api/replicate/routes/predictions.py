@@ -13,7 +13,8 @@ from fastapi import APIRouter, Header, Query, Request
 from mashup_worker.api.bodies import allow_body
 from mashup_worker.api.context import Context, Reader, Writer
 from mashup_worker.api.links import link
-from mashup_worker.api.pages import from_cursor, to_cursor
+from mashup_worker.api.pages import Cursor, from_cursor, to_cursor
+from mashup_worker.api.parameters import Name, Owner, PredictionId
 from mashup_worker.api.problems import Problem
 from mashup_worker.api.replicate.bodies import JsonBody
 from mashup_worker.api.replicate.creation import PredictionRequest, asked_prediction
@@ -80,8 +81,8 @@ async def create_prediction(
 
 @router.post("/models/{owner}/{name}/predictions", **_CREATED)
 async def create_prediction_of_model(
-    owner: str,
-    name: str,
+    owner: Owner,
+    name: Name,
     request: Request,
     context: Context,
     caller: Writer,
@@ -97,9 +98,13 @@ async def create_prediction_of_model(
 def list_predictions(
     context: Context,
     caller: Reader,
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
-    created_after: datetime | None = None,
-    created_before: datetime | None = None,
+    cursor: Cursor = None,
+    created_after: Annotated[
+        datetime | None, Query(description="Only predictions from this time on.")
+    ] = None,
+    created_before: Annotated[
+        datetime | None, Query(description="Only predictions from before this time.")
+    ] = None,
 ) -> PredictionPage:
     """Return the caller's predictions, newest first."""
     last = None if cursor is None else from_cursor(cursor, tuple[datetime, UUID])
@@ -122,13 +127,15 @@ def list_predictions(
 
 
 @router.get("/predictions/{prediction_id}")
-def get_prediction(prediction_id: str, context: Context, caller: Reader) -> Prediction:
+def get_prediction(prediction_id: PredictionId, context: Context, caller: Reader) -> Prediction:
     """Return a prediction."""
     return _shown(context, prediction_id, _find(context, caller, prediction_id))
 
 
 @router.post("/predictions/{prediction_id}/cancel")
-async def cancel_prediction(prediction_id: str, context: Context, caller: Writer) -> Prediction:
+async def cancel_prediction(
+    prediction_id: PredictionId, context: Context, caller: Writer
+) -> Prediction:
     """Cancel a prediction, and return it; one that has ended stays as it is."""
     job = await to_thread.run_sync(_cancel, context, caller, prediction_id)
     return _shown(context, prediction_id, await job_after(context, caller, job, _CANCEL_WAIT_S))
