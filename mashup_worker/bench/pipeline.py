@@ -73,8 +73,8 @@ def measure_pipeline(request: PipelineRequest, taken: Taken, on_step: OnStep) ->
     before = held_bytes(request.device)
     engine = OurEngine(request.weights, request.options)
     with tempfile.TemporaryDirectory() as name:
-        songs = _write_songs(Path(name, "songs"), request.work)
-        flow = _Flow(engine.separator, songs, Path(name, "stems"), request.device)
+        songs = write_songs(Path(name, "songs"), request.work)
+        flow = Flow(engine.separator, songs, Path(name, "stems"), request.device)
         flow.round(in_flight=1, songs=1)
         resting = held_bytes(request.device) - before
         measured: list[InFlight] = []
@@ -92,7 +92,7 @@ def measure_pipeline(request: PipelineRequest, taken: Taken, on_step: OnStep) ->
 def _measure(
     request: PipelineRequest,
     engine: OurEngine,
-    flow: _Flow,
+    flow: Flow,
     in_flight: int,
     resting_bytes: int,
     on_step: OnStep,
@@ -130,8 +130,8 @@ def _measure(
 
 
 @dataclass(frozen=True)
-class _Round:
-    """One round of all songs.
+class Round:
+    """Round of some songs.
 
     Attributes:
         processor_share: share of the time of all cores.
@@ -167,7 +167,7 @@ class _Round:
         }
 
 
-class _Flow:
+class Flow:
     """Songs through decoder, device and encoders, several at once."""
 
     def __init__(
@@ -175,7 +175,7 @@ class _Flow:
     ) -> None:
         self._separator, self._songs, self._out, self._device = separator, songs, out, device
 
-    def round(self, in_flight: int, songs: int | None = None) -> _Round:
+    def round(self, in_flight: int, songs: int | None = None) -> Round:
         """Process all songs, or the first few."""
         results: list[SeparateResult] = []
         watched = _Watched(self._separator)
@@ -194,7 +194,7 @@ class _Flow:
         wall_s = timed_s(work, self._device)
         share = clock.share()
         shutil.rmtree(self._out)
-        return _Round(
+        return Round(
             wall_s=wall_s,
             processor_share=share,
             decode_s=sum(result.timings_s["decode"] for result in results),
@@ -239,7 +239,8 @@ class _Watched:
         self.spans_s.append((start, time.perf_counter()))
 
 
-def _write_songs(folder: Path, work: Work) -> list[Path]:
+def write_songs(folder: Path, work: Work) -> list[Path]:
+    """Write the songs of a round as FLAC files; returns their paths."""
     song = music.song(work.track_s)
     first = folder / "0.flac"
     with open_writer(

@@ -264,6 +264,35 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
+class ProcessCount:
+    """Number of worker processes that share the device, and their speed and memory together.
+
+    Attributes:
+        processes: number of processes.
+        run: songs of all processes in the time from the first start to the last end; None if a
+            process failed.
+        failures: reason of each process that failed or ran out of memory.
+    """
+
+    processes: int
+    run: Run | None
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Worker processes that share the device, from files to stems on disk, in several numbers.
+
+    After a number with failures, no larger one was measured.
+    """
+
+    taken: Taken
+    model: str
+    random_weights: bool
+    counts: tuple[ProcessCount, ...]
+
+
+@dataclass(frozen=True)
 class Results:
     """All measurements of one device."""
 
@@ -272,6 +301,7 @@ class Results:
     analyze: Staged | None = None
     mashup: Staged | None = None
     pipeline: Pipeline | None = None
+    processes: Processes | None = None
     schema: int = SCHEMA
 
     def over(self, before: Results | None) -> Results:
@@ -287,4 +317,5 @@ class Results:
             analyze=self.analyze or before.analyze,
             mashup=self.mashup or before.mashup,
             pipeline=self.pipeline or before.pipeline,
+            processes=self.processes or before.processes,
         )

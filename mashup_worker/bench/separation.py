@@ -23,6 +23,7 @@ from mashup_worker.bench.measure import (
 )
 from mashup_worker.bench.peers import open_peer
 from mashup_worker.bench.results import Limit, Ratio, Separation, Work
+from mashup_worker.bench.text import reason
 from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.errors import DeviceLost, InvalidInput, MashupError
 from mashup_worker.models.demucs_engine import EngineOptions
@@ -101,7 +102,7 @@ def measure_separation(
         try:
             contenders.append(bench.peer(name))
         except Exception as error:  # other packages raise any exception
-            not_run[name] = _reason(error)
+            not_run[name] = reason(error)
     runs, rounds_s = bench.in_turn(contenders, not_run)
     made = Separation(
         taken=taken,
@@ -252,7 +253,7 @@ class _Bench:
                 except Exception as error:
                     if not one.name:
                         raise
-                    not_run[one.name] = _reason(error)
+                    not_run[one.name] = reason(error)
                     measured.remove(one)
         runs = [one.run(self._work, song, self._exact, device) for one in measured]
         return runs, [one.rounds_s for one in measured]
@@ -268,16 +269,12 @@ class _Bench:
             except DeviceLost:
                 raise  # later measurements would be invalid
             except Exception as error:  # compilers and drivers raise any exception
-                not_run[label] = _reason(error)
+                not_run[label] = reason(error)
                 continue
             if out_of_memory_events() > before:
                 not_run[label] = "it does not fit into the device's memory"
                 return
             yield from runs
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _start(song: Audio, duration_s: float) -> Audio:

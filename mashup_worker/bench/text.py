@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mashup_worker.bench.results import Ratio, Run
+    from mashup_worker.bench.results import ProcessCount, Ratio, Run
 
 
 def run_cells(run: Run) -> dict[str, str]:
@@ -25,6 +25,33 @@ def run_cells(run: Run) -> dict[str, str]:
         "busy": "" if run.busy_share is None else f"{run.busy_share:.0%}",
         "SNR to fp32": "" if run.precision is None or many else decibels(run.snr_db),
     }
+
+
+def process_cells(one: ProcessCount) -> dict[str, str]:
+    """Return the cells of worker processes by column; empty where a value was not measured."""
+    cells = {**run_cells(one.run), "songs": str(one.run.tracks)} if one.run else {}
+    return {
+        "processes": str(one.processes),
+        **{name: cells.get(name, "") for name in _OF_PROCESSES},
+        "failures": failures(one),
+    }
+
+
+_OF_PROCESSES = (
+    *("songs", "precision", "batch", "p50 s", "x real time", "tracks/h", "cost/track"),
+    *("device GB", "host GB"),
+)
+
+
+def failures(one: ProcessCount) -> str:
+    """Return how many of the processes failed, and the reasons; empty if none failed."""
+    reasons = "; ".join(dict.fromkeys(one.failures))
+    return f"{len(one.failures)} of {one.processes}: {reasons}" if reasons else ""
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of the message of an error, or its class."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def first_engine(ratio: Ratio) -> str:

@@ -58,7 +58,7 @@ class ProcessPool(Generic[Task, Result]):
 
     def results(self) -> Iterator[tuple[int, Result | Crashed]]:
         """Yield the index and the result of each task in the order of completion."""
-        with _interrupts_ignored():
+        with interrupts_ignored():
             for _ in range(min(self._jobs, len(self._waiting))):
                 self._start()
         while self._busy:
@@ -69,7 +69,7 @@ class ProcessPool(Generic[Task, Result]):
                 except (EOFError, OSError):
                     worker.process.join()
                     result = Crashed(worker.process.exitcode)
-                    with _interrupts_ignored():
+                    with interrupts_ignored():
                         self._start()
                 else:
                     self._assign(worker)
@@ -118,7 +118,7 @@ def _serve(connection: Connection[Any, Any], work: Callable[[Any], Any]) -> None
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
+def interrupts_ignored() -> Iterator[None]:
     """Start processes that ignore Ctrl-C from their first instruction; the pool ends them."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -59,6 +59,20 @@ def test_sections_join_in_one_document(mashup: Mashup, repository: Path) -> None
     assert document["separation"] is None
 
 
+def test_processes_that_share_the_device(mashup: Mashup, repository: Path) -> None:
+    short = ("--processes", "2", "--songs", "1", "--seconds", "1", "--device", "cpu")
+    done = mashup.run("bench", "processes", *short, *model(repository), "-o", "shared")
+    assert done.returncode == 0, done.stderr
+    assert "worker processes on one device" in done.stdout
+    (name,) = mashup.files("shared")
+    made = json.loads((mashup.folder / "shared" / name).read_text())["processes"]
+    (both,) = made["counts"]
+    assert (both["processes"], both["failures"]) == (2, [])
+    run = both["run"]
+    assert (run["tracks"], run["track_s"], len(run["rounds_s"])) == (2, 1, 1)
+    assert run["times_real_time"] == pytest.approx(2 / run["p50_s"], rel=0.01)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("unblend") is not None, reason="unblend is here")
 def test_an_engine_that_is_not_installed(mashup: Mashup) -> None:
     done = mashup.run("bench", *SHORT, "--against", "unblend", "-o", "none")
@@ -74,6 +88,8 @@ def test_an_engine_that_is_not_installed(mashup: Mashup) -> None:
         (("--sweep", "weather"), "--sweep weather"),
         (("analyze", "--sweep", "batch"), "--sweep batch"),
         (("pipeline", "--against", "demucs"), "--against"),
+        (("pipeline", "--processes", "2"), "--processes applies to processes only"),
+        (("processes", "--processes", "1,many"), "--processes 1,many"),
         (("--model", "lite"), "lite"),
         (("--precision", "fp64"), "fp64"),
         (("--rounds", "0"), "--rounds"),

@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import soundfile
 import torch
+from demucs.apply import BagOfModels
 
+from mashup_worker.bench import parallel
+from mashup_worker.bench.engines import Weights
+from mashup_worker.bench.processes import SHORT_OF_MEMORY, ProcessesRequest, measure_processes
+from mashup_worker.bench.results import Taken, Work
 from mashup_worker.errors import DeviceLost, OutOfMemory
+from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.htdemucs.core import HybridCore
 from mashup_worker.models.htdemucs.network import HybridNetwork
 from mashup_worker.models.memory_events import out_of_memory_events
 from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file
 from tests.engines import RATE_HZ, music, separate
-from tests.gpu.networks import LEAST_DB, assert_near, tiny_separator
+from tests.fake_cuda.budget import is_fake
+from tests.gpu.networks import LEAST_DB, assert_near, tiny_network, tiny_separator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,6 +149,35 @@ def test_a_window_that_does_not_fit_is_one_error_and_leaves_no_file(
     assert not list((tmp_path / "stems").glob("*"))
     memory.windows = 1  # others have ended
     assert_near(separate(separator, MIX), separate(tiny_separator("cpu"), MIX), LEAST_DB["fp32"])
+
+
+@pytest.mark.parametrize("windows", [1, 0])
+def test_processes_that_share_a_device_are_measured_up_to_a_shortage(
+    memory: Memory, windows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_fake():
+        pytest.skip("the memory of other processes can't be limited on a real GPU")
+    monkeypatch.setattr(parallel, "START_METHOD", "fork")
+    memory.windows = windows
+    weights = Weights("tiny", BagOfModels([tiny_network()]), random=True)
+    request = ProcessesRequest(
+        load=lambda: weights,
+        options=EngineOptions("cuda", "fp32", batch=2),
+        device=torch.device("cuda", 0),
+        work=Work(tracks=1, track_s=0.5),
+        counts=(2, 4),
+        rounds=1,
+    )
+    taken = Taken("mashup bench processes", "2026-01-01", {})
+    *_, made = measure_processes(request, weights, taken, lambda _step: None)
+    (two,) = made.counts
+    assert two.processes == len(two.failures) == 2
+    if windows:
+        assert two.run is not None
+        assert two.failures == (SHORT_OF_MEMORY,) * 2
+    else:
+        assert two.run is None
+        assert all("cuda:0: too little memory" in reason for reason in two.failures)
 
 
 def test_a_recording_that_can_not_be_ended_costs_the_process_its_device(

@@ -11,6 +11,9 @@ import typer
 from mashup_worker.commands.shared.failure import settings_or_fail, usage_errors
 from mashup_worker.commands.shared.inputs import comma_separated
 from mashup_worker.commands.shared.options import AsJson, Device, ModelRepo, Precision, Quiet
+from mashup_worker.errors import InvalidInput
+
+_MOST_PROCESSES = 64
 
 
 class Peer(StrEnum):
@@ -24,11 +27,11 @@ class Peer(StrEnum):
 def bench(
     context: typer.Context,
     what: Annotated[
-        Literal["separation", "analyze", "mashup", "pipeline", "all"],
+        Literal["separation", "analyze", "mashup", "pipeline", "processes", "all"],
         typer.Argument(
             help="separation: one song in memory. analyze: one song in memory. mashup: four stems "
-            "of three minutes. pipeline: FLAC files in, stems on disk out, several at a time. all: "
-            "these."
+            "of three minutes. pipeline: FLAC files in, stems on disk out, several at a time. "
+            "processes: the same in worker processes that share the device. all: these."
         ),
     ] = "separation",
     against: Annotated[
@@ -61,16 +64,28 @@ def bench(
     ] = None,
     rounds: Annotated[
         int | None,
-        typer.Option(min=1, max=1000, help="Rounds. [10 on a GPU, 3 on a CPU; pipeline: 3 and 1]"),
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Rounds. [10 on a GPU, 3 on a CPU; pipeline: 3 and 1; processes: 1]",
+        ),
     ] = None,
     songs: Annotated[
-        int | None, typer.Option(min=1, help="Songs of the pipeline. [32 on a GPU, 4 on a CPU]")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Songs of the pipeline, or of each process. [32 on a GPU, 4 on a CPU; processes: "
+            "8 and 2]",
+        ),
     ] = None,
     in_flight: Annotated[
         int | None,
         typer.Option(
             min=1, max=64, help="Songs of the pipeline in flight. [2 on a CPU, 8 on a GPU]"
         ),
+    ] = None,
+    processes: Annotated[
+        str | None, typer.Option(help="Numbers of worker processes. [1,2,4 on a GPU, 1,2 on a CPU]")
     ] = None,
     sweep: Annotated[
         str | None,
@@ -117,6 +132,7 @@ def bench(
             rounds=rounds,
             songs=songs,
             in_flight=in_flight,
+            processes=_counts(processes),
             sweeps=comma_separated(sweep),
             limit=limit,
             mashup_format=mashup_format,
@@ -131,6 +147,16 @@ def bench(
         plot=plot,
         quiet=quiet,
     ).all()
+
+
+def _counts(text: str | None) -> tuple[int, ...]:
+    """Return the numbers between the commas of `--processes`, in order."""
+    words = comma_separated(text)
+    if not all(word.isdecimal() and 1 <= int(word) <= _MOST_PROCESSES for word in words):
+        raise InvalidInput(
+            f"--processes {text}: use numbers from 1 to {_MOST_PROCESSES}, such as 1,2,4"
+        )
+    return tuple(sorted({int(word) for word in words}))
 
 
 def _command(context: typer.Context) -> str:

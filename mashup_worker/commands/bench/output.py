@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from mashup_worker.bench.pipeline import AIM_TIMES_REAL_TIME
-from mashup_worker.bench.text import first_engine, run_cells
+from mashup_worker.bench.text import first_engine, process_cells, run_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from mashup_worker.bench.results import Pipeline, Results, Run, Separation, Staged
+    from mashup_worker.bench.results import Pipeline, Processes, Results, Run, Separation, Staged
 
 _PLAIN_WIDTH = 200
 """Columns where the output is not a terminal."""
@@ -45,6 +45,8 @@ def show(results: Results) -> None:
     for name, staged in (("analysis", results.analyze), ("mashup", results.mashup)):
         if staged:
             _show_staged(name, staged)
+    if results.processes:
+        _show_processes(results.processes)
 
 
 def _show_separation(made: Separation) -> None:
@@ -95,11 +97,21 @@ def _show_staged(name: str, made: Staged) -> None:
     typer.echo(f"stages: {stages}")
 
 
+def _show_processes(made: Processes) -> None:
+    title = "worker processes on one device: FLAC files in, 4 stems each out"
+    _print(title, _rows([process_cells(one) for one in made.counts]))
+
+
 def _runs(runs: Sequence[Run], labels: Sequence[str] | None = None) -> list[tuple[str, ...]]:
-    """Print a heading and one row per run; empty columns are omitted."""
+    """Return a heading and one row per run; empty columns are omitted."""
     cells = [run_cells(run) for run in runs]
     for cell, label in zip(cells, labels or (), strict=False):
         cell["engine"] = label
+    return _rows(cells)
+
+
+def _rows(cells: Sequence[dict[str, str]]) -> list[tuple[str, ...]]:
+    """Return a heading and the rows of these cells; empty columns are omitted."""
     kept = [name for name in cells[0] if any(cell[name] for cell in cells)]
     return [tuple(kept), *(tuple(cell[name] for name in kept) for cell in cells)]
 

@@ -3,38 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mashup_worker.bench.pipeline import PipelineRequest
+from mashup_worker.bench.processes import ProcessesRequest
 from mashup_worker.bench.results import Work
 from mashup_worker.bench.separation import SWEEPS, SeparationRequest, sweep_values
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.demucs_engine import EngineOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import torch
 
     from mashup_worker.bench.engines import Weights
 
-_SECTIONS = ("separation", "pipeline", "analyze", "mashup")
-_CPU_SECONDS = {"separation": 60.0, "pipeline": 30.0, "analyze": 180.0, "mashup": 180.0}
-_GPU_SECONDS = {"separation": 240.0, "pipeline": 240.0, "analyze": 240.0, "mashup": 180.0}
+T = TypeVar("T")
+
+_SECTIONS = ("separation", "pipeline", "analyze", "mashup", "processes")
+_SECONDS = {
+    "separation": (60.0, 240.0),
+    "pipeline": (30.0, 240.0),
+    "analyze": (180.0, 240.0),
+    "mashup": (180.0, 180.0),
+    "processes": (30.0, 240.0),
+}
+"""Length of a song on a CPU, and on a GPU."""
+
+_SONGS = {"pipeline": (4, 32), "processes": (2, 8)}
+"""Songs of a round, or of a process in it, on a CPU and on a GPU."""
+
 CPU_IN_FLIGHT: tuple[int, tuple[int, ...]] = (2, (1, 2, 4))
 GPU_IN_FLIGHT: tuple[int, tuple[int, ...]] = (8, (1, 2, 4, 8, 16))
 """Songs in flight, and those of a sweep."""
+
+CPU_PROCESSES: tuple[int, ...] = (1, 2)
+GPU_PROCESSES: tuple[int, ...] = (1, 2, 4)
 
 _PACE = {
     "separation": {"cpu": 3.0, "mps": 10.0, "cuda": 150.0},
     "peer": {"cpu": 2.5, "mps": 4.0, "cuda": 50.0},
     "pipeline": {"cpu": 3.0, "mps": 10.0, "cuda": 300.0},
+    "processes": {"cpu": 3.0, "mps": 10.0, "cuda": 300.0},
     "analyze": {"cpu": 150.0, "mps": 150.0, "cuda": 500.0},
     "mashup": {"cpu": 10.0, "mps": 10.0, "cuda": 40.0},
 }
 """Approximate speed, in times real time, for the estimate of the duration."""
 
-_PREPARATION_S = {"separation": 10.0, "pipeline": 5.0, "analyze": 3.0, "mashup": 10.0}
+_PREPARATION_S = {
+    "separation": 10.0,
+    "pipeline": 5.0,
+    "analyze": 3.0,
+    "mashup": 10.0,
+    "processes": 40.0,
+}
 """Loading, counting, measuring ceilings, writing songs and stems."""
 
 _COMPILE_S = {"cpu": 90.0, "mps": 60.0, "cuda": 60.0}
@@ -62,6 +86,7 @@ class BenchRequest:
     rounds: int | None
     songs: int | None
     in_flight: int | None
+    processes: tuple[int, ...]
     sweeps: tuple[str, ...]
     limit: bool
     mashup_format: Literal["mp3", "flac"]
@@ -76,6 +101,8 @@ class BenchRequest:
             raise InvalidInput(f"--sweep {unknown[0]}: not available for {self.what}; use {use}")
         if self.against and self.what not in ("separation", "all"):
             raise InvalidInput("--against applies to separation only")
+        if self.processes and self.what not in ("processes", "all"):
+            raise InvalidInput("--processes applies to processes only")
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -92,16 +119,15 @@ class BenchPlan:
 
     def work(self, section: str) -> Work:
         """Return the songs of a round, their length, and the price of the machine."""
-        default_songs = 4 if self.device.type == "cpu" else 32
-        songs = (self.request.songs or default_songs) if section == "pipeline" else 1
+        songs = 1
+        if section in _SONGS:
+            songs = self.request.songs or self._default(_SONGS[section])
         return Work(songs, self._seconds(section), self.request.price_per_hour)
 
     def rounds(self, section: str) -> int:
         """Return the measured rounds of a section."""
-        on_cpu = self.device.type == "cpu"
-        if section == "pipeline":
-            return self.request.rounds or (1 if on_cpu else 3)
-        return self.request.rounds or (3 if on_cpu else 10)
+        usual = {"pipeline": (1, 3), "processes": (1, 1)}.get(section, (3, 10))
+        return self.request.rounds or self._default(usual)
 
     def separation(self, weights: Weights) -> SeparationRequest:
         """Return the separation to measure."""
@@ -129,6 +155,17 @@ class BenchPlan:
             rounds=self.rounds("pipeline"),
         )
 
+    def processes(self, load: Callable[[], Weights]) -> ProcessesRequest:
+        """Return the worker processes to measure."""
+        return ProcessesRequest(
+            load=load,
+            options=self._options,
+            device=self.device,
+            work=self.work("processes"),
+            counts=self._process_counts(),
+            rounds=self.rounds("processes"),
+        )
+
     def expected_s(self) -> float:
         """Return the approximate duration of the whole call."""
         return sum(
@@ -145,14 +182,20 @@ class BenchPlan:
         )
 
     def _seconds(self, section: str) -> float:
-        by_section = _CPU_SECONDS if self.device.type == "cpu" else _GPU_SECONDS
-        return self.request.seconds or by_section[section]
+        return self.request.seconds or self._default(_SECONDS[section])
+
+    def _default(self, values: tuple[T, T]) -> T:
+        """Return the value for a CPU, or the one for a GPU."""
+        return values[self.device.type != "cpu"]
 
     def _in_flight(self) -> tuple[int, ...]:
-        usual, swept = CPU_IN_FLIGHT if self.device.type == "cpu" else GPU_IN_FLIGHT
+        usual, swept = self._default((CPU_IN_FLIGHT, GPU_IN_FLIGHT))
         if "in-flight" in self.request.sweeps:
             return swept
         return (self.request.in_flight or usual,)
+
+    def _process_counts(self) -> tuple[int, ...]:
+        return self.request.processes or self._default((CPU_PROCESSES, GPU_PROCESSES))
 
     def _separation_s(self) -> float:
         kind, request = self.device.type, self.request
@@ -181,4 +224,8 @@ class BenchPlan:
         if section == "pipeline":
             times = (times - 1) * len(self._in_flight()) + 1 / work.tracks
             compile_s = self.request.compiled * _COMPILE_S[kind]
+        elif section == "processes":
+            counts = self._process_counts()
+            times = rounds * sum(counts) + sum(counts) / work.tracks  # each separates one before
+            compile_s = self.request.compiled * _COMPILE_S[kind] * len(counts)
         return times * work.tracks * work.track_s / _PACE[section][kind] + compile_s

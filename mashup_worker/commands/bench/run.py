@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,6 +15,7 @@ from mashup_worker.bench.engines import load_weights
 from mashup_worker.bench.machine import describe, versions
 from mashup_worker.bench.peers import check_installed
 from mashup_worker.bench.pipeline import measure_pipeline
+from mashup_worker.bench.processes import measure_processes
 from mashup_worker.bench.results import Results, Taken
 from mashup_worker.bench.separation import measure_separation
 from mashup_worker.bench.staged import measure_analysis, measure_mashup
@@ -58,10 +60,9 @@ class BenchRun:
         machine = describe(device)
         check_savable(machine, self.folder)
         weights = None
-        if {"separation", "pipeline"} & {*request.sections}:
+        if {"separation", "pipeline", "processes"} & {*request.sections}:
             with usage_errors():
-                store = WeightStore(self.settings)
-                weights = load_weights(request.model, store, request.model_repo)
+                weights = self._load()
             if weights.random:
                 self._say(f"no weights of {weights.model} here: random ones of the same shape")
         plan = BenchPlan(request, device)
@@ -73,6 +74,13 @@ class BenchRun:
             if self._prints_text:
                 show(made)
         self._finish(whole, path)
+
+    @property
+    def _load(self) -> Callable[[], Weights]:
+        """Function that loads the networks, in this process or another."""
+        request = self.request
+        store = WeightStore(self.settings)
+        return partial(load_weights, request.model, store, request.model_repo)
 
     @property
     def _prints_text(self) -> bool:
@@ -92,12 +100,20 @@ class BenchRun:
             picture = path.with_suffix(".png")
             write_atomically(picture, results_png(whole))
             self._say(f"drawn to {picture}")
-        missing = whole.separation.not_run if whole.separation else {}
-        failed = [name for name in self.request.against if name in missing]
-        for name in failed:
-            typer.echo(f"mashup: {name}: {missing[name]}", err=True)
-        if failed:
+        failures = self._failures(whole)
+        for name, reason in failures.items():
+            typer.echo(f"mashup: {name}: {reason}", err=True)
+        if failures:
             raise typer.Exit(EXIT_FAILED)
+
+    def _failures(self, whole: Results) -> dict[str, str]:
+        """Return the reason of each request that was not measured at all, by its name."""
+        missing = whole.separation.not_run if whole.separation else {}
+        failures = {name: missing[name] for name in self.request.against if name in missing}
+        counts = whole.processes.counts if whole.processes else ()
+        if "processes" in self.request.sections and counts[0].run is None:
+            failures[f"{counts[0].processes} processes"] = counts[0].failures[0]
+        return failures
 
     def _measure(
         self, section: str, plan: BenchPlan, weights: Weights | None, on_step: OnStep
@@ -119,6 +135,9 @@ class BenchRun:
         elif section == "pipeline":
             for pipeline in measure_pipeline(plan.pipeline(weights), taken, on_step):
                 yield Results(machine, pipeline=pipeline)
+        elif section == "processes":
+            for processes in measure_processes(plan.processes(self._load), weights, taken, on_step):
+                yield Results(machine, processes=processes)
         else:
             for separation in measure_separation(plan.separation(weights), taken, on_step):
                 yield Results(machine, separation=separation)

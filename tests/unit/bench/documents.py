@@ -10,6 +10,8 @@ from mashup_worker.bench.results import (
     InFlight,
     Limit,
     Pipeline,
+    ProcessCount,
+    Processes,
     Ratio,
     Results,
     Separation,
@@ -69,6 +71,17 @@ def full() -> Results:
     ]
     staged = Staged(TAKEN, a_run("analysis", 1), {"measure": 0.5})
     pipeline = Pipeline(TAKEN, "htdemucs", random_weights=True, in_flight=tuple(in_flight))
+    processes = Processes(
+        TAKEN,
+        "htdemucs",
+        random_weights=True,
+        counts=(ProcessCount(1, a_run("ours", 10)), ProcessCount(2, None, ("too little memory",))),
+    )
     return Results(
-        machine=MACHINE, separation=separation, analyze=staged, mashup=staged, pipeline=pipeline
+        machine=MACHINE,
+        separation=separation,
+        analyze=staged,
+        mashup=staged,
+        pipeline=pipeline,
+        processes=processes,
     )

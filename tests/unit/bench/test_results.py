@@ -37,6 +37,12 @@ def test_documents_come_back_as_they_were() -> None:
     assert from_json(to_json(full())) == full()
 
 
+def test_documents_from_before_a_section_was_measured_are_read() -> None:
+    document = json.loads(to_json(full()))
+    del document["processes"]
+    assert from_json(json.dumps(document)) == replace(full(), processes=None)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -81,6 +87,7 @@ def test_a_section_takes_the_place_of_its_older_self_and_of_nothing_else(tmp_pat
     assert path.name == "some-cpu-2-ghz-2-cores.json"
     assert whole.pipeline == newer
     assert whole.separation == full().separation
+    assert whole.processes == full().processes
     assert read(path) == whole
 
 

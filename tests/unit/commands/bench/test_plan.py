@@ -23,6 +23,7 @@ REQUEST = BenchRequest(
     rounds=10,
     songs=None,
     in_flight=None,
+    processes=(),
     sweeps=(),
     limit=True,
     mashup_format="mp3",
@@ -36,7 +37,9 @@ def expected_s(kind: str, **changes: Any) -> float:
 
 
 @pytest.mark.parametrize("kind", ["cpu", "mps", "cuda"])
-@pytest.mark.parametrize("what", ["separation", "pipeline", "analyze", "mashup", "all"])
+@pytest.mark.parametrize(
+    "what", ["separation", "pipeline", "analyze", "mashup", "processes", "all"]
+)
 def test_every_round_takes_its_time(what: str, kind: str) -> None:
     ten, twenty, thirty = (expected_s(kind, what=what, rounds=rounds) for rounds in (10, 20, 30))
     assert twenty > ten
@@ -44,7 +47,7 @@ def test_every_round_takes_its_time(what: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
-@pytest.mark.parametrize("what", ["separation", "pipeline"])
+@pytest.mark.parametrize("what", ["separation", "pipeline", "processes"])
 def test_compiling_takes_its_time(what: str, kind: str) -> None:
     assert expected_s(kind, what=what, compiled=True) >= expected_s(kind, what=what) + 30
 
