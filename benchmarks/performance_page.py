@@ -12,7 +12,7 @@ from benchmarks.gpu.aims import LEAST_SNR_DB, MASHUP_S, TIMES_STOCK, TIMES_UNBLE
 from benchmarks.results import FOLDER, table
 from mashup_worker.bench.documents import read
 from mashup_worker.bench.pipeline import AIM_TIMES_REAL_TIME
-from mashup_worker.bench.text import decibels, first_engine, run_cells, significant
+from mashup_worker.bench.text import decibels, first_engine, process_cells, run_cells, significant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mashup_worker.bench.results import (
         Limit,
         Pipeline,
+        Processes,
         Ratio,
         Results,
         Run,
@@ -218,6 +219,8 @@ def _device(one: Results) -> Iterator[str]:
     for name, staged in (("Analysis", one.analyze), ("Mashup", one.mashup)):
         if staged:
             yield from _staged(name, staged)
+    if one.processes:
+        yield from _processes(one.processes)
 
 
 def _separation(made: Separation) -> Iterator[str]:
@@ -298,10 +301,27 @@ def _staged(name: str, made: Staged) -> Iterator[str]:
     yield _taken(made.taken)
 
 
+def _processes(made: Processes) -> Iterator[str]:
+    songs = next((f" of {one.run.track_s:g} s" for one in made.counts if one.run), "")
+    yield "### Worker processes"
+    yield (
+        f"Processes that share the device. Each separates FLAC files{songs} of its own, one at a "
+        "time, into four FLAC stems each. Measured from the first start to the last end, when all "
+        "have loaded the networks and separated a song; memory is that of all processes."
+    )
+    yield _taken(made.taken)
+    yield _cells([process_cells(one) for one in made.counts])
+
+
 def _runs(runs: Sequence[Run], labels: Sequence[str] | None = None) -> str:
     cells = [run_cells(run) for run in runs]
     for cell, label in zip(cells, labels or (), strict=False):
         cell["engine"] = label
+    return _cells(cells)
+
+
+def _cells(cells: Sequence[dict[str, str]]) -> str:
+    """Return the table of these cells; empty columns are omitted."""
     kept = [name for name in cells[0] if any(cell[name] for cell in cells)]
     return table(kept, [[cell[name] for name in kept] for cell in cells])
 

@@ -65,6 +65,8 @@ _FULL = Scale(
     rounds=3,
     songs=32,
     in_flight=8,
+    processes=(1, 2, 4),
+    songs_each=8,
     model=("--model", "auto"),
     tests=gpu_tests(),
 )
@@ -83,7 +85,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--minutes", type=float, default=9.0, help="time for all steps (9)")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("gpu-results"),
+        metavar="DIR",
+        help="folder of the results (gpu-results)",
+    )
     parser.add_argument(
         "--pretend", action="store_true", help="run everything, tiny, on a fake device"
     )

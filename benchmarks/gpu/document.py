@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from mashup_worker.bench.results import Pipeline, Results, Separation, Taken
+    from mashup_worker.bench.results import Pipeline, Processes, Results, Separation, Staged, Taken
 
 T = TypeVar("T")
+S = TypeVar("S", "Processes", "Staged")
 
 
 def measured(folder: Path) -> Results | None:
@@ -33,15 +34,19 @@ def joined(parts: Sequence[Results], command: str) -> Results | None:
     pipelines = [part.pipeline for part in parts if part.pipeline]
     analyses = [part.analyze for part in parts if part.analyze]
     mashups = [part.mashup for part in parts if part.mashup]
+    processes = [part.processes for part in parts if part.processes]
     return replace(
         parts[0],
         separation=_separation(separations, command) if separations else None,
         pipeline=_pipeline(pipelines, command) if pipelines else None,
-        analyze=replace(analyses[0], taken=_taken([analyses[0].taken], command))
-        if analyses
-        else None,
-        mashup=replace(mashups[0], taken=_taken([mashups[0].taken], command)) if mashups else None,
+        analyze=_measured_once(analyses, command),
+        mashup=_measured_once(mashups, command),
+        processes=_measured_once(processes, command),
     )
+
+
+def _measured_once(parts: Sequence[S], command: str) -> S | None:
+    return replace(parts[0], taken=_taken([parts[0].taken], command)) if parts else None
 
 
 def _separation(parts: Sequence[Separation], command: str) -> Separation:

@@ -30,6 +30,8 @@ def scale(folder: Path) -> Scale:
         rounds=1,
         songs=2,
         in_flight=2,
+        processes=(1, 2),
+        songs_each=1,
         model=("--model", _MODEL, "--model-repo", str(folder), "--batch", "2"),
         tests=("tests/unit/dsp/test_true_peak.py",),
         test_options=("-p", "tests.fake_cuda.plugin"),
@@ -69,7 +71,7 @@ def fake_device(module: str = "") -> Iterator[None]:
     if module == "pytest":
         yield
         return
-    from mashup_worker.bench import ceilings, separation
+    from mashup_worker.bench import ceilings, parallel, separation
     from mashup_worker.commands.bench import plan
     from mashup_worker.models import graphs
     from tests.fake_cuda import pretend
@@ -77,6 +79,7 @@ def fake_device(module: str = "") -> Iterator[None]:
     ceilings.CUDA_PROBES = ceilings.ProbeSizes(64, 1 << 20, 1 << 20, seconds=0.01)
     separation.CUDA_BATCHES = (1,)
     plan.GPU_IN_FLIGHT = (1, (1,))
+    parallel.START_METHOD = "fork"  # another process would not have the device
     graphs._WARM_UP_RUNS = 1  # libraries that choose algorithms in the first runs are not there
     with pretend():
         yield

@@ -16,6 +16,8 @@ class Scale:
         rounds: of separation, analysis and mashup.
         songs: of the pipeline.
         in_flight: songs in flight at once.
+        processes: numbers of worker processes that share the device.
+        songs_each: songs of each of them.
         model: options that choose the networks.
         tests: files of the tests that need a GPU.
         test_options: for pytest.
@@ -28,6 +30,8 @@ class Scale:
     rounds: int
     songs: int
     in_flight: int
+    processes: tuple[int, ...]
+    songs_each: int
     model: tuple[str, ...]
     tests: tuple[str, ...]
     test_options: tuple[str, ...] = ()

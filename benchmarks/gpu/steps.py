@@ -70,6 +70,8 @@ def steps(scale: Scale, junit: Path) -> list[Step]:
     separation += ("--rounds", str(scale.rounds))
     pipeline = ("bench", "pipeline", *each, *scale.model, "--seconds", f"{scale.song_s:g}")
     pipeline += ("--songs", str(scale.songs))
+    processes = ("bench", "processes", *each, *scale.model, "--seconds", f"{scale.song_s:g}")
+    processes += ("--processes", ",".join(map(str, scale.processes)))
     staged = (*each, "--rounds", str(scale.rounds), "--seconds")
     tests = ("-m", "gpu", "-v", "--tb", "short", "--junitxml", str(junit), *_TEST_OPTIONS)
     stock, quick = ("--against", "demucs"), "--no-limit"
@@ -121,6 +123,7 @@ def steps(scale: Scale, junit: Path) -> list[Step]:
             240,
             45,
         ),
+        Step("process sweep", _MASHUP, (*processes, "--songs", str(scale.songs_each)), 240, 60),
     ]
     return [replace(step, limit_s=scale.patience * step.limit_s) for step in every]
 

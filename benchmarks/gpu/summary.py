@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
     from benchmarks.gpu.processes import Ending
     from benchmarks.gpu.steps import Step
-    from mashup_worker.bench.results import Pipeline, Results, Separation, Staged
+    from mashup_worker.bench.results import (
+        Pipeline,
+        ProcessCount,
+        Processes,
+        Results,
+        Separation,
+        Staged,
+    )
 
 WIDTH = 80
 _NAME, _TEXT, _AIM = 16, 56, 53
@@ -105,6 +112,8 @@ def _measured(step: Step, results: Results) -> str:
         return _separation(results.separation)
     if results.pipeline:
         return _pipeline(results.pipeline)
+    if results.processes:
+        return _processes(results.processes)
     staged = results.analyze or results.mashup
     return _staged(staged) if staged else step.name
 
@@ -127,6 +136,20 @@ def _pipeline(made: Pipeline) -> str:
     best = made.best
     speed = significant(best.run.times_real_time)
     return f"{speed} x real time, {best.songs} in flight; bottleneck {best.bottleneck}"
+
+
+def _processes(made: Processes) -> str:
+    """Return speed and memory of each number of processes."""
+    return "; ".join(f"{one.processes}: {_process_count(one)}" for one in made.counts)
+
+
+def _process_count(one: ProcessCount) -> str:
+    run, parts = one.run, []
+    if run:
+        parts = [f"{significant(run.times_real_time)} x"]
+        if run.peak_device_bytes is not None:
+            parts.append(f"{significant(run.peak_device_bytes / 1e9)} GB")
+    return ", ".join([*parts, *one.failures[:1]])
 
 
 def _staged(made: Staged) -> str:

@@ -53,10 +53,11 @@ def test_every_step_on_a_pretended_device(tmp_path: Path) -> None:
     summary = (out / "summary.txt").read_text().splitlines()
     assert len(summary) <= 24
     assert max(map(len, summary)) <= 80
-    results = {line[:16].strip(): line[16:].strip() for line in summary[2:13]}
+    results = {line[:16].strip(): line[16:].strip() for line in summary[2:14]}
     assert list(results) == [
         *("doctor", "gpu tests", "separation", "separation fp16", "pipeline", "analysis"),
         *("mashup", "compiled", "unblend", "batch sweep", "in-flight sweep"),
+        "process sweep",
     ]
     assert results.pop("unblend").startswith("skipped: unblend is not installed")
     assert not [text for text in results.values() if text.startswith(("failed", "timed out"))]
@@ -67,7 +68,7 @@ def test_every_step_on_a_pretended_device(tmp_path: Path) -> None:
     document = json.loads((out / "fake-gpu.json").read_text())
     separation = document["separation"]
     command = "python -m benchmarks.gpu --minutes 60 --pretend"
-    for section in ("separation", "pipeline", "analyze", "mashup"):
+    for section in ("separation", "pipeline", "analyze", "mashup", "processes"):
         assert document[section]["taken"]["command"] == command
     runs = [(run["precision"], run["compiled"]) for run in separation["runs"]]
     assert runs == [("bf16", False), ("fp32", False), ("fp16", False), ("bf16", True)]
@@ -75,5 +76,9 @@ def test_every_step_on_a_pretended_device(tmp_path: Path) -> None:
     assert [run["batch"] for run in separation["sweeps"]["batch"]] == [1]
     assert separation["limit"]
     assert [one["songs"] for one in document["pipeline"]["in_flight"]] == [1, 2]
+    together = [(one["processes"], one["run"]) for one in document["processes"]["counts"]]
+    assert [(processes, run["tracks"]) for processes, run in together] == [(1, 1), (2, 2)]
+    one, two = (run["peak_device_bytes"] for _, run in together)
+    assert two == 2 * one > 0
     assert document["mashup"]["run"]["label"] == "mashup to FLAC"
     assert ET.parse(out / "junit.xml").getroot().find(".//testcase") is not None

@@ -20,7 +20,7 @@ from benchmarks.gpu.session import Session
 from benchmarks.gpu.steps import Step, gpu_tests, steps
 from benchmarks.gpu.summary import Outcome, lines
 from mashup_worker.bench.engines import OURS
-from mashup_worker.bench.results import Ratio, Results
+from mashup_worker.bench.results import ProcessCount, Ratio, Results
 from tests.unit.bench.documents import MACHINE, a_run, full
 
 if TYPE_CHECKING:
@@ -143,14 +143,18 @@ def test_a_peer_is_compared_once(tmp_path: Path) -> None:
     assert (second.ending.status, second.ending.reason) == ("skipped", "measured above")
 
 
-def test_no_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    assert command.main(["--output", str(tmp_path / "none")]) == 3
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err == "benchmarks.gpu: no CUDA device; run `mashup doctor` for the reason\n"
-    assert not (tmp_path / "none").exists()
+    monkeypatch.chdir(tmp_path)
+    for options in ([], ["--output", "none"]):
+        assert command.main(options) == 3
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err == "benchmarks.gpu: no CUDA device; run `mashup doctor` for the reason\n"
+    assert not [*tmp_path.iterdir()]
 
 
 def test_help_names_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,6 +184,7 @@ def separation(precision: str, seconds: float, *, compiled: bool = False) -> Res
         pipeline=None,
         analyze=None,
         mashup=None,
+        processes=None,
     )
 
 
@@ -203,7 +208,10 @@ def test_one_document_of_all_steps() -> None:
     assert made.pipeline is not None
     assert whole.pipeline is not None
     assert made.pipeline.in_flight == whole.pipeline.in_flight
-    for section in (made.separation, made.pipeline, made.analyze, made.mashup):
+    assert made.processes is not None
+    assert whole.processes is not None
+    assert made.processes.counts == whole.processes.counts
+    for section in (made.separation, made.pipeline, made.analyze, made.mashup, made.processes):
         assert section is not None
         assert section.taken.command == "python -m benchmarks.gpu --minutes 9"
     assert joined([], "none") is None
@@ -247,6 +255,24 @@ def test_a_summary_fits_a_screen(tmp_path: Path) -> None:
     assert [line[:16].strip() for line in shown[2 : 2 + len(every)]] == [
         step.name for step in every
     ]
+
+
+def test_a_sweep_of_processes_in_a_line() -> None:
+    document = Results(MACHINE, processes=full().processes)
+    outcome = Outcome(a_step("process sweep"), Ending("done"), document)
+    assert outcome.text == "1: 6.00 x; 2: too little memory"
+    assert document.processes is not None
+    run = document.processes.counts[0].run
+    assert run is not None
+    on_gpu = [
+        ProcessCount(count, replace(run, times_real_time=speed, peak_device_bytes=int(used)))
+        for count, speed, used in ((1, 512.3, 9.6e9), (2, 800, 19.2e9), (4, 812, 38.4e9))
+    ]
+    document = replace(document, processes=replace(document.processes, counts=tuple(on_gpu)))
+    (shown,) = [
+        line for line in lines([replace(outcome, results=document)], None, 1) if "sweep" in line
+    ]
+    assert "1: 512 x, 9.60 GB; 2: 800 x, 19.2 GB; 4: 812 x, 38.4 GB " in shown
 
 
 def test_only_files_with_gpu_tests_are_collected() -> None:

@@ -51,8 +51,14 @@ def test_each_arithmetic_has_its_own_row_and_ratio() -> None:
 
 def test_a_page_of_everything_shows_every_section() -> None:
     text = page([full()])
-    for heading in ("Separation", "Against the limit", "Files to files", "Analysis", "Mashup"):
+    for heading in (
+        *("Separation", "Against the limit", "Files to files", "Analysis", "Mashup"),
+        "Worker processes",
+    ):
         assert f"### {heading}" in text
+    rows = [line for line in text.splitlines() if line.endswith("1 of 2: too little memory |")]
+    assert [row.split(" | ")[0] for row in rows] == ["| 2"]
     assert "ours is 2.00 times as fast as theirs" in text
     assert "Not run: unblend: not here." in text
     assert "times real time" in text
+    assert "Worker processes" not in page([replace(full(), processes=None)])
