@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.chroma import Chroma
     from mashup_worker.analysis.onsets import Onsets
 
-STROKES = (*(f"{group} flux" for group in GROUPS), "kick", "snare", "all")
+STROKES = (*(f"{group} flux" for group in GROUPS), "kick", "snare", "all", "accent")
 """Streams: rise of the compressed level by band group; uncompressed rise of the lowest group; short
-bursts of noise; rise of all groups together."""
+bursts of noise; compressed, and uncompressed, rise of all groups together."""
 
 _REACH_FRAMES = 2
 _MAX_STROKE = 4.0
+_MAX_ACCENT = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,7 @@ def feature_streams(onsets: Onsets, harmony: Chroma) -> FeatureStreams:
     snare = np.sqrt(onsets.bursts.cpu().double().numpy())
     rows = np.concatenate([flux, [kick, snare, flux.mean(axis=0)]])
     rows = np.minimum(rows, _MAX_STROKE * rows.mean(axis=1, keepdims=True))
+    rows = np.concatenate([rows, [_accents(onsets)]])
     padded = np.pad(rows, ((0, 0), (_REACH_FRAMES, _REACH_FRAMES)), mode="edge")
     pooled = sliding_window_view(padded, 2 * _REACH_FRAMES + 1, axis=1).max(axis=-1)
     return FeatureStreams(
@@ -86,6 +88,17 @@ def feature_streams(onsets: Onsets, harmony: Chroma) -> FeatureStreams:
         treble_sum=_cumulative(harmony.treble.cpu().double().numpy()),
         bass_sum=_cumulative(harmony.bass.cpu().double().numpy()),
     )
+
+
+def _accents(onsets: Onsets) -> Array:
+    """Return the uncompressed rise, limited to twice that of the usual stroke.
+
+    A limit by the mean would make all clicks of a metronome alike, since most of it is silent.
+    """
+    rise = np.sqrt(onsets.accents.mean(dim=0).cpu().double().numpy())
+    inner = rise[1:-1]
+    peaks = inner[(inner > rise[:-2]) & (inner >= rise[2:]) & (inner > rise.mean())]
+    return np.minimum(rise, _MAX_ACCENT * np.median(peaks)) if len(peaks) else rise
 
 
 def standardized(rows: Array) -> Array:

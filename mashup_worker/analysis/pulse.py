@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 from mashup_worker.analysis.tempo_lines import (
@@ -44,6 +45,9 @@ _SAME_TEMPO_RATIOS = (1.0, 3 / 4, 4 / 3)
 """Ratios that dotted rhythms produce without a change of tempo."""
 
 _SMOOTHED_BEATS = 4
+_LOOSE_BEATS = 16
+_LOOSE_SPREAD_S, LOOSE_DRIFT_S = 0.04, 0.045
+"""How far nine of ten beats, and the median of sixteen, may lie from the line of a loose tempo."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,6 +90,8 @@ def find_pulse(onsets: Onsets, tempi: Tempogram) -> Pulse | None:
         instants, steady = exact.instants(len(smooth)), True
     else:
         instants, steady = _varying_pulse(smooth, tempi, period), False
+        if line is not None and _is_loose(line, instants):
+            instants, steady = line.instants(len(smooth)), True
     if len(instants) < 2:
         return None
     struck = int((_strength_at(smooth, instants) > smooth.mean() + 1.0).sum())
@@ -146,6 +152,20 @@ def _is_steady(line: TempoLine, coherence: float, strength: Array, tracked: Arra
     if line.residual <= _STEADY_RESIDUAL_S * FRAME_RATE_HZ and share >= _STEADY_SHARE:
         return True
     return coherence >= _SOFT_COHERENCE and share >= _SOFT_SHARE
+
+
+def _is_loose(line: TempoLine, instants: Array) -> bool:
+    """Return whether beats stray from a line and come back, as of people who play together.
+
+    Beats whose tempo changes leave every line for good.
+    """
+    if len(instants) < _LOOSE_BEATS:
+        return False
+    index = np.round((instants - line.start) / line.period)
+    off = (instants - line.start - line.period * index) / FRAME_RATE_HZ
+    drift = np.abs(np.median(sliding_window_view(off, _LOOSE_BEATS), axis=-1)).max()
+    spread = np.quantile(np.abs(off), 0.9)
+    return bool(drift <= LOOSE_DRIFT_S and spread <= _LOOSE_SPREAD_S)
 
 
 def _changes_tempo(strength: Array, period: float) -> bool:

@@ -22,7 +22,7 @@ from mashup_worker.analysis.meter import (
     time_signature,
 )
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
-from mashup_worker.analysis.pulse import Pulse, find_pulse
+from mashup_worker.analysis.pulse import LOOSE_DRIFT_S, Pulse, find_pulse
 from mashup_worker.analysis.result import (
     BEATS_PER_BAR,
     AnalysisOptions,
@@ -123,7 +123,7 @@ def find_rhythm(
         return Rhythm()
     streams = feature_streams(onsets, harmony)
     stretches = find_stretches(onsets, tempi, streams, pulse.period)
-    if len(stretches) > 1:
+    if len(stretches) > 1 and not _is_one_line(stretches, pulse):
         parts = _parts(onsets, harmony, options=options, sounding_s=sounding_s, stretches=stretches)
     else:
         parts = [
@@ -136,6 +136,23 @@ def find_rhythm(
                     onsets, harmony, options=options, sounding_s=sounding_s, stretches=stretches
                 )
     return _of_parts(parts) if parts else Rhythm()
+
+
+def _is_one_line(stretches: Sequence[Stretch], pulse: Pulse) -> bool:
+    """Return whether stretches stray from a steady pulse no farther than loose playing does."""
+    if not pulse.steady:
+        return False
+    firsts = [
+        one.phase + np.ceil((one.start - one.phase) / one.period) * one.period for one in stretches
+    ]
+    beats = np.concatenate(
+        [
+            np.arange(first, one.stop, one.period)
+            for first, one in zip(firsts, stretches, strict=True)
+        ]
+    )
+    away = np.abs(pulse.instants - beats[:, None]).min(axis=1)
+    return bool(away.max() <= LOOSE_DRIFT_S * FRAME_RATE_HZ)
 
 
 def _split_at_jumps(rhythm: Rhythm, streams: FeatureStreams, frames: int) -> list[Stretch]:

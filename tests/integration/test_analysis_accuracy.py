@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.analysis import MIX, STEMS, Measured, analyze_song, measure, sample_songs
+from benchmarks.analysis import MIX, STEMS, Measured, analyze_song, measure, sample_songs, scored
 from benchmarks.scores import Summary, summary
+from mashup_worker.pipelines.analysis.analyze import analyze_audio
+from synth.metronomes import metronome
 
 SONGS = 10
 
@@ -42,6 +44,13 @@ def test_most_generated_songs_are_right(generated: list[Measured], view: str) ->
     assert got.tuning_error_cents <= 5
     assert got.beat_offset_s is not None
     assert abs(got.beat_offset_s) <= 0.010
+
+
+def test_most_metronomes_have_their_bars_at_the_accents() -> None:
+    songs = map(metronome, range(5000, 5012))
+    scores = [scored(song.truth, analyze_audio(song.mix).analysis) for song in songs]
+    assert sum(one.tempo_level_ratio is not None for one in scores) == len(scores)
+    assert sum(one.downbeat_right for one in scores) >= 7
 
 
 @pytest.mark.parametrize("view", [MIX, STEMS])

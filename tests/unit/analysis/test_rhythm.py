@@ -113,6 +113,20 @@ def test_a_tempo_that_changes_is_not_stable_and_beats_follow(kind: str) -> None:
     assert min(tempi) <= got.tempo_bpm <= max(tempi)
 
 
+@pytest.mark.parametrize("tempo_bpm", [84.0, 100.0, 118.0])
+def test_loose_playing_around_one_tempo_is_stable(tempo_bpm: float) -> None:
+    even = even_beats(tempo_bpm, 60)
+    stray = np.zeros(len(even))
+    noise = np.random.default_rng(5).normal(0, 0.008, len(even))
+    for i in range(1, len(even)):  # beats come back to the tempo within some beats
+        stray[i] = 0.9 * stray[i - 1] + noise[i]
+    beats_s = np.sort(even + stray)
+    got = rhythm(song(beats_s, 60))
+    assert got.stable
+    assert got.tempo_bpm == pytest.approx(tempo_bpm, rel=0.003)
+    assert f_measure(beats_s, got.beats_s) > 0.97
+
+
 def with_jump(tempi_bpm: tuple[float, float], pause_beats: float) -> tuple[Times, float]:
     """Beats of two steady halves, the second begun some beats after the first ended."""
     first = 0.3 + np.arange(40) * 60 / tempi_bpm[0]
