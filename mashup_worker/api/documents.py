@@ -6,14 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    TypeAdapter,
-    field_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter
 
 from mashup_worker.db.jobs import Status
 from mashup_worker.described import DescribedModel
@@ -90,14 +83,11 @@ class JobDocument(JobSummary):
         output_data: result of a completed job.
     """
 
-    input_data: dict[str, Any] = Field(examples=[{"audio": "uploads/8c…/song.mp3"}])
+    # SQL users may insert other values, for which the job fails.
+    input_data: Annotated[
+        dict[str, Any], BeforeValidator(lambda value: value if isinstance(value, dict) else {})
+    ] = Field(examples=[{"audio": "uploads/8c…/song.mp3"}])
     output_data: Annotated[dict[str, Any] | None, _SchemaOf(_Output)]
-
-    @field_validator("input_data", "output_data", mode="before")
-    @classmethod
-    def _only_objects(cls, value: object) -> object:
-        """Replace values that SQL users may insert, for which the job fails."""
-        return value if value is None or isinstance(value, dict) else {}
 
     @classmethod
     def of(cls, job: Job) -> Self:

@@ -67,9 +67,10 @@ class Follower:
         Raises:
             StreamEnded: no state will follow.
         """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._changed.wait()
+        if not self._is_new and not self._is_ended:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._changed.wait()
         self._changed.clear()
         if self._is_new:
             self._is_new = False

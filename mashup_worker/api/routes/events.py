@@ -33,7 +33,7 @@ HEARTBEAT_S = 15.0
 _LONGEST_STREAM_S = 3_600.0
 """Time after which a client must connect again, with a token that is still valid."""
 
-_EVENT_ID = re.compile(r"(\d{1,9})-(\d{1,9})(?:-([\w.-]*))?")
+_EVENT_ID = re.compile(r"(\d{1,9})-(\d{1,9})(?:-[\w.-]*)?", re.ASCII)
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -105,7 +105,7 @@ def _event_id(state: StatusView) -> str:
 
 def _is_known(state: StatusView, last_event_id: str | None) -> bool:
     """Return whether a client has received a state, or a newer one that Postgres lacks yet."""
-    found = _EVENT_ID.fullmatch(last_event_id or "", re.ASCII)
+    found = _EVENT_ID.fullmatch(last_event_id or "")
     if found is None:
         return False
     order = int(found[1]), int(found[2])
