@@ -98,7 +98,7 @@ def _accents(onsets: Onsets) -> Array:
     rise = np.sqrt(onsets.accents.mean(dim=0).cpu().double().numpy())
     inner = rise[1:-1]
     peaks = inner[(inner > rise[:-2]) & (inner >= rise[2:]) & (inner > rise.mean())]
-    return np.minimum(rise, _MAX_ACCENT * np.median(peaks)) if len(peaks) else rise
+    return np.asarray(np.minimum(rise, _MAX_ACCENT * np.median(peaks)) if len(peaks) else rise)
 
 
 def standardized(rows: Array) -> Array:

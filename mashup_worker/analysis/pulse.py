@@ -157,7 +157,7 @@ def _is_steady(line: TempoLine, coherence: float, strength: Array, tracked: Arra
 def _is_loose(line: TempoLine, instants: Array) -> bool:
     """Return whether beats stray from a line and come back, as of people who play together.
 
-    Beats whose tempo changes leave every line for good.
+    Beats whose tempo changes leave every line and do not come back.
     """
     if len(instants) < _LOOSE_BEATS:
         return False
