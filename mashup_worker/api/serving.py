@@ -36,7 +36,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,30})-([0-9]{0,30})")
 _SAFETY = {
     # Objects come from users: a browser must never run one as a page of our origin.
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Content-Security-Policy": "default-src 'none'; media-src 'self'; sandbox",
 }
 
 

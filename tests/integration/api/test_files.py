@@ -70,6 +70,7 @@ def test_a_link_serves_the_whole_file_without_a_token(world: World, context: Api
         "Accept-Ranges": "bytes",
         "Cache-Control": "private",
         "Content-Length": str(len(BODY)),
+        "Content-Security-Policy": "default-src 'none'; media-src 'self'; sandbox",
         "Content-Type": "audio/flac",
         "ETag": f'"{sha256}"',
         "X-Content-Type-Options": "nosniff",
