@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -9,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mashup_worker import __version__
 from mashup_worker.api.app import openapi_document
 from mashup_worker.described import DescribedModel, prose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COMMITTED = Path(__file__).parents[3] / "docs" / "openapi.json"
+ROOT = Path(__file__).parents[3]
+COMMITTED = ROOT / "docs" / "openapi.json"
+CLIENT = ROOT / "clients" / "typescript"
 DOCUMENT = openapi_document()
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -34,6 +38,20 @@ def test_the_committed_document_is_true() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == wanted, (
         "run: mashup schema --openapi > docs/openapi.json"
     )
+
+
+def test_the_types_of_the_typescript_client_belong_to_the_document() -> None:
+    digest = hashlib.sha256(COMMITTED.read_bytes()).hexdigest()
+    types = (CLIENT / "schema.d.ts").read_text(encoding="utf-8")
+    assert digest in types.partition("\n\n")[0], "run: npm run generate in clients/typescript"
+
+
+def test_the_typescript_client_names_exact_versions_and_no_registry() -> None:
+    package = json.loads((CLIENT / "package.json").read_text(encoding="utf-8"))
+    versions = (package["dependencies"] | package["devDependencies"]).values()
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions)
+    assert package["version"] == __version__
+    assert not list(CLIENT.glob("*lock*"))
 
 
 def test_ids_of_operations_are_distinct() -> None:
