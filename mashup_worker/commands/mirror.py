@@ -26,7 +26,7 @@ _DELIVERED_EVERY_S = 600.0
 
 
 def mirror(metrics: MetricsAddress = None, stop_with_parent: StopWithParent = False) -> None:
-    """Wake workers, copy the status of jobs to Redis, and send webhooks.
+    """Wake workers, copy job states to Redis, and send webhooks.
 
     Requeues the jobs of dead workers, and cancels jobs on request. One mirror is enough; several
     cooperate. Prints a line that starts with "ready" after the first pass.

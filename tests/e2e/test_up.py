@@ -145,7 +145,7 @@ def test_run_starts_and_stops_everything(other: Mashup) -> None:
     done = other.run("up", "--data", "service", "--json", "--run", command)
     assert (done.returncode, done.stderr) == (3, "")
     document, environment = map(json.loads, done.stdout.splitlines())
-    assert document["pids"].keys() == {*SERVERS, "mirror", "worker"}
+    assert document["pids"].keys() == {*SERVERS, "mirror", "worker", "api"}
     assert environment["DATABASE_URL"] == document["database_url"]
     assert environment["AWS_SECRET_ACCESS_KEY"] == document["s3_secret_access_key"]
     assert gone(list(document["pids"].values()))

@@ -24,6 +24,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from mashup_worker.db.queues import pause
+from mashup_worker.monitoring.processes import announced
 from mashup_worker.system.digests import file_sha256
 from tests.chaos.arena import Arena, until, with_port
 from tests.e2e.command import excerpt
@@ -299,6 +300,10 @@ def test_the_real_worker_counts_and_logs(place: Arena, tmp_path: Path) -> None:
     until(lambda: worker.is_ready() and mirror.is_ready(), "all processes to be ready")
     found = re.search(r"http://127\.0\.0\.1:\d+", worker.log.read_text())
     assert found is not None
+    with redis.Redis.from_url(place.info.redis_url) as client:
+        until(lambda: [one.state for one in announced(client)] == ["ready"], "the announcement")
+        (process,) = announced(client)
+    assert (process.device, process.models, process.queue) == ("cpu", ("lite",), "gpu")
     job = place.insert("inputs/song.flac", job_type="analyze")
     row = place.ended(job)
     assert row["status"] == "completed", row["error_message"]

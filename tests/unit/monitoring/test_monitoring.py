@@ -17,7 +17,7 @@ import yaml
 from mashup_worker.db.jobs import Job
 from mashup_worker.errors import Canceled, InvalidInput, LeaseLost, StorageFailed
 from mashup_worker.monitoring.api_metrics import ApiMetrics
-from mashup_worker.monitoring.health import device_bytes, resident_bytes
+from mashup_worker.monitoring.health import device_bytes, device_name, resident_bytes
 from mashup_worker.monitoring.mirror_metrics import MirrorMetrics
 from mashup_worker.monitoring.reports import (
     OUTCOMES,
@@ -103,6 +103,10 @@ def test_the_memory_of_the_device_is_reported() -> None:
     assert found["allocated"] >= held.nbytes
     assert found["reserved"] >= found["allocated"]
     assert found["total"] > found["free"] > 0
+    of_first = device_bytes("cuda:0")
+    assert of_first["allocated"] >= held.nbytes
+    assert device_name("cuda:0") == torch.cuda.get_device_name(0)
+    assert (device_bytes("cpu"), device_name("cpu")) == ({}, None)
 
 
 def test_a_process_without_cuda_reports_no_device_memory() -> None:
