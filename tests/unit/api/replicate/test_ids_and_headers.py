@@ -28,7 +28,7 @@ def test_ids_stand_for_uuids(uuid: UUID) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "a" * 26, "A" * 26, "é" * 26, "a" * 25 + "=", "a" * 24, str(uuid4()), "0" * 26],
+    ["", "a", "a" * 26, "A" * 26, "é" * 26, "a" * 25 + "=", "a" * 24, str(UUID(int=7)), "0" * 26],
 )
 def test_other_texts_are_no_ids(text: str) -> None:
     if text == "a" * 26:
