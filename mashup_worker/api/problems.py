@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import date
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from mashup_worker.db.database import is_outage
+from mashup_worker.db.database import is_outage, reason_of
 from mashup_worker.described import DescribedModel
 from mashup_worker.errors import (
     Conflict,
@@ -116,7 +117,7 @@ def problem(error: MashupError, status: HTTPStatus | None = None, **more: Any) -
         title=status.phrase,
         status=status,
         code=error.code,
-        detail=error.message,
+        detail=_detail(error),
         retryable=error.retryable,
         **more,
     )
@@ -129,6 +130,16 @@ def problem(error: MashupError, status: HTTPStatus | None = None, **more: Any) -
         headers["WWW-Authenticate"] = "Bearer"
     content = document.model_dump(mode="json", exclude_defaults=True)
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+
+
+def _detail(error: MashupError) -> str:
+    """Return the text for clients; addresses of services are for the log only."""
+    if not isinstance(error, ServiceUnavailable | StorageFailed):
+        return error.message
+    logger.warning("%s", error.message)
+    is_store = isinstance(error, StorageFailed)
+    service = "store" if is_store else re.split("[ :]", error.message, maxsplit=1)[0]
+    return f"{service}: unavailable"
 
 
 def status_of(error: MashupError) -> HTTPStatus:
@@ -177,7 +188,7 @@ def answer_with_problems(app: FastAPI) -> None:
 def of_database(error: psycopg.Error) -> MashupError:
     """Return the error to report for one of Postgres."""
     if is_outage(error) or isinstance(error, psycopg.OperationalError):
-        return ServiceUnavailable("Postgres: unavailable")
+        return ServiceUnavailable(f"Postgres: {reason_of(error)}")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return NotFound("not found, or this caller must not use it")
     if isinstance(error, psycopg.DataError | psycopg.IntegrityError):

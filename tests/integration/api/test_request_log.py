@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from mashup_worker.api.app import create_app
 from mashup_worker.api.context import open_context
 from mashup_worker.db import jobs
+from mashup_worker.db.database import Database
 from mashup_worker.logs import _JsonLines
 from mashup_worker.monitoring.api_metrics import ApiMetrics
 from mashup_worker.settings import load_service_settings
@@ -101,6 +102,23 @@ def test_refused_requests_are_logged_too(world: World, lines: Lines) -> None:
     assert (no_route["status"], no_route["route"]) == (404, None)
     assert (method["status"], method["route"]) == (405, "/api/fleet")
     assert "sesame" not in "".join(lines.texts)
+
+
+def test_clients_read_no_addresses_of_services(
+    world: World, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = world.as_service()
+    assert world.client.get("/api/jobs", headers=headers).status_code == 200  # knows the token
+    for context in (world.context, world.context.callers):
+        for name, database in vars(context).items():
+            if isinstance(database, Database):
+                away = Database("postgresql://secret-host.invalid:1/secret", timeout_s=1.0)
+                monkeypatch.setitem(vars(context), name, away)
+    for token in (headers, world.as_service()):
+        answer = world.client.get("/api/jobs", headers=token)
+        assert (answer.status_code, answer.json()["detail"]) == (503, "Postgres: unavailable")
+        assert answer.headers["Retry-After"]
+    assert "secret-host.invalid" in "".join(lines.texts)
 
 
 def test_invalid_trace_contexts_are_ignored(world: World, lines: Lines) -> None:
