@@ -88,6 +88,7 @@ def _routes_app(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        redirect_slashes=False,  # their addresses would be built from the header `Host`
         generate_unique_id_function=lambda route: route.name,
         # Spans of requests only; the log lines have the exceptions.
         telemetry={"logs": False, "operation_spans": False},

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import jwt
-from jwt import PyJWKClient
-from jwt.exceptions import PyJWKClientConnectionError, PyJWTError
+from jwt import PyJWK, PyJWKClient
+from jwt.exceptions import PyJWKClientConnectionError, PyJWKSetError, PyJWTError
 
 from mashup_worker.errors import ServiceUnavailable, Unauthenticated
 
@@ -52,10 +52,10 @@ class JwtVerifier:
         try:
             algorithm = jwt.get_unverified_header(token).get("alg")
             if algorithm == "HS256" and self._settings.jwt_secret is not None:
-                key: Any = self._settings.jwt_secret.get_secret_value()
+                key: str | PyJWK = self._settings.jwt_secret.get_secret_value()
             elif algorithm in _PUBLIC_KEY_ALGORITHMS and self._keys is not None:
                 # The client blocks while it fetches keys.
-                key = (await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)).key
+                key = await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)
             else:
                 raise Unauthenticated("token: invalid; its algorithm is not accepted")
             claims: dict[str, Any] = jwt.decode(
@@ -67,7 +67,7 @@ class JwtVerifier:
                 leeway=_LEEWAY_S,
                 options={"require": list(_REQUIRED)},
             )
-        except PyJWKClientConnectionError as error:
+        except (PyJWKClientConnectionError, PyJWKSetError, OSError, ValueError) as error:
             raise ServiceUnavailable("JWKS: the public keys can't be fetched") from error
         except PyJWTError as error:
             raise Unauthenticated(f"token: invalid: {error}") from error

@@ -84,3 +84,12 @@ def test_tokens_are_stored_as_digests(world: World) -> None:
     secret = headers["Authorization"].partition(" ")[2]
     assert secret not in str(world.rows("SELECT * FROM mashup_worker.api_tokens"))
     assert world.client.get(f"/api/jobs/{uuid4()}", headers=headers).status_code == 404
+
+
+def test_no_address_is_built_from_the_header_host(world: World) -> None:
+    for path in ("/api/jobs/", "/api/stems/", "/v1/predictions/", "/api/nothing"):
+        headers = {**world.as_user(world.alice), "Host": "evil.example"}
+        answer = world.client.get(path, headers=headers, follow_redirects=False)
+        assert answer.status_code == 404
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert "evil.example" not in answer.text + str(answer.headers)

@@ -1,0 +1,172 @@
+"""Tokens of users, verified with a shared secret or with the public keys of a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import json
+import socket
+import struct
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from mashup_worker.api.access.jwt import JwtVerifier
+from mashup_worker.errors import ServiceUnavailable, Unauthenticated
+from mashup_worker.settings import ApiSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECRET = "a secret that signs the tokens of tests"
+USER = uuid4()
+RSA_KEY = rsa.generate_private_key(65_537, 2_048)
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+KEYS = {
+    "keys": [
+        {**RSAAlgorithm.to_jwk(RSA_KEY.public_key(), as_dict=True), "kid": "rsa"},
+        {**ECAlgorithm.to_jwk(EC_KEY.public_key(), as_dict=True), "kid": "ec"},
+    ]
+}
+
+
+class KeyServer:
+    """Server of public keys, which answers with `answer`, or resets connections for None."""
+
+    def __init__(self) -> None:
+        self.answer: bytes | None = json.dumps(KEYS).encode()
+        served = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if served.answer is None:
+                    self.request.setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                    )
+                    self.close_connection = True
+                    return
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(served.answer)
+
+            def log_message(self, *_arguments: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
+
+
+@pytest.fixture
+def key_server() -> Iterator[KeyServer]:
+    """Running server of both public keys."""
+    served = KeyServer()
+    thread = threading.Thread(target=served.server.serve_forever)
+    thread.start()
+    yield served
+    served.server.shutdown()
+    served.server.server_close()
+    thread.join()
+
+
+def claims_of(token: str, **settings: Any) -> dict[str, Any]:
+    verifier = JwtVerifier(ApiSettings(**settings))
+    return asyncio.run(verifier.claims(token))
+
+
+def claims(**changed: Any) -> dict[str, Any]:
+    now_s = int(time.time())
+    return {
+        "sub": str(USER),
+        "aud": "authenticated",
+        "iss": "https://auth.test",
+        "exp": now_s + 60,
+        **changed,
+    }
+
+
+def token(algorithm: str, key: Any, kid: str | None = None, **changed: Any) -> str:
+    return jwt.encode(claims(**changed), key, algorithm, headers={"kid": kid} if kid else None)
+
+
+def hs256_by_hand(secret: bytes, kid: str) -> str:
+    """Return a token that the library refuses to sign, as its secret is a public key."""
+    parts = ({"alg": "HS256", "typ": "JWT", "kid": kid}, claims())
+    text = b".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts
+    )
+    signature = base64.urlsafe_b64encode(hmac.digest(secret, text, "sha256")).rstrip(b"=")
+    return (text + b"." + signature).decode()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key", "kid"), [("RS256", RSA_KEY, "rsa"), ("ES256", EC_KEY, "ec")]
+)
+def test_tokens_of_public_keys_are_accepted(
+    key_server: KeyServer, algorithm: str, key: Any, kid: str
+) -> None:
+    found = claims_of(token(algorithm, key, kid), jwks_url=key_server.url)
+    assert UUID(found["sub"]) == USER
+
+
+def test_tokens_of_the_secret_are_accepted_beside_public_keys(key_server: KeyServer) -> None:
+    found = claims_of(token("HS256", SECRET), jwks_url=key_server.url, SUPABASE_JWT_SECRET=SECRET)
+    assert UUID(found["sub"]) == USER
+
+
+@pytest.mark.parametrize("secret", [None, SECRET])
+@pytest.mark.parametrize(("key", "kid"), [(RSA_KEY, "rsa"), (EC_KEY, "ec")])
+def test_a_public_key_is_no_secret(
+    key_server: KeyServer, secret: str | None, key: Any, kid: str
+) -> None:
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    for public in (pem, pem.strip(), json.dumps(KEYS["keys"][kid == "ec"]).encode()):
+        with pytest.raises(Unauthenticated):
+            claims_of(
+                hs256_by_hand(public, kid), jwks_url=key_server.url, SUPABASE_JWT_SECRET=secret
+            )
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        token("RS256", rsa.generate_private_key(65_537, 2_048), "rsa"),
+        token("ES256", ec.generate_private_key(ec.SECP256R1()), "ec"),
+        token("RS256", RSA_KEY, "ec"),
+        token("ES256", EC_KEY, "rsa"),
+        token("ES256", EC_KEY, "unknown"),
+        token("ES256", EC_KEY),
+        token("RS512", RSA_KEY, "rsa"),
+        token("ES256", EC_KEY, "ec", exp=int(time.time()) - 60),
+        token("ES256", EC_KEY, "ec", aud="anon"),
+        token("ES256", EC_KEY, "ec", iss="https://other.test"),
+        token("ES256", EC_KEY, "ec", role="service_role"),
+        token("HS256", SECRET),
+        token("none", None),
+    ],
+)
+def test_forged_tokens_are_refused(key_server: KeyServer, forged: str) -> None:
+    with pytest.raises(Unauthenticated):
+        claims_of(forged, jwks_url=key_server.url, jwt_issuer="https://auth.test")
+
+
+def test_public_keys_need_an_address() -> None:
+    with pytest.raises(Unauthenticated):
+        claims_of(token("ES256", EC_KEY, "ec"), SUPABASE_JWT_SECRET=SECRET)
+
+
+@pytest.mark.parametrize("answer", [None, b"<html>", b'{"keys": []}', b"\xff"])
+def test_a_server_without_public_keys_is_an_outage(
+    key_server: KeyServer, answer: bytes | None
+) -> None:
+    key_server.answer = answer
+    with pytest.raises(ServiceUnavailable):
+        claims_of(token("ES256", EC_KEY, "ec"), jwks_url=key_server.url)
