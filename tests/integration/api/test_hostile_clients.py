@@ -148,10 +148,10 @@ def size_of(path: Path) -> int:
     return 0
 
 
-def started(api: ApiProcess, client: RawClient, size: int, length: int | None = 10**7) -> None:
-    """Send the start of a file, and wait until the API has it."""
-    client.send(head(length), PART, bytes(size))
-    until(lambda: any(map(size_of, api.files())))
+def started(api: ApiProcess, client: RawClient, size: int, count: int = 1) -> None:
+    """Send the start of a file, and wait until the API has `count` files."""
+    client.send(head(10**7), PART, bytes(size))
+    until(lambda: sum(map(bool, map(size_of, api.files()))) == count)
 
 
 def test_a_large_song_is_never_in_memory(api: ApiProcess) -> None:
@@ -168,14 +168,14 @@ def test_a_large_song_is_never_in_memory(api: ApiProcess) -> None:
 def test_clients_that_vanish_in_a_body(api: ApiProcess) -> None:
     with api.flat_memory(FLAT_MB):
         for _ in range(5):
-            clients = [api.client() for _ in range(8)]
-            for client in clients:
-                started(api, client, 2 << 20)
+            clients = [api.client() for _ in range(8)]  # as many as a user may have
+            for count, client in enumerate(clients, 1):
+                started(api, client, 2 << 20, count)
             for number, client in enumerate(clients):
                 if number % 2:
                     client.end()
                 client.close()
-        until(api.is_idle)
+            until(api.is_idle)
 
 
 def test_a_client_that_vanishes_before_its_answer(api: ApiProcess) -> None:
