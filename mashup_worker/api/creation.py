@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mashup_worker.api.links import key_in
+from mashup_worker.api.addresses import resolved
 from mashup_worker.db import jobs, new_jobs
 from mashup_worker.db.database import assume_role
 from mashup_worker.db.publishing import owns_mashup
@@ -43,8 +44,8 @@ def create_job(
     Args:
         context: services.
         caller: caller, for whose user the job is.
-        request: valid input of the job; only keys that were given are stored. Links of this API
-            are replaced by the keys of their objects.
+        request: valid input of the job; only keys that were given are stored. Addresses of this
+            API are replaced by the keys of their objects.
         idempotency_key: key of the request, chosen by the client.
         deadline_s: time from now until the job is canceled.
 
@@ -58,7 +59,7 @@ def create_job(
         context=context,
         caller=caller,
         user_id=caller.user_id,
-        request=request.with_addresses(lambda one: key_in(context, one) or one),
+        request=request.with_addresses(partial(resolved, context, caller.user_id)),
         idempotency_key=idempotency_key,
         deadline_s=deadline_s,
     ).created()

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from mashup_worker.api.bodies import allow_body
 from mashup_worker.api.forms import OVERHEAD_BYTES, receive_file
+from mashup_worker.api.replicate.file_keys import owner_of
 from mashup_worker.audio.sandbox import SandboxLimits, measure_sandboxed
 from mashup_worker.errors import MashupError, RateLimited, StorageFailed
 from mashup_worker.storage.objects import media_type
@@ -50,8 +51,7 @@ _JOURNAL = "key"
 
 def upload_key(user_id: UUID | None, upload_id: UUID, name: str) -> str:
     """Return the key of a user's upload, or of one of the service itself for None."""
-    owner = "service" if user_id is None else str(user_id)
-    return f"uploads/{owner}/{upload_id}/{name}"
+    return f"uploads/{owner_of(user_id)}/{upload_id}/{name}"
 
 
 @asynccontextmanager

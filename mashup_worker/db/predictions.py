@@ -23,7 +23,15 @@ def page(
     created_before: datetime | None,
     limit: int,
 ) -> Sequence[Job]:
-    """Return the newest predictions that were created before the last one of another page."""
+    """Return the newest predictions.
+
+    Args:
+        connection: connection with the rights of the reader.
+        last: `created_at` and id of the last prediction of the page before.
+        created_after: first moment of the period.
+        created_before: first moment after it.
+        limit: largest number of predictions.
+    """
     last_at, last_id = last or (None, None)
     return select_jobs(
         connection,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 from anyio import to_thread
 from fastapi.exceptions import RequestValidationError
 from pydantic import ConfigDict, Field, ValidationError
 
+from mashup_worker.api.addresses import is_own
 from mashup_worker.api.creation import create_job
-from mashup_worker.api.links import key_in
-from mashup_worker.api.replicate.files import find_file, new_key
+from mashup_worker.api.replicate.files import new_key
 from mashup_worker.api.replicate.versions import version_of_reference
 from mashup_worker.api.uploads import stored
 from mashup_worker.described import DescribedModel
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     from mashup_worker.api.replicate.hosted import HostedInput
     from mashup_worker.api.replicate.versions import HostedVersion
     from mashup_worker.db.jobs import Job
-
-_FILE = re.compile(r"/v1/files/([a-z2-7]{26})(?:/download)?")
 
 
 class PredictionRequest(DescribedModel):
@@ -146,7 +142,7 @@ def _inserted(
     deadline_s: float | None,
     key: str | None,
 ) -> Job:
-    address = _address(context, caller, asked.audio) if key is None else key
+    address = _checked_address(context, asked.audio) if key is None else key
     prediction = {
         "version": asked.version.id,
         "input": asked.options.model_dump(by_alias=True, exclude_unset=True),
@@ -162,32 +158,17 @@ def _inserted(
         raise InvalidInput(f"input.audio: {error.message}") from error
 
 
-def _address(context: ApiContext, caller: Caller, audio: str) -> str:
-    """Return the address of a song for its job: a key for our own files, else the URL.
+def _checked_address(context: ApiContext, audio: str) -> str:
+    """Return the address of a song.
 
     Raises:
-        InvalidInput: the URL cannot be used, or the caller has no such file.
+        InvalidInput: it is no URL that jobs fetch.
     """
-    if audio.startswith(f"{context.url}/"):
-        return _own_key(context, caller, audio)
     scheme = audio.partition(":")[0].lower() if "://" in audio else ""
     allowed = ("https", "http") if context.settings.inputs.fetch_private else ("https",)
-    if scheme not in allowed:
+    if scheme not in allowed and not is_own(context, audio):
         raise InvalidInput("input.audio: not an https or data URL")
     return audio
-
-
-def _own_key(context: ApiContext, caller: Caller, url: str) -> str:
-    try:
-        file = _FILE.fullmatch(urlsplit(url).path)
-        if file is not None:
-            return find_file(context, caller.user_id, file[1])[0].key
-        key = key_in(context, url)
-    except NotFound as error:
-        raise InvalidInput(f"input.audio: {error.message}") from None
-    if key is None:
-        raise InvalidInput("input.audio: not an address of a file")
-    return key
 
 
 def _webhook(asked: PredictionRequest) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from mashup_worker.api.context import Context, Reader, Writer
 from mashup_worker.api.creation import repeat_job
 from mashup_worker.api.documents import JobCreated, JobDocument, JobSummary
 from mashup_worker.api.job_inputs import IdempotencyKey
-from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, to_cursor
+from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, next_cursor
 from mashup_worker.api.parameters import JobId
 from mashup_worker.api.problems import Problem
 from mashup_worker.api.routes.creation import CREATED, accepted
@@ -53,10 +53,8 @@ def list_jobs(
             connection, status=status, job_type=job_type, after=after, limit=limit + 1
         )
     items = [JobSummary.model_validate(row) for row in found[:limit]]
-    more = len(found) > limit
-    return JobPage(
-        items=items, next=to_cursor(items[-1].created_at, items[-1].id) if more else None
-    )
+    following = next_cursor(found, limit, lambda row: (row["created_at"], row["id"]))
+    return JobPage(items=items, next=following)
 
 
 @router.get("/jobs/{job_id}")

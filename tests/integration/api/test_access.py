@@ -14,6 +14,8 @@ from mashup_worker.db.api_tokens import all_tokens, create_token, new_secret, re
 from tests.integration.api.world import JWT_SECRET, user_token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.integration.api.world import World
 
 
@@ -43,7 +45,7 @@ def test_the_service_reads_all_jobs_and_acts_for_users(world: World) -> None:
     assert world.client.get(path, headers=bound).status_code == 403
 
 
-INVALID_TOKENS = {
+INVALID_TOKENS: dict[str, Callable[[], str]] = {
     "empty": lambda: "",
     "nonsense": lambda: "nonsense",
     "unknown": lambda: "mashup_unknown",

@@ -69,7 +69,7 @@ class KeyServer:
 def key_server() -> Iterator[KeyServer]:
     """Running server of both public keys."""
     served = KeyServer()
-    thread = threading.Thread(target=served.server.serve_forever)
+    thread = threading.Thread(target=served.server.serve_forever, args=[0.01])
     thread.start()
     yield served
     served.server.shutdown()
@@ -108,7 +108,9 @@ def hs256_by_hand(secret: bytes, kid: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "key", "kid"), [("RS256", RSA_KEY, "rsa"), ("ES256", EC_KEY, "ec")]
+    ("algorithm", "key", "kid"),
+    [("RS256", RSA_KEY, "rsa"), ("ES256", EC_KEY, "ec")],
+    ids=["RS256", "ES256"],
 )
 def test_tokens_of_public_keys_are_accepted(
     key_server: KeyServer, algorithm: str, key: Any, kid: str
@@ -122,8 +124,8 @@ def test_tokens_of_the_secret_are_accepted_beside_public_keys(key_server: KeySer
     assert UUID(found["sub"]) == USER
 
 
-@pytest.mark.parametrize("secret", [None, SECRET])
-@pytest.mark.parametrize(("key", "kid"), [(RSA_KEY, "rsa"), (EC_KEY, "ec")])
+@pytest.mark.parametrize("secret", [None, SECRET], ids=["no secret", "a secret"])
+@pytest.mark.parametrize(("key", "kid"), [(RSA_KEY, "rsa"), (EC_KEY, "ec")], ids=["RSA", "EC"])
 def test_a_public_key_is_no_secret(
     key_server: KeyServer, secret: str | None, key: Any, kid: str
 ) -> None:
@@ -135,27 +137,27 @@ def test_a_public_key_is_no_secret(
             )
 
 
-@pytest.mark.parametrize(
-    "forged",
-    [
-        token("RS256", rsa.generate_private_key(65_537, 2_048), "rsa"),
-        token("ES256", ec.generate_private_key(ec.SECP256R1()), "ec"),
-        token("RS256", RSA_KEY, "ec"),
-        token("ES256", EC_KEY, "rsa"),
-        token("ES256", EC_KEY, "unknown"),
-        token("ES256", EC_KEY),
-        token("RS512", RSA_KEY, "rsa"),
-        token("ES256", EC_KEY, "ec", exp=int(time.time()) - 60),
-        token("ES256", EC_KEY, "ec", aud="anon"),
-        token("ES256", EC_KEY, "ec", iss="https://other.test"),
-        token("ES256", EC_KEY, "ec", role="service_role"),
-        token("HS256", SECRET),
-        token("none", None),
-    ],
-)
-def test_forged_tokens_are_refused(key_server: KeyServer, forged: str) -> None:
+FORGED = {
+    "by another RSA key": token("RS256", rsa.generate_private_key(65_537, 2_048), "rsa"),
+    "by another EC key": token("ES256", ec.generate_private_key(ec.SECP256R1()), "ec"),
+    "RSA with the id of EC": token("RS256", RSA_KEY, "ec"),
+    "EC with the id of RSA": token("ES256", EC_KEY, "rsa"),
+    "unknown key": token("ES256", EC_KEY, "unknown"),
+    "no key": token("ES256", EC_KEY),
+    "another algorithm": token("RS512", RSA_KEY, "rsa"),
+    "expired": token("ES256", EC_KEY, "ec", exp=int(time.time()) - 60),
+    "another audience": token("ES256", EC_KEY, "ec", aud="anon"),
+    "another issuer": token("ES256", EC_KEY, "ec", iss="https://other.test"),
+    "of a service": token("ES256", EC_KEY, "ec", role="service_role"),
+    "by a secret that is not set": token("HS256", SECRET),
+    "unsigned": token("none", None),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_forged_tokens_are_refused(key_server: KeyServer, name: str) -> None:
     with pytest.raises(Unauthenticated):
-        claims_of(forged, jwks_url=key_server.url, jwt_issuer="https://auth.test")
+        claims_of(FORGED[name], jwks_url=key_server.url, jwt_issuer="https://auth.test")
 
 
 def test_public_keys_need_an_address() -> None:
@@ -163,7 +165,9 @@ def test_public_keys_need_an_address() -> None:
         claims_of(token("ES256", EC_KEY, "ec"), SUPABASE_JWT_SECRET=SECRET)
 
 
-@pytest.mark.parametrize("answer", [None, b"<html>", b'{"keys": []}', b"\xff"])
+@pytest.mark.parametrize(
+    "answer", [None, b"<html>", b'{"keys": []}', b"\xff"], ids=["reset", "page", "empty", "bytes"]
+)
 def test_a_server_without_public_keys_is_an_outage(
     key_server: KeyServer, answer: bytes | None
 ) -> None:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Query, Request
 from mashup_worker.api.bodies import allow_body
 from mashup_worker.api.context import Context, Reader, Writer
 from mashup_worker.api.links import link
-from mashup_worker.api.pages import Cursor, from_cursor, to_cursor
+from mashup_worker.api.pages import Cursor, from_cursor, next_cursor
 from mashup_worker.api.parameters import Name, Owner, PredictionId
 from mashup_worker.api.problems import Problem
 from mashup_worker.api.replicate.bodies import JsonBody
@@ -114,14 +114,15 @@ def list_predictions(
             last=last,
             created_after=created_after,
             created_before=created_before,
-            limit=_PAGE,
+            limit=_PAGE + 1,
         )
-    shown = [_document(context, job) for job in found]
+    shown = [_document(context, job) for job in found[:_PAGE]]
+    cursor = next_cursor(found, _PAGE, lambda job: (job.created_at, job.id))
     following = None
-    if len(found) == _PAGE:
+    if cursor is not None:
         filters = {"created_after": created_after, "created_before": created_before}
         query = {name: at.isoformat() for name, at in filters.items() if at is not None}
-        query["cursor"] = to_cursor(found[-1].created_at, found[-1].id)
+        query["cursor"] = cursor
         following = f"{context.url}/v1/predictions?{urlencode(query)}"
     return PredictionPage(next=following, results=[one for one in shown if one is not None])
 
