@@ -43,7 +43,7 @@ class KeyServer:
     """Server of public keys, which answers with `answer`, or resets connections for None."""
 
     def __init__(self) -> None:
-        self.answer: bytes | None = json.dumps(KEYS).encode()
+        self.answer: bytes | None = None
         served = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -65,16 +65,23 @@ class KeyServer:
         self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
 
 
-@pytest.fixture
-def key_server() -> Iterator[KeyServer]:
-    """Running server of both public keys."""
+@pytest.fixture(scope="module")
+def server() -> Iterator[KeyServer]:
+    """Running server."""
     served = KeyServer()
-    thread = threading.Thread(target=served.server.serve_forever, args=[0.01])
+    thread = threading.Thread(target=served.server.serve_forever, args=[0.1])
     thread.start()
     yield served
     served.server.shutdown()
     served.server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def key_server(server: KeyServer) -> KeyServer:
+    """Running server of both public keys."""
+    server.answer = json.dumps(KEYS).encode()
+    return server
 
 
 def claims_of(token: str, **settings: Any) -> dict[str, Any]:
