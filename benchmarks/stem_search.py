@@ -92,7 +92,7 @@ VACUUM ANALYZE ai_jobs;
 
 def fill(owner: Connection, stems: int) -> UUID:
     """Insert stems of 200 users into an empty database; return one of the users."""
-    owner.execute("SELECT set_config('bench.stems', %s, false)", [str(stems)])
+    owner.execute("SELECT set_config('bench.stems', %s, false), setseed(0.5)", [str(stems)])
     for statement in _LIBRARY.split(";\n"):
         owner.execute(statement.encode())
     row = owner.execute("SELECT user_id FROM stems WHERE NOT is_public LIMIT 1").fetchone()
