@@ -82,6 +82,7 @@ class ApiContext:
         await self.rates.close()
         self.database.close()
         self.redis.close()
+        self.storage.close()
         self.scratch.close()
 
 

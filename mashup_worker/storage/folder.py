@@ -94,6 +94,9 @@ class FolderStorage:
                 start += len(block)
                 yield block
 
+    def close(self) -> None:
+        """Do nothing: a folder has no connections."""
+
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object."""
         path = self._path(key)

@@ -116,6 +116,9 @@ class Storage(Protocol):
             StorageFailed: the object cannot be read, or has fewer bytes.
         """
 
+    def close(self) -> None:
+        """Close all connections to the store."""
+
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object; None if it does not exist.
 

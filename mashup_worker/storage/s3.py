@@ -135,6 +135,10 @@ class S3Storage:
                 while block := body.read(READ_BLOCK_BYTES):  # raises if the body is too short
                     yield block
 
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object."""
         from botocore.exceptions import ClientError

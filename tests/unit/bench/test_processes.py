@@ -9,6 +9,7 @@ import pytest
 import torch
 from demucs.apply import BagOfModels
 
+from mashup_worker.bench import processes
 from mashup_worker.bench.engines import Weights
 from mashup_worker.bench.pipeline import write_songs
 from mashup_worker.bench.processes import ProcessesRequest, Share, prepare, run_together
@@ -64,7 +65,9 @@ def test_a_round_is_the_time_and_memory_of_all(
     assert (run.label, run.precision, run.batch, run.compiled) == ("ours", "bf16", 1, True)
 
 
-def test_networks_are_loaded_and_warm_before_the_work_is_timed(tmp_path: Path) -> None:
+def test_networks_are_loaded_and_warm_before_the_work_is_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loads = 0
 
     def load() -> Weights:
@@ -72,6 +75,7 @@ def test_networks_are_loaded_and_warm_before_the_work_is_timed(tmp_path: Path) -
         loads += 1
         return Weights("tiny", BagOfModels([tiny_network()]), random=True)
 
+    monkeypatch.setattr(processes, "out_of_memory_events", lambda: 0)  # of earlier tests
     work = Work(tracks=2, track_s=0.5)
     songs = write_songs(tmp_path / "songs", Work(tracks=4, track_s=0.5))
     for song in songs[:2]:
