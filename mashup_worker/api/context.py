@@ -128,7 +128,12 @@ async def _caller(
     request: Request,
     _token: Annotated[object, Security(_TOKEN)],
     _acting_for: Annotated[
-        str | None, Header(alias="Mashup-User", description="User for whom a service token acts.")
+        str | None,
+        Header(
+            alias="Mashup-User",
+            description="User for whom a service token acts.",
+            json_schema_extra={"format": "uuid"},
+        ),
     ] = None,
 ) -> Caller:
     return known_caller(request.scope)

@@ -37,7 +37,9 @@ class _SchemaOf:
 class Document(DescribedModel):
     """Document of an answer."""
 
-    model_config = ConfigDict(extra="forbid", from_attributes=True)
+    model_config = ConfigDict(
+        extra="forbid", from_attributes=True, json_schema_serialization_defaults_required=True
+    )
 
 
 class JobCreated(Document):

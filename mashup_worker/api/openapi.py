@@ -166,7 +166,7 @@ def _describe_errors(operation: Json) -> None:
 
 
 def _describe_stream(operation: Json) -> None:
-    """Remove the type of one event, which OpenAPI 3.1 has no place for, from the answer."""
+    """Remove the JSON of a stream, which names the document of its events only."""
     content = operation["responses"].get("200", {}).get("content", {})
     if "text/event-stream" in content:
         content.pop("application/json", None)

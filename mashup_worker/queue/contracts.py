@@ -106,7 +106,9 @@ class _Untrusted(DescribedModel):
 class _Trusted(DescribedModel):
     """Value written by a worker."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_serialization_defaults_required=True
+    )
 
 
 class JobInput(_Untrusted):

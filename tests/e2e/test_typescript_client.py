@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CLIENT = Path("clients/typescript")
+
+DOCUMENTED = """
+import { type Client, ProblemError, completed, connect, follow, form, result } from "./client.ts";
+
+declare const api: Client;
+declare const bytes: ArrayBuffer, song: Blob;
+declare const job: string, jobId: string, key: string, mashup: string, stem: string;
+declare const token: string, url: string, vocals: string;
+"""
+"""What the examples of the documentation have in common."""
 
 BROKEN_STREAM = """
 import { createServer } from "node:http";
@@ -119,6 +130,23 @@ def test_wrong_calls_do_not_compile(project: Project) -> None:
         wrong.unlink()
     lines = sorted({int(one.split("(")[1].split(",")[0]) for one in errors if "error TS" in one})
     assert lines == [3, 4, 5, 9]
+
+
+def test_the_examples_of_the_documentation_compile(project: Project) -> None:
+    blocks = [
+        block
+        for page in (ROOT / "docs" / "api.md", ROOT / CLIENT / "README.md")
+        for block in re.findall(r"```ts\n(.*?)```", page.read_text(), re.DOTALL)
+        if "standardwebhooks" not in block
+    ]
+    assert len(blocks) > 10
+    bodies = (re.sub(r"^ *import .*\n", "", block, flags=re.MULTILINE) for block in blocks)
+    functions = (f"async () => {{\n{body}}};\n" for body in bodies)
+    (project.folder / "docs.ts").write_text(DOCUMENTED + "".join(functions))
+    try:
+        assert project.compile() == [""]
+    finally:
+        (project.folder / "docs.ts").unlink()
 
 
 def test_following_resumes_where_the_stream_broke(project: Project) -> None:

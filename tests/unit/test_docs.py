@@ -13,6 +13,8 @@ import pytest
 from typer.main import get_command
 
 import mashup_worker as mw
+from mashup_worker.api.app import openapi_document
+from mashup_worker.api.problems import status_of
 from mashup_worker.cli import app
 from mashup_worker.errors import MashupError
 from mashup_worker.models.catalogue import catalogue
@@ -135,11 +137,44 @@ def test_tests_that_pages_name_exist() -> None:
 
 
 def test_every_error_has_a_code_of_its_own_and_a_default_message() -> None:
-    def below(kind: type[MashupError]) -> list[type[MashupError]]:
-        return [kind, *(deeper for child in kind.__subclasses__() for deeper in below(child))]
-
-    errors = below(MashupError)
+    errors = _errors(MashupError)
     assert len({error.code for error in errors}) == len(errors)
     for error in errors:
         assert error().message.endswith(".")
         assert error.exit_code in (1, 2, 3, 130)
+
+
+def test_every_call_of_the_api_is_documented() -> None:
+    document = openapi_document()
+    calls = {
+        f"`{method.upper()} {path}`"
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+    rows = set(re.findall(r"^\| (`[A-Z]+ /\S+`) \|", _page("api.md"), re.MULTILINE))
+    assert rows == calls, "change the table of calls in docs/api.md"
+    missing = [call for call in calls if not _examples(call.split()[1].strip("`"))]
+    assert not missing, "add examples to docs/api.md, or to docs/replicate.md"
+
+
+def _examples(path: str) -> bool:
+    """Return whether a call has an example for curl and, outside Replicate's API, TypeScript."""
+    text = _page("api.md") + _page("replicate.md")
+    curl = re.escape(path)
+    for parameter in re.findall(r"\\\{\w+\\\}", curl):
+        curl = curl.replace(parameter, r"[^/\s\"`?]+")
+    is_own = path.startswith("/api/")
+    return re.search(curl, text) is not None and (not is_own or f'"{path}"' in text)
+
+
+def test_documented_codes_of_errors_are_true() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", _page("api.md"), re.MULTILINE))
+    statuses = {kind.code: f"{status_of(kind()):d}" for kind in _errors(MashupError)}
+    special = {code for code, status in statuses.items() if status != "500"}
+    assert rows.keys() >= special, "add them to the table of errors in docs/api.md"
+    assert {code: statuses[code] for code in rows} == rows
+
+
+def _errors(kind: type[MashupError]) -> list[type[MashupError]]:
+    """Return a class of errors and all classes below it."""
+    return [kind, *(deeper for child in kind.__subclasses__() for deeper in _errors(child))]

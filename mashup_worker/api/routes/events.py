@@ -37,15 +37,32 @@ _EVENT_ID = re.compile(r"(\d{1,9})-(\d{1,9})(?:-[\w.-]*)?", re.ASCII)
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
+_EVENT = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "required": ["data", "id"],
+    "properties": {
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobEvent"},
+        },
+        "id": {"type": "string", "description": "To be sent as `Last-Event-ID`."},
+    },
+}
+
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "model": JobEvent,  # for the components of the document
         "description": "Events, each with a `JobEvent` as `data`",
         "content": {
             "text/event-stream": {
-                "schema": {"type": "string"},
-                "example": 'data: {"status": "processing", "stage": "separate", "progress": 45, '
-                '"attempt": 1, "error_code": null, "error_message": null}\nid: 1-45-separate\n\n',
+                "schema": _EVENT,
+                "example": {
+                    "data": '{"status": "processing", "stage": "separate", "progress": 45, '
+                    '"attempt": 1, "error_code": null, "error_message": null}',
+                    "id": "1-45-separate",
+                },
             }
         },
     },
