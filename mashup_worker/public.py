@@ -276,9 +276,8 @@ def mashup(
         plan = plan_sequence(loaded, request)
     else:
         plan = plan_layer(loaded[0], loaded[1:], request)
-    return make_mashup(
-        plan, sounds_of_songs(loaded), Path(output), encode, device=device, on_progress=on_progress
-    )
+    plan, sounds = found.noted(plan), sounds_of_songs(loaded)
+    return make_mashup(plan, sounds, Path(output), encode, device=device, on_progress=on_progress)
 
 
 def master(

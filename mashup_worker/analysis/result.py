@@ -17,7 +17,7 @@ KeyProfile = Literal["auto", "krumhansl", "temperley", "edm"]
 KEY_PROFILES: tuple[KeyProfile, ...] = get_args(KeyProfile)
 
 BEATS_PER_BAR = (2, 3, 4, 5, 7)
-"""Lengths of bars; bars of two beats are found in compound meters such as 6/8 only."""
+"""Lengths of bars in beats; most bars of two beats are in compound meters such as 6/8."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class Analysis:
 
     Attributes:
         duration_s: duration of the song.
-        tempo_bpm: beats per minute; the median if the tempo varies.
+        tempo_bpm: beats per minute; the median if the tempo drifts. Of several stretches, the
+            longest gives tempo, candidates, bars and confidences.
         tempo_confidence: 0 to 1.
         beat_confidence: that the beats are not between those that people tap, 0 to 1.
         bar_confidence: that bars have this length and begin at these beats, 0 to 1.
@@ -123,7 +124,7 @@ class Analysis:
         tempo_stable: whether one tempo fits the whole song; otherwise the beats follow the music.
         beats_s: times of the beats, rising.
         downbeats_s: times of the beats that begin a bar.
-        beats_per_bar: 2 (compound meters only), 3, 4, 5 or 7.
+        beats_per_bar: one of `BEATS_PER_BAR`.
         time_signature: such as `"4/4"` or `"6/8"`.
         tempo_stretches: parts with a constant tempo and phase, in order; one for most songs.
         key: tonic and mode, such as `"A minor"`.

@@ -63,7 +63,8 @@ class Rhythm:
     """Tempo, beats and bars of a song. Values that cannot be determined are None or empty.
 
     Attributes:
-        tempo_bpm: beats per minute; the median if the tempo varies.
+        tempo_bpm: beats per minute; the median if the tempo drifts. Of several stretches, the
+            longest gives tempo, candidates, bars and confidences.
         confidence: of the tempo, 0 to 1.
         beat_confidence: that the beats are not between those that people tap, 0 to 1.
         bar_confidence: that bars have this length and begin at these beats, 0 to 1.
@@ -211,9 +212,17 @@ def _parts(
     sounding_s: tuple[float, float],
     stretches: Sequence[Stretch],
 ) -> list[Rhythm]:
-    """Return the rhythms of the stretches, longest first; the longest decides the level."""
+    """Return the rhythms of the stretches, longest first; the longest decides the level.
+
+    Silence at both ends of the song does not count.
+    """
+
+    def sounding(stretch: Stretch) -> float:
+        start, stop = (at * FRAME_RATE_HZ for at in sounding_s)
+        return min(stretch.stop, stop) - max(stretch.start, start)
+
     found: list[Rhythm] = []
-    for stretch in sorted(stretches, key=lambda one: one.start - one.stop):
+    for stretch in sorted(stretches, key=sounding, reverse=True):
         start_s, stop_s = stretch.start / FRAME_RATE_HZ, stretch.stop / FRAME_RATE_HZ
         part = onsets.between(stretch.start, stretch.stop)
         chords = harmony.between(*(round(at * CHROMA_FRAME_RATE_HZ) for at in (start_s, stop_s)))

@@ -54,6 +54,7 @@ def match(
     with song_progress("match", not (quiet or as_json)) as progress:
         loaded = song_loader(request, device, progress).load(found)
         document = match_songs(loaded.songs).as_dict() | {"warnings": list(loaded.warnings)}
+    document["notes"] = [*loaded.notes, *document["notes"]]
     document["left_out"] = len(arguments[0].left_out)
     printer.warnings(loaded.warnings)
     printer.json(document)

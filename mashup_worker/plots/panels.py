@@ -119,7 +119,7 @@ def _draw_tempo(axes: Axes, analysis: Analysis) -> None:
         axes.axhline(level, color=style.ACCENT, linewidth=0.9, alpha=0.55, dashes=(4, 4))
         if is_named:
             style.label_right(axes, level, f"{tempo_bpm:.1f}", color=style.QUIET)
-    varies = "varies, median " if analysis.tempo_stable is False else ""
+    varies = "varies, mainly " if analysis.tempo_stable is False else ""
     style.heading_note(
         axes, f"{varies}{analysis.tempo_bpm:.2f} BPM, confidence {analysis.tempo_confidence:.0%}"
     )

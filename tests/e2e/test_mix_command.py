@@ -261,9 +261,12 @@ def test_matches_are_printed_in_both_directions(runs: Runs) -> None:
     assert best["scores"].keys() == {"tempo", "key", "rhythm", "spectrum"}
     assert all(0 <= one["value"] <= 1 and one["reason"] for one in best["scores"].values())
     assert best["suggestion"]["vocal_stretch_ratio"] == pytest.approx(184 / 174, abs=0.002)
+    (doubt,) = document["notes"]
+    assert doubt.startswith("singer: uncertain beat, ")
     reasons = runs["reasons"].result()
     assert (reasons.returncode, reasons.stderr) == (0, "")
     assert best["scores"]["tempo"]["reason"] in reasons.stdout
+    assert f"Note: {doubt}\n" in reasons.stdout
     one = runs["one"].result()
     assert (one.returncode, one.stdout) == (1, "")
     assert "two different songs" in one.stderr

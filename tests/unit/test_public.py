@@ -106,9 +106,11 @@ def test_a_mashup_from_stems(
         stem.save(tmp_path / "a" / f"{kind}.wav")
         if kind != "vocals":
             stem.save(tmp_path / "b" / f"{kind}.wav")
+    silence = torch.zeros_like(stems["drums"].samples)
+    mw.Audio(silence, stems["drums"].sample_rate).save(tmp_path / "b" / "guitar.wav")
     result = mw.mashup(
         vocals={"vocals": tmp_path / "a" / "vocals.wav"},
-        over=[{kind: tmp_path / "b" / f"{kind}.wav" for kind in stems if kind != "vocals"}],
+        over=[{path.stem: path for path in (tmp_path / "b").iterdir()}],
         output=tmp_path / "night.wav",
         length_s=12.0,
         model=model,
@@ -116,6 +118,7 @@ def test_a_mashup_from_stems(
     )
     assert (tmp_path / "night.wav").is_file()
     assert result.plan.form == "layer"
+    assert any("/guitar is silent" in note for note in result.plan.notes)
     with pytest.raises(mw.InvalidInput, match="songs"):
         mw.mashup(output=tmp_path / "nothing.wav")
     twice = dict.fromkeys(("accompaniment", "no_vocals"), tmp_path / "a" / "drums.wav")

@@ -118,8 +118,7 @@ class MixRun:
             loaded.songs, self.request, form=self.form, vocals_first=singer is not None
         )
         self.outputs.check_stems(plan, Path())
-        noted = plan.model_copy(update={"notes": (*loaded.notes, *plan.notes)})
-        plan = _relocated(noted, Path(), self.outputs.target.parent)
+        plan = _relocated(loaded.noted(plan), Path(), self.outputs.target.parent)
         return plan, sounds_of_songs(loaded.songs), list(loaded.warnings)
 
     def _chosen(self) -> tuple[SongFiles | None, list[SongFiles]]:

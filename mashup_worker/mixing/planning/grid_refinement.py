@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mashup_worker.mixing.grid import FixedTempoGrid
-from mashup_worker.mixing.measures.attacks import find_attacks
+from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
 from mashup_worker.mixing.measures.timing import (
     MIN_ATTACKS,
@@ -35,11 +36,11 @@ def refine_grid(grid: SongGrid, stems: Mapping[str, SongStem]) -> SongGrid:
     """Correct the tempo and the first downbeat of a grid so that beats coincide with attacks.
 
     Drums, if any, decide where bars begin. Grids of variable tempo, and songs with few clear
-    attacks, stay unchanged.
+    attacks, stay unchanged. Other stretches of the song have no influence.
     """
     if not isinstance(grid, FixedTempoGrid):
         return grid
-    attacks = {kind: find_attacks(stem.audio) for kind, stem in stems.items()}
+    attacks = {kind: _inside(find_attacks(stem.audio), grid) for kind, stem in stems.items()}
     duration_s = min(grid.stop_s, max(stem.audio.duration_s for stem in stems.values()))
     beats = _beats(grid, duration_s)
     subdivision = song_subdivision(list(attacks.values()), beats)
@@ -63,6 +64,16 @@ def refine_grid(grid: SongGrid, stems: Mapping[str, SongStem]) -> SongGrid:
     if abs(shift_s) > _MAX_SHIFT_S:
         return grid
     return replace(grid, first_downbeat_s=grid.first_downbeat_s + shift_s)
+
+
+def _inside(attacks: Attacks, grid: FixedTempoGrid) -> Attacks:
+    """Return the attacks in the bars of a grid; all of a grid that covers its song."""
+    if math.isinf(grid.stop_s):
+        return attacks
+    times_s = attacks.times_s
+    return attacks.where(
+        (times_s >= grid.first_downbeat_s - _MAX_SHIFT_S) & (times_s < grid.stop_s - _MAX_SHIFT_S)
+    )
 
 
 def _beats(grid: FixedTempoGrid, duration_s: float) -> BeatGrid:

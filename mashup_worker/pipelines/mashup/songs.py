@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.audio.signal import Audio
+    from mashup_worker.mixing.plan import Plan
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.mashup.song_cache import SongCache
@@ -69,6 +70,10 @@ class LoadedSongs:
     songs: tuple[MixSong, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+
+    def noted(self, plan: Plan) -> Plan:
+        """Return a plan of these songs with the notes about them."""
+        return plan.model_copy(update={"notes": (*self.notes, *plan.notes)})
 
 
 def _doubts(song: MixSong) -> list[str]:

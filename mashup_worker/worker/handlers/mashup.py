@@ -18,7 +18,7 @@ from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mashup.playlist import Playlist
 from mashup_worker.pipelines.mashup.song_cache import SongCache
-from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
+from mashup_worker.pipelines.mashup.songs import LoadedSongs, SongFiles, SongLoader
 from mashup_worker.pipelines.waveforms import write_waveforms
 from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed
 from mashup_worker.worker.handler import FetchedStem, HandlerResult, Sources
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.mixing.plan import Plan
-    from mashup_worker.mixing.song import MixSong
     from mashup_worker.queue.contracts import MashupInput, StemInput
     from mashup_worker.worker.handler import Inputs, JobContext, StoredFile
 
@@ -92,11 +91,12 @@ class MashupHandler:
         name = f"mashup.{request.format}"
         with rename_paths({**sources.paths, name: job.folder / name}):
             files = _songs(sources.paths, used, sources.facts["analyses"])
-            songs = self._load(job, files)
+            loaded = self._load(job, files)
+            plan = plan_mashup(loaded.songs, MixRequest(**request.config.model_dump()))
             clock.lap("prepare")
             mashup = make_mashup(
-                plan_mashup(songs, MixRequest(**request.config.model_dump())),
-                sounds_of_songs(songs),
+                loaded.noted(plan),
+                sounds_of_songs(loaded.songs),
                 job.folder / name,
                 EncodeOptions(request.format),
                 device=job.models.device,
@@ -121,9 +121,7 @@ class MashupHandler:
 
         return HandlerResult(waveforms, output)
 
-    def _load(
-        self, job: JobContext[MashupInput], files: Sequence[SongFiles]
-    ) -> tuple[MixSong, ...]:
+    def _load(self, job: JobContext[MashupInput], files: Sequence[SongFiles]) -> LoadedSongs:
         order = {one.name: index for index, one in enumerate(files)}
 
         def report(stage: str, share: float) -> None:
@@ -137,7 +135,7 @@ class MashupHandler:
             device=job.models.device,
             on_progress=report,
         )
-        return loader.load(files).songs
+        return loader.load(files)
 
 
 def _fetched(stem: StemInput, index: int, inputs: Inputs) -> FetchedStem:

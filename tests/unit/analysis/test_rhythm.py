@@ -144,6 +144,16 @@ def test_each_stretch_has_its_own_tempo(tempi_bpm: tuple[float, float]) -> None:
     assert f_measure(beats_s, got.beats_s) > 0.95
 
 
+def test_silence_at_the_end_does_not_make_a_stretch_the_longest() -> None:
+    beats_s, _ = with_jump((100.0, 130.0), 1.0)
+    end_s = float(beats_s[-1]) + 0.6
+    sound = song(beats_s, end_s)
+    silence = torch.zeros(1, 8 * sound.sample_rate)
+    got = rhythm(Audio(torch.cat([sound.samples, silence], dim=1), sound.sample_rate))
+    assert [one.tempo_bpm for one in got.stretches] == pytest.approx((100, 130), abs=0.1)
+    assert got.tempo_bpm == got.stretches[0].tempo_bpm
+
+
 @pytest.mark.parametrize("pause_beats", [1.3, 1.5, 2.5, 3.0, 3.7])
 def test_beats_go_on_right_after_a_breath(pause_beats: float) -> None:
     beats_s, resumed_s = with_jump((116.0, 116.0), pause_beats)

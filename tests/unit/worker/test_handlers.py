@@ -256,7 +256,7 @@ def test_a_mashup_of_vocals_uses_the_beat_of_their_song(models: ModelCache, tmp_
         if kind != "vocals"
     }
     stems[ids["vocals"]] = FetchedStem(
-        path=singer["vocals"], kind="vocals", song="mine", analysis=known
+        path=singer["vocals"], kind="vocals", song="mine", analysis=known | {"beat_confidence": 0.4}
     )
     document = {
         "stems": [{"stem_id": str(ids[kind]), "kind": kind} for kind in KINDS],
@@ -266,6 +266,8 @@ def test_a_mashup_of_vocals_uses_the_beat_of_their_song(models: ModelCache, tmp_
     assert {used["song"] for used in output["stems_used"]} == {"mine", "theirs"}
     assert {used["stem_id"] for used in output["stems_used"]} == {str(one) for one in ids.values()}
     assert output["plan"]["sources"]["mine/vocals"]["path"] == f"stem:{ids['vocals']}"
+    doubt = "mine: beats may lie between the beats that people tap (40% sure)"
+    assert output["plan"]["notes"][0] == doubt
     assert output["audio"]["duration_s"] > 4
     assert output["report"]["measurements"]
 
