@@ -32,8 +32,11 @@ from mashup_worker.errors import (
     Unauthenticated,
     UnsupportedAudio,
 )
+from mashup_worker.vocabulary import JOB_TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastapi import FastAPI, Request
 
 logger = logging.getLogger(__name__)
@@ -161,22 +164,17 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        # Without the values, which may be secrets.
-        fields = [
-            FieldProblem(
-                field=".".join(str(step) for step in one["loc"][1:]) or str(one["loc"][0]),
-                message=one["msg"].removeprefix("Value error, "),
-            )
-            for one in error.errors()
-        ]
+        fields = [_field_problem(one) for one in error.errors()]
         first = f"{fields[0].field}: {fields[0].message}"
         return problem(InvalidInput(first), errors=fields)
 
     @app.exception_handler(HTTPException)
     async def _of_framework(_request: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
+        if status == HTTPStatus.BAD_REQUEST:  # a body with bytes, numbers or depths that JSON lacks
+            return problem(InvalidInput("body: not valid JSON"))
         kind = NotFound if status == HTTPStatus.NOT_FOUND else InvalidInput
-        answer = problem(kind(str(error.detail)), status)
+        answer = problem(kind(_framework_detail(error)), status)
         answer.headers.update(error.headers or {})
         return answer
 
@@ -185,13 +183,41 @@ def answer_with_problems(app: FastAPI) -> None:
         return problem(InternalError())  # the server logs the exception
 
 
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+    """Return the problem of an error of pydantic, without the value, which may be a secret."""
+    kind, message = error["type"], error["msg"].removeprefix("Value error, ")
+    place, *steps = error["loc"]
+    if kind == "json_invalid" and steps and isinstance(steps[0], int):
+        return FieldProblem(field=place, message=f"not valid JSON at character {steps[0]}")
+    if not steps and isinstance(error["input"], bytes):  # which FastAPI reads as JSON by its type
+        return FieldProblem(field="Content-Type", message="not application/json")
+    if kind.startswith("union_tag"):
+        steps = [*steps, error["ctx"]["discriminator"].strip("'")]
+        names = error["ctx"].get("expected_tags")
+        message = f"unknown; use one of {names}" if names else "Field required"
+    elif place == "body" and steps[1:2] == ["input"] and steps[0] in JOB_TYPES:
+        del steps[0]  # the model that the discriminator chose, which is no field
+    return FieldProblem(field=".".join(map(str, steps)) or place, message=message)
+
+
+def _framework_detail(error: HTTPException) -> str:
+    """Return the message for an error of the framework, which has the name of the status only."""
+    if error.detail == HTTPStatus.NOT_FOUND.phrase:
+        return "address: unknown; /api/openapi.json lists all"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"method: not allowed for this address; use {(error.headers or {}).get('Allow')}"
+    return str(error.detail)
+
+
 def of_database(error: psycopg.Error) -> MashupError:
     """Return the error to report for one of Postgres."""
     if is_outage(error) or isinstance(error, psycopg.OperationalError):
         return ServiceUnavailable(f"Postgres: {reason_of(error)}")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return NotFound("not found, or this caller must not use it")
+    if isinstance(error, psycopg.errors.UntranslatableCharacter):
+        return InvalidInput("a text has the character U+0000; remove it")
     if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
-        return InvalidInput(str(error.diag.message_primary or "a value is not accepted"))
+        return InvalidInput(error.diag.message_primary or reason_of(error))
     logger.error("statement failed", exc_info=error)
     return InternalError()

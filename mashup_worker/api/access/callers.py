@@ -10,7 +10,7 @@ from uuid import UUID
 
 from mashup_worker.api.access.jwt import JwtVerifier
 from mashup_worker.db.api_tokens import SCOPES, TOKEN_PREFIX, Scope, valid_token
-from mashup_worker.errors import Forbidden, Unauthenticated
+from mashup_worker.errors import Forbidden, ServiceUnavailable, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,8 @@ _CACHE_S = 10.0
 """Longest time until the revocation of a token takes effect."""
 
 _CACHED_TOKENS = 1_000
+_LOOKUP_S = 10.0
+"""Longest wait for a token's row: few threads read them, and Postgres may hang."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,11 @@ class Callers:
         known = self._known.get(secret)
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        token = await asyncio.to_thread(self._read, secret)
+        try:
+            async with asyncio.timeout(_LOOKUP_S):
+                token = await asyncio.to_thread(self._read, secret)
+        except TimeoutError:
+            raise ServiceUnavailable("Postgres: the token was not read in time") from None
         if token is None:
             self._known.pop(secret, None)
             raise Unauthenticated("token: unknown, expired or revoked")

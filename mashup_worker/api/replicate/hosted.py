@@ -156,7 +156,7 @@ class RyanInput(HostedInput):
     )
 
     model: ModelName | None = None
-    stem: Stem | Literal["none"] = "none"
+    stem: Literal["drums", "bass", "other", "vocals", "guitar", "piano", "none"] = "none"
     mp3_preset: Annotated[
         int, Field(ge=2, le=7, description="Accepted; MP3 is encoded at one quality.")
     ] = 2

@@ -82,13 +82,7 @@ def _without_null(field: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in field.items() if name not in ("anyOf", "default")}
     if field.get("default") is not None:
         kept["default"] = field["default"]
-    return {**kept, **options[0]} if len(options) == 1 else _joined(kept, options)
-
-
-def _joined(kept: dict[str, Any], options: list[Any]) -> dict[str, Any]:
-    """Return the schema of a field with several sets of names as one set."""
-    names = [name for one in options for name in one.get("enum", [one.get("const")])]
-    return {**kept, "type": "string", "enum": names} if options else kept
+    return {**kept, **options[0]} if options else kept
 
 
 VERSIONS = (

@@ -81,9 +81,9 @@ def test_invalid_bodies_are_refused_with_the_field(world: World) -> None:
         (SEPARATE, [], "body"),
         (MASHUP, {"stems": []}, "stems"),
         (MASHUP, {"stems": [{"kind": "vocals"}]}, "stems.0"),
-        (JOBS, {"job_type": "brew", "input": {}}, "body"),
-        (JOBS, {"job_type": "master", "input": {"audio": 1}}, "master.input.audio"),
-        (JOBS, {"job_type": "analyze", "input": {}}, "analyze.input"),
+        (JOBS, {"job_type": "brew", "input": {}}, "job_type"),
+        (JOBS, {"job_type": "master", "input": {"audio": 1}}, "input.audio"),
+        (JOBS, {"job_type": "analyze", "input": {}}, "input"),
     ):
         answer = post(world, path, body)
         assert answer.status_code == 422, (body, answer.text)
