@@ -169,7 +169,9 @@ def _examples(path: str) -> bool:
 
 def test_documented_codes_of_errors_are_true() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", _page("api.md"), re.MULTILINE))
-    statuses = {kind.code: f"{status_of(kind()):d}" for kind in _errors(MashupError)}
+    # Commands have errors of their own, which are only known once another test has loaded them.
+    of_all = [kind for kind in _errors(MashupError) if kind.__module__ == MashupError.__module__]
+    statuses = {kind.code: f"{status_of(kind()):d}" for kind in of_all}
     special = {code for code, status in statuses.items() if status != "500"}
     assert rows.keys() >= special, "add them to the table of errors in docs/api.md"
     assert {code: statuses[code] for code in rows} == rows
