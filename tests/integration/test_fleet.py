@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -37,6 +36,11 @@ def process_of(worker: Managed, found: dict[str, Any]) -> dict[str, Any] | None:
     return next((one for one in found["processes"] if one["pid"] == worker.process.pid), None)
 
 
+def state_of(worker: Managed, found: dict[str, Any]) -> str | None:
+    process = process_of(worker, found)
+    return None if process is None else str(process["state"])
+
+
 def test_a_process_announces_itself_and_its_job(place: Arena) -> None:
     worker, mirror = place.worker_process(30.0), place.mirror()
     until(lambda: worker.is_ready() and mirror.is_ready(), "all processes to be ready")
@@ -65,9 +69,7 @@ def test_a_process_announces_itself_and_its_job(place: Arena) -> None:
 
 def test_a_process_that_stops_disappears_at_once(place: Arena) -> None:
     worker = place.worker_process()
-    until(worker.is_ready, "the process to be ready")
-    until(lambda: process_of(worker, fleet(place)) is not None, "the announcement")
-    worker.send(signal.SIGTERM)
+    until(lambda: state_of(worker, fleet(place)) == "ready", "the process to be ready")
     assert worker.end() == 0
     assert fleet(place)["processes"] == []
 
