@@ -1,11 +1,25 @@
-"""Parameters in the paths of several routes."""
+"""Types of parameters."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path
+from pydantic import BeforeValidator
+
+
+def _not_a_number(value: str) -> str:
+    """Refuse seconds since 1970, which pydantic accepts and the OpenAPI document excludes."""
+    try:
+        float(value)
+    except ValueError:
+        return value
+    raise ValueError("not a time such as 2026-05-04T12:00:00Z")
+
+
+Time = Annotated[datetime, BeforeValidator(_not_a_number)]
 
 JobId = Annotated[UUID, Path(description="Id of a job.")]
 StemId = Annotated[UUID, Path(description="Id of a stem.")]

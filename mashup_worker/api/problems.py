@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from mashup_worker.db.database import is_outage, reason_of
 from mashup_worker.described import DescribedModel
@@ -169,8 +170,10 @@ def answer_with_problems(app: FastAPI) -> None:
         return problem(InvalidInput(first), errors=fields)
 
     @app.exception_handler(HTTPException)
-    async def _of_framework(_request: Request, error: HTTPException) -> JSONResponse:
+    async def _of_framework(request: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            error.headers = {"Allow": ", ".join(_allowed_methods(request))}
         if status == HTTPStatus.BAD_REQUEST:  # a body with bytes, numbers or depths that JSON lacks
             return problem(InvalidInput("body: not valid JSON"))
         kind = NotFound if status == HTTPStatus.NOT_FOUND else InvalidInput
@@ -181,6 +184,18 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
         return problem(InternalError())  # the server logs the exception
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of all routes for an address; the framework reports those of one route."""
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(
+            route.matches({**request.scope, "method": method})[0] == Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 def _field_problem(error: Mapping[str, Any]) -> FieldProblem:

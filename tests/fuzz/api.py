@@ -199,8 +199,8 @@ def fuzz(command: Path, seconds: float, seed: int, folder: Path) -> int:
         known = known_values(facts)
         code = 0
         for part, as_user, selection in (
-            (0.9, True, ("--exclude-tag", "fleet")),
-            (0.1, False, ("--include-tag", "fleet")),  # for operators, who act for no user
+            (0.8, True, ("--exclude-tag", "fleet")),
+            (0.2, False, ("--include-tag", "fleet")),  # for operators, who act for no user
         ):
             settings = configuration(known, token, as_user=as_user)
             (folder / "schemathesis.toml").write_text(settings)

@@ -19,6 +19,16 @@ def test_other_methods_are_refused_with_the_right_ones(world: World) -> None:
     answer = world.client.patch("/api/upload", headers=world.as_user(world.alice))
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
     assert answer.json()["detail"].endswith("use POST")
+    answer = world.client.options("/api/jobs", headers=world.as_user(world.alice))
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST")
+
+
+@pytest.mark.parametrize(("value", "status"), [("0.5", 422), ("1e9", 422), ("2026-05-04", 200)])
+def test_times_are_not_numbers(world: World, value: str, status: int) -> None:
+    answer = world.client.get(
+        "/v1/predictions", params={"created_before": value}, headers=world.as_user(world.alice)
+    )
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize(

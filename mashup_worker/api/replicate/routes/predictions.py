@@ -14,7 +14,7 @@ from mashup_worker.api.bodies import allow_body
 from mashup_worker.api.context import Context, Reader, Writer
 from mashup_worker.api.links import link
 from mashup_worker.api.pages import Cursor, from_cursor, next_cursor
-from mashup_worker.api.parameters import Name, Owner, PredictionId
+from mashup_worker.api.parameters import Name, Owner, PredictionId, Time
 from mashup_worker.api.problems import Problem
 from mashup_worker.api.replicate.bodies import JsonBody
 from mashup_worker.api.replicate.creation import PredictionRequest, asked_prediction
@@ -100,10 +100,10 @@ def list_predictions(
     caller: Reader,
     cursor: Cursor = None,
     created_after: Annotated[
-        datetime | None, Query(description="Only predictions from this time on.")
+        Time | None, Query(description="Only predictions from this time on.")
     ] = None,
     created_before: Annotated[
-        datetime | None, Query(description="Only predictions from before this time.")
+        Time | None, Query(description="Only predictions from before this time.")
     ] = None,
 ) -> PredictionPage:
     """Return the caller's predictions, newest first."""
