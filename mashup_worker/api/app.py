@@ -58,10 +58,12 @@ def create_app(context: ApiContext, metrics: ApiMetrics | None = None) -> FastAP
         cleaning = asyncio.create_task(
             asyncio.to_thread(remove_leftovers, context.scratch, context.storage)
         )
-        async with context.events.running():
-            yield
-        await cleaning
-        await context.close()
+        try:
+            async with context.events.running():
+                yield
+            await cleaning
+        finally:
+            await context.close()
 
     app = _routes_app(lifespan)
     app.state.context = context

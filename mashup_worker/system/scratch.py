@@ -62,7 +62,9 @@ class Scratch:
 
         `before` is called with each folder; one for which it raises a `MashupError` stays.
         """
-        for folder in (self._parent or Path(tempfile.gettempdir())).glob(f"{self._prefix}*"):
+        parent = self._parent or Path(tempfile.gettempdir())
+        # `glob` raises an error for a missing folder, but only before Python 3.13.
+        for folder in parent.glob(f"{self._prefix}*") if parent.is_dir() else ():
             try:
                 with (folder / _LOCK).open() as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

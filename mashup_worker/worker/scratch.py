@@ -19,7 +19,9 @@ def scratch_folder(parent: Path | None = None) -> tempfile.TemporaryDirectory[st
 def remove_stale_folders(parent: Path | None) -> None:
     """Remove job folders of dead processes of this machine from the temporary folder or another."""
     pattern = re.compile(rf"mashup-job-{re.escape(socket.gethostname())}-(\d+)-.*")
-    for folder in (parent or Path(tempfile.gettempdir())).glob("mashup-job-*"):
+    parent = parent or Path(tempfile.gettempdir())
+    # `glob` raises an error for a missing folder, but only before Python 3.13.
+    for folder in parent.glob("mashup-job-*") if parent.is_dir() else ():
         match = pattern.fullmatch(folder.name)
         if match and not _exists(int(match[1])):
             shutil.rmtree(folder, ignore_errors=True)

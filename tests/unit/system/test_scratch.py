@@ -41,6 +41,7 @@ def test_a_missing_parent_is_an_error(tmp_path: Path) -> None:
         Scratch("scratch-", tmp_path / "none").folder(),
     ):
         pass
+    Scratch("scratch-", tmp_path / "none").remove_stale()
 
 
 def test_only_folders_of_killed_processes_are_stale(tmp_path: Path) -> None:
