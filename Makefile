@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 MODEL ?= lite
 TEST_JOBS ?= 2
 DEMO_OUTPUT ?= demo-output
+LIBRARIES := mashup_worker/api/studio/page/libraries.sha256
 GPU_MINUTES ?= 9
 GPU_OUTPUT ?= gpu-results
 UV := $(shell command -v uv 2>/dev/null)
@@ -69,7 +70,8 @@ gpu: $(VENV)/.installed-dev
 		exit $$status
 
 clean:
-	rm -rf $(VENV) $(DEMO_OUTPUT) $(GPU_OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_OUTPUT) $(GPU_OUTPUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		mashup_worker/api/studio/page/libraries
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -78,7 +80,7 @@ $(VENV)/bin/python:
 		echo "This Python can't make virtual environments: on Debian and Ubuntu, install python3-venv" >&2; \
 		exit 1; }
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.installed: pyproject.toml constraints.txt $(LIBRARIES) | $(VENV)/bin/python
 	@echo "Installing into $(VENV): a minute or two, most of it torch ..."
 	$(INSTALL) -c constraints.txt -e '.[local]'
 	@touch $@

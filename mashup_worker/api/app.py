@@ -28,6 +28,7 @@ from mashup_worker.api.routes import (
     stems,
     uploads,
 )
+from mashup_worker.api.studio import pages
 from mashup_worker.api.uploads import remove_leftovers
 from mashup_worker.monitoring.api_metrics import ApiMetrics
 
@@ -97,6 +98,7 @@ def _routes_app(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     )
     describe(app)
     app.include_router(health.router)
+    app.include_router(pages.router)
     for module in _ROUTES:
         app.include_router(module.router, prefix="/api", responses=ERROR_ANSWERS)
     app.include_router(files.router, prefix="/v1", responses=ERROR_ANSWERS)

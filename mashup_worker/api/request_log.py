@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FAILED, _LEFT = 500, 499
-_PROBES = ("/livez", "/readyz")
+_QUIET = ("/livez", "/readyz", "/studio/assets/{name:path}")
+"""Routes whose answers are logged only if they are errors."""
 _EVENT_STREAM = b"text/event-stream"
 
 
@@ -88,7 +89,7 @@ class _Request:
         if self._is_stream:
             self._metrics.stream_closed()
         self._metrics.answered(method, route, status, None if self._is_stream else seconds)
-        if route in _PROBES and status < 400:
+        if route in _QUIET and status < 400:
             return
         caller = self._scope.get("state", {}).get("caller")
         ms = round(1_000 * seconds, 1)

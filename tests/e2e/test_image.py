@@ -24,6 +24,7 @@ import soundfile
 import yaml
 from botocore.config import Config
 
+from mashup_worker.api.studio.libraries import are_complete
 from mashup_worker.db.migrate import migrate
 from mashup_worker.stack.packages import postgres_programs, weed
 from mashup_worker.stack.stack import Stack
@@ -115,6 +116,9 @@ def test_the_wheel_is_complete(image: Image) -> None:
     assert str(image.bin.parent) in where.stdout
     packaged = {path.name for path in image.bin.parent.rglob("*.sql")}
     assert packaged == {path.name for path in (ROOT / "mashup_worker").rglob("*.sql")}
+    [page] = image.bin.parent.rglob("api/studio/page")
+    assert are_complete(page)
+    assert len(list(page.rglob("LICENSE"))) > 1
 
 
 def test_separation_writes_nothing_outside_its_output(image: Image, tmp_path: Path) -> None:

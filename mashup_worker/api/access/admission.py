@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 CALLER = "mashup_worker.caller"
 """Key of a request's scope: its caller, or the error of its token."""
 
-_UNCOUNTED = frozenset({"/livez", "/readyz"})
+_UNCOUNTED = frozenset({"/livez", "/readyz", "/studio"})
+_UNCOUNTED_BELOW = "/studio/"
+"""Static files, of which a page loads dozens at once."""
 
 
 class Admission:
@@ -31,7 +33,8 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        if scope["type"] != "http" or scope["path"] in _UNCOUNTED:
+        path: str = scope.get("path", "")
+        if scope["type"] != "http" or path in _UNCOUNTED or path.startswith(_UNCOUNTED_BELOW):
             await self._app(scope, receive, send)
             return
         caller = await self._caller(Headers(scope=scope))

@@ -1,0 +1,1 @@
+"""The studio: the page on which people use the API."""
