@@ -127,11 +127,18 @@ def find_rhythm(
     if len(stretches) > 1 and not _is_one_line(stretches, pulse):
         parts = _parts(onsets, harmony, options=options, sounding_s=sounding_s, stretches=stretches)
     else:
-        parts = [
-            _one_rhythm(onsets, tempi, harmony, options=options, sounding_s=sounding_s, pulse=pulse)
-        ]
-        if parts[0].stable:
-            stretches = _split_at_jumps(parts[0], streams, onsets.frames)
+
+        def whole(given: AnalysisOptions) -> Rhythm:
+            return _one_rhythm(
+                onsets, tempi, harmony, options=given, sounding_s=sounding_s, pulse=pulse
+            )
+
+        parts = [whole(options)]
+        # Bars of a wrong length would seem to move all the time.
+        free = replace(options, beats_per_bar=None)
+        found = parts[0] if free == options else whole(free)
+        if found.stable:
+            stretches = _split_at_jumps(found, streams, onsets.frames)
             if len(stretches) > 1:
                 parts = _parts(
                     onsets, harmony, options=options, sounding_s=sounding_s, stretches=stretches

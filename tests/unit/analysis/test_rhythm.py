@@ -233,11 +233,12 @@ def test_a_range_around_the_tempo_finds_it(
     assert got.tempo_bpm == pytest.approx(wanted_bpm, abs=0.02)
 
 
-@pytest.mark.parametrize("forced", [3, 4])
+@pytest.mark.parametrize("forced", [3, 4, 5, 7])
 @pytest.mark.parametrize("true", [3, 4])
 def test_beats_per_bar_can_be_given(true: int, forced: int) -> None:
-    got = rhythm(song(even_beats(120, 25), 25, beats_per_bar=true), beats_per_bar=forced)
+    got = rhythm(song(even_beats(120, 40), 40, beats_per_bar=true), beats_per_bar=forced)
     assert got.beats_per_bar == forced
+    assert len(got.stretches) == 1
     assert len(got.downbeats_s) == pytest.approx(len(got.beats_s) / forced, abs=1)
 
 
