@@ -1,6 +1,110 @@
-import htm from "htm";
-import { h, render } from "preact";
+/** Start of the page: the shell around the view of the address. */
 
-const html = htm.bind(h);
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
 
-render(html`<main><h1>Studio</h1></main>`, document.getElementById("studio"));
+import { loadSession, logIn } from "./api.js";
+import { ErrorNote } from "./components/error.js";
+import { Page } from "./components/page.js";
+import { Shell } from "./components/shell.js";
+import { html } from "./html.js";
+import { href, path, startRouter } from "./router.js";
+import { session } from "./state.js";
+import { texts } from "./texts.js";
+import { viewOf } from "./views.js";
+import { Login } from "./views/login.js";
+
+/** Error of the first call, or of the login link. @typedef {{error: unknown, isLogin: boolean}} Failure */
+
+/** Credentials of the address's fragment, which leave the address at once. */
+function takeCredentials() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const code = fragment.get("login") ?? undefined;
+  const accessToken = fragment.get("access_token") ?? undefined;
+  if (code || accessToken) history.replaceState(null, "", location.pathname + location.search);
+  return code || accessToken ? { code, accessToken } : null;
+}
+
+function App() {
+  const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
+
+  const start = async () => {
+    setFailure(null);
+    const credentials = takeCredentials();
+    try {
+      await (credentials ? logIn(credentials) : loadSession());
+    } catch (error) {
+      if (credentials) await loadSession().catch(() => (session.value = null));
+      if (!session.value) setFailure({ error, isLogin: Boolean(credentials) });
+    }
+  };
+
+  useEffect(() => {
+    void start();
+    const again = () => {
+      // Another tab may have logged in meanwhile, or this tab got a login link.
+      if (location.hash || session.value === null) void start();
+    };
+    const onShow = () => document.visibilityState === "visible" && again();
+    document.addEventListener("visibilitychange", onShow);
+    addEventListener("hashchange", again);
+    return () => {
+      document.removeEventListener("visibilitychange", onShow);
+      removeEventListener("hashchange", again);
+    };
+  }, []);
+
+  return html`<${Shell}><${Content} failure=${failure} onRetry=${start} /><//>`;
+}
+
+/** @param {{failure: Failure | null, onRetry: () => void}} props */
+function Content({ failure, onRetry }) {
+  if (session.value) return html`<${CurrentView} />`;
+  if (session.value === null) return html`<${Login} refusal=${failure?.error ?? null} />`;
+  if (!failure) return html`<${Loading} />`;
+  return html`<${Page} title=${texts.studio}>
+    <${ErrorNote} error=${failure.error} onRetry=${onRetry} />
+  <//>`;
+}
+
+function Loading() {
+  return html`<main class="page" aria-busy="true">
+    <span class="hidden-text">${texts.shell.loading}</span>
+  </main>`;
+}
+
+function CurrentView() {
+  const found = viewOf(path.value);
+  if (!found) return html`<${UnknownPage} />`;
+  const { view, params } = found;
+  return html`<${LoadedView} key=${view.name + JSON.stringify(params)} view=${view} params=${params} />`;
+}
+
+/** @param {{view: import("./views.js").View, params: Record<string, string>}} props */
+function LoadedView({ view, params }) {
+  const [Component, setComponent] = useState(/** @type {any} */ (null));
+  const [isMissing, setMissing] = useState(false);
+  useEffect(() => {
+    view.load().then(
+      (module) => setComponent(() => module.default),
+      () => setMissing(true),
+    );
+  }, [view]);
+  if (Component) return html`<${Component} ...${params} />`;
+  if (!isMissing) return html`<${Loading} />`;
+  // A module that failed to load stays failed until the page is loaded again.
+  return html`<${Page} title=${texts.errors.view}>
+    <button class="button" onClick=${() => location.reload()}>${texts.errors.reload}</button>
+  <//>`;
+}
+
+function UnknownPage() {
+  return html`<${Page} title=${texts.unknown.title}>
+    <p>${texts.unknown.text} <a href=${href("/songs")}>${texts.unknown.back}</a></p>
+  <//>`;
+}
+
+const root = /** @type {HTMLElement} */ (document.getElementById("studio"));
+root.replaceChildren();
+startRouter();
+render(html`<${App} />`, root);

@@ -1,0 +1,165 @@
+/** Waveform on a canvas, which is loaded when it comes near the visible part of the page. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { html } from "../html.js";
+import { loadPeaks } from "../peaks.js";
+import { texts } from "../texts.js";
+
+/** @import {Peaks} from "../peaks.js" */
+
+const COLUMNS = 1_024;
+const KEY_STEP_S = 5;
+
+/**
+ * @param {object} props
+ * @param {string} props.url Address of the waveform.
+ * @param {string} props.title Of the song or stem, for screen readers.
+ * @param {string} [props.kind] Kind of the stem, which gives the color.
+ * @param {import("@preact/signals").ReadonlySignal<number> | null} [props.share] Position of the
+ *     cursor, 0 to 1; null for none.
+ * @param {((share: number) => void) | null} [props.onSeek] Makes the waveform a slider.
+ */
+export function Waveform({ url, title, kind = "mix", share = null, onSeek = null }) {
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  const isNear = useIsNear(box);
+  const [peaks, setPeaks] = useState(/** @type {Peaks | null} */ (null));
+  const [isMissing, setMissing] = useState(false);
+
+  useEffect(() => {
+    if (!isNear) return undefined;
+    let isCurrent = true;
+    setMissing(false);
+    loadPeaks(url, COLUMNS).then(
+      (found) => isCurrent && setPeaks(found),
+      () => isCurrent && setMissing(true),
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [url, isNear]);
+  useCanvas(canvas, (context, width, height) => peaks && draw(context, width, height, peaks), [peaks]);
+
+  const slider = onSeek && peaks ? sliderProps(title, peaks.durationS, share?.value ?? 0, onSeek) : {};
+  return html`<div class=${`wave ${onSeek ? "wave-seek" : ""}`} data-stem=${kind} ref=${box} ...${slider}>
+    ${isMissing && html`<span class="small muted">${texts.player.noWaveform}</span>`}
+    ${!peaks && !isMissing && html`<div class="wave-line"></div>`}
+    <canvas ref=${canvas} aria-hidden="true"></canvas>
+    ${share && html`<${Cursor} share=${share} />`}
+  </div>`;
+}
+
+/** @param {{share: import("@preact/signals").ReadonlySignal<number>}} props */
+function Cursor({ share }) {
+  return html`<div class="wave-cursor" style=${{ transform: `translateX(${share.value * 100}%)` }}></div>`;
+}
+
+/**
+ * @param {string} title
+ * @param {number} durationS
+ * @param {number} share
+ * @param {(share: number) => void} onSeek
+ */
+function sliderProps(title, durationS, share, onSeek) {
+  const step = KEY_STEP_S / durationS;
+  /** @type {Record<string, number>} */
+  const targets = { ArrowLeft: share - step, ArrowRight: share + step, Home: 0, End: 1 };
+  return {
+    role: "slider",
+    tabindex: 0,
+    "aria-label": texts.player.waveform(title),
+    "aria-valuemin": 0,
+    "aria-valuemax": Math.round(durationS),
+    "aria-valuenow": Math.round(share * durationS),
+    "aria-valuetext": texts.player.position(share * durationS),
+    /** @param {PointerEvent & {currentTarget: HTMLElement}} event */
+    onClick: (event) => {
+      const { left, width } = event.currentTarget.getBoundingClientRect();
+      onSeek(Math.min(1, Math.max(0, (event.clientX - left) / width)));
+    },
+    /** @param {KeyboardEvent} event */
+    onKeyDown: (event) => {
+      if (!(event.key in targets)) return;
+      event.preventDefault();
+      onSeek(Math.min(1, Math.max(0, targets[event.key])));
+    },
+  };
+}
+
+/**
+ * Return whether an element has come near the visible part of the page.
+ * @param {import("preact").RefObject<HTMLElement | null>} element
+ */
+function useIsNear(element) {
+  const [isNear, setNear] = useState(false);
+  useEffect(() => {
+    const observer = new IntersectionObserver(
+      ([entry]) => {
+        if (!entry.isIntersecting) return;
+        setNear(true);
+        observer.disconnect();
+      },
+      { rootMargin: "200px" },
+    );
+    if (element.current) observer.observe(element.current);
+    return () => observer.disconnect();
+  }, []);
+  return isNear;
+}
+
+/**
+ * Draw on a canvas again when its size, the theme or one of some values changes.
+ * @param {import("preact").RefObject<HTMLCanvasElement | null>} canvas
+ * @param {(context: CanvasRenderingContext2D, width: number, height: number) => void} paint Gets
+ *     the size in CSS pixels.
+ * @param {unknown[]} inputs
+ */
+export function useCanvas(canvas, paint, inputs) {
+  useEffect(() => {
+    const element = /** @type {HTMLCanvasElement} */ (canvas.current);
+    const repaint = () => {
+      const { clientWidth: width, clientHeight: height } = element;
+      const ratio = devicePixelRatio || 1;
+      element.width = Math.round(width * ratio);
+      element.height = Math.round(height * ratio);
+      const context = element.getContext("2d");
+      if (!context || !width) return;
+      context.scale(ratio, ratio);
+      paint(context, width, height);
+    };
+    const observer = new ResizeObserver(repaint);
+    observer.observe(element);
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    scheme.addEventListener("change", repaint);
+    addEventListener("themechange", repaint);
+    return () => {
+      observer.disconnect();
+      scheme.removeEventListener("change", repaint);
+      removeEventListener("themechange", repaint);
+    };
+  }, inputs);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} width
+ * @param {number} height
+ * @param {Peaks} peaks
+ */
+function draw(context, width, height, peaks) {
+  const { min, max } = peaks;
+  const middle = height / 2;
+  context.fillStyle = getComputedStyle(context.canvas).color;
+  for (let x = 0; x < width; x++) {
+    const start = Math.floor((x * max.length) / width);
+    const stop = Math.max(start + 1, Math.floor(((x + 1) * max.length) / width));
+    let [low, high] = [0, 0];
+    for (let at = start; at < stop; at++) {
+      low = Math.min(low, min[at]);
+      high = Math.max(high, max[at]);
+    }
+    const top = middle - high * (middle - 1);
+    context.fillRect(x, top, 1, Math.max(1, (high - low) * (middle - 1)));
+  }
+}

@@ -1,0 +1,62 @@
+/** Numbers and names as texts. */
+
+const UNKNOWN = "–";
+
+/**
+ * Return a duration such as `3:35` or `1:02:07`.
+ * @param {number | null | undefined} seconds
+ */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return UNKNOWN;
+  const whole = Math.max(0, Math.floor(seconds + 1e-6));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const rest = String(whole % 60).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+/**
+ * Return a position with tenths of a second, such as `0:07.3`.
+ * @param {number} seconds
+ */
+export function position(seconds) {
+  const tenths = Math.max(0, Math.floor(seconds * 10 + 1e-6));
+  return `${duration(tenths / 10)}.${tenths % 10}`;
+}
+
+/**
+ * Return a tempo such as `124 BPM`.
+ * @param {number | null | undefined} bpm
+ */
+export const tempo = (bpm) => (bpm ? `${Number(bpm.toFixed(1))} BPM` : UNKNOWN);
+
+/** @param {string | null | undefined} key */
+export const keyName = (key) => (key ? key.replace("#", "♯").replace(/([A-G])b/, "$1♭") : UNKNOWN);
+
+/** @param {number | null | undefined} lufs */
+export const loudness = (lufs) => (isNumber(lufs) ? `${signed(lufs, 1)} LUFS` : UNKNOWN);
+
+/** @param {number | null | undefined} db */
+export const decibels = (db) => (isNumber(db) ? `${signed(db, 1)} dB` : UNKNOWN);
+
+/** @param {number} share From 0 to 1. */
+export const percent = (share) => `${Math.round(share * 100)} %`;
+
+/** @param {number} bytes */
+export function fileSize(bytes) {
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** @param {string} iso */
+export const dateTime = (iso) =>
+  new Date(iso).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
+
+/** @param {string} iso Day such as `2026-05-05`, in UTC. */
+export const day = (iso) =>
+  new Date(iso).toLocaleDateString("en", { day: "numeric", month: "long", timeZone: "UTC" });
+
+/** @param {unknown} value @returns {value is number} */
+const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+
+/** @param {number} value @param {number} digits */
+const signed = (value, digits) => value.toFixed(digits).replace("-", "−");

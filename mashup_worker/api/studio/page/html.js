@@ -1,0 +1,6 @@
+/** Templates: `html` makes elements of Preact from tagged template literals. */
+
+import htm from "htm";
+import { h } from "preact";
+
+export const html = htm.bind(h);

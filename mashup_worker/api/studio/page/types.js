@@ -1,0 +1,78 @@
+/**
+ * Types of the API's documents and of the page's own objects, for JSDoc only.
+ *
+ * @typedef {{user_id: string | null, scopes: string[], expires_at: string}} Session
+ *
+ * @typedef {"queued" | "processing" | "completed" | "failed" | "canceled"} Status
+ *
+ * @typedef {object} Stem
+ * @property {string} id
+ * @property {string | null} user_id
+ * @property {string | null} job_id
+ * @property {string | null} title
+ * @property {string} kind
+ * @property {number | null} tempo_bpm
+ * @property {string | null} key
+ * @property {string | null} camelot
+ * @property {number | null} duration_s
+ * @property {number | null} loudness_lufs
+ * @property {boolean} is_public
+ * @property {string} created_at
+ *
+ * @typedef {{tempo_factor: number, downbeat_shift: number, key: string | null}} Correction
+ *
+ * @typedef {object} Section
+ * @property {number} start_s
+ * @property {number} stop_s
+ * @property {string} label
+ *
+ * @typedef {object} Analysis
+ * @property {number} duration_s
+ * @property {number | null} tempo_bpm
+ * @property {number[]} beats_s
+ * @property {number[]} downbeats_s
+ * @property {number | null} beats_per_bar
+ * @property {string | null} time_signature
+ * @property {Section[]} [sections]
+ * @property {{key: string, camelot: string, score: number}[]} [key_candidates]
+ *
+ * @typedef {object} Song
+ * @property {string} id Id of the separation job.
+ * @property {string} title
+ * @property {string | null} file_name
+ * @property {Status} status
+ * @property {number} progress Percent.
+ * @property {string | null} stage
+ * @property {string | null} error_code
+ * @property {string | null} error_message
+ * @property {string} created_at
+ * @property {number | null} duration_s
+ * @property {number | null} tempo_bpm
+ * @property {boolean | null} tempo_stable
+ * @property {string | null} key
+ * @property {string | null} camelot
+ * @property {string | null} model
+ * @property {Correction | null} correction
+ * @property {Stem[]} stems
+ * @property {Analysis | null} [analysis]
+ *
+ * @typedef {object} JobState State of a job, as in its events.
+ * @property {Status} status
+ * @property {string | null} stage
+ * @property {number} progress Percent.
+ * @property {string | null} error_code
+ * @property {string | null} error_message
+ *
+ * @typedef {object} Chosen Song or stem that is chosen for the next mashup.
+ * @property {"song" | "stem"} type
+ * @property {string} id Id of the song's job, or of the stem.
+ * @property {string} title
+ * @property {string} kind Kind of the stem; `mix` for a song.
+ * @property {number | null} tempo_bpm
+ * @property {string | null} key
+ * @property {string | null} camelot
+ * @property {number | null} duration_s
+ * @property {{id: string, kind: string}[]} stems Stems of the registry that it stands for.
+ */
+
+export {};

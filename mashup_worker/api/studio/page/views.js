@@ -1,0 +1,35 @@
+/** Table of the views: the default export of each module is its component. */
+
+/**
+ * @typedef {object} View
+ * @property {string} name Also of its text and icon in the navigation.
+ * @property {RegExp} path Addresses below /studio; its groups are the view's `params`.
+ * @property {() => Promise<{default: import("preact").ComponentType<any>}>} load
+ * @property {string} [link] Address in the navigation; absent for views that others lead to.
+ * @property {() => boolean} [isShown] Whether the navigation has the view; by default it has.
+ */
+
+const ID = "(?<id>[\\w-]+)";
+
+/** @type {View[]} */
+export const VIEWS = [
+  { name: "songs", path: /^\/songs$/, link: "/songs", load: () => import("./views/songs.js") },
+  { name: "song", path: RegExp(`^/songs/${ID}$`), load: () => import("./views/song.js") },
+];
+
+/** Views of the navigation. */
+export const linkedViews = () =>
+  VIEWS.filter((view) => view.link && (view.isShown ? view.isShown() : true));
+
+/**
+ * Return the view of a path, and the parts of the path that it names.
+ * @param {string} path
+ */
+export function viewOf(path) {
+  for (const view of VIEWS) {
+    const match = view.path.exec(path);
+    if (match) return { view, params: match.groups ?? {} };
+  }
+  return null;
+}
+
