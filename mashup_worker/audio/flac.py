@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mashup_worker.audio.flac_frames import LONGEST_HEADER_BYTES, frame_header
+
 if TYPE_CHECKING:
     from mashup_worker.audio.descriptors import BufferedReader
 
@@ -16,9 +18,6 @@ _STREAM = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 """Start of a stream, with the header of its first block."""
 
 _SYNC = re.compile(rb"\xff[\xf8\xf9][^\x00-\x0f\xf0-\xff][\x00-\xaf]")
-_VARIABLE_BLOCKS = 0xF9
-_NUMBER_AT = 4
-_LONGEST_HEADER_BYTES = 16
 _SEARCH_BYTES = 1 << 16
 _OVERLAP_BYTES = 64
 _NEAR_BLOCKS = 4_096
@@ -28,21 +27,6 @@ _SEARCHED_FOR_FRAMES_BYTES = 1 << 24
 _LONGEST_FRAME_BYTES = 1 << 18
 _MAX_SYNCS, _MAX_CANDIDATES = 100_000, 8
 """Patterns and headers of frames that are examined, so that a hostile file costs a second."""
-
-_SIZE_BYTES, _RATE_BYTES = {6: 1, 7: 2}, {12: 1, 13: 2, 14: 2}
-_RATE_UNITS_HZ = {12: 1_000, 13: 1, 14: 10, 15: 0}
-_RATES_HZ = (
-    *(0, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
-    96_000,
-)
-_BLOCK_SAMPLES = {
-    1: 192,
-    **{code: 576 << code - 2 for code in range(2, 6)},
-    **{code: 256 << code - 8 for code in range(8, 15)},
-}
-_BITS = (0, 8, 12, 0, 16, 20, 24, 32)
-_CHANNELS = (*range(1, 9), 2, 2, 2)
-"""Meanings of the codes in the header of a frame; 0 refers to the header of the stream."""
 
 _FORM_AT = 18
 _MASK_TAG = re.compile(rb"WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0[xX]([0-9a-fA-F]{1,8})")
@@ -125,30 +109,19 @@ def _stream_header(data: bytes) -> bytes | None:
 
     None if the data does not start with a frame, or if the frame does not state its form.
     """
-    frame = data[:_LONGEST_HEADER_BYTES]
-    if _frame_number(frame) is None:
+    frame = frame_header(data)
+    if frame is None or not frame.sample_rate or not frame.bits:
         return None
-    size_code, rate_code = frame[2] >> 4, frame[2] & 15
-    at = _NUMBER_AT + max(1, _leading_ones(frame))
-    size_bytes = _SIZE_BYTES.get(size_code, 0)
-    stated_samples = int.from_bytes(frame[at : at + size_bytes], "big") + 1
-    stated_rate = frame[at + size_bytes :][: _RATE_BYTES.get(rate_code, 0)]
-    if rate_code < len(_RATES_HZ):
-        rate_hz = _RATES_HZ[rate_code]
-    else:
-        rate_hz = int.from_bytes(stated_rate, "big") * _RATE_UNITS_HZ[rate_code]
-    bits, channels = _BITS[frame[3] >> 1 & 7], _CHANNELS[frame[3] >> 4]
-    if not rate_hz or not bits:
-        return None
-    samples = stated_samples if size_bytes else _BLOCK_SAMPLES[size_code]
-    shortest, longest = (16, 65_535) if frame[1] == _VARIABLE_BLOCKS else (samples, samples)
+    shortest, longest = (frame.samples, frame.samples) if frame.is_fixed else (16, 65_535)
     return b"".join(
         (
             b"fLaC\x80\0\0\x22",
             shortest.to_bytes(2, "big"),
             longest.to_bytes(2, "big"),
             bytes(6),  # unknown sizes of frames
-            (rate_hz << 44 | channels - 1 << 41 | bits - 1 << 36).to_bytes(8, "big"),
+            (frame.sample_rate << 44 | frame.channels - 1 << 41 | frame.bits - 1 << 36).to_bytes(
+                8, "big"
+            ),
             bytes(16),  # no digest
         )
     )
@@ -175,49 +148,14 @@ def has_frames_behind(
     for position in searched[::_SEARCH_BYTES]:
         window = reader.read(position, _SEARCH_BYTES + _OVERLAP_BYTES)
         for sync in _SYNC.finditer(window):
-            header = window[sync.start() : sync.start() + _LONGEST_HEADER_BYTES]
-            number = _frame_number(header)
-            if number is None:
+            frame = frame_header(window[sync.start() : sync.start() + LONGEST_HEADER_BYTES])
+            if frame is None:
                 continue
-            sample = number if header[1] == _VARIABLE_BLOCKS else number * block_samples
+            sample = frame.number * block_samples if frame.is_fixed else frame.number
             is_next = 0 <= sample - length_samples < _NEAR_BLOCKS * block_samples
             if is_next and position + sync.start() < searched.stop:
                 return True
     return False
-
-
-def _frame_number(header: bytes) -> int | None:
-    """Return the number in the header of a frame; None if it is not one, by its checksum."""
-    if len(header) <= _NUMBER_AT:
-        return None
-    first, leading_ones = header[_NUMBER_AT], _leading_ones(header)
-    if leading_ones in (1, 8):
-        return None
-    size = max(1, leading_ones)
-    number = first & 0x7F >> leading_ones
-    for byte in header[_NUMBER_AT + 1 : _NUMBER_AT + size]:
-        if byte >> 6 != 2:
-            return None
-        number = number << 6 | byte & 0x3F
-    extra = _SIZE_BYTES.get(header[2] >> 4, 0) + _RATE_BYTES.get(header[2] & 15, 0)
-    end = _NUMBER_AT + size + extra
-    if len(header) <= end or _crc8(header[:end]) != header[end]:
-        return None
-    return number
-
-
-def _leading_ones(header: bytes) -> int:
-    """Return the count of ones that start the number of a frame: its bytes, or 0 for one."""
-    return 8 - (header[_NUMBER_AT] ^ 0xFF).bit_length()
-
-
-def _crc8(data: bytes) -> int:
-    crc = 0
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc << 1 ^ (0x07 if crc & 0x80 else 0)) & 0xFF
-    return crc
 
 
 def _crc16_of(byte: int) -> int:

@@ -1,10 +1,13 @@
-"""Waveforms for players, written beside the audio files."""
+"""Waveforms and frame indexes for players, written beside the audio files."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mashup_worker.audio.frame_index import index_file
 from mashup_worker.audio.peaks import write_peaks
+from mashup_worker.audio.player_names import frame_index_name, waveform_name
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,18 +16,15 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import SampleSource
 
 
-def waveform_name(name: str) -> str:
-    """Return the name of the waveform of an audio file."""
-    return f"{name.rpartition('.')[0]}.peaks.json"
-
-
 def write_waveforms(
     sounds: Mapping[Path, SampleSource], on_progress: Callable[[str, float], None]
 ) -> dict[str, Path]:
-    """Write the waveform of each audio file beside it; return audio files and waveforms by name.
+    """Write the waveform of each audio file beside it, and the frame index of each FLAC file.
+
+    Returns all of these files and the audio files, by name.
 
     Raises:
-        StorageFailed: a waveform cannot be written.
+        StorageFailed: a file cannot be written.
     """
     files = {path.name: path for path in sounds}
     for done, (path, sound) in enumerate(sounds.items()):
@@ -32,5 +32,9 @@ def write_waveforms(
         waveform = path.with_name(waveform_name(path.name))
         write_peaks(sound, waveform)
         files[waveform.name] = waveform
+        if path.suffix == ".flac":
+            index = path.with_name(frame_index_name(path.name))
+            write_atomically(index, index_file(path).as_json())
+            files[index.name] = index
     on_progress("peaks", 1.0)
     return files

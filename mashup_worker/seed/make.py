@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.audio.player_names import waveform_name
 from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 from mashup_worker.errors import MashupError
 from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import SplitSong, split_song
-from mashup_worker.pipelines.waveforms import waveform_name
 from mashup_worker.seed.record import SeedRecord, SeedStem, song_folder
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.system.files import write_atomically

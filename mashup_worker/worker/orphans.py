@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mashup_worker.audio.player_names import waveform_beside
 from mashup_worker.db.publishing import referenced_keys
 from mashup_worker.storage.objects import open_storage
 from mashup_worker.storage.orphans import sweep
@@ -29,8 +30,11 @@ def sweep_results(database: Database, settings: ServiceSettings, *, dry_run: boo
     """
 
     def referenced(keys: Sequence[str]) -> set[str]:
+        # No row names a frame index: it is kept with the waveform beside it.
+        named = {key: waveform_beside(key) for key in keys}
         with database.transaction() as connection:
-            return referenced_keys(connection, keys)
+            needed = referenced_keys(connection, list(named.values()))
+        return {key for key, name in named.items() if name in needed}
 
     result = sweep(
         open_storage(settings.storage),

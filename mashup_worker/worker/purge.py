@@ -103,6 +103,8 @@ class Purge:
             if dry_run:
                 break
             self._delete(batch)
+            # The API may have stored a frame index meanwhile, which it undoes from now on.
+            self._delete(list(self._results(found)))
             mashups.update(self._delete_rows([job.id for job in found]))
         if isinstance(target, UserTarget):
             uploads = list(self._uploads(target.user_id))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker import __version__
+from mashup_worker.audio.player_names import WAVEFORM_SUFFIX, frame_index_beside
 from mashup_worker.db import jobs
 from mashup_worker.errors import InvalidInput, StorageFailed
 from mashup_worker.storage.objects import media_type
@@ -79,9 +81,16 @@ class Uploads:
                 stored[key] = self._verified(target, None, None)
             except (InvalidInput, StorageFailed):
                 return None
+            if key.endswith(WAVEFORM_SUFFIX):
+                self._copy_frame_index(key, target)
             self.on_progress(UPLOAD, len(stored) / len(old_keys))
         updated: dict[str, Any] = _with_copies(document, stored)
         return updated
+
+    def _copy_frame_index(self, waveform: str, target: str) -> None:
+        """Copy the frame index beside a waveform; the API makes one that cannot be copied."""
+        with suppress(InvalidInput, StorageFailed):
+            self.storage.copy(frame_index_beside(waveform), frame_index_beside(target))
 
     def _put(self, name: str, path: Path) -> StoredFile:
         key, sha256 = self.prefix + name, file_sha256(path)

@@ -29,6 +29,24 @@ _WAVEFORM = {
         },
     },
 }
+_INTEGERS = ("sample_rate_hz", "channels", "bits", "samples", "frame_samples")
+_FRAME_INDEX = {
+    "type": "object",
+    "required": [*_INTEGERS, "stream_info", "offsets"],
+    "properties": {
+        **{name: {"type": "integer"} for name in _INTEGERS},
+        "stream_info": {
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "STREAMINFO of the file, 34 bytes.",
+        },
+        "offsets": {
+            "type": "array",
+            "description": "Position of each frame in bytes, and size of the file.",
+            "items": {"type": "integer"},
+        },
+    },
+}
 
 
 def file_answers(media_type: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
@@ -51,6 +69,7 @@ def file_answers(media_type: str, schema: dict[str, Any]) -> dict[int | str, dic
 
 AUDIO = file_answers("audio/*", _BYTES)
 WAVEFORM = file_answers("application/json", _WAVEFORM)
+FRAME_INDEX = file_answers("application/json", _FRAME_INDEX)
 
 
 @router.head("/files/{token}/{name}", include_in_schema=False)

@@ -20,9 +20,10 @@ from mashup_worker.api.compatibility import (
 )
 from mashup_worker.api.context import ApiContext, Context, Reader
 from mashup_worker.api.documents import Document
+from mashup_worker.api.frame_indexes import frame_index_response
 from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, next_cursor
 from mashup_worker.api.parameters import StemId
-from mashup_worker.api.routes.files import AUDIO, WAVEFORM
+from mashup_worker.api.routes.files import AUDIO, FRAME_INDEX, WAVEFORM
 from mashup_worker.api.serving import object_response
 from mashup_worker.db import stems
 from mashup_worker.db.stems import Reference, Stem, StemFilter
@@ -250,6 +251,17 @@ def get_stem_peaks(stem_id: StemId, request: Request, context: Context, caller: 
     if key is None:
         raise NotFound(f"stem {stem_id}: has no waveform")
     return object_response(request, context.storage, key)
+
+
+@router.head("/stems/{stem_id}/frames", include_in_schema=False)
+@router.get("/stems/{stem_id}/frames", response_class=Response, responses=FRAME_INDEX)
+def get_stem_frames(
+    stem_id: StemId, request: Request, context: Context, caller: Reader
+) -> Response:
+    """Return the frame index of a stem in FLAC, by which players fetch and decode parts of it."""
+    with context.transaction(caller) as connection:
+        stem = stems.find(connection, stem_id).stem
+    return frame_index_response(request, context, stem.storage_key)
 
 
 def _document(context: ApiContext, stem: Stem, reference: Reference | None = None) -> StemDocument:

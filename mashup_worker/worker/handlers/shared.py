@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mashup_worker.audio.player_names import waveform_name
 from mashup_worker.errors import MashupError
-from mashup_worker.pipelines.waveforms import waveform_name
 from mashup_worker.queue.contracts import StoredAudio
 
 if TYPE_CHECKING:

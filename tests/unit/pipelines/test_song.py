@@ -77,9 +77,14 @@ def test_memory_gives_the_results_of_the_written_files(
         write_peaks(decode(path), tmp_path / "decoded.json")
         drawn, decoded = data(made.files[f"{kind}.peaks.json"]), data(tmp_path / "decoded.json")
         assert np.abs(drawn - decoded).max() <= (0 if encode.is_float else 1)
+    beside = (".peaks.json", *[".frames.json"] * (encode.format == "flac"))
     assert set(made.files) == {
-        name for path in paths.values() for name in (path.name, f"{path.stem}.peaks.json")
+        path.stem + suffix for path in paths.values() for suffix in (path.suffix, *beside)
     }
+    for path in paths.values() if encode.format == "flac" else ():
+        index = json.loads(made.files[f"{path.stem}.frames.json"].read_bytes())
+        assert index["samples"] == decode(path).length_samples
+        assert index["offsets"][-1] == path.stat().st_size
 
 
 @pytest.mark.parametrize("encode", [EncodeOptions("flac"), EncodeOptions("mp3")])
@@ -102,7 +107,7 @@ def test_fewer_stems_leave_the_analysis_to_the_song(song: Path, tmp_path: Path) 
     made = split(song, tmp_path, EncodeOptions("flac"), "low")
     assert made.analysis is not None
     alike(made.analysis.analysis, analyze_file(song).analysis, 1e-6)
-    assert set(made.files) == {"low.flac", "low.peaks.json"}
+    assert set(made.files) == {"low.flac", "low.peaks.json", "low.frames.json"}
 
 
 def test_without_an_analysis_there_are_stems_and_waveforms(song: Path, tmp_path: Path) -> None:
