@@ -1,0 +1,41 @@
+"""The browser, and pages whose errors fail the test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.chromium import launched
+from tests.browser.server import FileServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileServer]:
+    """Server of a temporary folder and of the page's modules."""
+    with FileServer(tmp_path_factory.mktemp("files")) as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Browser, files: FileServer) -> Iterator[Page]:
+    """Empty page of the server; uncaught errors of scripts fail the test."""
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(files.url)
+    yield page
+    page.close()
+    files.reset()
+    assert errors == []
