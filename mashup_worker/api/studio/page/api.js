@@ -138,12 +138,13 @@ export function refusal(status, text, header) {
   }
   const code = problem.code ?? (status >= 500 ? "service_unavailable" : "failed");
   const seconds = Number(header("Retry-After"));
-  if (status === 401 && session.value) endSession();
+  if (status === 401) endSession();
   return new ApiError({ ...problem, status, code }, seconds > 0 ? seconds : null);
 }
 
 /** Show the login in place of the view; the address stays, so the view comes back after it. */
-function endSession() {
+export function endSession() {
+  if (!session.value) return; // there was none
   sessionEnded.value = true;
   session.value = null;
 }

@@ -1,4 +1,4 @@
-/** Numbers and names as texts. */
+/** Numbers and names as texts; the space before a unit does not break. */
 
 const UNKNOWN = "–";
 
@@ -27,19 +27,19 @@ export function position(seconds) {
  * Return a tempo such as `124 BPM`.
  * @param {number | null | undefined} bpm
  */
-export const tempo = (bpm) => (bpm ? `${Number(bpm.toFixed(1))} BPM` : UNKNOWN);
+export const tempo = (bpm) => (bpm ? `${Number(bpm.toFixed(1))}\u00a0BPM` : UNKNOWN);
 
 /** @param {string | null | undefined} key */
 export const keyName = (key) => (key ? key.replace("#", "♯").replace(/([A-G])b/, "$1♭") : UNKNOWN);
 
 /** @param {number | null | undefined} lufs */
-export const loudness = (lufs) => (isNumber(lufs) ? `${signed(lufs, 1)} LUFS` : UNKNOWN);
+export const loudness = (lufs) => (isNumber(lufs) ? `${signed(lufs, 1)}\u00a0LUFS` : UNKNOWN);
 
 /** @param {number | null | undefined} db */
-export const decibels = (db) => (isNumber(db) ? `${signed(db, 1)} dB` : UNKNOWN);
+export const decibels = (db) => (isNumber(db) ? `${signed(db, 1)}\u00a0dB` : UNKNOWN);
 
 /** @param {number} share From 0 to 1. */
-export const percent = (share) => `${Math.round(share * 100)} %`;
+export const percent = (share) => `${Math.round(share * 100)}\u00a0%`;
 
 /** @param {number} bytes */
 export function fileSize(bytes) {

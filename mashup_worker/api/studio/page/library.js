@@ -63,11 +63,11 @@ export async function loadMoreSongs() {
 }
 
 function followAll() {
-  for (const song of songs.value ?? []) {
-    if (hasEnded(song.status) || following.has(song.id)) continue;
+  for (const { id, status } of songs.value ?? []) {
+    if (hasEnded(status) || following.has(id)) continue;
     following.set(
-      song.id,
-      follow(song.id, (state) => void onState(song.id, state)),
+      id,
+      follow(id, (state) => void onState(id, state)),
     );
   }
 }
@@ -113,12 +113,14 @@ export async function cancelSong(song) {
 /**
  * Repeat the job of a song that failed; the new job takes its place in the list.
  * @param {Song} song
+ * @returns {Promise<Song>} The new song.
  */
 export async function retrySong(song) {
   const { jobId } = await post(`/api/jobs/${song.id}/retry`);
   const repeated = await get(`/api/songs/${jobId}`);
-  songs.value = (songs.value ?? []).map((one) => (one.id === song.id ? repeated : one));
+  if (songs.value) songs.value = songs.value.map((one) => (one.id === song.id ? repeated : one));
   followAll();
+  return repeated;
 }
 
 /**

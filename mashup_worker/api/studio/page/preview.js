@@ -2,6 +2,9 @@
 
 import { signal } from "@preact/signals";
 
+import { endSession } from "./api.js";
+import { Transport } from "./audio/transport.js";
+
 /** @typedef {{id: string, audioUrl: string, framesUrl: string}} Track */
 /** @typedef {{id: string, title: string, tracks: Track[]}} Playable */
 /** @typedef {"loading" | "playing" | "paused" | "failed"} PreviewState */
@@ -29,9 +32,9 @@ let ticket = 0;
  * Play a song or stem, or pause it if it plays.
  * @param {Playable} item
  */
-export async function togglePreview(item) {
-  if (preview.value?.id !== item.id || preview.value.state === "failed") return start(item);
-  if (preview.value.state === "playing") engine?.pause();
+export function togglePreview(item) {
+  if (preview.value?.id !== item.id || preview.value.state === "failed") start(item);
+  else if (preview.value.state === "playing") engine?.pause();
   else engine?.play();
 }
 
@@ -49,32 +52,25 @@ export function stopPreview() {
  * @param {Playable} item
  * @param {number} share From 0 to 1.
  */
-export async function seekPreview(item, share) {
-  if (preview.value?.id !== item.id) await start(item);
-  if (preview.value?.id !== item.id) return;
+export function seekPreview(item, share) {
+  if (preview.value?.id !== item.id) start(item);
   engine?.seek(share);
   previewShare.value = share;
 }
 
 /** @param {Playable} item */
-async function start(item) {
+function start(item) {
   stopPreview();
   const mine = ticket;
   /** @param {PreviewState} state */
   const onState = (state) => {
-    if (mine !== ticket) return;
+    if (mine !== ticket || preview.value?.state === state) return;
     preview.value = { id: item.id, title: item.title, state };
     if (state === "playing") requestAnimationFrame(tick);
   };
   onState("loading");
-  try {
-    const made = item.tracks.length === 1 ? fileEngine(item.tracks[0], onState) : await songEngine(item.tracks, onState);
-    if (mine !== ticket) return made.close();
-    engine = made;
-    engine.play();
-  } catch {
-    onState("failed");
-  }
+  engine = (item.tracks.length === 1 ? fileEngine : songEngine)(item.tracks, onState);
+  engine.play();
 }
 
 function tick() {
@@ -85,11 +81,11 @@ function tick() {
 
 /**
  * Play one file with the browser's own player, which reads all formats.
- * @param {Track} track
+ * @param {Track[]} tracks
  * @param {(state: PreviewState) => void} onState
  * @returns {Engine}
  */
-function fileEngine(track, onState) {
+function fileEngine([track], onState) {
   const audio = new Audio(track.audioUrl);
   let isClosed = false;
   const report = (/** @type {PreviewState} */ state) => !isClosed && onState(state);
@@ -119,10 +115,9 @@ function fileEngine(track, onState) {
  * Play the stems of a song together.
  * @param {Track[]} tracks
  * @param {(state: PreviewState) => void} onState
- * @returns {Promise<Engine>}
+ * @returns {Engine}
  */
-async function songEngine(tracks, onState) {
-  const { Transport } = await import("./audio/transport.js");
+function songEngine(tracks, onState) {
   const transport = new Transport({ tracks });
   transport.addEventListener("change", () => {
     const { state, playing } = transport;
@@ -130,17 +125,15 @@ async function songEngine(tracks, onState) {
     else if (state === "waiting" || state === "loading") onState("loading");
     else onState(playing ? "playing" : "paused");
   });
-  try {
-    await transport.ready;
-  } catch (error) {
-    void transport.close();
-    throw error;
-  }
+  transport.addEventListener("unauthorized", endSession);
   return {
     play: () => void transport.play(),
     pause: () => transport.pause(),
-    seek: (share) => transport.seek(share * transport.durationS),
-    share: () => transport.positionS / transport.durationS,
+    seek: (share) => {
+      const go = () => transport.seek(share * transport.durationS);
+      transport.ready.then(go, () => {});
+    },
+    share: () => transport.positionS / (transport.durationS || 1),
     close: () => void transport.close(),
   };
 }

@@ -268,4 +268,108 @@ export const texts = {
     /** @param {string} title */
     doneNotice: (title) => `${title} is ready.`,
   },
+
+  song: {
+    title: "Song",
+    player: "Player",
+    stems: "Stems",
+    position: "Position",
+    /** @param {string} time @param {{bar: number, beat: number} | null} place */
+    place: (time, place) => (place ? `${time}, bar ${place.bar}, beat ${place.beat}` : time),
+    /** @param {{bar: number, beat: number} | null} place */
+    barAndBeat: (place) => (place ? `Bar ${place.bar}.${place.beat}` : "Before bar 1"),
+    /** @param {string} total */
+    of: (total) => `of ${total}`,
+    play: "Play",
+    pause: "Pause",
+    toStart: "Go to the start",
+    loop: "Loop",
+    loopFrom: "First bar of the loop",
+    loopTo: "Last bar of the loop",
+    zoom: "Zoom",
+    zoomIn: "Zoom in",
+    zoomOut: "Zoom out",
+    /** @param {number} zoom */
+    zoomText: (zoom) => (zoom <= 1 ? "Whole song" : `${zoom.toFixed(1)} times`),
+    scroll: "Scroll position",
+    keys: "Keyboard",
+    /** @param {string} name */
+    mute: (name) => `Mute ${name}`,
+    /** @param {string} name */
+    solo: (name) => `Solo ${name}`,
+    /** @param {number} number */
+    muteKey: (number) => `Mute (${number})`,
+    /** @param {number} number */
+    soloKey: (number) => `Solo (Shift+${number})`,
+    /** @param {string} name */
+    volume: (name) => `Volume of ${name}`,
+    /** @param {string} name */
+    download: (name) => `Download ${name}`,
+    /** @param {string} name */
+    stemFailed: (name) => `${name} could not be loaded.`,
+    loadAgain: "Load the stems again",
+    allFailed: "The stems could not be loaded. Load them again, or the page.",
+    waits: /** @type {Record<string, string>} */ ({
+      data: "Loading…",
+      connection: "Connection lost. Playing continues when it is back.",
+      login: "Your session has ended.",
+      gesture: "The browser blocks sound until you press Play again.",
+    }),
+    /** @param {string} name */
+    oneAtATime: (name) =>
+      `One stem at a time, now ${name}: these files have no frame index, and are too long to play together.`,
+    noStems: "This song has no stems",
+    noStemsText: "Its files have expired or were removed. Upload the song again.",
+  },
+
+  keys: {
+    on: "Single keys control the player",
+    list: /** @type {[string[], string][]} */ ([
+      [["Space"], "Play or pause"],
+      [["←", "→"], "Previous or next beat"],
+      [["Shift", "←", "→"], "Previous or next bar"],
+      [["Home", "End"], "Start or end"],
+      [["1–6"], "Mute a stem"],
+      [["Shift", "1–6"], "Solo a stem"],
+      [["L"], "Loop four bars from here, or no loop"],
+      [["[", "]"], "Loop from or to this bar"],
+      [["+", "−"], "Zoom in or out"],
+      [["?"], "Show these keys"],
+    ]),
+  },
+
+  correction: {
+    title: "Tempo and key",
+    intro: "Correct what the analysis found. Later mashups use the correction.",
+    statuses: { idle: "", saving: "Saving…", saved: "Saved", failed: "Not saved" },
+    reset: "Reset",
+    tempo: "Tempo",
+    /** @param {number} factor @param {string} tempo */
+    factor(factor, tempo) {
+      const name = factor === 1 ? "As found" : factor < 1 ? "Half" : "Double";
+      return tempo ? `${name}: ${tempo}` : name;
+    },
+    downbeat: "First beat of the bars",
+    earlier: "One beat earlier",
+    later: "One beat later",
+    /** @param {number} beats */
+    shift: (beats) => (beats ? `${plural(Math.abs(beats), "beat")} ${beats < 0 ? "earlier" : "later"}` : "As found"),
+    key: "Key",
+    foundKey: "As found",
+    /** @param {string} key */
+    foundKeyOf: (key) => `As found: ${key}`,
+  },
+
+  downloads: {
+    title: "Downloads",
+    intro: "The mix has the stems as they play now, with their volume, mute and solo.",
+    zip: "All stems (ZIP)",
+    mix: "What plays now (WAV)",
+    mixName: "mix",
+    mixing: "Mixing",
+    failed: "The mix could not be made. Try again when the stems are loaded.",
+    silent: "No stem is audible.",
+    /** @param {string} gain */
+    reduced: (gain) => `The mix would clip, so it was made ${gain.replace("−", "")} quieter.`,
+  },
 };

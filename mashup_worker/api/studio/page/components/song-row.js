@@ -7,7 +7,7 @@ import { duration, keyName, tempo } from "../format.js";
 import { html } from "../html.js";
 import { cancelSong, retrySong } from "../library.js";
 import { preview, previewShare, seekPreview } from "../preview.js";
-import { href } from "../router.js";
+import { href, navigate, path } from "../router.js";
 import { notify, songChoice } from "../state.js";
 import { texts } from "../texts.js";
 import { Button } from "./button.js";
@@ -127,7 +127,8 @@ function EndedSong({ song }) {
   const retry = async () => {
     setBusy(true);
     try {
-      await retrySong(song);
+      const repeated = await retrySong(song);
+      if (path.value === `/songs/${song.id}`) navigate(`/songs/${repeated.id}`, { replace: true });
     } catch (error) {
       const { what, todo } = wordsOf(error);
       notify(`${what} ${todo}`);

@@ -1,0 +1,141 @@
+/** Controls of the player: play, position, loop and zoom. */
+
+import { useEffect, useState } from "preact/hooks";
+
+import { Button } from "../components/button.js";
+import { duration, position } from "../format.js";
+import { html } from "../html.js";
+import { texts } from "../texts.js";
+import { toggleLoop } from "./keys.js";
+
+/** @import {BeatGrid} from "./grid.js" */
+/** @import {SongPlayer} from "./player.js" */
+/** @import {Timeline} from "./timeline.js" */
+
+/** @param {{player: SongPlayer, grid: BeatGrid, timeline: Timeline, showKeys: () => void}} props */
+export function Toolbar({ player, grid, timeline, showKeys }) {
+  return html`<div class="toolbar" role="group" aria-label=${texts.song.player}>
+    <div class="toolbar-play">
+      <${Button} kind="quiet" icon="start" label=${texts.song.toStart} onClick=${() => player.seek(0)} />
+      <${Play} player=${player} />
+      <${Clock} player=${player} grid=${grid} />
+    </div>
+    <${LoopControls} player=${player} grid=${grid} />
+    <div class="toolbar-zoom">
+      <${ZoomControls} player=${player} timeline=${timeline} />
+      <${Button} kind="quiet" class="keys-button" icon="keyboard" label=${texts.song.keys} onClick=${showKeys} />
+    </div>
+  </div>`;
+}
+
+/** @param {{player: SongPlayer}} props */
+function Play({ player }) {
+  const isPlaying = player.playing.value;
+  const isWaiting = player.state.value === "waiting" || (isPlaying && player.state.value === "loading");
+  return html`<${Button}
+    kind="primary"
+    class="button-play ${isWaiting ? "is-waiting" : ""}"
+    icon=${isPlaying ? "pause" : "play"}
+    label=${isPlaying ? texts.song.pause : texts.song.play}
+    disabled=${player.state.value === "failed"}
+    onClick=${() => player.toggle()}
+  />`;
+}
+
+/** @param {{player: SongPlayer, grid: BeatGrid}} props */
+function Clock({ player, grid }) {
+  const seconds = player.positionS.value;
+  const place = grid.place(seconds);
+  return html`<div class="clock" aria-hidden="true">
+    <span class="clock-time">${position(seconds)}</span>
+    <span class="muted small">${
+      grid.hasBars ? texts.song.barAndBeat(place) : texts.song.of(duration(player.durationS.value))
+    }</span>
+  </div>`;
+}
+
+/** @param {{player: SongPlayer, grid: BeatGrid}} props */
+function LoopControls({ player, grid }) {
+  const loop = player.loop.value;
+  const last = grid.bars.length;
+  const from = loop ? grid.barAt(loop.startS) + 1 : 1;
+  const to = loop ? Math.max(from, grid.barAt(loop.endS - 0.05) + 1) : Math.min(4, last);
+  /** @param {number} first @param {number} final */
+  const set = (first, final) =>
+    player.setLoop({ startS: grid.barStart(first - 1), endS: grid.barStart(Math.max(first, final)) });
+  return html`<div class="toolbar-loop">
+    <${Button} icon="loop" aria-pressed=${loop ? "true" : "false"} onClick=${() => toggleLoop(player, grid)}>
+      ${texts.song.loop}
+    <//>
+    ${grid.hasBars &&
+    html`<${BarInput} label=${texts.song.loopFrom} value=${from} max=${last} onChange=${(/** @type {number} */ bar) => set(bar, to)} />
+      <span class="muted" aria-hidden="true">–</span>
+      <${BarInput} label=${texts.song.loopTo} value=${to} max=${last} onChange=${(/** @type {number} */ bar) => set(Math.min(from, bar), bar)} />`}
+  </div>`;
+}
+
+/**
+ * Field for the number of a bar; it takes effect when it is left, or by Enter.
+ * @param {{label: string, value: number, max: number, onChange: (bar: number) => void}} props
+ */
+function BarInput({ label, value, max, onChange }) {
+  return html`<input
+    class="input bar-input"
+    type="number"
+    inputmode="numeric"
+    min="1"
+    max=${max}
+    aria-label=${label}
+    value=${value}
+    onChange=${(/** @type {any} */ event) => {
+      const bar = event.currentTarget.valueAsNumber;
+      if (bar >= 1 && bar <= max) onChange(Math.round(bar));
+      else event.currentTarget.value = String(value);
+    }}
+  />`;
+}
+
+/** @param {{player: SongPlayer, timeline: Timeline}} props */
+function ZoomControls({ player, timeline }) {
+  const [zoom, most] = [timeline.zoom.value, timeline.maxZoom.value];
+  /** @param {-1 | 1} direction */
+  const change = (direction) => timeline.zoomBy(direction, player.positionS.value);
+  return html`
+    <${Button} kind="quiet" icon="zoomOut" label=${texts.song.zoomOut} aria-disabled=${zoom <= 1 ? "true" : undefined} onClick=${() => change(-1)} />
+    <input
+      class="zoom-range"
+      type="range"
+      min="0"
+      max="1"
+      step="any"
+      aria-label=${texts.song.zoom}
+      aria-valuetext=${texts.song.zoomText(zoom)}
+      value=${most > 1 ? Math.log(zoom) / Math.log(most) : 0}
+      onInput=${(/** @type {any} */ event) => timeline.zoomTo(most ** event.currentTarget.valueAsNumber, player.positionS.value)}
+    />
+    <${Button} kind="quiet" icon="zoomIn" label=${texts.song.zoomIn} aria-disabled=${zoom >= most ? "true" : undefined} onClick=${() => change(1)} />
+  `;
+}
+
+/**
+ * What the player waits for, in words; short waits for data are not worth them.
+ * @param {{player: SongPlayer}} props
+ */
+export function PlayerStatus({ player }) {
+  const [isLong, setLong] = useState(false);
+  const waiting = player.waitingFor.value;
+  useEffect(() => {
+    setLong(false);
+    const timer = setTimeout(() => setLong(true), 1_000);
+    return () => clearTimeout(timer);
+  }, [waiting]);
+  const text =
+    player.state.value === "failed"
+      ? texts.song.allFailed
+      : waiting && (isLong || waiting === "gesture")
+        ? texts.song.waits[waiting]
+        : player.onlyTrack.value
+          ? texts.song.oneAtATime(texts.kinds[player.onlyTrack.value] ?? player.onlyTrack.value)
+          : "";
+  return html`<p class="player-status small" role="status">${text}</p>`;
+}
