@@ -40,12 +40,26 @@ def services(stack: Stack) -> StackInfo:
     return stack.info
 
 
+@pytest.fixture(scope="package")
+def migrated_template(services: StackInfo) -> str:
+    """Name of a database with the schema, to copy, which takes a tenth of the time."""
+    name = "migrated_template"
+    migrate(create_database(services.database_url, name, role_passwords(services)))
+    return name
+
+
 @pytest.fixture
-def database_url(services: StackInfo) -> Iterator[str]:
-    """URL of a new database without tables, as its owner."""
+def database_url(services: StackInfo, request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a new database as its owner, without tables unless the test uses `migrated_url`."""
     name = f"test_{next(_numbers)}"
-    yield create_database(services.database_url, name, role_passwords(services))
+    url = urlsplit(services.database_url)._replace(path=f"/{name}").geturl()
     with psycopg.connect(services.database_url, autocommit=True) as owner:
+        if "migrated_url" in request.fixturenames:
+            template = request.getfixturevalue("migrated_template")
+            owner.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        else:
+            create_database(services.database_url, name, role_passwords(services))
+        yield url
         owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -66,7 +80,6 @@ def api_database_url(database_url: str, services: StackInfo) -> str:
 @pytest.fixture
 def migrated_url(database_url: str) -> str:
     """URL of the same database, with the schema."""
-    migrate(database_url)
     return database_url
 
 
