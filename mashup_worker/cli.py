@@ -30,6 +30,7 @@ from mashup_worker.commands.purge import purge
 from mashup_worker.commands.reprocess.command import reprocess
 from mashup_worker.commands.separate.command import separate
 from mashup_worker.commands.shared.names import one_line
+from mashup_worker.commands.studio_link import studio_link
 from mashup_worker.commands.up import up
 from mashup_worker.commands.worker import worker
 from mashup_worker.errors import EXIT_ENVIRONMENT, EXIT_FAILED, MashupError
@@ -69,7 +70,7 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Songs": (separate, analyze, match, mix, master, check),
-    "Service": (up, worker, mirror, api, enqueue, fleet),
+    "Service": (up, worker, mirror, api, studio_link, enqueue, fleet),
     "Maintenance": (migrate, schema, sweep, purge, reprocess, bench, doctor),
 }
 for heading, commands in _COMMANDS.items():

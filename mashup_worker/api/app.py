@@ -25,6 +25,7 @@ from mashup_worker.api.routes import (
     health,
     jobs,
     mashups,
+    session,
     stems,
     uploads,
 )
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.api.context import ApiContext
 
-_ROUTES = (creation, events, fleet, jobs, uploads, stems, mashups, billing)
+_ROUTES = (session, creation, events, fleet, jobs, uploads, stems, mashups, billing)
 
 _REQUEST_HEADERS = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"),

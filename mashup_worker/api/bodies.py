@@ -1,7 +1,8 @@
 """Rules for every request body: a token first, a size limit, and a minimum speed.
 
 The framework reads bodies before it checks tokens, for as long as clients like. This middleware
-stands before it, so that no byte of a body is read without a valid token.
+stands before it, so that no byte of a body is read without a valid token. The code of a login link
+is the only exception.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _MAX_BYTES = 1_000_000
 """Size limit of bodies, which the framework holds in memory."""
+
+_LOGIN, _LOGIN_MAX_BYTES = "/api/session", 1_000
+"""Path whose body is read without a token, as it has the code of a login link, and its limit."""
 
 _MAX_BYTES_KEY = "mashup_worker.max_body_bytes"
 """Key of a request's scope: the size limit that its route set."""
@@ -90,7 +94,8 @@ class _Body:
             return await self._receive()
         try:
             if not self._is_read:
-                known_caller(self._scope)
+                if self._scope["path"] != _LOGIN:
+                    known_caller(self._scope)
                 self._check_size(self._declared_bytes)
             message = await self._next()
             self._check_size(self._read_bytes)
@@ -150,7 +155,8 @@ class _Body:
         return message
 
     def _check_size(self, size: int) -> None:
-        max_bytes = self._scope.get(_MAX_BYTES_KEY, _MAX_BYTES)
+        default = _LOGIN_MAX_BYTES if self._scope["path"] == _LOGIN else _MAX_BYTES
+        max_bytes = self._scope.get(_MAX_BYTES_KEY, default)
         if size > max_bytes:
             raise too_large("body", max_bytes)
 

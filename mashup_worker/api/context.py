@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
 
 from mashup_worker.api.access.admission import known_caller
-from mashup_worker.api.access.callers import Caller, Callers
+from mashup_worker.api.access.callers import Caller, Callers, claims_of
 from mashup_worker.api.access.rates import RateLimits
+from mashup_worker.api.access.sessions import Sessions
 from mashup_worker.api.events import JobEvents
 from mashup_worker.db.database import open_database
 from mashup_worker.errors import InvalidInput
@@ -42,6 +43,7 @@ class ApiContext:
     redis: Redis
     storage: Storage
     callers: Callers
+    sessions: Sessions
     scratch: Scratch
     rates: RateLimits
     events: JobEvents
@@ -103,6 +105,7 @@ def open_context(settings: ServiceSettings) -> ApiContext:
         redis=open_redis(settings),
         storage=open_storage(settings.storage),
         callers=Callers(database, settings.api),
+        sessions=Sessions(database, settings.api.api_url),
         scratch=Scratch("mashup-api-", settings.worker.scratch),
         rates=RateLimits(settings),
         events=JobEvents(database, settings),
@@ -149,7 +152,13 @@ def allowed(scope: Scope) -> Callable[[Caller], Caller]:
     return check  # type: ignore[return-value]
 
 
+def _operator(caller: Annotated[Caller, Depends(allowed("operator"))]) -> Caller:
+    """Return the service itself: the fleet belongs to no user."""
+    return replace(caller, user_id=None, claims=claims_of(None))
+
+
 Context = Annotated[ApiContext, Depends(context_of)]
+AnyCaller = Annotated[Caller, Depends(_caller)]
 Reader = Annotated[Caller, Depends(allowed("read"))]
 Writer = Annotated[Caller, Depends(allowed("write"))]
-Operator = Annotated[Caller, Depends(allowed("operator"))]
+Operator = Annotated[Caller, Depends(_operator)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
 
+from mashup_worker.api.access.sessions import COOKIE
 from mashup_worker.api.problems import MEDIA_TYPE, Problem
 from mashup_worker.described import prose
 
@@ -23,6 +24,7 @@ Jobs are created with `POST` and followed as events. Every error is a problem do
 whose `code` programs can read. Routes below `/v1` have the form of Replicate's API."""
 
 _TAGS = {
+    "session": "Sessions of browsers.",
     "jobs": "Creating, following, canceling and repeating of jobs.",
     "uploads": "Files for jobs.",
     "stems": "Search, provenance, audio and waveforms of stems.",
@@ -99,6 +101,7 @@ def _document(app: FastAPI) -> Json:
         _name(status): _error(status, text) for status, text in (_ERRORS | _BODY_ERRORS).items()
     }
     schemas = document["components"]["schemas"]
+    _describe_cookie(document)
     for operation in _operations(document):
         _describe_operation(operation)
         _describe_success(operation, schemas)
@@ -108,6 +111,20 @@ def _document(app: FastAPI) -> Json:
     _drop_titles(schemas)
     _drop_titles(document["paths"])
     return document
+
+
+def _describe_cookie(document: Json) -> None:
+    """Let the cookie of a session stand for a token below `/api`."""
+    document["components"]["securitySchemes"]["session"] = {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "Cookie of a session, from pages of the API's own origin.",
+    }
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if path.startswith("/api/") and operation.get("security") == [{"token": []}]:
+                operation["security"].append({"session": []})
 
 
 def _operations(document: Json) -> Iterator[Json]:

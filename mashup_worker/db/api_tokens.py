@@ -63,7 +63,7 @@ def create_token(
         connection,
         "api_tokens.create",
         name=name,
-        sha256=_digest(secret),
+        sha256=digest_of(secret),
         scopes=list(scopes),
         user_id=user_id,
         lifetime_s=lifetime_s,
@@ -73,7 +73,7 @@ def create_token(
 
 def valid_token(connection: Connection, secret: str) -> ApiToken | None:
     """Return the token of a secret; None if it is unknown, expired or revoked."""
-    rows = select(connection, "api_tokens.valid", sha256=_digest(secret))
+    rows = select(connection, "api_tokens.valid", sha256=digest_of(secret))
     return _token(rows[0]) if rows else None
 
 
@@ -98,6 +98,7 @@ def _token(row: dict[str, object]) -> ApiToken:
     return ApiToken(**{**row, "scopes": tuple(row["scopes"])})  # type: ignore[arg-type]
 
 
-def _digest(secret: str) -> bytes:
+def digest_of(secret: str) -> bytes:
+    """Return the digest of a secret that was made at random."""
     # The secret has 256 random bits, so a plain digest can't be reversed by trying.
     return hashlib.sha256(secret.encode()).digest()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from starlette.datastructures import Headers
 
+from mashup_worker.api.access.sessions import secret_in
 from mashup_worker.api.problems import of_database, problem
 from mashup_worker.errors import MashupError, RateLimited
 
@@ -37,9 +38,9 @@ class Admission:
         if scope["type"] != "http" or path in _UNCOUNTED or path.startswith(_UNCOUNTED_BELOW):
             await self._app(scope, receive, send)
             return
-        caller = await self._caller(Headers(scope=scope))
+        caller = await self._caller(scope)
         if isinstance(caller, MashupError):
-            identity = _address(scope)
+            identity = address_of(scope)
         else:
             identity = caller.identity
             scope.setdefault("state", {})["caller"] = identity  # for the log
@@ -51,11 +52,13 @@ class Admission:
         scope[CALLER] = caller
         await self._app(scope, receive, send)
 
-    async def _caller(self, headers: Headers) -> Caller | MashupError:
+    async def _caller(self, scope: Scope) -> Caller | MashupError:
+        headers = Headers(scope=scope)
+        authorization, secret = headers.get("authorization"), secret_in(scope)
         try:
-            return await self._context.callers.find(
-                headers.get("authorization"), headers.get("mashup-user")
-            )
+            if authorization is None and secret is not None:
+                return await self._context.sessions.find(secret, scope)
+            return await self._context.callers.find(authorization, headers.get("mashup-user"))
         except MashupError as error:
             return error
         except psycopg.Error as error:
@@ -66,7 +69,7 @@ def known_caller(scope: Scope) -> Caller:
     """Return the caller of a request that was admitted.
 
     Raises:
-        Unauthenticated, Forbidden, ServiceUnavailable: as `Callers.find`.
+        Unauthenticated, Forbidden, ServiceUnavailable: as `Callers.find` and `Sessions.find`.
     """
     found: Caller | MashupError = scope[CALLER]
     if isinstance(found, MashupError):
@@ -74,7 +77,7 @@ def known_caller(scope: Scope) -> Caller:
     return found
 
 
-def _address(scope: Scope) -> str:
+def address_of(scope: Scope) -> str:
     """Return the identity of a client without a valid token: its address, or its IPv6 network."""
     host = scope["client"][0] if scope.get("client") else "unknown"
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -38,12 +39,16 @@ class Caller:
         scopes: what the token allows.
         claims: claims for row-level security.
         identity: name for rate limits and logs, without secrets.
+        token_id: service token of the caller; None for a user's own token or a session.
+        expires_at: end of the token or session; None for no end.
     """
 
     user_id: UUID | None
     scopes: frozenset[Scope]
     claims: Mapping[str, Any] = field(repr=False)
     identity: str
+    token_id: UUID | None = None
+    expires_at: datetime | None = None
 
     @property
     def role(self) -> str:
@@ -58,6 +63,13 @@ class Caller:
         """
         if scope not in self.scopes:
             raise Forbidden(f"token: lacks the scope {scope!r}")
+
+
+def claims_of(user_id: UUID | None) -> dict[str, str]:
+    """Return the claims of a user whose token is not a JWT; of the service itself for None."""
+    if user_id is None:
+        return {"role": "service_role"}
+    return {"sub": str(user_id), "role": "authenticated", "aud": "authenticated"}
 
 
 class Callers:
@@ -91,7 +103,11 @@ class Callers:
         if acting_for is not None and acting_for.lower() != str(user_id):
             raise Forbidden("Mashup-User: only service tokens act for other users")
         return Caller(
-            user_id=user_id, scopes=_USER_SCOPES, claims=claims, identity=f"user:{user_id}"
+            user_id=user_id,
+            scopes=_USER_SCOPES,
+            claims=claims,
+            identity=f"user:{user_id}",
+            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
 
     async def _valid_token(self, secret: str) -> ApiToken:
@@ -127,9 +143,11 @@ def _of_token(token: ApiToken, acting_for: str | None) -> Caller:
         if user_id not in (None, wanted):
             raise Forbidden("Mashup-User: this token acts for one user only")
         user_id, scopes = wanted, scopes - {"operator"}
-    claims = (
-        {"role": "service_role"}
-        if user_id is None
-        else {"sub": str(user_id), "role": "authenticated", "aud": "authenticated"}
+    return Caller(
+        user_id=user_id,
+        scopes=scopes,
+        claims=claims_of(user_id),
+        identity=f"token:{token.id}",
+        token_id=token.id,
+        expires_at=token.expires_at,
     )
-    return Caller(user_id=user_id, scopes=scopes, claims=claims, identity=f"token:{token.id}")

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 import redis
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import ConnectionPool
@@ -57,12 +57,13 @@ class RateLimits:
         self._limit = RateLimitItemPerMinute(settings.api.requests_per_minute)
         self._retry_at_s: float | None = None
 
-    async def count(self, identity: str) -> None:
-        """Count a request.
+    async def count(self, identity: str, per_minute: int | None = None) -> None:
+        """Count a request, by default towards the limit of all requests.
 
         Raises:
             RateLimited: the identity has reached its limit.
         """
+        limit = self._limit if per_minute is None else RateLimitItemPerMinute(per_minute)
         now_s = time.monotonic()
         if self._retry_at_s is not None:
             if now_s < self._retry_at_s:
@@ -70,8 +71,8 @@ class RateLimits:
             self._retry_at_s = now_s + _PAUSE_S  # other requests pass while this one tries
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                allowed = await self._limiter.hit(self._limit, identity)
-                wait_s = 0.0 if allowed else await self._wait_s(identity)
+                allowed = await self._limiter.hit(limit, identity)
+                wait_s = 0.0 if allowed else await self._wait_s(limit, identity)
         except (redis.RedisError, OSError) as error:
             if self._retry_at_s is None:
                 logger.warning("Redis: %s; requests are not counted", reason_of(error))
@@ -80,12 +81,12 @@ class RateLimits:
         self._retry_at_s = None
         if not allowed:
             raise RateLimited(
-                f"too many requests: the limit is {self._limit.amount} per minute",
+                f"too many requests: the limit is {limit.amount} per minute",
                 retry_after_s=max(1, math.ceil(wait_s)),
             )
 
-    async def _wait_s(self, identity: str) -> float:
-        reset_s, _ = await self._limiter.get_window_stats(self._limit, identity)
+    async def _wait_s(self, limit: RateLimitItem, identity: str) -> float:
+        reset_s, _ = await self._limiter.get_window_stats(limit, identity)
         return reset_s - time.time()
 
     async def close(self) -> None:

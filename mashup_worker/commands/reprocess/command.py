@@ -61,7 +61,7 @@ def reprocess(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Separate and analyze seed tracks into a library with a catalog.
+    """Separate and analyze seed tracks into a library.
 
     Needs no server, except with --enqueue. Songs are identified by their content. Songs that DEST
     already holds with the same settings are skipped, so a stopped run can be started again.

@@ -28,6 +28,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     for method, operation in methods.items()
 }
 SIGNED_LINK = "get /v1/files/{token}/{name}"
+START_SESSION, END_SESSION = "post /api/session", "delete /api/session"
 
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 every_schema = pytest.mark.parametrize("name", SCHEMAS)
@@ -82,10 +83,16 @@ def test_an_operation_needs_a_token(name: str) -> None:
     if name == SIGNED_LINK:
         assert "security" not in operation
         assert operation["responses"].keys().isdisjoint({"401", "403"})
+        return
+    assert operation["responses"].keys() >= {"401", "403"}
+    if name == START_SESSION:  # by a token, or by the code in its body
+        assert operation["security"] == [{"token": []}, {}]
+    elif name == END_SESSION:
+        assert operation["security"] == [{"session": []}]
     else:
-        assert operation["security"] == [{"token": []}]
+        schemes = ("token", "session") if "/api/" in name else ("token",)
+        assert operation["security"] == [{scheme: []} for scheme in schemes]
         assert "Mashup-User" in headers(operation)
-        assert operation["responses"].keys() >= {"401", "403"}
 
 
 @every_operation
