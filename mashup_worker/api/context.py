@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mashup_worker.settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
 
+_UPLOADS = "uploads/{user_id}/"
 _CONNECTIONS = 16
 """Transactions at the same time; more requests wait for one of them."""
 
@@ -98,6 +99,8 @@ def open_context(settings: ServiceSettings) -> ApiContext:
         raise InvalidInput("MASHUP_API_SECRET: not set; give 32 random letters or more")
     if settings.api.api_url is None:
         raise InvalidInput("MASHUP_API_URL: not set; give the public address, as https://host")
+    if not any(_UPLOADS.startswith(prefix) for prefix in settings.inputs.input_prefixes):
+        raise InvalidInput(f"MASHUP_INPUT_PREFIXES: without {_UPLOADS}; no job could read uploads")
     database = open_database(settings, size=_CONNECTIONS)
     return ApiContext(
         settings=settings,
