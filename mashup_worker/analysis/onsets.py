@@ -48,12 +48,16 @@ class Onsets:
             has a mean of 1 unless it is silent.
         bursts: short noise, such as snares and claps, shape `(..., frames)`, mean 1.
         strength: strength of all bands together, shape `(..., frames)`, 0 and up.
+        levels: mean magnitude of the spectrum, shape `(..., frames)`.
+        centroids: centroid of the spectrum in octaves above 1 Hz, shape `(..., frames)`.
     """
 
     groups: Tensor
     accents: Tensor
     bursts: Tensor
     strength: Tensor
+    levels: Tensor
+    centroids: Tensor
 
     @property
     def frames(self) -> int:
@@ -68,6 +72,8 @@ class Onsets:
             accents=self.accents[..., part],
             bursts=self.bursts[..., part],
             strength=self.strength[..., part],
+            levels=self.levels[..., part],
+            centroids=self.centroids[..., part],
         )
 
 
@@ -91,8 +97,18 @@ def find_onsets(samples: Tensor) -> Onsets:
     groups = _by_group(_rise(loudness))
     accents = _rise(_by_group(bands))
     accents = accents / accents.mean(dim=-1, keepdim=True).clamp_min(1e-9)
+    edges_hz = _edges_hz()[0].to(bands)
+    widths, centers = edges_hz.diff(), (edges_hz[:-1] * edges_hz[1:]).sqrt().log2()
+    levels = torch.einsum("...bt,b->...t", bands, widths / widths.sum())
+    sums = bands.sum(dim=-2).clamp_min(1e-9)
+    centroids = torch.einsum("...bt,b->...t", bands, centers) / sums
     return Onsets(
-        groups=groups, accents=accents, bursts=_bursts(bands), strength=groups.mean(dim=-2)
+        groups=groups,
+        accents=accents,
+        bursts=_bursts(bands),
+        strength=groups.mean(dim=-2),
+        levels=levels,
+        centroids=centroids,
     )
 
 

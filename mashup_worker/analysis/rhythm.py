@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mashup_worker.analysis.chroma import FRAME_RATE_HZ as CHROMA_FRAME_RATE_HZ
+from mashup_worker.analysis.clicks import find_clicks
 from mashup_worker.analysis.feature_streams import feature_streams
 from mashup_worker.analysis.meter import (
     LEVELS,
@@ -189,6 +190,9 @@ def _one_rhythm(
     if not scored.meters:
         return Rhythm()
     share = _shares(scored, options)
+    clicks = find_clicks(onsets)
+    if clicks is not None:
+        share = _among(share, clicks.agree(scored.meters, pulse.instants))
     best = scored.meters[int(share.argmax())]
     candidates = _tempo_candidates(scored, share)
     beat_share, bar_share = _shares_below(scored.meters, share)
@@ -332,6 +336,12 @@ def _shares(scored: ScoredMeters, options: AnalysisOptions) -> Array:
         scores = scores - 0.5 * np.square(octaves / _HINT_OCTAVES)
     share = np.exp(scores - scores.max())
     return np.asarray(share / share.sum())
+
+
+def _among(share: Array, kept: Array) -> Array:
+    """Return the likelihoods among some meters only, unless there are none."""
+    inside = np.where(kept, share, 0.0)
+    return inside / inside.sum() if inside.any() else share
 
 
 def _shares_below(meters: Sequence[Meter], share: Array) -> tuple[float, float]:
