@@ -7,17 +7,23 @@ import os
 import signal
 import sys
 import time
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
 
-from mashup_worker.commands.shared.failure import service_settings_or_fail, usage_errors
+from mashup_worker.commands.shared.failure import fail, service_settings_or_fail, usage_errors
+from mashup_worker.commands.shared.login_link import new_login_link
 from mashup_worker.commands.shared.options import Device
 from mashup_worker.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from mashup_worker.stack.info import StackInfo
+
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+"""Variables without which Linux has only browsers that take over the terminal."""
 
 _OTHER_TIMEOUT_S = 600.0
 """Longest start of another `mashup up` on the same folder."""
@@ -44,6 +50,9 @@ def up(
     no_workers: Annotated[
         bool, typer.Option("--no-workers", help="Start no mirror, worker or API.")
     ] = False,
+    open_studio: Annotated[
+        bool, typer.Option("--open", help="Open the studio in the browser, logged in.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON, secrets included, when ready.")
     ] = False,
@@ -63,12 +72,16 @@ def up(
     other = _other(folder)
     if other is not None:
         _show(other, folder, as_json=as_json, quiet=run is not None)
+        if open_studio:
+            _open(other)
         raise typer.Exit(_run(run, other) if run is not None else 0)
     workers = None if no_workers else _workers(processes, device)
     with usage_errors():
         service = LocalService(folder, workers, _print_step)
     with service as info:
         _show(info, folder, as_json=as_json, quiet=run is not None)
+        if open_studio:
+            _open(info)
         if run is not None:
             code = _run(run, info)
         else:
@@ -136,6 +149,7 @@ def _show(info: StackInfo, folder: Path, *, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         rows = {
             **info.environment(),
+            **({"studio": _login_link(info)} if info.api_url else {}),
             "worker's database": info.worker_database_url,
             "data": str(folder),
             **{name: f"process {pid}" for name, pid in info.pids.items()},
@@ -151,7 +165,29 @@ def _document(info: StackInfo, folder: Path) -> dict[str, Any]:
     names = {"access_key": "s3_access_key_id", "secret_key": "s3_secret_access_key"}
     document = {names.get(name, name): value or None for name, value in info.as_dict().items()}
     del document["api_port"], document["api_secret"]
-    return {**document, "data": str(folder), "pids": dict(info.pids)}
+    studio = {
+        "studio_url": f"{info.api_url}/studio" if info.api_url else None,
+        "login_url": _login_link(info) if info.api_url else None,
+    }
+    return {**document, **studio, "data": str(folder), "pids": dict(info.pids)}
+
+
+def _login_link(info: StackInfo) -> str:
+    """Return a new one-time link for the local user, or for an operator of another database."""
+    from mashup_worker.db.database import Database
+
+    user_id = UUID(info.user_id) if info.user_id else None
+    with Database(info.database_url, size=1) as database:
+        return new_login_link(database, info.api_url, user_id, operator=True)
+
+
+def _open(info: StackInfo) -> None:
+    """Open the studio in the browser, if this machine has a screen."""
+    if not info.api_url:
+        fail("--open: the service runs without its API; leave out --no-workers")
+    is_remote = sys.platform == "linux" and not any(map(os.environ.get, _SCREENS))
+    if is_remote or not webbrowser.open(_login_link(info)):
+        typer.echo(f"no browser was found; open {_login_link(info)}", err=True)
 
 
 def _print_step(text: str) -> None:

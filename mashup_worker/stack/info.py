@@ -20,6 +20,7 @@ class StackInfo:
         access_key, secret_key: public and secret part of the store's key.
         api_url, api_port, api_token, api_secret: address of the API, its port on this machine, a
             token of the service, and the secret of its links.
+        user_id: user whose songs are on this machine; empty if the database is another one's.
         pids: process ids of the servers and of other announced processes.
     """
 
@@ -36,6 +37,7 @@ class StackInfo:
     api_port: str = ""
     api_token: str = field(default="", repr=False)
     api_secret: str = field(default="", repr=False)
+    user_id: str = ""
     pids: Mapping[str, int] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
@@ -50,6 +52,7 @@ class StackInfo:
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "MASHUP_API_URL": self.api_url,
             "MASHUP_API_TOKEN": self.api_token,
+            "MASHUP_USER_ID": self.user_id,
         }
         return {name: value for name, value in settings.items() if value}
 

@@ -19,6 +19,8 @@ from mashup_worker.system.restarter import Restarter
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mashup_worker.db.database import Connection
+
 _VARIABLES: dict[ServerName, tuple[str, ...]] = {
     "postgres": ("DATABASE_URL",),
     "valkey": ("REDIS_URL",),
@@ -27,6 +29,9 @@ _VARIABLES: dict[ServerName, tuple[str, ...]] = {
 """Variables that name an existing server."""
 
 _METRICS_ADDRESS = "MASHUP_METRICS_ADDRESS"
+
+_USER_ID = "00000000-0000-4000-8000-000000000001"
+"""User of a local database, who is the same in all of them."""
 
 _READY_TIMEOUT_S = 600.0
 """Longest start; the first start of a worker may fetch weights."""
@@ -132,7 +137,7 @@ class LocalService:
         return self._stack.info
 
     def _with_api(self, info: StackInfo) -> StackInfo:
-        """Choose the address of the API, and store its token."""
+        """Choose the address of the API, and store its token and the local user."""
         from mashup_worker.db.api_tokens import SCOPES, TOKEN_PREFIX, create_token
         from mashup_worker.db.database import Database
 
@@ -142,7 +147,11 @@ class LocalService:
         token = TOKEN_PREFIX + secrets["api_token"]
         with Database(info.database_url, size=1) as database, database.transaction() as connection:
             create_token(connection, token, name="mashup up", scopes=SCOPES)
+            is_own = "postgres" in self._stack.servers
+            if is_own:
+                _create_user(connection)
         return self._stack.describe(
+            user_id=_USER_ID if is_own else "",
             api_url=self._environment.get("MASHUP_API_URL") or f"http://127.0.0.1:{port}",
             api_token=token,
             api_secret=self._environment.get("MASHUP_API_SECRET") or secrets["api_secret"],
@@ -189,6 +198,17 @@ class LocalService:
         for name, process in self._processes.items():  # workers before the mirror, which shows them
             self._on_step(f"stopping {name}")
             process.stop()
+
+
+def _create_user(connection: Connection) -> None:
+    """Create the local user, with the tier without limits, unless the user exists."""
+    created = connection.execute(
+        "INSERT INTO profiles (id) VALUES (%s) ON CONFLICT DO NOTHING", [_USER_ID]
+    )
+    if created.rowcount:
+        connection.execute(
+            "INSERT INTO subscriptions (user_id, tier) VALUES (%s, 'studio')", [_USER_ID]
+        )
 
 
 def _service_process(

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 KEYS = {
     *("database_url", "worker_database_url", "redis_url", "s3_endpoint_url", "bucket", "region"),
     *("s3_access_key_id", "s3_secret_access_key", "data", "pids"),
-    *("api_database_url", "api_url", "api_token"),
+    *("api_database_url", "api_url", "api_token", "user_id", "studio_url", "login_url"),
 }
 SERVERS = {"postgres", "valkey", "s3"}
 
@@ -136,6 +137,42 @@ def test_a_dead_server_is_restarted(mashup: Mashup, service: Running) -> None:
 def other(preloaded: PreloadedMashup, tmp_path_factory: pytest.TempPathFactory) -> Mashup:
     """Separate folder, for services that are killed."""
     return Mashup(tmp_path_factory.mktemp("killed"), preloaded)
+
+
+def test_a_link_logs_a_browser_in(other: Mashup) -> None:
+    """`--open` gives it to the browser; the page itself is tested with the studio."""
+    browser = other.folder / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > opened\n')
+    browser.chmod(0o755)
+    running = started(other)
+    with running.process:
+        facts = running.document
+        assert facts["studio_url"] == f"{facts['api_url']}/studio"
+        again = other.run("up", "--data", "service", "--json", "--open", BROWSER=str(browser))
+        assert again.returncode == 0
+        links = [facts["login_url"], json.loads(again.stdout)["login_url"]]
+        links.append((other.folder / "opened").read_text().strip())
+        assert len(set(links)) == 3
+        for link in links:
+            address, _, code = link.partition("#login=")
+            assert address == facts["studio_url"]
+            document = logged_in(facts["api_url"], code)
+            assert document["user_id"] == facts["user_id"]
+            assert document["scopes"] == ["operator", "read", "write"]
+        running.process.send_signal(signal.SIGTERM)
+        running.process.communicate(timeout=180)
+
+
+def logged_in(api_url: str, code: str) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"{api_url}/api/session",
+        json.dumps({"code": code}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert answer.status == 201
+        found: dict[str, Any] = json.load(answer)
+        return found
 
 
 def test_run_starts_and_stops_everything(other: Mashup) -> None:
