@@ -74,7 +74,7 @@ class Clicks:
                 and (round(place) + meter.first - self.first) % meter.beats_per_bar == 0
             )
         both = beats & bars
-        return both if both.any() else beats
+        return np.asarray(both if both.any() else beats)
 
 
 def find_clicks(onsets: Onsets) -> Clicks | None:
