@@ -1,6 +1,6 @@
 /** Calls of the HTTP API, and its problem documents in plain words. */
 
-import { forgetUser, online, session, sessionEnded } from "./state.js";
+import { forgetUser, notices, notify, online, session, sessionEnded } from "./state.js";
 import { texts } from "./texts.js";
 
 /** @typedef {{tier: string, job_type: string, limit: number, period: string, until: string, next_tier?: string | null}} Quota */
@@ -48,6 +48,16 @@ export function wordsOf(error) {
  */
 export function wordsOfJob(job) {
   return texts.errors.words({ code: job.error_code ?? "failed", detail: job.error_message ?? "" });
+}
+
+/**
+ * Show an error as a notice; the login shows that of an ended session.
+ * @param {unknown} error
+ */
+export function notifyError(error) {
+  if (error instanceof ApiError && error.status === 401) return;
+  const { what, todo } = wordsOf(error);
+  notify(`${what} ${todo}`);
 }
 
 /**
@@ -147,6 +157,7 @@ export function endSession() {
   if (!session.value) return; // there was none
   sessionEnded.value = true;
   session.value = null;
+  notices.value = [];
 }
 
 /** Ask the server for the session of the browser's cookie. */

@@ -2,8 +2,9 @@
 
 import { computed, effect, signal } from "@preact/signals";
 
-import { ApiError, get, post } from "./api.js";
+import { get, post } from "./api.js";
 import { follow, hasEnded } from "./events.js";
+import { href, path } from "./router.js";
 import { notify, session, songs } from "./state.js";
 import { texts } from "./texts.js";
 import { uploadFile } from "./upload.js";
@@ -26,7 +27,7 @@ import { uploadFile } from "./upload.js";
 const PAGE_SIZE = 20;
 const MAX_UPLOADS = 3;
 
-/** Uploads, the newest first. */
+/** Uploads, in the order in which they start. */
 export const uploads = signal(/** @type {Upload[]} */ ([]));
 
 /** Whether files are being sent, which the end of the page would cancel. */
@@ -82,7 +83,7 @@ async function onState(id, state) {
   if (status !== "completed") return;
   try {
     change(id, await get(`/api/songs/${id}`));
-    notify(texts.songs.doneNotice(titleOf(id)));
+    notify(texts.songs.doneNotice(titleOf(id)), { href: href(`/songs/${id}`), link: texts.songs.open });
   } catch {
     change(id, { status, stage, progress });
   }
@@ -137,7 +138,7 @@ export function addFiles(files) {
     error: null,
     abort: new AbortController(),
   }));
-  uploads.value = [...added, ...uploads.value];
+  uploads.value = [...uploads.value, ...added];
   startUploads();
 }
 
@@ -158,10 +159,10 @@ function changeUpload(id, fields) {
   uploads.value = uploads.value.map((one) => (one.id === id ? { ...one, ...fields } : one));
 }
 
-/** Start waiting uploads, the oldest first, while fewer than the limit run. */
+/** Start waiting uploads while fewer than the limit run. */
 function startUploads() {
   const running = uploads.value.filter((one) => ["sending", "checking"].includes(one.state));
-  const waiting = uploads.value.filter((one) => one.state === "waiting").reverse();
+  const waiting = uploads.value.filter((one) => one.state === "waiting");
   for (const upload of waiting.slice(0, Math.max(0, MAX_UPLOADS - running.length))) {
     changeUpload(upload.id, { state: "sending" });
     void run(upload).finally(startUploads);
@@ -184,7 +185,7 @@ async function run({ id, file, key: sentKey, abort }) {
   } catch (error) {
     if (abort.signal.aborted) return;
     changeUpload(id, { state: "failed", error });
-    if (error instanceof ApiError) notify(texts.songs.uploadFailed(file.name));
+    if (path.value !== "/songs") notify(texts.songs.uploadFailed(file.name)); // where no row shows it
   }
 }
 

@@ -57,7 +57,14 @@ const ERRORS = {
 };
 
 /** Codes whose detail the server writes for users, and which tells more than the general words. */
-const DETAILED = new Set(["conflict", "invalid_input", "too_long", "too_large", "fetch_failed"]);
+const DETAILED = new Set([
+  "conflict",
+  "fetch_failed",
+  "invalid_input",
+  "quota_exceeded",
+  "too_large",
+  "too_long",
+]);
 
 /**
  * Return the words for a limit of a tier.
@@ -85,9 +92,13 @@ function quotaWords({ tier, job_type, limit, period, until, next_tier }) {
 function words({ code, detail, quota, retryAfterS }) {
   if (quota) return quotaWords(quota);
   const known = ERRORS[code] ?? ERRORS.failed;
-  if (code === "quota_exceeded" && detail) return { what: detail, todo: "" };
-  const what = detail && (DETAILED.has(code) || !ERRORS[code]) ? sentence(detail) : known.what;
-  return { what, todo: retryAfterS ? `Try again in ${plural(retryAfterS, "second")}.` : known.todo };
+  // The server writes `thing: problem; remedy`.
+  const [problem, remedy] = detail && (DETAILED.has(code) || !ERRORS[code]) ? detail.split(/;\s+/, 2) : [];
+  const todo = remedy ? sentence(remedy) : known.todo;
+  return {
+    what: problem ? sentence(problem) : known.what,
+    todo: retryAfterS ? `Try again in ${plural(retryAfterS, "second")}.` : todo,
+  };
 }
 
 /** @param {string} text */
@@ -238,7 +249,7 @@ export const texts = {
     allowance({ limits }) {
       const limit = limits.find((one) => one.job_type === "separate");
       if (!limit || limit.max_jobs === null) return "";
-      return `${limit.left} of ${plural(limit.max_jobs, "separation")} left this ${limit.period}.`;
+      return `${limit.left} of ${plural(limit.max_jobs, "separation")} left ${limit.period === "day" ? "today" : `this ${limit.period}`}.`;
     },
     emptyTitle: "No songs yet",
     emptyText:
@@ -250,11 +261,15 @@ export const texts = {
       checking: "Checking the file",
     }),
     notUploaded: "Not uploaded",
+    notStarted: "Not started",
+    open: "Open",
     cancel: "Cancel",
     canceling: "Canceling",
     remove: "Remove",
     canceledWords: { what: "Canceled.", todo: "Try again to separate the song." },
     camelot: "Position of the key on the Camelot wheel",
+    noTempo: "Tempo unknown",
+    noKey: "Key unknown",
     drifts: "(drifts)",
     corrected: "corrected",
     /** @param {string} name */
@@ -307,8 +322,7 @@ export const texts = {
     download: (name) => `Download ${name}`,
     /** @param {string} name */
     stemFailed: (name) => `${name} could not be loaded.`,
-    loadAgain: "Load the stems again",
-    allFailed: "The stems could not be loaded. Load them again, or the page.",
+    loadAgain: "Load again",
     waits: /** @type {Record<string, string>} */ ({
       data: "Loading…",
       connection: "Connection lost. Playing continues when it is back.",

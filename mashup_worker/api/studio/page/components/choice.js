@@ -18,6 +18,6 @@ export function ChoiceButton({ item, name = item.title, iconOnly = false }) {
     >${iconOnly
       ? null
       : html`<span class="wide-only">${isAdded ? texts.choice.added : texts.choice.add}</span
-          ><span class="hidden-text">: ${name}</span>`}<//
+          ><span class="hidden-text">${name}</span>`}<//
   >`;
 }

@@ -2,10 +2,10 @@
 
 import { useState } from "preact/hooks";
 
-import { logOut, wordsOf } from "../api.js";
+import { logOut, notifyError } from "../api.js";
 import { html } from "../html.js";
 import { href, navigate, path } from "../router.js";
-import { chosen, dismiss, notices, notify, online, session } from "../state.js";
+import { chosen, dismiss, notices, online, session } from "../state.js";
 import { texts } from "../texts.js";
 import { linkedViews } from "../views.js";
 import { Button } from "./button.js";
@@ -42,7 +42,7 @@ async function leave() {
     await logOut();
     navigate("/songs");
   } catch (error) {
-    notify(wordsOf(error).what);
+    notifyError(error);
   }
 }
 

@@ -2,13 +2,13 @@
 
 import { useState } from "preact/hooks";
 
-import { wordsOf, wordsOfJob } from "../api.js";
+import { notifyError, wordsOfJob } from "../api.js";
 import { duration, keyName, tempo } from "../format.js";
 import { html } from "../html.js";
 import { cancelSong, retrySong } from "../library.js";
 import { preview, previewShare, seekPreview } from "../preview.js";
 import { href, navigate, path } from "../router.js";
-import { notify, songChoice } from "../state.js";
+import { songChoice } from "../state.js";
 import { texts } from "../texts.js";
 import { Button } from "./button.js";
 import { ChoiceButton } from "./choice.js";
@@ -79,9 +79,10 @@ function ReadySong({ song }) {
 
 /** Tempo, key and duration. @param {{song: Song}} props */
 export function Facts({ song }) {
+  if (song.status !== "completed") return null;
   return html`<p class="facts">
-    <span>${tempo(song.tempo_bpm)}${song.tempo_stable === false && html` <span>${texts.songs.drifts}</span>`}</span>
-    <span>${keyName(song.key)}</span>
+    <span>${song.tempo_bpm ? tempo(song.tempo_bpm) : texts.songs.noTempo}${song.tempo_stable === false && html` <span>${texts.songs.drifts}</span>`}</span>
+    <span>${song.key ? keyName(song.key) : texts.songs.noKey}</span>
     ${song.camelot && html`<span><abbr title=${texts.songs.camelot}>${song.camelot}</abbr></span>`}
     <span>${duration(song.duration_s)}</span>
     ${song.correction && html`<span>${texts.songs.corrected}</span>`}
@@ -94,7 +95,7 @@ function RunningSong({ song }) {
   const cancel = async () => {
     setBusy(true);
     await cancelSong(song).catch((error) => {
-      notify(wordsOf(error).what);
+      notifyError(error);
       setBusy(false);
     });
   };
@@ -115,7 +116,7 @@ function RunningSong({ song }) {
     </div>
     <div class="song-tools">
       <${Button} small icon="close" busy=${isBusy} onClick=${cancel}>
-        ${texts.songs.cancel}<span class="hidden-text">: ${song.title}</span>
+        <span class="wide-only">${texts.songs.cancel}</span><span class="hidden-text">${song.title}</span>
       <//>
     </div>
   </li>`;
@@ -130,8 +131,7 @@ function EndedSong({ song }) {
       const repeated = await retrySong(song);
       if (path.value === `/songs/${song.id}`) navigate(`/songs/${repeated.id}`, { replace: true });
     } catch (error) {
-      const { what, todo } = wordsOf(error);
-      notify(`${what} ${todo}`);
+      notifyError(error);
       setBusy(false);
     }
   };
@@ -145,7 +145,7 @@ function EndedSong({ song }) {
     <p class="song-wave"><span><strong>${what}</strong> ${todo}</span></p>
     <div class="song-tools">
       <${Button} small icon="retry" busy=${isBusy} onClick=${retry}>
-        ${texts.errors.retry}<span class="hidden-text">: ${song.title}</span>
+        <span class="wide-only">${texts.errors.retry}</span><span class="hidden-text">${song.title}</span>
       <//>
     </div>
   </li>`;

@@ -10,14 +10,14 @@ import { Progress } from "./progress.js";
 
 /** @param {{upload: import("../library.js").Upload}} props */
 export function UploadRow({ upload }) {
-  const { file, state, share, error } = upload;
+  const { file, state, share, error, key } = upload;
   const hasFailed = state === "failed";
   return html`<li class=${`song ${hasFailed ? "song-ended" : ""}`}>
     <div class="song-play">${!hasFailed && html`<span class="spinner" aria-hidden="true"></span>`}</div>
     <div class="song-text">
       <span class="song-title">${file.name}</span>
       ${hasFailed
-        ? html`<p><span class="chip chip-bad">${texts.songs.notUploaded}</span></p>`
+        ? html`<p><span class="chip chip-bad">${key ? texts.songs.notStarted : texts.songs.notUploaded}</span></p>`
         : html`<p class="facts">${fileSize(file.size)}</p>`}
     </div>
     ${hasFailed
@@ -32,10 +32,10 @@ export function UploadRow({ upload }) {
     <div class="song-tools">
       ${hasFailed &&
       html`<${Button} small icon="retry" onClick=${() => retryUpload(upload)}>
-        ${texts.errors.retry}<span class="hidden-text">: ${file.name}</span>
+        <span class="wide-only">${texts.errors.retry}</span><span class="hidden-text">${file.name}</span>
       <//>`}
       <${Button} small icon="close" onClick=${() => removeUpload(upload)}>
-        ${hasFailed ? texts.songs.remove : texts.songs.cancel}<span class="hidden-text">: ${file.name}</span>
+        <span class="wide-only">${hasFailed ? texts.songs.remove : texts.songs.cancel}</span><span class="hidden-text">${file.name}</span>
       <//>
     </div>
   </li>`;

@@ -39,7 +39,12 @@ export function Waveform({ url, title, kind = "mix", share = null, onSeek = null
       isCurrent = false;
     };
   }, [url, isNear]);
-  useCanvas(canvas, (context, width, height) => peaks && draw(context, width, height, peaks), [peaks]);
+  const draw = (/** @type {CanvasRenderingContext2D} */ context, /** @type {number} */ width, /** @type {number} */ height) => {
+    if (!peaks) return;
+    context.fillStyle = getComputedStyle(context.canvas).color;
+    drawPeaks(context, width, height, peaks.max, peaks.min);
+  };
+  useCanvas(canvas, draw, [peaks]);
 
   const slider = onSeek && peaks ? sliderProps(title, peaks.durationS, share?.value ?? 0, onSeek) : {};
   return html`<div class=${`wave ${onSeek ? "wave-seek" : ""}`} data-stem=${kind} ref=${box} ...${slider}>
@@ -142,15 +147,15 @@ export function useCanvas(canvas, paint, inputs) {
 }
 
 /**
+ * Draw a waveform in the context's fill style, column by column.
  * @param {CanvasRenderingContext2D} context
  * @param {number} width
  * @param {number} height
- * @param {Peaks} peaks
+ * @param {ArrayLike<number>} max Highest sample of each pixel, -1 to 1.
+ * @param {ArrayLike<number>} min Lowest sample of each pixel.
  */
-function draw(context, width, height, peaks) {
-  const { min, max } = peaks;
+export function drawPeaks(context, width, height, max, min) {
   const middle = height / 2;
-  context.fillStyle = getComputedStyle(context.canvas).color;
   for (let x = 0; x < width; x++) {
     const start = Math.floor((x * max.length) / width);
     const stop = Math.max(start + 1, Math.floor(((x + 1) * max.length) / width));

@@ -17,8 +17,15 @@ import { LaneWave } from "./wave.js";
 /** @import {Lane, SongPlayer} from "./player.js" */
 /** @import {Timeline} from "./timeline.js" */
 
-/** @param {{player: SongPlayer, grid: BeatGrid, timeline: Timeline, title: string}} props */
-export function Lanes({ player, grid, timeline, title }) {
+/**
+ * @param {object} props
+ * @param {SongPlayer} props.player
+ * @param {BeatGrid} props.grid
+ * @param {Timeline} props.timeline
+ * @param {string} props.title Of the song.
+ * @param {() => void} props.onReload Loads all stems again.
+ */
+export function Lanes({ player, grid, timeline, title, onReload }) {
   const overlay = useRef(/** @type {HTMLDivElement | null} */ (null));
   useEffect(() => {
     const element = /** @type {HTMLDivElement} */ (overlay.current);
@@ -35,7 +42,7 @@ export function Lanes({ player, grid, timeline, title }) {
       ${player.lanes.value.map(
         (lane, index) => html`<${StemLane}
           key=${lane.id}
-          ...${{ player, timeline, lane, title, number: index + 1 }}
+          ...${{ player, timeline, lane, title, onReload, number: index + 1 }}
         />`,
       )}
     </ul>
@@ -47,8 +54,11 @@ export function Lanes({ player, grid, timeline, title }) {
   </div>`;
 }
 
-/** @param {{player: SongPlayer, timeline: Timeline, lane: Lane, title: string, number: number}} props */
-function StemLane({ player, timeline, lane, title, number }) {
+/**
+ * @param {{player: SongPlayer, timeline: Timeline, lane: Lane, title: string, number: number,
+ *     onReload: () => void}} props
+ */
+function StemLane({ player, timeline, lane, title, number, onReload }) {
   const { id, stem, gain, muted, solo, failed } = lane;
   const name = texts.kinds[id] ?? id;
   const isHeard = player.audible.value.has(id);
@@ -104,7 +114,11 @@ function StemLane({ player, timeline, lane, title, number }) {
       </div>
     </div>
     <${LaneWave} player=${player} timeline=${timeline} lane=${lane} />
-    ${failed && html`<p class="lane-failed" role="alert">${texts.song.stemFailed(name)}</p>`}
+    ${failed &&
+    html`<div class="lane-failed">
+      <span role="alert">${texts.song.stemFailed(name)}</span>
+      <${Button} small icon="retry" onClick=${onReload}>${texts.song.loadAgain}<//>
+    </div>`}
   </li>`;
 }
 

@@ -12,6 +12,8 @@ import { toggleLoop } from "./keys.js";
 /** @import {SongPlayer} from "./player.js" */
 /** @import {Timeline} from "./timeline.js" */
 
+const LONG_WAIT_MS = 1_000;
+
 /** @param {{player: SongPlayer, grid: BeatGrid, timeline: Timeline, showKeys: () => void}} props */
 export function Toolbar({ player, grid, timeline, showKeys }) {
   return html`<div class="toolbar" role="group" aria-label=${texts.song.player}>
@@ -25,6 +27,7 @@ export function Toolbar({ player, grid, timeline, showKeys }) {
       <${ZoomControls} player=${player} timeline=${timeline} />
       <${Button} kind="quiet" class="keys-button" icon="keyboard" label=${texts.song.keys} onClick=${showKeys} />
     </div>
+    <${Status} player=${player} />
   </div>`;
 }
 
@@ -121,21 +124,14 @@ function ZoomControls({ player, timeline }) {
  * What the player waits for, in words; short waits for data are not worth them.
  * @param {{player: SongPlayer}} props
  */
-export function PlayerStatus({ player }) {
+function Status({ player }) {
   const [isLong, setLong] = useState(false);
   const waiting = player.waitingFor.value;
   useEffect(() => {
     setLong(false);
-    const timer = setTimeout(() => setLong(true), 1_000);
+    const timer = setTimeout(() => setLong(true), LONG_WAIT_MS);
     return () => clearTimeout(timer);
   }, [waiting]);
-  const text =
-    player.state.value === "failed"
-      ? texts.song.allFailed
-      : waiting && (isLong || waiting === "gesture")
-        ? texts.song.waits[waiting]
-        : player.onlyTrack.value
-          ? texts.song.oneAtATime(texts.kinds[player.onlyTrack.value] ?? player.onlyTrack.value)
-          : "";
-  return html`<p class="player-status small" role="status">${text}</p>`;
+  const isShown = waiting && (isLong || waiting === "gesture");
+  return html`<p class="player-status small" role="status">${isShown ? texts.song.waits[waiting] : ""}</p>`;
 }

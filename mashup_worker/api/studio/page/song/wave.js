@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import WaveSurfer from "wavesurfer.js";
 
 import { TransportMedia } from "../audio/media.js";
+import { drawPeaks } from "../components/waveform.js";
 import { html } from "../html.js";
 import { loadPeaks } from "../peaks.js";
 import { texts } from "../texts.js";
@@ -88,6 +89,10 @@ function createSurfer({ container, media, peaks, durationS }) {
     cursorWidth: 0, // one playhead crosses all lanes
     minPxPerSec: 0,
     hideScrollbar: true,
+    renderFunction: (channels, context) => {
+      const { width, height } = context.canvas;
+      drawPeaks(context, width, height, channels[0], channels[1]);
+    },
     autoScroll: false,
     cspNonce: nonce ?? undefined,
   });

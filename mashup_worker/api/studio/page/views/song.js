@@ -3,7 +3,6 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { get } from "../api.js";
-import { Button } from "../components/button.js";
 import { ChoiceButton } from "../components/choice.js";
 import { EmptyState } from "../components/empty.js";
 import { ErrorNote } from "../components/error.js";
@@ -24,7 +23,7 @@ import { useKeys } from "../song/keys.js";
 import { Lanes } from "../song/lanes.js";
 import { SongPlayer } from "../song/player.js";
 import { Timeline } from "../song/timeline.js";
-import { PlayerStatus, Toolbar } from "../song/toolbar.js";
+import { Toolbar } from "../song/toolbar.js";
 import { texts } from "../texts.js";
 
 /** @import {Song} from "../types.js" */
@@ -89,18 +88,18 @@ function ReadySong({ song, onChanged }) {
   useFollow(player, timeline);
   useKeys({ player, grid, timeline, showKeys });
   timeline.durationS.value = player.durationS.value || 1;
-  const hasFailures = player.lanes.value.some((lane) => lane.failed);
   /** @param {any} element Tests reach the transport here. */
   const expose = (element) => element && (element.transport = player.transport);
   return html`
     <div class="player" ref=${expose}>
       <${Toolbar} ...${{ player, grid, timeline, showKeys }} />
-      <${Lanes} key=${attempt} ...${{ player, grid, timeline }} title=${song.title} />
-      <div class="player-foot">
-        <${PlayerStatus} player=${player} />
-        ${hasFailures &&
-        html`<${Button} small icon="retry" onClick=${() => setAttempt(attempt + 1)}>${texts.song.loadAgain}<//>`}
-      </div>
+      <${PlayerNote} player=${player} />
+      <${Lanes}
+        key=${attempt}
+        ...${{ player, grid, timeline }}
+        title=${song.title}
+        onReload=${() => setAttempt(attempt + 1)}
+      />
     </div>
     <div class="song-panels">
       <${CorrectionPanel} song=${song} onSaved=${onChanged} />
@@ -108,4 +107,13 @@ function ReadySong({ song, onChanged }) {
     </div>
     ${isShowingKeys && html`<${KeysDialog} onClose=${() => setShowingKeys(false)} />`}
   `;
+}
+
+/** Why the stems do not play together. @param {{player: SongPlayer}} props */
+function PlayerNote({ player }) {
+  const only = player.onlyTrack.value;
+  if (only === null) return null;
+  return html`<p class="note note-warn player-note" role="status">
+    ${texts.song.oneAtATime(texts.kinds[only] ?? only)}
+  </p>`;
 }
