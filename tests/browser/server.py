@@ -23,7 +23,7 @@ CUT = 0
 
 
 class FileServer:
-    """Serves a folder at `/files/`, the page's modules at `/audio/`, and `harness.js`."""
+    """Serves a folder at `/files/`, the page at `/page/` and `/audio/`, and `harness.js`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,7 +68,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    folders: ClassVar = {"audio": PAGE / "audio", "support": SUPPORT}
+    folders: ClassVar = {"audio": PAGE / "audio", "page": PAGE, "support": SUPPORT}
 
     server: _Server
 

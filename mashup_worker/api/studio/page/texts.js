@@ -101,9 +101,11 @@ function words({ code, detail, quota, retryAfterS }) {
   };
 }
 
-/** @param {string} text */
-const sentence = (text) =>
-  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+/** @param {string} text Names of files keep their first letter. */
+function sentence(text) {
+  const start = /^[a-z]+[\s:,;]/.test(text) ? text.charAt(0).toUpperCase() : text.charAt(0);
+  return `${start}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
 
 export const texts = {
   studio: "Studio",
