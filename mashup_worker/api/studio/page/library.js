@@ -45,20 +45,28 @@ effect(() => {
   following.clear();
 });
 
-/** Load the first page of songs. */
+/** Load the newest songs; pages that were loaded before stay below them. */
 export async function loadSongs() {
   const { items, next } = await get("/api/songs", { query: { limit: PAGE_SIZE } });
-  songs.value = items;
-  nextCursor.value = next;
+  if (!songs.value) nextCursor.value = next;
+  songs.value = joined(items, songs.value ?? []);
   followAll();
+}
+
+/**
+ * Join two parts of the list; songs of both are as in the first.
+ * @param {Song[]} first @param {Song[]} second
+ */
+function joined(first, second) {
+  const ids = new Set(first.map((song) => song.id));
+  return [...first, ...second.filter((song) => !ids.has(song.id))];
 }
 
 /** Load the next page of songs. */
 export async function loadMoreSongs() {
   const query = { limit: PAGE_SIZE, cursor: nextCursor.value };
   const { items, next } = await get("/api/songs", { query });
-  const known = new Set(songs.value?.map((song) => song.id));
-  songs.value = [...(songs.value ?? []), ...items.filter((/** @type {Song} */ one) => !known.has(one.id))];
+  songs.value = joined(songs.value ?? [], items);
   nextCursor.value = next;
   followAll();
 }
@@ -180,7 +188,7 @@ async function run({ id, file, key: sentKey, abort }) {
     const { jobId } = await post("/api/audio/separate", { audio: key }, { headers });
     const song = await get(`/api/songs/${jobId}`);
     uploads.value = uploads.value.filter((one) => one.id !== id);
-    songs.value = [song, ...(songs.value ?? []).filter((one) => one.id !== jobId)];
+    songs.value = joined([song], songs.value ?? []);
     followAll();
   } catch (error) {
     if (abort.signal.aborted) return;

@@ -1,7 +1,7 @@
 /**
  * Types of the API's documents and of the page's own objects, for JSDoc only.
  *
- * @typedef {{user_id: string | null, scopes: string[], expires_at: string}} Session
+ * @typedef {{user_id: string | null, scopes: string[], expires_at: string | null}} Session
  *
  * @typedef {"queued" | "processing" | "completed" | "failed" | "canceled"} Status
  *

@@ -17,6 +17,8 @@ import { LaneWave } from "./wave.js";
 /** @import {Lane, SongPlayer} from "./player.js" */
 /** @import {Timeline} from "./timeline.js" */
 
+const WHEEL_ZOOM = 1.005; // for a pixel
+
 /**
  * @param {object} props
  * @param {SongPlayer} props.player
@@ -33,6 +35,7 @@ export function Lanes({ player, grid, timeline, title, onReload }) {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
+  useWheelZoom(overlay, timeline);
   return html`<div class="lanes">
     <div class="lane lane-top">
       <div class="lane-head"></div>
@@ -52,6 +55,26 @@ export function Lanes({ player, grid, timeline, title, onReload }) {
     </div>
     <${Scrollbar} timeline=${timeline} />
   </div>`;
+}
+
+/**
+ * Zoom at the pointer with Ctrl and the wheel, or by pinching a touchpad.
+ * @param {import("preact").RefObject<HTMLDivElement | null>} overlay Covers the waveforms.
+ * @param {Timeline} timeline
+ */
+function useWheelZoom(overlay, timeline) {
+  useEffect(() => {
+    const lanes = overlay.current?.parentElement;
+    /** @param {WheelEvent} event */
+    const onWheel = (event) => {
+      if (!event.ctrlKey || !overlay.current) return;
+      event.preventDefault(); // else the browser zooms the page
+      const x = event.clientX - overlay.current.getBoundingClientRect().left;
+      timeline.zoomTo(timeline.zoom.value * WHEEL_ZOOM ** -event.deltaY, timeline.timeAt(x));
+    };
+    lanes?.addEventListener("wheel", onWheel, { passive: false });
+    return () => lanes?.removeEventListener("wheel", onWheel);
+  }, []);
 }
 
 /**

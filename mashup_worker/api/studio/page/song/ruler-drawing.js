@@ -65,13 +65,10 @@ function drawSections(context, { width, grid, timeline, colors }) {
     if (right <= left) return;
     context.fillStyle = colors.sections[index % 2];
     context.fillRect(left, 0, right - left - 1, SECTION_PX - 2);
-    context.save();
-    context.beginPath();
-    context.rect(left, 0, right - left - 4, SECTION_PX);
-    context.clip();
+    const room = right - left - 10;
+    if (context.measureText(label).width > room) return;
     context.fillStyle = colors.text;
     context.fillText(label, left + 6, SECTION_PX / 2 - 0.5);
-    context.restore();
   });
 }
 

@@ -26,7 +26,12 @@ export default function Songs() {
   };
   useEffect(() => {
     load();
-    return stopPreview;
+    const onShow = () => document.visibilityState === "visible" && load(); // another tab may have added songs
+    document.addEventListener("visibilitychange", onShow);
+    return () => {
+      document.removeEventListener("visibilitychange", onShow);
+      stopPreview();
+    };
   }, []);
   return html`<${Page} title=${texts.songs.title} busy=${!songs.value && !error}>
     <div class="stack">
