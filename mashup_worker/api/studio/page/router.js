@@ -7,6 +7,9 @@ const ROOT = "/studio";
 /** Path below /studio, such as `/songs`. */
 export const path = signal(currentPath());
 
+/** Query of the address, such as `?kind=drums`. */
+export const search = signal(location.search);
+
 /** Whether the user has changed the view, so that its heading gets the focus. */
 export let hasNavigated = false;
 
@@ -29,22 +32,37 @@ export const href = (below) => ROOT + below;
 export function navigate(below, { replace = false } = {}) {
   history[replace ? "replaceState" : "pushState"](null, "", href(below));
   hasNavigated = true;
-  path.value = currentPath();
+  readAddress();
   scrollTo(0, 0);
+}
+
+/**
+ * Store the state of the present view in the address; the view stays as it is.
+ * @param {string} below Path below /studio, with its query.
+ */
+export function replaceAddress(below) {
+  history.replaceState(null, "", href(below));
+  search.value = location.search;
+}
+
+function readAddress() {
+  search.value = location.search;
+  path.value = currentPath();
 }
 
 /** Let links and the browser's buttons change the view. */
 export function startRouter() {
   addEventListener("popstate", () => {
     hasNavigated = true;
-    path.value = currentPath();
+    readAddress();
   });
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
     if (!(link instanceof HTMLAnchorElement) || !isOurs(link, event)) return;
     event.preventDefault();
-    const below = link.pathname.slice(ROOT.length);
-    if (link.pathname !== location.pathname) navigate(below);
+    const { pathname, search: query } = link;
+    const isSame = pathname === location.pathname && query === location.search;
+    if (!isSame) navigate(pathname.slice(ROOT.length) + query);
   });
 }
 

@@ -45,10 +45,11 @@ function readChosen() {
 }
 
 /**
- * Return whether a song or stem is chosen.
+ * Return whether a song or stem is chosen, by itself or with its song.
  * @param {string} id
  */
-export const isChosen = (id) => chosen.value.some((item) => item.id === id);
+export const isChosen = (id) =>
+  chosen.value.some((item) => item.id === id || item.stems.some((stem) => stem.id === id));
 
 /**
  * Choose a song or stem for the next mashup.
@@ -58,9 +59,15 @@ export function choose(item) {
   if (!isChosen(item.id)) chosen.value = [...chosen.value, item];
 }
 
-/** @param {string} id */
+/**
+ * Remove a song or stem from the choice; a song without one of its stems keeps the others.
+ * @param {string} id
+ */
 export function unchoose(id) {
-  chosen.value = chosen.value.filter((item) => item.id !== id);
+  chosen.value = chosen.value
+    .filter((item) => item.id !== id)
+    .map((item) => ({ ...item, stems: item.stems.filter((stem) => stem.id !== id) }))
+    .filter((item) => item.stems.length);
 }
 
 export function clearChosen() {
@@ -75,7 +82,7 @@ export function clearChosen() {
 export function songChoice(song) {
   const { id, title, tempo_bpm, key, camelot, duration_s } = song;
   const stems = song.stems.map((stem) => ({ id: stem.id, kind: stem.kind }));
-  return { type: "song", id, title, kind: "mix", tempo_bpm, key, camelot, duration_s, stems };
+  return { type: "song", id, song: id, title, kind: "mix", tempo_bpm, key, camelot, duration_s, stems };
 }
 
 /**
@@ -87,7 +94,8 @@ export function songChoice(song) {
 export function stemChoice(stem, title) {
   const { id, kind, tempo_bpm, key, camelot, duration_s } = stem;
   const stems = [{ id, kind }];
-  return { type: "stem", id, title, kind, tempo_bpm, key, camelot, duration_s, stems };
+  const song = stem.job_id ?? stem.mashup_id ?? id;
+  return { type: "stem", id, song, title, kind, tempo_bpm, key, camelot, duration_s, stems };
 }
 
 /** @typedef {{id: number, text: string, href?: string, link?: string}} Notice */

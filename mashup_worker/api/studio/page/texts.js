@@ -387,5 +387,60 @@ export const texts = {
     silent: "No stem is audible.",
     /** @param {string} gain */
     reduced: (gain) => `The mix would clip, so it was made ${gain.replace("−", "")} quieter.`,
+
+  stems: {
+    title: "Stems",
+    untitled: "Untitled song",
+    /** @param {string} kind @param {string} title */
+    name: (kind, title) => `${kind} of ${title}`,
+    mine: "Yours",
+    minePublic: "Yours, public",
+    public: "Public",
+    more: "Show more stems",
+    noneTitle: "No stems match",
+    noneText: "Change the filters, or clear them to see all stems.",
+    emptyTitle: "No stems yet",
+    emptyText: "Upload a song to get its stems. Stems that others publish appear here too.",
+    toSongs: "Upload a song",
+    /** @param {number} count @param {boolean} hasMore */
+    found: (count, hasMore) => `${plural(count, "stem")} shown${hasMore ? ", more to load" : ""}.`,
+    /** @param {string} score */
+    fit: (score) => `Fits ${score}`,
+    /** @param {{speed_change: number | null, factor: number | null}} fit */
+    speed({ speed_change: change, factor }) {
+      if (change === null) return "tempo unknown";
+      const time = factor === 0.5 ? " in half time" : factor === 2 ? " in double time" : "";
+      if (Math.abs(change) < 0.0005) return `same tempo${time}`;
+      return `${Math.abs(change * 100).toFixed(1)} % ${change > 0 ? "faster" : "slower"}${time}`;
+    },
+    /** @param {number | null} steps Steps on the Camelot wheel. */
+    keyDistance(steps) {
+      if (steps === null) return "key unknown";
+      if (steps === 0) return "same key";
+      return steps === 1 ? "neighboring key" : `${steps} keys apart`;
+    },
+    filters: {
+      label: "Filters",
+      /** @param {number} count Filters that are set. */
+      toggle: (count) => (count ? `Filters (${count})` : "Filters"),
+      text: "Title",
+      kind: "Stem",
+      anyKind: "All stems",
+      key: "Key",
+      anyKey: "All keys",
+      neighbors: "and neighboring keys",
+      tempo: "Tempo in BPM",
+      tempo_min: "Lowest tempo in BPM",
+      tempo_max: "Highest tempo in BPM",
+      placeholders: { tempo_min: "from", tempo_max: "to" },
+      tempoOrder: "The lowest tempo is above the highest.",
+      fits: "Fits",
+      anyFit: "Anything",
+      noReference: "Anything (nothing chosen)",
+      otherReference: "Another song or stem",
+      owner: "Owner",
+      owners: /** @type {Record<string, string>} */ ({ "": "All", mine: "Yours", public: "Public" }),
+      clear: "Clear filters",
+    },
   },
 };

@@ -8,6 +8,7 @@
  * @typedef {object} Stem
  * @property {string} id
  * @property {string | null} user_id
+ * @property {string | null} mashup_id
  * @property {string | null} job_id
  * @property {string | null} title
  * @property {string} kind
@@ -18,6 +19,12 @@
  * @property {number | null} loudness_lufs
  * @property {boolean} is_public
  * @property {string} created_at
+ * @property {Compatibility | null} [compatibility] In answers to `compatible_with`.
+ *
+ * @typedef {object} Compatibility
+ * @property {number} score From 0 to 1.
+ * @property {{score: number, speed_change: number | null, factor: number | null}} tempo
+ * @property {{score: number, camelot_distance: number | null}} key
  *
  * @typedef {{tempo_factor: number, downbeat_shift: number, key: string | null}} Correction
  *
@@ -66,7 +73,8 @@
  * @typedef {object} Chosen Song or stem that is chosen for the next mashup.
  * @property {"song" | "stem"} type
  * @property {string} id Id of the song's job, or of the stem.
- * @property {string} title
+ * @property {string} song Id of the song, by which stems of one song are grouped.
+ * @property {string} title Of the song.
  * @property {string} kind Kind of the stem; `mix` for a song.
  * @property {number | null} tempo_bpm
  * @property {string | null} key

@@ -1,5 +1,7 @@
 /** Table of the views: the default export of each module is its component. */
 
+import { isOperator } from "./state.js";
+
 /**
  * @typedef {object} View
  * @property {string} name Also of its text and icon in the navigation.
@@ -15,6 +17,20 @@ const ID = "(?<id>[\\w-]+)";
 export const VIEWS = [
   { name: "songs", path: /^\/songs$/, link: "/songs", load: () => import("./views/songs.js") },
   { name: "song", path: RegExp(`^/songs/${ID}$`), load: () => import("./views/song.js") },
+  { name: "stems", path: /^\/stems$/, link: "/stems", load: () => import("./views/stems.js") },
+  {
+    name: "mashup",
+    path: RegExp(`^/mashup(?:/${ID})?$`),
+    link: "/mashup",
+    load: () => import("./views/mashup.js"),
+  },
+  {
+    name: "queue",
+    path: /^\/queue$/,
+    link: "/queue",
+    load: () => import("./views/queue.js"),
+    isShown: () => isOperator.value,
+  },
 ];
 
 /** Views of the navigation. */

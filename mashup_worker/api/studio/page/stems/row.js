@@ -1,0 +1,65 @@
+/** Stem in the list: its facts, waveform, and how it fits what is chosen. */
+
+import { ChoiceButton } from "../components/choice.js";
+import { PlayButton } from "../components/play.js";
+import { Waveform } from "../components/waveform.js";
+import { duration, keyName, percent, tempo } from "../format.js";
+import { html } from "../html.js";
+import { preview, previewShare, seekPreview } from "../preview.js";
+import { session, stemChoice } from "../state.js";
+import { texts } from "../texts.js";
+import { titleOf } from "./catalog.js";
+
+/** @import {Compatibility, Stem} from "../types.js" */
+
+/** @param {{stem: Stem}} props */
+export function StemRow({ stem }) {
+  const title = titleOf(stem) || texts.stems.untitled;
+  const kind = texts.kinds[stem.kind] ?? stem.kind;
+  const name = texts.stems.name(kind, title);
+  const audioUrl = `/api/stems/${stem.id}/audio`;
+  const framesUrl = `/api/stems/${stem.id}/frames`;
+  const item = { id: stem.id, title: name, tracks: [{ id: stem.kind, audioUrl, framesUrl }] };
+  const isCurrent = preview.value?.id === stem.id;
+  return html`<li class=${`song stem ${stem.compatibility ? "stem-fitted" : ""}`} data-stem=${stem.kind} id=${`stem-${stem.id}`}>
+    <div class="song-play"><${PlayButton} item=${item} /></div>
+    <div class="song-text">
+      <span class="song-title">${title}</span>
+      <p class="facts">
+        <span class="stem-kind"><span class="dot"></span>${kind}</span>
+        <span>${tempo(stem.tempo_bpm)}</span>
+        <span>${keyName(stem.key)}</span>
+        ${stem.camelot && html`<span><abbr title=${texts.songs.camelot}>${stem.camelot}</abbr></span>`}
+        <span>${duration(stem.duration_s)}</span>
+        <span>${ownerOf(stem)}</span>
+      </p>
+    </div>
+    <div class="song-wave">
+      <${Waveform}
+        url=${`/api/stems/${stem.id}/peaks`}
+        title=${name}
+        kind=${stem.kind}
+        share=${isCurrent ? previewShare : null}
+        onSeek=${isCurrent ? (/** @type {number} */ share) => seekPreview(item, share) : null}
+      />
+    </div>
+    ${stem.compatibility && html`<${Fit} fit=${stem.compatibility} />`}
+    <div class="song-tools"><${ChoiceButton} item=${stemChoice(stem, title)} name=${name} /></div>
+  </li>`;
+}
+
+/** @param {Stem} stem */
+function ownerOf({ user_id, is_public }) {
+  const isMine = user_id !== null && user_id === session.value?.user_id;
+  if (!isMine) return texts.stems.public;
+  return is_public ? texts.stems.minePublic : texts.stems.mine;
+}
+
+/** @param {{fit: Compatibility}} props */
+function Fit({ fit }) {
+  const { score, tempo: tempoFit, key } = fit;
+  return html`<div class="stem-fit">
+    <span class=${`chip ${score >= 0.8 ? "chip-good" : score < 0.5 ? "chip-warn" : ""}`}>${texts.stems.fit(percent(score))}</span>
+    <span class="small muted">${texts.stems.speed(tempoFit)}, ${texts.stems.keyDistance(key.camelot_distance)}</span>
+  </div>`;
+}
