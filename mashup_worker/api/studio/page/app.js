@@ -77,7 +77,8 @@ function CurrentView() {
   const found = viewOf(path.value);
   if (!found) return html`<${UnknownPage} />`;
   const { view, params } = found;
-  return html`<${LoadedView} key=${view.name + JSON.stringify(params)} view=${view} params=${params} />`;
+  const key = view.isOne ? view.name : view.name + JSON.stringify(params);
+  return html`<${LoadedView} key=${key} view=${view} params=${params} />`;
 }
 
 /** @param {{view: import("./views.js").View, params: Record<string, string>}} props */

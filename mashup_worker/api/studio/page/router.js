@@ -37,12 +37,12 @@ export function navigate(below, { replace = false } = {}) {
 }
 
 /**
- * Store the state of the present view in the address; the view stays as it is.
+ * Store the state of the present view in the address, without a move of focus or scroll position.
  * @param {string} below Path below /studio, with its query.
  */
 export function replaceAddress(below) {
   history.replaceState(null, "", href(below));
-  search.value = location.search;
+  readAddress();
 }
 
 function readAddress() {

@@ -1,6 +1,6 @@
 /** All texts of the page. */
 
-import { day, duration } from "./format.js";
+import { day, duration, loudness } from "./format.js";
 
 /** @import {ApiError} from "./api.js" */
 
@@ -8,6 +8,32 @@ import { day, duration } from "./format.js";
 
 /** @param {number} count @param {string} one @param {string} [many] */
 const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+/** @param {number} value Bars, which may be fractions. */
+const number = (value) => String(Number(value.toFixed(2)));
+
+/** @param {number} at @param {number} count Bars, counted from 0. */
+const barRange = (at, count) =>
+  count > 1 ? `bars ${number(at + 1)} to ${number(at + count)}` : `bar ${number(at + 1)}`;
+
+/** Automation of clips; changes of gain alone are not worth words. @type {Record<string, string>} */
+const AUTOMATION = {
+  low_pass_hz: "low-pass filter moves",
+  high_pass_hz: "high-pass filter moves",
+  bass_db: "bass is swapped",
+};
+
+/** Measurements whose names need more words. @type {Record<string, string>} */
+const MEASUREMENTS = {
+  tempo: "Tempo",
+  "beats detected": "Beats, distance from the plan",
+  "downbeats detected on beat": "Bars begin on beat",
+  "key: vocals fit best at": "Vocals fit best when transposed by",
+  lag: "Lag",
+  "lag p95": "Lag, 95 %",
+  drift: "Drift",
+  "outside its clips": "Outside its clips",
+};
 
 /** Names of job types, for a number of them. */
 const JOB_NAMES = /** @type {Record<string, [string, string]>} */ ({
@@ -442,5 +468,250 @@ export const texts = {
       owners: /** @type {Record<string, string>} */ ({ "": "All", mine: "Yours", public: "Public" }),
       clear: "Clear filters",
     },
+  },
+
+  mashup: {
+    title: "Mashup",
+    settings: "Settings",
+    vibe: "Vibe",
+    intensity: "Intensity",
+    more: "Loudness, format and seed",
+    generate: "Make the mashup",
+    chooseFirst: "Choose songs or stems first.",
+    /** @param {number} left @param {number} all @param {string} period */
+    left: (left, all, period) => `${left} of ${plural(all, "mashup")} left this ${period}.`,
+    fields: {
+      tempo_bpm: "Tempo in BPM",
+      key: "Key",
+      length_s: "Length in seconds",
+      transition: "Transition",
+      loudness_lufs: "Loudness in LUFS",
+      format: "Format",
+      seed: "Seed",
+      seedHint: "The same seed, stems and settings give the same mashup.",
+      newSeed: "Choose another seed",
+      automatic: "Automatic",
+      byVibe: "As the vibe",
+      /** @param {number} low @param {number} high @param {boolean} isWhole */
+      limits: (low, high, isWhole) =>
+        isWhole ? "Enter a whole number, 0 or more." : `Enter a number from ${low} to ${high}.`.replaceAll("-", "−"),
+    },
+    chosen: {
+      title: "Songs and stems",
+      emptyTitle: "Nothing chosen yet",
+      emptyText: "Choose two songs, or stems of several songs: one sings, the others play.",
+      toSongs: "Choose songs",
+      toStems: "Choose stems",
+      clear: "Remove all",
+      more: "Add stems that fit",
+      /** @param {string} title */
+      removeSong: (title) => `Remove ${title}`,
+      /** @param {string} kind @param {string} title */
+      removeStem: (kind, title) => `Remove ${kind} of ${title}`,
+      /** @param {string} title */
+      stemsOf: (title) => `Stems of ${title}`,
+      silent: "not used in this form",
+    },
+    roles: {
+      form: "Form",
+      forms: { layer: "Layer", sequence: "Sequence" },
+      only: {
+        layer: "A layer: one song sings, the others play.",
+        sequence: "A sequence: the songs play one after another.",
+      },
+      single: "One song is arranged by itself. Add another to mix them.",
+      singer: "Who sings",
+      singerHint: "Only the vocals of this song are used, and no other vocals.",
+      baseSong: "Base",
+      first: "First song",
+      baseHint: "It sets the tempo.",
+      sings: "Sings",
+      base: "Base",
+      /** @param {number} place */
+      place: (place) => `No. ${place}`,
+    },
+    results: "Mashups",
+    result: "Mashup",
+    /** @param {number} number */
+    take: (number) => `Take ${number}`,
+    hide: "Close this take; it stays on the server",
+    noneTitle: "No mashup yet",
+    noneText: "The mashups that you make appear here side by side, with their arrangement and measurements.",
+    /** @param {string[]} songs @param {boolean} isLayer */
+    titleOf(songs, isLayer) {
+      if (!songs.length) return "Mashup";
+      const [first, ...others] = songs;
+      if (isLayer && others.length) return `${first} over ${others.join(" and ")}`;
+      return songs.join(", ");
+    },
+    progress: "Progress of the mashup",
+    stages: "Stages",
+    done: "done",
+    canceledWords: { what: "Canceled.", todo: "Try again to make the mashup." },
+    player: "Player",
+    compare: "Compare",
+    sides: { master: "Mastered", before: "Before mastering" },
+    matched: "Equally loud",
+    /** @param {string} gain */
+    gain: (gain) => `plays at ${gain}`,
+    /** @param {number | null} master @param {number | null} before */
+    loudnesses: (master, before) => `${loudness(before)} → ${loudness(master)}`,
+    reuse: "Use these settings",
+    reused: "Its stems and settings are chosen for the next mashup.",
+    /** @param {string} format @param {string} size */
+    download: (format, size) => `${format}, ${size}`,
+  },
+
+  vibes: /** @type {Record<string, {name: string, text: string}>} */ ({
+    club: { name: "Club", text: "Driving and loud, for a dance floor" },
+    chill: { name: "Chill", text: "Relaxed, with long crossfades" },
+    lofi: { name: "Lo-fi", text: "Soft and dark, with filtered highs" },
+    hype: { name: "Hype", text: "Full from the start, with hard cuts" },
+    ambient: { name: "Ambient", text: "Sparse and quiet, with long intros" },
+  }),
+
+  transitions: /** @type {Record<string, string>} */ ({
+    crossfade: "Crossfade",
+    bass_swap: "Bass swap",
+    filter_sweep: "Filter sweep",
+    cut: "Cut",
+  }),
+
+  formats: /** @type {Record<string, string>} */ ({
+    flac: "FLAC (lossless)",
+    wav: "WAV (lossless)",
+    mp3: "MP3",
+    ogg: "Ogg Vorbis",
+  }),
+
+  arrangement: {
+    label: "Clips of the arrangement",
+    hint: "Point at a clip for its details, or move to it with Tab and the arrow keys. Enter plays from there.",
+    asText: "Arrangement as text",
+    sectionRow: "Sections",
+    transitionRow: "Transitions",
+    sections: /** @type {Record<string, string>} */ ({
+      intro: "Intro",
+      vocals: "Vocals",
+      break: "Break",
+      outro: "Outro",
+    }),
+    /** @param {number} at @param {number} count Bars, counted from 0. */
+    bars: (at, count) => barRange(at, count),
+    /**
+     * @param {string} name @param {string} from @param {string} to
+     * @param {number} at @param {number} shared
+     */
+    transition: (name, from, to, at, shared) =>
+      `${texts.transitions[name] ?? name} from ${from} to ${to}, ${shared ? barRange(at, shared) : `at bar ${number(at + 1)}`}`,
+    /**
+     * @param {import("./mashup/types.js").PlanClip} clip
+     * @param {import("./mashup/types.js").PlanSource} source
+     */
+    clip(clip, { song, kind }) {
+      const { at_bar, bars, from_bar, source_bars, stretch_ratio: ratio, semitones, fade_in_bars, fade_out_bars } = clip;
+      const filters = clip.automation.map(({ parameter }) => AUTOMATION[parameter]).filter(Boolean);
+      return [
+        `${texts.kinds[kind] ?? kind} of ${song}, ${barRange(at_bar, bars)}`,
+        `from bar ${number(from_bar + 1)} of the song`,
+        texts.plan.speed(ratio ? 1 / ratio - 1 : 0),
+        Math.abs(source_bars / bars - 2) < 0.01 && "in half time",
+        Math.abs(source_bars / bars - 0.5) < 0.01 && "in double time",
+        texts.plan.transposed(semitones),
+        fade_in_bars && `fades in for ${plural(fade_in_bars, "bar")}`,
+        fade_out_bars && `fades out for ${plural(fade_out_bars, "bar")}`,
+        ...new Set(filters),
+      ]
+        .filter(Boolean)
+        .join("; ");
+    },
+  },
+
+  report: {
+    title: "Measurements",
+    whole: "Measurements of the whole mashup",
+    stems: "Stem",
+    /** @param {number} passed @param {number} all */
+    passed: (passed, all) => `${passed} of ${all} within their limits`,
+    /** @param {number} passed @param {number} all */
+    short: (passed, all) => `${passed}/${all} passed`,
+    verdict: "Verdict",
+    verdicts: { passed: "Within its limit", failed: "Outside its limit", unjudged: "Without a limit" },
+    measurement: "Measurement",
+    value: "Value",
+    limit: "Limit",
+    detail: "Detail",
+    /** @param {string} name As in the report. */
+    nameOf: (name) => MEASUREMENTS[name] ?? name.charAt(0).toUpperCase() + name.slice(1),
+  },
+
+  plan: {
+    title: "Plan",
+    form: "Form",
+    forms: { layer: "Vocals over other songs", sequence: "Songs one after another" },
+    vibe: "Vibe",
+    tempo: "Tempo",
+    key: "Key",
+    length: "Length",
+    /** @param {number} count @param {string} time */
+    bars: (count, time) => `${plural(count, "bar")}, ${time}`,
+    transition: "Transition",
+    loudness: "Loudness",
+    truePeak: "True peak at most",
+    seed: "Seed",
+    songs: "Changes of the songs",
+    /** @param {number} change Such as 0.05 for 5 % faster. */
+    speed(change) {
+      if (Math.abs(change) < 0.0005) return "at its own tempo";
+      return `${Math.abs(change * 100).toFixed(1)} % ${change > 0 ? "faster" : "slower"}`;
+    },
+    /** @param {string} own @param {number} change */
+    change: (own, change) => `${own}, plays ${texts.plan.speed(change)}`,
+    /** @param {number} semitones */
+    transposed(semitones) {
+      if (!semitones) return "not transposed";
+      return `${plural(Math.abs(semitones), "semitone")} ${semitones > 0 ? "up" : "down"}`;
+    },
+    notes: "Notes",
+    document: "Plan as JSON",
+    documentHint: "mashup mix --plan renders it again, edited or not.",
+    download: "Download the plan",
+  },
+
+  save: {
+    title: "Save",
+    savedTitle: "Saved",
+    name: "Title",
+    makePublic: "Public: all users may see and hear it",
+    submit: "Save the mashup",
+    empty: "Enter a title.",
+    public: "Public",
+    private: "Private",
+    /** @param {string} title */
+    notice: (title) => `${title} is saved, and its stems are credited.`,
+  },
+
+  credits: {
+    title: "Credits",
+    you: "You",
+    nobody: "Stems of no user",
+    /** @param {string} id */
+    creator: (id) => `Creator ${id}`,
+    /** @param {number} count */
+    stems: (count) => plural(count, "stem"),
+    /** @param {number} percent */
+    share: (percent) => `${percent.toFixed(2)} %`,
+  },
+
+  saved: {
+    title: "Saved mashups",
+    untitled: "Untitled mashup",
+    owner: "Owner",
+    mine: "Yours",
+    all: "All",
+    empty: "None yet. A mashup that you save keeps its credits, and can be published.",
+    more: "Show more mashups",
+    /** @param {string} title */
+    download: (title) => `Download ${title}`,
   },
 };

@@ -7,6 +7,7 @@ import { isOperator } from "./state.js";
  * @property {string} name Also of its text and icon in the navigation.
  * @property {RegExp} path Addresses below /studio; its groups are the view's `params`.
  * @property {() => Promise<{default: import("preact").ComponentType<any>}>} load
+ * @property {boolean} [isOne] Whether the view stays while its `params` change.
  * @property {string} [link] Address in the navigation; absent for views that others lead to.
  * @property {() => boolean} [isShown] Whether the navigation has the view; by default it has.
  */
@@ -21,6 +22,7 @@ export const VIEWS = [
   {
     name: "mashup",
     path: RegExp(`^/mashup(?:/${ID})?$`),
+    isOne: true,
     link: "/mashup",
     load: () => import("./views/mashup.js"),
   },

@@ -18,9 +18,10 @@ const KEY_STEP_S = 5;
  * @param {string} [props.kind] Kind of the stem, which gives the color.
  * @param {import("@preact/signals").ReadonlySignal<number> | null} [props.share] Position of the
  *     cursor, 0 to 1; null for none.
+ * @param {boolean} [props.hasCursor] Whether the position is drawn.
  * @param {((share: number) => void) | null} [props.onSeek] Makes the waveform a slider.
  */
-export function Waveform({ url, title, kind = "mix", share = null, onSeek = null }) {
+export function Waveform({ url, title, kind = "mix", share = null, hasCursor = true, onSeek = null }) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const isNear = useIsNear(box);
@@ -51,7 +52,7 @@ export function Waveform({ url, title, kind = "mix", share = null, onSeek = null
     ${isMissing && html`<span class="small muted">${texts.player.noWaveform}</span>`}
     ${!peaks && !isMissing && html`<div class="wave-line"></div>`}
     <canvas ref=${canvas} aria-hidden="true"></canvas>
-    ${share && html`<${Cursor} share=${share} />`}
+    ${share && hasCursor && html`<${Cursor} share=${share} />`}
   </div>`;
 }
 

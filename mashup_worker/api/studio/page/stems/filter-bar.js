@@ -4,8 +4,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Button } from "../components/button.js";
 import { Choices, Select, TextField } from "../components/field.js";
+import { KeySelect } from "../components/key-select.js";
 import { html } from "../html.js";
-import { keyOptions } from "../keys.js";
 import { chosen } from "../state.js";
 import { texts } from "../texts.js";
 import { countFilters, isRangeEmpty, NO_FILTERS } from "./filters.js";
@@ -33,11 +33,12 @@ export function FilterBar({ filters, onChange }) {
       options=${[{ value: "", label: words.anyKind }, ...kinds]}
     />
     <div class="filter-key">
-      <${Select}
+      <${KeySelect}
         label=${words.key}
+        any=${words.anyKey}
+        by="camelot"
         value=${filters.camelot}
         onChange=${(/** @type {string} */ camelot) => set({ camelot, neighbors: camelot ? filters.neighbors : "" })}
-        options=${[{ value: "", label: words.anyKey }, ...keyOptions("camelot")]}
       />
       <label class="check small">
         <input

@@ -1,0 +1,40 @@
+/** Mashup: what is chosen and how it is combined, the results, and the saved mashups. */
+
+import { useEffect } from "preact/hooks";
+
+import { EmptyState } from "../components/empty.js";
+import { Page } from "../components/page.js";
+import { html } from "../html.js";
+import { ChosenSongs } from "../mashup/chosen-list.js";
+import { ResultPanel } from "../mashup/result.js";
+import { ResultTabs } from "../mashup/result-tabs.js";
+import { loadResults, results, select, selected, show } from "../mashup/results.js";
+import { SavedMashups } from "../mashup/saved-list.js";
+import { SettingsForm } from "../mashup/settings-form.js";
+import { stopPreview } from "../preview.js";
+import { texts } from "../texts.js";
+
+/** @param {{id?: string}} props Id of the job that the address names. */
+export default function Mashup({ id }) {
+  useEffect(() => {
+    if (id) show(id);
+    void loadResults();
+  }, [id]);
+  useEffect(() => stopPreview, []);
+  const result = results.value.find((one) => one.id === selected.value);
+  return html`<${Page} title=${texts.mashup.title} width="wide">
+    <div class="mashup">
+      <div class="mashup-setup stack">
+        <${ChosenSongs} />
+        <${SettingsForm} />
+      </div>
+      <div class="mashup-results stack">
+        ${results.value.length > 0 && html`<${ResultTabs} onSelect=${select} />`}
+        ${result
+          ? html`<${ResultPanel} result=${result} />`
+          : html`<div class="card"><${EmptyState} icon="songs" title=${texts.mashup.noneTitle} text=${texts.mashup.noneText} /></div>`}
+        <${SavedMashups} />
+      </div>
+    </div>
+  <//>`;
+}

@@ -87,7 +87,7 @@ function MoreButton({ filters }) {
     try {
       const first = await loadMoreStems(filters);
       // The button vanishes with the last page, so the focus moves to what it has shown.
-      requestAnimationFrame(() => document.querySelector(`#stem-${first} button`)?.focus());
+      requestAnimationFrame(() => document.getElementById(`stem-${first}`)?.querySelector("button")?.focus());
     } catch (refusal) {
       setError(refusal);
     }

@@ -1,0 +1,143 @@
+/** Arrangement of a mashup, as its plan describes it: rows of clips, transitions, and each song's changes. */
+
+import { texts } from "../texts.js";
+
+/** @import {Plan, PlanClip, PlanSource} from "./types.js" */
+
+const KINDS = ["vocals", "drums", "bass", "other", "guitar", "piano"];
+const EPSILON = 1e-6;
+
+/**
+ * @typedef {object} ClipBox Clip on the timeline.
+ * @property {PlanClip} clip
+ * @property {number} left Share of the mashup, 0 to 1.
+ * @property {number} width Share of the mashup.
+ * @property {string} words All facts of the clip.
+ */
+
+/** @typedef {{name: string, song: string, kind: string, clips: ClipBox[]}} Row Stem with its clips. */
+
+/** @typedef {{name: string, left: number, width: number, bars: string}} SectionBox */
+
+/** @typedef {{left: number, width: number, words: string}} TransitionBox Change of the song that plays. */
+
+/**
+ * Return the duration of a bar in seconds.
+ * @param {Plan} plan
+ */
+export const barSeconds = ({ grid }) => (60 * grid.beats_per_bar) / grid.tempo_bpm;
+
+/**
+ * Return the stems of a plan with their clips: the singer first, then the songs as they enter.
+ * @param {Plan} plan
+ * @returns {Row[]}
+ */
+export function rowsOf(plan) {
+  const songs = songsOf(plan);
+  const rows = Object.entries(plan.sources).map(([name, source]) => ({
+    name,
+    song: source.song,
+    kind: source.kind,
+    clips: plan.clips
+      .filter((clip) => clip.source === name)
+      .sort((one, other) => one.at_bar - other.at_bar)
+      .map((clip) => ({ ...spanOf(clip, plan), clip, words: texts.arrangement.clip(clip, source) })),
+  }));
+  const rank = (/** @type {Row} */ row) => songs.indexOf(row.song) * 100 + kindRank(row.kind);
+  return rows.sort((one, other) => rank(one) - rank(other));
+}
+
+/** @param {string} kind */
+const kindRank = (kind) => (KINDS.indexOf(kind) + KINDS.length + 1) % (KINDS.length + 1);
+
+/**
+ * Return the songs of a plan: the singer first, then in the order in which they enter.
+ * @param {Plan} plan
+ */
+export function songsOf({ clips, sources, form }) {
+  const first = new Map();
+  for (const clip of clips) {
+    const { song, kind } = sources[clip.source];
+    const sings = form === "layer" && kind.startsWith("vocals");
+    const at = sings ? -1 : clip.at_bar;
+    first.set(song, Math.min(first.get(song) ?? Infinity, at));
+  }
+  return [...first.keys()].sort((one, other) => first.get(one) - first.get(other));
+}
+
+/** @param {{at_bar: number, bars: number}} place @param {Plan} plan */
+const spanOf = ({ at_bar, bars }, { grid }) => ({ left: at_bar / grid.bars, width: bars / grid.bars });
+
+/**
+ * Return the sections of a plan.
+ * @param {Plan} plan
+ * @returns {SectionBox[]}
+ */
+export function sectionsOf(plan) {
+  return plan.sections.map((section) => ({
+    name: texts.arrangement.sections[section.name] ?? section.name,
+    bars: texts.arrangement.bars(section.at_bar, section.bars),
+    ...spanOf(section, plan),
+  }));
+}
+
+/**
+ * Return the changes from one song's instruments to another's.
+ * @param {Plan} plan
+ * @returns {TransitionBox[]}
+ */
+export function transitionsOf(plan) {
+  const blocks = songBlocks(plan);
+  return blocks.slice(1).flatMap((next, at) => {
+    const before = blocks[at];
+    if (before.song === next.song || next.from > before.to + EPSILON) return [];
+    const shared = Math.max(0, before.to - next.from);
+    const words = texts.arrangement.transition(plan.transition, before.song, next.song, next.from, shared);
+    return [{ left: next.from / plan.grid.bars, width: shared / plan.grid.bars, words }];
+  });
+}
+
+/**
+ * Return the ranges of bars in which each song plays, in their order. Vocals of a layer play over
+ * other songs, so they do not count.
+ * @param {Plan} plan
+ */
+function songBlocks({ clips, sources, form }) {
+  /** @type {{song: string, from: number, to: number}[]} */
+  const blocks = [];
+  for (const clip of [...clips].sort((one, other) => one.at_bar - other.at_bar)) {
+    const { song, kind } = sources[clip.source];
+    if (form === "layer" && kind.startsWith("vocals")) continue;
+    const [from, to] = [clip.at_bar, clip.at_bar + clip.bars];
+    const open = blocks.findLast((block) => block.song === song && from <= block.to + EPSILON);
+    if (open) open.to = Math.max(open.to, to);
+    else blocks.push({ song, from, to });
+  }
+  return blocks;
+}
+
+/**
+ * Return the change of speed of a clip, such as 0.05 for 5 % faster.
+ * @param {PlanClip} clip
+ */
+export const speedOf = ({ stretch_ratio: ratio }) => (ratio ? 1 / ratio - 1 : 0);
+
+/**
+ * Return how a plan changes each of its songs.
+ * @param {Plan} plan
+ * @returns {{song: string, kinds: string[], tempo_bpm: number, speed: number, semitones: number}[]}
+ */
+export function changesOf(plan) {
+  return songsOf(plan).map((song) => {
+    const clips = plan.clips.filter(({ source }) => plan.sources[source].song === song);
+    const sources = Object.values(plan.sources).filter((source) => source.song === song);
+    const pitched = clips.find(({ semitones }) => semitones !== 0); // drums are never transposed
+    return {
+      song,
+      kinds: sources.map(({ kind }) => kind).sort((one, other) => kindRank(one) - kindRank(other)),
+      tempo_bpm: sources[0].tempo_bpm,
+      speed: speedOf(clips[0]),
+      semitones: pitched?.semitones ?? 0,
+    };
+  });
+}

@@ -1,0 +1,176 @@
+/** Mashups that were made in this tab, or opened by their address: their jobs and progress. */
+
+import { effect, signal } from "@preact/signals";
+
+import { get, post } from "../api.js";
+import { follow, hasEnded } from "../events.js";
+import { path, replaceAddress } from "../router.js";
+import { session } from "../state.js";
+
+/** @import {JobState} from "../types.js" */
+/** @import {MashupJob} from "./types.js" */
+
+/**
+ * @typedef {object} Result
+ * @property {string} id Id of the job.
+ * @property {MashupJob | null} job Null until it is loaded.
+ * @property {unknown} error Why it could not be loaded.
+ */
+
+const STORED = "mashups";
+const MAX_RESULTS = 12;
+
+/** Results, the oldest first. */
+export const results = signal(/** @type {Result[]} */ ([]));
+
+/** Id of the result that is shown. */
+export const selected = signal(/** @type {string | null} */ (null));
+
+/** Functions that end the reports of running jobs. @type {Map<string, () => void>} */
+const following = new Map();
+
+restore();
+
+effect(() => {
+  const stored = { ids: results.value.map(({ id }) => id), selected: selected.value };
+  try {
+    sessionStorage.setItem(STORED, JSON.stringify(stored));
+  } catch {
+    // Storage is forbidden in this browser: the results last until the page is closed.
+  }
+});
+
+effect(() => {
+  if (session.value !== null) return;
+  for (const stop of following.values()) stop();
+  following.clear();
+});
+
+function restore() {
+  try {
+    const { ids, selected: shown } = JSON.parse(sessionStorage.getItem(STORED) ?? "{}");
+    if (!Array.isArray(ids)) return;
+    results.value = ids.map((id) => ({ id, job: null, error: null }));
+    selected.value = shown;
+  } catch {
+    // What another version of the page has stored is dropped.
+  }
+}
+
+/**
+ * Show a mashup, and add it to the results if it is new.
+ * @param {string} id Id of its job.
+ */
+export function show(id) {
+  if (!results.value.some((result) => result.id === id)) {
+    results.value = [...results.value, { id, job: null, error: null }].slice(-MAX_RESULTS);
+  }
+  select(id);
+}
+
+/**
+ * Select the result that is shown, and name it in the address.
+ * @param {string | null} id
+ */
+export function select(id) {
+  selected.value = id;
+  if (path.value.startsWith("/mashup")) replaceAddress(id ? `/mashup/${id}` : "/mashup");
+}
+
+/**
+ * Remove a mashup from the results; its job stays.
+ * @param {string} id
+ */
+export function hide(id) {
+  const at = results.value.findIndex((result) => result.id === id);
+  results.value = results.value.filter((result) => result.id !== id);
+  if (selected.value === id) select(results.value[Math.max(0, at - 1)]?.id ?? null);
+  following.get(id)?.();
+  following.delete(id);
+}
+
+/** Load the jobs of results that are not loaded yet, and follow those that run. */
+export async function loadResults() {
+  await Promise.all(results.value.filter(({ job }) => !job || !hasEnded(job.status)).map(({ id }) => load(id)));
+}
+
+/** @param {string} id */
+export async function load(id) {
+  try {
+    set(id, { job: await get(`/api/mashup/ai/${id}`), error: null });
+    watch(id);
+  } catch (error) {
+    set(id, { error });
+  }
+}
+
+/** @param {string} id @param {Partial<Result>} fields */
+function set(id, fields) {
+  results.value = results.value.map((result) => (result.id === id ? { ...result, ...fields } : result));
+}
+
+/** @param {string} id */
+function watch(id) {
+  const job = results.value.find((result) => result.id === id)?.job;
+  if (!job || hasEnded(job.status) || following.has(id)) return;
+  const stop = follow(id, (state) => onState(id, state));
+  following.set(id, stop);
+}
+
+/** @param {string} id @param {JobState} state */
+function onState(id, state) {
+  const job = results.value.find((result) => result.id === id)?.job;
+  if (!hasEnded(state.status)) {
+    if (job) set(id, { job: { ...job, ...state } });
+    return;
+  }
+  following.delete(id);
+  void load(id); // its result
+}
+
+/** Key of a creation that was not answered, so that it is not made twice. @type {{text: string, key: string} | null} */
+let unanswered = null;
+
+/**
+ * Make a mashup, and show it beside the others.
+ * @param {object} input Input of the job.
+ * @throws {import("../api.js").ApiError}
+ */
+export async function generate(input) {
+  const text = JSON.stringify(input);
+  const key = unanswered?.text === text ? unanswered.key : newKey();
+  unanswered = { text, key };
+  try {
+    const { jobId } = await post("/api/mashup/ai", input, { headers: { "Idempotency-Key": key } });
+    unanswered = null;
+    show(jobId);
+    await load(jobId);
+  } catch (error) {
+    const { status = 0 } = /** @type {{status?: number}} */ (error);
+    if (status >= 400 && status < 500) unanswered = null;
+    throw error;
+  }
+}
+
+const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+
+/**
+ * Cancel the job of a running mashup.
+ * @param {string} id
+ */
+export async function cancel(id) {
+  const job = await post(`/api/jobs/${id}/cancel`);
+  const known = results.value.find((result) => result.id === id)?.job;
+  if (known) set(id, { job: { ...known, ...job, input_data: known.input_data, output_data: known.output_data } });
+}
+
+/**
+ * Repeat a mashup that failed or was canceled; the new job takes its place.
+ * @param {string} id
+ */
+export async function retry(id) {
+  const { jobId } = await post(`/api/jobs/${id}/retry`);
+  results.value = results.value.map((result) => (result.id === id ? { id: jobId, job: null, error: null } : result));
+  select(jobId);
+  await load(jobId);
+}

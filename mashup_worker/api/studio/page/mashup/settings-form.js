@@ -1,0 +1,161 @@
+/** Settings of the next mashup. */
+
+import { useRef, useState } from "preact/hooks";
+
+import { Button } from "../components/button.js";
+import { ErrorNote } from "../components/error.js";
+import { Range, Select, TextField } from "../components/field.js";
+import { KeySelect } from "../components/key-select.js";
+import { percent } from "../format.js";
+import { html } from "../html.js";
+import { texts } from "../texts.js";
+import { Allowance, useAllowance } from "./allowance.js";
+import { groups } from "./groups.js";
+import { generate } from "./results.js";
+import { change, faultsOf, FORMATS, inputOf, LIMITS, settings, TRANSITIONS, VIBES } from "./settings.js";
+
+/** @import {Settings} from "./settings.js" */
+
+export function SettingsForm() {
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  const [isBusy, setBusy] = useState(false);
+  const [error, setError] = useState(/** @type {unknown} */ (null));
+  const allowance = useAllowance();
+  const faults = faultsOf(settings.value);
+  const isEmpty = !groups.value.length;
+
+  /** @param {Event} event */
+  const submit = async (event) => {
+    event.preventDefault();
+    if (isBusy || isEmpty) return;
+    if (faults.length) return openFault(form.current, faults[0]);
+    setBusy(true);
+    setError(null);
+    try {
+      await generate(inputOf(groups.value, settings.value));
+    } catch (refusal) {
+      setError(refusal);
+    }
+    setBusy(false);
+    allowance.reload();
+  };
+  return html`<form class="card stack" ref=${form} onSubmit=${submit} noValidate aria-labelledby="settings">
+    <h2 id="settings">${texts.mashup.settings}</h2>
+    <${Vibes} />
+    <${Range}
+      label=${texts.mashup.intensity}
+      min="0"
+      max="1"
+      step="0.05"
+      value=${settings.value.intensity}
+      text=${percent(settings.value.intensity)}
+      onInput=${(/** @type {number} */ intensity) => change({ intensity })}
+    />
+    <${MusicFields} faults=${faults} />
+    <${MoreFields} faults=${faults} />
+    <div class="generate">
+      <${Button} type="submit" kind="primary" icon="mashup" busy=${isBusy} aria-disabled=${isEmpty ? "true" : undefined}>
+        ${texts.mashup.generate}
+      <//>
+      <${Allowance} allowance=${allowance.value} isEmpty=${isEmpty} hasError=${Boolean(error)} />
+      ${error && html`<${ErrorNote} error=${error} />`}
+    </div>
+  </form>`;
+}
+
+/** @param {HTMLFormElement | null} form @param {string} name */
+function openFault(form, name) {
+  const field = form?.elements.namedItem(name);
+  if (!(field instanceof HTMLElement)) return;
+  const details = field.closest("details");
+  if (details) details.open = true;
+  field.focus();
+}
+
+function Vibes() {
+  return html`<fieldset class="field">
+    <legend>${texts.mashup.vibe}</legend>
+    <div class="vibes">
+      ${VIBES.map(
+        (vibe) => html`<label key=${vibe} class="vibe">
+          <input
+            type="radio"
+            name="vibe"
+            value=${vibe}
+            checked=${settings.value.vibe === vibe}
+            onChange=${() => change({ vibe })}
+          />
+          <span class="vibe-name">${texts.vibes[vibe].name}</span>
+          <span class="vibe-text">${texts.vibes[vibe].text}</span>
+        </label>`,
+      )}
+    </div>
+  </fieldset>`;
+}
+
+/** @param {{faults: string[]}} props */
+function MusicFields({ faults }) {
+  const words = texts.mashup.fields;
+  const transitions = TRANSITIONS.map((value) => ({ value, label: texts.transitions[value] }));
+  return html`<div class="field-grid">
+    <${NumberField} name="tempo_bpm" faults=${faults} placeholder=${words.automatic} />
+    <${KeySelect}
+      label=${words.key}
+      any=${words.automatic}
+      by="key"
+      value=${settings.value.key}
+      onChange=${(/** @type {string} */ key) => change({ key })}
+    />
+    <${NumberField} name="length_s" faults=${faults} placeholder=${words.automatic} />
+    <${Select}
+      label=${words.transition}
+      value=${settings.value.transition}
+      onChange=${(/** @type {string} */ transition) => change({ transition })}
+      options=${[{ value: "", label: words.byVibe }, ...transitions]}
+    />
+  </div>`;
+}
+
+/** @param {{faults: string[]}} props */
+function MoreFields({ faults }) {
+  const words = texts.mashup.fields;
+  const { format, seed } = settings.value;
+  const newSeed = () => change({ seed: String(Math.floor(Math.random() * 1e6)) });
+  return html`<details class="more-settings">
+    <summary>${texts.mashup.more}</summary>
+    <div class="stack">
+      <div class="field-grid">
+        <${NumberField} name="loudness_lufs" faults=${faults} placeholder=${words.byVibe} step="0.1" />
+        <${Select}
+          label=${words.format}
+          value=${format}
+          onChange=${(/** @type {string} */ value) => change({ format: value })}
+          options=${FORMATS.map((value) => ({ value, label: texts.formats[value] }))}
+        />
+      </div>
+      <div class="seed">
+        <${NumberField} name="seed" faults=${faults} step="1" hint=${words.seedHint} />
+        <${Button} icon="retry" label=${words.newSeed} aria-describedby="seed-now" onClick=${newSeed} />
+        <span id="seed-now" class="hidden-text">${seed}</span>
+      </div>
+    </div>
+  </details>`;
+}
+
+/** @param {{name: "tempo_bpm" | "length_s" | "loudness_lufs" | "seed", faults: string[]} & Record<string, any>} props */
+function NumberField({ name, faults, ...rest }) {
+  const [low, high] = LIMITS[name];
+  return html`<${TextField}
+    type="number"
+    inputmode=${name === "loudness_lufs" ? "text" : "decimal"}
+    name=${name}
+    label=${texts.mashup.fields[name]}
+    min=${low}
+    max=${high}
+    step="any"
+    value=${settings.value[name]}
+    error=${faults.includes(name) ? texts.mashup.fields.limits(low, high, name === "seed") : null}
+    onInput=${(/** @type {any} */ event) => change({ [name]: event.currentTarget.value })}
+    ...${rest}
+  />`;
+}
