@@ -413,6 +413,7 @@ export const texts = {
     silent: "No stem is audible.",
     /** @param {string} gain */
     reduced: (gain) => `The mix would clip, so it was made ${gain.replace("−", "")} quieter.`,
+  },
 
   stems: {
     title: "Stems",
