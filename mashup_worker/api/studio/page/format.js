@@ -24,6 +24,26 @@ export function position(seconds) {
 }
 
 /**
+ * Return a length of time in two units at most, such as `850 ms`, `42 s`, `3 min 5 s` or `2 d 4 h`.
+ * @param {number | null | undefined} seconds
+ */
+export function shortTime(seconds) {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return UNKNOWN;
+  if (seconds < 1) return `${Math.round(seconds * 1_000)} ms`;
+  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`;
+  const whole = Math.round(seconds);
+  const units = [
+    [Math.floor(whole / 86_400), "d"],
+    [Math.floor(whole / 3_600) % 24, "h"],
+    [Math.floor(whole / 60) % 60, "min"],
+    [whole % 60, "s"],
+  ];
+  const first = units.findIndex(([count]) => count);
+  const shown = units.slice(first, first + 2).filter(([count]) => count);
+  return shown.map(([count, unit]) => `${count} ${unit}`).join(" ");
+}
+
+/**
  * Return a tempo such as `124 BPM`.
  * @param {number | null | undefined} bpm
  */

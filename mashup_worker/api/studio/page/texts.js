@@ -715,4 +715,85 @@ export const texts = {
     /** @param {string} title */
     download: (title) => `Download ${title}`,
   },
+
+  queue: {
+    title: "Queue",
+    forbidden: "For operators only",
+    forbiddenText: "Log in with a link that was made with: mashup studio-link --operator",
+    queues: "Queues",
+    queueColumn: "Queue",
+    waiting: "Waiting",
+    running: "Running",
+    oldest: "Oldest",
+    actions: "Actions",
+    /** @param {string} time */
+    pausedSince: (time) => `paused since ${time}`,
+    /** @param {string} name */
+    tier: (name) => (name === "none" ? "without a user" : `${name} tier`),
+    pause: "Pause",
+    resume: "Resume",
+    /** @param {string} name */
+    paused: (name) => `Queue ${name} is paused: running jobs continue, and no other job starts.`,
+    /** @param {string} name */
+    resumed: (name) => `Queue ${name} starts jobs again.`,
+    processes: "Worker processes",
+    noProcess: "No worker process runs. Jobs wait until one is started: mashup worker",
+    /** @param {string} names */
+    unreachable: (names) => `${names}: unreachable`,
+    states: /** @type {Record<string, string>} */ ({ starting: "Starting", ready: "Ready", stopping: "Stopping" }),
+    device: "Device",
+    models: "Models",
+    noModel: "none loaded",
+    memory: "Memory",
+    deviceMemory: "Device memory",
+    /** @param {string} used @param {string} all */
+    memoryOf: (used, all) => `${used} of ${all}`,
+    uptime: "Runs for",
+    heartbeat: "Last report",
+    /** @param {string} time */
+    ago: (time) => `${time} ago`,
+    version: "Version",
+    idle: "Waits for a job",
+    /** @param {number} percent @param {string} time */
+    percentAfter: (percent, time) => `${percent} %, for ${time}`,
+    /** @param {string} id */
+    jobOf: (id) => `Job of ${id}`,
+    /** @param {number} hours */
+    throughput: (hours) => `Last ${plural(hours, "hour")}`,
+    completed: "Completed",
+    failed: "Failed",
+    canceled: "Canceled",
+    waitingTime: "Waited, median / 95 %",
+    runningTime: "Ran, median / 95 %",
+    audio: "Audio",
+    deviceTime: "Device time",
+    cost: "Cost",
+    jobs: "Jobs",
+    status: "Status",
+    anyStatus: "All statuses",
+    type: "Type",
+    anyType: "All types",
+    types: /** @type {Record<string, string>} */ ({
+      separate: "Separation",
+      analyze: "Analysis",
+      mashup: "Mashup",
+      master: "Mastering",
+    }),
+    noJobs: "No jobs match.",
+    /** @param {number} count */
+    showFresh: (count) => `Show ${plural(count, "new job")}`,
+    more: "Show more jobs",
+    /** @param {string} id */
+    user: (id) => `User ${id}`,
+    noUser: "No user",
+    /** @param {number} count */
+    attempt: (count) => `attempt ${count}`,
+    /** @param {string} type */
+    progressOf: (type) => `Progress of the ${type.toLowerCase()}`,
+    /** @param {string} message */
+    failedBefore: (message) => `Last attempt: ${message}`,
+    /** @param {string} time */
+    took: (time) => `took ${time}`,
+    retried: "A copy of the job waits in the queue.",
+  },
 };
