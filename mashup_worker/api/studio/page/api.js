@@ -3,8 +3,23 @@
 import { forgetUser, notices, notify, online, session, sessionEnded } from "./state.js";
 import { texts } from "./texts.js";
 
-/** @typedef {{tier: string, job_type: string, limit: number, period: string, until: string, next_tier?: string | null}} Quota */
-/** @typedef {{status?: number, code?: string, detail?: string, retryable?: boolean, errors?: {field: string, message: string}[], quota?: Quota}} Problem */
+/**
+ * @typedef {object} Quota Limit of a tier that is reached.
+ * @property {string} tier
+ * @property {string} job_type
+ * @property {number} limit Jobs in a period.
+ * @property {string} period `day` or `month`.
+ * @property {string} until First day of the next period.
+ * @property {string | null} [next_tier] Tier that includes more.
+ *
+ * @typedef {object} Problem Problem document of the API.
+ * @property {number} [status]
+ * @property {string} [code]
+ * @property {string} [detail]
+ * @property {boolean} [retryable]
+ * @property {{field: string, message: string}[]} [errors]
+ * @property {Quota} [quota]
+ */
 
 /** Call that failed; `code` is `offline` if no answer arrived. */
 export class ApiError extends Error {

@@ -25,7 +25,8 @@ export function Button({ children, label, icon, kind, small, busy, href, class: 
     more,
   ];
   const content = html`
-    ${busy ? html`<span class="spinner" aria-hidden="true"></span>` : icon && html`<${Icon} name=${icon} size=${small ? 16 : 20} />`}
+    ${busy && html`<span class="spinner" aria-hidden="true"></span>`}
+    ${icon && !busy && html`<${Icon} name=${icon} size=${small ? 16 : 20} />`}
     ${children}
   `;
   /** @type {Record<string, any>} */

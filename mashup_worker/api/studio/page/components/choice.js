@@ -15,9 +15,11 @@ export function ChoiceButton({ item, name = item.title, iconOnly = false }) {
     label=${iconOnly ? label : undefined}
     data-on=${isAdded ? "" : undefined}
     onClick=${() => (isAdded ? unchoose(item.id) : choose(item))}
-    >${iconOnly
-      ? null
-      : html`<span class="wide-only">${isAdded ? texts.choice.added : texts.choice.add}</span
-          ><span class="hidden-text">${name}</span>`}<//
+    >${
+      iconOnly
+        ? null
+        : html`<span class="wide-only">${isAdded ? texts.choice.added : texts.choice.add}</span
+          ><span class="hidden-text">${name}</span>`
+    }<//
   >`;
 }

@@ -16,7 +16,11 @@ import { html } from "../html.js";
 export function Field({ label, hint, error, children }) {
   const id = useId();
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
-  const control = { id, "aria-describedby": described || undefined, "aria-invalid": error ? "true" : undefined };
+  const control = {
+    id,
+    "aria-describedby": described || undefined,
+    "aria-invalid": error ? "true" : undefined,
+  };
   return html`<div class="field">
     <label for=${id}>${label}</label>
     ${children(control)}

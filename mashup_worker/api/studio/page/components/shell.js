@@ -53,9 +53,11 @@ function Tabs() {
       const count = name === "mashup" ? chosen.value.length : 0;
       return html`<a key=${name} href=${href(link)} aria-current=${isCurrent ? "page" : undefined}>
         <${Icon} name=${name} />${texts.shell[/** @type {"songs"} */ (name)]}
-        ${count > 0 &&
-        html`<span class="count" aria-hidden="true">${count}</span>
-          <span class="hidden-text">${texts.shell.chosen(count)}</span>`}
+        ${
+          count > 0 &&
+          html`<span class="count" aria-hidden="true">${count}</span>
+          <span class="hidden-text">${texts.shell.chosen(count)}</span>`
+        }
       </a>`;
     })}
   </nav>`;
@@ -85,7 +87,8 @@ function ThemeButton() {
     setTheme(next);
     dispatchEvent(new Event("themechange")); // canvases draw with new colors
   };
-  return html`<${Button} kind="quiet" icon=${THEMES[theme].icon} label=${texts.shell.theme[theme]} onClick=${change} />`;
+  const { icon } = THEMES[theme];
+  return html`<${Button} kind="quiet" icon=${icon} label=${texts.shell.theme[theme]} onClick=${change} />`;
 }
 
 function Notices() {

@@ -64,14 +64,16 @@ function ReadySong({ song }) {
       <${Facts} song=${song} />
     </div>
     <div class="song-wave">
-      ${drawn &&
-      html`<${Waveform}
+      ${
+        drawn &&
+        html`<${Waveform}
         url=${`/api/stems/${drawn.id}/peaks`}
         title=${song.title}
         kind=${drawn.kind}
         share=${isCurrent ? previewShare : null}
         onSeek=${isCurrent ? (/** @type {number} */ share) => seekPreview(item, share) : null}
-      />`}
+      />`
+      }
     </div>
     <div class="song-tools"><${ChoiceButton} item=${songChoice(song)} /></div>
   </li>`;
@@ -80,8 +82,9 @@ function ReadySong({ song }) {
 /** Tempo, key and duration. @param {{song: Song}} props */
 export function Facts({ song }) {
   if (song.status !== "completed") return null;
+  const drifts = song.tempo_stable === false ? ` ${texts.songs.drifts}` : "";
   return html`<p class="facts">
-    <span>${song.tempo_bpm ? tempo(song.tempo_bpm) : texts.songs.noTempo}${song.tempo_stable === false && html` <span>${texts.songs.drifts}</span>`}</span>
+    <span>${song.tempo_bpm ? tempo(song.tempo_bpm) : texts.songs.noTempo}${drifts}</span>
     <span>${song.key ? keyName(song.key) : texts.songs.noKey}</span>
     ${song.camelot && html`<span><abbr title=${texts.songs.camelot}>${song.camelot}</abbr></span>`}
     <span>${duration(song.duration_s)}</span>

@@ -16,26 +16,33 @@ export function UploadRow({ upload }) {
     <div class="song-play">${!hasFailed && html`<span class="spinner" aria-hidden="true"></span>`}</div>
     <div class="song-text">
       <span class="song-title">${file.name}</span>
-      ${hasFailed
-        ? html`<p><span class="chip chip-bad">${key ? texts.songs.notStarted : texts.songs.notUploaded}</span></p>`
-        : html`<p class="facts">${fileSize(file.size)}</p>`}
+      ${
+        hasFailed
+          ? html`<p><span class="chip chip-bad">${key ? texts.songs.notStarted : texts.songs.notUploaded}</span></p>`
+          : html`<p class="facts">${fileSize(file.size)}</p>`
+      }
     </div>
-    ${hasFailed
-      ? html`<${Refusal} error=${error} />`
-      : html`<div class="song-wave">
+    ${
+      hasFailed
+        ? html`<${Refusal} error=${error} />`
+        : html`<div class="song-wave">
           <${Progress}
             value=${state === "sending" ? share : null}
             text=${texts.songs.uploadStates[state]}
             label=${texts.songs.uploadOf(file.name)}
           />
-        </div>`}
+        </div>`
+    }
     <div class="song-tools">
-      ${hasFailed &&
-      html`<${Button} small icon="retry" onClick=${() => retryUpload(upload)}>
+      ${
+        hasFailed &&
+        html`<${Button} small icon="retry" onClick=${() => retryUpload(upload)}>
         <span class="wide-only">${texts.errors.retry}</span><span class="hidden-text">${file.name}</span>
-      <//>`}
+      <//>`
+      }
       <${Button} small icon="close" onClick=${() => removeUpload(upload)}>
-        <span class="wide-only">${hasFailed ? texts.songs.remove : texts.songs.cancel}</span><span class="hidden-text">${file.name}</span>
+        <span class="wide-only">${hasFailed ? texts.songs.remove : texts.songs.cancel}</span>
+        <span class="hidden-text">${file.name}</span>
       <//>
     </div>
   </li>`;

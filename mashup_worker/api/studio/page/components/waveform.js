@@ -40,7 +40,11 @@ export function Waveform({ url, title, kind = "mix", share = null, hasCursor = t
       isCurrent = false;
     };
   }, [url, isNear]);
-  const draw = (/** @type {CanvasRenderingContext2D} */ context, /** @type {number} */ width, /** @type {number} */ height) => {
+  const draw = (
+    /** @type {CanvasRenderingContext2D} */ context,
+    /** @type {number} */ width,
+    /** @type {number} */ height,
+  ) => {
     if (!peaks) return;
     context.fillStyle = getComputedStyle(context.canvas).color;
     drawPeaks(context, width, height, peaks.max, peaks.min);

@@ -68,7 +68,9 @@ export function CorrectionPanel({ song, onSaved }) {
 
 /** @param {Song} song */
 function keyOptions(song) {
-  const found = song.correction?.key ? texts.correction.foundKey : texts.correction.foundKeyOf(keyName(song.key));
+  const found = song.correction?.key
+    ? texts.correction.foundKey
+    : texts.correction.foundKeyOf(keyName(song.key));
   const keys = MUSIC_KEYS.map(({ key, camelot }) => ({ value: key, label: `${camelot}  ${keyName(key)}` }));
   return [{ value: "", label: found }, ...keys];
 }

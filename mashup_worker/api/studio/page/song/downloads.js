@@ -21,11 +21,13 @@ export function Downloads({ song, player }) {
     <p class="muted">${texts.downloads.intro}</p>
     <div class="row">
       <${Button} icon="download" href=${`/api/songs/${song.id}/stems.zip`} download>${texts.downloads.zip}<//>
-      ${share === null
-        ? html`<${Button} icon="download" disabled=${isSilent || player.state.value === "loading"} onClick=${start}>
+      ${
+        share === null
+          ? html`<${Button} icon="download" disabled=${isSilent || player.state.value === "loading"} onClick=${start}>
             ${texts.downloads.mix}
           <//>`
-        : html`<${Button} icon="close" onClick=${cancel}>${texts.songs.cancel}<//>`}
+          : html`<${Button} icon="close" onClick=${cancel}>${texts.songs.cancel}<//>`
+      }
     </div>
     <div class="downloads-state" role="status">
       ${share !== null && html`<${Progress} value=${share} text=${texts.downloads.mixing} label=${texts.downloads.mixing} />`}

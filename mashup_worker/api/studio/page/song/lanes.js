@@ -137,11 +137,13 @@ function StemLane({ player, timeline, lane, title, number, onReload }) {
       </div>
     </div>
     <${LaneWave} player=${player} timeline=${timeline} lane=${lane} />
-    ${failed &&
-    html`<div class="lane-failed">
+    ${
+      failed &&
+      html`<div class="lane-failed">
       <span role="alert">${texts.song.stemFailed(name)}</span>
       <${Button} small icon="retry" onClick=${onReload}>${texts.song.loadAgain}<//>
-    </div>`}
+    </div>`
+    }
   </li>`;
 }
 

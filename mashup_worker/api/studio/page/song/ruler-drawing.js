@@ -94,7 +94,7 @@ function drawLoop(context, { top, height, timeline, colors, loop }) {
  */
 function drawBars(context, { width, top, height, grid, timeline, colors }) {
   const [startS, stopS] = [timeline.timeAt(0), timeline.timeAt(width)];
-  const barPx = ((grid.bars.at(-1) ?? 0) - grid.bars[0]) / (grid.bars.length - 1) * timeline.pxPerS.value;
+  const barPx = (((grid.bars.at(-1) ?? 0) - grid.bars[0]) / (grid.bars.length - 1)) * timeline.pxPerS.value;
   const every = 2 ** Math.max(0, Math.ceil(Math.log2(LABEL_GAP_PX / barPx)));
   const beatPx = (barPx * grid.bars.length) / Math.max(1, grid.beats.length);
   context.fillStyle = colors.line;

@@ -70,10 +70,12 @@ function LoopControls({ player, grid }) {
     <${Button} icon="loop" aria-pressed=${loop ? "true" : "false"} onClick=${() => toggleLoop(player, grid)}>
       ${texts.song.loop}
     <//>
-    ${grid.hasBars &&
-    html`<${BarInput} label=${texts.song.loopFrom} value=${from} max=${last} onChange=${(/** @type {number} */ bar) => set(bar, to)} />
+    ${
+      grid.hasBars &&
+      html`<${BarInput} label=${texts.song.loopFrom} value=${from} max=${last} onChange=${(/** @type {number} */ bar) => set(bar, to)} />
       <span class="muted" aria-hidden="true">–</span>
-      <${BarInput} label=${texts.song.loopTo} value=${to} max=${last} onChange=${(/** @type {number} */ bar) => set(Math.min(from, bar), bar)} />`}
+      <${BarInput} label=${texts.song.loopTo} value=${to} max=${last} onChange=${(/** @type {number} */ bar) => set(Math.min(from, bar), bar)} />`
+    }
   </div>`;
 }
 

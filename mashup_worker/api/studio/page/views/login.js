@@ -45,8 +45,10 @@ function Command({ text }) {
   };
   return html`<div class="command">
     <code>${text}</code>
-    ${navigator.clipboard &&
-    html`<${Button} small onClick=${copy}>${isCopied ? texts.login.copied : texts.login.copy}<//>`}
+    ${
+      navigator.clipboard &&
+      html`<${Button} small onClick=${copy}>${isCopied ? texts.login.copied : texts.login.copy}<//>`
+    }
   </div>`;
 }
 

@@ -61,9 +61,11 @@ export default function SongView({ id }) {
   >
     <div class="song-facts">${shown && html`<${Facts} song=${shown} />`}</div>
     ${error && html`<${ErrorNote} error=${error} onRetry=${tryLoad} />`}
-    ${isReady
-      ? html`<${ReadySong} key=${song.id} song=${song} onChanged=${load} />`
-      : !error && html`<${NotReady} song=${song} />`}
+    ${
+      isReady
+        ? html`<${ReadySong} key=${song.id} song=${song} onChanged=${load} />`
+        : !error && html`<${NotReady} song=${song} />`
+    }
   <//>`;
 }
 

@@ -52,9 +52,11 @@ function SongList({ hasFailed }) {
   return html`
     <ul class="list" aria-label=${texts.songs.title}>
       ${uploads.value.map((upload) => html`<${UploadRow} key=${upload.id} upload=${upload} />`)}
-      ${list
-        ? list.map((song) => html`<${SongRow} key=${song.id} song=${song} />`)
-        : [0, 1, 2, 3].map((at) => html`<${SongSkeleton} key=${at} />`)}
+      ${
+        list
+          ? list.map((song) => html`<${SongRow} key=${song.id} song=${song} />`)
+          : [0, 1, 2, 3].map((at) => html`<${SongSkeleton} key=${at} />`)
+      }
     </ul>
     ${list && nextCursor.value && html`<${MoreButton} />`}
   `;
