@@ -552,6 +552,8 @@ export const texts = {
     player: "Player",
     compare: "Compare",
     sides: { master: "Mastered", before: "Before mastering" },
+    /** @param {number} number Counted from 1. */
+    bar: (number) => `bar ${number}`,
     matched: "Equally loud",
     /** @param {string} gain */
     gain: (gain) => `plays at ${gain}`,
@@ -579,8 +581,8 @@ export const texts = {
   }),
 
   formats: /** @type {Record<string, string>} */ ({
-    flac: "FLAC (lossless)",
-    wav: "WAV (lossless)",
+    flac: "FLAC",
+    wav: "WAV",
     mp3: "MP3",
     ogg: "Ogg Vorbis",
   }),
@@ -641,7 +643,8 @@ export const texts = {
     measurement: "Measurement",
     value: "Value",
     limit: "Limit",
-    detail: "Detail",
+    /** @param {string} limit */
+    limitOf: (limit) => `limit ${limit}`,
     /** @param {string} name As in the report. */
     nameOf: (name) => MEASUREMENTS[name] ?? name.charAt(0).toUpperCase() + name.slice(1),
   },

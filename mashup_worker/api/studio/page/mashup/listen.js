@@ -9,6 +9,7 @@ import { Waveform } from "../components/waveform.js";
 import { decibels, duration, position } from "../format.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
+import { barSeconds } from "./arrangement.js";
 import { MashupPlayer } from "./player.js";
 import { Timeline } from "./timeline.js";
 
@@ -31,7 +32,7 @@ export function Listen({ jobId, output, title }) {
     <div class="listen-bar">
       <${PlayPause} player=${player} title=${title} />
       <span class="listen-time">
-        <${Time} player=${player} /><span class="muted"> / ${duration(player.durationS.value)}</span>
+        <${Time} player=${player} barS=${barSeconds(output.plan)} />
       </span>
       ${player.hasBefore && html`<${Sides} player=${player} output=${output} />`}
     </div>
@@ -63,9 +64,11 @@ function PlayPause({ player, title }) {
   />`;
 }
 
-/** @param {{player: MashupPlayer}} props */
-function Time({ player }) {
-  return html`<span>${position(player.positionS.value)}</span>`;
+/** @param {{player: MashupPlayer, barS: number}} props */
+function Time({ player, barS }) {
+  const seconds = player.positionS.value;
+  return html`${position(seconds)}<span class="muted"> / ${duration(player.durationS.value)}</span>
+    <span class="muted small listen-place">${texts.mashup.bar(Math.floor(seconds / barS + 1e-6) + 1)}</span>`;
 }
 
 /** @param {{player: MashupPlayer, output: MashupOutput}} props */

@@ -1,6 +1,7 @@
 /** Measurements of a mashup, with pass marks. */
 
 import { Icon } from "../components/icons.js";
+import { keyName } from "../format.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
 
@@ -35,18 +36,20 @@ function WholeTable({ measurements }) {
           <th scope="col"><span class="hidden-text">${words.verdict}</span></th>
           <th scope="col">${words.measurement}</th>
           <th scope="col" class="number">${words.value}</th>
-          <th scope="col">${words.limit}</th>
-          <th scope="col">${words.detail}</th>
+          <th scope="col" class="report-wide">${words.limit}</th>
         </tr>
       </thead>
       <tbody>
         ${measurements.map(
           (one) => html`<tr key=${one.name}>
             <td class="report-mark"><${Mark} passed=${one.passed} /></td>
-            <th scope="row">${words.nameOf(one.name)}</th>
-            <td class="number">${valueOf(one)}</td>
-            <td>${limitOf(one)}</td>
-            <td class="muted">${one.detail}</td>
+            <th scope="row">
+              ${words.nameOf(one.name)} <span class="report-detail">${one.detail}</span>
+            </th>
+            <td class="number">
+              ${valueOf(one)}${one.wanted && html`<span class="report-narrow report-detail">${words.limitOf(limitOf(one))}</span>`}
+            </td>
+            <td class="report-wide">${limitOf(one)}</td>
           </tr>`,
         )}
       </tbody>
@@ -73,8 +76,8 @@ function StemTable({ columns, rows }) {
       </thead>
       <tbody>
         ${rows.map(
-          ({ name, cells }) => html`<tr key=${name}>
-            <th scope="row">${stemName(name)}</th>
+          ({ name, cells }) => html`<tr key=${name} data-stem=${kindOf(name)}>
+            <${StemHead} name=${name} />
             ${cells.map(
               (one) => html`<td class="number" title=${one?.detail}>
                 ${one && html`<span class="report-cell">${valueOf(one)} <${Mark} passed=${one.passed} /></span>`}
@@ -124,15 +127,20 @@ function stemTable(measurements) {
 }
 
 /** @param {string} name Such as `song/vocals`. */
-function stemName(name) {
-  const at = name.lastIndexOf("/");
-  const kind = name.slice(at + 1);
-  return texts.stems.name(texts.kinds[kind] ?? kind, name.slice(0, at));
+const kindOf = (name) => name.slice(name.lastIndexOf("/") + 1);
+
+/** @param {{name: string}} props */
+function StemHead({ name }) {
+  const kind = kindOf(name);
+  return html`<th scope="row" class="report-stem">
+    <span class="stem-kind"><span class="dot"></span>${texts.kinds[kind] ?? kind}</span>
+    <span class="report-detail">${name.slice(0, -kind.length - 1)}</span>
+  </th>`;
 }
 
 /** @param {Measurement} measurement */
 function valueOf({ value, unit, passed }) {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return keyName(value);
   if (value === null) return passed === null ? "–" : `−∞ ${unit}`; // JSON has no -inf
   const isWhole = ["", "semitones"].includes(unit) && Number.isInteger(value);
   const number = value.toFixed(isWhole ? 0 : unit === "dBFS" ? 1 : 2).replace("-", "−");

@@ -77,6 +77,15 @@ export function select(id) {
   if (path.value.startsWith("/mashup")) replaceAddress(id ? `/mashup/${id}` : "/mashup");
 }
 
+/** Scroll to the results if they are out of view, as below the settings on a small screen. */
+export function reveal() {
+  requestAnimationFrame(() => {
+    const tabs = document.querySelector(".result-tabs");
+    const { top = 0 } = tabs?.getBoundingClientRect() ?? {};
+    if (top < 0 || top > innerHeight * 0.6) tabs?.scrollIntoView({ behavior: "smooth", block: "start" });
+  });
+}
+
 /**
  * Remove a mashup from the results; its job stays.
  * @param {string} id

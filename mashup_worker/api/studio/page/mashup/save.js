@@ -25,7 +25,7 @@ export function SavePanel({ jobId, title }) {
 /** @param {{mashup: SavedMashup}} props */
 function Saved({ mashup }) {
   return html`
-    <p>
+    <p class="row">
       <strong>${mashup.title}</strong>
       <span class="chip">${mashup.is_public ? texts.save.public : texts.save.private}</span>
     </p>

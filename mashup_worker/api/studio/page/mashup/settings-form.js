@@ -4,14 +4,14 @@ import { useRef, useState } from "preact/hooks";
 
 import { Button } from "../components/button.js";
 import { ErrorNote } from "../components/error.js";
-import { Range, Select, TextField } from "../components/field.js";
+import { Choices, Range, Select, TextField } from "../components/field.js";
 import { KeySelect } from "../components/key-select.js";
 import { percent } from "../format.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
 import { Allowance, useAllowance } from "./allowance.js";
 import { groups } from "./groups.js";
-import { generate } from "./results.js";
+import { generate, reveal } from "./results.js";
 import { change, faultsOf, FORMATS, inputOf, LIMITS, settings, TRANSITIONS, VIBES } from "./settings.js";
 
 /** @import {Settings} from "./settings.js" */
@@ -33,6 +33,7 @@ export function SettingsForm() {
     setError(null);
     try {
       await generate(inputOf(groups.value, settings.value));
+      reveal();
     } catch (refusal) {
       setError(refusal);
     }
@@ -73,24 +74,16 @@ function openFault(form, name) {
 }
 
 function Vibes() {
-  return html`<fieldset class="field">
-    <legend>${texts.mashup.vibe}</legend>
-    <div class="vibes">
-      ${VIBES.map(
-        (vibe) => html`<label key=${vibe} class="vibe">
-          <input
-            type="radio"
-            name="vibe"
-            value=${vibe}
-            checked=${settings.value.vibe === vibe}
-            onChange=${() => change({ vibe })}
-          />
-          <span class="vibe-name">${texts.vibes[vibe].name}</span>
-          <span class="vibe-text">${texts.vibes[vibe].text}</span>
-        </label>`,
-      )}
-    </div>
-  </fieldset>`;
+  const { vibe } = settings.value;
+  return html`<div class="vibes">
+    <${Choices}
+      label=${texts.mashup.vibe}
+      value=${vibe}
+      onChange=${(/** @type {string} */ value) => change({ vibe: value })}
+      options=${VIBES.map((value) => ({ value, label: texts.vibes[value].name }))}
+    />
+    <p class="field-hint" aria-live="polite">${texts.vibes[vibe]?.text}</p>
+  </div>`;
 }
 
 /** @param {{faults: string[]}} props */

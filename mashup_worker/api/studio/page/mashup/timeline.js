@@ -37,7 +37,8 @@ export function Timeline({ plan, share, onSeek, children }) {
     setCurrent(clips.indexOf(next));
     grid.current?.querySelectorAll("button")[clips.indexOf(next)]?.focus();
   };
-  return html`<div class="timeline">
+  const phrases = { "--phrase": `${400 / plan.grid.bars}%` };
+  return html`<div class="timeline" style=${phrases}>
     <div class="timeline-body">
       ${children}
       <${Ruler} plan=${plan} />

@@ -8,7 +8,7 @@ import { html } from "../html.js";
 import { ChosenSongs } from "../mashup/chosen-list.js";
 import { ResultPanel } from "../mashup/result.js";
 import { ResultTabs } from "../mashup/result-tabs.js";
-import { loadResults, results, select, selected, show } from "../mashup/results.js";
+import { loadResults, results, reveal, select, selected, show } from "../mashup/results.js";
 import { SavedMashups } from "../mashup/saved-list.js";
 import { SettingsForm } from "../mashup/settings-form.js";
 import { stopPreview } from "../preview.js";
@@ -17,7 +17,10 @@ import { texts } from "../texts.js";
 /** @param {{id?: string}} props Id of the job that the address names. */
 export default function Mashup({ id }) {
   useEffect(() => {
-    if (id) show(id);
+    if (id && id !== selected.value) {
+      show(id);
+      reveal();
+    }
     void loadResults();
   }, [id]);
   useEffect(() => stopPreview, []);
