@@ -1,20 +1,22 @@
 /** Start of the page: the shell around the view of the address. */
 
+import { effect } from "@preact/signals";
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
-import { loadSession, logIn } from "./api.js";
+import { ApiError, loadSession, logIn } from "./api.js";
 import { ErrorNote } from "./components/error.js";
 import { Page } from "./components/page.js";
 import { Shell } from "./components/shell.js";
 import { html } from "./html.js";
 import { href, path, startRouter } from "./router.js";
-import { session } from "./state.js";
+import { online, session } from "./state.js";
 import { texts } from "./texts.js";
 import { viewOf } from "./views.js";
 import { Login } from "./views/login.js";
 
-/** Error of the first call, or of the login link. @typedef {{error: unknown, isLogin: boolean}} Failure */
+/** Pause between tries to reach a server that does not answer. */
+const RETRY_MS = 3_000;
 
 /** Credentials of the address's fragment, which leave the address at once. */
 function takeCredentials() {
@@ -26,16 +28,22 @@ function takeCredentials() {
 }
 
 function App() {
-  const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
+  const [failure, setFailure] = useState(/** @type {unknown} */ (null));
+
+  const pending = useRef(/** @type {ReturnType<typeof takeCredentials>} */ (null));
 
   const start = async () => {
-    setFailure(null);
-    const credentials = takeCredentials();
+    const credentials = takeCredentials() ?? pending.current;
+    pending.current = credentials;
     try {
       await (credentials ? logIn(credentials) : loadSession());
+      pending.current = null;
+      setFailure(null);
     } catch (error) {
-      if (credentials) await loadSession().catch(() => (session.value = null));
-      if (!session.value) setFailure({ error, isLogin: Boolean(credentials) });
+      const isAnswered = error instanceof ApiError && error.status >= 400 && error.status < 500;
+      if (isAnswered) pending.current = null; // another try would fail too
+      if (isAnswered && credentials) await loadSession().catch(() => (session.value = null));
+      if (!session.value) setFailure(error);
     }
   };
 
@@ -48,7 +56,13 @@ function App() {
     const onShow = () => document.visibilityState === "visible" && again();
     document.addEventListener("visibilitychange", onShow);
     addEventListener("hashchange", again);
+    const stopTrying = effect(() => {
+      if (online.value) return undefined;
+      const timer = setInterval(start, RETRY_MS);
+      return () => clearInterval(timer);
+    });
     return () => {
+      stopTrying();
       document.removeEventListener("visibilitychange", onShow);
       removeEventListener("hashchange", again);
     };
@@ -57,13 +71,13 @@ function App() {
   return html`<${Shell}><${Content} failure=${failure} onRetry=${start} /><//>`;
 }
 
-/** @param {{failure: Failure | null, onRetry: () => void}} props */
+/** @param {{failure: unknown, onRetry: () => void}} props `failure`: of the first call, or of the login. */
 function Content({ failure, onRetry }) {
   if (session.value) return html`<${CurrentView} />`;
-  if (session.value === null) return html`<${Login} refusal=${failure?.error ?? null} />`;
+  if (session.value === null) return html`<${Login} refusal=${failure} />`;
   if (!failure) return html`<${Loading} />`;
   return html`<${Page} title=${texts.studio}>
-    <${ErrorNote} error=${failure.error} onRetry=${onRetry} />
+    <${ErrorNote} error=${failure} onRetry=${onRetry} />
   <//>`;
 }
 

@@ -35,7 +35,7 @@ export function Button({ children, label, icon, kind, small, busy, href, class: 
   if (href) return html`<a href=${href} ...${common}>${content}</a>`;
   // A disabled button would lose the focus.
   const onClick = busy ? undefined : rest.onClick;
-  return html`<button type="button" ...${common} onClick=${onClick} aria-disabled=${busy ? "true" : undefined}>
+  return html`<button type="button" ...${common} onClick=${onClick} aria-disabled=${busy ? "true" : rest["aria-disabled"]}>
     ${content}
   </button>`;
 }

@@ -60,7 +60,7 @@ function ReadySong({ song }) {
   return html`<li class="song">
     <div class="song-play"><${PlayButton} item=${item} disabled=${!item.tracks.length} /></div>
     <div class="song-text">
-      <a class="song-title" href=${href(`/songs/${song.id}`)}>${song.title}</a>
+      <a class="song-title" href=${href(`/songs/${song.id}`)} title=${song.title}>${song.title}</a>
       <${Facts} song=${song} />
     </div>
     <div class="song-wave">

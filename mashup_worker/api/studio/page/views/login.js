@@ -59,6 +59,7 @@ function PasteForm() {
   /** @param {Event} event */
   const submit = async (event) => {
     event.preventDefault();
+    if (isBusy) return;
     const credentials = credentialsIn(text);
     if (!credentials) return setError(texts.login.empty);
     setBusy(true);
