@@ -1,10 +1,10 @@
 /** Ruler of a song: shows sections, bars and beats, seeks, and selects the loop. */
 
-import { useSignalEffect } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { computed, useSignalEffect } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { html } from "../html.js";
-import { position } from "../format.js";
+import { duration } from "../format.js";
 import { texts } from "../texts.js";
 import { drawRuler, themeColors } from "./ruler-drawing.js";
 
@@ -30,8 +30,14 @@ export function Ruler({ player, grid, timeline }) {
  * @param {{player: SongPlayer, grid: BeatGrid, events: Record<string, any>, hasSections: boolean, children: any}} props
  */
 function Slider({ player, grid, events, hasSections, children }) {
-  const seconds = player.positionS.value;
-  const place = grid.place(seconds);
+  // Screen readers get whole seconds and beats, not each frame.
+  const [second, place] = useMemo(() => {
+    const seconds = player.positionS;
+    return [
+      computed(() => Math.round(seconds.value)),
+      computed(() => texts.song.place(duration(seconds.value), grid.place(seconds.value))),
+    ];
+  }, [player, grid]);
   return html`<div
     class=${`ruler ${hasSections ? "ruler-sections" : ""}`}
     role="slider"
@@ -39,8 +45,8 @@ function Slider({ player, grid, events, hasSections, children }) {
     aria-label=${texts.song.position}
     aria-valuemin="0"
     aria-valuemax=${Math.round(player.durationS.value)}
-    aria-valuenow=${Math.round(seconds)}
-    aria-valuetext=${texts.song.place(position(seconds), place)}
+    aria-valuenow=${second.value}
+    aria-valuetext=${place.value}
     ...${events}
   >
     ${children}

@@ -1,6 +1,7 @@
 /** Controls of the player: play, position, loop and zoom. */
 
-import { useEffect, useState } from "preact/hooks";
+import { computed } from "@preact/signals";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { Button } from "../components/button.js";
 import { duration, position } from "../format.js";
@@ -47,13 +48,20 @@ function Play({ player }) {
 
 /** @param {{player: SongPlayer, grid: BeatGrid}} props */
 function Clock({ player, grid }) {
-  const seconds = player.positionS.value;
-  const place = grid.place(seconds);
+  const [time, place] = useMemo(() => {
+    const { positionS, durationS } = player;
+    return [
+      computed(() => position(positionS.value)),
+      computed(() =>
+        grid.hasBars
+          ? texts.song.barAndBeat(grid.place(positionS.value))
+          : texts.song.of(duration(durationS.value)),
+      ),
+    ];
+  }, [player, grid]);
   return html`<div class="clock" aria-hidden="true">
-    <span class="clock-time">${position(seconds)}</span>
-    <span class="muted small">${
-      grid.hasBars ? texts.song.barAndBeat(place) : texts.song.of(duration(player.durationS.value))
-    }</span>
+    <span class="clock-time">${time.value}</span>
+    <span class="muted small">${place.value}</span>
   </div>`;
 }
 
