@@ -68,6 +68,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     folders: ClassVar = {"audio": PAGE / "audio", "page": PAGE, "support": SUPPORT}
 
     server: _Server

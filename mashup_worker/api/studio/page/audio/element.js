@@ -6,41 +6,43 @@
 
 /** @typedef {import("./mixer.js").Mixer} Mixer */
 /** @typedef {import("./slices.js").Report} Report */
+/** @typedef {import("./run.js").Loop} Loop */
 
-const PAUSE_MS = 2000;
-
-/** Plays the first track that is neither muted nor silenced by solo; positions are in seconds. */
+/** Plays the first track that is neither muted nor silenced by solo; positions are in ms. */
 export class ElementPlayer {
+  rate = 1000;
   waiting = false;
   decodedBytes = 0;
-  rate = 1;
   /** @type {string | null} */
   #id = null;
   #position = 0;
   #wanted = false;
-  /** @type {import("./run.js").Loop | null} */
+  /** Position of the last fault, where a second one is final. */
+  #fault = -1;
+  /** @type {Loop | null} */
   #loop = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #again;
+  #closed = new AbortController();
 
   /**
    * @param {object} options
    * @param {Map<string, string>} options.urls URLs of the tracks that can be played
-   * @param {number} options.end duration of the longest in seconds
+   * @param {number} options.durationS duration of the longest
    * @param {Mixer} options.mixer
+   * @param {import("./fetching.js").Fetcher} options.fetcher
    * @param {Report} options.report
    */
-  constructor({ urls, end, mixer, report }) {
+  constructor({ urls, durationS, mixer, fetcher, report }) {
     this.urls = urls;
-    this.end = end;
+    this.end = Math.floor(durationS * this.rate);
     this.mixer = mixer;
+    this.fetcher = fetcher;
     this.report = report;
     this.element = new Audio();
     this.element.preload = "auto";
     this.element.onwaiting = () => this.#wait(true);
     this.element.onplaying = () => this.#wait(false);
     this.element.onended = () => this.report.ended();
-    this.element.onerror = () => this.#failed();
+    this.element.onerror = () => this.#recover();
   }
 
   /** Track that sounds. */
@@ -49,7 +51,8 @@ export class ElementPlayer {
   }
 
   get position() {
-    return this.#wanted && this.element.readyState ? this.element.currentTime : this.#position;
+    const { readyState, currentTime } = this.element;
+    return this.#wanted && readyState ? Math.round(currentTime * this.rate) : this.#position;
   }
 
   /** @param {number} position */
@@ -60,14 +63,14 @@ export class ElementPlayer {
 
   /**
    * @param {number} position
-   * @param {import("./run.js").Loop | null} loop
+   * @param {Loop | null} loop
    */
   async start(position, loop) {
     this.#position = position;
-    this.#wanted = true;
     this.#loop = loop;
     this.update();
-    this.element.currentTime = position;
+    this.#wanted = true;
+    this.element.currentTime = position / this.rate;
     this.#wait(true);
     await this.#play();
   }
@@ -75,13 +78,12 @@ export class ElementPlayer {
   stop() {
     this.#position = this.position;
     this.#wanted = false;
-    clearTimeout(this.#again);
     this.element.pause();
     this.waiting = false;
     return this.#position;
   }
 
-  /** @param {import("./run.js").Loop | null} loop */
+  /** @param {Loop | null} loop */
   setLoop(loop) {
     this.#loop = loop;
   }
@@ -89,35 +91,39 @@ export class ElementPlayer {
   /** Follow the mixer: another track may be the audible one now. */
   update() {
     const ids = [...this.urls.keys()];
-    const id = ids.find((one) => this.mixer.audibleGain(one) > 0) ?? this.#id ?? ids[0] ?? null;
-    this.element.volume = id === null ? 0 : this.mixer.audibleGain(id);
-    if (id === this.#id || id === null) return;
-    const { position } = this;
+    const id = ids.find((one) => this.mixer.audibleGain(one) > 0) ?? this.#id ?? ids[0];
+    if (id === undefined) return;
+    this.element.volume = this.mixer.audibleGain(id);
+    if (id === this.#id) return;
+    this.#position = this.position;
     this.#id = id;
-    this.#load(position);
+    this.#load();
     this.report.changed();
   }
 
+  /** Repeat the loop, as exactly as the timer that calls this. */
   tick() {
-    const loop = this.#loop;
     const { element } = this;
-    if (loop && element.currentTime >= loop.end && !element.seeking) element.currentTime = loop.start;
+    const loop = this.#loop;
+    if (!loop || element.seeking || this.position < loop.end) return;
+    element.currentTime = loop.start / this.rate;
   }
 
   async feed() {}
 
   close() {
     this.stop();
+    this.#closed.abort();
     this.element.onerror = null;
     this.element.removeAttribute("src");
     this.element.load();
   }
 
-  /** @param {number} position */
-  #load(position) {
-    this.#position = position;
-    this.element.src = this.urls.get(this.#id ?? "") ?? "";
-    this.element.currentTime = position;
+  #load() {
+    const url = this.urls.get(this.#id ?? "");
+    if (!url) return;
+    this.element.src = url;
+    this.element.currentTime = this.#position / this.rate;
     if (this.#wanted) this.#play();
   }
 
@@ -125,24 +131,27 @@ export class ElementPlayer {
     try {
       await this.element.play();
     } catch {
-      // Interrupted by another load or pause, refused until a gesture, or reported by `onerror`.
+      // Interrupted by a pause or another file, refused until a gesture, or reported by `onerror`.
     }
   }
 
-  #failed() {
-    if (this.element.error?.code === MediaError.MEDIA_ERR_NETWORK) {
-      const position = this.element.currentTime || this.#position;
-      this.#wait(true);
-      this.#again = setTimeout(() => this.#load(position), PAUSE_MS);
-      return;
+  /** Ask for the file until it answers, and go on there; a file that is broken fails. */
+  async #recover() {
+    const id = this.#id ?? "";
+    const fault = this.element.error;
+    this.#position = Math.round(this.element.currentTime * this.rate) || this.#position;
+    this.#wait(this.#wanted);
+    try {
+      if (this.#fault === this.#position) throw new TypeError(fault?.message || "no audio");
+      this.#fault = this.#position;
+      await this.fetcher.bytes(this.urls.get(id) ?? "", this.#closed.signal, 0, 1);
+      if (id === this.#id) this.#load();
+    } catch (error) {
+      if (this.#closed.signal.aborted) return;
+      this.urls.delete(id);
+      this.report.failed(id, error);
+      this.update();
     }
-    const id = this.#id;
-    if (id === null) return;
-    this.#position = this.element.currentTime || this.#position;
-    this.urls.delete(id);
-    this.#id = null;
-    this.report.failed(id, new TypeError(this.element.error?.message || "no audio"));
-    this.update();
   }
 
   /** @param {boolean} waiting */

@@ -18,34 +18,26 @@ import { Track } from "./track.js";
  * @param {AbortSignal} options.signal
  * @param {import("./mixer.js").Mixer} options.mixer
  * @param {import("./slices.js").Report} options.report
- * @param {AudioContext | OfflineAudioContext} [options.context]
- * @returns {Promise<{player: SlicePlayer, context: AudioContext | OfflineAudioContext}
- *   | {player: ElementPlayer, context: null}>}
+ * @param {(sampleRate: number) => BaseAudioContext} options.contextAt
  */
-export async function openPlayer({ tracks, fetcher, signal, mixer, report, context }) {
+export async function openPlayer({ tracks, fetcher, signal, mixer, report, contextAt }) {
   const opened = await openSources(tracks, fetcher, signal, report.failed);
   signal.throwIfAborted();
   const { durations } = opened;
   if (durations) {
     const readable = tracks.filter(({ id }) => durations.has(id));
     const urls = new Map(readable.map(({ id, audioUrl }) => [id, audioUrl]));
-    const end = Math.max(...durations.values());
-    return { player: new ElementPlayer({ urls, end, mixer, report }), context: null };
+    const durationS = Math.max(...durations.values());
+    return new ElementPlayer({ urls, durationS, mixer, fetcher, report });
   }
   const sources = tracks.flatMap(({ id }) => {
     const source = opened.sources.get(id);
     return source ? [/** @type {[string, Source]} */ ([id, source])] : [];
   });
   if (!sources.length) throw new TypeError("no track can be played");
-  const made = context ?? playbackContext(sources[0][1].sampleRate);
-  mixer.connect(made);
-  const own = new Map(sources.map(([id, source]) => [id, new Track(id, source, made.sampleRate)]));
-  return { player: new SlicePlayer({ context: made, tracks: own, mixer, report }), context: made };
-}
-
-/** @param {number} sampleRate */
-function playbackContext(sampleRate) {
-  const session = /** @type {{audioSession?: {type: string}}} */ (navigator).audioSession;
-  if (session) session.type = "playback"; // else iOS silences it with the ring switch
-  return new AudioContext({ sampleRate, latencyHint: "interactive" });
+  const context = contextAt(sources[0][1].sampleRate);
+  mixer.connect(context);
+  const rate = context.sampleRate;
+  const made = new Map(sources.map(([id, source]) => [id, new Track(id, source, rate)]));
+  return new SlicePlayer({ context, tracks: made, mixer, report });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { USUAL_RATE_HZ } from "./context.js";
 import { HttpError } from "./fetching.js";
 import { FrameIndex } from "./flac.js";
 
@@ -25,7 +26,6 @@ import { FrameIndex } from "./flac.js";
 
 const DECODED_BYTES = 64e6; // of all files without an index together
 const FLOAT_BYTES = 4;
-const USUAL_RATE_HZ = 44_100;
 const USUAL_CHANNELS = 2;
 
 /** FLAC file with a frame index, read by byte range. */
@@ -44,6 +44,7 @@ export class FlacSource {
     this.sampleRate = index.sampleRate;
     this.channels = index.channels;
     this.samples = index.samples;
+    this.decoder = decoder(index.sampleRate);
   }
 
   /** @param {number} sample */
@@ -61,7 +62,7 @@ export class FlacSource {
   async read(from, to, signal) {
     const { start, end, first, length } = this.index.span(from, to);
     const frames = await this.fetcher.bytes(this.url, signal, start, end);
-    const buffer = await decode(this.index.file(frames), this.sampleRate);
+    const buffer = await this.decoder.decodeAudioData(this.index.file(frames));
     if (buffer.length !== length) {
       throw new TypeError(`${this.url}: ${buffer.length} samples where the index has ${length}`);
     }
@@ -124,7 +125,7 @@ export async function openSources(tracks, fetcher, signal, failed) {
   const whole = tracks.filter(({ id }) => durations.has(id));
   await each(whole, failed, async ({ id, audioUrl }) => {
     const bytes = await fetcher.bytes(audioUrl, signal);
-    sources.set(id, new DecodedSource(await decode(bytes, rate)));
+    sources.set(id, new DecodedSource(await decoder(rate).decodeAudioData(bytes)));
   });
   return { sources, durations: null };
 }
@@ -177,14 +178,11 @@ async function duration(url, fetcher, signal) {
 }
 
 /**
- * Decode a file at its own rate; the context that plays it may have another.
+ * Return what decodes files at a rate, their own; the context that plays them may have another.
  *
- * @param {ArrayBuffer} file
  * @param {number} sampleRate
  */
-function decode(file, sampleRate) {
-  return new OfflineAudioContext(1, 1, sampleRate).decodeAudioData(file);
-}
+const decoder = (sampleRate) => new OfflineAudioContext(1, 1, sampleRate);
 
 /**
  * Return the samples from `from` to `to` (exclusive) of a buffer.

@@ -36,14 +36,15 @@ export class Track {
   }
 
   /**
-   * Return where a piece should end that starts at `from`: where a frame ends, if it has one.
+   * Return where a piece should end that starts at `from`: where a frame ends, if one does in the
+   * second half of the piece.
    *
    * @param {number} from
    * @param {number} target
    */
   end(from, target) {
     const border = Math.round(this.source.border(Math.round(target * this.ratio)) / this.ratio);
-    return border > from ? border : target;
+    return border - from > (target - from) / 2 ? border : target;
   }
 
   /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { OwnContext } from "./context.js";
 import { ElementPlayer } from "./element.js";
 import { Fetcher } from "./fetching.js";
 import { Mixer } from "./mixer.js";
@@ -15,7 +16,6 @@ import { SlicePlayer } from "./slices.js";
 /** @typedef {{startS: number, endS: number}} LoopRange */
 
 const TICK_MS = 100;
-const IDLE_MS = 500; // then the context is suspended, which saves power
 const SHORTEST_LOOP_S = 0.25;
 
 /**
@@ -28,16 +28,14 @@ const SHORTEST_LOOP_S = 0.25;
 export class Transport extends EventTarget {
   /** Why tracks can't be played. @type {Map<string, string>} */
   failures = new Map();
-  /** @type {AudioContext | OfflineAudioContext | null} */
-  context = null;
   /** Length of the longest track; 0 while loading. */
   durationS = 0;
   /** Samples a second of the context; 0 while loading, and in mode `element`. */
   sampleRate = 0;
   playing = false;
   #loading = true;
-  #ownContext = false;
-  #awake = false; // the own context has run since the last `suspend`
+  /** The context, unless the caller gave one. @type {OwnContext | null} */
+  #own;
   #closed = new AbortController();
   /** @type {SlicePlayer | ElementPlayer | null} */
   #player = null;
@@ -46,32 +44,36 @@ export class Transport extends EventTarget {
   #loop = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #idle;
 
   /**
    * @param {object} options
    * @param {import("./sources.js").TrackOptions[]} options.tracks
    * @param {typeof globalThis.fetch} [options.fetch]
-   * @param {AudioContext | OfflineAudioContext} [options.context] one that the caller closes
+   * @param {BaseAudioContext} [options.context] one that the caller resumes and closes
    */
   constructor({ tracks, fetch = (...request) => globalThis.fetch(...request), context }) {
     super();
     this.tracks = tracks;
+    this.#own = context
+      ? null
+      : new OwnContext({
+          changed: () => this.#emit("change"),
+          interrupted: () => this.#interrupted(),
+        });
     this.mixer = new Mixer(tracks.map(({ id }) => id));
     this.fetcher = new Fetcher(fetch, {
       changed: () => this.#emit("change"),
       unauthorized: () => this.#emit("unauthorized"),
     });
     /** Resolves when the tracks can be played; rejects if none can. @type {Promise<void>} */
-    this.ready = this.#load(context);
+    this.ready = this.#load((sampleRate) => context ?? this.#own?.at(sampleRate));
     this.ready.catch(() => {});
   }
 
   /** @returns {State} */
   get state() {
     if (this.#loading) return "loading";
-    if (this.failures.size === this.tracks.length) return "failed";
+    if (!this.#player || this.failures.size === this.tracks.length) return "failed";
     if (!this.playing) return "ready";
     return this.waitingFor ? "waiting" : "playing";
   }
@@ -81,8 +83,7 @@ export class Transport extends EventTarget {
     const missing = this.#loading || (this.playing && this.#player?.waiting);
     if (missing && this.fetcher.unauthorized) return "login";
     if (missing) return this.fetcher.retrying ? "connection" : "data";
-    const asleep = this.#ownContext && this.context?.state === "suspended";
-    if (!this.playing || !asleep) return null;
+    if (!this.playing || !this.#own?.asleep) return null;
     return navigator.userActivation?.hasBeenActive ? "data" : "gesture";
   }
 
@@ -122,14 +123,15 @@ export class Transport extends EventTarget {
     }
     this.#loop = loop && { startS: loop.startS, endS: loop.endS };
     if (loop && this.positionS >= loop.endS) this.seek(loop.startS);
-    else if (this.playing) this.#player?.setLoop(this.#range());
+    else if (this.playing) this.#player?.setLoop(this.#course()[1]);
+    else this.#prepare();
     this.#emit("change");
   }
 
   /** Play; after the end, from the start. Call it in the handler of a user's gesture. */
   async play() {
     this.fetcher.retry();
-    this.#resume();
+    if (this.mode === "slices") this.#own?.wake();
     if (!this.playing) {
       if (this.durationS && this.#positionS >= this.durationS) this.#positionS = 0;
       this.playing = true;
@@ -148,8 +150,8 @@ export class Transport extends EventTarget {
   /** @param {number} seconds */
   seek(seconds) {
     const target = Math.max(0, Math.min(seconds, this.durationS || Infinity));
-    const rate = this.#player?.rate ?? 1;
-    this.#positionS = rate > 1 ? Math.round(target * rate) / rate : target;
+    const rate = this.#player?.rate;
+    this.#positionS = rate ? Math.round(target * rate) / rate : target;
     if (this.playing && this.#player) this.#start();
     else this.#prepare();
     this.#emit("position");
@@ -206,19 +208,21 @@ export class Transport extends EventTarget {
   /** Stop and free everything. */
   async close() {
     if (this.playing) this.#stop();
-    clearTimeout(this.#idle);
     this.#closed.abort();
     this.fetcher.close();
     this.#player?.close();
     this.#player = null;
-    if (this.#ownContext && this.context instanceof AudioContext) await this.context.close();
+    await this.#own?.close();
   }
 
-  /** @param {AudioContext | OfflineAudioContext} [given] */
-  async #load(given) {
+  /** @param {(sampleRate: number) => any} contextAt */
+  async #load(contextAt) {
     try {
-      const { player, context } = await openPlayer({
-        ...{ tracks: this.tracks, fetcher: this.fetcher, mixer: this.mixer, context: given },
+      this.#player = await openPlayer({
+        tracks: this.tracks,
+        fetcher: this.fetcher,
+        mixer: this.mixer,
+        contextAt,
         signal: this.#closed.signal,
         report: {
           changed: () => this.#emit("change"),
@@ -226,13 +230,11 @@ export class Transport extends EventTarget {
           failed: (id, error) => this.#failed(id, error),
         },
       });
-      this.#player = player;
-      this.#ownContext = context !== (given ?? null);
-      this.context = context;
-      this.sampleRate = context?.sampleRate ?? 0;
-      this.durationS = player.end / player.rate;
+      const { end, rate } = this.#player;
+      this.durationS = end / rate;
+      if (this.mode === "slices") this.sampleRate = rate;
+      else this.#own?.close();
       this.#positionS = Math.min(this.#positionS, this.durationS);
-      if (this.#ownContext) context?.addEventListener("statechange", () => this.#contextChanged());
     } finally {
       this.#loading = false;
       if (!this.#player) this.playing = false;
@@ -243,9 +245,8 @@ export class Transport extends EventTarget {
   }
 
   #start() {
-    this.#resume();
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
-    return this.#player?.start(this.#place(), this.#range());
+    return this.#player?.start(...this.#course());
   }
 
   #stop() {
@@ -254,26 +255,25 @@ export class Transport extends EventTarget {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.playing = false;
-    this.#idle = setTimeout(() => this.#suspend(), IDLE_MS);
+    this.#own?.rest();
   }
 
   #prepare() {
-    this.#player?.prepare(this.#place(), this.#range());
+    this.#player?.prepare(...this.#course());
   }
 
-  /** Position in units of the player. */
-  #place() {
-    const { rate } = this.#player ?? { rate: 1 };
-    return rate > 1 ? Math.round(this.#positionS * rate) : this.#positionS;
-  }
-
-  /** Loop in units of the player. */
-  #range() {
-    if (!this.#loop || !this.#player) return null;
-    const { rate, end } = this.#player;
-    const units = (/** @type {number} */ seconds) => (rate > 1 ? Math.round(seconds * rate) : seconds);
-    const range = { start: units(this.#loop.startS), end: Math.min(units(this.#loop.endS), end) };
-    return range.end - range.start >= SHORTEST_LOOP_S * rate ? range : null;
+  /**
+   * Position and loop in units of the player.
+   *
+   * @returns {[number, import("./run.js").Loop | null]}
+   */
+  #course() {
+    const { rate, end } = this.#player ?? { rate: 1, end: 0 };
+    const units = (/** @type {number} */ seconds) => Math.min(Math.round(seconds * rate), end);
+    const { startS, endS } = this.#loop ?? { startS: 0, endS: 0 };
+    const loop = { start: units(startS), end: units(endS) };
+    const long = loop.end - loop.start >= SHORTEST_LOOP_S * rate;
+    return [units(this.#positionS), long ? loop : null];
   }
 
   #tick() {
@@ -304,24 +304,8 @@ export class Transport extends EventTarget {
     this.#emit("change");
   }
 
-  #resume() {
-    clearTimeout(this.#idle);
-    if (!this.#ownContext || !(this.context instanceof AudioContext)) return;
-    this.#awake = this.context.state === "running";
-    if (!this.#awake) this.context.resume().catch(() => {}); // refused: state `waiting` says so
-  }
-
-  #suspend() {
-    if (!this.#ownContext || !(this.context instanceof AudioContext)) return;
-    this.#awake = false;
-    this.context.suspend().catch(() => {}); // closed meanwhile
-  }
-
-  /** Pause where the system interrupted the context: by a call, or by another app. */
-  #contextChanged() {
-    if (this.context?.state === "running") this.#awake = true;
-    else if (this.#awake && this.playing) this.#stop();
-    this.#emit("change");
+  #interrupted() {
+    if (this.playing) this.#stop();
   }
 
   /**
@@ -336,6 +320,7 @@ export class Transport extends EventTarget {
 
   /** @param {string} name */
   #emit(name) {
+    if (this.#closed.signal.aborted) return;
     this.dispatchEvent(new Event(name));
   }
 }
