@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = (
@@ -33,18 +33,24 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def launched(*options: str) -> Iterator[Browser]:
-    """Run a browser; skip the test where it or Playwright is missing."""
+def started() -> Iterator[Playwright]:
+    """Run Playwright; skip the test where it is missing."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         pytest.skip("Playwright is not installed: pip install playwright")
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@contextmanager
+def launched(playwright: Playwright, *options: str) -> Iterator[Browser]:
+    """Run Chromium; skip the test where it is missing."""
     path = chromium()
     if path is None:
         pytest.skip("Chromium is not installed: apt-get install chromium, or name it in CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*OPTIONS, *options])
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = playwright.chromium.launch(executable_path=path, args=[*OPTIONS, *options])
+    try:
+        yield browser
+    finally:
+        browser.close()

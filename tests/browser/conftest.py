@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.chromium import launched
+from tests.browser.chromium import launched, started
 from tests.browser.server import FileServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
+def playwright() -> Iterator[Playwright]:
+    with started() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with launched(playwright) as browser:
         yield browser
 
 

@@ -76,3 +76,49 @@ export async function render({ names, rate, seconds, steps = [], loop, from = 0,
   await transport.close();
   return log;
 }
+
+/**
+ * Make the transport of the page, `window.transport`, and note its events in `window.events`.
+ *
+ * @param {object[]} tracks
+ */
+export function open(tracks) {
+  const transport = new Transport({ tracks });
+  window.transport = transport;
+  window.events = [];
+  for (const name of ["trackfailed", "unauthorized", "ended"]) {
+    transport.addEventListener(name, ({ detail }) => window.events.push([name, detail]));
+  }
+  return transport;
+}
+
+/**
+ * Return the level in dB and the frequency of the loudest part of what a track plays now.
+ *
+ * @param {string} id
+ */
+export function heard(id) {
+  const analyser = window.transport.analyser(id);
+  const levels = new Float32Array(analyser.frequencyBinCount);
+  analyser.smoothingTimeConstant = 0;
+  analyser.getFloatFrequencyData(levels);
+  const bin = levels.reduce((best, level, index) => (level > levels[best] ? index : best), 0);
+  return { db: levels[bin], hz: (bin * analyser.context.sampleRate) / analyser.fftSize };
+}
+
+/**
+ * Record what a track plays from now on; `send` puts it on the server.
+ *
+ * @param {string} id
+ */
+export async function record(id) {
+  const analyser = window.transport.analyser(id);
+  await analyser.context.audioWorklet.addModule("/support/recorder.js");
+  const node = new AudioWorkletNode(analyser.context, "recorder", { channelCount: 1 });
+  const blocks = [];
+  node.port.onmessage = ({ data }) => blocks.push(data);
+  analyser.connect(node).connect(analyser.context.destination);
+  window.send = () => fetch("/rendered", { method: "PUT", body: new Blob(blocks) });
+}
+
+Object.assign(window, { open, heard, record });
