@@ -23,6 +23,7 @@ from mashup_worker.api.routes import (
     files,
     fleet,
     health,
+    job_audio,
     jobs,
     mashups,
     session,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.api.context import ApiContext
 
-_ROUTES = (session, creation, events, fleet, jobs, uploads, stems, mashups, billing)
+_ROUTES = (session, creation, events, fleet, jobs, job_audio, uploads, stems, mashups, billing)
 
 _REQUEST_HEADERS = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"),

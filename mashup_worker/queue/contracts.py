@@ -406,9 +406,15 @@ class AnalyzeOutput(JobOutput):
 
 
 class MashupOutput(JobOutput):
-    """Mashup with its plan and its measurements."""
+    """Mashup with its plan and its measurements.
+
+    Attributes:
+        unmastered: the mashup before mastering, in FLAC; null for jobs of older releases. The
+            difference of `loudness_lufs` is the gain at which both are equally loud.
+    """
 
     audio: StoredAudio
+    unmastered: StoredAudio | None = None
     stems_used: tuple[StemUsed, ...]
     plan: dict[str, Any]
     report: dict[str, Any]

@@ -6,26 +6,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Query, Response, status
 
 from mashup_worker.api.context import Context, Reader, Writer
 from mashup_worker.api.creation import repeat_job
 from mashup_worker.api.documents import JobCreated, JobDocument, JobSummary
-from mashup_worker.api.frame_indexes import frame_index_response
 from mashup_worker.api.job_inputs import IdempotencyKey
 from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, next_cursor
 from mashup_worker.api.parameters import JobId
 from mashup_worker.api.problems import Problem
 from mashup_worker.api.routes.creation import CREATED, accepted
-from mashup_worker.api.routes.files import FRAME_INDEX
 from mashup_worker.db import jobs
 from mashup_worker.db.jobs import Status
 from mashup_worker.errors import NotFound
 from mashup_worker.vocabulary import JobType
 
 if TYPE_CHECKING:
-    from mashup_worker.api.access.callers import Caller
-    from mashup_worker.api.context import ApiContext
     from mashup_worker.db.database import Connection
     from mashup_worker.db.jobs import Job
 
@@ -68,13 +64,6 @@ def get_job(job_id: JobId, context: Context, caller: Reader) -> JobDocument:
         return JobDocument.of(find_job(connection, job_id))
 
 
-@router.head("/jobs/{job_id}/frames", include_in_schema=False)
-@router.get("/jobs/{job_id}/frames", response_class=Response, responses=FRAME_INDEX)
-def get_job_frames(job_id: JobId, request: Request, context: Context, caller: Reader) -> Response:
-    """Return the frame index of a mashup or master in FLAC."""
-    return frame_index_response(request, context, _audio(context, caller, job_id)["key"])
-
-
 @router.get("/mashup/ai/{job_id}")
 def get_mashup_job(job_id: JobId, context: Context, caller: Reader) -> JobDocument:
     """Return a mashup job with its input and result."""
@@ -115,17 +104,3 @@ def find_job(connection: Connection, job_id: UUID) -> Job:
     if job is None:
         raise NotFound(f"job {job_id}: not found")
     return job
-
-
-def _audio(context: ApiContext, caller: Caller, job_id: UUID) -> dict[str, Any]:
-    """Return `audio` in the output of a mashup or master job that the caller may see.
-
-    Raises:
-        NotFound: the caller may see no job with this id, or it has no audio.
-    """
-    with context.transaction(caller) as connection:
-        job = find_job(connection, job_id)
-    audio = (job.output_data or {}).get("audio")
-    if not isinstance(audio, dict):
-        raise NotFound(f"job {job_id}: has no audio")
-    return audio

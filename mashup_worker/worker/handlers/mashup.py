@@ -19,10 +19,16 @@ from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mashup.playlist import Playlist
 from mashup_worker.pipelines.mashup.song_cache import SongCache
 from mashup_worker.pipelines.mashup.songs import LoadedSongs, SongFiles, SongLoader
+from mashup_worker.pipelines.mashup.unmastered import Unmastered, write_unmastered
 from mashup_worker.pipelines.waveforms import write_waveforms
-from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed
+from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed, StoredAudio
 from mashup_worker.worker.handler import FetchedStem, HandlerResult, Sources
-from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings, stored_master
+from mashup_worker.worker.handlers.shared import (
+    rename_paths,
+    rounded_timings,
+    stored_audio,
+    stored_master,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,8 +96,8 @@ class MashupHandler:
         used = [StemUsed.model_validate_json(json.dumps(one)) for one in sources.facts["stems"]]
         name = f"mashup.{request.format}"
         with rename_paths({**sources.paths, name: job.folder / name}):
-            files = _songs(sources.paths, used, sources.facts["analyses"])
-            loaded = self._load(job, files)
+            songs = _songs(sources.paths, used, sources.facts["analyses"])
+            loaded = self._load(job, songs)
             plan = plan_mashup(loaded.songs, MixRequest(**request.config.model_dump()))
             clock.lap("prepare")
             mashup = make_mashup(
@@ -105,21 +111,27 @@ class MashupHandler:
                 ),
             )
             analysis = analyze_audio(mashup.master.played, device=job.models.device)
-        waveforms = write_waveforms({mashup.master.path: mashup.master.played}, job.on_progress)
+        mix = mashup.render.mix
+        before = write_unmastered(mix, job.folder / "unmastered.flac", seed=plan.seed)
+        sounds = {mashup.master.path: mashup.master.played, before.path: before.audio}
+        files = write_waveforms(sounds, job.on_progress)
         addresses = {str(path): _address(job, name) for name, path in sources.paths.items()}
-        timings_s = {**clock.laps_s, **mashup.timings_s, "analysis": analysis.elapsed_s}
+        steps_s = {"analysis": analysis.elapsed_s, "unmastered": before.elapsed_s}
 
         def output(stored: Mapping[str, StoredFile]) -> MashupOutput:
             return MashupOutput(
                 audio=stored_master(stored, mashup.master, request.format),
+                unmastered=_stored_unmastered(stored, before),
                 stems_used=tuple(used),
                 plan=_public_plan(mashup.plan, addresses).as_dict(),
                 report=mashup.report.as_dict(),
                 analysis=analysis.analysis.as_dict(),
-                timings_s=rounded_timings(timings_s, _DEVICE_STAGES),
+                timings_s=rounded_timings(
+                    {**clock.laps_s, **mashup.timings_s, **steps_s}, _DEVICE_STAGES
+                ),
             )
 
-        return HandlerResult(waveforms, output)
+        return HandlerResult(files, output)
 
     def _load(self, job: JobContext[MashupInput], files: Sequence[SongFiles]) -> LoadedSongs:
         order = {one.name: index for index, one in enumerate(files)}
@@ -136,6 +148,17 @@ class MashupHandler:
             on_progress=report,
         )
         return loader.load(files)
+
+
+def _stored_unmastered(stored: Mapping[str, StoredFile], before: Unmastered) -> StoredAudio:
+    fields = stored_audio(
+        stored,
+        before.path.name,
+        audio_format="flac",
+        duration_s=before.audio.duration_s,
+        loudness_lufs=before.loudness_lufs,
+    )
+    return StoredAudio(**fields)
 
 
 def _fetched(stem: StemInput, index: int, inputs: Inputs) -> FetchedStem:

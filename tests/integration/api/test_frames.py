@@ -157,12 +157,6 @@ def test_private_stems_and_jobs_of_others_are_not_there(world: World, tmp_path: 
         assert (head.status_code, head.content) == (200, b"")
 
 
-def test_jobs_without_audio_have_none(world: World) -> None:
-    job = finish_job(world, world.alice, "separate", {"stems": []}, audio="a")
-    answer = world.client.get(f"/api/jobs/{job}/frames", headers=world.as_user(world.alice))
-    assert answer.status_code == 404
-
-
 @pytest.fixture
 def song(world: World, tmp_path: Path) -> tuple[UUID, str]:
     """A separated song of Alice with files in the store, and the key of its vocals."""

@@ -11,9 +11,12 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 import soundfile
+import torch
 
+from mashup_worker.audio.signal import Audio
 from mashup_worker.audio.song_tags import SongTags
 from mashup_worker.audio.tag_reader import read_tags
+from mashup_worker.dsp.loudness import integrated_lufs
 from mashup_worker.errors import Canceled, InvalidInput, TooLong
 from mashup_worker.queue.contracts import CONTRACTS
 from mashup_worker.queue.validation import read_input
@@ -269,6 +272,18 @@ def test_a_mashup_of_vocals_uses_the_beat_of_their_song(models: ModelCache, tmp_
     doubt = "mine: beats may lie between the beats that people tap (40% sure)"
     assert output["plan"]["notes"][0] == doubt
     assert output["audio"]["duration_s"] > 4
+    before, gain_db = (
+        output["unmastered"],
+        output["audio"]["loudness_lufs"] - output["unmastered"]["loudness_lufs"],
+    )
+    assert before["duration_s"] == pytest.approx(output["audio"]["duration_s"], abs=0.1)
+    assert before["key"] == "jobs/1/1/unmastered.flac"
+    samples, _ = soundfile.read(tmp_path / "unmastered.flac", always_2d=True)
+    assert gain_db > 3
+    louder = Audio(torch.from_numpy(samples.T * 10 ** (gain_db / 20)).float(), 44_100)
+    assert integrated_lufs(louder) == pytest.approx(output["audio"]["loudness_lufs"], abs=0.1)
+    index = json.loads((tmp_path / "unmastered.frames.json").read_text())
+    assert index["samples"] == len(samples)
     assert output["report"]["measurements"]
 
 
