@@ -27,6 +27,7 @@ from mashup_worker.api.routes import (
     jobs,
     mashups,
     session,
+    songs,
     stems,
     uploads,
 )
@@ -41,7 +42,19 @@ if TYPE_CHECKING:
 
     from mashup_worker.api.context import ApiContext
 
-_ROUTES = (session, creation, events, fleet, jobs, job_audio, uploads, stems, mashups, billing)
+_ROUTES = (
+    session,
+    creation,
+    events,
+    fleet,
+    jobs,
+    job_audio,
+    uploads,
+    songs,
+    stems,
+    mashups,
+    billing,
+)
 
 _REQUEST_HEADERS = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"),

@@ -27,6 +27,7 @@ _TAGS = {
     "session": "Sessions of browsers.",
     "jobs": "Creating, following, canceling and repeating of jobs.",
     "uploads": "Files for jobs.",
+    "songs": "Songs of the caller, with their stems, and corrections of their analyses.",
     "stems": "Search, provenance, audio and waveforms of stems.",
     "mashups": "Saved mashups, and the shares of the creators of their stems.",
     "billing": "Tier, limits, and the number of jobs left.",

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.types.json import Jsonb
 
-from mashup_worker.db import jobs, mashups, queues, webhooks
+from mashup_worker.db import jobs, mashups, queues, songs, webhooks
 from mashup_worker.db.database import reason_of
 from mashup_worker.db.migrate import edited, pending
 from mashup_worker.db.named_sql import select
@@ -97,6 +97,7 @@ def _steps(*, publishing: bool, api: bool) -> dict[str, Callable[[Connection], o
             "publishing a mashup": lambda c: publish(c, "mashup", uuid4()),
             "ownership of mashups": lambda c: owns_mashup(c, uuid4(), uuid4()),
             "stems of the registry": lambda c: readable_stem(c, uuid4(), uuid4()),
+            "corrections of songs": _query_corrections,
             "referenced keys": lambda c: referenced_keys(c, ["probes/none"]),
         }
     if api:
@@ -104,6 +105,7 @@ def _steps(*, publishing: bool, api: bool) -> dict[str, Callable[[Connection], o
             "stems and mashups of callers": lambda c: select(c, "stems.check_rows"),
             "words of stems": lambda c: select(c, "stems.with_words", words="probe"),
             "facts of stems": lambda c: select(c, "stems.facts", id=uuid4()),
+            "correcting a song": _correct_song,
             "saving a mashup": lambda c: mashups.save(c, uuid4(), title="-", is_public=False),
             "results of mashups": lambda c: mashups.results(c, [uuid4()]),
             "creators of mashups": lambda c: mashups.creators(c, uuid4()),
@@ -163,6 +165,18 @@ def _query_tiers(connection: Connection) -> None:
     open_by_tier(connection)
     likely_over_quota(connection)
     reject_over_quota(connection, uuid4())
+
+
+def _query_corrections(connection: Connection) -> None:
+    songs.correction(connection, uuid4())
+    songs.correction_of_stem(connection, uuid4())
+
+
+def _correct_song(connection: Connection) -> None:
+    correction = songs.SongCorrection(tempo_factor=1.0, downbeat_shift=0, musical_key=None)
+    songs.correct(connection, uuid4(), correction)
+    songs.uncorrect(connection, uuid4())
+    select(connection, "songs.apply_correction", job=uuid4())
 
 
 def _query_queues(connection: Connection) -> None:

@@ -34,7 +34,8 @@ class FetchedStem:
         path: WAV file.
         kind: vocals, drums, ...
         song: identifier of the song that the stem belongs to.
-        analysis: analysis of that song by a `separate` job; None if unknown.
+        analysis: analysis of that song by a `separate` job, as its user corrected it; None if
+            unknown.
     """
 
     path: Path
@@ -68,7 +69,10 @@ class Inputs(Protocol):
         """
 
     def known_analysis(self, address: str) -> Mapping[str, Any] | None:
-        """Return the analysis by the `separate` job whose result an address is, if it is one."""
+        """Return the analysis by the `separate` job whose result an address is, if it is one.
+
+        It has the correction of the job's user.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mashup_worker.db import jobs
+from mashup_worker.analysis.correction import Correction, corrected_document
+from mashup_worker.db import jobs, songs
 from mashup_worker.db.publishing import readable_stem
 from mashup_worker.errors import InvalidInput, MashupError
 from mashup_worker.storage.objects import key_readings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.db.database import Database
+    from mashup_worker.db.songs import SongCorrection
     from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.settings import ServiceSettings
     from mashup_worker.storage.objects import Storage
@@ -68,13 +70,15 @@ class JobInputs:
         """See `Inputs.fetch_stem`."""
         with self.database.transaction() as connection:
             stem = readable_stem(connection, stem_id, self.user_id)
+            correction = songs.correction_of_stem(connection, stem_id)
         if stem is None:
             raise InvalidInput(f"stem_id {stem_id}: not found, or this user must not read it")
         target = self._target(stem.key)
         self.storage.get(stem.key, target, max_bytes=self.settings.inputs.max_fetch_bytes)
         self._record_source(stem.key)
         path = self._decoded(target, name)
-        return FetchedStem(path=path, kind=stem.kind, song=stem.song, analysis=stem.analysis)
+        analysis = _corrected(stem.analysis, correction)
+        return FetchedStem(path=path, kind=stem.kind, song=stem.song, analysis=analysis)
 
     def known_analysis(self, address: str) -> Mapping[str, Any] | None:
         """See `Inputs.known_analysis`."""
@@ -85,10 +89,10 @@ class JobInputs:
             return None
         with self.database.transaction() as connection:
             job = jobs.find(connection, job_id)
+            correction = songs.correction(connection, job_id)
         if job is None or job.job_type != "separate" or job.output_data is None:
             return None
-        analysis: Mapping[str, Any] | None = job.output_data.get("analysis")
-        return analysis
+        return _corrected(job.output_data.get("analysis"), correction)
 
     @property
     def _rights(self) -> SourceRights:
@@ -169,3 +173,19 @@ class JobInputs:
         self.digests[decoded], self.tags[decoded] = sha256, found.tags
         self.on_progress(FETCH, 1.0)
         return decoded
+
+
+def _corrected(
+    analysis: Mapping[str, Any] | None, correction: SongCorrection | None
+) -> Mapping[str, Any] | None:
+    """Return the analysis in a job's output as the user of the job corrected it."""
+    if analysis is None or correction is None:
+        return analysis
+    return corrected_document(
+        analysis,
+        Correction(
+            tempo_factor=correction.tempo_factor,
+            downbeat_shift=correction.downbeat_shift,
+            key=correction.musical_key,
+        ),
+    )

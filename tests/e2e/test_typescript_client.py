@@ -30,7 +30,7 @@ import { type Client, ProblemError, completed, connect, follow, form, result } f
 
 declare const api: Client;
 declare const bytes: ArrayBuffer, song: Blob;
-declare const job: string, jobId: string, key: string, mashup: string, stem: string;
+declare const code: string, job: string, jobId: string, key: string, mashup: string, stem: string;
 declare const token: string, url: string, vocals: string;
 """
 """What the examples of the documentation have in common."""

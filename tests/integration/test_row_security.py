@@ -64,6 +64,9 @@ def there(database_url: str, request: pytest.FixtureRequest) -> Iterator[Setup]:
         job, own_job = (
             jobs.insert(owner, "separate", {}, user_id=user).id for user in (victim, other)
         )
+        owner.execute(
+            "INSERT INTO mashup_worker.song_corrections VALUES (%s, 2, 0, 'A minor')", [job]
+        )
         mashup = made("INSERT INTO mashups (user_id, title) VALUES (%s, 'Night')", victim)
         yield Setup(
             database_url,
@@ -161,6 +164,11 @@ REFUSED = (
     "SELECT mashup_worker.limits_of('{victim}')",
     "SELECT mashup_worker.check_rows()",
     "SELECT * FROM mashup_worker.saved_mashups",
+    "SELECT mashup_worker.apply_correction('{job}')",
+    "SELECT mashup_worker.correction_of_stem('{stem}')",
+    "INSERT INTO mashup_worker.song_corrections VALUES ('{own_job}', 2, 0, NULL)",
+    "UPDATE mashup_worker.song_corrections SET tempo_factor = 2",
+    "DELETE FROM mashup_worker.song_corrections",
     "INSERT INTO mashup_worker.saved_mashups VALUES ('{own_job}', '{mashup}')",
 )
 
@@ -176,6 +184,9 @@ INVISIBLE = (
     "SELECT 1 FROM mashup_worker.mashup_rows()",
     "SELECT mashup_worker.stems_with_words('night')",
     "SELECT mashup_id FROM save_mashup('{job}', 'x', true)",
+    "SELECT 1 FROM mashup_worker.song_corrections",
+    "SELECT correct_song('{job}', 2, 0, NULL)",
+    "SELECT uncorrect_song('{job}')",
     "SELECT 1 FROM mashups WHERE id = '{mashup}'",
     "SELECT 1 FROM subscriptions WHERE user_id = '{victim}'",
     "SELECT 1 FROM profiles WHERE id = '{victim}'",

@@ -201,7 +201,7 @@ def list_stems(query: Annotated[StemQuery, Query()], context: Context, caller: R
                 limit=limit + 1,
             )
             following = next_cursor(found, limit, lambda s: ("score", s.score, s.id))
-    items = [_document(context, stem, reference) for stem in found[:limit]]
+    items = [stem_document(context, stem, reference) for stem in found[:limit]]
     return StemPage(items=items, next=following)
 
 
@@ -214,7 +214,7 @@ def get_stem(stem_id: StemId, context: Context, caller: Reader) -> StemDetails:
         facts = stems.facts(connection, stem_id)
     stem = found.stem
     return StemDetails(
-        **dict(_document(context, stem)),
+        **dict(stem_document(context, stem)),
         sha256=stem.sha256,
         usage_count=facts.usage_count,
         last_used_at=facts.last_used_at,
@@ -264,7 +264,10 @@ def get_stem_frames(
     return frame_index_response(request, context, stem.storage_key)
 
 
-def _document(context: ApiContext, stem: Stem, reference: Reference | None = None) -> StemDocument:
+def stem_document(
+    context: ApiContext, stem: Stem, reference: Reference | None = None
+) -> StemDocument:
+    """Return the document of a stem, with its compatibility with a reference."""
     key = known_key(stem.musical_key)
     url = f"{context.url}/api/stems/{stem.id}"
     return StemDocument(

@@ -107,11 +107,13 @@ FROM (
 ORDER BY found.rank, found.tempo_bpm IS NULL, found.created_at DESC, found.id LIMIT 1;
 
 -- name: analyzed
--- Tempo and key of the song of a finished job.
+-- Tempo and key of the song of a finished job, as corrected.
 SELECT
-  (j.output_data #>> '{analysis,tempo_bpm}')::float8 AS tempo_bpm,
-  j.output_data #>> '{analysis,key}' AS musical_key, NULL::uuid AS mashup_id, j.id AS job_id
+  (j.output_data #>> '{analysis,tempo_bpm}')::float8 * coalesce(c.tempo_factor, 1) AS tempo_bpm,
+  coalesce(c.musical_key, j.output_data #>> '{analysis,key}') AS musical_key,
+  NULL::uuid AS mashup_id, j.id AS job_id
 FROM public.ai_jobs AS j
+LEFT JOIN mashup_worker.song_corrections AS c ON c.job_id = j.id
 WHERE j.id = %(id)s AND j.status = 'completed' AND j.output_data -> 'analysis' IS NOT NULL;
 
 -- name: check_rows

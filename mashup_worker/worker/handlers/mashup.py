@@ -6,9 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from mashup_worker.analysis.result import Analysis
+from mashup_worker.analysis.correction import read_analysis
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.planning.planner import plan_mashup
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from mashup_worker.analysis.result import Analysis
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.queue.contracts import MashupInput, StemInput
@@ -209,11 +208,8 @@ def _songs(
 
 def _analysis(document: Mapping[str, Any] | None) -> Analysis | None:
     """Return the analysis in a job's output; None without beats, or in an older format."""
-    try:
-        analysis = TypeAdapter(Analysis).validate_python(document)
-    except ValidationError:
-        return None
-    return analysis if analysis.beats_s else None
+    analysis = read_analysis(document)
+    return analysis if analysis is not None and analysis.beats_s else None
 
 
 def _public_plan(plan: Plan, addresses: Mapping[str, str]) -> Plan:
