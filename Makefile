@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 MODEL ?= lite
 TEST_JOBS ?= 2
 DEMO_OUTPUT ?= demo-output
+DEMO_WAIT ?= on a terminal
 LIBRARIES := mashup_worker/api/studio/page/libraries.sha256
 GPU_MINUTES ?= 9
 GPU_OUTPUT ?= gpu-results
@@ -16,7 +17,8 @@ INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/py
 
 help:
 	@echo "make demo      install, separate the sample songs, mix two, write HTML reports, and repeat it"
-	@echo "               through the job queue, with its own servers"
+	@echo "               through the job queue, with its own servers; on a terminal, keep the studio open"
+	@echo "               until Ctrl-C (make demo DEMO_WAIT= does not)"
 	@echo "make test      install the test dependencies and run the tests, all but the slow ones"
 	@echo "make test-slow run the slow tests"
 	@echo "make lint      check style and types"
@@ -31,7 +33,8 @@ install: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/python -m samples.demo --model $(MODEL) --output-dir $(DEMO_OUTPUT)
 	MASHUP_MODEL=$(MODEL) $(BIN)/mashup up --data $(DEMO_OUTPUT)/service --processes 2 \
-		--run '$(BIN)/python -m samples.queue_demo --model $(MODEL) --output-dir $(DEMO_OUTPUT)'
+		--run 'exec $(BIN)/python -m samples.queue_demo --model $(MODEL) --output-dir $(DEMO_OUTPUT) \
+			$(if $(DEMO_WAIT),,--no-wait)'
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder -m "not slow"

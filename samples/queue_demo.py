@@ -1,150 +1,93 @@
 """The whole loop through the job queue, as a backend drives it: upload, separate, mash up, master.
 
 `make demo` runs it inside `mashup up --run`, which puts the service's settings into its
-environment. Only SQL, S3 and URLs are used here, and nothing of the package that does the work.
+environment. On a terminal it then prints a link to the studio, and keeps the service running.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-import time
-import urllib.request
+import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
-import psycopg
-from botocore.config import Config
-from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 from rich.console import Console
 
+from samples.backend import OWN_SONG, Backend, title_of
 from samples.measurements import measurement_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-SAMPLES = Path(__file__).parent
-SONGS = ("hold-on-to-the-light", "when-the-night-falls")
-SINGER, HOST = SONGS
-ENDED = ("completed", "failed", "canceled")
+    from samples.backend import Row
 
-Row = dict[str, Any]
-
-
-class Backend:
-    """A backend with a user of its own."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._database = psycopg.connect(
-            os.environ["DATABASE_URL"], autocommit=True, row_factory=dict_row
-        )
-        self._s3 = boto3.client(
-            "s3",
-            endpoint_url=os.environ["S3_ENDPOINT_URL"],
-            region_name="us-east-1",
-            config=Config(s3={"addressing_style": "path"}),
-        )
-        self.user = self.sql("INSERT INTO profiles DEFAULT VALUES RETURNING id")[0]["id"]
-        self.sql(
-            "INSERT INTO subscriptions (user_id, tier) VALUES (%s, 'studio') RETURNING id",
-            self.user,
-        )
-
-    def sql(self, statement: str, *values: Any) -> list[Row]:
-        """The rows of a statement."""
-        return self._database.execute(statement, values).fetchall()
-
-    def upload(self, song: str) -> str:
-        """Put a sample song into the store; its key."""
-        key = f"uploads/{self.user}/{song}.flac"
-        with (SAMPLES / song / "mix.flac").open("rb") as file:
-            self._s3.put_object(Bucket=os.environ["S3_BUCKET"], Key=key, Body=file)
-        return key
-
-    def mashup(self, title: str) -> Any:
-        """A new mashup of the user; its id."""
-        rows = self.sql(
-            "INSERT INTO mashups (user_id, title) VALUES (%s, %s) RETURNING id", self.user, title
-        )
-        return rows[0]["id"]
-
-    def insert(self, job_type: str, document: Row) -> Any:
-        """A new job; its id."""
-        rows = self.sql(
-            "INSERT INTO ai_jobs (user_id, job_type, input_data) VALUES (%s, %s, %s) RETURNING id",
-            self.user,
-            job_type,
-            Jsonb(document),
-        )
-        return rows[0]["id"]
-
-    def result(self, job: Any) -> Row:
-        """The output of a job, once it has completed."""
-        while True:
-            (row,) = self.sql("SELECT * FROM ai_jobs WHERE id = %s", job)
-            if row["status"] in ENDED:
-                break
-            time.sleep(0.1)
-        if row["status"] != "completed":
-            raise SystemExit(f"{row['job_type']} {row['status']}: {row['error_message']}")
-        waited_s = (row["started_at"] - row["created_at"]).total_seconds()
-        took_s = (row["completed_at"] - row["started_at"]).total_seconds()
-        self._console.print(
-            f"{row['job_type']:10}{job}  waited {waited_s:.1f} s, took {took_s:.1f} s"
-        )
-        output: Row = row["output_data"]
-        return output
+COMMAND = Path(sys.executable).with_name("mashup")
+SINGER = "hold-on-to-the-light"
 
 
 def main() -> None:
-    """Run the loop, print where everything is, and keep the mashup."""
+    """Run the loop, print what was made, and wait on a terminal."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="lite")
     parser.add_argument("--output-dir", type=Path, default=Path("demo-output"))
+    parser.add_argument("--no-wait", action="store_true", help="end when everything is made")
     arguments = parser.parse_args()
     console = Console(width=None if os.isatty(1) else 100, highlight=False)
     backend = Backend(console)
 
-    jobs = {}
-    for song in SONGS:
-        document = {
-            "audio": backend.upload(song),
-            "model": arguments.model,
-            "mashup_id": str(backend.mashup(song)),
-        }
-        jobs[song] = backend.insert("separate", document)
-    separated = {song: backend.result(job) for song, job in jobs.items()}
-    mashup = backend.insert("mashup", {"stems": chosen(backend, jobs)})
-    mixed = backend.result(mashup)
-    saved = backend.mashup(f"{SINGER} over {HOST}")
-    (credit,) = backend.sql("SELECT link_stems(%s, %s) AS stems", saved, mashup)
-    mastered = backend.result(
-        backend.insert("master", {"audio": mixed["audio"]["key"], "loudness_lufs": -16})
+    separated = backend.separate_samples(arguments.model)
+    mashup = backend.completed(
+        backend.insert(backend.user, "mashup", {"stems": chosen(backend, separated)})
     )
+    mixed = mashup["output_data"]
+    title = f"{title_of(SINGER)} over {title_of(OWN_SONG)}"
+    saved = backend.api("/api/mashups", {"job_id": str(mashup["id"]), "title": title})
+    loud = {"audio": mixed["audio"]["key"], "loudness_lufs": -16}
+    mastered = backend.completed(backend.insert(backend.user, "master", loud))
     console.print(report_table(mixed))
-    console.print(f"Saved as mashup {saved}, {credit['stems']} stems credited to their creators")
-    stems = [stem for output in separated.values() for stem in output["stems"]]
-    console.print("Objects, each with a link that works while the service runs:")
-    for file in (*stems, mixed["audio"], mastered["audio"]):
-        print(file["key"])
-    target = arguments.output_dir / "service-mashup.mp3"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with urllib.request.urlopen(mixed["audio"]["url"]) as answer:
-        target.write_bytes(answer.read())
-    console.print("The mashup, downloaded by its link:")
-    print(target.resolve())
+    console.print(f"Saved as {title!r}, with the shares of the creators of its stems:")
+    for credit in backend.api(f"/api/mashups/{saved['id']}/credits")["credits"]:
+        who = "you" if credit["user_id"] == backend.user else "the other creator"
+        console.print(f"  {credit['share'] / 100:.0f} % for {who}, {credit['stems']} stems")
+    console.print("Files, copied from the service's store:")
+    folder = arguments.output_dir / "service-files"
+    for song, row in separated.items():
+        for stem in row["output_data"]["stems"]:
+            backend.download(stem["key"], folder / song / f"{stem['kind']}.{stem['format']}")
+    for name, output in {"mashup": mixed, "mashup-16-lufs": mastered["output_data"]}.items():
+        backend.download(output["audio"]["key"], folder / f"{name}.{output['audio']['format']}")
+    if arguments.no_wait or not (os.isatty(0) and os.isatty(1)):
+        data = arguments.output_dir / "service"
+        print(f"To open them in the studio: {COMMAND} up --data {data} --open")
+    else:
+        wait(backend.user)
 
 
-def chosen(backend: Backend, jobs: dict[str, Any]) -> list[Row]:
-    """One song's voice over what plays in the other, as stems of the registry; saved at once."""
+def wait(user: str) -> None:
+    """Print links to the studio until Ctrl-C."""
+    link = [sys.executable, "-m", "mashup_worker", "studio-link", "--operator", "--user", user]
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            print(
+                "\nOpen the studio; the link logs one browser in, within 15 minutes:\n", flush=True
+            )
+            subprocess.run(link, check=True)
+            print("\nEnter prints another link. Ctrl-C stops the service.", flush=True)
+            if not sys.stdin.readline():
+                return
+
+
+def chosen(backend: Backend, separated: dict[str, Row]) -> list[Row]:
+    """Return the voice of the other creator's song over what plays in the own one."""
+    jobs = {song: separated[song]["id"] for song in (SINGER, OWN_SONG)}
     rows = backend.sql(
         "SELECT id, kind, job_id FROM stems "
         "WHERE (job_id = %s) = (kind = 'vocals') AND job_id = ANY(%s)",
         jobs[SINGER],
-        list(jobs.values()),
+        [*jobs.values()],
     )
     songs = {job: song for song, job in jobs.items()}
     return [

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import webbrowser
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -20,6 +21,8 @@ from mashup_worker.commands.shared.options import Device
 from mashup_worker.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mashup_worker.stack.info import StackInfo
 
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -82,11 +85,12 @@ def up(
         _show(info, folder, as_json=as_json, quiet=run is not None)
         if open_studio:
             _open(info)
-        if run is not None:
-            code = _run(run, info)
-        else:
-            _print_step("ready; Ctrl-C stops everything")
-            code = _wait_for_signal()
+        with _sample_songs(info) if open_studio else nullcontext():
+            if run is not None:
+                code = _run(run, info)
+            else:
+                _print_step("ready; Ctrl-C stops everything")
+                code = _wait_for_signal()
     raise typer.Exit(code)
 
 
@@ -141,6 +145,28 @@ def _run(command: str, info: StackInfo) -> int:
         signal.signal(number, lambda number, _frame: process.send_signal(number))
     code = process.wait()
     return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _sample_songs(info: StackInfo) -> Iterator[None]:
+    """Separate the sample songs of a checkout for a local user without songs, during the block."""
+    checkout = Path(__file__).parents[2]
+    if not info.user_id or not (checkout / "samples" / "seed.py").is_file():
+        yield
+        return
+    import subprocess
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "samples.seed"],
+        cwd=checkout,
+        env={**os.environ, **info.environment()},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _show(info: StackInfo, folder: Path, *, as_json: bool, quiet: bool) -> None:

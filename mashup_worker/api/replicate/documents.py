@@ -37,11 +37,17 @@ _STATUSES: Mapping[Status, PredictionStatus] = {
 
 
 class PredictionUrls(Document):
-    """Addresses of a prediction."""
+    """Addresses of a prediction.
+
+    Attributes:
+        web: its song in the studio.
+    """
 
     get: str = Field(examples=[_URL])
     cancel: str = Field(examples=[f"{_URL}/cancel"])
-    web: str = Field(examples=["https://api.example.com/studio"])
+    web: str = Field(
+        examples=["https://api.example.com/studio/songs/0b7f4d6c-5c1e-4f0b-b8f5-0d1c0b0a5c3e"]
+    )
 
 
 class Metrics(Document):
@@ -218,7 +224,7 @@ def prediction_of(job: Job, *, url: str, link: LinkOf) -> Prediction | None:
         completed_at=job.completed_at,
         deadline=job.deadline,
         metrics=_metrics(job) if ended else Metrics(),
-        urls=PredictionUrls(get=here, cancel=f"{here}/cancel", web=f"{url}/studio"),
+        urls=PredictionUrls(get=here, cancel=f"{here}/cancel", web=f"{url}/studio/songs/{job.id}"),
     )
 
 

@@ -123,7 +123,11 @@ def test_a_new_prediction_has_all_fields_of_the_clients(world: World) -> None:
         "data_removed": False,
         "source": "api",
         "metrics": {"predict_time": None, "total_time": None},
-        "urls": {"get": here, "cancel": f"{here}/cancel", "web": "http://testserver/studio"},
+        "urls": {
+            "get": here,
+            "cancel": f"{here}/cancel",
+            "web": f"http://testserver/studio/songs/{uuid_of(prediction['id'], 'prediction')}",
+        },
     }
     row = row_of(world, prediction)
     assert (row["user_id"], row["job_type"]) == (world.alice, "separate")
