@@ -1,6 +1,6 @@
 /** Waveform of a lane, drawn by wavesurfer over the shared transport. */
 
-import { useSignalEffect } from "@preact/signals";
+import { effect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import WaveSurfer from "wavesurfer.js";
 
@@ -20,6 +20,7 @@ export function LaneWave({ player, timeline, lane }) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const [surfer, setSurfer] = useState(/** @type {WaveSurfer | null} */ (null));
   const [isMissing, setMissing] = useState(false);
+  const isInStep = useRef(false); // before and during a change of zoom, its scroll position is none of ours
 
   useEffect(() => {
     const container = /** @type {HTMLDivElement} */ (box.current);
@@ -31,7 +32,7 @@ export function LaneWave({ player, timeline, lane }) {
       ({ max, min, durationS }) => {
         if (isClosed) return;
         made = createSurfer({ container, media, peaks: [max, min], durationS });
-        made.on("scroll", (_start, _stop, left) => timeline.scrollTo(left));
+        made.on("scroll", (_start, _stop, left) => isInStep.current && timeline.scrollTo(left));
         made.on("ready", () => setSurfer(made));
       },
       () => setMissing(true),
@@ -43,12 +44,16 @@ export function LaneWave({ player, timeline, lane }) {
     };
   }, []);
 
-  useSignalEffect(() => {
-    const [pxPerS, left] = [timeline.pxPerS.value, timeline.left.value];
-    if (!surfer) return;
-    if (Math.abs(surfer.options.minPxPerSec - pxPerS) > 1e-6) surfer.zoom(pxPerS);
-    if (Math.abs(surfer.getScroll() - left) > 1) surfer.setScroll(left);
-  });
+  useEffect(() => {
+    if (!surfer) return undefined;
+    return effect(() => {
+      const [pxPerS, left] = [timeline.pxPerS.value, timeline.left.value];
+      isInStep.current = false;
+      if (Math.abs(surfer.options.minPxPerSec - pxPerS) > 1e-6) surfer.zoom(pxPerS);
+      if (Math.abs(surfer.getScroll() - left) > 1) surfer.setScroll(left);
+      isInStep.current = true;
+    });
+  }, [surfer]);
   useEffect(() => {
     if (!surfer) return undefined;
     const recolor = () => surfer.setOptions(colorsOf(/** @type {HTMLElement} */ (box.current)));
