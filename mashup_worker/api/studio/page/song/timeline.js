@@ -36,11 +36,9 @@ export class Timeline {
     this.left.value = Math.max(0, Math.min(most, Math.round(left)));
   }
 
-  /**
-   * @param {number} width
-   */
+  /** @param {number} width 0 while the element is not laid out. */
   resize(width) {
-    if (width === this.width.value) return;
+    if (!width || width === this.width.value) return;
     const startS = this.timeAt(0);
     this.width.value = width;
     this.scrollTo(startS * this.pxPerS.value);
