@@ -10,18 +10,28 @@ import { texts } from "../texts.js";
 
 const COLUMNS = 1_024;
 const KEY_STEP_S = 5;
+const QUIETEST = 0.05;
 
 /**
  * @param {object} props
  * @param {string} props.url Address of the waveform.
  * @param {string} props.title Of the song or stem, for screen readers.
+ * @param {boolean} [props.isScaled] Whether the loudest sample fills the height.
  * @param {string} [props.kind] Kind of the stem, which gives the color.
  * @param {import("@preact/signals").ReadonlySignal<number> | null} [props.share] Position of the
  *     cursor, 0 to 1; null for none.
  * @param {boolean} [props.hasCursor] Whether the position is drawn.
  * @param {((share: number) => void) | null} [props.onSeek] Makes the waveform a slider.
  */
-export function Waveform({ url, title, kind = "mix", share = null, hasCursor = true, onSeek = null }) {
+export function Waveform({
+  url,
+  title,
+  kind = "mix",
+  share = null,
+  hasCursor = true,
+  onSeek = null,
+  isScaled = true,
+}) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const isNear = useIsNear(box);
@@ -47,7 +57,7 @@ export function Waveform({ url, title, kind = "mix", share = null, hasCursor = t
   ) => {
     if (!peaks) return;
     context.fillStyle = getComputedStyle(context.canvas).color;
-    drawPeaks(context, width, height, peaks.max, peaks.min);
+    drawPeaks(context, width, height, peaks.max, peaks.min, isScaled ? scaleOf(peaks) : 1);
   };
   useCanvas(canvas, draw, [peaks]);
 
@@ -58,6 +68,17 @@ export function Waveform({ url, title, kind = "mix", share = null, hasCursor = t
     <canvas ref=${canvas} aria-hidden="true"></canvas>
     ${share && hasCursor && html`<${Cursor} share=${share} />`}
   </div>`;
+}
+
+/**
+ * Return the factor with which the loudest sample fills the height, so that quiet stems can be told
+ * apart too; near silence stays flat.
+ * @param {Peaks} peaks
+ */
+function scaleOf({ max, min }) {
+  let loudest = QUIETEST;
+  for (let at = 0; at < max.length; at++) loudest = Math.max(loudest, max[at], -min[at]);
+  return 1 / Math.min(1, loudest);
 }
 
 /** @param {{share: import("@preact/signals").ReadonlySignal<number>}} props */
@@ -158,8 +179,9 @@ export function useCanvas(canvas, paint, inputs) {
  * @param {number} height
  * @param {ArrayLike<number>} max Highest sample of each pixel, -1 to 1.
  * @param {ArrayLike<number>} min Lowest sample of each pixel.
+ * @param {number} [scale]
  */
-export function drawPeaks(context, width, height, max, min) {
+export function drawPeaks(context, width, height, max, min, scale = 1) {
   const middle = height / 2;
   for (let x = 0; x < width; x++) {
     const start = Math.floor((x * max.length) / width);
@@ -169,7 +191,7 @@ export function drawPeaks(context, width, height, max, min) {
       low = Math.min(low, min[at]);
       high = Math.max(high, max[at]);
     }
-    const top = middle - high * (middle - 1);
-    context.fillRect(x, top, 1, Math.max(1, (high - low) * (middle - 1)));
+    const room = scale * (middle - 1);
+    context.fillRect(x, middle - high * room, 1, Math.max(1, (high - low) * room));
   }
 }

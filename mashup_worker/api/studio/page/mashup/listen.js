@@ -41,7 +41,7 @@ export function Listen({ jobId, output, title }) {
       <div class="timeline-row timeline-wave">
         <span class="timeline-name muted">${texts.mashup.sides[side]}</span>
         <div class="timeline-track">
-          <${Waveform} key=${side} url=${peaks} title=${title} share=${player.share} hasCursor=${false} onSeek=${onSeek} />
+          <${Waveform} key=${side} url=${peaks} title=${title} share=${player.share} hasCursor=${false} isScaled=${false} onSeek=${onSeek} />
         </div>
       </div>
     <//>
