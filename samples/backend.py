@@ -134,13 +134,7 @@ class Backend:
             return rows[0]["id"]
         with (SAMPLES / song / "mix.flac").open("rb") as file:
             self._s3.put_object(Bucket=os.environ["S3_BUCKET"], Key=key, Body=file)
-        (mashup,) = self.sql(
-            "INSERT INTO mashups (user_id, title) VALUES (%s, %s) RETURNING id",
-            user,
-            title_of(song),
-        )
-        document = {"audio": key, "model": model, "mashup_id": str(mashup["id"])}
-        return self.insert(user, "separate", document)
+        return self.insert(user, "separate", {"audio": key, "model": model})
 
 
 def title_of(song: str) -> str:
