@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,8 @@ import typer
 
 from mashup_worker.commands.shared.failure import fail, service_settings_or_fail
 from mashup_worker.commands.shared.options import MetricsAddress, StopWithParent
+
+logger = logging.getLogger(__name__)
 
 
 def api(
@@ -31,6 +34,7 @@ def api(
     """
     from mashup_worker.api.context import open_context
     from mashup_worker.api.serve import serve
+    from mashup_worker.api.studio.libraries import COMMAND, are_complete
     from mashup_worker.logs import log_to_stderr
     from mashup_worker.monitoring.api_metrics import ApiMetrics
     from mashup_worker.monitoring.server import serve_metrics
@@ -43,6 +47,8 @@ def api(
     log_to_stderr(settings.monitoring.log_format)
     export_spans("mashup-api")
     context = open_context(settings)
+    if not are_complete():
+        logger.warning("studio: its JavaScript libraries are missing; run: %s", COMMAND)
     if stop_with_parent:
         start_parent_watch()
     counted = ApiMetrics(context.check)

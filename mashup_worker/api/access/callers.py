@@ -25,6 +25,9 @@ _USER_SCOPES: frozenset[Scope] = frozenset({"read", "write"})
 _CACHE_S = 10.0
 """Longest time until the revocation of a token takes effect."""
 
+_LATEST_S = 253_402_300_799
+"""Last second of the year 9999, after which Python has no times."""
+
 _CACHED_TOKENS = 1_000
 _LOOKUP_S = 10.0
 """Longest wait for a token's row: few threads read them, and Postgres may hang."""
@@ -107,7 +110,7 @@ class Callers:
             scopes=_USER_SCOPES,
             claims=claims,
             identity=f"user:{user_id}",
-            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+            expires_at=datetime.fromtimestamp(min(int(claims["exp"]), _LATEST_S), UTC),
         )
 
     async def _valid_token(self, secret: str) -> ApiToken:

@@ -225,6 +225,15 @@ def test_a_session_of_a_jwt_has_its_claims_and_its_end(world: World) -> None:
     assert world.client.get(f"/api/jobs/{job.id}").status_code == 404
 
 
+def test_no_session_lasts_longer_than_twelve_hours(world: World) -> None:
+    for token in (user_token(world.alice, exp=10**18), None):
+        headers = {"Authorization": f"Bearer {token}"} if token else world.as_service("read")
+        answer = world.client.post(SESSION, headers=headers)
+        assert answer.status_code == 201
+        end_s = datetime.fromisoformat(answer.json()["expires_at"]).timestamp()
+        assert end_s - time.time() <= 12 * 3_600
+
+
 def test_a_session_of_a_service_token_ends_with_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
