@@ -395,7 +395,8 @@ export const texts = {
     earlier: "One beat earlier",
     later: "One beat later",
     /** @param {number} beats */
-    shift: (beats) => (beats ? `${plural(Math.abs(beats), "beat")} ${beats < 0 ? "earlier" : "later"}` : "As found"),
+    shift: (beats) =>
+      beats ? `${plural(Math.abs(beats), "beat")} ${beats < 0 ? "earlier" : "later"}` : "As found",
     key: "Key",
     foundKey: "As found",
     /** @param {string} key */
@@ -495,7 +496,9 @@ export const texts = {
       byVibe: "As the vibe",
       /** @param {number} low @param {number} high @param {boolean} isWhole */
       limits: (low, high, isWhole) =>
-        isWhole ? "Enter a whole number, 0 or more." : `Enter a number from ${low} to ${high}.`.replaceAll("-", "−"),
+        isWhole
+          ? "Enter a whole number, 0 or more."
+          : `Enter a number from ${low} to ${high}.`.replaceAll("-", "−"),
     },
     chosen: {
       title: "Songs and stems",
@@ -589,7 +592,7 @@ export const texts = {
 
   arrangement: {
     label: "Clips of the arrangement",
-    hint: "Point at a clip for its details, or move to it with Tab and the arrow keys. Enter plays from there.",
+    hint: "Point at a clip for its details, or move to it with Tab and the arrow keys. Enter moves there.",
     asText: "Arrangement as text",
     sectionRow: "Sections",
     transitionRow: "Transitions",
@@ -612,7 +615,16 @@ export const texts = {
      * @param {import("./mashup/types.js").PlanSource} source
      */
     clip(clip, { song, kind }) {
-      const { at_bar, bars, from_bar, source_bars, stretch_ratio: ratio, semitones, fade_in_bars, fade_out_bars } = clip;
+      const {
+        at_bar,
+        bars,
+        from_bar,
+        source_bars,
+        stretch_ratio: ratio,
+        semitones,
+        fade_in_bars,
+        fade_out_bars,
+      } = clip;
       const filters = clip.automation.map(({ parameter }) => AUTOMATION[parameter]).filter(Boolean);
       return [
         `${texts.kinds[kind] ?? kind} of ${song}, ${barRange(at_bar, bars)}`,
@@ -743,7 +755,11 @@ export const texts = {
     noProcess: "No worker process runs. Jobs wait until one is started: mashup worker",
     /** @param {string} names */
     unreachable: (names) => `${names}: unreachable`,
-    states: /** @type {Record<string, string>} */ ({ starting: "Starting", ready: "Ready", stopping: "Stopping" }),
+    states: /** @type {Record<string, string>} */ ({
+      starting: "Starting",
+      ready: "Ready",
+      stopping: "Stopping",
+    }),
     device: "Device",
     models: "Models",
     noModel: "none loaded",

@@ -6,7 +6,17 @@ import { get } from "../api.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
 
-/** @typedef {{tier: string, limit: {job_type: string, period: string, max_jobs: number | null, left: number | null, until: string, next_tier: string | null} | null}} AllowanceValue */
+/**
+ * @typedef {object} Limit Of the jobs of a type in a period; null where a value has no limit.
+ * @property {string} job_type
+ * @property {string} period
+ * @property {number | null} max_jobs
+ * @property {number | null} left
+ * @property {string} until First day of the next period.
+ * @property {string | null} next_tier
+ *
+ * @typedef {{tier: string, limit: Limit | null}} AllowanceValue
+ */
 
 /** Return the limit of mashups, and a function that loads it again. */
 export function useAllowance() {
@@ -29,11 +39,15 @@ export function useAllowance() {
  */
 export function Allowance({ allowance, isEmpty, hasError }) {
   const limit = allowance?.limit;
-  if (limit && limit.left === 0 && !hasError) {
+  if (hasError) return null; // it says what lifts the limit
+  if (limit && limit.left === 0) {
     const quota = { ...limit, tier: allowance?.tier ?? "", limit: limit.max_jobs ?? 0 };
     const { what, todo } = texts.errors.words({ code: "quota_exceeded", quota });
-    return html`<p class="note note-warn" role="status"><span><strong>${what}</strong> ${todo}</span></p>`;
+    return html`<p class="note note-warn small" role="status"><span><strong>${what}</strong> ${todo}</span></p>`;
   }
-  const left = limit && limit.max_jobs !== null && limit.left ? texts.mashup.left(limit.left, limit.max_jobs, limit.period) : "";
+  const left =
+    limit && limit.max_jobs !== null && limit.left
+      ? texts.mashup.left(limit.left, limit.max_jobs, limit.period)
+      : "";
   return html`<p class="muted small generate-hint">${isEmpty ? texts.mashup.chooseFirst : left}</p>`;
 }

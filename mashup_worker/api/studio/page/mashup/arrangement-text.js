@@ -17,13 +17,15 @@ export function ArrangementText({ plan }) {
           ${sectionsOf(plan).map(({ name, bars }) => html`<li>${name}, ${bars}</li>`)}
         </ol>
       </section>
-      ${changes.length > 0 &&
-      html`<section>
+      ${
+        changes.length > 0 &&
+        html`<section>
         <h3>${words.transitionRow}</h3>
         <ol class="plain-list">
           ${changes.map(({ words: text }) => html`<li>${text}</li>`)}
         </ol>
-      </section>`}
+      </section>`
+      }
       ${rowsOf(plan).map(
         ({ name, song, kind, clips }) => html`<section key=${name}>
           <h3>${texts.stems.name(texts.kinds[kind] ?? kind, song)}</h3>

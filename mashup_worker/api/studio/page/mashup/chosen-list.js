@@ -95,29 +95,35 @@ function RoleFields({ songs, roles }) {
   const forms = formsOf(songs);
   const options = (/** @type {Group[]} */ list) => list.map(({ id, title }) => ({ value: id, label: title }));
   return html`
-    ${forms.length > 1
-      ? html`<${Choices}
+    ${
+      forms.length > 1
+        ? html`<${Choices}
           label=${words.form}
           value=${roles.form}
           onChange=${(/** @type {any} */ form) => change({ form })}
           options=${forms.map((form) => ({ value: form, label: words.forms[form] }))}
         />`
-      : html`<p class="muted small">${songs.length > 1 ? words.only[roles.form] : words.single}</p>`}
-    ${roles.singer &&
-    html`<${Select}
+        : html`<p class="muted small">${songs.length > 1 ? words.only[roles.form] : words.single}</p>`
+    }
+    ${
+      roles.singer &&
+      html`<${Select}
       label=${words.singer}
       hint=${words.singerHint}
       value=${roles.singer.id}
       onChange=${(/** @type {string} */ singer) => change({ singer })}
       options=${options(roles.singers)}
-    />`}
-    ${roles.bases.length > 1 &&
-    html`<${Select}
+    />`
+    }
+    ${
+      roles.bases.length > 1 &&
+      html`<${Select}
       label=${roles.form === "layer" ? words.baseSong : words.first}
       hint=${words.baseHint}
       value=${roles.base?.id}
       onChange=${(/** @type {string} */ base) => change({ base })}
       options=${options(roles.bases)}
-    />`}
+    />`
+    }
   `;
 }

@@ -98,11 +98,20 @@ export function rolesOf(songs, settings) {
     const order = base ? [base, ...songs.filter((one) => one !== base)] : [];
     return { form, singer: null, base, singers: [], bases: songs, order };
   }
-  const singers = songs.filter((song) => hasVocals(song) && songs.some((one) => one !== song && hasInstruments(one)));
+  const singers = songs.filter(
+    (song) => hasVocals(song) && songs.some((one) => one !== song && hasInstruments(one)),
+  );
   const singer = singers.find(({ id }) => id === settings.singer) ?? defaultSinger(singers);
   const bases = songs.filter((song) => song !== singer && hasInstruments(song));
   const base = bases.find(({ id }) => id === settings.base) ?? bases[0];
-  return { form, singer, base, singers, bases, order: [base, ...bases.filter((one) => one !== base), singer] };
+  return {
+    form,
+    singer,
+    base,
+    singers,
+    bases,
+    order: [base, ...bases.filter((one) => one !== base), singer],
+  };
 }
 
 /** @param {Group[]} singers */

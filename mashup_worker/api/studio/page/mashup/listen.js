@@ -36,12 +36,23 @@ export function Listen({ jobId, output, title }) {
       </span>
       ${player.hasBefore && html`<${Sides} player=${player} output=${output} />`}
     </div>
-    ${player.state.value === "failed" && html`<p class="field-error" role="alert">${texts.player.failed(title)}</p>`}
+    ${
+      player.state.value === "failed" &&
+      html`<p class="field-error" role="alert">${texts.player.failed(title)}</p>`
+    }
     <${Timeline} plan=${output.plan} share=${player.share} onSeek=${onSeek}>
       <div class="timeline-row timeline-wave">
         <span class="timeline-name muted">${texts.mashup.sides[side]}</span>
         <div class="timeline-track">
-          <${Waveform} key=${side} url=${peaks} title=${title} share=${player.share} hasCursor=${false} isScaled=${false} onSeek=${onSeek} />
+          <${Waveform}
+            key=${side}
+            url=${peaks}
+            title=${title}
+            share=${player.share}
+            hasCursor=${false}
+            isScaled=${false}
+            onSeek=${onSeek}
+          />
         </div>
       </div>
     <//>
@@ -94,9 +105,11 @@ function Sides({ player, output }) {
       />${texts.mashup.matched}
     </label>
     <span class="small muted listen-gain">
-      ${player.isMatched.value
-        ? texts.mashup.gain(decibels(Math.abs(gain) < 0.05 ? 0 : gain))
-        : texts.mashup.loudnesses(output.audio.loudness_lufs, output.unmastered?.loudness_lufs ?? null)}
+      ${
+        player.isMatched.value
+          ? texts.mashup.gain(decibels(Math.abs(gain) < 0.05 ? 0 : gain))
+          : texts.mashup.loudnesses(output.audio.loudness_lufs, output.unmastered?.loudness_lufs ?? null)
+      }
     </span>
   </div>`;
 }
@@ -113,7 +126,10 @@ function useFrames(player) {
   });
 }
 
-/** Space plays and pauses, left and right move, where no control has the focus. @param {MashupPlayer} player */
+/**
+ * Space plays and pauses, left and right move, where no control has the focus.
+ * @param {MashupPlayer} player
+ */
 function useKeys(player) {
   useEffect(() => {
     /** @param {KeyboardEvent} event */

@@ -18,20 +18,20 @@ export function PlanView({ output, title }) {
   return html`<section class="stack" aria-labelledby="plan">
     <h2 id="plan">${words.title}</h2>
     <dl class="plan-facts">
-      ${factsOf(plan).map(
-        ([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`,
-      )}
+      ${factsOf(plan).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
     </dl>
     <${Changes} plan=${plan} />
-    ${notes.length > 0 &&
-    html`<div class=${`note ${warnings.length ? "note-warn" : ""}`}>
+    ${
+      notes.length > 0 &&
+      html`<div class=${`note ${warnings.length ? "note-warn" : ""}`}>
       <div>
         <h3>${words.notes}</h3>
         <ul class="plain-list">
           ${notes.map((note) => html`<li key=${note}>${note}</li>`)}
         </ul>
       </div>
-    </div>`}
+    </div>`
+    }
     <${PlanDocument} plan=${plan} title=${title} />
   </section>`;
 }

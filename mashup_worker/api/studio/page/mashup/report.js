@@ -47,7 +47,11 @@ function WholeTable({ measurements }) {
               ${words.nameOf(one.name)} <span class="report-detail">${one.detail}</span>
             </th>
             <td class="number">
-              ${valueOf(one)}${one.wanted && html`<span class="report-narrow report-detail">${words.limitOf(limitOf(one))}</span>`}
+              ${valueOf(one)}
+              ${
+                one.wanted &&
+                html`<span class="report-narrow report-detail">${words.limitOf(limitOf(one))}</span>`
+              }
             </td>
             <td class="report-wide">${limitOf(one)}</td>
           </tr>`,
@@ -80,7 +84,10 @@ function StemTable({ columns, rows }) {
             <${StemHead} name=${name} />
             ${cells.map(
               (one) => html`<td class="number" title=${one?.detail}>
-                ${one && html`<span class="report-cell">${valueOf(one)} <${Mark} passed=${one.passed} /></span>`}
+                ${
+                  one &&
+                  html`<span class="report-cell">${valueOf(one)} <${Mark} passed=${one.passed} /></span>`
+                }
               </td>`,
             )}
           </tr>`,
@@ -149,4 +156,7 @@ function valueOf({ value, unit, passed }) {
 
 /** @param {Measurement} measurement */
 const limitOf = ({ wanted }) =>
-  wanted.replace("<=", "≤").replace(">=", "≥").replace(/(^|\s)-(?=\d)/g, "$1−");
+  wanted
+    .replace("<=", "≤")
+    .replace(">=", "≥")
+    .replace(/(^|\s)-(?=\d)/g, "$1−");

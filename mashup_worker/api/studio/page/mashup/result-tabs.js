@@ -63,7 +63,8 @@ function TabState({ result: { job, error } }) {
   }
   const isRunning = job.status === "processing" || job.status === "queued";
   if (isRunning) return html`<span class="chip">${percent(job.progress / 100)}</span>`;
-  return html`<span class=${`chip ${job.status === "failed" ? "chip-bad" : ""}`}>${texts.statuses[job.status]}</span>`;
+  const look = job.status === "failed" ? "chip-bad" : "";
+  return html`<span class=${`chip ${look}`}>${texts.statuses[job.status]}</span>`;
 }
 
 /** @param {Result} result */

@@ -73,10 +73,17 @@ function Tools({ job, title }) {
   };
   return html`
     <${Button} small busy=${isBusy} onClick=${copy}>${texts.mashup.reuse}<//>
-    ${audio &&
-    html`<${Button} small icon="download" href=${`/api/jobs/${job.id}/audio`} download=${`${title}.${audio.format}`}>
+    ${
+      audio &&
+      html`<${Button}
+      small
+      icon="download"
+      href=${`/api/jobs/${job.id}/audio`}
+      download=${`${title}.${audio.format}`}
+    >
       ${texts.mashup.download(audio.format.toUpperCase(), fileSize(audio.bytes))}
-    <//>`}
+    <//>`
+    }
   `;
 }
 
@@ -89,4 +96,6 @@ function titleOf(job) {
 }
 
 /** @param {MashupJob} job */
-const songsOfInput = ({ input_data }) => [...new Set((input_data.stems ?? []).flatMap(({ song }) => song ?? []))];
+const songsOfInput = ({ input_data }) => [
+  ...new Set((input_data.stems ?? []).flatMap(({ song }) => song ?? [])),
+];

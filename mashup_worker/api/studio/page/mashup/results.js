@@ -100,7 +100,9 @@ export function hide(id) {
 
 /** Load the jobs of results that are not loaded yet, and follow those that run. */
 export async function loadResults() {
-  await Promise.all(results.value.filter(({ job }) => !job || !hasEnded(job.status)).map(({ id }) => load(id)));
+  await Promise.all(
+    results.value.filter(({ job }) => !job || !hasEnded(job.status)).map(({ id }) => load(id)),
+  );
 }
 
 /** @param {string} id */
@@ -137,7 +139,10 @@ function onState(id, state) {
   void load(id); // its result
 }
 
-/** Key of a creation that was not answered, so that it is not made twice. @type {{text: string, key: string} | null} */
+/**
+ * Key of a creation that was not answered, so that it is not made twice.
+ * @type {{text: string, key: string} | null}
+ */
 let unanswered = null;
 
 /**
@@ -170,7 +175,8 @@ const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 export async function cancel(id) {
   const job = await post(`/api/jobs/${id}/cancel`);
   const known = results.value.find((result) => result.id === id)?.job;
-  if (known) set(id, { job: { ...known, ...job, input_data: known.input_data, output_data: known.output_data } });
+  if (known)
+    set(id, { job: { ...known, ...job, input_data: known.input_data, output_data: known.output_data } });
 }
 
 /**
@@ -179,7 +185,9 @@ export async function cancel(id) {
  */
 export async function retry(id) {
   const { jobId } = await post(`/api/jobs/${id}/retry`);
-  results.value = results.value.map((result) => (result.id === id ? { id: jobId, job: null, error: null } : result));
+  results.value = results.value.map((result) =>
+    result.id === id ? { id: jobId, job: null, error: null } : result,
+  );
   select(jobId);
   await load(jobId);
 }

@@ -21,7 +21,10 @@ export async function reuse({ input_data: input, output_data: output }) {
     }),
   );
   const texts = Object.fromEntries(
-    Object.entries(input.config ?? {}).map(([name, value]) => [name, name === "intensity" ? value : String(value ?? "")]),
+    Object.entries(input.config ?? {}).map(([name, value]) => [
+      name,
+      name === "intensity" ? value : String(value ?? ""),
+    ]),
   );
   change({ ...DEFAULTS, ...texts, format: input.format ?? "mp3", ...rolesIn(output?.plan.form) });
 }

@@ -40,14 +40,16 @@ export function RunningMashup({ job }) {
 }
 
 /** @param {{current: string}} props */
-function Stages({ current }) {
-  const at = STAGES.indexOf(current);
+function Stages({ current: now }) {
+  const at = STAGES.indexOf(now);
   return html`<ol class="stages" aria-label=${texts.mashup.stages}>
     ${STAGES.map((stage, index) => {
       const state = index < at ? "done" : index === at ? "current" : "open";
-      return html`<li key=${stage} class=${`stage stage-${state}`} aria-current=${state === "current" ? "step" : undefined}>
+      const current = state === "current" ? "step" : undefined;
+      return html`<li key=${stage} class=${`stage stage-${state}`} aria-current=${current}>
         <span class="stage-mark">${state === "done" ? html`<${Icon} name="check" size=${14} />` : ""}</span>
-        ${texts.stages[stage]}${state === "done" && html`<span class="hidden-text"> (${texts.mashup.done})</span>`}
+        ${texts.stages[stage]}
+        ${state === "done" && html`<span class="hidden-text"> (${texts.mashup.done})</span>`}
       </li>`;
     })}
   </ol>`;

@@ -5,6 +5,7 @@ import { useEffect, useId, useState } from "preact/hooks";
 import { Button } from "../components/button.js";
 import { ErrorNote } from "../components/error.js";
 import { Choices } from "../components/field.js";
+import { ownerOf } from "../components/owner.js";
 import { PlayButton } from "../components/play.js";
 import { Waveform } from "../components/waveform.js";
 import { dateTime, duration, loudness } from "../format.js";
@@ -35,8 +36,9 @@ export function SavedMashups() {
   return html`<section class="stack" aria-labelledby="saved">
     <div class="row">
       <h2 id="saved" class="grow">${words.title}</h2>
-      ${canBeMine &&
-      html`<${Choices}
+      ${
+        canBeMine &&
+        html`<${Choices}
         label=${words.owner}
         hideLabel
         value=${owner}
@@ -45,16 +47,22 @@ export function SavedMashups() {
           { value: "mine", label: words.mine },
           { value: "", label: words.all },
         ]}
-      />`}
+      />`
+      }
     </div>
     ${error && html`<${ErrorNote} error=${error} onRetry=${() => run(loadSaved)} />`}
     ${items && !items.length && html`<p class="muted">${words.empty}</p>`}
-    ${items &&
-    items.length > 0 &&
-    html`<ul class="list" onKeyDown=${onKeyDown}>
+    ${
+      items &&
+      items.length > 0 &&
+      html`<ul class="list" onKeyDown=${onKeyDown}>
       ${items.map((mashup) => html`<${SavedRow} key=${mashup.id} mashup=${mashup} />`)}
-    </ul>`}
-    ${saved.value?.next && html`<div class="more"><${Button} onClick=${() => run(loadMoreSaved)}>${words.more}<//></div>`}
+    </ul>`
+    }
+    ${
+      saved.value?.next &&
+      html`<div class="more"><${Button} onClick=${() => run(loadMoreSaved)}>${words.more}<//></div>`
+    }
   </section>`;
 }
 
@@ -72,14 +80,16 @@ function SavedRow({ mashup }) {
     <div class="song">
       <div class="song-play"><${PlayButton} item=${item} /></div>
       <div class="song-text">
-        ${isMine && mashup.job_id
-          ? html`<a class="song-title" href=${href(`/mashup/${mashup.job_id}`)}>${title}</a>`
-          : html`<span class="song-title">${title}</span>`}
+        ${
+          isMine && mashup.job_id
+            ? html`<a class="song-title" href=${href(`/mashup/${mashup.job_id}`)}>${title}</a>`
+            : html`<span class="song-title">${title}</span>`
+        }
         <p class="facts">
           <span>${duration(mashup.duration_s)}</span>
           <span>${loudness(mashup.loudness_lufs)}</span>
           <span>${dateTime(mashup.created_at)}</span>
-          <span>${isMine ? (mashup.is_public ? texts.stems.minePublic : texts.stems.mine) : texts.stems.public}</span>
+          <span>${ownerOf(mashup)}</span>
         </p>
       </div>
       <div class="song-wave">
@@ -94,9 +104,17 @@ function SavedRow({ mashup }) {
         <${Button} small aria-expanded=${isOpen} aria-controls=${id} onClick=${() => setOpen(!isOpen)}>
           ${texts.credits.title}<span class="hidden-text">: ${title}</span>
         <//>
-        <${Button} small icon="download" label=${texts.saved.download(title)} href=${`${address}/audio`} download=${title} />
+        <${Button}
+          small
+          icon="download"
+          label=${texts.saved.download(title)}
+          href=${`${address}/audio`}
+          download=${title}
+        />
       </div>
     </div>
-    <div id=${id} class="saved-credits" hidden=${!isOpen}>${isOpen && html`<${Credits} mashupId=${mashup.id} />`}</div>
+    <div id=${id} class="saved-credits" hidden=${!isOpen}>
+      ${isOpen && html`<${Credits} mashupId=${mashup.id} />`}
+    </div>
   </li>`;
 }

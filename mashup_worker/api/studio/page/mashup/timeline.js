@@ -73,14 +73,19 @@ function Ruler({ plan }) {
       <span class="timeline-name muted">${texts.arrangement.sectionRow}</span>
       <div class="timeline-track">
         ${sections.map(
-          ({ name, bars, ...place }) => html`<span class="section" style=${placed(place)} title=${`${name}, ${bars}`}>
+          ({
+            name,
+            bars,
+            ...place
+          }) => html`<span class="section" style=${placed(place)} title=${`${name}, ${bars}`}>
             <span class="ellipsis">${name}</span><span class="hidden-text">, ${bars}</span>
           </span>`,
         )}
       </div>
     </div>
-    ${changes.length > 0 &&
-    html`<div class="timeline-row timeline-transitions">
+    ${
+      changes.length > 0 &&
+      html`<div class="timeline-row timeline-transitions">
       <span class="timeline-name muted">${texts.arrangement.transitionRow}</span>
       <div class="timeline-track">
         ${changes.map(
@@ -89,7 +94,8 @@ function Ruler({ plan }) {
           </span>`,
         )}
       </div>
-    </div>`}
+    </div>`
+    }
   `;
 }
 
@@ -170,4 +176,6 @@ function neighbor(rows, from, key) {
 
 /** @param {ClipBox[] | undefined} clips @param {ClipBox} from */
 const nearest = (clips, from) =>
-  clips?.reduce((best, one) => (Math.abs(one.left - from.left) < Math.abs(best.left - from.left) ? one : best));
+  clips?.reduce((best, one) =>
+    Math.abs(one.left - from.left) < Math.abs(best.left - from.left) ? one : best,
+  );

@@ -45,7 +45,11 @@ export function JobList() {
     </div>
     ${error && html`<${ErrorNote} error=${error} onRetry=${refresh} />`}
     <div class="jobs-fresh">
-      ${found && found.fresh.length > 0 && html`<${Button} small onClick=${showFresh}>${words.showFresh(found.fresh.length)}<//>`}
+      ${
+        found &&
+        found.fresh.length > 0 &&
+        html`<${Button} small onClick=${showFresh}>${words.showFresh(found.fresh.length)}<//>`
+      }
     </div>
     ${found && !found.items.length && html`<p class="muted">${words.noJobs}</p>`}
     <ul class="list" ref=${list} hidden=${!found?.items.length} aria-labelledby="jobs" onKeyDown=${onKeyDown}>

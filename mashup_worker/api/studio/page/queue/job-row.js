@@ -13,7 +13,13 @@ import { cancelJob, retryJob } from "./jobs.js";
 
 /** @import {FleetJob} from "./types.js" */
 
-const CHIPS = { queued: "", processing: "", completed: "chip-good", failed: "chip-bad", canceled: "chip-warn" };
+const CHIPS = {
+  queued: "",
+  processing: "",
+  completed: "chip-good",
+  failed: "chip-bad",
+  canceled: "chip-warn",
+};
 
 /** @param {{job: FleetJob, onChange: () => void}} props */
 export function JobRow({ job, onChange }) {
@@ -50,7 +56,10 @@ function Detail({ job, type }) {
   if (job.status === "queued") {
     return html`<p class="muted">${job.error_message ? words.failedBefore(job.error_message) : ""}</p>`;
   }
-  const took = job.started_at && job.completed_at ? (Date.parse(job.completed_at) - Date.parse(job.started_at)) / 1_000 : null;
+  const took =
+    job.started_at && job.completed_at
+      ? (Date.parse(job.completed_at) - Date.parse(job.started_at)) / 1_000
+      : null;
   return html`<p class="muted">${took !== null && words.took(shortTime(took))}</p>`;
 }
 

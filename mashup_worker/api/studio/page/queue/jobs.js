@@ -42,8 +42,12 @@ export async function refreshJobs(filters, abort, isHeld) {
   /** @type {Map<string, FleetJob>} */
   const loaded = new Map(page.items.map((/** @type {FleetJob} */ job) => [job.id, job]));
   const newest = before.items[0]?.created_at ?? "";
-  const fresh = page.items.filter((/** @type {FleetJob} */ job) => !shown.has(job.id) && job.created_at >= newest);
-  const items = before.items.filter((job) => loaded.has(job.id) || !isCovered(job, page)).map((job) => loaded.get(job.id) ?? job);
+  const fresh = page.items.filter(
+    (/** @type {FleetJob} */ job) => !shown.has(job.id) && job.created_at >= newest,
+  );
+  const items = before.items
+    .filter((job) => loaded.has(job.id) || !isCovered(job, page))
+    .map((job) => loaded.get(job.id) ?? job);
   const next = before.items.length <= PAGE_SIZE && !fresh.length ? page.next : before.next;
   jobs.value = isHeld ? { items, next, fresh } : { items: [...fresh, ...items], next, fresh: [] };
 }
@@ -59,7 +63,8 @@ function isCovered(job, { items, next }) {
 
 /** Show the jobs that were kept back. */
 export function showFresh() {
-  if (jobs.value) jobs.value = { ...jobs.value, items: [...jobs.value.fresh, ...jobs.value.items], fresh: [] };
+  if (jobs.value)
+    jobs.value = { ...jobs.value, items: [...jobs.value.fresh, ...jobs.value.items], fresh: [] };
 }
 
 /** @param {JobFilters} filters */

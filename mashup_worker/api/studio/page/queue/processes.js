@@ -11,20 +11,26 @@ export function Processes({ fleet: { processes, unreachable } }) {
   const words = texts.queue;
   return html`<section class="stack" aria-labelledby="processes">
     <h2 id="processes">${words.processes}</h2>
-    ${unreachable.length > 0 && html`<p class="note note-bad" role="alert">${words.unreachable(unreachable.join(", "))}</p>`}
+    ${
+      unreachable.length > 0 &&
+      html`<p class="note note-bad" role="alert">${words.unreachable(unreachable.join(", "))}</p>`
+    }
     ${processes && !processes.length && html`<p class="note note-warn">${words.noProcess}</p>`}
-    ${processes &&
-    processes.length > 0 &&
-    html`<ul class="processes">
+    ${
+      processes &&
+      processes.length > 0 &&
+      html`<ul class="processes">
       ${processes.map((process) => html`<${ProcessCard} key=${process.id} process=${process} />`)}
-    </ul>`}
+    </ul>`
+    }
   </section>`;
 }
 
 /** @param {{process: Process}} props */
 function ProcessCard({ process }) {
   const words = texts.queue;
-  const { id, state, device, device_name, models, memory_bytes, uptime_s, heartbeat_age_s, queue, version } = process;
+  const { id, state, device, device_name, models, memory_bytes, uptime_s, heartbeat_age_s, queue, version } =
+    process;
   const memory = process.device_memory_bytes;
   /** @type {[string, string][]} */
   const facts = [
@@ -32,7 +38,14 @@ function ProcessCard({ process }) {
     [words.device, device_name ? `${device}, ${device_name}` : device],
     [words.models, models.join(", ") || words.noModel],
     [words.memory, fileSize(memory_bytes)],
-    ...(memory.allocated ? [/** @type {[string, string]} */ ([words.deviceMemory, words.memoryOf(fileSize(memory.allocated), fileSize(memory.total))])] : []),
+    ...(memory.allocated
+      ? [
+          /** @type {[string, string]} */ ([
+            words.deviceMemory,
+            words.memoryOf(fileSize(memory.allocated), fileSize(memory.total)),
+          ]),
+        ]
+      : []),
     [words.uptime, shortTime(uptime_s)],
     [words.heartbeat, words.ago(shortTime(heartbeat_age_s))],
     [words.version, version],
@@ -42,7 +55,10 @@ function ProcessCard({ process }) {
       <h3 class="grow ellipsis" title=${id}>${id}</h3>
       <span class=${`chip ${state === "ready" ? "chip-good" : "chip-warn"}`}>${words.states[state] ?? state}</span>
     </div>
-    ${process.unreachable.length > 0 && html`<p class="field-error">${words.unreachable(process.unreachable.join(", "))}</p>`}
+    ${
+      process.unreachable.length > 0 &&
+      html`<p class="field-error">${words.unreachable(process.unreachable.join(", "))}</p>`
+    }
     <${Current} process=${process} />
     <dl class="process-facts">
       ${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}

@@ -40,7 +40,10 @@ function QueueRows({ queue, onChange }) {
     <tr>
       <th scope="row">
         ${queue.name}
-        ${queue.paused_at && html`<span class="chip chip-warn">${texts.queue.pausedSince(dateTime(queue.paused_at))}</span>`}
+        ${
+          queue.paused_at &&
+          html`<span class="chip chip-warn">${texts.queue.pausedSince(dateTime(queue.paused_at))}</span>`
+        }
         <span class="queue-types muted small wide-only">${types}</span>
       </th>
       <${Figures} figures=${queue} />

@@ -3,9 +3,16 @@
  *
  * @typedef {{queued: number, running: number, oldest_queued_s: number | null}} OpenFigures
  * @typedef {OpenFigures & {tier: string}} TierFigures
- * @typedef {OpenFigures & {name: string, job_types: string[], paused_at: string | null, tiers: TierFigures[]}} QueueFigures
+ * @typedef {{name: string, job_types: string[], paused_at: string | null, tiers: TierFigures[]}} QueueState
+ * @typedef {OpenFigures & QueueState} QueueFigures
  *
- * @typedef {{id: string, job_type: string, attempt: number, stage: string | null, progress: number, age_s: number}} CurrentJob
+ * @typedef {object} CurrentJob
+ * @property {string} id
+ * @property {string} job_type
+ * @property {number} attempt
+ * @property {string | null} stage
+ * @property {number} progress Percent.
+ * @property {number} age_s
  *
  * @typedef {object} Process
  * @property {string} id

@@ -76,8 +76,7 @@ async function loadTitles() {
 }
 
 /** @param {string} jobId */
-const knownTitle = (jobId) =>
-  titles.value[jobId] ?? songs.value?.find((song) => song.id === jobId)?.title;
+const knownTitle = (jobId) => titles.value[jobId] ?? songs.value?.find((song) => song.id === jobId)?.title;
 
 /**
  * Return the title of a stem's song; empty while it is unknown.

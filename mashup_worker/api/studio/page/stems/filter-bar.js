@@ -24,8 +24,16 @@ export function FilterBar({ filters, onChange }) {
   const [isOpen, setOpen] = useState(false);
   const count = countFilters({ ...filters, text: "" });
   return html`<search class=${`filters ${isOpen ? "is-open" : ""}`} aria-label=${words.label}>
-    <${TypedField} type="search" label=${words.text} value=${filters.text} onValue=${(/** @type {string} */ text) => set({ text })} maxlength="200" />
-    <${Button} class="filters-toggle" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>${words.toggle(count)}<//>
+    <${TypedField}
+      type="search"
+      label=${words.text}
+      maxlength="200"
+      value=${filters.text}
+      onValue=${(/** @type {string} */ text) => set({ text })}
+    />
+    <${Button} class="filters-toggle" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>
+      ${words.toggle(count)}
+    <//>
     <${Select}
       label=${words.kind}
       value=${filters.kind}
@@ -63,7 +71,9 @@ export function FilterBar({ filters, onChange }) {
         onChange=${(/** @type {string} */ owner) => set({ owner })}
         options=${["", "mine", "public"].map((value) => ({ value, label: words.owners[value] }))}
       />
-      <${Button} kind="quiet" disabled=${!count && !filters.text} onClick=${() => onChange(NO_FILTERS)}>${words.clear}<//>
+      <${Button} kind="quiet" disabled=${!count && !filters.text} onClick=${() => onChange(NO_FILTERS)}>
+        ${words.clear}
+      <//>
     </div>
   </search>`;
 }

@@ -1,12 +1,13 @@
 /** Stem in the list: its facts, waveform, and how it fits what is chosen. */
 
 import { ChoiceButton } from "../components/choice.js";
+import { ownerOf } from "../components/owner.js";
 import { PlayButton } from "../components/play.js";
 import { Waveform } from "../components/waveform.js";
 import { duration, keyName, percent, tempo } from "../format.js";
 import { html } from "../html.js";
 import { preview, previewShare, seekPreview } from "../preview.js";
-import { session, stemChoice } from "../state.js";
+import { stemChoice } from "../state.js";
 import { texts } from "../texts.js";
 import { titleOf } from "./catalog.js";
 
@@ -21,7 +22,8 @@ export function StemRow({ stem }) {
   const framesUrl = `/api/stems/${stem.id}/frames`;
   const item = { id: stem.id, title: name, tracks: [{ id: stem.kind, audioUrl, framesUrl }] };
   const isCurrent = preview.value?.id === stem.id;
-  return html`<li class=${`song stem ${stem.compatibility ? "stem-fitted" : ""}`} data-stem=${stem.kind} id=${`stem-${stem.id}`}>
+  const look = stem.compatibility ? "stem-fitted" : "";
+  return html`<li class=${`song stem ${look}`} data-stem=${stem.kind} id=${`stem-${stem.id}`}>
     <div class="song-play"><${PlayButton} item=${item} /></div>
     <div class="song-text">
       <span class="song-title">${title}</span>
@@ -48,18 +50,13 @@ export function StemRow({ stem }) {
   </li>`;
 }
 
-/** @param {Stem} stem */
-function ownerOf({ user_id, is_public }) {
-  const isMine = user_id !== null && user_id === session.value?.user_id;
-  if (!isMine) return texts.stems.public;
-  return is_public ? texts.stems.minePublic : texts.stems.mine;
-}
-
 /** @param {{fit: Compatibility}} props */
 function Fit({ fit }) {
   const { score, tempo: tempoFit, key } = fit;
+  const look = score >= 0.8 ? "chip-good" : score < 0.5 ? "chip-warn" : "";
+  const words = [texts.stems.speed(tempoFit), texts.stems.keyDistance(key.camelot_distance)];
   return html`<div class="stem-fit">
-    <span class=${`chip ${score >= 0.8 ? "chip-good" : score < 0.5 ? "chip-warn" : ""}`}>${texts.stems.fit(percent(score))}</span>
-    <span class="small muted">${texts.stems.speed(tempoFit)}, ${texts.stems.keyDistance(key.camelot_distance)}</span>
+    <span class=${`chip ${look}`}>${texts.stems.fit(percent(score))}</span>
+    <span class="small muted">${words.join(", ")}</span>
   </div>`;
 }

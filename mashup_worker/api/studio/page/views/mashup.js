@@ -33,11 +33,18 @@ export default function Mashup({ id }) {
       </div>
       <div class="mashup-results stack">
         ${results.value.length > 0 && html`<${ResultTabs} onSelect=${select} />`}
-        ${result
-          ? html`<${ResultPanel} result=${result} />`
-          : html`<div class="card"><${EmptyState} icon="songs" title=${texts.mashup.noneTitle} text=${texts.mashup.noneText} /></div>`}
+        ${
+          result
+            ? html`<${ResultPanel} result=${result} />`
+            : html`<${NoResult} />`
+        }
         <${SavedMashups} />
       </div>
     </div>
   <//>`;
+}
+
+function NoResult() {
+  const { noneTitle, noneText } = texts.mashup;
+  return html`<div class="card"><${EmptyState} icon="songs" title=${noneTitle} text=${noneText} /></div>`;
 }

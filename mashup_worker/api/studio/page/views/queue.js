@@ -36,13 +36,15 @@ function Operator() {
   return html`<${Page} title=${texts.queue.title} busy=${!fleet && !error}>
     <div class="queue">
       ${error && html`<${ErrorNote} error=${error} onRetry=${refresh} />`}
-      ${fleet
-        ? html`
+      ${
+        fleet
+          ? html`
             <${Queues} queues=${fleet.queues} onChange=${refresh} />
             <${Processes} fleet=${fleet} />
             <${Throughput} throughput=${fleet.throughput} />
           `
-        : !error && html`<div class="skeleton queue-skeleton"></div>`}
+          : !error && html`<div class="skeleton queue-skeleton"></div>`
+      }
       <${JobList} />
     </div>
   <//>`;

@@ -47,7 +47,12 @@ export default function Stems() {
     <div class="stack">
       <${FilterBar} filters=${filters} onChange=${onChange} />
       ${error && html`<${ErrorNote} error=${error} onRetry=${load} />`}
-      <${Found} filters=${filters} isBusy=${isBusy} hasFailed=${Boolean(error)} onClear=${() => onChange(NO_FILTERS)} />
+      <${Found}
+        filters=${filters}
+        isBusy=${isBusy}
+        hasFailed=${Boolean(error)}
+        onClear=${() => onChange(NO_FILTERS)}
+      />
     </div>
   <//>`;
 }
@@ -67,11 +72,15 @@ function Found({ filters, isBusy, hasFailed, onClear }) {
         <//>`;
   }
   return html`
-    <p class="hidden-text" role="status">${found && !isBusy && texts.stems.found(found.items.length, Boolean(found.next))}</p>
+    <p class="hidden-text" role="status">
+      ${found && !isBusy && texts.stems.found(found.items.length, Boolean(found.next))}
+    </p>
     <ul class=${`list ${found && isBusy ? "is-stale" : ""}`} aria-label=${texts.stems.title} onKeyDown=${onKeyDown}>
-      ${found
-        ? found.items.map((stem) => html`<${StemRow} key=${stem.id} stem=${stem} />`)
-        : [0, 1, 2, 3, 4, 5].map((at) => html`<${SongSkeleton} key=${at} />`)}
+      ${
+        found
+          ? found.items.map((stem) => html`<${StemRow} key=${stem.id} stem=${stem} />`)
+          : [0, 1, 2, 3, 4, 5].map((at) => html`<${SongSkeleton} key=${at} />`)
+      }
     </ul>
     ${found?.next && html`<${MoreButton} filters=${filters} />`}
   `;
