@@ -1,5 +1,6 @@
 -- name: page
 -- Separation jobs that the caller may see, newest first, with the corrected facts of their songs.
+-- A job that failed or was canceled, and was repeated since, is the song of the repetition.
 SELECT
   j.id, j.status, j.progress, j.stage, j.error_code, j.error_message, j.created_at,
   j.input_data ->> 'audio' AS audio,
@@ -21,6 +22,10 @@ CROSS JOIN LATERAL (
 ) AS found (analysis)
 WHERE j.job_type = 'separate'
   AND (%(id)s::uuid IS NULL OR j.id = %(id)s)
+  AND (
+    %(id)s::uuid IS NOT NULL OR j.status NOT IN ('failed', 'canceled')
+    OR NOT EXISTS (SELECT FROM public.ai_jobs AS again WHERE again.retry_of = j.id)
+  )
   AND (
     %(after_time)s::timestamptz IS NULL
     OR (j.created_at, j.id) < (%(after_time)s, %(after_id)s::uuid)
