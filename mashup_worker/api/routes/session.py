@@ -103,7 +103,7 @@ def get_session(response: Response, caller: AnyCaller) -> SessionDocument:
 
 
 @router.delete(
-    "", status_code=status.HTTP_204_NO_CONTENT, openapi_extra={"security": [{"session": []}]}
+    "", status_code=status.HTTP_204_NO_CONTENT, openapi_extra={"security": [{"session": []}, {}]}
 )
 def end_session(request: Request, response: Response, context: Context) -> None:
     """End the session of the cookie, and delete the cookie."""
