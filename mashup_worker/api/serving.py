@@ -33,7 +33,7 @@ _STALL_S = 60.0
 
 _RANGE = re.compile(r"bytes=([0-9]{0,30})-([0-9]{0,30})")
 
-_SAFETY = {
+SAFETY = {
     # Objects come from users: a browser must never run one as a page of our origin.
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; media-src 'self'; sandbox",
@@ -76,7 +76,7 @@ def object_response(
         start, stop = part
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.bytes}"
     headers["Content-Length"] = str(stop - start)
-    return _ObjectStream(
+    return BlockStream(
         storage.read_range(key, start, stop),
         status_code=200 if part is None else 206,
         headers=headers,
@@ -92,8 +92,11 @@ def content_disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{extended}"
 
 
-class _ObjectStream(StreamingResponse):
-    """Answer whose blocks are read in threads, and whose object is closed in every case."""
+class BlockStream(StreamingResponse):
+    """Answer whose blocks are read in threads, and whose generator is closed in every case.
+
+    No block is empty. The first is read before the status is sent.
+    """
 
     def __init__(
         self,
@@ -109,7 +112,7 @@ class _ObjectStream(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         """Send the blocks; end early, which closes the connection, if they can't be had or sent."""
         try:
-            # Before the status is sent, so that a store that fails is answered with its error.
+            # So that a store that fails is answered with its error.
             block = await to_thread.run_sync(next, self.blocks, b"")
             await send(
                 {
@@ -147,7 +150,7 @@ def _headers(found: StoredObject, download_name: str | None) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "Cache-Control": "private",
         "Last-Modified": format_datetime(found.modified_at.astimezone(UTC), usegmt=True),
-        **_SAFETY,
+        **SAFETY,
     }
     if found.sha256:
         headers["ETag"] = f'"{found.sha256}"'

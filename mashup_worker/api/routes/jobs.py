@@ -22,15 +22,18 @@ from mashup_worker.errors import NotFound
 from mashup_worker.vocabulary import JobType
 
 if TYPE_CHECKING:
+    from mashup_worker.api.access.callers import Caller
+    from mashup_worker.api.context import ApiContext
     from mashup_worker.db.database import Connection
     from mashup_worker.db.jobs import Job
 
 router = APIRouter(tags=["jobs"])
 
-_ENDED: dict[int | str, dict[str, Any]] = {
+ENDED: dict[int | str, dict[str, Any]] = {
     409: {"model": Problem, "description": "The job has ended"}
 }
 _OPEN = {409: {"model": Problem, "description": "The job has not ended"}}
+CREATED_FROM_ENDED = {**CREATED, "responses": {**CREATED["responses"], **_OPEN}}
 
 
 class JobPage(Page[JobSummary]):
@@ -47,6 +50,19 @@ def list_jobs(
     cursor: Cursor = None,
 ) -> JobPage:
     """Return the caller's jobs without their inputs and results, the newest first."""
+    return job_page(context, caller, status=status, job_type=job_type, limit=limit, cursor=cursor)
+
+
+def job_page(
+    context: ApiContext,
+    caller: Caller,
+    *,
+    status: Status | None,
+    job_type: JobType | None,
+    limit: int,
+    cursor: str | None,
+) -> JobPage:
+    """Return jobs that a caller may see, the newest first."""
     after = None if cursor is None else from_cursor(cursor, tuple[datetime, UUID])
     with context.transaction(caller) as connection:
         found = jobs.page(
@@ -74,14 +90,14 @@ def get_mashup_job(job_id: JobId, context: Context, caller: Reader) -> JobDocume
     return JobDocument.of(job)
 
 
-@router.post("/jobs/{job_id}/cancel", status_code=status.HTTP_202_ACCEPTED, responses=_ENDED)
+@router.post("/jobs/{job_id}/cancel", status_code=status.HTTP_202_ACCEPTED, responses=ENDED)
 def cancel_job(job_id: JobId, context: Context, caller: Writer) -> JobDocument:
     """Request the cancellation of a job: a queued job ends at once, a running one in seconds."""
     with context.transaction(caller) as connection:
         return JobDocument.of(jobs.request_cancel(connection, job_id))
 
 
-@router.post("/jobs/{job_id}/retry", **{**CREATED, "responses": {**CREATED["responses"], **_OPEN}})
+@router.post("/jobs/{job_id}/retry", **CREATED_FROM_ENDED)
 def retry_job(
     job_id: JobId,
     response: Response,

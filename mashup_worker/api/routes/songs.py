@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import unquote
 from uuid import UUID
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Path, Request, Response, status
 from pydantic import AfterValidator, ConfigDict, Field
 
 from mashup_worker.analysis.correction import TEMPO_FACTORS, Correction, corrected_document
@@ -18,12 +19,14 @@ from mashup_worker.api.documents import Document
 from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, next_cursor
 from mashup_worker.api.problems import Problem
 from mashup_worker.api.routes.stems import StemDocument, stem_document
+from mashup_worker.api.serving import SAFETY, BlockStream, content_disposition
+from mashup_worker.api.zips import safe_name, zip_blocks, zip_entry, zip_size
 from mashup_worker.audio.formats import without_audio_suffix
 from mashup_worker.db import songs
 from mashup_worker.db.jobs import Status
 from mashup_worker.db.songs import SongCorrection
 from mashup_worker.described import DescribedModel
-from mashup_worker.errors import Conflict
+from mashup_worker.errors import Conflict, NotFound
 from mashup_worker.mixing.keys import parse_key
 from mashup_worker.queue.contracts import MusicalKey
 from mashup_worker.vocabulary import STEM_KINDS
@@ -39,6 +42,12 @@ SongId = Annotated[UUID, Path(description="Id of a song, that of its separation 
 
 _ORDER: dict[str, int] = {kind: place for place, kind in enumerate(STEM_KINDS)}
 _MAX_SHIFT = 64
+_ARCHIVE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The archive",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 _NOT_COMPLETED: dict[int | str, dict[str, Any]] = {
     409: {"model": Problem, "description": "The song has not been separated"}
 }
@@ -147,6 +156,31 @@ def get_song(song_id: SongId, context: Context, caller: Reader) -> SongDetails:
         return _details(context, connection, song_id)
 
 
+@router.head("/songs/{song_id}/stems.zip", include_in_schema=False)
+@router.get("/songs/{song_id}/stems.zip", response_class=Response, responses=_ARCHIVE)
+def get_song_stems(song_id: SongId, request: Request, context: Context, caller: Reader) -> Response:
+    """Return the stems of a song in an uncompressed ZIP archive."""
+    with context.transaction(caller) as connection:
+        song = songs.find(connection, song_id)
+        stems = _ordered(songs.stems(connection, [song_id])[song_id])
+    if not stems:
+        raise NotFound(f"song {song_id}: has no stems")
+    title, storage = safe_name(_names(song)[0]), context.storage
+    files = {f"{title} - {one.kind}{PurePath(one.storage_key).suffix}": one for one in stems}
+    entries = [zip_entry(storage, stem.storage_key, name) for name, stem in files.items()]
+    headers = {
+        "Cache-Control": "private",
+        "Content-Disposition": content_disposition(f"{title} - stems.zip"),
+        "Content-Length": str(zip_size(entries)),
+        **SAFETY,
+    }
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type="application/zip")
+    return BlockStream(
+        zip_blocks(storage, entries), status_code=200, headers=headers, media_type="application/zip"
+    )
+
+
 @router.put("/songs/{song_id}/correction", responses=_NOT_COMPLETED)
 def correct_song(
     song_id: SongId, correction: CorrectionDocument, context: Context, caller: Writer
@@ -180,6 +214,18 @@ def remove_correction(song_id: SongId, context: Context, caller: Writer) -> None
         songs.uncorrect(connection, song_id)
 
 
+def _names(song: Song) -> tuple[str, str | None]:
+    """Return title and file name of a song."""
+    name = song.file_name
+    if name is not None and (song.audio or "").lower().startswith(("http:", "https:")):
+        name = unquote(name)
+    return without_audio_suffix(name or "") or "song", name
+
+
+def _ordered(stems: list[Stem]) -> list[Stem]:
+    return sorted(stems, key=lambda stem: (_ORDER.get(stem.kind, len(_ORDER)), stem.kind))
+
+
 def _details(context: ApiContext, connection: Connection, song_id: UUID) -> SongDetails:
     song = songs.find(connection, song_id)
     stems = songs.stems(connection, [song_id])
@@ -195,14 +241,11 @@ def _details(context: ApiContext, connection: Connection, song_id: UUID) -> Song
 
 
 def _fields(context: ApiContext, song: Song, stems: list[Stem]) -> dict[str, Any]:
-    name = song.file_name
-    if name is not None and (song.audio or "").lower().startswith(("http:", "https:")):
-        name = unquote(name)
+    title, name = _names(song)
     key = known_key(song.musical_key)
-    ordered = sorted(stems, key=lambda stem: (_ORDER.get(stem.kind, len(_ORDER)), stem.kind))
     return {
         "id": song.id,
-        "title": without_audio_suffix(name or "") or "song",
+        "title": title,
         "file_name": name,
         "status": song.status,
         "progress": song.progress or 0,
@@ -217,5 +260,5 @@ def _fields(context: ApiContext, song: Song, stems: list[Stem]) -> dict[str, Any
         "camelot": key and camelot(key),
         "model": song.model,
         "correction": song.correction and CorrectionDocument.of(song.correction),
-        "stems": [stem_document(context, stem) for stem in ordered],
+        "stems": [stem_document(context, stem) for stem in _ordered(stems)],
     }

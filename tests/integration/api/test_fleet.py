@@ -16,6 +16,8 @@ from mashup_worker.monitoring.processes import TTL_S, ProcessReport, announce, w
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from httpx2 import Response
+
     from tests.integration.api.world import World
 
 SEPARATION = {
@@ -234,3 +236,51 @@ def test_the_database_part_works_without_redis(
     assert document["processes"] is None
     assert document["unreachable"] == ["Redis"]
     assert document["queues"][0]["queued"] == 1
+
+
+def test_operators_see_and_steer_the_jobs_of_all_users(world: World) -> None:
+    operator = world.as_service("operator")
+
+    def call(method: str, path: str, **query: str) -> Response:
+        address = f"/api/fleet/jobs{path}"
+        return world.client.request(method, address, headers=operator, params=query)
+
+    waiting = jobs.insert(world.owner, "separate", {"audio": "a"}, user_id=world.alice)
+    running = claimed(world, "master", world.bob)
+    failed = jobs.insert(world.owner, "separate", {"audio": "public/a.mp3"}, user_id=world.bob)
+    reason = {"code": "too_long", "message": "song.mp3: too long"}
+    jobs.change_status(world.owner, "reject", id=failed.id, **reason)
+    items = call("GET", "").json()["items"]
+    assert {one["id"] for one in items} == {str(one.id) for one in (waiting, running, failed)}
+    assert not {"input_data", "output_data"} & set(items[0])
+    (found,) = call("GET", "", status="failed", job_type="separate").json()["items"]
+    assert (found["user_id"], found["error_message"]) == (str(world.bob), "song.mp3: too long")
+    first = call("GET", "", limit="2").json()
+    second = call("GET", "", limit="2", cursor=first["next"]).json()
+    assert (first["items"] + second["items"], second["next"]) == (items, None)
+    for job in (waiting, running):
+        canceled = call("POST", f"/{job.id}/cancel")
+        assert (canceled.status_code, canceled.json()["id"]) == (202, str(job.id))
+        assert canceled.json()["cancel_requested_at"] is not None
+        assert "input_data" not in canceled.json()
+    assert call("POST", f"/{failed.id}/cancel").status_code == 409
+    assert call("POST", f"/{running.id}/retry").status_code == 409
+    repeated = call("POST", f"/{failed.id}/retry")
+    assert repeated.status_code == 202
+    again = jobs.find(world.owner, UUID(repeated.json()["jobId"]))
+    assert again is not None
+    assert (again.user_id, again.retry_of) == (world.bob, failed.id)
+    for action in ("cancel", "retry"):
+        assert call("POST", f"/{uuid4()}/{action}").status_code == 404
+
+
+def test_only_operators_reach_the_jobs_of_the_fleet(world: World) -> None:
+    job = jobs.insert(world.owner, "separate", {"audio": "a"}, user_id=world.alice)
+    calls = (("GET", ""), ("POST", f"/{job.id}/cancel"), ("POST", f"/{job.id}/retry"))
+    for headers in (world.as_user(world.alice), world.as_service("read", "write")):
+        for method, path in calls:
+            answer = world.client.request(method, f"/api/fleet/jobs{path}", headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    row = jobs.find(world.owner, job.id)
+    assert row is not None
+    assert row.cancel_requested_at is None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -295,3 +298,37 @@ def test_a_takedown_of_a_song_removes_its_correction(world: World) -> None:
     world.owner.execute("SELECT mashup_worker.purge_jobs(ARRAY[%s::uuid])", [song])
     assert world.rows("SELECT 1 FROM mashup_worker.song_corrections") == []
     assert call(world, "GET", "songs").json()["items"] == []
+
+
+def test_all_stems_come_as_one_archive(world: World, tmp_path: Path) -> None:
+    song = separated(world, audio="uploads/x/Björk: Jóga.mp3")
+    files = {}
+    for row in world.rows("SELECT kind, storage_key FROM stems"):
+        files[f"Björk_ Jóga - {row['kind']}.flac"] = content = os.urandom(300_000)
+        put(world, tmp_path, row["storage_key"], content)
+    path = f"/api/songs/{song}/stems.zip"
+    answer = world.client.get(path, headers=world.as_user(world.alice))
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+    name = answer.headers["Content-Disposition"]
+    assert 'filename="Bj_rk_ J_ga - stems.zip"' in name
+    assert "filename*=UTF-8''Bj%C3%B6rk_%20J%C3%B3ga%20-%20stems.zip" in name
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == [
+            f"Björk_ Jóga - {kind}.flac" for kind in ("vocals", "drums", "bass", "no_vocals")
+        ]
+        assert {one: archive.read(one) for one in archive.namelist()} == files
+    head = world.client.head(path, headers=world.as_user(world.alice))
+    assert head.headers["Content-Length"] == answer.headers["Content-Length"]
+    assert head.content == b""
+
+
+def test_archives_of_others_and_of_nothing_are_not_there(world: World) -> None:
+    song, missing = separated(world), uuid4()
+    world.owner.execute("UPDATE stems SET is_public = true")
+    for one, user in ((song, world.bob), (missing, world.alice), (song, world.alice)):
+        answer = call(world, "GET", f"songs/{one}/stems.zip", user=user)
+        assert answer.status_code == 404  # the last: its files are not in the store
+    waiting = jobs.insert(world.owner, "separate", {"audio": "a"}, user_id=world.alice).id
+    answer = call(world, "GET", f"songs/{waiting}/stems.zip")
+    assert (answer.status_code, answer.json()["detail"]) == (404, f"song {waiting}: has no stems")
