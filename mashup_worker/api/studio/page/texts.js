@@ -548,6 +548,9 @@ export const texts = {
       if (isLayer && others.length) return `${first} over ${others.join(" and ")}`;
       return songs.join(", ");
     },
+    ready: "The mashup is ready.",
+    failed: "The mashup could not be made.",
+    open: "Open",
     progress: "Progress of the mashup",
     stages: "Stages",
     done: "done",

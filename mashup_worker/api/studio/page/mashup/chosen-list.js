@@ -8,8 +8,8 @@ import { html } from "../html.js";
 import { href } from "../router.js";
 import { chosen, clearChosen, unchoose } from "../state.js";
 import { texts } from "../texts.js";
-import { formsOf, groups, rolesOf, soundingStems } from "./groups.js";
-import { change, settings } from "./settings.js";
+import { formsOf, rolesOf, soundingStems } from "./groups.js";
+import { change, groups, settings } from "./settings.js";
 
 /** @import {Group, Roles} from "./groups.js" */
 

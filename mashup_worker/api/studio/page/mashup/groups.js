@@ -1,11 +1,7 @@
 /** What is chosen, grouped by song, and the roles of the songs in the next mashup. */
 
-import { computed } from "@preact/signals";
-
-import { chosen } from "../state.js";
-
 /** @import {Chosen} from "../types.js" */
-/** @import {Settings} from "./settings.js" */
+/** @import {Settings} from "./input.js" */
 
 /**
  * @typedef {object} Group Song with its chosen stems.
@@ -18,9 +14,6 @@ import { chosen } from "../state.js";
  */
 
 /** @typedef {"layer" | "sequence"} Form Vocals over other songs, or songs one after another. */
-
-/** Songs that are chosen. */
-export const groups = computed(() => groupsOf(chosen.value));
 
 /**
  * Group items by their songs, in the order of their choice.

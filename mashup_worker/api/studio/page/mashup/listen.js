@@ -14,7 +14,7 @@ import { MashupPlayer } from "./player.js";
 import { Timeline } from "./timeline.js";
 
 /** @import {MashupOutput} from "./types.js" */
-/** @import {Side} from "./player.js" */
+/** @import {Side} from "./loudness.js" */
 
 const STEP_S = 5;
 const CONTROLS = "button, a, input, select, textarea, summary, [role='slider'], [role='tab'], dialog";

@@ -4,10 +4,10 @@ import { batch, computed, effect, signal } from "@preact/signals";
 
 import { Transport } from "../audio/transport.js";
 import { preview, stopPreview } from "../preview.js";
+import { matchedGains } from "./loudness.js";
 
-/** @import {MashupJob, MashupOutput} from "./types.js" */
-
-/** @typedef {"master" | "before"} Side */
+/** @import {Side} from "./loudness.js" */
+/** @import {MashupOutput} from "./types.js" */
 
 export class MashupPlayer {
   /** @type {import("@preact/signals").Signal<import("../audio/transport.js").State>} */
@@ -29,7 +29,9 @@ export class MashupPlayer {
     const address = `/api/jobs/${jobId}`;
     this.hasBefore = Boolean(output.unmastered);
     this.gains = matchedGains(output);
-    const tracks = [{ id: "master", audioUrl: `${address}/audio`, framesUrl: `${address}/frames` }];
+    const framesUrl = output.audio.format === "flac" ? `${address}/frames` : null;
+    /** @type {import("../audio/sources.js").TrackOptions[]} */
+    const tracks = [{ id: "master", audioUrl: `${address}/audio`, framesUrl }];
     const before = `${address}/unmastered`;
     if (this.hasBefore) tracks.push({ id: "before", audioUrl: before, framesUrl: `${before}/frames` });
     this.transport = new Transport({ tracks });
@@ -91,15 +93,4 @@ export class MashupPlayer {
       this.refresh();
     });
   }
-}
-
-/**
- * Return the gains at which both sides are equally loud; the quieter one keeps its level.
- * @param {MashupOutput} output
- * @returns {Record<Side, number>}
- */
-export function matchedGains({ audio, unmastered }) {
-  const difference = (audio.loudness_lufs ?? 0) - (unmastered?.loudness_lufs ?? audio.loudness_lufs ?? 0);
-  const gain = 10 ** (-Math.abs(difference) / 20);
-  return difference > 0 ? { master: gain, before: 1 } : { master: 1, before: gain };
 }

@@ -1,11 +1,12 @@
 /** Mashups that were made in this tab, or opened by their address: their jobs and progress. */
 
-import { effect, signal } from "@preact/signals";
+import { batch, effect, signal } from "@preact/signals";
 
 import { get, post } from "../api.js";
 import { follow, hasEnded } from "../events.js";
-import { path, replaceAddress } from "../router.js";
-import { session } from "../state.js";
+import { href, path, replaceAddress } from "../router.js";
+import { notify, session } from "../state.js";
+import { texts } from "../texts.js";
 
 /** @import {JobState} from "../types.js" */
 /** @import {MashupJob} from "./types.js" */
@@ -26,13 +27,22 @@ export const results = signal(/** @type {Result[]} */ ([]));
 /** Id of the result that is shown. */
 export const selected = signal(/** @type {string | null} */ (null));
 
+/** User of the results. @type {string | null | undefined} */
+let owner;
+
 /** Functions that end the reports of running jobs. @type {Map<string, () => void>} */
 const following = new Map();
 
-restore();
+effect(() => {
+  const now = session.value;
+  if (now && now.user_id !== owner) restore(now.user_id);
+  if (now !== null) return;
+  for (const stop of following.values()) stop();
+  following.clear();
+});
 
 effect(() => {
-  const stored = { ids: results.value.map(({ id }) => id), selected: selected.value };
+  const stored = { owner, ids: results.value.map(({ id }) => id), selected: selected.value };
   try {
     sessionStorage.setItem(STORED, JSON.stringify(stored));
   } catch {
@@ -40,21 +50,21 @@ effect(() => {
   }
 });
 
-effect(() => {
-  if (session.value !== null) return;
-  for (const stop of following.values()) stop();
-  following.clear();
-});
-
-function restore() {
-  try {
-    const { ids, selected: shown } = JSON.parse(sessionStorage.getItem(STORED) ?? "{}");
-    if (!Array.isArray(ids)) return;
-    results.value = ids.map((id) => ({ id, job: null, error: null }));
-    selected.value = shown;
-  } catch {
-    // What another version of the page has stored is dropped.
-  }
+/** @param {string | null} user */
+function restore(user) {
+  owner = user;
+  batch(() => {
+    results.value = [];
+    selected.value = null;
+    try {
+      const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "{}");
+      if (!Array.isArray(stored.ids) || stored.owner !== user) return;
+      results.value = stored.ids.map((/** @type {string} */ id) => ({ id, job: null, error: null }));
+      selected.value = stored.selected;
+    } catch {
+      // What another version of the page has stored is dropped.
+    }
+  });
 }
 
 /**
@@ -82,7 +92,8 @@ export function reveal() {
   requestAnimationFrame(() => {
     const tabs = document.querySelector(".result-tabs");
     const { top = 0 } = tabs?.getBoundingClientRect() ?? {};
-    if (top < 0 || top > innerHeight * 0.6) tabs?.scrollIntoView({ behavior: "smooth", block: "start" });
+    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    if (top < 0 || top > innerHeight * 0.6) tabs?.scrollIntoView({ behavior, block: "start" });
   });
 }
 
@@ -137,6 +148,9 @@ function onState(id, state) {
   }
   following.delete(id);
   void load(id); // its result
+  const isInView = path.value.startsWith("/mashup");
+  const notice = { completed: texts.mashup.ready, failed: texts.mashup.failed }[String(state.status)];
+  if (notice && !isInView) notify(notice, { href: href(`/mashup/${id}`), link: texts.mashup.open });
 }
 
 /**

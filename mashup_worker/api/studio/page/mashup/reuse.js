@@ -2,8 +2,9 @@
 
 import { get } from "../api.js";
 import { chosen, stemChoice } from "../state.js";
-import { groups, isVocal } from "./groups.js";
-import { change, DEFAULTS } from "./settings.js";
+import { isVocal } from "./groups.js";
+import { DEFAULTS } from "./input.js";
+import { change, groups } from "./settings.js";
 
 /** @import {MashupJob} from "./types.js" */
 

@@ -10,11 +10,9 @@ import { percent } from "../format.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
 import { Allowance, useAllowance } from "./allowance.js";
-import { groups } from "./groups.js";
+import { faultsOf, FORMATS, inputOf, LIMITS, TRANSITIONS, VIBES } from "./input.js";
 import { generate, reveal } from "./results.js";
-import { change, faultsOf, FORMATS, inputOf, LIMITS, settings, TRANSITIONS, VIBES } from "./settings.js";
-
-/** @import {Settings} from "./settings.js" */
+import { change, groups, settings } from "./settings.js";
 
 export function SettingsForm() {
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));

@@ -48,7 +48,6 @@ export function Timeline({ plan, share, onSeek, children }) {
             key=${row.name}
             row=${row}
             startsSong=${rows[at - 1]?.song !== row.song}
-            bars=${plan.grid.bars}
             current=${clips[current]}
             onShow=${setShown}
             onPick=${(/** @type {ClipBox} */ box) => {
@@ -103,12 +102,11 @@ function Ruler({ plan }) {
  * @param {object} props
  * @param {Row} props.row
  * @param {boolean} props.startsSong
- * @param {number} props.bars
  * @param {ClipBox} props.current Clip that has the tab stop.
  * @param {(box: ClipBox | null) => void} props.onShow
  * @param {(box: ClipBox) => void} props.onPick
  */
-function TimelineRow({ row, startsSong, bars, current, onShow, onPick }) {
+function TimelineRow({ row, startsSong, current, onShow, onPick }) {
   const kind = texts.kinds[row.kind] ?? row.kind;
   return html`
     ${startsSong && html`<p class="timeline-song small">${row.song}</p>`}
@@ -120,7 +118,6 @@ function TimelineRow({ row, startsSong, bars, current, onShow, onPick }) {
             type="button"
             class="clip"
             style=${{ ...placed(box), ...fades(box) }}
-            data-narrow=${box.width * bars < 2 ? "" : undefined}
             aria-label=${box.words}
             tabindex=${box === current ? 0 : -1}
             onClick=${() => onPick(box)}

@@ -6,7 +6,7 @@ import { Button } from "../components/button.js";
 import { Choices, Select, TextField } from "../components/field.js";
 import { KeySelect } from "../components/key-select.js";
 import { html } from "../html.js";
-import { chosen } from "../state.js";
+import { chosen, session } from "../state.js";
 import { texts } from "../texts.js";
 import { countFilters, isRangeEmpty, NO_FILTERS } from "./filters.js";
 
@@ -21,6 +21,7 @@ export function FilterBar({ filters, onChange }) {
   const set = (some) => onChange({ ...filters, ...some });
   const words = texts.stems.filters;
   const kinds = KINDS.map((kind) => ({ value: kind, label: texts.kinds[kind] }));
+  const owners = session.value?.user_id ? ["", "mine", "public"] : ["", "public"]; // operators own none
   const [isOpen, setOpen] = useState(false);
   const count = countFilters({ ...filters, text: "" });
   return html`<search class=${`filters ${isOpen ? "is-open" : ""}`} aria-label=${words.label}>
@@ -69,7 +70,7 @@ export function FilterBar({ filters, onChange }) {
         label=${words.owner}
         value=${filters.owner}
         onChange=${(/** @type {string} */ owner) => set({ owner })}
-        options=${["", "mine", "public"].map((value) => ({ value, label: words.owners[value] }))}
+        options=${owners.map((value) => ({ value, label: words.owners[value] }))}
       />
       <${Button} kind="quiet" disabled=${!count && !filters.text} onClick=${() => onChange(NO_FILTERS)}>
         ${words.clear}
