@@ -9,10 +9,10 @@ import { ErrorNote } from "./components/error.js";
 import { Page } from "./components/page.js";
 import { Shell } from "./components/shell.js";
 import { html } from "./html.js";
-import { href, path, startRouter } from "./router.js";
+import { href, navigate, path, startRouter } from "./router.js";
 import { online, session } from "./state.js";
 import { texts } from "./texts.js";
-import { viewOf } from "./views.js";
+import { isAllowed, linkedViews, viewOf } from "./views.js";
 import { Login } from "./views/login.js";
 
 /** Pause between tries to reach a server that does not answer. */
@@ -91,8 +91,17 @@ function CurrentView() {
   const found = viewOf(path.value);
   if (!found) return html`<${UnknownPage} />`;
   const { view, params } = found;
+  const [first] = linkedViews();
+  if (view.scope === "read" && !isAllowed(view) && first) return html`<${Redirect} to=${first.link} />`;
   const key = view.isOne ? view.name : view.name + JSON.stringify(params);
   return html`<${LoadedView} key=${key} view=${view} params=${params} />`;
+}
+
+/** In place of a view that the session does not allow, such as the songs for an operator.
+ * @param {{to?: string}} props */
+function Redirect({ to = "" }) {
+  useEffect(() => navigate(to, { replace: true }), [to]);
+  return html`<${Loading} />`;
 }
 
 /** @param {{view: import("./views.js").View, params: Record<string, string>}} props */

@@ -47,7 +47,7 @@ function ProcessCard({ process }) {
         ]
       : []),
     [words.uptime, shortTime(uptime_s)],
-    [words.heartbeat, words.ago(shortTime(heartbeat_age_s))],
+    [words.heartbeat, words.ago(shortTime(Math.max(1, Math.round(heartbeat_age_s))))],
     [words.version, version],
   ];
   return html`<li class="card process">
