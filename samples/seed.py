@@ -14,7 +14,7 @@ from samples.backend import Backend
 
 
 def main() -> None:
-    """Separate the songs, unless the user has jobs already."""
+    """Separate the songs, unless the user has songs already."""
     console = Console(stderr=True, highlight=False, quiet=not os.isatty(2))
     backend = Backend(console)
     if backend.sql("SELECT FROM ai_jobs WHERE user_id = %s LIMIT 1", backend.user):
