@@ -9,12 +9,16 @@ import asyncio
 import json
 import statistics
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+
+_IDLE_S = 3.0
+"""Time after which a free connection is not used again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +54,19 @@ class Answer:
 
 @dataclass
 class Times:
-    """Milliseconds from the moment at which each request was due until its answer was read."""
+    """Milliseconds from the moment at which each request was due until its answer was read.
+
+    Attributes:
+        refusals: number of wrong or missing answers by their text.
+    """
 
     values_ms: list[float] = field(default_factory=list)
-    failed: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def failed(self) -> int:
+        """Number of wrong or missing answers."""
+        return self.refusals.total()
 
     def percentile(self, percent: int) -> float:
         """Return a percentile."""
@@ -67,7 +80,7 @@ class Server:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname, parts.port
         self._name = parts.netloc
-        self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._free: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def send(self, request: Request) -> Answer:
         """Send a request and return the answer.
@@ -75,11 +88,11 @@ class Server:
         Raises:
             OSError, EOFError: the connection failed.
         """
-        reader, writer = self._free.pop() if self._free else await self._connect()
+        reader, writer = self._reused() or await self._connect()
         writer.write(request.encoded(self._name))
         status, headers = await _head(reader)
         body = await reader.readexactly(int(headers.get(b"content-length", b"0")))
-        self._free.append((reader, writer))
+        self._free.append((time.monotonic(), reader, writer))
         return Answer(status, body)
 
     async def events(self, request: Request) -> AsyncIterator[dict[str, Any]]:
@@ -121,11 +134,12 @@ class Server:
         async def one(number: int, due_s: float) -> None:
             try:
                 answer = await self.send(next_request(number))
-            except (OSError, EOFError):
-                times.failed += 1
+            except (OSError, EOFError) as error:
+                times.refusals[type(error).__name__] += 1
                 return
             times.values_ms.append(1_000 * (time.perf_counter() - due_s))
-            times.failed += not accept(number, answer)
+            if not accept(number, answer):
+                times.refusals[f"{answer.status} {answer.body[:200].decode()}"] += 1
 
         async with asyncio.TaskGroup() as tasks:
             for number in range(round(per_second * seconds)):
@@ -138,9 +152,18 @@ class Server:
 
     async def close(self) -> None:
         """Close all connections."""
-        for _, writer in self._free:
+        for _, _, writer in self._free:
             writer.close()
         self._free.clear()
+
+    def _reused(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """Return a free connection that the server has not closed meanwhile."""
+        while self._free:
+            used_s, reader, writer = self._free.pop()
+            if time.monotonic() - used_s < _IDLE_S:
+                return reader, writer
+            writer.close()
+        return None
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(self._host, self._port)

@@ -75,7 +75,7 @@ def create_app(context: ApiContext, metrics: ApiMetrics | None = None) -> FastAP
             asyncio.to_thread(remove_leftovers, context.scratch, context.storage)
         )
         try:
-            async with context.events.running():
+            async with context.reads.running(), context.events.running():
                 yield
             await cleaning
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
@@ -15,6 +15,7 @@ from mashup_worker.api.access.rates import RateLimits
 from mashup_worker.api.access.sessions import Sessions
 from mashup_worker.api.events import JobEvents
 from mashup_worker.db.database import open_database
+from mashup_worker.db.reads import Reads
 from mashup_worker.errors import InvalidInput
 from mashup_worker.queue.redis_client import open_redis
 from mashup_worker.storage.objects import open_storage
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mashup_worker.storage.objects import Storage
 
 _UPLOADS = "uploads/{user_id}/"
+_READING_CONNECTIONS = 8
 _CONNECTIONS = 16
 """Transactions at the same time; more requests wait for one of them."""
 
@@ -48,6 +50,7 @@ class ApiContext:
     scratch: Scratch
     rates: RateLimits
     events: JobEvents
+    reads: Reads
 
     @contextmanager
     def transaction(self, caller: Caller) -> Iterator[Connection]:
@@ -58,6 +61,16 @@ class ApiContext:
         """
         with self.database.transaction(caller.role, caller.claims) as connection:
             yield connection
+
+    async def select(
+        self, caller: Caller, statement: str, /, **parameters: Any
+    ) -> list[dict[str, Any]]:
+        """Execute one statement on the event loop with the rights of a caller; return its rows.
+
+        Raises:
+            ServiceUnavailable: no connection is available.
+        """
+        return await self.reads.select(caller.role, caller.claims, statement, **parameters)
 
     @property
     def url(self) -> str:
@@ -102,6 +115,7 @@ def open_context(settings: ServiceSettings) -> ApiContext:
     if not any(_UPLOADS.startswith(prefix) for prefix in settings.inputs.input_prefixes):
         raise InvalidInput(f"MASHUP_INPUT_PREFIXES: without {_UPLOADS}; no job could read uploads")
     database = open_database(settings, size=_CONNECTIONS)
+    reads = Reads(database, size=_READING_CONNECTIONS)
     return ApiContext(
         settings=settings,
         database=database,
@@ -111,12 +125,14 @@ def open_context(settings: ServiceSettings) -> ApiContext:
         sessions=Sessions(database, settings.api.api_url),
         scratch=Scratch("mashup-api-", settings.worker.scratch),
         rates=RateLimits(settings),
-        events=JobEvents(database, settings),
+        events=JobEvents(reads, settings),
+        reads=reads,
     )
 
 
-def context_of(request: Request) -> ApiContext:
+async def context_of(request: Request) -> ApiContext:
     """Return the services of the application that serves a request."""
+    # Asynchronous, or it would be called in another thread.
     context: ApiContext = request.app.state.context
     return context
 

@@ -13,6 +13,8 @@ from mashup_worker.described import DescribedModel
 from mashup_worker.queue.contracts import AnalyzeOutput, MashupOutput, MasterOutput, SeparateOutput
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
@@ -95,6 +97,14 @@ class JobDocument(JobSummary):
     def of(cls, job: Job) -> Self:
         """Return the document of a job."""
         return cls.model_validate(job)
+
+    @staticmethod
+    def json_of(row: Mapping[str, Any]) -> str:
+        """Return the JSON of a row of `jobs.shown`; results are not parsed, as they are large."""
+        fields = dict(row)
+        given, result = fields.pop("input_data"), fields.pop("output_data") or "null"
+        summary = JobSummary.model_validate(fields).model_dump_json()
+        return f'{summary[:-1]},"input_data":{given},"output_data":{result}}}'
 
 
 class JobEvent(Document):

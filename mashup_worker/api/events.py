@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import redis
-from anyio import to_thread
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from mashup_worker.db import jobs
 from mashup_worker.db.database import reason_of
 from mashup_worker.errors import ServiceUnavailable
 from mashup_worker.queue.status import CHANNEL, StatusView
@@ -23,11 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Set
     from uuid import UUID
 
-    from mashup_worker.db.database import Database
+    from mashup_worker.db.reads import Reads
     from mashup_worker.settings import ServiceSettings
 
 logger = logging.getLogger(__name__)
 
+_AS_SERVICE = {"role": "service_role"}
 _TIMEOUT_S = 5.0
 _RECONNECT_S = 1.0
 _POLL_S = 10.0
@@ -87,9 +86,9 @@ class JobEvents:
     query for all followed jobs polls Postgres.
     """
 
-    def __init__(self, database: Database, settings: ServiceSettings) -> None:
+    def __init__(self, reads: Reads, settings: ServiceSettings) -> None:
         assert settings.connections.redis_url is not None  # noqa: S101 - checked by `open_redis`
-        self._database = database
+        self._reads = reads
         self._redis = Redis.from_url(
             settings.connections.redis_url.get_secret_value(),
             socket_connect_timeout=_TIMEOUT_S,
@@ -187,17 +186,14 @@ class JobEvents:
     async def _poll_once(self, ids: Set[UUID]) -> None:
         if not ids:
             return
-        states = await to_thread.run_sync(self._read, ids)
+        # For all users at once: the rights of each were checked when the stream started.
+        rows = await self._reads.select("service_role", _AS_SERVICE, "jobs.states", ids=list(ids))
+        states = [StatusView.from_row(row) for row in rows]
         for state in states:
             self._pass_on(state)
         for removed in ids - {state.id for state in states}:
             for follower in self._followers.get(removed, ()):
                 follower.end()
-
-    def _read(self, ids: Set[UUID]) -> list[StatusView]:
-        # For all users at once: the rights of each were checked when the stream started.
-        with self._database.transaction("service_role", {"role": "service_role"}) as connection:
-            return [StatusView.from_row(row) for row in jobs.states(connection, list(ids))]
 
     def _pass_on(self, state: StatusView) -> None:
         for follower in self._followers.get(state.id, ()):

@@ -141,6 +141,9 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise ServiceUnavailable(f"{_shown(host)}:{port}: {error.strerror or error}") from error
     listener.set_inheritable(False)
+    # For all connections. An answer is written in two parts, of which the second would wait for the
+    # client's delayed ACK; asyncio disables that only for sockets with a protocol number.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S = 5
 _STATEMENT_TIMEOUT_S = 30.0
+CHECK_AFTER_S = 1.0
+"""Time without use after which a connection is checked before it is used again."""
 
 _OUTAGE_STATES = ("08", "57P")
 """Prefixes of the SQLSTATE codes of lost connections and of a server that shuts down."""
@@ -36,26 +39,30 @@ class Database:
     """Small pool of connections that reconnects after outages.
 
     Works through a transaction pooler: it uses no session state, no prepared statements and no
-    session locks. `timeout_s` is the longest wait for a connection or a row lock.
+    session locks.
+
+    Attributes:
+        timeout_s: longest wait for a connection or a row lock.
     """
 
     def __init__(self, url: str, *, size: int = 4, timeout_s: float = 5.0) -> None:
         self.url = url
-        self._timeout_s = timeout_s
-        self._limits = (
-            f"SET LOCAL lock_timeout = {round(1_000 * timeout_s)};"
+        self.timeout_s = timeout_s
+        self._begin = (
+            f"BEGIN; SET LOCAL lock_timeout = {round(1_000 * timeout_s)};"
             f" SET LOCAL statement_timeout = {round(1_000 * _STATEMENT_TIMEOUT_S)}"
         ).encode()
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
+        self._pool: ConnectionPool[_PooledConnection] = ConnectionPool(
             url,
             min_size=0,
             max_size=size,
             timeout=timeout_s,
             max_idle=60.0,
             reconnect_timeout=timeout_s,
-            check=ConnectionPool.check_connection,
+            check=_check_if_idle,
+            connection_class=_PooledConnection,
             kwargs=connection_options(),
-            configure=_read_any_json,
+            configure=_configure,
             open=True,
         )
 
@@ -74,19 +81,23 @@ class Database:
         """
         try:
             with self._pool.connection() as connection:
-                # All in one statement, since each costs a round trip.
-                connection.execute(self._limits + _assumption(role, claims))
+                connection.execute(self.begin(role, claims))
                 yield connection
+                connection.used_s = time.monotonic()
         except PoolTimeout as error:
             raise ServiceUnavailable(
                 f"Postgres at {location(self.url)}: no connection: {self._reason()}"
             ) from error
 
+    def begin(self, role: str | None, claims: Mapping[str, Any] | None) -> bytes:
+        """Return the statements that begin a transaction, as one string for one round trip."""
+        return self._begin + _assumption(role, claims)
+
     def _reason(self) -> str:
         """Return the reason of a pool timeout, which the pool does not report."""
         try:
             with psycopg.connect(self.url, connect_timeout=_CONNECT_TIMEOUT_S):
-                return f"all connections were in use for {self._timeout_s:g} s"
+                return f"all connections were in use for {self.timeout_s:g} s"
         except psycopg.Error as error:
             return reason_of(error)
 
@@ -121,6 +132,22 @@ class UnreadableJson:
     """JSON that Postgres stores and Python cannot parse: too deep, or with too many digits."""
 
     reason: str
+
+
+class _PooledConnection(psycopg.Connection[dict[str, Any]]):
+    """Connection with the time of its last use."""
+
+    used_s = 0.0
+
+
+def _check_if_idle(connection: _PooledConnection) -> None:
+    if time.monotonic() - connection.used_s > CHECK_AFTER_S:
+        ConnectionPool.check_connection(connection)
+
+
+def _configure(connection: _PooledConnection) -> None:
+    connection.autocommit = True  # `Database.begin` begins the transactions
+    _read_any_json(connection)
 
 
 def _read_any_json(connection: Connection) -> None:

@@ -236,8 +236,3 @@ def page(
         last=last,
         limit=limit,
     )
-
-
-def states(connection: Connection, ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """Return id, attempt, status, progress, stage and error of jobs."""
-    return select(connection, "states", ids=list(ids))

@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 from mashup_worker.api.access.jwt import JwtVerifier
@@ -31,6 +31,8 @@ _LATEST_S = 253_402_300_799
 _CACHED_TOKENS = 1_000
 _LOOKUP_S = 10.0
 """Longest wait for a token's row: few threads read them, and Postgres may hang."""
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,8 @@ class Callers:
     def __init__(self, database: Database, settings: ApiSettings) -> None:
         self._database = database
         self._jwt = JwtVerifier(settings)
-        self._known: dict[str, tuple[float, ApiToken]] = {}
+        self._tokens: _TokenCache[ApiToken] = _TokenCache()
+        self._users: _TokenCache[Caller] = _TokenCache()
 
     async def find(self, authorization: str | None, acting_for: str | None = None) -> Caller:
         """Return the caller of a request.
@@ -101,38 +104,60 @@ class Callers:
             raise Unauthenticated("token: missing; send it as `Authorization: Bearer …`")
         if secret.startswith(TOKEN_PREFIX):
             return _of_token(await self._valid_token(secret), acting_for)
-        claims = await self._jwt.claims(secret)
-        user_id = UUID(claims["sub"])
-        if acting_for is not None and acting_for.lower() != str(user_id):
+        caller = await self._user(secret)
+        if acting_for is not None and acting_for.lower() != str(caller.user_id):
             raise Forbidden("Mashup-User: only service tokens act for other users")
-        return Caller(
-            user_id=user_id,
-            scopes=_USER_SCOPES,
-            claims=claims,
-            identity=f"user:{user_id}",
-            expires_at=datetime.fromtimestamp(min(int(claims["exp"]), _LATEST_S), UTC),
-        )
+        return caller
+
+    async def _user(self, secret: str) -> Caller:
+        caller = self._users.get(secret)
+        if caller is None:
+            claims = await self._jwt.claims(secret)
+            user_id, end_s = UUID(claims["sub"]), int(claims["exp"])
+            caller = Caller(
+                user_id=user_id,
+                scopes=_USER_SCOPES,
+                claims=claims,
+                identity=f"user:{user_id}",
+                expires_at=datetime.fromtimestamp(min(end_s, _LATEST_S), UTC),
+            )
+            self._users.put(secret, caller, min(_CACHE_S, end_s - time.time()))
+        return caller
 
     async def _valid_token(self, secret: str) -> ApiToken:
-        known = self._known.get(secret)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
-        try:
-            async with asyncio.timeout(_LOOKUP_S):
-                token = await asyncio.to_thread(self._read, secret)
-        except TimeoutError:
-            raise ServiceUnavailable("Postgres: the token was not read in time") from None
+        token = self._tokens.get(secret)
         if token is None:
-            self._known.pop(secret, None)
-            raise Unauthenticated("token: unknown, expired or revoked")
-        if len(self._known) >= _CACHED_TOKENS:
-            self._known.clear()
-        self._known[secret] = (time.monotonic() + _CACHE_S, token)
+            try:
+                async with asyncio.timeout(_LOOKUP_S):
+                    token = await asyncio.to_thread(self._read, secret)
+            except TimeoutError:
+                raise ServiceUnavailable("Postgres: the token was not read in time") from None
+            if token is None:
+                raise Unauthenticated("token: unknown, expired or revoked")
+            self._tokens.put(secret, token, _CACHE_S)
         return token
 
     def _read(self, secret: str) -> ApiToken | None:
         with self._database.transaction() as connection:
             return valid_token(connection, secret)
+
+
+class _TokenCache(Generic[Found]):
+    """Values that were found for valid tokens."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, Found]] = {}
+
+    def get(self, secret: str) -> Found | None:
+        """Return the value for a token; None if it must be looked up."""
+        until_s, value = self._known.get(secret, (0.0, None))
+        return value if time.monotonic() < until_s else None
+
+    def put(self, secret: str, value: Found, lifetime_s: float) -> None:
+        """Store the value for a token for some seconds."""
+        if len(self._known) >= _CACHED_TOKENS:
+            self._known.clear()
+        self._known[secret] = (time.monotonic() + lifetime_s, value)
 
 
 def _of_token(token: ApiToken, acting_for: str | None) -> Caller:

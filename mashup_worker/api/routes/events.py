@@ -5,25 +5,19 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
+from typing import Annotated, Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from mashup_worker.api.context import ApiContext, Context, Reader
+from mashup_worker.api.context import Context, Reader
 from mashup_worker.api.documents import JobEvent
 from mashup_worker.api.events import JobEvents, StreamEnded
 from mashup_worker.api.parameters import JobId
-from mashup_worker.db import jobs
 from mashup_worker.db.jobs import TERMINAL
 from mashup_worker.errors import NotFound
 from mashup_worker.queue.status import StatusView
-
-if TYPE_CHECKING:
-    from mashup_worker.api.access.callers import Caller
 
 router = APIRouter(tags=["jobs"])
 
@@ -80,20 +74,15 @@ async def follow_job(
     ] = None,
 ) -> Response:
     """Stream the state of a job and its changes until it ends."""
-    state = await to_thread.run_sync(_state, context, caller, job_id)
+    rows = await context.select(caller, "jobs.states", ids=[job_id])
+    if not rows:
+        raise NotFound(f"job {job_id}: not found")
+    state = StatusView.from_row(rows[0])
     is_known = _is_known(state, last_event_id)
     if is_known and state.status in TERMINAL:
         return Response(status_code=204)  # on which an EventSource does not connect again
     stream = _stream(context.events, state, is_known=is_known)
     return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
-
-
-def _state(context: ApiContext, caller: Caller, job_id: UUID) -> StatusView:
-    with context.transaction(caller) as connection:
-        rows = jobs.states(connection, [job_id])
-    if not rows:
-        raise NotFound(f"job {job_id}: not found")
-    return StatusView.from_row(rows[0])
 
 
 async def _stream(events: JobEvents, state: StatusView, *, is_known: bool) -> AsyncIterator[bytes]:

@@ -22,6 +22,8 @@ from mashup_worker.errors import NotFound
 from mashup_worker.vocabulary import JobType
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mashup_worker.api.access.callers import Caller
     from mashup_worker.api.context import ApiContext
     from mashup_worker.db.database import Connection
@@ -73,21 +75,23 @@ def job_page(
     return JobPage(items=items, next=following)
 
 
-@router.get("/jobs/{job_id}")
-def get_job(job_id: JobId, context: Context, caller: Reader) -> JobDocument:
+@router.get("/jobs/{job_id}", response_model=JobDocument)
+async def get_job(job_id: JobId, context: Context, caller: Reader) -> Response:
     """Return a job with its input and result."""
-    with context.transaction(caller) as connection:
-        return JobDocument.of(find_job(connection, job_id))
+    return _shown(job_id, await context.select(caller, "jobs.shown", id=job_id))
 
 
-@router.get("/mashup/ai/{job_id}")
-def get_mashup_job(job_id: JobId, context: Context, caller: Reader) -> JobDocument:
+@router.get("/mashup/ai/{job_id}", response_model=JobDocument)
+async def get_mashup_job(job_id: JobId, context: Context, caller: Reader) -> Response:
     """Return a mashup job with its input and result."""
-    with context.transaction(caller) as connection:
-        job = find_job(connection, job_id)
-    if job.job_type != "mashup":
+    found = await context.select(caller, "jobs.shown", id=job_id)
+    return _shown(job_id, [row for row in found if row["job_type"] == "mashup"])
+
+
+def _shown(job_id: UUID, found: Sequence[Mapping[str, Any]]) -> Response:
+    if not found:
         raise NotFound(f"job {job_id}: not found")
-    return JobDocument.of(job)
+    return Response(JobDocument.json_of(found[0]), media_type="application/json")
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=status.HTTP_202_ACCEPTED, responses=ENDED)

@@ -136,6 +136,15 @@ WHERE (%(status)s::text IS NULL OR status = %(status)s)
   AND (%(created_at)s::timestamptz IS NULL OR (created_at, id) < (%(created_at)s, %(last)s))
 ORDER BY created_at DESC, id DESC LIMIT %(limit)s;
 
+-- name: shown
+-- Without the columns that only workers need, and with JSON that is passed on as it is.
+SELECT
+  id, user_id, job_type, status, progress, stage, attempt, error_code, error_message, created_at,
+  started_at, completed_at, cancel_requested_at, retry_of,
+  CASE WHEN jsonb_typeof(input_data) = 'object' THEN input_data::text ELSE '{}' END AS input_data,
+  output_data::text AS output_data
+FROM public.ai_jobs WHERE id = %(id)s;
+
 -- name: states
 SELECT
   id, attempt, status, progress, stage, error_code, error_message, updated_at, NULL AS output

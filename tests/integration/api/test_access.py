@@ -9,8 +9,11 @@ from uuid import uuid4
 import jwt
 import pytest
 
+from mashup_worker.api.access import callers
+from mashup_worker.api.access.jwt import _LEEWAY_S
 from mashup_worker.db import jobs
 from mashup_worker.db.api_tokens import all_tokens, create_token, new_secret, revoke_token
+from tests.integration.api.process import until
 from tests.integration.api.world import JWT_SECRET, user_token
 
 if TYPE_CHECKING:
@@ -79,6 +82,24 @@ def test_expired_and_revoked_tokens_are_refused(world: World) -> None:
         revoke_token(world.owner, all_tokens(world.owner)[-1].id)
         headers = {"Authorization": f"Token {secret}"}
         assert world.client.get(f"/api/jobs/{uuid4()}", headers=headers).status_code == 401
+
+
+def test_a_revoked_token_is_refused_once_it_is_looked_up_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callers, "_CACHE_S", 0.5)
+    headers, path = world.as_service("read"), f"/api/jobs/{uuid4()}"
+    assert world.client.get(path, headers=headers).status_code == 404
+    revoke_token(world.owner, all_tokens(world.owner)[-1].id)
+    until(lambda: world.client.get(path, headers=headers).status_code == 401, timeout_s=10)
+
+
+def test_a_known_token_of_a_user_ends_at_its_time(world: World) -> None:
+    exp = int(time.time()) + 2 - _LEEWAY_S
+    headers = {"Authorization": f"Bearer {user_token(world.alice, exp=exp)}"}
+    path = f"/api/jobs/{uuid4()}"
+    assert world.client.get(path, headers=headers).status_code == 404
+    until(lambda: world.client.get(path, headers=headers).status_code == 401, timeout_s=5)
 
 
 def test_tokens_are_stored_as_digests(world: World) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 
+from mashup_worker.api.documents import JobDocument
 from mashup_worker.db import jobs
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def test_a_job_shows_its_result(world: World) -> None:
 
 
 def test_odd_rows_of_backends_are_shown(world: World) -> None:
-    documents: list[Any] = [[], "text", None, {"deep": 1}]
+    documents: list[Any] = [[], "text", None, {'"\\é\u2028': {"large": 10**40}, "tiny": 1e-40}]
     for document in documents:
         (row,) = world.rows(
             "INSERT INTO ai_jobs (user_id, job_type, input_data, progress)"
@@ -95,8 +96,30 @@ def test_odd_rows_of_backends_are_shown(world: World) -> None:
         shown = get(world, f"jobs/{row['id']}")
         assert shown.status_code == 200
         assert (shown.json()["job_type"], shown.json()["progress"]) == ("brew", 0)
+        assert shown.json()["input_data"] == (document if isinstance(document, dict) else {})
         assert post(world, f"jobs/{row['id']}/retry").status_code == 409
     assert len(get(world, "jobs").json()["items"]) == 4
+
+
+def test_each_state_is_shown_as_other_answers_show_it(world: World) -> None:
+    job = inserted(world, "mashup")
+    repeated = jobs.insert(
+        world.owner, "mashup", {"note": "\u2028"}, user_id=world.alice, retry_of=job.id
+    )
+
+    def check(job_id: UUID) -> None:
+        stored = jobs.find(world.owner, job_id)
+        assert stored is not None
+        wanted = JobDocument.of(stored).model_dump(mode="json")
+        assert list(get(world, f"jobs/{job_id}").json().items()) == list(wanted.items())
+
+    check(job.id)
+    check(repeated.id)
+    claim = world.claim(repeated.id)
+    jobs.heartbeat(world.owner, claim, lease_s=60, progress=7, stage='"é')
+    check(repeated.id)
+    world.complete(job.id, {"warnings": ['"\\', "é"], "seconds": 0.1})
+    check(job.id)
 
 
 def test_open_jobs_are_canceled(world: World) -> None:

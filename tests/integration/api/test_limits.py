@@ -63,6 +63,32 @@ def test_each_token_and_each_address_has_its_own_limit(
             assert other_process.get(path, headers=alice).status_code == 429
 
 
+@pytest.mark.parametrize(("limit", "excess"), [(1, 0), (60, 0), (119, 0), (600, 18)])
+def test_two_processes_share_a_limit(
+    world: World,  # noqa: ARG001 - sets the environment
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    excess: int,
+) -> None:
+    monkeypatch.setenv("MASHUP_REQUESTS_PER_MINUTE", str(limit))
+    processes = [RateLimits(load_service_settings()) for _ in range(2)]
+
+    async def served(sent: int) -> int:
+        counting = (processes[number % 2].count("a") for number in range(sent))
+        found = await asyncio.gather(*counting, return_exceptions=True)
+        assert {type(one) for one in found} <= {type(None), RateLimited}
+        return found.count(None)
+
+    async def check() -> None:
+        found = [await served(number) for number in (1, limit, 2 * limit, 3)]
+        assert limit <= sum(found) <= limit + excess
+        assert found[-1] == 0
+        for one in processes:
+            await one.close()
+
+    asyncio.run(check())
+
+
 def test_proxies_name_the_addresses_of_their_clients(services: StackInfo, tmp_path: Path) -> None:
     settings = {"MASHUP_REQUESTS_PER_MINUTE": "1", "MASHUP_TRUSTED_PROXIES": '["127.0.0.0/8"]'}
     with live_database(services).api(tmp_path, **settings) as api:

@@ -12,6 +12,7 @@ import pytest
 from mashup_worker.api.events import Follower, JobEvents, StreamEnded
 from mashup_worker.api.routes import events as routes
 from mashup_worker.db.database import Database
+from mashup_worker.db.reads import Reads
 from mashup_worker.queue.status import StatusView
 from mashup_worker.settings import ServiceSettings
 
@@ -52,18 +53,18 @@ def test_a_published_status_is_read_back() -> None:
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """A database that is never used, since the events are not started."""
+def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reads]:
+    """Connections that are never opened, since the events are not started."""
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
     with Database("postgresql://127.0.0.1:1/none") as unused:
-        yield unused
+        yield Reads(unused, size=1)
 
 
-def test_an_idle_stream_sends_comments(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_stream_sends_comments(reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routes, "HEARTBEAT_S", 0.001)
 
     async def check() -> None:
-        events = JobEvents(database, ServiceSettings())
+        events = JobEvents(reads, ServiceSettings())
         stream = routes._stream(events, RUNNING, is_known=False)
         assert (await anext(stream)).startswith(b'data: {"status":"processing"')
         for _ in range(3):
@@ -80,12 +81,12 @@ def test_an_idle_stream_sends_comments(database: Database, monkeypatch: pytest.M
 
 
 def test_a_stream_ends_after_its_longest_time(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(routes, "_LONGEST_STREAM_S", 0.0)
 
     async def check() -> None:
-        events = JobEvents(database, ServiceSettings())
+        events = JobEvents(reads, ServiceSettings())
         assert len([one async for one in routes._stream(events, RUNNING, is_known=False)]) == 1
 
     asyncio.run(check())

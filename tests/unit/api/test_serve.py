@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -68,3 +69,12 @@ def test_the_headers_of_a_second_request_may_be_slow_neither(
     monkeypatch.setattr(serve, "_HEADERS_S", 0.2)
     received, _ = asyncio.run(exchange(REQUEST, REQUEST[:-2]))
     assert received.count(b"HTTP/1.1") == 1
+
+
+def test_the_parts_of_an_answer_do_not_wait_for_each_other() -> None:
+    with (
+        serve._listen("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
