@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import redis
+from anyio import create_task_group
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -121,15 +122,15 @@ class JobEvents:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Distribute changes until the end of the context."""
-        tasks = [asyncio.create_task(self._subscribe()), asyncio.create_task(self._poll_always())]
-        try:
-            yield
-        finally:
-            self.end()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._redis.aclose()
+        # A task group cancels until its tasks end: redis-py loses cancellations while it connects.
+        async with self._redis, create_task_group() as tasks:
+            tasks.start_soon(self._subscribe)
+            tasks.start_soon(self._poll_always)
+            try:
+                yield
+            finally:
+                self.end()
+                tasks.cancel_scope.cancel()
 
     def end(self) -> None:
         """End all streams, and each later one after its first state. Clients reconnect."""

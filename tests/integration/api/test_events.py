@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 from contextlib import ExitStack, contextmanager
@@ -14,8 +15,12 @@ import pytest
 import redis
 from psycopg.types.json import Jsonb
 
+from mashup_worker.api.events import JobEvents
 from mashup_worker.db import jobs
+from mashup_worker.db.database import Database
+from mashup_worker.db.reads import Reads
 from mashup_worker.queue.status import CHANNEL, StatusView, write_status
+from mashup_worker.settings import load_service_settings
 from tests.integration.api.live import LiveDatabase, client_of, live_database
 from tests.integration.api.process import ApiProcess, until
 
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.stack.info import StackInfo
     from mashup_worker.stack.stack import Stack
+    from tests.integration.api.world import World
 
 
 @dataclass
@@ -272,3 +278,17 @@ def test_a_stopping_server_ends_its_streams(live: Live, tmp_path: Path) -> None:
     worker.claim()
     with live.stream(worker.job.id, last) as events:
         assert short(next(events)) == ("processing", None, 0)
+
+
+def test_events_end_at_any_moment_of_their_start(
+    world: World,  # noqa: ARG001 - sets the environment
+) -> None:
+    async def run_briefly(database: Database, turns: int) -> None:
+        events = JobEvents(Reads(database, size=1), load_service_settings())
+        async with asyncio.timeout(20), events.running():
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    with Database("postgresql://127.0.0.1:1/none") as unused:
+        for turns in range(30):
+            asyncio.run(run_briefly(unused, turns))
