@@ -648,6 +648,7 @@ export const texts = {
   report: {
     title: "Measurements",
     whole: "Measurements of the whole mashup",
+    ofStems: "Measurements of the stems",
     stems: "Stem",
     /** @param {number} passed @param {number} all */
     passed: (passed, all) => `${passed} of ${all} within their limits`,

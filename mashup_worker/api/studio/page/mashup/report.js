@@ -66,7 +66,7 @@ function WholeTable({ measurements }) {
  */
 function StemTable({ columns, rows }) {
   const limits = columns.map((_, at) => rows.map(({ cells }) => cells[at]).find(Boolean));
-  return html`<div class="table-scroll" role="region" aria-label=${texts.report.stems} tabindex="0">
+  return html`<div class="table-scroll" role="region" aria-label=${texts.report.ofStems} tabindex="0">
     <table class="table report">
       <thead>
         <tr>
