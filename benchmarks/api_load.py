@@ -60,7 +60,6 @@ SONG_S, KEY = 60, "public/song.flac"
 BUSY_JOBS = 100
 """Jobs that keep the worker busy."""
 
-
 _SECRET = "a secret of the benchmark, which signs the tokens"
 _START_TIMEOUT_S = 300.0
 _ATTEMPT = 1_000
@@ -313,6 +312,7 @@ def main() -> None:
             *(f"{one.percentile(percent):.1f}" for percent in (50, 95, 99)),
             f"{max(one.values_ms):.1f}",
             str(one.failed),
+            "yes" if reached(one) else "no",
         )
         for what, one in times.items()
     ]
@@ -322,16 +322,23 @@ def main() -> None:
         f"Milliseconds from the time at which a request was due, or a change was published, until "
         f"it was received. {STREAMS} users follow a job each, all the time; a worker separates "
         f"songs of {SONG_S} s on the same cores. {REPEATED} of the creations are repeated with "
-        "their key, and each has made one job.",
-        table(("what", "number", "median", "95 %", "99 %", "longest", "failed"), rows),
+        f"their key, and each has made one job. The goal is 99 % within {AIM_MS:g} ms without "
+        "failures.",
+        table(("what", "number", "median", "95 %", "99 %", "longest", "failed", "reached"), rows),
         f"Cores used while jobs were read: {used}. Memory of the API at the end: "
         f"{memory_mb:.0f} MB.",
     )
     for what, one in times.items():
-        for text, number in one.refusals.items():
+        for text, number in (+one.refusals).items():
             print(f"{what}: {number}: {text}", file=sys.stderr)
-    if any(one.failed or one.percentile(99) > AIM_MS for one in times.values()):
-        raise SystemExit(f"the aim is 99 % within {AIM_MS:g} ms without failures")
+    missed = [what for what, one in times.items() if not reached(one)]
+    if missed:
+        raise SystemExit(f"goal not reached: {'; '.join(missed)}")
+
+
+def reached(times: Times) -> bool:
+    """Return whether the goal is reached."""
+    return not times.failed and times.percentile(99) < AIM_MS
 
 
 if __name__ == "__main__":
