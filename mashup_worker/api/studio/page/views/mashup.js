@@ -1,6 +1,6 @@
 /** Mashup: what is chosen and how it is combined, the results, and the saved mashups. */
 
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { EmptyState } from "../components/empty.js";
 import { Page } from "../components/page.js";
@@ -16,11 +16,11 @@ import { texts } from "../texts.js";
 
 /** @param {{id?: string}} props Id of the job that the address names. */
 export default function Mashup({ id }) {
+  // Before the first paint, so that nothing moves down when the result appears.
+  useState(() => id && show(id));
   useEffect(() => {
-    if (id && id !== selected.value) {
-      show(id);
-      reveal();
-    }
+    if (id && id !== selected.value) show(id);
+    if (id) reveal();
     void loadResults();
   }, [id]);
   useEffect(() => stopPreview, []);

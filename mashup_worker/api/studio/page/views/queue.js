@@ -45,7 +45,7 @@ function Operator() {
           `
           : !error && html`<div class="skeleton queue-skeleton"></div>`
       }
-      <${JobList} />
+      ${(fleet || error) && html`<${JobList} />`}
     </div>
   <//>`;
 }
