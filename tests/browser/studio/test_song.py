@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +163,17 @@ def test_the_mix_that_plays_is_saved_as_a_file(studio: Studio, user: UUID) -> No
         assert np.argmax(spectrum) == TONES_HZ["bass"]
         others = [spectrum[round(tone)] for kind, tone in TONES_HZ.items() if kind != "bass"]
         assert max(others) < spectrum.max() / 1_000
+
+
+def test_all_stems_are_downloaded_as_one_archive(studio: Studio, user: UUID) -> None:
+    with opened(studio, user, studio.song(user, "night.mp3")) as page:
+        with page.expect_download() as download:
+            page.get_by_role("link", name="All stems").click()
+        assert download.value.suggested_filename == "night - stems.zip"
+        with zipfile.ZipFile(download.value.path()) as archive:
+            assert archive.testzip() is None
+            names = archive.namelist()
+        assert sorted(names) == sorted(f"night - {kind}.flac" for kind in TONES_HZ)
 
 
 def test_a_stem_that_is_missing_is_named_and_loaded_again(studio: Studio, user: UUID) -> None:

@@ -85,7 +85,6 @@ function StemLane({ player, timeline, lane, title, number, onReload }) {
   const { id, stem, gain, muted, solo, failed } = lane;
   const name = texts.kinds[id] ?? id;
   const isHeard = player.audible.value.has(id);
-  const fileName = `${title} - ${name}`;
   return html`<li class=${`lane ${isHeard ? "" : "is-silent"}`} data-stem=${id}>
     <div class="lane-head">
       <div class="lane-name">
@@ -125,14 +124,14 @@ function StemLane({ player, timeline, lane, title, number, onReload }) {
         />
       </div>
       <div class="lane-tools">
-        <${ChoiceButton} item=${stemChoice(stem, title)} name=${fileName} iconOnly />
+        <${ChoiceButton} item=${stemChoice(stem, title)} name=${`${title} - ${name}`} iconOnly />
         <${Button}
           small
           kind="quiet"
           icon="download"
           label=${texts.song.download(name)}
           href=${`/api/stems/${stem.id}/audio`}
-          download=${`${fileName}.flac`}
+          download=${`${title} - ${id}.flac`}
         />
       </div>
     </div>
