@@ -121,7 +121,7 @@ class Callers:
                 identity=f"user:{user_id}",
                 expires_at=datetime.fromtimestamp(min(end_s, _LATEST_S), UTC),
             )
-            self._users.put(secret, caller, min(_CACHE_S, end_s - time.time()))
+            self._users.put(secret, caller, caller.expires_at)
         return caller
 
     async def _valid_token(self, secret: str) -> ApiToken:
@@ -134,7 +134,7 @@ class Callers:
                 raise ServiceUnavailable("Postgres: the token was not read in time") from None
             if token is None:
                 raise Unauthenticated("token: unknown, expired or revoked")
-            self._tokens.put(secret, token, _CACHE_S)
+            self._tokens.put(secret, token, token.expires_at)
         return token
 
     def _read(self, secret: str) -> ApiToken | None:
@@ -153,11 +153,14 @@ class _TokenCache(Generic[Found]):
         until_s, value = self._known.get(secret, (0.0, None))
         return value if time.monotonic() < until_s else None
 
-    def put(self, secret: str, value: Found, lifetime_s: float) -> None:
-        """Store the value for a token for some seconds."""
+    def put(self, secret: str, value: Found, expires_at: datetime | None) -> None:
+        """Store the value for a token for some seconds, but not past the token's end."""
         if len(self._known) >= _CACHED_TOKENS:
             self._known.clear()
-        self._known[secret] = (time.monotonic() + lifetime_s, value)
+        left_s = _CACHE_S
+        if expires_at is not None:
+            left_s = min(left_s, (expires_at - datetime.now(UTC)).total_seconds())
+        self._known[secret] = (time.monotonic() + left_s, value)
 
 
 def _of_token(token: ApiToken, acting_for: str | None) -> Caller:

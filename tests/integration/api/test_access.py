@@ -94,10 +94,14 @@ def test_a_revoked_token_is_refused_once_it_is_looked_up_again(
     until(lambda: world.client.get(path, headers=headers).status_code == 401, timeout_s=10)
 
 
-def test_a_known_token_of_a_user_ends_at_its_time(world: World) -> None:
-    exp = int(time.time()) + 2 - _LEEWAY_S
-    headers = {"Authorization": f"Bearer {user_token(world.alice, exp=exp)}"}
-    path = f"/api/jobs/{uuid4()}"
+@pytest.mark.parametrize("kind", ["user", "service"])
+def test_a_known_token_ends_at_its_time(world: World, kind: str) -> None:
+    if kind == "user":
+        token = user_token(world.alice, exp=int(time.time()) + 2 - _LEEWAY_S)
+    else:
+        token = new_secret()
+        create_token(world.owner, token, name="short", scopes=["read"], lifetime_s=2.0)
+    headers, path = {"Authorization": f"Bearer {token}"}, f"/api/jobs/{uuid4()}"
     assert world.client.get(path, headers=headers).status_code == 404
     until(lambda: world.client.get(path, headers=headers).status_code == 401, timeout_s=5)
 
