@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import posixpath
 import re
 from typing import TYPE_CHECKING
 
@@ -117,3 +119,27 @@ def test_missing_libraries_are_explained(client: TestClient, page: Path) -> None
     answer = client.get("/studio")
     assert answer.status_code == 503
     assert "python -m mashup_worker.api.studio.libraries" in answer.text
+
+
+_IMPORT = re.compile(r"""^(?:import|\}).* from "(.+)";$""", re.MULTILINE)
+
+
+def test_modules_of_the_first_view_are_fetched_at_once() -> None:
+    document = (PAGE / "index.html").read_text()
+    [text] = re.findall(r'<script type="importmap">(.*?)</script>', document, re.DOTALL)
+    addresses = json.loads(text)["imports"]
+    needed, found = ["app.js"], set[str]()
+    while needed:
+        name = needed.pop()
+        if name in found:
+            continue
+        found.add(name)
+        if name.startswith("libraries/"):
+            continue  # not committed
+        for address in _IMPORT.findall((PAGE / name).read_text()):
+            library = addresses.get(address, "").removeprefix(f"{pages.ASSETS}/")
+            path = posixpath.join(posixpath.dirname(name), address)
+            needed.append(library or posixpath.normpath(path))
+    preloaded = re.findall(r'<link rel="modulepreload" href="/studio/assets/(.*?)">', document)
+    of_libraries = "libraries/@preact/signals-core/dist/signals-core.mjs"
+    assert {"app.js", *preloaded} == {*found, of_libraries}
