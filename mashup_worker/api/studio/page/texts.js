@@ -648,6 +648,12 @@ export const texts = {
   report: {
     title: "Measurements",
     whole: "Measurements of the whole mashup",
+    loudness: "Loudness",
+    /** @param {number} lowest @param {number} highest @param {number | null} target */
+    curve(lowest, highest, target) {
+      const range = `Short-term loudness (3 s) of the master: ${loudness(lowest)} to ${loudness(highest)}`;
+      return target === null ? range : `${range}; target ${loudness(target)}, dashed`;
+    },
     ofStems: "Measurements of the stems",
     stems: "Stem",
     /** @param {number} passed @param {number} all */

@@ -10,6 +10,7 @@ import { decibels, duration, position } from "../format.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
 import { barSeconds } from "./arrangement.js";
+import { LoudnessCurve } from "./loudness-curve.js";
 import { MashupPlayer } from "./player.js";
 import { Timeline } from "./timeline.js";
 
@@ -55,6 +56,10 @@ export function Listen({ jobId, output, title }) {
           />
         </div>
       </div>
+      ${
+        output.report.short_term_lufs.length > 0 &&
+        html`<${LoudnessCurve} report=${output.report} durationS=${player.durationS.value} />`
+      }
     <//>
   </section>`;
 }

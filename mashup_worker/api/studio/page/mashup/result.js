@@ -10,7 +10,6 @@ import { html } from "../html.js";
 import { notify } from "../state.js";
 import { texts } from "../texts.js";
 import { ArrangementText } from "./arrangement-text.js";
-import { songsOf } from "./arrangement.js";
 import { Listen } from "./listen.js";
 import { PlanView } from "./plan.js";
 import { ReportTables } from "./report.js";
@@ -19,10 +18,10 @@ import { HideButton } from "./result-tabs.js";
 import { load } from "./results.js";
 import { EndedMashup, RunningMashup } from "./running.js";
 import { SavePanel } from "./save.js";
-import { savedAs } from "./saved.js";
+import { titleOf } from "./title.js";
 
 /** @import {Result} from "./results.js" */
-/** @import {MashupJob, MashupOutput, Plan} from "./types.js" */
+/** @import {MashupJob} from "./types.js" */
 
 /** @param {{result: Result}} props */
 export function ResultPanel({ result }) {
@@ -86,16 +85,3 @@ function Tools({ job, title }) {
     }
   `;
 }
-
-/** Title of a result: that under which it is saved, or of its songs. @param {MashupJob} job */
-function titleOf(job) {
-  const title = savedAs(job.id)?.title;
-  if (title) return title;
-  const songs = job.output_data ? songsOf(job.output_data.plan) : songsOfInput(job);
-  return texts.mashup.titleOf(songs, job.output_data?.plan.form === "layer");
-}
-
-/** @param {MashupJob} job */
-const songsOfInput = ({ input_data }) => [
-  ...new Set((input_data.stems ?? []).flatMap(({ song }) => song ?? [])),
-];

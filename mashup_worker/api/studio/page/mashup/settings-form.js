@@ -1,44 +1,18 @@
 /** Settings of the next mashup. */
 
-import { useRef, useState } from "preact/hooks";
-
 import { Button } from "../components/button.js";
-import { ErrorNote } from "../components/error.js";
 import { Choices, Range, Select, TextField } from "../components/field.js";
 import { KeySelect } from "../components/key-select.js";
 import { percent } from "../format.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
-import { Allowance, useAllowance } from "./allowance.js";
-import { faultsOf, FORMATS, inputOf, LIMITS, TRANSITIONS, VIBES } from "./input.js";
-import { generate, reveal } from "./results.js";
-import { change, groups, settings } from "./settings.js";
+import { faultsOf, FORMATS, LIMITS, TRANSITIONS, VIBES } from "./input.js";
+import { change, settings } from "./settings.js";
 
-export function SettingsForm() {
-  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
-  const [isBusy, setBusy] = useState(false);
-  const [error, setError] = useState(/** @type {unknown} */ (null));
-  const allowance = useAllowance();
+/** @param {{formRef: import("preact").RefObject<HTMLFormElement>, onSubmit: (event: Event) => void}} props */
+export function SettingsForm({ formRef, onSubmit }) {
   const faults = faultsOf(settings.value);
-  const isEmpty = !groups.value.length;
-
-  /** @param {Event} event */
-  const submit = async (event) => {
-    event.preventDefault();
-    if (isBusy || isEmpty) return;
-    if (faults.length) return openFault(form.current, faults[0]);
-    setBusy(true);
-    setError(null);
-    try {
-      await generate(inputOf(groups.value, settings.value));
-      reveal();
-    } catch (refusal) {
-      setError(refusal);
-    }
-    setBusy(false);
-    allowance.reload();
-  };
-  return html`<form class="card stack" ref=${form} onSubmit=${submit} noValidate aria-labelledby="settings">
+  return html`<form class="card stack" ref=${formRef} onSubmit=${onSubmit} noValidate aria-labelledby="settings">
     <h2 id="settings">${texts.mashup.settings}</h2>
     <${Vibes} />
     <${Range}
@@ -52,23 +26,8 @@ export function SettingsForm() {
     />
     <${MusicFields} faults=${faults} />
     <${MoreFields} faults=${faults} />
-    <div class="generate">
-      <${Button} type="submit" kind="primary" icon="mashup" busy=${isBusy} aria-disabled=${isEmpty ? "true" : undefined}>
-        ${texts.mashup.generate}
-      <//>
-      <${Allowance} allowance=${allowance.value} isEmpty=${isEmpty} hasError=${Boolean(error)} />
-      ${error && html`<${ErrorNote} error=${error} />`}
-    </div>
+    <input type="submit" hidden />
   </form>`;
-}
-
-/** @param {HTMLFormElement | null} form @param {string} name */
-function openFault(form, name) {
-  const field = form?.elements.namedItem(name);
-  if (!(field instanceof HTMLElement)) return;
-  const details = field.closest("details");
-  if (details) details.open = true;
-  field.focus();
 }
 
 function Vibes() {

@@ -5,12 +5,11 @@ import { useEffect, useState } from "preact/hooks";
 import { EmptyState } from "../components/empty.js";
 import { Page } from "../components/page.js";
 import { html } from "../html.js";
-import { ChosenSongs } from "../mashup/chosen-list.js";
 import { ResultPanel } from "../mashup/result.js";
 import { ResultTabs } from "../mashup/result-tabs.js";
 import { loadResults, results, reveal, select, selected, show } from "../mashup/results.js";
 import { SavedMashups } from "../mashup/saved-list.js";
-import { SettingsForm } from "../mashup/settings-form.js";
+import { Setup } from "../mashup/setup.js";
 import { stopPreview } from "../preview.js";
 import { texts } from "../texts.js";
 
@@ -27,17 +26,10 @@ export default function Mashup({ id }) {
   const result = results.value.find((one) => one.id === selected.value);
   return html`<${Page} title=${texts.mashup.title} width="wide">
     <div class="mashup">
-      <div class="mashup-setup stack">
-        <${ChosenSongs} />
-        <${SettingsForm} />
-      </div>
+      <${Setup} />
       <div class="mashup-results stack">
         ${results.value.length > 0 && html`<${ResultTabs} onSelect=${select} />`}
-        ${
-          result
-            ? html`<${ResultPanel} result=${result} />`
-            : html`<${NoResult} />`
-        }
+        ${result ? html`<${ResultPanel} result=${result} />` : html`<${NoResult} />`}
         <${SavedMashups} />
       </div>
     </div>
