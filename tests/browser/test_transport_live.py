@@ -102,7 +102,8 @@ def test_the_position_is_that_of_the_audio_clock(page: Page) -> None:
     position_s, clock_s = page.evaluate(clocks)
     wait(page, "transport.positionS > 4.3")
     later_position_s, later_clock_s = page.evaluate(clocks)
-    assert later_position_s - position_s == pytest.approx(later_clock_s - clock_s, abs=1 / RATE)
+    # The clock may move on between two readings, by blocks of some milliseconds.
+    assert later_position_s - position_s == pytest.approx(later_clock_s - clock_s, abs=0.03)
     page.evaluate("transport.pause()")
     paused_s = page.evaluate("transport.positionS")
     assert paused_s >= later_position_s
