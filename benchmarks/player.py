@@ -127,6 +127,7 @@ def main() -> None:
 
 
 def opened(browser: Browser, files: FileServer) -> Page:
+    """Return a new page that can load the transport."""
     page = browser.new_page()
     page.goto(files.url)
     page.evaluate(_SETUP, STEMS)
@@ -134,6 +135,7 @@ def opened(browser: Browser, files: FileServer) -> Page:
 
 
 def first_sound_s(browser: Browser, files: FileServer, is_loaded: bool) -> float:
+    """Return the time from the call of `play` until all stems sound."""
     page = opened(browser, files)
     passed_ms: float = page.evaluate(_FIRST_SOUND, is_loaded)
     page.close()

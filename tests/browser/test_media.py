@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mashup_worker.api.studio.libraries import are_complete
+from mashup_worker.api.studio.libraries import COMMAND, are_complete
 from tests.browser import songs
-from tests.browser.server import PAGE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -27,7 +26,8 @@ MEDIA = """async () => {
   for (const name of names) media.addEventListener(name, () => seen.push(name));
 }"""
 SURFER = """async () => {
-  const { default: WaveSurfer } = await import("/page/libraries/wavesurfer.js/dist/wavesurfer.esm.js");
+  const folder = "/page/libraries/wavesurfer.js/dist";
+  const { default: WaveSurfer } = await import(`${folder}/wavesurfer.esm.js`);
   const surfer = (window.surfer = WaveSurfer.create({
     container: document.body, media, peaks: [new Float32Array(100).fill(0.5)], duration: 6,
   }));
@@ -78,9 +78,7 @@ def test_a_transport_that_fails_is_an_error(page: Page, files: FileServer) -> No
     assert page.evaluate("media.readyState") == 0
 
 
-@pytest.mark.skipif(
-    not are_complete(), reason=f"the libraries of the page are missing in {PAGE.name}/libraries"
-)
+@pytest.mark.skipif(not are_complete(), reason=f"the page has no libraries: {COMMAND}")
 def test_wavesurfer_plays_and_seeks_through_it(media: Page) -> None:
     media.evaluate(SURFER)
     wait(media, "transport.state === 'ready'")

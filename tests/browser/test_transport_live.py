@@ -68,6 +68,18 @@ def assert_heard(page: Page, *names: str) -> None:
         wait(page, tone if name in names else silence)
 
 
+def test_little_is_loaded_before_sound_starts(page: Page, files: FileServer) -> None:
+    audio = songs.tone(60 * RATE, TONES_HZ["drums"], RATE)
+    songs.write(files.folder / "minute.flac", audio, RATE)
+    opened(page, "minute")
+    wait(page, "transport.decodedBytes > 0")
+    second = (files.folder / "minute.flac").stat().st_size / 60
+    (index, none), (flac, part) = files.requests
+    assert (index, none, flac) == ("minute.json", None, "minute.flac")
+    start, end = map(int, (part or "").removeprefix("bytes=").split("-"))
+    assert 0.5 * second < end - start < 1.5 * second
+
+
 def test_every_stem_is_heard_and_mixed(page: Page) -> None:
     opened(page, *STEMS)
     assert page.evaluate("[transport.state, transport.durationS, transport.mode]") == [

@@ -37,6 +37,7 @@
 
 const PIECES_S = [1, 4, 8]; // short ones first, so that sound starts soon; the last repeats
 const AHEAD_S = 16;
+const FIRST_AHEAD_S = 4; // grows by twice the time played, so that seeking about loads little
 const STALL_S = 0.25; // stop this long before a gap: the timer that looks for gaps may be late
 const LATE_S = 0.01;
 
@@ -210,7 +211,9 @@ export class Run {
 
   /** @param {Cursor} cursor */
   #due({ frame, count }) {
-    return this.startFrame === null ? count === 0 : frame - this.now < AHEAD_S * this.rate;
+    if (this.startFrame === null) return count === 0;
+    const ahead = Math.min(AHEAD_S * this.rate, FIRST_AHEAD_S * this.rate + 2 * this.now);
+    return frame - this.now < ahead;
   }
 
   /** @param {Cursor} cursor */
