@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from mashup_worker.api.access.jwt import JwtVerifier
+from mashup_worker.api.access.lookups import SecretCache, look_up
 from mashup_worker.db.api_tokens import SCOPES, TOKEN_PREFIX, Scope, valid_token
-from mashup_worker.errors import Forbidden, ServiceUnavailable, Unauthenticated
+from mashup_worker.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,17 +21,8 @@ if TYPE_CHECKING:
 
 _SCHEMES = ("bearer", "token")
 _USER_SCOPES: frozenset[Scope] = frozenset({"read", "write"})
-_CACHE_S = 10.0
-"""Longest time until the revocation of a token takes effect."""
-
 _LATEST_S = 253_402_300_799
 """Last second of the year 9999, after which Python has no times."""
-
-_CACHED_TOKENS = 1_000
-_LOOKUP_S = 10.0
-"""Longest wait for a token's row: few threads read them, and Postgres may hang."""
-
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +73,8 @@ class Callers:
     def __init__(self, database: Database, settings: ApiSettings) -> None:
         self._database = database
         self._jwt = JwtVerifier(settings)
-        self._tokens: _TokenCache[ApiToken] = _TokenCache()
-        self._users: _TokenCache[Caller] = _TokenCache()
+        self._tokens: SecretCache[ApiToken] = SecretCache()
+        self._users: SecretCache[Caller] = SecretCache()
 
     async def find(self, authorization: str | None, acting_for: str | None = None) -> Caller:
         """Return the caller of a request.
@@ -127,11 +117,7 @@ class Callers:
     async def _valid_token(self, secret: str) -> ApiToken:
         token = self._tokens.get(secret)
         if token is None:
-            try:
-                async with asyncio.timeout(_LOOKUP_S):
-                    token = await asyncio.to_thread(self._read, secret)
-            except TimeoutError:
-                raise ServiceUnavailable("Postgres: the token was not read in time") from None
+            token = await look_up(self._read, secret)
             if token is None:
                 raise Unauthenticated("token: unknown, expired or revoked")
             self._tokens.put(secret, token, token.expires_at)
@@ -140,27 +126,6 @@ class Callers:
     def _read(self, secret: str) -> ApiToken | None:
         with self._database.transaction() as connection:
             return valid_token(connection, secret)
-
-
-class _TokenCache(Generic[Found]):
-    """Values that were found for valid tokens."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[float, Found]] = {}
-
-    def get(self, secret: str) -> Found | None:
-        """Return the value for a token; None if it must be looked up."""
-        until_s, value = self._known.get(secret, (0.0, None))
-        return value if time.monotonic() < until_s else None
-
-    def put(self, secret: str, value: Found, expires_at: datetime | None) -> None:
-        """Store the value for a token for some seconds, but not past the token's end."""
-        if len(self._known) >= _CACHED_TOKENS:
-            self._known.clear()
-        left_s = _CACHE_S
-        if expires_at is not None:
-            left_s = min(left_s, (expires_at - datetime.now(UTC)).total_seconds())
-        self._known[secret] = (time.monotonic() + left_s, value)
 
 
 def _of_token(token: ApiToken, acting_for: str | None) -> Caller:

@@ -6,8 +6,6 @@ pages of the same site only. Requests that change something must also come from 
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +13,9 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
 from mashup_worker.api.access.callers import Caller, claims_of
+from mashup_worker.api.access.lookups import SecretCache, look_up
 from mashup_worker.db import sessions
-from mashup_worker.errors import Forbidden, ServiceUnavailable, Unauthenticated
+from mashup_worker.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,12 +34,6 @@ COOKIE = "mashup_session"
 _PATH = "/api"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LIFETIME = timedelta(hours=12)
-_CACHE_S = 10.0
-"""Longest time until other processes of the API notice the end of a session."""
-
-_CACHED_SESSIONS = 1_000
-_LOOKUP_S = 10.0
-"""Longest wait for a session's row: few threads read them, and Postgres may hang."""
 
 
 class Sessions:
@@ -53,7 +46,7 @@ class Sessions:
 
     def __init__(self, database: Database, url: str) -> None:
         self._database, self._url = database, url
-        self._known: dict[str, tuple[float, Caller]] = {}
+        self._known: SecretCache[Caller] = SecretCache()
 
     async def find(self, secret: str, scope: Scope) -> Caller:
         """Return the caller of a request by the secret in its cookie.
@@ -113,9 +106,9 @@ class Sessions:
 
     def end(self, secret: str) -> None:
         """End a session."""
-        self._known.pop(secret, None)
         with self._database.transaction() as connection:
             sessions.end_session(connection, secret)
+        self._known.forget(secret)
 
     def set_cookie(self, response: Response, secret: str, caller: Caller) -> None:
         """Let the browser keep a session until it ends."""
@@ -140,22 +133,13 @@ class Sessions:
         response.headers["Cache-Control"] = "no-store"
 
     async def _caller(self, secret: str) -> Caller:
-        known = self._known.get(secret)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
-        try:
-            async with asyncio.timeout(_LOOKUP_S):
-                session = await asyncio.to_thread(self._read, secret)
-        except TimeoutError:
-            raise ServiceUnavailable("Postgres: the session was not read in time") from None
-        if session is None:
-            self._known.pop(secret, None)
-            raise Unauthenticated("session: unknown, expired or ended; log in again")
-        if len(self._known) >= _CACHED_SESSIONS:
-            self._known.clear()
-        left_s = (session.expires_at - datetime.now(UTC)).total_seconds()
-        caller = _caller_of(session)
-        self._known[secret] = (time.monotonic() + min(_CACHE_S, left_s), caller)
+        caller = self._known.get(secret)
+        if caller is None:
+            session = await look_up(self._read, secret)
+            if session is None:
+                raise Unauthenticated("session: unknown, expired or ended; log in again")
+            caller = _caller_of(session)
+            self._known.put(secret, caller, session.expires_at)
         return caller
 
     def _read(self, secret: str) -> Session | None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from mashup_worker.api.access import callers
+from mashup_worker.api.access import lookups
 from mashup_worker.api.access.jwt import _LEEWAY_S
 from mashup_worker.db import jobs
 from mashup_worker.db.api_tokens import all_tokens, create_token, new_secret, revoke_token
@@ -87,7 +87,7 @@ def test_expired_and_revoked_tokens_are_refused(world: World) -> None:
 def test_a_revoked_token_is_refused_once_it_is_looked_up_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callers, "_CACHE_S", 0.5)
+    monkeypatch.setattr(lookups, "_CACHE_S", 0.5)
     headers, path = world.as_service("read"), f"/api/jobs/{uuid4()}"
     assert world.client.get(path, headers=headers).status_code == 404
     revoke_token(world.owner, all_tokens(world.owner)[-1].id)

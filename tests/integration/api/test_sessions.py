@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from mashup_worker.api.access import sessions as access
+from mashup_worker.api.access import lookups
+from mashup_worker.api.access.sessions import COOKIE
 from mashup_worker.db import jobs
 from mashup_worker.db.api_tokens import all_tokens, revoke_token
 from mashup_worker.db.sessions import create_code, new_secret
@@ -40,7 +41,7 @@ def log_in(world: World, user: UUID | None, *scopes: Scope) -> str:
 
 
 def cookie_of(answer: Response) -> str:
-    [(_, value)] = [pair for pair in answer.cookies.items() if pair[0] == access.COOKIE]
+    [(_, value)] = [pair for pair in answer.cookies.items() if pair[0] == COOKIE]
     found: str = value
     return found
 
@@ -130,7 +131,7 @@ def test_logging_out_ends_the_session_at_once(world: World) -> None:
     answer = world.client.delete(SESSION, headers=OWN_PAGE)
     assert answer.status_code == 204
     assert attributes(answer)["max-age"] == "0"
-    assert access.COOKIE not in world.client.cookies
+    assert COOKIE not in world.client.cookies
     stolen = {"Cookie": f"mashup_session={secret}"}
     assert world.client.get(SESSION, headers=stolen).status_code == 401
     assert world.client.delete(SESSION).status_code == 204
@@ -237,7 +238,7 @@ def test_no_session_lasts_longer_than_twelve_hours(world: World) -> None:
 def test_a_session_of_a_service_token_ends_with_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "_CACHE_S", 0.0)
+    monkeypatch.setattr(lookups, "_CACHE_S", 0.0)
     headers = world.as_service("read", user=world.alice)
     answer = world.client.post(SESSION, headers=headers)
     assert (answer.json()["user_id"], answer.json()["scopes"]) == (str(world.alice), ["read"])

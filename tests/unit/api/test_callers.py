@@ -7,7 +7,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from mashup_worker.api.access import callers
+from mashup_worker.api.access import lookups
 from mashup_worker.api.access.callers import Callers
 from mashup_worker.db import database
 from mashup_worker.db.api_tokens import TOKEN_PREFIX
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def test_no_request_waits_for_a_database_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few threads read tokens, so that most lookups would wait for the ones before them."""
-    monkeypatch.setattr(callers, "_LOOKUP_S", 0.2)
+    monkeypatch.setattr(lookups, "_LOOKUP_S", 0.2)
     monkeypatch.setattr(database, "_CONNECT_TIMEOUT_S", 2)
 
     async def find_all() -> tuple[float, list[object]]:
