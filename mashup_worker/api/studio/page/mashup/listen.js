@@ -5,6 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 
 import { Button } from "../components/button.js";
 import { Choices } from "../components/field.js";
+import { PlayerWait } from "../components/player-wait.js";
 import { Waveform } from "../components/waveform.js";
 import { decibels, duration, position } from "../format.js";
 import { html } from "../html.js";
@@ -37,10 +38,12 @@ export function Listen({ jobId, output, title }) {
       </span>
       ${player.hasBefore && html`<${Sides} player=${player} output=${output} />`}
     </div>
-    ${
-      player.state.value === "failed" &&
-      html`<p class="field-error" role="alert">${texts.player.failed(title)}</p>`
-    }
+    ${player.failed.value.map(
+      (/** @type {Side} */ one) => html`<p key=${one} class="note note-bad small" role="alert">
+        ${texts.player.failed(texts.mashup.sides[one])}
+      </p>`,
+    )}
+    <${PlayerWait} player=${player} />
     <${Timeline} plan=${output.plan} share=${player.share} onSeek=${onSeek}>
       <div class="timeline-row timeline-wave">
         <span class="timeline-name muted">${texts.mashup.sides[side]}</span>

@@ -2,6 +2,7 @@
 
 import { batch, computed, effect, signal } from "@preact/signals";
 
+import { endSession } from "../api.js";
 import { Transport } from "../audio/transport.js";
 import { preview, stopPreview } from "../preview.js";
 import { matchedGains } from "./loudness.js";
@@ -13,6 +14,10 @@ export class MashupPlayer {
   /** @type {import("@preact/signals").Signal<import("../audio/transport.js").State>} */
   state = signal("loading");
   playing = signal(false);
+  /** @type {import("@preact/signals").Signal<import("../audio/transport.js").Wait | null>} */
+  waitingFor = signal(null);
+  /** Sides that cannot be played. @type {import("@preact/signals").Signal<Side[]>} */
+  failed = signal([]);
   positionS = signal(0);
   durationS = signal(0);
   /** Side that is heard. @type {import("@preact/signals").Signal<Side>} */
@@ -38,6 +43,7 @@ export class MashupPlayer {
     this.durationS.value = output.audio.duration_s;
     this.transport.addEventListener("change", () => this.#update());
     this.transport.addEventListener("position", () => this.refresh());
+    this.transport.addEventListener("unauthorized", endSession);
     this.endMixing = effect(() => this.#mix(this.side.value, this.isMatched.value));
     this.endPreview = effect(() => {
       if (preview.value) this.transport.pause(); // one sound at a time
@@ -85,10 +91,13 @@ export class MashupPlayer {
   }
 
   #update() {
-    const { state, playing, durationS } = this.transport;
+    const { state, playing, waitingFor, durationS, failures } = this.transport;
     batch(() => {
       this.state.value = state;
       this.playing.value = playing;
+      this.waitingFor.value = waitingFor;
+      if (failures.size > this.failed.value.length)
+        this.failed.value = /** @type {Side[]} */ ([...failures.keys()]);
       if (durationS) this.durationS.value = durationS;
       this.refresh();
     });
