@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.frame_index import index_file
 from mashup_worker.audio.peaks import write_peaks
 from mashup_worker.audio.player_names import frame_index_name, waveform_name
+from mashup_worker.system.cores import usable_processors
 from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
@@ -27,14 +29,21 @@ def write_waveforms(
         StorageFailed: a file cannot be written.
     """
     files = {path.name: path for path in sounds}
-    for done, (path, sound) in enumerate(sounds.items()):
-        on_progress("peaks", done / len(sounds))
-        waveform = path.with_name(waveform_name(path.name))
-        write_peaks(sound, waveform)
-        files[waveform.name] = waveform
-        if path.suffix == ".flac":
-            index = path.with_name(frame_index_name(path.name))
-            write_atomically(index, index_file(path).as_json())
+    with ThreadPoolExecutor(usable_processors()) as pool:
+        indexes = [pool.submit(_write_index, path) for path in sounds if path.suffix == ".flac"]
+        for done, (path, sound) in enumerate(sounds.items()):
+            on_progress("peaks", done / len(sounds))
+            waveform = path.with_name(waveform_name(path.name))
+            write_peaks(sound, waveform)
+            files[waveform.name] = waveform
+        for written in indexes:
+            index = written.result()
             files[index.name] = index
     on_progress("peaks", 1.0)
     return files
+
+
+def _write_index(path: Path) -> Path:
+    index = path.with_name(frame_index_name(path.name))
+    write_atomically(index, index_file(path).as_json())
+    return index
