@@ -149,6 +149,21 @@ def test_a_session_that_ended_in_another_tab_shows_the_login_in_place(
         assert page.url == f"{studio.api.url}/studio/songs/{song}"
 
 
+def test_another_user_in_the_same_tab_finds_nothing_of_the_first(
+    studio: Studio, user: UUID
+) -> None:
+    song = studio.song(user)
+    with studio.page(user) as page:
+        page.get_by_role("button", name="Add to mashup night").click()
+        page.get_by_role("link", name="Mashup 1 song or stem chosen").wait_for()
+        page.context.clear_cookies()
+        page.goto(studio.login_link(studio.database.new_user()))
+        page.get_by_role("heading", name="No songs yet").wait_for()
+        assert page.get_by_text("song or stem chosen").count() == 0
+        page.goto(f"{studio.api.url}/studio/songs/{song}")
+        page.get_by_text("Not found.").wait_for()
+
+
 def test_a_used_link_is_refused_and_leaves_the_address(studio: Studio, user: UUID) -> None:
     link = studio.login_link(user)
     with studio.page(user) as page:

@@ -1,6 +1,6 @@
 /** Calls of the HTTP API, and its problem documents in plain words. */
 
-import { forgetUser, notices, notify, online, session, sessionEnded } from "./state.js";
+import { forgetUser, notices, notify, online, session, sessionEnded, startSession } from "./state.js";
 import { texts } from "./texts.js";
 
 /**
@@ -178,8 +178,7 @@ export function endSession() {
 /** Ask the server for the session of the browser's cookie. */
 export async function loadSession() {
   try {
-    session.value = await get("/api/session");
-    sessionEnded.value = false;
+    startSession(await get("/api/session"));
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 401) throw error;
     session.value = null;
@@ -192,8 +191,7 @@ export async function loadSession() {
  */
 export async function logIn({ code, accessToken }) {
   const headers = accessToken ? { Authorization: `Bearer ${accessToken}` } : undefined;
-  session.value = await call("POST", "/api/session", { body: code ? { code } : undefined, headers });
-  sessionEnded.value = false;
+  startSession(await call("POST", "/api/session", { body: code ? { code } : undefined, headers }));
 }
 
 /** End the session, here and on the server. */

@@ -36,6 +36,9 @@ export const isUploading = computed(() => uploads.value.some((one) => one.state 
 /** Cursor of the next page of songs; null after the last. */
 export const nextCursor = signal(/** @type {string | null} */ (null));
 
+/** Whether the first page was loaded; uploads may be in the list before. */
+let isLoaded = false;
+
 /** Ids of jobs that are followed, with the functions that end it. @type {Map<string, () => void>} */
 const following = new Map();
 
@@ -43,12 +46,14 @@ effect(() => {
   if (session.value) return;
   for (const stop of following.values()) stop();
   following.clear();
+  isLoaded = false;
 });
 
 /** Load the newest songs; pages that were loaded before stay below them. */
 export async function loadSongs() {
   const { items, next } = await get("/api/songs", { query: { limit: PAGE_SIZE } });
-  if (!songs.value) nextCursor.value = next;
+  if (!isLoaded) nextCursor.value = next;
+  isLoaded = true;
   songs.value = joined(items, songs.value ?? []);
   followAll();
 }

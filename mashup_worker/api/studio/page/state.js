@@ -122,6 +122,29 @@ export function dismiss(id) {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }
 
+const USER_KEY = "user";
+
+/**
+ * Start the session of a user. The page is loaded again for another one than before, since modules
+ * hold songs, uploads and choices of that user.
+ * @param {Session} started
+ */
+export function startSession(started) {
+  const user = String(started.user_id);
+  try {
+    const before = sessionStorage.getItem(USER_KEY);
+    sessionStorage.setItem(USER_KEY, user);
+    if (before !== null && before !== user) {
+      clearChosen();
+      return location.reload();
+    }
+  } catch {
+    // Storage is forbidden in this browser: nothing is kept from load to load.
+  }
+  session.value = started;
+  sessionEnded.value = false;
+}
+
 /** Forget everything of a user who logged out. */
 export function forgetUser() {
   session.value = null;

@@ -35,7 +35,8 @@ export function Button({ children, label, icon, kind, small, busy, href, class: 
   if (href) return html`<a href=${href} ...${common}>${content}</a>`;
   // A disabled button would lose the focus.
   const onClick = busy ? undefined : rest.onClick;
-  return html`<button type="button" ...${common} onClick=${onClick} aria-disabled=${busy ? "true" : rest["aria-disabled"]}>
+  const isDisabled = busy ? "true" : rest["aria-disabled"];
+  return html`<button type="button" ...${common} onClick=${onClick} aria-disabled=${isDisabled}>
     ${content}
   </button>`;
 }

@@ -30,7 +30,8 @@ export function Downloads({ song, player }) {
       }
     </div>
     <div class="downloads-state" role="status">
-      ${share !== null && html`<${Progress} value=${share} text=${texts.downloads.mixing} label=${texts.downloads.mixing} />`}
+      ${share !== null &&
+      html`<${Progress} value=${share} text=${texts.downloads.mixing} label=${texts.downloads.mixing} />`}
       ${error && html`<p class="field-error">${texts.downloads.failed}</p>`}
       ${isSilent && html`<p class="muted small">${texts.downloads.silent}</p>`}
     </div>

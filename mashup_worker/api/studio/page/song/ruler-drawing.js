@@ -9,7 +9,10 @@ const BEAT_GAP_PX = 7;
 const TIME_STEPS_S = [0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
 const TIME_GAP_PX = 70;
 
-/** @typedef {{text: string, muted: string, line: string, strong: string, accent: string, soft: string, sections: string[]}} Colors */
+/**
+ * @typedef {{text: string, muted: string, line: string, strong: string, accent: string,
+ *     soft: string, sections: string[]}} Colors
+ */
 
 /**
  * Return the colors of the page's theme.

@@ -80,9 +80,19 @@ function LoopControls({ player, grid }) {
     <//>
     ${
       grid.hasBars &&
-      html`<${BarInput} label=${texts.song.loopFrom} value=${from} max=${last} onChange=${(/** @type {number} */ bar) => set(bar, to)} />
+      html`<${BarInput}
+          label=${texts.song.loopFrom}
+          value=${from}
+          max=${last}
+          onChange=${(/** @type {number} */ bar) => set(bar, to)}
+        />
       <span class="muted" aria-hidden="true">–</span>
-      <${BarInput} label=${texts.song.loopTo} value=${to} max=${last} onChange=${(/** @type {number} */ bar) => set(Math.min(from, bar), bar)} />`
+        <${BarInput}
+          label=${texts.song.loopTo}
+          value=${to}
+          max=${last}
+          onChange=${(/** @type {number} */ bar) => set(Math.min(from, bar), bar)}
+        />`
     }
   </div>`;
 }
@@ -113,8 +123,10 @@ function ZoomControls({ player, timeline }) {
   const [zoom, most] = [timeline.zoom.value, timeline.maxZoom.value];
   /** @param {-1 | 1} direction */
   const change = (direction) => timeline.zoomBy(direction, player.positionS.value);
+  /** @param {Event & {currentTarget: HTMLInputElement}} event */
+  const onInput = (event) => timeline.zoomTo(most ** event.currentTarget.valueAsNumber, player.positionS.value);
   return html`
-    <${Button} kind="quiet" icon="zoomOut" label=${texts.song.zoomOut} aria-disabled=${zoom <= 1 ? "true" : undefined} onClick=${() => change(-1)} />
+    <${ZoomButton} icon="zoomOut" label=${texts.song.zoomOut} isAtEnd=${zoom <= 1} onClick=${() => change(-1)} />
     <input
       class="zoom-range"
       type="range"
@@ -124,10 +136,15 @@ function ZoomControls({ player, timeline }) {
       aria-label=${texts.song.zoom}
       aria-valuetext=${texts.song.zoomText(zoom)}
       value=${most > 1 ? Math.log(zoom) / Math.log(most) : 0}
-      onInput=${(/** @type {any} */ event) => timeline.zoomTo(most ** event.currentTarget.valueAsNumber, player.positionS.value)}
+      onInput=${onInput}
     />
-    <${Button} kind="quiet" icon="zoomIn" label=${texts.song.zoomIn} aria-disabled=${zoom >= most ? "true" : undefined} onClick=${() => change(1)} />
+    <${ZoomButton} icon="zoomIn" label=${texts.song.zoomIn} isAtEnd=${zoom >= most} onClick=${() => change(1)} />
   `;
+}
+
+/** @param {{icon: string, label: string, isAtEnd: boolean, onClick: () => void}} props */
+function ZoomButton({ isAtEnd, ...rest }) {
+  return html`<${Button} kind="quiet" aria-disabled=${isAtEnd ? "true" : undefined} ...${rest} />`;
 }
 
 /**
