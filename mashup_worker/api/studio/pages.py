@@ -1,4 +1,8 @@
-"""Routes of the studio: its document for every view, and the files that it loads."""
+"""Routes of the studio: its document for every view, and the files that it loads.
+
+They run on the event loop, as their few file reads take less time than a thread, and none of the
+threads is free while a service hangs.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +68,7 @@ class _Asset:
 
 
 @router.api_route(f"{ASSETS}/{{name:path}}", methods=["GET", "HEAD"])
-def get_asset(request: Request, name: str) -> Response:
+async def get_asset(request: Request, name: str) -> Response:
     """Return a file of the page.
 
     Browsers keep it and ask each time whether it has changed, so they never mix two versions.
@@ -93,7 +97,7 @@ def get_asset(request: Request, name: str) -> Response:
 
 @router.api_route("/studio", methods=["GET", "HEAD"])
 @router.api_route("/studio/{view:path}", methods=["GET", "HEAD"])
-def get_page(request: Request) -> Response:
+async def get_page(request: Request) -> Response:
     """Return the document, in which a script shows the view of the address."""
     if not are_complete(PAGE):
         return PlainTextResponse(
