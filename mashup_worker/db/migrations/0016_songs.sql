@@ -116,9 +116,14 @@ LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
     END
   ON CONFLICT (job_id, kind) DO NOTHING;
 
+  -- The job that completed last counts, even if another one waited longer for the lock.
   DELETE FROM public.mashup_stems AS old
-  USING public.stems AS new
-  WHERE new.job_id = job AND old.mashup_id = new.mashup_id;
+  USING public.stems AS new, public.ai_jobs AS j
+  WHERE new.job_id = job AND j.id = job AND old.mashup_id = new.mashup_id
+    AND NOT EXISTS (
+      SELECT FROM public.stems AS s JOIN public.ai_jobs AS later ON later.id = s.job_id
+      WHERE s.id = old.stem_id AND later.completed_at > j.completed_at
+    );
 
   INSERT INTO public.mashup_stems (mashup_id, stem_id, kind, storage_key, peaks_key)
   SELECT new.mashup_id, new.id, new.kind, new.storage_key, s.peaks_key
@@ -126,7 +131,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
   JOIN public.ai_jobs AS j ON j.id = new.job_id
   JOIN LATERAL jsonb_to_recordset(j.output_data -> 'stems') AS s (kind TEXT, peaks_key TEXT)
     ON s.kind = new.kind
-  WHERE new.job_id = job AND new.mashup_id IS NOT NULL;
+  WHERE new.job_id = job
+    AND NOT EXISTS (SELECT FROM public.mashup_stems AS m WHERE m.mashup_id = new.mashup_id)
+    AND new.mashup_id IS NOT NULL;
 
   UPDATE public.mashups AS m
   SET has_stems = true,
