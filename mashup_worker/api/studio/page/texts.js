@@ -445,7 +445,7 @@ export const texts = {
     keyDistance(steps) {
       if (steps === null) return "key unknown";
       if (steps === 0) return "same key";
-      return steps === 1 ? "neighboring key" : `${steps} keys apart`;
+      return steps === 1 ? "neighboring key" : `${steps} keys away`;
     },
     filters: {
       label: "Filters",
@@ -523,7 +523,7 @@ export const texts = {
         layer: "A layer: one song sings, the others play.",
         sequence: "A sequence: the songs play one after another.",
       },
-      single: "One song is arranged by itself. Add another to mix them.",
+      single: "One song is arranged alone. Add another to mix them.",
       singer: "Who sings",
       singerHint: "Only the vocals of this song are used, and no other vocals.",
       baseSong: "Base",
@@ -720,7 +720,7 @@ export const texts = {
   credits: {
     title: "Credits",
     you: "You",
-    nobody: "Stems of no user",
+    unknown: "Stems of no user",
     /** @param {string} id */
     creator: (id) => `Creator ${id}`,
     /** @param {number} count */

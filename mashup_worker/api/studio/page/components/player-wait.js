@@ -1,4 +1,4 @@
-/** What a player waits for, in words; short waits for data are not worth them. */
+/** Reason why a player waits, in words; short waits for data have none. */
 
 import { useEffect, useState } from "preact/hooks";
 

@@ -34,7 +34,7 @@ export function useAllowance() {
 }
 
 /**
- * Text at the button: what is missing, what is left, or what would lift the limit.
+ * Text at the button: a missing choice, the mashups left, or the remedy for a reached limit.
  * @param {{allowance: AllowanceValue | null, isEmpty: boolean, hasError: boolean}} props
  */
 export function Allowance({ allowance, isEmpty, hasError }) {

@@ -1,4 +1,4 @@
-/** Songs and stems that are chosen, grouped by song, with their roles. */
+/** Chosen songs and stems, grouped by song, with their roles. */
 
 import { Button } from "../components/button.js";
 import { Choices, Select } from "../components/field.js";

@@ -36,6 +36,6 @@ export function Credits({ mashupId }) {
 
 /** @param {string | null} userId */
 function nameOf(userId) {
-  if (userId === null) return texts.credits.nobody;
+  if (userId === null) return texts.credits.unknown;
   return userId === session.value?.user_id ? texts.credits.you : texts.credits.creator(userId.slice(0, 8));
 }

@@ -1,4 +1,4 @@
-/** What is chosen, grouped by song, and the roles of the songs in the next mashup. */
+/** Chosen stems, grouped by song, and the roles of the songs in the next mashup. */
 
 /** @import {Chosen} from "../types.js" */
 /** @import {Settings} from "./input.js" */

@@ -62,7 +62,7 @@ function restore(user) {
       results.value = stored.ids.map((/** @type {string} */ id) => ({ id, job: null, error: null }));
       selected.value = stored.selected;
     } catch {
-      // What another version of the page has stored is dropped.
+      // Another version of the page has stored it: start without results.
     }
   });
 }

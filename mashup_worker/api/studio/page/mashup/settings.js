@@ -8,7 +8,7 @@ import { DEFAULTS } from "./input.js";
 
 /** @import {Settings} from "./input.js" */
 
-/** What is chosen, grouped by song. */
+/** Chosen stems, grouped by song. */
 export const groups = computed(() => groupsOf(chosen.value));
 
 const STORED = "mashup-settings";

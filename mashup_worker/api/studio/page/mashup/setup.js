@@ -1,4 +1,4 @@
-/** What is chosen, the settings, and the button that makes the mashup. */
+/** Chosen songs, settings, and the button that makes the mashup. */
 
 import { useRef, useState } from "preact/hooks";
 

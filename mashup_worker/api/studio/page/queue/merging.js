@@ -1,4 +1,4 @@
-/** Refreshed pages of jobs, which change the list without moving what is shown. */
+/** Refreshed pages of jobs, which change the list without moving its rows. */
 
 /** @import {FleetJob} from "./types.js" */
 

@@ -1,4 +1,4 @@
-/** Stem in the list: its facts, waveform, and how it fits what is chosen. */
+/** Stem in the list: its facts, waveform, and its compatibility with a chosen song. */
 
 import { ChoiceButton } from "../components/choice.js";
 import { ownerOf } from "../components/owner.js";

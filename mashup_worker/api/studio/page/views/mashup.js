@@ -1,4 +1,4 @@
-/** Mashup: what is chosen and how it is combined, the results, and the saved mashups. */
+/** Mashup: chosen songs and settings, results, and saved mashups. */
 
 import { useEffect, useState } from "preact/hooks";
 

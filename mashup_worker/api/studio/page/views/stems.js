@@ -1,4 +1,4 @@
-/** Stems: all that the user may use, with filters, and how they fit what is chosen. */
+/** Stems that the user may use: filters, and compatibility with a chosen song or stem. */
 
 import { useEffect, useState } from "preact/hooks";
 
@@ -95,7 +95,7 @@ function MoreButton({ filters }) {
     setError(null);
     try {
       const first = await loadMoreStems(filters);
-      // The button vanishes with the last page, so the focus moves to what it has shown.
+      // The button vanishes with the last page, so the focus moves to the first new stem.
       requestAnimationFrame(() => document.getElementById(`stem-${first}`)?.querySelector("button")?.focus());
     } catch (refusal) {
       setError(refusal);
