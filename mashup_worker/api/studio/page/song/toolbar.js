@@ -1,9 +1,10 @@
 /** Controls of the player: play, position, loop and zoom. */
 
 import { computed } from "@preact/signals";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 
 import { Button } from "../components/button.js";
+import { PlayerWait } from "../components/player-wait.js";
 import { duration, position } from "../format.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
@@ -12,8 +13,6 @@ import { toggleLoop } from "./keys.js";
 /** @import {BeatGrid} from "./grid.js" */
 /** @import {SongPlayer} from "./player.js" */
 /** @import {Timeline} from "./timeline.js" */
-
-const LONG_WAIT_MS = 1_000;
 
 /** @param {{player: SongPlayer, grid: BeatGrid, timeline: Timeline, showKeys: () => void}} props */
 export function Toolbar({ player, grid, timeline, showKeys }) {
@@ -28,7 +27,7 @@ export function Toolbar({ player, grid, timeline, showKeys }) {
       <${ZoomControls} player=${player} timeline=${timeline} />
       <${Button} kind="quiet" class="keys-button" icon="keyboard" label=${texts.song.keys} onClick=${showKeys} />
     </div>
-    <${Status} player=${player} />
+    <${PlayerWait} player=${player} />
   </div>`;
 }
 
@@ -145,20 +144,4 @@ function ZoomControls({ player, timeline }) {
 /** @param {{icon: string, label: string, isAtEnd: boolean, onClick: () => void}} props */
 function ZoomButton({ isAtEnd, ...rest }) {
   return html`<${Button} kind="quiet" aria-disabled=${isAtEnd ? "true" : undefined} ...${rest} />`;
-}
-
-/**
- * What the player waits for, in words; short waits for data are not worth them.
- * @param {{player: SongPlayer}} props
- */
-function Status({ player }) {
-  const [isLong, setLong] = useState(false);
-  const waiting = player.waitingFor.value;
-  useEffect(() => {
-    setLong(false);
-    const timer = setTimeout(() => setLong(true), LONG_WAIT_MS);
-    return () => clearTimeout(timer);
-  }, [waiting]);
-  const isShown = waiting && (isLong || waiting === "gesture");
-  return html`<p class="player-status small" role="status">${isShown ? texts.song.waits[waiting] : ""}</p>`;
 }
