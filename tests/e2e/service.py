@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +35,9 @@ ENDED = ("completed", "failed", "canceled")
 
 
 @dataclass(frozen=True)
-class Service:
+class RunningService:
     """Running service: its folder, its facts from `mashup up --json`, and its environment."""
 
-    preloaded: PreloadedMashup
     folder: Path
     facts: dict[str, Any]
     environment: dict[str, str]
@@ -116,6 +116,13 @@ class Service:
             assert time.monotonic() < end_s, row
             time.sleep(0.1)
 
+
+@dataclass(frozen=True)
+class Service(RunningService):
+    """Running service with commands."""
+
+    preloaded: PreloadedMashup
+
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a command with the settings of the service, and more."""
         return self.preloaded.run(*arguments, cwd=self.folder, env=self.environment | more)
@@ -125,7 +132,13 @@ class Service:
 def service(
     preloaded: PreloadedMashup, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("up")
+    with running_service(tmp_path_factory.mktemp("up"), processes=2) as one:
+        yield Service(one.folder, one.facts, one.environment, preloaded)
+
+
+@contextmanager
+def running_service(folder: Path, *, processes: int) -> Iterator[RunningService]:
+    """Run `mashup up` in a folder."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -135,8 +148,8 @@ def service(
         "MASHUP_MODEL_CACHE": str(folder / "cache"),
     }
     with Process(
-        [MASHUP, "up", "--data", str(folder / "data"), "--processes", "2", "--json"],
-        env=environment,
+        [MASHUP, "up", "--data", folder / "data", "--processes", str(processes), "--json"],
+        env={**environment, "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
         stdout=subprocess.PIPE,
         preexec_fn=stop_with_tests,
         text=True,
@@ -151,7 +164,7 @@ def service(
             "AWS_ACCESS_KEY_ID": facts["s3_access_key_id"],
             "AWS_SECRET_ACCESS_KEY": facts["s3_secret_access_key"],
         }
-        yield Service(preloaded, folder, facts, {**environment, **settings})
+        yield RunningService(folder, facts, {**environment, **settings})
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 

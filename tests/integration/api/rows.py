@@ -11,6 +11,7 @@ from mashup_worker.db import jobs
 from mashup_worker.db.publishing import publish
 
 if TYPE_CHECKING:
+    from mashup_worker.db.database import Connection
     from mashup_worker.vocabulary import JobType
     from tests.integration.api.world import World
 
@@ -42,7 +43,14 @@ def add_mashup(
 
 
 def finish_job(
-    world: World,
+    world: World, user: UUID | None, job_type: JobType, output: dict[str, Any], **more: Any
+) -> UUID:
+    """Insert a job and complete it as a worker does, with its rows; return its id."""
+    return finished_job(world.owner, user, job_type, output, **more)
+
+
+def finished_job(
+    owner: Connection,
     user: UUID | None,
     job_type: JobType,
     output: dict[str, Any],
@@ -51,16 +59,16 @@ def finish_job(
     source_jobs: tuple[UUID, ...] = (),
     **document: Any,
 ) -> UUID:
-    """Insert a job and complete it as a worker does, with its rows; return its id."""
-    job = jobs.insert(world.owner, job_type, document, user_id=user)
-    with world.owner.transaction():
+    """Do the same as the owner of the tables; no worker sees the job before its end."""
+    with owner.transaction():
+        job = jobs.insert(owner, job_type, document, user_id=user)
         claimed = jobs.change_status(
-            world.owner, "claim", id=job.id, worker_id="w", lease_s=60, job_types=[job_type]
+            owner, "claim", id=job.id, worker_id="w", lease_s=60, job_types=[job_type]
         )
         assert claimed is not None
         claim = jobs.Claim(id=job.id, attempt=claimed.attempt, worker_id="w")
         assert jobs.change_status(
-            world.owner,
+            owner,
             "complete",
             **claim.fence,
             output=Jsonb(output),
@@ -68,7 +76,7 @@ def finish_job(
             source_sha256=list(source_sha256),
             source_jobs=list(source_jobs),
         )
-        publish(world.owner, job_type, job.id)
+        publish(owner, job_type, job.id)
     return job.id
 
 

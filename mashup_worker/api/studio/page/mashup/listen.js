@@ -30,7 +30,9 @@ export function Listen({ jobId, output, title }) {
   const side = player.side.value;
   const peaks = `/api/jobs/${jobId}/${side === "before" ? "unmastered/" : ""}peaks`;
   const onSeek = (/** @type {number} */ share) => player.seek(share);
-  return html`<section class="listen" aria-label=${texts.mashup.player}>
+  /** @param {any} element Tests reach the transport here. */
+  const expose = (element) => element && (element.transport = player.transport);
+  return html`<section class="listen" ref=${expose} aria-label=${texts.mashup.player}>
     <div class="listen-bar">
       <${PlayPause} player=${player} title=${title} />
       <span class="listen-time">
