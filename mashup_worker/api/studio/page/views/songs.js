@@ -97,9 +97,7 @@ function DropZone() {
       type="file"
       multiple
       accept=${ACCEPTED}
-      class="hidden-text"
-      tabindex="-1"
-      aria-label=${texts.songs.chooseFiles}
+      hidden
       onChange=${onChange}
     />
   </section>`;

@@ -10,21 +10,18 @@ from uuid import uuid4
 
 import numpy as np
 import psycopg
-import pytest
 import torch
 from psycopg.rows import dict_row
 
 from mashup_worker.analysis.result import Analysis, TempoStretch
-from mashup_worker.api.studio.libraries import COMMAND, are_complete
 from mashup_worker.audio.signal import Audio
 from mashup_worker.db.sessions import create_code, new_secret
 from mashup_worker.pipelines.waveforms import write_waveforms
 from tests.browser import songs
-from tests.e2e.service import RunningService, running_service
+from tests.e2e.service import RunningService
 from tests.integration.api.rows import finished_job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from uuid import UUID
 
     from mashup_worker.db.database import Connection
@@ -42,7 +39,7 @@ _BEFORE_TODAY = "UPDATE ai_jobs SET created_at = created_at - interval '1 day' W
 
 
 @dataclass(frozen=True)
-class Studio(RunningService):
+class StudioService(RunningService):
     """Running service with a page."""
 
     @property
@@ -106,15 +103,6 @@ class Studio(RunningService):
 
     def _owner(self) -> Connection:
         return psycopg.connect(self.facts["database_url"], autocommit=True, row_factory=dict_row)
-
-
-@pytest.fixture(scope="session")
-def studio(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:  # noqa: ARG001
-    """Service for all tests; the browser comes first, as it may be missing."""
-    if not are_complete():
-        pytest.skip(f"the page's JavaScript libraries are missing: {COMMAND}")
-    with running_service(tmp_path_factory.mktemp("studio"), processes=1) as one:
-        yield Studio(one.folder, one.facts, one.environment)
 
 
 def _write_stems(folder: Path, duration_s: float) -> dict[str, Path]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.studio import TONES_HZ
-from tests.browser.visitor import (
+from tests.browser.flow.service import TONES_HZ
+from tests.browser.flow.visitor import (
     expect,
     record_progress,
     recorded_progress,
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from tests.browser.studio import Studio
-    from tests.browser.visitor import Visitor
+    from tests.browser.flow.service import StudioService
+    from tests.browser.flow.visitor import Visitor
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,7 @@ STAGES = ("Reading the file", "Separating the stems", "Writing the stems", "Find
 
 
 def test_a_song_becomes_a_mashup(
-    studio: Studio, visitor: Callable[..., Visitor], song: Path
+    studio: StudioService, visitor: Callable[..., Visitor], song: Path
 ) -> None:
     user, creator = studio.new_user(), studio.new_user("studio")
     studio.add_song(user, "Harbor")
@@ -169,7 +169,7 @@ def generate(page: Page) -> None:
     expect(page.get_by_role("heading", name="Measurements")).to_be_visible()
 
 
-def hear_tones_of_mashup(page: Page, studio: Studio, user: UUID) -> None:
+def hear_tones_of_mashup(page: Page, studio: StudioService, user: UUID) -> None:
     """Expect the tone of each stem at its new pitch in the middle, before and after mastering."""
     (row,) = studio.sql(
         "SELECT output_data -> 'plan' AS plan FROM ai_jobs "
