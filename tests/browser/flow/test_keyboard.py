@@ -113,6 +113,7 @@ def play_song(keyboard: Keyboard) -> None:
     page = keyboard.page
     keyboard.activate("link", "Castle")
     expect(page.get_by_role("heading", name="Castle")).to_be_focused()
+    expect(page.get_by_role("list", name="Stems").get_by_role("listitem")).to_have_count(4)
     keyboard.press("Space")
     for stem, frequency_hz in TONES_HZ.items():
         wait_until_heard(page, ".player", stem, frequency_hz)
