@@ -21,6 +21,7 @@ from mashup_worker.db.sessions import create_code, new_secret
 from mashup_worker.queue.status import StatusView, write_status
 from mashup_worker.settings import StorageSettings
 from mashup_worker.storage.s3 import S3Storage
+from mashup_worker.vocabulary import JOB_TYPES
 from tests.browser import songs
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Studio:
     def start(self, job: UUID, percent: int = 0, stage: str | None = None) -> None:
         """Start a queued job, and report its progress."""
         started = jobs.change_status(
-            self.owner, "claim", id=job, worker_id="w", lease_s=60, job_types=["separate"]
+            self.owner, "claim", id=job, worker_id="w", lease_s=60, job_types=list(JOB_TYPES)
         )
         assert started is not None
         if stage is not None:
@@ -122,8 +123,8 @@ class Studio:
         assert jobs.change_status(self.owner, "cancel_waiting", id=job)
         self._announce(job)
 
-    def complete(self, job: UUID) -> None:
-        """End a running job with stems that are tones."""
+    def complete(self, job: UUID, output: Mapping[str, Any] | None = None) -> None:
+        """End a running job with an output, by default with stems that are tones."""
         running = jobs.find(self.owner, job)
         assert running is not None
         with self.owner.transaction():
@@ -131,12 +132,12 @@ class Studio:
                 self.owner,
                 "complete",
                 **_claim(running).fence,
-                output=Jsonb(self._output(job)),
+                output=Jsonb(output or self._output(job)),
                 result_digest=None,
                 source_sha256=[],
                 source_jobs=[],
             )
-            publish(self.owner, "separate", job)
+            publish(self.owner, running.job_type, job)
         self._announce(job)
 
     def song(self, user: UUID, name: str = "night.mp3") -> UUID:
@@ -149,7 +150,7 @@ class Studio:
 
     def _output(self, job: UUID) -> dict[str, Any]:
         stems = [
-            {"kind": kind, "key": self._stem(f"jobs/{job}/1/{kind}.flac", tone_hz)}
+            {"kind": kind, "key": self.tone(f"jobs/{job}/1/{kind}.flac", tone_hz)}
             for kind, tone_hz in TONES_HZ.items()
         ]
         for stem in stems:
@@ -157,10 +158,10 @@ class Studio:
         model = {"name": "htdemucs", "device": "cpu", "precision": "fp32"}
         return {"stems": stems, "analysis": ANALYSIS, "model": model}
 
-    def _stem(self, key: str, tone_hz: float) -> str:
+    def tone(self, key: str, tone_hz: float, level: float = 0.2) -> str:
         """Store a tone and its waveform, and return its key."""
         file = self.folder / "stem.flac"
-        mono = songs.tone(SONG_S * RATE, tone_hz, RATE)
+        mono = songs.tone(SONG_S * RATE, tone_hz, RATE, level)
         songs.write(file, np.repeat(mono, 2, axis=1))
         waveform = self.folder / "waveform.json"
         write_peaks(decode(file), waveform)
