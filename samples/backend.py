@@ -32,6 +32,7 @@ WHERE NOT EXISTS (SELECT FROM subscriptions WHERE user_id = %s) RETURNING id
 """
 """Creates a user, whose tier has no limits."""
 
+_MASHUP = "INSERT INTO mashups (user_id, title, is_public) VALUES (%s, %s, true) RETURNING id"
 _ENDED = ("completed", "failed", "canceled")
 
 Row = dict[str, Any]
@@ -139,7 +140,11 @@ class Backend:
             return rows[0]["id"]
         with (SAMPLES / song / "mix.flac").open("rb") as file:
             self._s3.put_object(Bucket=os.environ["S3_BUCKET"], Key=key, Body=file)
-        return self.insert(user, "separate", {"audio": key, "model": model})
+        document = {"audio": key, "model": model}
+        if user != self.user:  # others see the title of a stem's mashup, and not of its file
+            (mashup,) = self.sql(_MASHUP, user, title_of(song))
+            document["mashup_id"] = str(mashup["id"])
+        return self.insert(user, "separate", document)
 
 
 def title_of(song: str) -> str:

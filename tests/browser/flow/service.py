@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 from mashup_worker.analysis.result import Analysis, TempoStretch
 from mashup_worker.audio.signal import Audio
+from mashup_worker.db import jobs
 from mashup_worker.db.sessions import create_code, new_secret
 from mashup_worker.pipelines.waveforms import write_waveforms
 from tests.browser import songs
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mashup_worker.db.database import Connection
+    from mashup_worker.vocabulary import JobType
 
 RATE = 44_100
 BIN_HZ = RATE / 2048
@@ -100,6 +102,28 @@ class StudioService(RunningService):
         if is_public:
             self.sql(_PUBLISH, job)
         return job
+
+    def add_running(self, user: UUID, job_type: JobType, stage: str, **document: Any) -> UUID:
+        """Insert a job that another worker seems to run for the next hour; return its id."""
+        with self._owner() as owner, owner.transaction():
+            job = jobs.insert(owner, job_type, document, user_id=user)
+            assert jobs.change_status(
+                owner, "claim", id=job.id, worker_id="w", lease_s=3600, job_types=[job_type]
+            )
+            claim = jobs.Claim(id=job.id, attempt=1, worker_id="w")
+            jobs.heartbeat(owner, claim, lease_s=3600, progress=42, stage=stage)
+        return job.id
+
+    def fail(self, job: UUID, code: str) -> None:
+        """End such a job with an error."""
+        claim = jobs.Claim(id=job, attempt=1, worker_id="w")
+        with self._owner() as owner:
+            assert jobs.change_status(owner, "fail", **claim.fence, code=code, message="damaged")
+
+    def mashup_input(self, song: UUID) -> list[dict[str, str]]:
+        """Return the stems of a song as the input of a mashup."""
+        rows = self.sql("SELECT id, kind FROM stems WHERE job_id = %s", song)
+        return [{"stem_id": str(row["id"]), "kind": row["kind"], "song": "Sail"} for row in rows]
 
     def _owner(self) -> Connection:
         return psycopg.connect(self.facts["database_url"], autocommit=True, row_factory=dict_row)

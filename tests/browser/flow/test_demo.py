@@ -198,3 +198,6 @@ def save(page: Page, creator_id: str) -> None:
     expect(credited.filter(has_text=f"Creator {creator_id[:8]}")).to_contain_text("1 stem25.00 %")
     saved = page.get_by_role("region", name="Saved mashups")
     expect(saved.get_by_role("link", name="Lantern in the Harbor", exact=True)).to_be_visible()
+    saved.get_by_role("radio", name="All").check()
+    expect(saved.get_by_role("listitem").filter(has_text="Public").first).to_be_visible()
+    expect(saved.get_by_text("Lantern", exact=True)).to_have_count(0)  # it has stems, but no audio

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playwright.sync_api import Browser, BrowserContext, CDPSession, Locator, Page
     from playwright.sync_api._generated import LocatorAssertions
 
@@ -60,6 +63,7 @@ class Visitor:
         self.context.set_default_timeout(TIMEOUT_MS)
         self.context.add_init_script(_INIT)
         self.faults: list[str] = []
+        self._is_watched = True
         self.context.on("page", self._watch)
 
     def visit(self, url: str) -> Page:
@@ -68,12 +72,20 @@ class Visitor:
         page.goto(url)
         return page
 
+    @contextmanager
+    def unwatched(self) -> Iterator[None]:
+        """Overlook what tools that change the page cause, such as those that take pictures."""
+        self._is_watched = False
+        yield
+        self._is_watched = True
+
     def _watch(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda message: self._read(message.text))
 
     def _read(self, text: str) -> None:
-        if text.startswith("policy:") or "Content Security Policy" in text:
+        is_breach = text.startswith("policy:") or "Content Security Policy" in text
+        if is_breach and self._is_watched:
             self.faults.append(text)
 
 
