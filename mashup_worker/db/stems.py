@@ -24,6 +24,7 @@ class Stem:
     Attributes:
         user_id: creator; None for stems of no user.
         title: title of its mashup, if the reader may see it.
+        audio, file_name: address of its song, and the last part of it, if the reader may see it.
         score: compatibility with a reference, if one was given.
     """
 
@@ -41,6 +42,8 @@ class Stem:
     is_public: bool
     created_at: datetime
     title: str | None
+    audio: str | None
+    file_name: str | None
     score: Decimal | None = None
 
 
@@ -51,13 +54,11 @@ class FoundStem:
     Attributes:
         model: name of the model that separated it.
         source_sha256: digests of the files that its job read.
-        file_name: name of the file of its song.
     """
 
     stem: Stem
     model: str | None
     source_sha256: list[str] | None
-    file_name: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +202,7 @@ def find(connection: Connection, stem_id: UUID) -> FoundStem:
     rows: list[dict[str, Any]] = select(connection, "stems.find", id=stem_id)
     if not rows:
         raise NotFound(f"stem {stem_id}: not found")
-    origin = {name: rows[0].pop(name) for name in ("model", "source_sha256", "file_name")}
+    origin = {name: rows[0].pop(name) for name in ("model", "source_sha256")}
     return FoundStem(stem=Stem(**rows[0]), **origin)
 
 

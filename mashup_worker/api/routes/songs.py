@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Self
-from urllib.parse import unquote
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response, status
@@ -18,10 +17,9 @@ from mashup_worker.api.context import ApiContext, Context, Reader, Writer
 from mashup_worker.api.documents import Document
 from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, next_cursor
 from mashup_worker.api.problems import Problem
-from mashup_worker.api.routes.stems import StemDocument, stem_document
+from mashup_worker.api.routes.stems import StemDocument, song_names, stem_document
 from mashup_worker.api.serving import SAFETY, BlockStream, content_disposition
 from mashup_worker.api.zips import safe_name, zip_blocks, zip_entry, zip_size
-from mashup_worker.audio.formats import without_audio_suffix
 from mashup_worker.db import songs
 from mashup_worker.db.jobs import Status
 from mashup_worker.db.songs import SongCorrection
@@ -165,7 +163,7 @@ def get_song_stems(song_id: SongId, request: Request, context: Context, caller: 
         stems = _ordered(songs.stems(connection, [song_id])[song_id])
     if not stems:
         raise NotFound(f"song {song_id}: has no stems")
-    title, storage = safe_name(_names(song)[0]), context.storage
+    title, storage = safe_name(song_names(song)[0]), context.storage
     files = {f"{title} - {one.kind}{PurePath(one.storage_key).suffix}": one for one in stems}
     entries = [zip_entry(storage, stem.storage_key, name) for name, stem in files.items()]
     headers = {
@@ -214,14 +212,6 @@ def remove_correction(song_id: SongId, context: Context, caller: Writer) -> None
         songs.uncorrect(connection, song_id)
 
 
-def _names(song: Song) -> tuple[str, str | None]:
-    """Return title and file name of a song."""
-    name = song.file_name
-    if name is not None and (song.audio or "").lower().startswith(("http:", "https:")):
-        name = unquote(name)
-    return without_audio_suffix(name or "") or "song", name
-
-
 def _ordered(stems: list[Stem]) -> list[Stem]:
     return sorted(stems, key=lambda stem: (_ORDER.get(stem.kind, len(_ORDER)), stem.kind))
 
@@ -241,7 +231,7 @@ def _details(context: ApiContext, connection: Connection, song_id: UUID) -> Song
 
 
 def _fields(context: ApiContext, song: Song, stems: list[Stem]) -> dict[str, Any]:
-    title, name = _names(song)
+    title, name = song_names(song)
     key = known_key(song.musical_key)
     return {
         "id": song.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import unquote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -25,6 +26,7 @@ from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, next_curso
 from mashup_worker.api.parameters import StemId
 from mashup_worker.api.routes.files import AUDIO, FRAME_INDEX, WAVEFORM
 from mashup_worker.api.serving import object_response
+from mashup_worker.audio.formats import without_audio_suffix
 from mashup_worker.db import stems
 from mashup_worker.db.stems import Reference, Stem, StemFilter
 from mashup_worker.errors import InvalidInput, NotFound
@@ -33,6 +35,7 @@ from mashup_worker.queue.contracts import AnyStemKind
 
 if TYPE_CHECKING:
     from mashup_worker.api.access.callers import Caller
+    from mashup_worker.db.songs import Song
 
 router = APIRouter(tags=["stems"])
 
@@ -44,7 +47,7 @@ class StemDocument(Document):
 
     Attributes:
         user_id: creator; null for stems of no user.
-        title: title of the stem's mashup, if the caller may see it.
+        title: title of the stem's mashup, or else of its song, if the caller may see either.
         camelot: position of the key on the Camelot wheel.
         audio_url, peaks_url: routes of this API, which need the caller's token.
         compatibility: set in answers to `compatible_with`.
@@ -220,10 +223,10 @@ def get_stem(stem_id: StemId, context: Context, caller: Reader) -> StemDetails:
         last_used_at=facts.last_used_at,
         provenance=Provenance(
             song_id=stem.mashup_id or stem.job_id or stem.id,
-            file_name=found.file_name,
+            file_name=song_names(stem)[1],
             job_id=stem.job_id,
             mashup_id=stem.mashup_id,
-            title=stem.title,
+            title=title_of(stem),
             creator_id=stem.user_id,
             model=found.model,
             source_sha256=found.source_sha256,
@@ -264,6 +267,19 @@ def get_stem_frames(
     return frame_index_response(request, context, stem.storage_key)
 
 
+def title_of(stem: Stem) -> str | None:
+    """Return the title of a stem's mashup, or else of its song, if the caller may see either."""
+    return stem.title or (song_names(stem)[0] if stem.audio else None)
+
+
+def song_names(song: Song | Stem) -> tuple[str, str | None]:
+    """Return title and file name of a song, or of the song of a stem."""
+    name = song.file_name
+    if name is not None and (song.audio or "").lower().startswith(("http:", "https:")):
+        name = unquote(name)
+    return without_audio_suffix(name or "") or "song", name
+
+
 def stem_document(
     context: ApiContext, stem: Stem, reference: Reference | None = None
 ) -> StemDocument:
@@ -275,7 +291,7 @@ def stem_document(
         user_id=stem.user_id,
         mashup_id=stem.mashup_id,
         job_id=stem.job_id,
-        title=stem.title,
+        title=title_of(stem),
         kind=stem.kind,
         tempo_bpm=stem.tempo_bpm,
         key=stem.musical_key,

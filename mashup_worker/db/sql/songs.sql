@@ -33,9 +33,12 @@ WHERE j.job_type = 'separate'
 ORDER BY j.created_at DESC, j.id DESC LIMIT %(limit)s;
 
 -- name: stems
-SELECT s.*, m.title
+SELECT
+  s.*, m.title, j.input_data ->> 'audio' AS audio,
+  mashup_worker.file_name(j.input_data ->> 'audio') AS file_name
 FROM mashup_worker.stem_rows() AS s
 LEFT JOIN mashup_worker.mashup_rows() AS m ON m.id = s.mashup_id
+LEFT JOIN public.ai_jobs AS j ON j.id = s.job_id
 WHERE s.job_id = ANY(%(jobs)s)
 ORDER BY s.created_at, s.id;
 

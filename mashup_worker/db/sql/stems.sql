@@ -1,6 +1,8 @@
 -- name: newest
 -- Page of stems, newest first. Null turns a filter off; Postgres removes it before planning.
-SELECT page.*, m.title
+SELECT
+  page.*, m.title, j.input_data ->> 'audio' AS audio,
+  mashup_worker.file_name(j.input_data ->> 'audio') AS file_name
 FROM (
   SELECT s.* FROM mashup_worker.stem_rows() AS s
   WHERE (%(kind)s::text IS NULL OR s.kind = %(kind)s)
@@ -19,12 +21,15 @@ FROM (
   ORDER BY s.created_at DESC, s.id DESC LIMIT %(limit)s
 ) AS page
 LEFT JOIN mashup_worker.mashup_rows() AS m ON m.id = page.mashup_id
+LEFT JOIN public.ai_jobs AS j ON j.id = page.job_id
 ORDER BY page.created_at DESC, page.id DESC;
 
 -- name: compatible
 -- Page of stems of other songs, best score first, with the filters of `newest`. A stem is played at
 -- the wanted tempo, or at its half or double. Stems beyond the largest change of speed are left out.
-SELECT page.*, m.title
+SELECT
+  page.*, m.title, j.input_data ->> 'audio' AS audio,
+  mashup_worker.file_name(j.input_data ->> 'audio') AS file_name
 FROM (
   SELECT scored.*
   FROM (
@@ -79,13 +84,14 @@ FROM (
   ORDER BY scored.score DESC, scored.id DESC LIMIT %(limit)s
 ) AS page
 LEFT JOIN mashup_worker.mashup_rows() AS m ON m.id = page.mashup_id
+LEFT JOIN public.ai_jobs AS j ON j.id = page.job_id
 ORDER BY page.score DESC, page.id DESC;
 
 -- name: find
 -- Stem with its origin, as far as the caller may see it.
 SELECT
-  s.*, m.title, j.output_data #>> '{model,name}' AS model, j.source_sha256,
-  mashup_worker.file_name(j.input_data ->> 'audio') AS file_name
+  s.*, m.title, j.input_data ->> 'audio' AS audio, mashup_worker.file_name(j.input_data ->> 'audio') AS file_name,
+  j.output_data #>> '{model,name}' AS model, j.source_sha256
 FROM mashup_worker.stem_rows() AS s
 LEFT JOIN mashup_worker.mashup_rows() AS m ON m.id = s.mashup_id
 LEFT JOIN public.ai_jobs AS j ON j.id = s.job_id

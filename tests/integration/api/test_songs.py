@@ -17,7 +17,7 @@ from mashup_worker.db.database import Database
 from mashup_worker.mixing.grid import song_grid
 from mashup_worker.settings import load_service_settings
 from mashup_worker.worker.inputs import JobInputs
-from tests.integration.api.rows import finish_job
+from tests.integration.api.rows import add_stem, finish_job
 from tests.integration.api.test_frames import flac, put
 from tests.unit.analysis.test_correction import song as analysis_of
 
@@ -131,6 +131,19 @@ def test_titles_are_names_of_files(world: World, audio: str, title: str) -> None
     jobs.insert(world.owner, "separate", {"audio": audio}, user_id=world.alice)
     (found,) = call(world, "GET", "songs").json()["items"]
     assert found["title"] == title
+
+
+def test_stems_have_the_title_of_their_song_for_its_user_only(world: World) -> None:
+    separated(world, audio="https://x.example/a/When%20the%20Night.flac")
+    world.owner.execute("UPDATE stems SET is_public = true")
+    for user, title in ((world.alice, "When the Night"), (world.bob, None)):
+        stems = call(world, "GET", "stems", user=user).json()["items"]
+        assert [stem["title"] for stem in stems] == [title] * len(KINDS)
+        other = add_stem(world, user, tempo_bpm=ANALYSIS["tempo_bpm"])
+        found = call(world, "GET", f"stems?compatible_with={other}", user=user).json()["items"]
+        assert found[0]["title"] == title
+        details = call(world, "GET", f"stems/{stems[0]['id']}", user=user).json()
+        assert (details["title"], details["provenance"]["title"]) == (title, title)
 
 
 def test_inputs_and_outputs_of_sql_users_are_no_errors(world: World) -> None:

@@ -1,9 +1,8 @@
-/** Pages of the stems that match filters, and the titles of their songs. */
+/** Pages of the stems that match filters. */
 
 import { signal } from "@preact/signals";
 
 import { get } from "../api.js";
-import { songs } from "../state.js";
 import { parametersOf } from "./filters.js";
 
 /** @import {Stem} from "../types.js" */
@@ -19,9 +18,6 @@ const PAGE_SIZE = 25;
 
 /** Stems that match the filters; null until they are loaded. */
 export const catalog = signal(/** @type {Catalog | null} */ (null));
-
-/** Titles of songs by the ids of their jobs. */
-const titles = signal(/** @type {Record<string, string>} */ ({}));
 
 /** @type {AbortController | null} */
 let running = null;
@@ -41,7 +37,6 @@ export async function loadStems(filters) {
     if (mine.signal.aborted) return false;
     throw error;
   }
-  void loadTitles();
   return true;
 }
 
@@ -59,27 +54,5 @@ export async function loadMoreStems(filters) {
   const known = new Set(before.items.map(({ id }) => id));
   const added = items.filter((/** @type {Stem} */ stem) => !known.has(stem.id));
   catalog.value = { items: [...before.items, ...added], next };
-  void loadTitles();
   return added[0]?.id ?? null;
 }
-
-/** Load the titles of own songs, which stems without a mashup lack. */
-async function loadTitles() {
-  const jobs = (catalog.value?.items ?? []).map((stem) => (stem.title ? null : stem.job_id));
-  const missing = new Set(jobs.filter((id) => id && !knownTitle(id)));
-  await Promise.all(
-    [...missing].map(async (id) => {
-      const song = await get(`/api/songs/${id}`).catch(() => null); // someone else's
-      titles.value = { ...titles.value, [/** @type {string} */ (id)]: song?.title ?? "" };
-    }),
-  );
-}
-
-/** @param {string} jobId */
-const knownTitle = (jobId) => titles.value[jobId] ?? songs.value?.find((song) => song.id === jobId)?.title;
-
-/**
- * Return the title of a stem's song; empty while it is unknown.
- * @param {Stem} stem
- */
-export const titleOf = (stem) => stem.title || (stem.job_id && knownTitle(stem.job_id)) || "";

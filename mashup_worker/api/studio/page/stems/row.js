@@ -9,13 +9,12 @@ import { html } from "../html.js";
 import { preview, previewShare, seekPreview } from "../preview.js";
 import { stemChoice } from "../state.js";
 import { texts } from "../texts.js";
-import { titleOf } from "./catalog.js";
 
 /** @import {Compatibility, Stem} from "../types.js" */
 
 /** @param {{stem: Stem}} props */
 export function StemRow({ stem }) {
-  const title = titleOf(stem) || texts.stems.untitled;
+  const title = stem.title || texts.stems.untitled;
   const kind = texts.kinds[stem.kind] ?? stem.kind;
   const name = texts.stems.name(kind, title);
   const audioUrl = `/api/stems/${stem.id}/audio`;
