@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -28,7 +29,7 @@ class Correction:
     Attributes:
         tempo_factor: 2 for twice as many beats, 0.5 for every second one.
         downbeat_shift: beats, after the change of tempo, by which bars begin later; earlier if
-            negative.
+            negative. Half a beat moves the beats too, to the middles between those found.
         key: key that replaces the one found.
 
     Raises:
@@ -36,12 +37,14 @@ class Correction:
     """
 
     tempo_factor: float = 1.0
-    downbeat_shift: int = 0
+    downbeat_shift: float = 0.0
     key: str | None = None
 
     def __post_init__(self) -> None:
         if self.tempo_factor not in TEMPO_FACTORS:
             raise InvalidInput(f"tempo factor {self.tempo_factor:g}: choose 0.5, 1 or 2")
+        if 2 * self.downbeat_shift % 1:
+            raise InvalidInput(f"downbeat shift {self.downbeat_shift:g}: not in half beats")
         if self.key is not None and self.key not in KEYS:
             raise InvalidInput(f"key {self.key!r}: unknown; choose {', '.join(KEYS)}")
 
@@ -60,6 +63,8 @@ def corrected(analysis: Analysis, correction: Correction) -> Analysis:
             changed = _with_other_beats(analysis, analysis.tempo_bpm, correction)
         if correction.tempo_factor != 1:
             changed = replace(changed, tempo_confidence=1.0, beat_confidence=1.0)
+        elif correction.downbeat_shift % 1:
+            changed = replace(changed, beat_confidence=1.0)
     if correction.key is not None:
         key = correction.key
         changed = replace(changed, key=key, camelot=camelot(key), key_confidence=1.0)
@@ -125,8 +130,10 @@ def _corrected_part(
         beats, bars = _doubled(beats, bars, bar)
     elif correction.tempo_factor == 0.5:
         beats, bars = _halved(beats, bars)
+    if correction.downbeat_shift % 1:
+        beats = _middles(beats)
     if bars and bar:
-        shift = correction.downbeat_shift % bar
+        shift = math.floor(correction.downbeat_shift) % bar
         bars = [at + shift for at in bars]
         bars = [*range(bars[0] % bar, bars[0], bar), *bars]
         bars += range(bars[-1] + bar, len(beats), bar)
@@ -136,14 +143,17 @@ def _corrected_part(
 def _doubled(
     beats: Sequence[float], bars: Sequence[int], bar: int | None
 ) -> tuple[list[float], list[int]]:
-    between = [[start, (start + stop) / 2] for start, stop in pairwise(beats)]
-    more = [*(at for pair in between for at in pair), *beats[-1:]]
+    more = sorted([*beats, *_middles(beats)])
     starts = [
         at
         for start, stop in pairwise([*bars, len(beats)])
         for at in range(2 * start, 2 * stop, bar or 2 * stop)
     ]
     return more, starts
+
+
+def _middles(beats: Sequence[float]) -> list[float]:
+    return [(start + stop) / 2 for start, stop in pairwise(beats)]
 
 
 def _halved(beats: Sequence[float], bars: Sequence[int]) -> tuple[list[float], list[int]]:

@@ -173,7 +173,7 @@ def _query_corrections(connection: Connection) -> None:
 
 
 def _correct_song(connection: Connection) -> None:
-    correction = songs.SongCorrection(tempo_factor=1.0, downbeat_shift=0, musical_key=None)
+    correction = songs.SongCorrection(tempo_factor=1.0, downbeat_shift=0.0, musical_key=None)
     songs.correct(connection, uuid4(), correction)
     songs.uncorrect(connection, uuid4())
     select(connection, "songs.apply_correction", job=uuid4())

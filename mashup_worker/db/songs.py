@@ -23,7 +23,7 @@ class SongCorrection:
     """Correction of what the analysis of a song found; see `analysis.correction.Correction`."""
 
     tempo_factor: float
-    downbeat_shift: int
+    downbeat_shift: float
     musical_key: str | None
 
 

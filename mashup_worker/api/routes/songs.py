@@ -63,7 +63,7 @@ class CorrectionDocument(DescribedModel):
     Attributes:
         tempo_factor: 2 for twice as many beats, 0.5 for every second one.
         downbeat_shift: beats, after the change of tempo, by which bars begin later; earlier if
-            negative.
+            negative. Half a beat moves the beats too.
         key: key that replaces the one found; null keeps that.
     """
 
@@ -72,7 +72,9 @@ class CorrectionDocument(DescribedModel):
     tempo_factor: Annotated[
         float, AfterValidator(_known_factor), Field(json_schema_extra={"enum": [*TEMPO_FACTORS]})
     ] = 1.0
-    downbeat_shift: Annotated[int, Field(ge=-_MAX_SHIFT, le=_MAX_SHIFT, examples=[-1])] = 0
+    downbeat_shift: Annotated[
+        float, Field(ge=-_MAX_SHIFT, le=_MAX_SHIFT, multiple_of=0.5, examples=[-1])
+    ] = 0.0
     key: MusicalKey | None = None
 
     @classmethod

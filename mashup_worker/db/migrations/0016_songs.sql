@@ -6,7 +6,9 @@
 CREATE TABLE IF NOT EXISTS mashup_worker.song_corrections (
   job_id UUID PRIMARY KEY REFERENCES public.ai_jobs (id) ON DELETE CASCADE,
   tempo_factor DOUBLE PRECISION NOT NULL CHECK (tempo_factor IN (0.5, 1, 2)),
-  downbeat_shift INTEGER NOT NULL CHECK (downbeat_shift BETWEEN -64 AND 64),
+  downbeat_shift DOUBLE PRECISION NOT NULL CHECK (
+    downbeat_shift BETWEEN -64 AND 64 AND 2 * downbeat_shift = floor(2 * downbeat_shift)
+  ),
   musical_key TEXT CHECK (musical_key ~ '^[A-G](#|b)? (major|minor)$'),
   corrected_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
@@ -37,7 +39,7 @@ $$;
 -- Corrects the song of a completed separation job. Users correct their own songs, and the service
 -- role corrects all. Returns the id of the job, or no row for any other job.
 CREATE OR REPLACE FUNCTION public.correct_song(
-  job_id UUID, tempo_factor DOUBLE PRECISION, downbeat_shift INTEGER, musical_key TEXT
+  job_id UUID, tempo_factor DOUBLE PRECISION, downbeat_shift DOUBLE PRECISION, musical_key TEXT
 ) RETURNS SETOF UUID
 LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
   INSERT INTO mashup_worker.song_corrections AS c (
@@ -80,7 +82,7 @@ COMMENT ON FUNCTION public.uncorrect_song IS 'Removes the correction of a song.'
 -- Returns the correction of the song of a stem. For workers, which first ask whether their job may
 -- read the stem.
 CREATE OR REPLACE FUNCTION mashup_worker.correction_of_stem(stem UUID)
-RETURNS TABLE (tempo_factor DOUBLE PRECISION, downbeat_shift INTEGER, musical_key TEXT)
+RETURNS TABLE (tempo_factor DOUBLE PRECISION, downbeat_shift DOUBLE PRECISION, musical_key TEXT)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   SELECT c.tempo_factor, c.downbeat_shift, c.musical_key
   FROM public.stems AS s

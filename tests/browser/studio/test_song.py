@@ -133,6 +133,7 @@ def test_a_correction_is_saved_and_can_be_reset(studio: Studio, user: UUID) -> N
         page.get_by_label("Double: 240").check()
         page.get_by_text("Saved", exact=True).wait_for()
         page.get_by_role("button", name="One beat later").click()
+        page.get_by_label("Half a beat later").check()
         page.get_by_label("Key", exact=True).select_option("C major")
         facts = page.locator(".song-facts")
         facts.get_by_text("C major").wait_for()
@@ -142,7 +143,7 @@ def test_a_correction_is_saved_and_can_be_reset(studio: Studio, user: UUID) -> N
             " FROM mashup_worker.song_corrections WHERE job_id = %s",
             [song],
         ).fetchall()
-        assert tuple(row.values()) == (2, 1, "C major")
+        assert tuple(row.values()) == (2, 1.5, "C major")
         page.reload()
         assert page.get_by_label("Double: 240").is_checked()
         page.get_by_text("1 beat later", exact=True).wait_for()

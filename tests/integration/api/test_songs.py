@@ -181,6 +181,9 @@ def test_a_correction_holds_for_song_and_stems(world: World) -> None:
     assert twice["correction"] == {"tempo_factor": 2.0, "downbeat_shift": 0, "key": None}
     assert (twice["tempo_bpm"], twice["key"]) == (240.0, "A minor")
     assert {stem["tempo_bpm"] for stem in twice["stems"]} == {240.0}
+    between = correct(world, song, downbeat_shift=0.5).json()["analysis"]
+    beats_s = ANALYSIS["beats_s"]
+    assert between["beats_s"][0] == pytest.approx((beats_s[0] + beats_s[1]) / 2)
 
 
 def test_a_reference_by_job_is_corrected(world: World) -> None:
@@ -216,7 +219,7 @@ def test_a_correction_can_be_removed(world: World) -> None:
         ({"tempo_factor": 3}, "tempo_factor"),
         ({"tempo_factor": True}, "tempo_factor"),
         ({"tempo_factor": "2"}, "tempo_factor"),
-        ({"downbeat_shift": 1.5}, "downbeat_shift"),
+        ({"downbeat_shift": 1.25}, "downbeat_shift"),
         ({"downbeat_shift": 65}, "downbeat_shift"),
         ({"key": "H minor"}, "key"),
         ({"key": "Am"}, "key"),

@@ -45,19 +45,22 @@ def naive(analysis: Analysis, first: int, correction: Correction) -> tuple[Any, 
     """Beats as a function of their number: every half or second one, bars by their remainder."""
     bar, beats = analysis.beats_per_bar or 4, np.array(analysis.beats_s)
     step = 1 / correction.tempo_factor
+    whole, half = divmod(correction.downbeat_shift, 1)
     start = first % step
     numbers = np.arange(start, len(beats) - 1 + 1e-9, step)
     times = np.interp(numbers, np.arange(len(beats)), beats)
-    counted = np.round((numbers - first) / step).astype(int) - correction.downbeat_shift
+    if half:
+        times, numbers = (times[1:] + times[:-1]) / 2, numbers[:-1]
+    counted = np.round((numbers - first) / step).astype(int) - int(whole)
     return times, times[counted % bar == 0]
 
 
 @pytest.mark.parametrize("drift_s", [0.0, 0.05])
-@pytest.mark.parametrize("shift", [0, 1, -1, 3, 5, -9])
+@pytest.mark.parametrize("shift", [0, 0.5, 1, -1, -1.5, 3, 5, -9])
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("bar", [2, 3, 4, 5])
 def test_beats_and_bars_equal_the_naive_ones(
-    bar: int, factor: float, shift: int, drift_s: float
+    bar: int, factor: float, shift: float, drift_s: float
 ) -> None:
     for first in range(bar):
         analysis = song(first, bar, drift_s=drift_s)
@@ -121,6 +124,8 @@ def test_what_the_listener_set_is_sure() -> None:
     assert (sure.tempo_confidence, sure.beat_confidence, sure.key_confidence) == (1.0, 1.0, 0.2)
     shifted = corrected(song(), Correction(downbeat_shift=1))
     assert (shifted.tempo_confidence, shifted.beat_confidence) == (0.4, 0.4)
+    between = corrected(song(), Correction(downbeat_shift=0.5))
+    assert (between.tempo_confidence, between.beat_confidence) == (0.4, 1.0)
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])

@@ -391,6 +391,9 @@ export const texts = {
       const name = factor === 1 ? "As found" : factor < 1 ? "Half" : "Double";
       return tempo ? `${name}: ${tempo}` : name;
     },
+    beats: "Beats",
+    /** @type {Record<string, string>} */
+    halves: { 0: "As found", 0.5: "Half a beat later" },
     downbeat: "First beat of the bars",
     earlier: "One beat earlier",
     later: "One beat later",

@@ -30,6 +30,7 @@ export function CorrectionPanel({ song, onSaved }) {
   const isChanged = Boolean(song.correction) || status === "saving";
   /** @param {number} step */
   const nudge = (step) => change({ downbeat_shift: (correction.downbeat_shift + step) % beatsPerBar });
+  const wholeBeats = Math.floor(correction.downbeat_shift);
   return html`<section class="card stack" aria-labelledby="correction">
     <div class="row">
       <h2 id="correction" class="grow">${texts.correction.title}</h2>
@@ -48,11 +49,17 @@ export function CorrectionPanel({ song, onSaved }) {
           label: texts.correction.factor(factor, foundTempo ? tempo(foundTempo * factor) : ""),
         }))}
       />
+      <${Choices}
+        label=${texts.correction.beats}
+        value=${String(correction.downbeat_shift - wholeBeats)}
+        onChange=${(/** @type {string} */ value) => change({ downbeat_shift: wholeBeats + Number(value) })}
+        options=${["0", "0.5"].map((value) => ({ value, label: texts.correction.halves[value] }))}
+      />
       <div class="field" role="group" aria-labelledby="downbeat">
         <span class="field-label" id="downbeat">${texts.correction.downbeat}</span>
         <div class="row">
           <${Button} icon="earlier" label=${texts.correction.earlier} onClick=${() => nudge(-1)} />
-          <span class="shift">${texts.correction.shift(correction.downbeat_shift)}</span>
+          <span class="shift">${texts.correction.shift(wholeBeats)}</span>
           <${Button} icon="later" label=${texts.correction.later} onClick=${() => nudge(1)} />
         </div>
       </div>
