@@ -222,6 +222,19 @@ def test_a_result_is_saved_with_credits_and_survives_a_reload(studio: Studio, us
         page.get_by_role("button", name="Play Night over Day").last.wait_for()
 
 
+def test_a_new_tab_shows_the_newest_mashups(studio: Studio, user: UUID) -> None:
+    with studio.page(user) as page:
+        job = made(studio, user, page)
+        other = page.context.new_page()
+        other.goto(f"{studio.api.url}/studio/mashup")
+        other.get_by_role("heading", name="Measurements").wait_for()
+        assert other.url.endswith(str(job.id))
+        other.get_by_role("button", name="Close this take").click()
+        other.get_by_role("heading", name="No mashup yet").wait_for()
+        other.reload()
+        other.get_by_role("heading", name="No mashup yet").wait_for()
+
+
 def test_takes_stand_side_by_side(studio: Studio, user: UUID) -> None:
     with studio.page(user) as page:
         first = made(studio, user, page)

@@ -129,6 +129,21 @@ def test_the_list_has_pages(studio: Studio, user: UUID) -> None:
         assert page.get_by_role("button", name="Show more songs").count() == 0
 
 
+def test_the_waveform_of_a_song_is_the_sum_of_its_stems(studio: Studio, user: UUID) -> None:
+    peaks = {"sample_rate": 8_000, "samples_per_pixel": 4_000, "bits": 8, "channels": 1}
+    stems = {"long": [-64, 64, -32, 0, -64, 32], "short": [-32, 32, -32, 64]}
+    script = """async () => {
+        const { loadSum } = await import("/studio/assets/peaks.js");
+        const { min, max, durationS } = await loadSum(["/api/long/peaks", "/api/short/peaks"], 8);
+        return [[...min], [...max], durationS];
+    }"""
+    with studio.page(user) as page:
+        for name, data in stems.items():
+            document = {**peaks, "length": len(data) // 2, "data": data}
+            page.route(f"**/{name}/peaks", lambda route, json=document: route.fulfill(json=json))
+        assert page.evaluate(script) == [[-0.75, -0.5, -0.5], [0.75, 0.5, 0.25], 1.5]
+
+
 def test_a_session_that_ended_in_another_tab_shows_the_login_in_place(
     studio: Studio, user: UUID
 ) -> None:

@@ -1,4 +1,4 @@
-/** Waveforms of the API, in version 2 of audiowaveform's JSON. */
+/** Waveforms of the API, in version 2 of audiowaveform's JSON, and of stems that play together. */
 
 import { get } from "./api.js";
 
@@ -33,6 +33,21 @@ export function loadPeaks(url, columns) {
     cache.delete(oldest);
   }
   return found;
+}
+
+/**
+ * Load the waveform of tracks that play together: at each pixel the most that their sum can reach.
+ * @param {string[]} urls
+ * @param {number} columns
+ * @returns {Promise<Peaks>}
+ * @throws {import("./api.js").ApiError}
+ */
+export async function loadSum(urls, columns) {
+  const tracks = await Promise.all(urls.map((url) => loadPeaks(url, columns)));
+  const length = Math.max(...tracks.map(({ max }) => max.length));
+  const sum = (/** @type {"min" | "max"} */ side) =>
+    Float32Array.from({ length }, (_, at) => tracks.reduce((all, track) => all + (track[side][at] ?? 0), 0));
+  return { min: sum("min"), max: sum("max"), durationS: Math.max(...tracks.map((one) => one.durationS)) };
 }
 
 /**

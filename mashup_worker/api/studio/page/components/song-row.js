@@ -54,7 +54,6 @@ function playable({ id, title, stems }) {
 
 /** @param {{song: Song}} props */
 function ReadySong({ song }) {
-  const drawn = song.stems.find((stem) => stem.kind === "vocals") ?? song.stems[0];
   const item = playable(song);
   const isCurrent = preview.value?.id === song.id;
   return html`<li class="song">
@@ -65,11 +64,10 @@ function ReadySong({ song }) {
     </div>
     <div class="song-wave">
       ${
-        drawn &&
+        song.stems.length > 0 &&
         html`<${Waveform}
-        url=${`/api/stems/${drawn.id}/peaks`}
+        url=${song.stems.map(({ id }) => `/api/stems/${id}/peaks`)}
         title=${song.title}
-        kind=${drawn.kind}
         share=${isCurrent ? previewShare : null}
         onSeek=${isCurrent ? (/** @type {number} */ share) => seekPreview(item, share) : null}
       />`

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { html } from "../html.js";
-import { loadPeaks } from "../peaks.js";
+import { loadSum } from "../peaks.js";
 import { texts } from "../texts.js";
 
 /** @import {Peaks} from "../peaks.js" */
@@ -14,7 +14,7 @@ const QUIETEST = 0.05;
 
 /**
  * @param {object} props
- * @param {string} props.url Address of the waveform.
+ * @param {string | string[]} props.url Address of the waveform, or of those of stems that play together.
  * @param {string} props.title Of the song or stem, for screen readers.
  * @param {boolean} [props.isScaled] Whether the loudest sample fills the height.
  * @param {string} [props.kind] Kind of the stem, which gives the color.
@@ -42,14 +42,14 @@ export function Waveform({
     if (!isNear) return undefined;
     let isCurrent = true;
     setMissing(false);
-    loadPeaks(url, COLUMNS).then(
+    loadSum([url].flat(), COLUMNS).then(
       (found) => isCurrent && setPeaks(found),
       () => isCurrent && setMissing(true),
     );
     return () => {
       isCurrent = false;
     };
-  }, [url, isNear]);
+  }, [String(url), isNear]);
   const draw = (
     /** @type {CanvasRenderingContext2D} */ context,
     /** @type {number} */ width,

@@ -1,4 +1,7 @@
-/** Mashups that were made in this tab, or opened by their address: their jobs and progress. */
+/**
+ * Mashups that were made in this tab, or opened by their address, in a new tab the user's newest: their
+ * jobs and progress.
+ */
 
 import { batch, effect, signal } from "@preact/signals";
 
@@ -20,12 +23,16 @@ import { texts } from "../texts.js";
 
 const STORED = "mashups";
 const MAX_RESULTS = 12;
+const MAX_NEWEST = 4;
 
 /** Results, the oldest first. */
 export const results = signal(/** @type {Result[]} */ ([]));
 
 /** Id of the result that is shown. */
 export const selected = signal(/** @type {string | null} */ (null));
+
+/** Whether the tab is new, so that its results are still to be found. */
+export const isNewTab = signal(true);
 
 /** User of the results. @type {string | null | undefined} */
 let owner;
@@ -56,11 +63,13 @@ function restore(user) {
   batch(() => {
     results.value = [];
     selected.value = null;
+    isNewTab.value = true;
     try {
       const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "{}");
       if (!Array.isArray(stored.ids) || stored.owner !== user) return;
       results.value = stored.ids.map((/** @type {string} */ id) => ({ id, job: null, error: null }));
       selected.value = stored.selected;
+      isNewTab.value = false;
     } catch {
       // Another version of the page has stored it: start without results.
     }
@@ -111,9 +120,24 @@ export function hide(id) {
 
 /** Load the jobs of results that are not loaded yet, and follow those that run. */
 export async function loadResults() {
+  if (isNewTab.value) await findNewest();
   await Promise.all(
     results.value.filter(({ job }) => !job || !hasEnded(job.status)).map(({ id }) => load(id)),
   );
+}
+
+/** Show the user's newest mashups in a new tab, unless an address names another one. */
+async function findNewest() {
+  const isWanted = owner && !results.value.length;
+  const query = { job_type: "mashup", limit: MAX_NEWEST };
+  // Without an answer the tab starts empty; the saved mashups below say why.
+  const { items } = isWanted ? await get("/api/jobs", { query }).catch(() => ({ items: [] })) : { items: [] };
+  batch(() => {
+    isNewTab.value = false;
+    if (!items.length || results.value.length) return;
+    results.value = items.map((/** @type {{id: string}} */ { id }) => ({ id, job: null, error: null })).reverse();
+    select(items[0].id);
+  });
 }
 
 /** @param {string} id */

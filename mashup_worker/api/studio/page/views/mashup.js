@@ -7,7 +7,7 @@ import { Page } from "../components/page.js";
 import { html } from "../html.js";
 import { ResultPanel } from "../mashup/result.js";
 import { ResultTabs } from "../mashup/result-tabs.js";
-import { loadResults, results, reveal, select, selected, show } from "../mashup/results.js";
+import { isNewTab, loadResults, results, reveal, select, selected, show } from "../mashup/results.js";
 import { SavedMashups } from "../mashup/saved-list.js";
 import { Setup } from "../mashup/setup.js";
 import { stopPreview } from "../preview.js";
@@ -23,14 +23,16 @@ export default function Mashup({ id }) {
     void loadResults();
   }, [id]);
   useEffect(() => stopPreview, []);
+  const isSearching = isNewTab.value && !results.value.length;
   const result = results.value.find((one) => one.id === selected.value);
   return html`<${Page} title=${texts.mashup.title} width="wide">
     <div class="mashup">
       <${Setup} />
       <div class="mashup-results stack">
         ${results.value.length > 0 && html`<${ResultTabs} onSelect=${select} />`}
-        ${result ? html`<${ResultPanel} result=${result} />` : html`<${NoResult} />`}
-        <${SavedMashups} />
+        ${result && html`<${ResultPanel} result=${result} />`}
+        ${!result && !isSearching && html`<${NoResult} />`}
+        ${!isSearching && html`<${SavedMashups} />`}
       </div>
     </div>
   <//>`;
