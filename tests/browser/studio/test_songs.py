@@ -13,9 +13,10 @@ from tests.browser.studio.world import RATE
 from tests.integration.api.process import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
-    from playwright.sync_api import FilePayload, Locator, Page
+    from playwright.sync_api import FilePayload, Locator, Page, Route
 
     from tests.browser.studio.world import Studio
 
@@ -25,6 +26,11 @@ def audio(name: str) -> FilePayload:
     file = io.BytesIO()
     soundfile.write(file, songs.noise(RATE), RATE, format="FLAC")
     return {"name": name, "mimeType": "audio/flac", "buffer": file.getvalue()}
+
+
+def answer(document: dict[str, object]) -> Callable[[Route], None]:
+    """Return a handler that answers calls with a document."""
+    return lambda route: route.fulfill(json=document)
 
 
 def text_file(name: str) -> FilePayload:
@@ -140,7 +146,7 @@ def test_the_waveform_of_a_song_is_the_sum_of_its_stems(studio: Studio, user: UU
     with studio.page(user) as page:
         for name, data in stems.items():
             document = {**peaks, "length": len(data) // 2, "data": data}
-            page.route(f"**/{name}/peaks", lambda route, json=document: route.fulfill(json=json))
+            page.route(f"**/{name}/peaks", answer(document))
         assert page.evaluate(script) == [[-0.75, -0.5, -0.5], [0.75, 0.5, 0.25], 1.5]
 
 
