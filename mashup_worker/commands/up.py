@@ -76,7 +76,7 @@ def up(
     if other is not None:
         _show(other, folder, as_json=as_json, quiet=run is not None)
         if open_studio:
-            _open(other)
+            _open(other, is_link_shown=run is None)
         raise typer.Exit(_run(run, other) if run is not None else 0)
     workers = None if no_workers else _workers(processes, device)
     with usage_errors():
@@ -84,7 +84,7 @@ def up(
     with service as info:
         _show(info, folder, as_json=as_json, quiet=run is not None)
         if open_studio:
-            _open(info)
+            _open(info, is_link_shown=run is None)
         with _sample_songs(info) if open_studio else nullcontext():
             if run is not None:
                 code = _run(run, info)
@@ -207,13 +207,14 @@ def _login_link(info: StackInfo) -> str:
         return new_login_link(database, info.api_url, user_id, operator=True)
 
 
-def _open(info: StackInfo) -> None:
+def _open(info: StackInfo, *, is_link_shown: bool) -> None:
     """Open the studio in the browser, if this machine has a screen."""
     if not info.api_url:
         fail("--open: the service runs without its API; leave out --no-workers")
     is_remote = sys.platform == "linux" and not any(map(os.environ.get, _SCREENS))
     if is_remote or not webbrowser.open(_login_link(info)):
-        typer.echo(f"no browser was found; open {_login_link(info)}", err=True)
+        link = "the link above" if is_link_shown else _login_link(info)
+        typer.echo(f"no browser was found; open {link}", err=True)
 
 
 def _print_step(text: str) -> None:

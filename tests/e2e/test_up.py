@@ -150,6 +150,10 @@ def test_a_link_logs_a_browser_in(other: Mashup) -> None:
         assert facts["studio_url"] == f"{facts['api_url']}/studio"
         again = other.run("up", "--data", "service", "--json", "--open", BROWSER=str(browser))
         assert again.returncode == 0
+        no_screen = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "BROWSER": ""}
+        printed = other.run("up", "--data", "service", "--open", **no_screen)
+        assert printed.stdout.count("#login=") == 1
+        assert printed.stderr == "no browser was found; open the link above\n"
         links = [facts["login_url"], json.loads(again.stdout)["login_url"]]
         links.append((other.folder / "opened").read_text().strip())
         assert len(set(links)) == 3

@@ -21,7 +21,7 @@ _MIN_SUNG_S = 4.0
 _MIN_CORRELATION = 0.4
 _MARGIN, _FIFTH_MARGIN = 0.1, 0.25
 _FIFTHS = 5, 7
-_NAME, _UNIT, _WANTED = "key: vocals fit best at", "semitones", "0"
+_NAME, _UNIT, _WANTED = "key: vocals fit best at", "semitones", "0, or as good unshifted"
 
 
 def key_fit(vocals: Audio | None, accompaniment: Audio | None) -> Measurement:
