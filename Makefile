@@ -63,6 +63,8 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.analysis_speed
 	$(BIN)/python -m benchmarks.stretching
 	$(BIN)/python -m benchmarks.mashups
+	$(BIN)/python -m benchmarks.studio
+	$(BIN)/python -m benchmarks.player
 	$(BIN)/mashup bench all --against demucs
 	$(BIN)/python -m benchmarks.performance_page
 

@@ -1,4 +1,4 @@
-"""Write docs/performance.md from the documents of `mashup bench` in benchmarks/results.
+"""Write docs/performance.md from the documents of `mashup bench` and the studio's tables.
 
 python -m benchmarks.performance_page
 """
@@ -103,6 +103,13 @@ accepts downloaded weights only |
 be downloaded |
 | hosted services | no | they cannot run here |"""
 
+STUDIO = """\
+## Studio
+
+The page of `mashup api` in Debian's Chromium, over loopback. Aims: the first paint within 1 s, after
+less than 150 kB of script, and no layout shift above 0.1, which browser tests check; sound within
+1.5 s of pressing play, and less than 150 MB of memory above that of the page."""
+
 LEFT = """\
 ## Open optimizations
 
@@ -120,7 +127,7 @@ def page(results: Sequence[Results]) -> str:
         parts += _device(one)
     if not any(one.machine.kind == "cuda" for one in results):
         parts.append(NO_CUDA)
-    return "\n\n".join([*parts, PEERS, LEFT]) + "\n"
+    return "\n\n".join([*parts, PEERS, *_studio(), LEFT]) + "\n"
 
 
 def documents(folder: Path = FOLDER) -> list[Results]:
@@ -324,6 +331,14 @@ def _cells(cells: Sequence[dict[str, str]]) -> str:
     """Return the table of these cells; empty columns are omitted."""
     kept = [name for name in cells[0] if any(cell[name] for cell in cells)]
     return table(kept, [[cell[name] for name in kept] for cell in cells])
+
+
+def _studio() -> Iterator[str]:
+    """Yield the section of the studio, with the tables of its benchmarks."""
+    yield STUDIO
+    for name, heading in (("studio", "Loading"), ("player", "Playing")):
+        yield f"### {heading}"
+        yield (FOLDER / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
 def _taken(taken: Taken) -> str:
