@@ -99,7 +99,7 @@ def regular_file_size(path: Path) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise InvalidInput(f"{path}: not a regular file")
     if not status.st_size:
-        raise InvalidInput(f"{path}: empty file")
+        raise InvalidInput(f"{path}: empty file; copy or download it again")
     if not os.access(path, os.R_OK):
         raise InvalidInput(f"{path}: permission denied")
     return status.st_size

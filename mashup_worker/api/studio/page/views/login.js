@@ -25,7 +25,7 @@ export function Login({ refusal }) {
         <h2>${texts.login.local}</h2>
         <p>${texts.login.localText}</p>
         <${Command} text=${texts.login.command} />
-        <p class="muted small">${texts.login.operator}</p>
+        <p class="muted small">${texts.login.folder}</p>
       </section>
       <section class="card stack">
         <h2>${texts.login.remote}</h2>
