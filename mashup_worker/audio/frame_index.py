@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MAGIC = b"fLaC"
 _BLOCK_HEADER_BYTES, _STREAM_INFO_BYTES = 4, 34
-_MAX_METADATA_BYTES = 1 << 26
+_MAX_METADATA_BYTES, _MAX_METADATA_BLOCKS = 1 << 26, 1_000
 _SYNC = b"\xff\xf8"
 """Start of a frame of a stream whose blocks are fixed."""
 
@@ -186,13 +186,14 @@ def _stream_info(data: _Bytes) -> bytes:
     """
     if not data.fill(len(_MAGIC)) or data.take(len(_MAGIC)) != _MAGIC:
         raise InvalidInput("FLAC: the file does not start with a stream")
-    info, is_last = None, False
+    info, is_last, count = None, False, 0
     while not is_last:
-        header = data.take(_BLOCK_HEADER_BYTES)
+        header, count = data.take(_BLOCK_HEADER_BYTES), count + 1
         is_last, size = bool(header[0] & 0x80), int.from_bytes(header[1:], "big")
         content = data.take(size)
         info = content if info is None else info
-        if len(info) != _STREAM_INFO_BYTES or data.start > _MAX_METADATA_BYTES:
+        is_bounded = data.start <= _MAX_METADATA_BYTES and count <= _MAX_METADATA_BLOCKS
+        if len(info) != _STREAM_INFO_BYTES or not is_bounded:
             raise _damaged("its metadata is invalid")
     assert info is not None  # noqa: S101 - the loop ran
     return info

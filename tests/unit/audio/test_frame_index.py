@@ -183,6 +183,15 @@ def test_hostile_files_cost_little() -> None:
         assert time.process_time() - began < 10
 
 
+def test_metadata_of_endless_blocks_costs_little() -> None:
+    """Each of the empty blocks would copy the rest of the file."""
+    data = encoded(noise(BLOCK, 1))
+    began = time.process_time()
+    with pytest.raises(InvalidInput, match="metadata is invalid"):
+        index_frames([data[:42] + bytes([1, 0, 0, 0]) * (1 << 20) + data[42:]])
+    assert time.process_time() - began < 10
+
+
 @pytest.mark.parametrize("lengths", [[1], [2, 3, 0, 9, 4_097], list(range(60))])
 def test_the_crc_equals_the_naive_one(lengths: list[int]) -> None:
     def naive(data: bytes) -> int:
