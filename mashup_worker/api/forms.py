@@ -33,6 +33,9 @@ _MAX_PARTS = 20
 _MAX_FIELDS_BYTES = 1 << 16
 _BUFFER_BYTES = 1 << 20
 _MAX_NAME_BYTES = 160
+_CODED = re.compile("%(22|0A|0D)")
+"""Letters that browsers encode in names: the quotation mark and line breaks, and no percent."""
+
 _UNSAFE = frozenset('"#$%*:;<>?^`{|}')
 
 
@@ -189,9 +192,10 @@ class _Form:
 
 def _text(name: bytes) -> str:
     try:
-        return name.decode()
+        text = name.decode()
     except UnicodeDecodeError:
-        return name.decode("latin-1")
+        text = name.decode("latin-1")
+    return _CODED.sub(lambda code: chr(int(code[1], 16)), text)
 
 
 def _write(file: BinaryIO, digest: Any, block: bytes) -> None:

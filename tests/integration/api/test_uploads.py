@@ -279,6 +279,16 @@ def test_names_are_safe(name: str, safe: str) -> None:
     assert safe_name(name) == safe
 
 
+def test_quotation_marks_that_browsers_encode_are_decoded(world: World) -> None:
+    body = (
+        b"--x\r\nContent-Disposition: form-data; "
+        b'name="file"; filename="My %22song%22 100%.flac"\r\n\r\n' + SONG + b"\r\n--x--\r\n"
+    )
+    headers = {**world.as_user(world.alice), "Content-Type": "multipart/form-data; boundary=x"}
+    answer = world.client.post("/api/upload", content=body, headers=headers)
+    assert answer.json()["filename"] == "My _song_ 100_.flac"
+
+
 def test_no_name_leaves_the_folder_of_its_user(world: World) -> None:
     headers = {**world.as_user(world.alice), "Content-Type": "multipart/form-data; boundary=b"}
     for name in ("../../../a.flac", "/etc/a.flac", "..\\a.flac", "%2e%2e/a.flac"):
