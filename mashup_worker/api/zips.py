@@ -28,6 +28,9 @@ _FILE_MODE = 0o100644 << 16
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 """Letters that names of files must not have on some system."""
 
+_MAX_NAME_BYTES = 160
+"""Most systems allow 255, of which kind and suffix of a stem take some."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ZipEntry:
@@ -57,7 +60,7 @@ def safe_name(name: str) -> str:
     kept = "".join(
         "_" if letter in _FORBIDDEN or not letter.isprintable() else letter for letter in name
     )
-    return kept.strip(" .")[:150] or "_"
+    return kept.strip(" .").encode()[:_MAX_NAME_BYTES].decode(errors="ignore") or "_"
 
 
 def zip_entry(storage: Storage, key: str, name: str) -> ZipEntry:

@@ -129,7 +129,8 @@ def test_missing_objects_are_noticed(store: Counting) -> None:
         ("../..", "_"),
         ("Björk\n", "Björk_"),
         (" .", "_"),
-        ("x" * 400, "x" * 150),
+        ("x" * 400, "x" * 160),
+        ("x" + "夜" * 400, "x" + "夜" * 53),
     ],
 )
 def test_names_fit_every_system(name: str, safe: str) -> None:
