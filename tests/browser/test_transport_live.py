@@ -123,6 +123,17 @@ def test_the_position_is_that_of_the_audio_clock(page: Page) -> None:
     assert paused_s <= page.evaluate("transport.positionS") < paused_s + 0.5
 
 
+def test_a_position_that_is_no_number_is_refused_and_playing_goes_on(page: Page) -> None:
+    opened(page, "bass")
+    page.evaluate("transport.play()")
+    wait(page, "transport.state === 'playing'")
+    call = "try { transport.seek(NaN) } catch (error) { return error.name }"
+    assert page.evaluate(f"() => {{ {call} }}") == "RangeError"
+    page.evaluate("transport.seek(5)")
+    wait(page, "transport.positionS > 5.1 && transport.state === 'playing'")
+    assert page.evaluate("transport.failures.size") == 0
+
+
 @pytest.mark.parametrize("part", ["json", "flac"])
 def test_a_track_that_cannot_be_loaded_is_reported_and_the_others_play(
     page: Page, files: FileServer, part: str

@@ -147,8 +147,9 @@ export class Transport extends EventTarget {
     this.#emit("change");
   }
 
-  /** @param {number} seconds */
+  /** @param {number} seconds one outside of the tracks is moved to their start or end */
   seek(seconds) {
+    if (Number.isNaN(seconds)) throw new RangeError("position: not a number");
     const target = Math.max(0, Math.min(seconds, this.durationS || Infinity));
     const rate = this.#player?.rate;
     this.#positionS = rate ? Math.round(target * rate) / rate : target;
