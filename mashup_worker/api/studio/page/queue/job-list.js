@@ -38,6 +38,7 @@ export function JobList() {
   const onKeyDown = useListKeys();
   const words = texts.queue;
   const found = jobs.value;
+  const repeated = new Set(found?.items.map((job) => job.retry_of));
   return html`<section class="stack" aria-labelledby="jobs">
     <div class="jobs-head">
       <h2 id="jobs" class="grow">${words.jobs}</h2>
@@ -53,7 +54,12 @@ export function JobList() {
     </div>
     ${found && !found.items.length && html`<p class="muted">${words.noJobs}</p>`}
     <ul class="list" ref=${list} hidden=${!found?.items.length} aria-labelledby="jobs" onKeyDown=${onKeyDown}>
-      ${found?.items.map((job) => html`<${JobRow} key=${job.id} job=${job} onChange=${refresh} />`)}
+      ${found?.items.map((job) => html`<${JobRow}
+          key=${job.id}
+          job=${job}
+          isRepeated=${repeated.has(job.id)}
+          onChange=${refresh}
+        />`)}
     </ul>
     ${found?.next && html`<${MoreButton} filters=${filters} />`}
   </section>`;

@@ -21,8 +21,8 @@ const CHIPS = {
   canceled: "chip-warn",
 };
 
-/** @param {{job: FleetJob, onChange: () => void}} props */
-export function JobRow({ job, onChange }) {
+/** @param {{job: FleetJob, isRepeated: boolean, onChange: () => void}} props `isRepeated`: by another job. */
+export function JobRow({ job, isRepeated, onChange }) {
   const words = texts.queue;
   const type = words.types[job.job_type] ?? job.job_type;
   return html`<li class="job">
@@ -36,7 +36,7 @@ export function JobRow({ job, onChange }) {
     </div>
     <div class="job-state"><span class=${`chip ${CHIPS[job.status]}`}>${texts.statuses[job.status]}</span></div>
     <div class="job-detail"><${Detail} job=${job} type=${type} /></div>
-    <div class="job-tools"><${Action} job=${job} onChange=${onChange} /></div>
+    <div class="job-tools">${!isRepeated && html`<${Action} job=${job} onChange=${onChange} />`}</div>
   </li>`;
 }
 

@@ -56,7 +56,10 @@ export async function cancelJob(id) {
   await post(`/api/fleet/jobs/${id}/cancel`);
 }
 
-/** @param {string} id */
+/**
+ * Repeat a job, once even if two operators ask for it.
+ * @param {string} id
+ */
 export async function retryJob(id) {
-  await post(`/api/fleet/jobs/${id}/retry`);
+  await post(`/api/fleet/jobs/${id}/retry`, undefined, { headers: { "Idempotency-Key": `retry-${id}` } });
 }

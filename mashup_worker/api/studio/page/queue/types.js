@@ -60,6 +60,7 @@
  * @property {string | null} started_at
  * @property {string | null} completed_at
  * @property {string | null} cancel_requested_at
+ * @property {string | null} retry_of Job that this one repeats.
  */
 
 export {};
