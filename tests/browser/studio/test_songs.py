@@ -14,6 +14,7 @@ from tests.integration.api.process import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from uuid import UUID
 
     from playwright.sync_api import FilePayload, Locator, Page, Route
@@ -82,6 +83,23 @@ def test_several_files_are_uploaded_and_one_is_refused(studio: Studio, user: UUI
         assert len(studio.jobs_of(user)) == 2
 
 
+def test_a_file_that_is_gone_is_named_and_a_lost_connection_is_no_end(
+    studio: Studio, user: UUID, tmp_path: Path
+) -> None:
+    gone, night = tmp_path / "gone.flac", tmp_path / "night.wav"
+    for path in (gone, night):
+        path.write_bytes(audio("x")["buffer"])
+    with studio.page(user) as page:
+        page.context.set_offline(True)
+        page.locator("input[type=file]").set_input_files([gone, night])
+        gone.unlink()
+        row(page, "night").get_by_text("The server cannot be reached.").wait_for()
+        page.get_by_role("button", name="Try again gone.flac").click()
+        row(page, "gone.flac").get_by_text("The file cannot be read.").wait_for()
+        page.context.set_offline(False)
+        row(page, "night").get_by_text("Waiting in the queue").wait_for()
+
+
 def test_the_limit_of_a_tier_names_what_lifts_it(studio: Studio) -> None:
     user = studio.database.new_user("free")
     studio.song(user)
@@ -102,8 +120,13 @@ def test_a_failed_song_says_why_and_is_repeated(studio: Studio, user: UUID) -> N
         studio.start(job)
         studio.fail(job, "out_of_memory", "cuda:0: out of memory")
         row(page, "night").get_by_text("The worker ran out of memory.").wait_for()
-        page.get_by_role("button", name="Try again night").click()
-        row(page, "night").get_by_text("Waiting in the queue").wait_for()
+        other = page.context.new_page()
+        other.goto(f"{studio.api.url}/studio/songs")
+        other.get_by_role("button", name="Try again night").wait_for()
+        for tab in (page, other):
+            tab.get_by_role("button", name="Try again night").click()
+            row(tab, "night").get_by_text("Waiting in the queue").wait_for()
+        assert len(studio.jobs_of(user)) == 2, "a copy for both"
         page.reload()
         row(page, "night").get_by_text("Waiting in the queue").wait_for()
         assert row(page, "night").count() == 1
@@ -150,24 +173,34 @@ def test_the_waveform_of_a_song_is_the_sum_of_its_stems(studio: Studio, user: UU
         assert page.evaluate(script) == [[-0.75, -0.5, -0.5], [0.75, 0.5, 0.25], 1.5]
 
 
-def test_a_session_that_ended_in_another_tab_shows_the_login_in_place(
-    studio: Studio, user: UUID
-) -> None:
+def test_a_session_that_ended_shows_the_login_in_place(studio: Studio, user: UUID) -> None:
     song = studio.song(user)
     with studio.page(user) as page:
         page.goto(f"{studio.api.url}/studio/songs/{song}")
         page.get_by_role("button", name="Play", exact=True).wait_for()
-        other = page.context.new_page()
-        other.goto(f"{studio.api.url}/studio")
-        other.get_by_role("button", name="Log out").click()
-        other.get_by_role("heading", name="Log in to the studio").wait_for()
-        page.bring_to_front()
+        page.context.clear_cookies()
         page.get_by_label("Double").check()
         page.get_by_text("Your session has ended.").wait_for()
         page.get_by_label("Login link or code").fill(studio.login_link(user))
         page.get_by_role("button", name="Log in").click()
         page.get_by_role("heading", name="night").wait_for()
         assert page.url == f"{studio.api.url}/studio/songs/{song}"
+
+
+def test_tabs_show_the_user_of_their_common_session(studio: Studio, user: UUID) -> None:
+    """Browsers send the cookie of the last login from each tab."""
+    studio.song(user)
+    with studio.page(user) as page:
+        row(page, "night").wait_for()
+        other = page.context.new_page()
+        other.goto(studio.login_link(studio.database.new_user()))
+        other.get_by_role("heading", name="No songs yet").wait_for()
+        page.get_by_role("heading", name="No songs yet").wait_for()
+        other.get_by_role("button", name="Log out").click()
+        page.get_by_text("Your session has ended.").wait_for()
+        page.get_by_label("Login link or code").fill(studio.login_link(user))
+        page.get_by_role("button", name="Log in").click()
+        row(other, "night").wait_for()
 
 
 def test_another_user_in_the_same_tab_finds_nothing_of_the_first(
@@ -183,6 +216,25 @@ def test_another_user_in_the_same_tab_finds_nothing_of_the_first(
         assert page.get_by_text("song or stem chosen").count() == 0
         page.goto(f"{studio.api.url}/studio/songs/{song}")
         page.get_by_text("Not found.").wait_for()
+
+
+def test_a_double_click_or_a_held_key_makes_one_mashup(studio: Studio, user: UUID) -> None:
+    for _ in range(2):
+        studio.song(user)
+    with studio.page(user) as page:
+        row(page, "night").nth(1).wait_for()
+        for _ in range(2):
+            page.get_by_role("button", name="Add to mashup night").first.click()
+        page.get_by_role("link", name="Mashup 2 songs or stems chosen").click()
+        make = page.get_by_role("button", name="Make the mashup")
+        idle = make.and_(page.locator("button:not([aria-disabled])"))
+        make.dblclick(delay=500)
+        idle.wait_for()
+        assert len(studio.jobs_of(user)) == 3
+        for _ in range(5):
+            page.keyboard.down("Enter")  # each but the first is a repetition
+            idle.wait_for()
+        assert len(studio.jobs_of(user)) == 4
 
 
 def test_a_used_link_is_refused_and_leaves_the_address(studio: Studio, user: UUID) -> None:

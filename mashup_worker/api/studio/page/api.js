@@ -1,6 +1,6 @@
 /** Calls of the HTTP API, and its problem documents in plain words. */
 
-import { forgetUser, notices, notify, online, session, sessionEnded, startSession } from "./state.js";
+import { endUser, notices, notify, online, session, sessionEnded, startSession } from "./state.js";
 import { texts } from "./texts.js";
 
 /**
@@ -197,5 +197,5 @@ export async function logIn({ code, accessToken }) {
 /** End the session, here and on the server. */
 export async function logOut() {
   await del("/api/session");
-  forgetUser();
+  endUser();
 }

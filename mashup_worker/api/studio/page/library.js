@@ -2,10 +2,10 @@
 
 import { computed, effect, signal } from "@preact/signals";
 
-import { get, post } from "./api.js";
+import { ApiError, get, post } from "./api.js";
 import { follow, hasEnded } from "./events.js";
 import { href, path } from "./router.js";
-import { notify, session, songs } from "./state.js";
+import { notify, online, session, songs } from "./state.js";
 import { texts } from "./texts.js";
 import { uploadFile } from "./upload.js";
 
@@ -20,12 +20,14 @@ import { uploadFile } from "./upload.js";
  * @property {UploadState} state
  * @property {number} share Share that was sent, 0 to 1.
  * @property {string | null} key Object of the store, once it was sent.
+ * @property {number} tries Times that it was started.
  * @property {unknown} error
  * @property {AbortController} abort
  */
 
 const PAGE_SIZE = 20;
 const MAX_UPLOADS = 3;
+const MAX_TRIES = 3;
 
 /** Uploads, in the order in which they start. */
 export const uploads = signal(/** @type {Upload[]} */ ([]));
@@ -130,7 +132,8 @@ export async function cancelSong(song) {
  * @returns {Promise<Song>} The new song.
  */
 export async function retrySong(song) {
-  const { jobId } = await post(`/api/jobs/${song.id}/retry`);
+  const headers = { "Idempotency-Key": `retry-${song.id}` }; // once, even if two tabs ask for it
+  const { jobId } = await post(`/api/jobs/${song.id}/retry`, undefined, { headers });
   const repeated = await get(`/api/songs/${jobId}`);
   if (songs.value) songs.value = songs.value.map((one) => (one.id === song.id ? repeated : one));
   followAll();
@@ -148,6 +151,7 @@ export function addFiles(files) {
     state: /** @type {UploadState} */ ("waiting"),
     share: 0,
     key: null,
+    tries: 0,
     error: null,
     abort: new AbortController(),
   }));
@@ -177,7 +181,7 @@ function startUploads() {
   const running = uploads.value.filter((one) => ["sending", "checking"].includes(one.state));
   const waiting = uploads.value.filter((one) => one.state === "waiting");
   for (const upload of waiting.slice(0, Math.max(0, MAX_UPLOADS - running.length))) {
-    changeUpload(upload.id, { state: "sending" });
+    changeUpload(upload.id, { state: "sending", tries: upload.tries + 1 });
     void run(upload).finally(startUploads);
   }
 }
@@ -201,6 +205,16 @@ async function run({ id, file, key: sentKey, abort }) {
     if (path.value !== "/songs") notify(texts.songs.uploadFailed(file.name)); // where no row shows it
   }
 }
+
+// Start uploads again that a lost connection ended. One that ends again and again, as behind a proxy
+// that refuses its size, stops after a few tries.
+effect(() => {
+  if (!online.value) return;
+  for (const upload of uploads.peek()) {
+    const isLost = upload.error instanceof ApiError && upload.error.code === "offline";
+    if (isLost && (upload.key || upload.tries < MAX_TRIES)) retryUpload(upload);
+  }
+});
 
 addEventListener("beforeunload", (event) => {
   if (isUploading.value) event.preventDefault();

@@ -124,12 +124,30 @@ export function dismiss(id) {
 
 const USER_KEY = "user";
 
+/** The other tabs, which share the cookie: gets each session that starts, and null for a logout. */
+const tabs = new BroadcastChannel("session");
+tabs.onmessage = (/** @type {MessageEvent<Session | null>} */ { data }) => {
+  if (session.value === undefined) return; // this tab asks the server
+  if (data !== null) return applySession(data);
+  sessionEnded.value = true;
+  forgetUser();
+};
+
 /**
- * Start the session of a user. The page is loaded again for another one than before, since modules
- * hold songs, uploads and choices of that user.
+ * Start the session of a user, here and in the other tabs.
  * @param {Session} started
  */
 export function startSession(started) {
+  tabs.postMessage(started);
+  applySession(started);
+}
+
+/**
+ * Show the session of a user. The page is loaded again for another one than before, since modules
+ * hold songs, uploads and choices of that user.
+ * @param {Session} started
+ */
+function applySession(started) {
   const user = String(started.user_id);
   try {
     const before = sessionStorage.getItem(USER_KEY);
@@ -145,8 +163,13 @@ export function startSession(started) {
   sessionEnded.value = false;
 }
 
-/** Forget everything of a user who logged out. */
-export function forgetUser() {
+/** Forget everything of a user who logged out, here and in the other tabs. */
+export function endUser() {
+  tabs.postMessage(null);
+  forgetUser();
+}
+
+function forgetUser() {
   session.value = null;
   songs.value = null;
   clearChosen();

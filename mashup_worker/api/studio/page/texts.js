@@ -49,6 +49,10 @@ const ERRORS = {
     what: "The server cannot be reached.",
     todo: "Check the network, or whether the server runs. The studio tries again.",
   },
+  unreadable_file: {
+    what: "The file cannot be read.",
+    todo: "It may be a folder, or have been moved or changed. Choose the file again.",
+  },
   unauthenticated: { what: "You are not logged in.", todo: "Open a new login link." },
   forbidden: { what: "This login does not allow it.", todo: "Log in as another user." },
   not_found: { what: "Not found.", todo: "It was removed, or it belongs to someone else." },

@@ -1,6 +1,6 @@
 /** Uploads with their progress, which `fetch` does not report. */
 
-import { offlineError, refusal } from "./api.js";
+import { ApiError, offlineError, refusal } from "./api.js";
 import { online } from "./state.js";
 
 /** @typedef {{url: string, key: string, filename: string, size: number, duration_s: number}} UploadDocument */
@@ -30,7 +30,8 @@ export function uploadFile(file, { onProgress, signal }) {
       if (status >= 200 && status < 300) resolve(JSON.parse(responseText));
       else reject(refusal(status, responseText, (name) => request.getResponseHeader(name)));
     };
-    request.onerror = () => {
+    request.onerror = async () => {
+      if (!(await isReadable(file))) return reject(new ApiError({ code: "unreadable_file" }));
       online.value = false;
       reject(offlineError());
     };
@@ -38,4 +39,16 @@ export function uploadFile(file, { onProgress, signal }) {
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.send(form);
   });
+}
+
+/**
+ * Return whether a file can be read; a folder cannot, nor a file that was moved or changed.
+ * @param {File} file
+ */
+function isReadable(file) {
+  const first = file.slice(0, 1).arrayBuffer();
+  return first.then(
+    () => true,
+    () => false,
+  );
 }

@@ -11,11 +11,12 @@ import { Icon } from "./icons.js";
  * @property {"primary" | "quiet" | "danger"} [kind]
  * @property {boolean} [small]
  * @property {boolean} [busy] Whether the action runs, so that it must not start again.
+ * @property {boolean} [once] Whether a double click, or a key that is held, starts the action once.
  * @property {string} [href] Address: the button is a link.
  */
 
 /** @param {ButtonProps & Record<string, any>} props */
-export function Button({ children, label, icon, kind, small, busy, href, class: more, ...rest }) {
+export function Button({ children, label, icon, kind, small, busy, once, href, class: more, ...rest }) {
   const hasText = children !== undefined && children !== null;
   const names = [
     "button",
@@ -34,9 +35,24 @@ export function Button({ children, label, icon, kind, small, busy, href, class: 
   if (!hasText && label) common.title ??= label;
   if (href) return html`<a href=${href} ...${common}>${content}</a>`;
   // A disabled button would lose the focus.
-  const onClick = busy ? undefined : rest.onClick;
+  const onClick = busy ? undefined : once ? firstOf(rest.onClick) : rest.onClick;
+  const onKeyDown = once ? stopRepeats : rest.onKeyDown;
   const isDisabled = busy ? "true" : rest["aria-disabled"];
-  return html`<button type="button" ...${common} onClick=${onClick} aria-disabled=${isDisabled}>
+  return html`<button type="button" ...${common} onClick=${onClick} onKeyDown=${onKeyDown} aria-disabled=${isDisabled}>
     ${content}
   </button>`;
+}
+
+/**
+ * Return a handler without the later clicks of a double click.
+ * @param {((event: MouseEvent) => void) | undefined} onClick
+ */
+const firstOf = (onClick) => (/** @type {MouseEvent} */ event) => {
+  if (event.detail > 1) event.preventDefault();
+  else onClick?.(event);
+};
+
+/** @param {KeyboardEvent} event */
+function stopRepeats(event) {
+  if (event.repeat && event.key === "Enter") event.preventDefault();
 }

@@ -45,6 +45,7 @@ export function Setup() {
         kind="primary"
         icon="mashup"
         busy=${isBusy}
+        once
         aria-disabled=${isEmpty ? "true" : undefined}
         onClick=${submit}
       >
