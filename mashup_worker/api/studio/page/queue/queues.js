@@ -39,7 +39,7 @@ function QueueRows({ queue, onChange }) {
   return html`<tbody>
     <tr>
       <th scope="row">
-        ${queue.name}
+        ${queue.name}${" "}
         ${
           queue.paused_at &&
           html`<span class="chip chip-warn">${texts.queue.pausedSince(dateTime(queue.paused_at))}</span>`
