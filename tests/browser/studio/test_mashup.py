@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mashup_worker.db.jobs import Job
     from tests.browser.studio.world import Studio
 
+pytestmark = pytest.mark.slow
+
 MASTER_HZ, BEFORE_HZ = 660.0, 330.0
 BIN_HZ = RATE / 2_048
 LOUDER_DB = 20.0

@@ -6,6 +6,8 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
 from mashup_worker.db import jobs
 from mashup_worker.db.sessions import create_code, new_secret
 from tests.integration.api.process import until
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from tests.browser.studio.world import Studio
+
+
+pytestmark = pytest.mark.slow
 
 
 @contextmanager

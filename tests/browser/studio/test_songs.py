@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+import pytest
 import soundfile
 
 from mashup_worker.db import jobs
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import FilePayload, Locator, Page, Route
 
     from tests.browser.studio.world import Studio
+
+
+pytestmark = pytest.mark.slow
 
 
 def audio(name: str) -> FilePayload:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from uuid import UUID
 
     from playwright.sync_api import Locator, Page
 
     from tests.browser.studio.world import Studio
+
+
+pytestmark = pytest.mark.slow
 
 
 def rows(page: Page) -> Locator:
