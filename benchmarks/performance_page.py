@@ -103,6 +103,12 @@ accepts downloaded weights only |
 be downloaded |
 | hosted services | no | they cannot run here |"""
 
+API = """\
+## HTTP API
+
+One process of `mashup api` with Postgres, Valkey and S3, a worker that separates songs, and the
+clients of the benchmark, all on the same two cores."""
+
 STUDIO = """\
 ## Studio
 
@@ -127,7 +133,7 @@ def page(results: Sequence[Results]) -> str:
         parts += _device(one)
     if not any(one.machine.kind == "cuda" for one in results):
         parts.append(NO_CUDA)
-    return "\n\n".join([*parts, PEERS, *_studio(), LEFT]) + "\n"
+    return "\n\n".join([*parts, PEERS, *_services(), LEFT]) + "\n"
 
 
 def documents(folder: Path = FOLDER) -> list[Results]:
@@ -333,12 +339,15 @@ def _cells(cells: Sequence[dict[str, str]]) -> str:
     return table(kept, [[cell[name] for name in kept] for cell in cells])
 
 
-def _studio() -> Iterator[str]:
-    """Yield the section of the studio, with the tables of its benchmarks."""
-    yield STUDIO
-    for name, heading in (("studio", "Loading"), ("player", "Playing")):
-        yield f"### {heading}"
-        yield (FOLDER / f"{name}.md").read_text(encoding="utf-8").strip()
+def _services() -> Iterator[str]:
+    """Yield the sections of the API and the studio, with the tables of their benchmarks."""
+    yield from (API, _published("api_load"))
+    yield from (STUDIO, "### Loading", _published("studio"))
+    yield from ("### Playing", _published("player"))
+
+
+def _published(name: str) -> str:
+    return (FOLDER / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
 def _taken(taken: Taken) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ def serve(
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
+    _collect_rarely()
     listener = _listen(host, port)
     try:
         address = (
@@ -67,6 +69,17 @@ def serve(
         _Server(config, lambda: on_ready(address), context.events.end).run([listener])
     finally:
         listener.close()
+
+
+def _collect_rarely() -> None:
+    """Keep collections short and rare, since all requests wait for each.
+
+    What exists now stays, and few objects of a request form cycles. Of 500 reads a second, 1 %
+    waited 177 ms before and 41 ms since (`benchmarks/api_load.py`).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 class _Connection(H11Protocol):
