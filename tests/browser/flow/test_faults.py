@@ -104,6 +104,7 @@ def test_a_job_is_followed_again_after_a_lost_connection(
 ) -> None:
     person = visitor()
     page = person.visit(studio.login_link(user))
+    expect(page.get_by_text("No songs yet")).to_be_visible()
     job = studio.add_running(user, "separate", "separate", audio=f"uploads/{user}/Reef.wav")
     page.reload()
     expect(page.get_by_text("42 %")).to_be_visible()
