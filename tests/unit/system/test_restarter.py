@@ -45,8 +45,9 @@ def test_an_exited_process_is_restarted_until_it_runs() -> None:
 
 def test_a_stopped_restarter_restarts_nothing() -> None:
     process, restarted = FakeProcess(), threading.Event()
+    earlier = set(threading.enumerate())  # the watch of another test may still end
     restarter = Restarter([process], 5.0, restarted.set)
-    (watch,) = (thread for thread in threading.enumerate() if thread.name == "restarter of fake")
+    (watch,) = set(threading.enumerate()) - earlier
     restarter.stop()
     process.alive = False
     watch.join(60)
