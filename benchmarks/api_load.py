@@ -269,7 +269,7 @@ class Usage:
 
 
 async def measure(place: Place, seconds: float) -> tuple[dict[str, Times], dict[str, float], float]:
-    """Return times by what was done, processor shares while jobs were read, and memory in MB."""
+    """Return times by kind of request, processor shares while jobs were read, and memory in MB."""
     server = Server(place.facts["api_url"])
     pids = place.facts["pids"]
     usage = Usage({name: pids[name] for name in ("api", "postgres", "worker")})

@@ -1,4 +1,4 @@
-"""How good, how fast and how large the preview model `lite` is, as tables.
+"""Quality, speed and size of the preview model `lite`, as tables.
 
     python -m benchmarks.lite [--voice FILE] [--device cpu] [--precision auto]
 

@@ -29,7 +29,7 @@ SINGER = "hold-on-to-the-light"
 
 
 def main() -> None:
-    """Run the loop, print what was made, and wait on a terminal."""
+    """Run the loop, print its results, and wait on a terminal."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="lite")
     parser.add_argument("--output-dir", type=Path, default=Path("demo-output"))

@@ -72,7 +72,7 @@ def saw(phase: Signal, highest_hz: float) -> Signal:
 
 
 def square(phase: Signal, highest_hz: float) -> Signal:
-    """A band-limited square wave: the difference of two sawtooths half a cycle apart."""
+    """A band-limited square wave: a sawtooth minus itself, shifted by half a cycle."""
     return 0.5 * (saw(phase, highest_hz) - saw(phase + 0.5, highest_hz))
 
 

@@ -47,7 +47,7 @@ def snare(
 
 
 def clap(rng: np.random.Generator, *, half_life_s: float = 0.07) -> Signal:
-    """Four bursts a centisecond apart, as of several hands, and a short room."""
+    """Four bursts with distances of 10 ms, as of several hands, and a short room."""
     time = times(0.5)
     gain = 0.35 * 0.5 ** (np.clip(time - 0.03, 0, None) / half_life_s) * (time > 0.03)
     for start_s in (0.0, 0.009, 0.019, 0.03):

@@ -1,4 +1,4 @@
-"""Metronomes and click tracks: nothing but clicks, of which the first of each bar is accented."""
+"""Metronomes and click tracks: clicks only, of which the first of each bar is accented."""
 
 from __future__ import annotations
 

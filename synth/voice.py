@@ -42,7 +42,7 @@ class Sung:
 
 @dataclass(frozen=True)
 class Singer:
-    """Somebody who sings.
+    """Voice of a singer.
 
     Attributes:
         tract: formant frequencies relative to those of the table; 1 a man, 1.17 a woman.

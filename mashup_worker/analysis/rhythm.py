@@ -22,6 +22,12 @@ from mashup_worker.analysis.meter import (
     score_meters,
     time_signature,
 )
+from mashup_worker.analysis.meter_shares import (
+    meter_shares,
+    shares_among,
+    shares_below,
+    tempo_candidates,
+)
 from mashup_worker.analysis.onsets import FRAME_RATE_HZ
 from mashup_worker.analysis.pulse import LOOSE_DRIFT_S, Pulse, find_pulse
 from mashup_worker.analysis.result import (
@@ -33,7 +39,6 @@ from mashup_worker.analysis.result import (
 from mashup_worker.analysis.stretches import Stretch, find_jumps, find_stretches
 from mashup_worker.analysis.tempo_lines import nearest_onsets
 from mashup_worker.analysis.tempogram import tempogram
-from mashup_worker.analysis.weights import meter_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +52,11 @@ if TYPE_CHECKING:
 _LATENCY_S = 0.005
 """Lead of an accent's peak over the start of its sound, because the window reaches ahead."""
 
-_HINT_OCTAVES = 0.12
-_CANDIDATES = 5
 _FAINT, _STRONG = 0.3, 1.2
 _FULL_CONFIDENCE_STROKES = 32
 _SLOW_BPM = 80.0
 _NEAR_FRAMES = 4.0
 _SAME_OCTAVES = 0.006
-_SAME_PHASE = 0.1
 _EDGE_S = 0.05
 """Time by which the first beat may precede the sound, because onsets are detected late."""
 
@@ -189,13 +191,13 @@ def _one_rhythm(
         scored = possible_meters(onsets, narrowed, harmony, pulse=pulse, options=options)
     if not scored.meters:
         return Rhythm()
-    share = _shares(scored, options)
+    share = meter_shares(scored, options)
     clicks = find_clicks(onsets)
     if clicks is not None:
-        share = _among(share, clicks.agree(scored.meters, pulse.instants))
+        share = shares_among(share, clicks.agree(scored.meters, pulse.instants))
     best = scored.meters[int(share.argmax())]
-    candidates = _tempo_candidates(scored, share)
-    beat_share, bar_share = _shares_below(scored.meters, share)
+    candidates = tempo_candidates(scored, share)
+    beat_share, bar_share = shares_below(scored.meters, share)
     beats, bars = _times(pulse, best, onsets, sounding_s)
     if len(beats) < 2:
         return Rhythm()
@@ -325,51 +327,6 @@ def _within_range(tempi: Tempogram, tempo_range_bpm: tuple[float, float]) -> Tem
     lowest, highest = tempo_range_bpm
     outside = (tempi.tempi_bpm < lowest) | (tempi.tempi_bpm > highest)
     return replace(tempi, strength=torch.where(outside[:, None], 0.0, tempi.strength))
-
-
-def _shares(scored: ScoredMeters, options: AnalysisOptions) -> Array:
-    """Return the likelihoods of the meters, which add up to 1."""
-    scores = meter_scores(scored.evidence)
-    if options.tempo_hint_bpm is not None:
-        tempi = np.array([meter.beats.tempo_bpm for meter in scored.meters])
-        octaves = np.log2(tempi / options.tempo_hint_bpm)
-        scores = scores - 0.5 * np.square(octaves / _HINT_OCTAVES)
-    share = np.exp(scores - scores.max())
-    return np.asarray(share / share.sum())
-
-
-def _among(share: Array, kept: Array) -> Array:
-    """Return the likelihoods among some meters only, unless there are none."""
-    inside = np.where(kept, share, 0.0)
-    return inside / inside.sum() if inside.any() else share
-
-
-def _shares_below(meters: Sequence[Meter], share: Array) -> tuple[float, float]:
-    """Return the share of the best phase among those of its tempo, and of the bars in it."""
-    best = meters[int(share.argmax())]
-    level, length = best.beats.level, best.beats_per_bar
-    tempo = np.array([one.beats.level == level for one in meters])
-    away = np.array([(one.beats.offset - best.beats.offset) / level for one in meters])
-    phase = tempo & (np.abs(away - np.round(away)) < _SAME_PHASE)
-    first = np.array(
-        [(one.first + round(k) - best.first) % length for one, k in zip(meters, away, strict=True)]
-    )
-    bars = phase & (first == 0) & np.array([one.beats_per_bar == length for one in meters])
-    return (
-        float(share[phase].sum() / share[tempo].sum()),
-        float(share[bars].sum() / share[phase].sum()),
-    )
-
-
-def _tempo_candidates(scored: ScoredMeters, share: Array) -> tuple[TempoCandidate, ...]:
-    total: dict[float, float] = {}
-    for meter, part in zip(scored.meters, share, strict=True):
-        tempo_bpm = meter.beats.tempo_bpm
-        total[tempo_bpm] = total.get(tempo_bpm, 0.0) + float(part)
-    # The tempo of the best meter leads, even if another tempo has a larger sum.
-    leading = scored.meters[int(share.argmax())].beats.tempo_bpm
-    order = sorted(total, key=lambda tempo_bpm: (tempo_bpm != leading, -total[tempo_bpm]))
-    return tuple(TempoCandidate(tempo_bpm, total[tempo_bpm]) for tempo_bpm in order[:_CANDIDATES])
 
 
 def _times(

@@ -1,6 +1,6 @@
 """Chords in Roman numerals, loops of them, and the harmony of a whole song.
 
-Numerals count from the major scale whatever the mode is, so that the sixth chord of a minor key is
+Numerals count from the major scale in each mode, so that the sixth chord of a minor key is
 `bVI`; capital letters are major chords.
 """
 

@@ -64,7 +64,7 @@ def steps(
 ) -> Iterator[Step]:
     """Lay a bar's pattern of sixteenths over the chords.
 
-    What is held over a change of chord is struck again at the change. Where a chord comes an
+    Notes held over a change of chord are struck again at the change. Where a chord comes an
     eighth before its bar and `tied` is set, the first note of the bar comes with it.
     """
     bar_end = bar_beat + len(pattern) / 4

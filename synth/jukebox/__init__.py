@@ -1,7 +1,7 @@
 """Songs as bands, producers and ensembles of many kinds play them, with their truth.
 
-Written apart from the analysis that it measures: nothing here follows from how beats or keys are
-found. A song is drawn as a plan, written out as a score, and then sounded.
+Written independently of the analysis that it measures: nothing here follows from how beats or keys
+are found. A song is drawn as a plan, written out as a score, and then sounded.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from synth.jukebox.tones import Wave, band, level, noise, swell, times
 
 @dataclass(frozen=True)
 class Kit:
-    """What sets one drum kit apart from another.
+    """Properties of a drum kit.
 
     Attributes:
         kick_hz: pitch that the kick settles on.
