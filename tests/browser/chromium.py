@@ -32,24 +32,27 @@ def chromium() -> str | None:
     return named or next(filter(None, map(shutil.which, NAMES)), None)
 
 
+def skip_without_browser() -> None:
+    """Skip the test where Playwright or Chromium is missing."""
+    pytest.importorskip("playwright", reason="Playwright is not installed: pip install playwright")
+    if chromium() is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium, or name it in CHROMIUM")
+
+
 @contextmanager
 def started() -> Iterator[Playwright]:
-    """Run Playwright; skip the test where it is missing."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        pytest.skip("Playwright is not installed: pip install playwright")
+    """Run Playwright; skip the test where the browser is missing."""
+    skip_without_browser()
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         yield playwright
 
 
 @contextmanager
 def launched(playwright: Playwright, *options: str) -> Iterator[Browser]:
-    """Run Chromium; skip the test where it is missing."""
-    path = chromium()
-    if path is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium, or name it in CHROMIUM")
-    browser = playwright.chromium.launch(executable_path=path, args=[*OPTIONS, *options])
+    """Run Chromium."""
+    browser = playwright.chromium.launch(executable_path=chromium(), args=[*OPTIONS, *options])
     try:
         yield browser
     finally:

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Playwright, whose event loop counts as running in this thread until it is stopped.
+
+    `asyncio.run` fails in the tests of other modules as long as it does.
+    """
     with started() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     with launched(playwright) as browser:
         yield browser

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from mashup_worker.api.studio.libraries import COMMAND, are_complete
+from tests.browser.chromium import skip_without_browser
 from tests.browser.flow.service import StudioService
 from tests.browser.flow.visitor import Visitor
 from tests.e2e.command import excerpt
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def studio(
-    browser: Browser,  # noqa: ARG001 (it comes first, as it may be missing)
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[StudioService]:
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioService]:
     """Service for all tests."""
+    skip_without_browser()
     if not are_complete():
         pytest.skip(f"The libraries of the studio are missing: {COMMAND}")
     with running_service(tmp_path_factory.mktemp("studio"), processes=1) as one:
