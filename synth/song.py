@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Span:
+    """Part of a song with a label."""
+
+    start_s: float
+    stop_s: float
+    label: str
+
+
+@dataclass(frozen=True)
 class Truth:
     """What a perfect analysis would say.
 
@@ -24,6 +33,12 @@ class Truth:
         tuning_cents: how far A lies from 440 Hz, -50 to 50.
         has_drums: whether drums play in at least half of the song.
         style: the kind of music, for tables.
+        sections: parts of the song by kind, such as `verse`, from the first bar to the end of the
+            last; empty where they are unknown. Neighbors that nothing audible tells apart are one,
+            and the last section includes a closing bar.
+        chords: chords in the syntax of C. Harte, such as `"A:min7"`, over the same time. `N` is a
+            part without pitched instruments, and `X` one in which the bass alone plays.
+        singing_s: starts and stops of the singing, in order.
     """
 
     tempo_bpm: float
@@ -34,6 +49,9 @@ class Truth:
     tuning_cents: float
     has_drums: bool
     style: str
+    sections: tuple[Span, ...] = ()
+    chords: tuple[Span, ...] = ()
+    singing_s: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

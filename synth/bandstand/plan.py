@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from synth.bandstand.harmony import anticipate, draw_spans
 from synth.bandstand.lines import Note, bass_line, bass_root
 from synth.dice import Dice
 from synth.keys import key_name
+from synth.labels import chord_label, joined
+from synth.song import Span as SongSpan
 from synth.song import Truth
 
 if TYPE_CHECKING:
@@ -164,7 +167,7 @@ def draw(seed: int) -> Plan:
         parts=parts,
         strikes=hand.strike(hits),
         mix=mix,
-        truth=_truth(form, min(beats), max(beats)),
+        truth=_truth(form, min(beats), max(beats), pushed),
         duration_s=end_s,
     )
 
@@ -226,8 +229,8 @@ def _draw_mix(dice: Dice, form: Form, parts: int) -> Mix:
     )
 
 
-def _truth(form: Form, first: float, last: float) -> Truth:
-    """The grid between the first beat that is played and the last."""
+def _truth(form: Form, first: float, last: float, spans: Sequence[Span]) -> Truth:
+    """The grid between the first beat that is played and the last, and the form on it."""
     numbers = range(ceil(first - 1e-6), floor(last + 1e-6) + 1)
     drummed = sum(section.bars for section in form.sections if section.drums != "none")
     return Truth(
@@ -239,6 +242,28 @@ def _truth(form: Form, first: float, last: float) -> Truth:
         tuning_cents=form.tuning_cents,
         has_drums=drummed >= 0.5 * form.bars,
         style=form.style.name,
+        sections=_sections(form),
+        chords=joined(
+            SongSpan(
+                form.at_s(span.start),
+                form.at_s(span.end),
+                chord_label(form.tonic + span.chord.root, span.chord.tones),
+            )
+            for span in spans
+        ),
+    )
+
+
+def _sections(form: Form) -> tuple[SongSpan, ...]:
+    """Sections by kind; neighbors of one kind that the same players play are one."""
+    alike = [
+        list(run) for _, run in groupby(form.sections, lambda s: replace(s, first_bar=0, bars=0))
+    ]
+    starts_s = [form.grid_s(run[0].first_bar * form.beats_per_bar) for run in alike]
+    end_s = form.grid_s((form.bars + 1) * form.beats_per_bar)
+    return tuple(
+        SongSpan(start_s, stop_s, run[0].kind)
+        for run, start_s, stop_s in zip(alike, starts_s, [*starts_s[1:], end_s], strict=True)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +12,12 @@ import numpy as np
 from synth.jukebox.accompaniment import write_part
 from synth.jukebox.drumming import write_drums
 from synth.jukebox.melody import write_melody
-from synth.song import Truth
+from synth.labels import chord_label, joined, phrases
+from synth.song import Span, Truth
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from synth.jukebox.events import Hit, Note
     from synth.jukebox.plan import Plan
 
@@ -96,4 +100,38 @@ def truth_of(plan: Plan, score: Score) -> Truth:
         tuning_cents=plan.tuning_cents,
         has_drums=plan.has_drums,
         style=plan.style.name,
+        sections=_sections(plan),
+        chords=joined(_chords(plan)),
+        singing_s=phrases(
+            (note.start_s, note.start_s + note.duration_s)
+            for player in score.players
+            if player.stem == "vocals"
+            for note in player.notes
+        ),
     )
+
+
+def _sections(plan: Plan) -> tuple[Span, ...]:
+    """Sections by name; neighbors of one name that the same players play are one."""
+    alike = [
+        list(run)
+        for _, run in groupby(plan.sections[:-1], lambda s: (s.name, s.layers, s.loudness))
+    ]
+    starts_s = [plan.grid.time_s(run[0].first_bar, 0) for run in alike]
+    stops_s = [*starts_s[1:], plan.grid.time_s(plan.bars, 0)]
+    return tuple(
+        Span(start_s, stop_s, run[0].name)
+        for run, start_s, stop_s in zip(alike, starts_s, stops_s, strict=True)
+    )
+
+
+def _chords(plan: Plan) -> Iterator[Span]:
+    beats = plan.grid.beats_per_bar
+    for section in plan.sections:
+        pitched = section.layers - {"drums"}
+        unheard = "N" if not pitched else "X" if pitched == {"bass"} else None
+        for number, chords in enumerate(section.chords, section.first_bar):
+            edges = (0, -(-beats // 2), beats) if len(chords) > 1 else (0, beats)
+            for chord, (first, last) in zip(chords, pairwise(edges), strict=True):
+                label = unheard or chord_label(plan.tonic + chord.root, chord.intervals)
+                yield Span(plan.grid.time_s(number, first), plan.grid.time_s(number, last), label)
