@@ -319,7 +319,7 @@ def _audio(song: AudioFile | Audio) -> Audio:
 
 def _model_and_repository(name: AudioFile) -> tuple[str, Path | None]:
     """Return a model's name, and the folder of checkpoints that holds it."""
-    from mashup_worker.models.repository import model_names
+    from mashup_worker.models.checkpoints.repository import model_names
 
     path = Path(name)
     if path.is_dir():

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.audio.signal import Audio
+from mashup_worker.models.checkpoints.repository import load_bag
 from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
-from mashup_worker.models.repository import load_bag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

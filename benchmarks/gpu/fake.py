@@ -50,8 +50,8 @@ def preload(folder: Path) -> None:
     import torch
 
     from mashup_worker.audio.signal import Audio
+    from mashup_worker.models.checkpoints.repository import load_bag
     from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
-    from mashup_worker.models.repository import load_bag
 
     for module in ("mashup_worker.commands.bench.run", "torch._dynamo"):
         importlib.import_module(module)

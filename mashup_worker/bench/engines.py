@@ -15,11 +15,11 @@ from mashup_worker import __version__
 from mashup_worker.audio.signal import Audio
 from mashup_worker.bench.networks import random_htdemucs
 from mashup_worker.errors import InvalidInput
+from mashup_worker.models.checkpoints.repository import load_bag
 from mashup_worker.models.demucs_engine import DemucsSeparator
 from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.graphs import reset_compiler
 from mashup_worker.models.load import PREFERRED
-from mashup_worker.models.repository import load_bag
 from mashup_worker.models.streams import upload
 
 if TYPE_CHECKING:

@@ -77,8 +77,8 @@ def _load(
         from mashup_worker.models.lite.separator import load_lite
 
         return load_lite(str(resolve_device(options.device)), options.precision)
+    from mashup_worker.models.checkpoints.repository import load_bag
     from mashup_worker.models.demucs_engine import DemucsSeparator
-    from mashup_worker.models.repository import load_bag
 
     if repository is not None:
         return DemucsSeparator(name, load_bag(name, repository), options)

@@ -48,7 +48,7 @@ class ModelRequest:
         """
         if self.repository is None:
             return None
-        from mashup_worker.models.repository import weights_sha256
+        from mashup_worker.models.checkpoints.repository import weights_sha256
 
         if self.name != AUTO:
             return weights_sha256(self.name, self.repository)

@@ -21,9 +21,9 @@ from mashup_worker.errors import (
     ModelUnavailable,
     UnknownModel,
 )
+from mashup_worker.models.checkpoints.repository import load_bag, weights_sha256
 from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
 from mashup_worker.models.device import resolve_device, resolve_precision
-from mashup_worker.models.repository import load_bag, weights_sha256
 from tests.checkpoints import random_network, save_bag, save_th
 from tests.engines import RATE_HZ, engine, music, separate
 

@@ -14,8 +14,8 @@ from demucs.hdemucs import HDemucs
 from mashup_worker.errors import ModelUnavailable, StorageFailed, UnknownModel
 from mashup_worker.models import fetch
 from mashup_worker.models.catalogue import FOUR_STEMS, Model, Source, WeightFile
+from mashup_worker.models.checkpoints.repository import load_bag
 from mashup_worker.models.digests import MANIFEST, check_sha256, expected_digests
-from mashup_worker.models.repository import load_bag
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import Settings
 from mashup_worker.system.digests import file_sha256
@@ -181,7 +181,7 @@ def test_offline_opens_no_socket_and_resolves_no_name(cache: Path) -> None:
     program = """
 import sys
 from mashup_worker.errors import ModelUnavailable
-from mashup_worker.models.repository import load_bag
+from mashup_worker.models.checkpoints.repository import load_bag
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import load_settings
 

@@ -1,32 +1,19 @@
-"""Load Demucs networks from a folder in the layout of `demucs --repo`.
+"""Load models from a folder of checkpoints in the layout of `demucs --repo`.
 
 A repository holds checkpoints, `<signature>.safetensors` or `<signature>-<sha256 prefix>.th`, and
 bags, `<name>.yaml`, that list signatures with their weights and segment. A model is named by a bag
 or a signature. Where the folder has a `SHA256SUMS`, every file must match it.
-
-Checkpoints are untrusted: pickles are read by torch's restricted unpickler, and only the network
-classes below are built.
 """
 
 from __future__ import annotations
 
-import json
-import pickle
-import warnings
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import torch
 import yaml
 from demucs.apply import BagOfModels
-from demucs.demucs import Demucs
-from demucs.hdemucs import HDemucs
-from demucs.hf import load_safetensors_model
-from demucs.htdemucs import HTDemucs
-from demucs.states import load_model
-from safetensors import SafetensorError, safe_open
 
 from mashup_worker.errors import ModelUnavailable, UnknownModel
+from mashup_worker.models.checkpoints.demucs import load_network
 from mashup_worker.models.digests import check_sha256, expected_digests
 from mashup_worker.system.digests import file_sha256, joined_sha256
 
@@ -34,24 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import nn
-
-_NETWORKS = (HTDemucs, HDemucs, Demucs)
-_NETWORK_NAMES = {f"{network.__module__}.{network.__qualname__}" for network in _NETWORKS}
-_QUANTIZED = "it is quantized, which is not supported"
-
-_MALFORMED = (
-    AssertionError,
-    AttributeError,
-    EOFError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    SafetensorError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-)
-"""Errors that the libraries raise on malformed files."""
 
 
 def load_bag(name: str, folder: Path) -> BagOfModels:
@@ -119,12 +88,7 @@ def _definition(name: str, folder: Path) -> dict[str, Any]:
 def _load_network(signature: str, folder: Path) -> nn.Module:
     path = _checkpoint(signature, folder)
     _check_digest(path)
-    try:
-        load = _load_safetensors if path.suffix == ".safetensors" else _load_pickle
-        return load(path)
-    except _MALFORMED as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelUnavailable(f"{path}: not a usable Demucs checkpoint: {reason}") from error
+    return load_network(path)
 
 
 def _checkpoint(signature: str, folder: Path) -> Path:
@@ -149,40 +113,3 @@ def _check_digest(path: Path) -> None:
         check_sha256(path, recorded)
     elif path.suffix == ".th" and "-" in path.stem:
         check_sha256(path, path.stem.rpartition("-")[2])
-
-
-def _load_safetensors(path: Path) -> nn.Module:
-    with safe_open(str(path), framework="pt") as file:
-        metadata = file.metadata() or {}
-    if metadata.get("klass") not in _NETWORK_NAMES:
-        raise ValueError(f"it names the class {metadata.get('klass')!r}, not a Demucs network")
-    structure = json.loads(metadata.get("structure", "{}"), object_hook=_refuse_classes)
-    if "__quantized" in json.dumps(structure):
-        raise ValueError(_QUANTIZED)
-    with _without_load_warnings():
-        network: nn.Module = load_safetensors_model(path)
-    return network
-
-
-def _refuse_classes(node: dict[str, Any]) -> dict[str, Any]:
-    """Refuse a state that names a class, which `demucs` would import."""
-    if "_class" in node:
-        raise ValueError(f"its state names the class {node['_class']!r}")
-    return node
-
-
-def _load_pickle(path: Path) -> nn.Module:
-    with torch.serialization.safe_globals([*_NETWORKS, Fraction]):
-        package = torch.load(path, map_location="cpu", weights_only=True)
-    if package["klass"] not in _NETWORKS:
-        raise ValueError("it names a class that is not a Demucs network")
-    if package["state"].get("__quantized"):
-        raise ValueError(_QUANTIZED)
-    with _without_load_warnings():
-        network: nn.Module = load_model(package)  # type: ignore[no-untyped-call]
-    return network
-
-
-def _without_load_warnings() -> warnings.catch_warnings[None]:
-    """Ignore warnings of old checkpoints about arguments that networks no longer take."""
-    return warnings.catch_warnings(action="ignore", category=UserWarning)

@@ -1,0 +1,1 @@
+"""Checkpoints: untrusted files that define networks and hold their weights."""
