@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+from mashup_worker.licenses import license_as_stated
 from mashup_worker.models.catalogue import FOUR_STEMS, Model, Source, WeightFile
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def made_up_model(address: str, name: str = "tiny") -> Model:
         for label, folder, contents in (("hub", "hub", HUB), ("legacy address", "legacy", LEGACY))
     )
     size_bytes = sum(map(len, HUB.values()))
-    return Model(name, FOUR_STEMS, "tests", "none", 1, size_bytes, None, BAG, sources)
+    return Model(
+        name, FOUR_STEMS, "tests", license_as_stated(None), 1, size_bytes, None, BAG, sources
+    )
 
 
 def _files(contents: dict[str, bytes]) -> tuple[WeightFile, ...]:

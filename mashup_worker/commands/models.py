@@ -149,7 +149,9 @@ def _row(model: Model, cached: bool) -> dict[str, Any]:
         "parameters": model.parameters,
         "size_bytes": model.size_bytes,
         "sdr": dataclasses.asdict(model.sdr) if model.sdr else None,
-        "license": model.license,
+        "license": model.license.as_dict(),
+        "business_use": model.license.business_use,
+        "training_data": model.training_data,
         "preview": model.preview,
         "cached": cached,
     }
@@ -167,8 +169,13 @@ def _plain(row: dict[str, Any]) -> list[str]:
         if sdr
         else "none published",
         "cached" if row["cached"] else "-",
-        row["license"],
+        _license_cell(row["license"]),
     ]
+
+
+def _license_cell(terms: dict[str, str]) -> str:
+    said = ", ".join(filter(None, (terms["source"], terms["stated_on"])))
+    return f"{terms['id']} ({terms['class']}): {terms['statement']}" + f" ({said})" * bool(said)
 
 
 def _print_table(rows: Sequence[dict[str, Any]]) -> None:

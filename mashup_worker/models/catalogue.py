@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from mashup_worker.errors import UnknownModel
+from mashup_worker.licenses import CATALOGUE_LICENSES, License
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +24,10 @@ if TYPE_CHECKING:
 FOUR_STEMS = ("drums", "bass", "other", "vocals")
 SIX_STEMS = (*FOUR_STEMS, "guitar", "piano")
 
-LEGACY_ADDRESS = "https://dl.fbaipublicfiles.com/demucs/"
+MUSDB = "MUSDB18-HQ, whose recordings are for academic use"
+DEMUCS_DATA = f"{MUSDB}, and 800 other songs"
 
-DEMUCS_LICENSE = (
-    "none stated with the weights; their author: not under the code's MIT license, only for "
-    "scientific purposes (facebookresearch/demucs issues 327, 508)"
-)
-LITE_LICENSE = "MIT (Hennequin et al. 2020, Spleeter, doi:10.21105/joss.02154)"
+LEGACY_ADDRESS = "https://dl.fbaipublicfiles.com/demucs/"
 
 HT_DEMUCS_PAPER = "Rouard, Massa, Défossez 2022, arXiv:2211.08553"
 MDX_RESULTS = "github.com/adefossez/mdx21_demucs"
@@ -76,6 +74,7 @@ class Model:
         name: value of `--model`.
         purpose: use, in one line.
         license: license of the weights, as their authors state it.
+        training_data: recordings that the networks were trained on, as their authors state it.
         parameters: count over all members; for `mdx` estimated from the file sizes.
         size_bytes: size of the files of the first source.
         sdr: published quality; None where no figure was published.
@@ -87,13 +86,14 @@ class Model:
     name: str
     stems: tuple[str, ...]
     purpose: str
-    license: str
+    license: License
     parameters: int
     size_bytes: int
     sdr: PublishedSdr | None = None
     bag: str = ""
     sources: tuple[Source, ...] = ()
     preview: bool = False
+    training_data: str = ""
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -165,24 +165,45 @@ def catalogue() -> Mapping[str, Model]:
         _demucs(
             "htdemucs_ft", "the best four stems, in four times the time", 167_937_824, musdb(9)
         ),
-        _demucs("htdemucs_6s", "guitar and piano too (the piano is weak)", 27_414_996),
+        _demucs(
+            "htdemucs_6s",
+            "guitar and piano too (the piano is weak)",
+            27_414_996,
+            training_data="not stated",
+        ),
         _demucs("hdemucs_mmi", "Hybrid Demucs, no transformer", 83_637_832, musdb(8.34)),
-        _demucs("mdx_extra", "four Hybrid Demucs, averaged", 334_543_632, hidden(8.11)),
-        _demucs("mdx", "trained on MUSDB18-HQ alone", 346_000_000, hidden(7.33)),
+        _demucs(
+            "mdx_extra",
+            "four Hybrid Demucs, averaged",
+            334_543_632,
+            hidden(8.11),
+            training_data=f"{MUSDB}, its test set included, and extra songs",
+        ),
+        _demucs(
+            "mdx", "trained on MUSDB18-HQ alone", 346_000_000, hidden(7.33), training_data=MUSDB
+        ),
         Model(
             "lite",
             FOUR_STEMS,
             "a preview that needs no download",
-            LITE_LICENSE,
+            CATALOGUE_LICENSES["lite"],
             parameters=19_647_498,
             size_bytes=118_083_710,
             preview=True,
+            training_data="recordings of Deezer, such as its data set Bean",
         ),
     ]
     return {model.name: model for model in models}
 
 
-def _demucs(name: str, purpose: str, parameters: int, sdr: PublishedSdr | None = None) -> Model:
+def _demucs(
+    name: str,
+    purpose: str,
+    parameters: int,
+    sdr: PublishedSdr | None = None,
+    *,
+    training_data: str = DEMUCS_DATA,
+) -> Model:
     bag = (importlib.resources.files("demucs") / "remote" / f"{name}.yaml").read_text()
     members = yaml.safe_load(bag)["models"]
     sources = []
@@ -200,12 +221,13 @@ def _demucs(name: str, purpose: str, parameters: int, sdr: PublishedSdr | None =
         name,
         SIX_STEMS if name == "htdemucs_6s" else FOUR_STEMS,
         purpose,
-        DEMUCS_LICENSE,
+        CATALOGUE_LICENSES[name],
         parameters,
         sum(file.size_bytes for file in sources[0].files),
         sdr,
         bag,
         tuple(sources),
+        training_data=training_data,
     )
 
 

@@ -49,6 +49,7 @@ OPEN_TO_ALL = {
     "__version__",
     "described",
     "errors",
+    "licenses",
     "logs",
     "settings",
     "system",

@@ -69,9 +69,9 @@ def test_lite_matches_the_package() -> None:
     assert sum(trained) == model.parameters
 
 
-def test_figures_name_their_source_and_licences_are_stated() -> None:
+def test_figures_name_their_source_and_training_data_is_stated() -> None:
     for model in catalogue().values():
-        assert model.license
+        assert model.training_data
         if model.sdr is not None:
             assert model.sdr.source
             assert model.sdr.test_set

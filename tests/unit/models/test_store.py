@@ -12,6 +12,7 @@ import pytest
 from demucs.hdemucs import HDemucs
 
 from mashup_worker.errors import ModelUnavailable, StorageFailed, UnknownModel
+from mashup_worker.licenses import license_as_stated
 from mashup_worker.models import fetch
 from mashup_worker.models.catalogue import FOUR_STEMS, Model, Source, WeightFile
 from mashup_worker.models.checkpoints.repository import load_bag
@@ -294,7 +295,8 @@ def test_pulled_weights_load(cache: Path, tmp_path: Path) -> None:
         WeightFile(name, file_sha256(mirror / name), (mirror / name).stat().st_size)
         for name in names
     )
-    model = Model("tiny", FOUR_STEMS, "", "", 1, 1, None, BAG, (Source("hub", "", files),))
+    terms = license_as_stated(None)
+    model = Model("tiny", FOUR_STEMS, "", terms, 1, 1, None, BAG, (Source("hub", "", files),))
     settings = Settings(model_cache=cache, model_mirror=str(mirror), offline=True)
     folder = WeightStore(settings, {"tiny": model}).ensure("tiny")
     bag = load_bag("tiny", folder)
