@@ -21,11 +21,8 @@ from mashup_worker.models.htdemucs.core import Bottleneck, HybridCore
 from mashup_worker.models.htdemucs.layers import (
     STRIDE,
     Branches,
-    Convolution,
     Decoder,
     Encoder,
-    Gate,
-    Linear,
     ResidualBranch,
     Transposed,
 )
@@ -38,6 +35,7 @@ from mashup_worker.models.htdemucs.transformer import (
     LayerNorm,
     SongNorm,
 )
+from mashup_worker.models.layers import Convolution, Gate, Linear
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from mashup_worker.models.htdemucs.layers import Convolution
+from mashup_worker.models.layers import Convolution
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mashup_worker.models.htdemucs.layers import Decoder, Encoder, Linear
+    from mashup_worker.models.htdemucs.layers import Decoder, Encoder
     from mashup_worker.models.htdemucs.transformer import CrossTransformer
+    from mashup_worker.models.layers import Linear
 
 
 class Bottleneck(nn.Module):

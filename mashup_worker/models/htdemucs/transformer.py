@@ -15,7 +15,7 @@ from torch.nn import functional as F
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mashup_worker.models.htdemucs.layers import Linear
+    from mashup_worker.models.layers import Linear
 
 
 class _Norm(nn.Module):

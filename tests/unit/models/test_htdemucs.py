@@ -14,9 +14,9 @@ from torch import Tensor
 from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.htdemucs.convert import NotConvertible, convert
-from mashup_worker.models.htdemucs.layers import Convolution
 from mashup_worker.models.htdemucs.network import HybridNetwork
 from mashup_worker.models.htdemucs.spectrum import Spectrum
+from mashup_worker.models.layers import Convolution
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
 from tests.checkpoints import HDEMUCS, HTDEMUCS, random_network
 
