@@ -26,8 +26,8 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench import music
 from mashup_worker.bench.measure import host_peak_bytes
 from mashup_worker.bench.networks import random_htdemucs, save_repository, small_demucs
-from mashup_worker.models.demucs_engine import EngineOptions
 from mashup_worker.models.device import resolve_device
+from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.load import load_model
 from mashup_worker.models.store import WeightStore
 from mashup_worker.pipelines.separation.separate import SeparateRequest, separate_file

@@ -146,7 +146,7 @@ def load_model(
         DeviceUnavailable: the machine lacks the device.
         InvalidInput: an option is invalid.
     """
-    from mashup_worker.models.demucs_engine import EngineOptions
+    from mashup_worker.models.engine import EngineOptions
     from mashup_worker.models.store import WeightStore
 
     model, repository = _model_and_repository(name)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.audio.signal import Audio
+from mashup_worker.models.bag import Bag
 from mashup_worker.models.checkpoints.repository import load_bag
-from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
+from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,14 +32,14 @@ def music(duration_s: float, seed: int = 0) -> Audio:
     return Audio(0.02 + 0.2 * torch.stack([tone, 0.5 * tone]) + 0.1 * noise, RATE_HZ)
 
 
-def separate(separator: DemucsSeparator, mix: Audio, stems: Sequence[str] | None = None) -> Tensor:
+def separate(separator: NetworkSeparator, mix: Audio, stems: Sequence[str] | None = None) -> Tensor:
     return torch.cat(list(separator.stream(mix, stems)), dim=-1)
 
 
-def engine(repository: Path, name: str, **options: object) -> DemucsSeparator:
+def engine(repository: Path, name: str, **options: object) -> NetworkSeparator:
     defaults: dict[str, object] = {"device": "cpu", "precision": "fp32"}
-    bag = load_bag(name, repository)
-    return DemucsSeparator(name, bag, EngineOptions(**(defaults | options)))  # type: ignore[arg-type]
+    bag = Bag.of_demucs(load_bag(name, repository))
+    return NetworkSeparator(name, bag, EngineOptions(**(defaults | options)))  # type: ignore[arg-type]
 
 
 class Splitter:

@@ -15,8 +15,8 @@ from mashup_worker import __version__
 from mashup_worker.audio.signal import Audio
 from mashup_worker.bench.networks import random_htdemucs
 from mashup_worker.errors import InvalidInput
-from mashup_worker.models.checkpoints.repository import load_bag
-from mashup_worker.models.demucs_engine import DemucsSeparator
+from mashup_worker.models.bag import Bag
+from mashup_worker.models.engine import NetworkSeparator
 from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.graphs import reset_compiler
 from mashup_worker.models.load import PREFERRED
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from mashup_worker.models.demucs_engine import EngineOptions
+    from mashup_worker.models.engine import EngineOptions
     from mashup_worker.models.store import WeightStore
 
 OURS = "mashup-worker"
@@ -111,11 +111,11 @@ class OurEngine:
     """Engine of this package."""
 
     def __init__(self, weights: Weights, options: EngineOptions) -> None:
-        """Load and prepare the engine. Raises as `DemucsSeparator`."""
+        """Load and prepare the engine. Raises as `NetworkSeparator`."""
         if options.compile:
             reset_compiler()  # earlier engines count towards the shapes that torch compiles
         self.label = f"{OURS} {__version__}"
-        self.separator = DemucsSeparator(weights.model, weights.copied(), options)
+        self.separator = NetworkSeparator(weights.model, Bag.of_demucs(weights.copied()), options)
         if self.separator.device.startswith("cuda"):
             self.separator.warm_up()  # as workers do: song threads would search algorithms again
         self.precision = str(self.separator.precision)

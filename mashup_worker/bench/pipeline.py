@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import SampleSource
     from mashup_worker.bench.engines import Weights
     from mashup_worker.bench.results import Taken
-    from mashup_worker.models.demucs_engine import EngineOptions
+    from mashup_worker.models.engine import EngineOptions
     from mashup_worker.models.separator import OnShare, Separator
     from mashup_worker.pipelines.separation.separate import SeparateResult
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.bench.engines import Weights
     from mashup_worker.bench.results import Run, Taken, Work
-    from mashup_worker.models.demucs_engine import EngineOptions
+    from mashup_worker.models.engine import EngineOptions
 
     OnStep = Callable[[str], object]
     """Called with the next step. An exception raised in it cancels the work."""

@@ -26,7 +26,7 @@ from mashup_worker.bench.results import Limit, Ratio, Separation, Work
 from mashup_worker.bench.text import reason
 from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.errors import DeviceLost, InvalidInput, MashupError
-from mashup_worker.models.demucs_engine import EngineOptions
+from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.memory_events import out_of_memory_events
 
 if TYPE_CHECKING:

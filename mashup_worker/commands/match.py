@@ -38,8 +38,8 @@ def match(
     from mashup_worker.commands.mix.inputs import song_loader, songs_of_arguments
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.commands.shared.progress import song_progress
-    from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device
+    from mashup_worker.models.engine import EngineOptions
     from mashup_worker.pipelines.mashup.match import match_songs
 
     with usage_errors():

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from mashup_worker.models.runner import Arithmetic, NetworkRunner
 
-_CUDA_BYTES_PER_WINDOW = 2 << 30
 _CUDA_MAX_BATCH = 16
 
 
@@ -83,8 +82,9 @@ class Batcher:
         size: windows per batch; halved permanently when the device runs out of memory.
     """
 
-    def __init__(self, how: Arithmetic, size: int | None) -> None:
-        self.size = size or _default_size(how.device)
+    def __init__(self, how: Arithmetic, size: int | None, window_bytes: int = 0) -> None:
+        """Make batches of `size`, or of as many windows of `window_bytes` as fit the device."""
+        self.size = size or _default_size(how.device, window_bytes)
         self._how = how
         self._waiting: deque[_Ticket] = deque()
         self._finished: list[_Ticket] = []
@@ -256,9 +256,9 @@ class Batcher:
         return min(size for size in self.sizes if size >= len(batch))
 
 
-def _default_size(device: torch.device) -> int:
+def _default_size(device: torch.device, window_bytes: int) -> int:
     """Return 1 on a CPU, where larger batches are slower, and what fits the memory on CUDA."""
     if device.type != "cuda":
         return 1
     free_bytes, _ = torch.cuda.mem_get_info(device)
-    return max(1, min(_CUDA_MAX_BATCH, free_bytes // _CUDA_BYTES_PER_WINDOW))
+    return max(1, min(_CUDA_MAX_BATCH, free_bytes // max(1, window_bytes)))

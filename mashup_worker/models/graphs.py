@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from mashup_worker.models.htdemucs.network import Core
+    from mashup_worker.models.network import Core
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,13 @@ _REASON_CHARACTERS = 200
 
 _WARM_UP_RUNS = 3
 """In the first runs, libraries choose algorithms and allocate, which can't be captured."""
+
+
+_Shapes = tuple[torch.Size, ...]
+
+
+def _shapes(inputs: tuple[Tensor, ...]) -> _Shapes:
+    return tuple(one.shape for one in inputs)
 
 
 class CompiledCore:
@@ -40,30 +47,31 @@ class CompiledCore:
     def __init__(self, core: Core) -> None:
         self._plain = core
         self._core: Core = torch.compile(core, fullgraph=True, dynamic=False)
-        self._shapes: set[torch.Size] = set()
+        self._shapes: set[_Shapes] = set()
 
     @property
     def is_compiled(self) -> bool:
         """Whether it has run, and every call ran compiled."""
         return bool(self._shapes) and self._core is not self._plain
 
-    def __call__(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
-        """See `HybridCore.forward`."""
-        compiles = x.shape not in self._shapes
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """See `NetworkCore`."""
+        shapes = _shapes(inputs)
+        compiles = shapes not in self._shapes
         try:
             with _no_warning_raised() if compiles else nullcontext():
-                made = self._core(x, xt)
+                made = self._core(*inputs)
         except Exception as error:  # dynamo, inductor, triton and the C compiler raise many kinds
             if self._core is self._plain or is_out_of_memory(error):
                 raise
             reason = " ".join(str(error).split())[:_REASON_CHARACTERS] or type(error).__name__
         else:
-            self._shapes.add(x.shape)
+            self._shapes.add(shapes)
             return made
         # The error is gone here, and so are the tensors of the frames that it came through.
         logger.warning("running uncompiled, which is slower: %s", reason)
         self._core = self._plain
-        return self._plain(x, xt)
+        return self._plain(*inputs)
 
 
 def reset_compiler() -> None:
@@ -96,8 +104,8 @@ class _Recording:
     """A CUDA graph for one batch shape, with the tensors that it reads and writes."""
 
     graph: torch.cuda.CUDAGraph
-    inputs: tuple[Tensor, Tensor]
-    outputs: tuple[Tensor, Tensor]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
 
 
 class CapturedCore:
@@ -109,7 +117,7 @@ class CapturedCore:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._recordings: dict[torch.Size, _Recording] = {}
+        self._recordings: dict[_Shapes, _Recording] = {}
 
     @property
     def is_captured(self) -> bool:
@@ -120,25 +128,27 @@ class CapturedCore:
         """Release the memory of all recordings; sizes still in use are recorded again."""
         self._recordings.clear()
 
-    def __call__(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
-        """See `HybridCore.forward`.
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """See `NetworkCore`.
 
         Raises:
             DeviceLost: a recording could not be ended.
         """
-        recording = self._recordings.get(x.shape)
+        shapes = _shapes(inputs)
+        recording = self._recordings.get(shapes)
         if recording is None:
-            recording = self._recordings[x.shape] = self._record(x, xt)
-        for kept, given in zip(recording.inputs, (x, xt), strict=True):
+            recording = self._recordings[shapes] = self._record(inputs)
+        for kept, given in zip(recording.inputs, inputs, strict=True):
             kept.copy_(given)
         recording.graph.replay()
         return recording.outputs
 
-    def _record(self, x: Tensor, xt: Tensor) -> _Recording:
-        inputs = x.clone(), xt.clone()
-        caller = torch.cuda.current_stream(x.device)
+    def _record(self, given: tuple[Tensor, ...]) -> _Recording:
+        inputs = tuple(one.clone() for one in given)
+        device = inputs[0].device
+        caller = torch.cuda.current_stream(device)
         # Recordings of one stream share its workspaces: all of a device are replayed on one stream.
-        stream = stream_for(x.device, "recording")
+        stream = stream_for(device, "recording")
         stream.wait_stream(caller)
         with torch.cuda.stream(stream):
             for _ in range(_WARM_UP_RUNS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,14 @@ import torch
 
 from mashup_worker.models.device import HALF, arithmetic
 from mashup_worker.models.graphs import CapturedCore, CompiledCore
-from mashup_worker.models.htdemucs.convert import NotConvertible, convert
-from mashup_worker.models.htdemucs.network import HybridNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from mashup_worker.models.device import Precision
-    from mashup_worker.models.htdemucs.network import Core
+    from mashup_worker.models.network import Core, NetworkCore, SeparationNetwork
 
 
 @dataclass(frozen=True)
@@ -43,31 +42,22 @@ class Arithmetic:
 class NetworkRunner:
     """A network on its device.
 
-    Networks of the htdemucs kind are converted to this package's own layout, and compiled and
-    captured; others run as they are, in half precision by autocast.
-
-    Attributes:
-        segment_samples: length of the segments that it was made for.
-        valid_length: the window length that it takes for a segment's length.
+    The core runs in the precision set, compiled and captured; a network without one runs as it is,
+    in half precision by autocast.
     """
 
-    def __init__(self, network: nn.Module, how: Arithmetic) -> None:
+    def __init__(self, network: SeparationNetwork, how: Arithmetic) -> None:
+        """Cast the network and move it to the device, in place."""
+        self.profile = network.profile
         self._how = how
-        self.sample_rate = int(network.samplerate)  # type: ignore[arg-type]
-        self.segment_samples = int(network.samplerate * network.segment)  # type: ignore[operator]
-        self.valid_length: Callable[[int], int] = getattr(network, "valid_length", int)
-        self._exact: nn.Module | None = None
         self._compiled: CompiledCore | None = None
         self._captured: CapturedCore | None = None
-        try:
-            converted = convert(network)
-        except NotConvertible:
-            self.network = network.to(how.device).eval()
-            self._exact = self.network
-            return
-        if how.precision == "fp16":
-            self._exact = convert(network).to(how.device)
-        self.network = self._fast(converted)
+        self._exact = network  # where no window runs in another precision than the rest
+        if how.precision == "fp16" and network.core is not None:
+            self._exact = copy.deepcopy(network).to(how.device)
+        if network.core is not None:
+            self._prepare(network, network.core)
+        self.network = network.to(how.device).eval()
 
     @property
     def is_compiled(self) -> bool:
@@ -95,26 +85,21 @@ class NetworkRunner:
             The stems `rows`, fp32 on the device, shape `(windows, rows, channels, samples)`.
             `exact` computes them in fp32 instead of the precision set.
         """
-        network = self._exact if exact and self._exact is not None else self.network
-        hybrid = isinstance(network, HybridNetwork)
+        network = self._exact if exact else self.network
         precision: Precision = "fp32" if exact else self._how.precision
-        with arithmetic(precision, self._how.device, autocast=not hybrid):
-            if hybrid:
-                made: Tensor = network(windows, rows)
-                return made
-            return network(windows)[:, list(rows)].float()  # type: ignore[no-any-return]
+        with arithmetic(precision, self._how.device, autocast=network.core is None):
+            made: Tensor = network(windows, rows)
+            return made
 
-    def _fast(self, network: HybridNetwork) -> HybridNetwork:
-        """Cast the network, move it to the device, and wrap its core as `Arithmetic` says."""
+    def _prepare(self, network: SeparationNetwork, core: NetworkCore) -> None:
+        """Cast the core, move it to the device, and wrap it as `Arithmetic` says."""
         how = self._how
-        network.core.cast(HALF.get(how.precision, torch.float32))
+        core.cast(HALF.get(how.precision, torch.float32))
         if how.captures and how.precision in HALF:  # for tensor cores
-            network.core.align_channels()
-        network.to(how.device)
-        core: Core = network.core
+            core.align_channels()
+        run: Core = core.to(how.device)
         if how.compiled:
-            core = self._compiled = CompiledCore(core)
+            run = self._compiled = CompiledCore(run)
         if how.captures:
-            core = self._captured = CapturedCore(core)
-        network.run_core_by(core)
-        return network
+            run = self._captured = CapturedCore(run)
+        network.run_core_by(run)

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from mashup_worker.models.demucs_engine import DemucsSeparator
+    from mashup_worker.models.engine import NetworkSeparator
 
 
 @pytest.fixture(scope="session")
-def on_cpu() -> DemucsSeparator:
+def on_cpu() -> NetworkSeparator:
     """The reference: a tiny network in fp32 on the CPU."""
     return tiny_separator("cpu")
 
 
 @pytest.fixture(scope="session")
-def warm() -> Callable[[str], DemucsSeparator]:
+def warm() -> Callable[[str], NetworkSeparator]:
     """By precision, the same network on the device, warm, with batches of two."""
 
     @cache
-    def separator(precision: str) -> DemucsSeparator:
+    def separator(precision: str) -> NetworkSeparator:
         made = tiny_separator("cuda", precision, batch=2)
         made.warm_up()
         return made
@@ -43,9 +43,9 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     plain = CapturedCore._record
 
-    def record(core: CapturedCore, x: Tensor, xt: Tensor) -> object:
-        sizes.append(len(x))
-        return plain(core, x, xt)
+    def record(core: CapturedCore, inputs: tuple[Tensor, ...]) -> object:
+        sizes.append(len(inputs[0]))
+        return plain(core, inputs)
 
     monkeypatch.setattr(CapturedCore, "_record", record)
     return sizes

@@ -11,7 +11,8 @@ from demucs.htdemucs import HTDemucs
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.metrics import snr_db
-from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
+from mashup_worker.models.bag import Bag
+from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 from tests.checkpoints import HTDEMUCS, random_network
 from tests.engines import RATE_HZ
 
@@ -32,10 +33,10 @@ def tiny_network(seed: int = 1) -> HTDemucs:
 
 def tiny_separator(
     device: str, precision: str = "fp32", *, members: int = 1, **options: Any
-) -> DemucsSeparator:
+) -> NetworkSeparator:
     """A separator of tiny networks, each of which makes its share of all stems."""
     bag = BagOfModels([tiny_network(seed) for seed in range(1, members + 1)])
-    return DemucsSeparator("tiny", bag, EngineOptions(device, precision, **options))
+    return NetworkSeparator("tiny", Bag.of_demucs(bag), EngineOptions(device, precision, **options))
 
 
 def silence(duration_s: float) -> Audio:

@@ -15,7 +15,7 @@ from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
 from mashup_worker.bench.results import Taken, Work
 from mashup_worker.bench.separation import SeparationRequest, measure_separation
 from mashup_worker.bench.staged import measure_analysis, measure_mashup
-from mashup_worker.models.demucs_engine import EngineOptions
+from mashup_worker.models.engine import EngineOptions
 from tests.fake_cuda.budget import is_fake
 from tests.gpu.networks import LEAST_DB, tiny_network
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mashup_worker.models.demucs_engine import DemucsSeparator
+    from mashup_worker.models.engine import NetworkSeparator
     from mashup_worker.pipelines.separation.separate import SeparateResult
     from tests.fake_cuda.budget import DeviceBudget
 
@@ -71,7 +71,7 @@ def keep_on_device(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     return keep
 
 
-def separated(separator: DemucsSeparator, case: Case, folder: Path) -> SeparateResult:
+def separated(separator: NetworkSeparator, case: Case, folder: Path) -> SeparateResult:
     folder.mkdir(parents=True)
     song = folder / "song.wav"
     soundfile.write(song, case.song.samples.T.numpy(), case.song.sample_rate, subtype="FLOAT")
@@ -96,8 +96,8 @@ def assert_same_files(made: SeparateResult, expected: SeparateResult, tolerance:
 @pytest.mark.parametrize("name", CASES)
 def test_files_are_those_of_the_cpu(
     name: str,
-    warm: Callable[[str], DemucsSeparator],
-    on_cpu: DemucsSeparator,
+    warm: Callable[[str], NetworkSeparator],
+    on_cpu: NetworkSeparator,
     keep_on_device: Callable[[bool], None],
     tmp_path: Path,
 ) -> None:
@@ -116,8 +116,8 @@ def test_files_are_those_of_the_cpu(
 
 
 def test_a_song_stays_on_the_device_as_long_as_it_takes_a_small_share_of_its_memory(
-    warm: Callable[[str], DemucsSeparator],
-    on_cpu: DemucsSeparator,
+    warm: Callable[[str], NetworkSeparator],
+    on_cpu: NetworkSeparator,
     device_budget: DeviceBudget,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -135,7 +135,7 @@ def test_a_song_stays_on_the_device_as_long_as_it_takes_a_small_share_of_its_mem
 
 
 def test_songs_in_flight_get_their_own_stems(
-    warm: Callable[[str], DemucsSeparator], on_cpu: DemucsSeparator, tmp_path: Path
+    warm: Callable[[str], NetworkSeparator], on_cpu: NetworkSeparator, tmp_path: Path
 ) -> None:
     """In the arithmetic that a GPU gets by default, as `mashup separate` runs them."""
     songs = {f"{seed}": music(0.4 + 0.2 * seed, seed=seed) for seed in range(3)}

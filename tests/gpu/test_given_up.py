@@ -12,13 +12,13 @@ from tests.gpu.networks import LEAST_DB, assert_near
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mashup_worker.models.demucs_engine import DemucsSeparator
+    from mashup_worker.models.engine import NetworkSeparator
 
 pytestmark = pytest.mark.gpu
 
 
 def test_windows_of_a_song_that_is_given_up_are_freed_after_their_use(
-    warm: Callable[[str], DemucsSeparator], on_cpu: DemucsSeparator
+    warm: Callable[[str], NetworkSeparator], on_cpu: NetworkSeparator
 ) -> None:
     """Though they have been enqueued and no one waits for their results."""
     blocks = warm("fp32").stream(music(2.5))

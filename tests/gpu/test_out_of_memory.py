@@ -16,7 +16,7 @@ from mashup_worker.bench.engines import Weights
 from mashup_worker.bench.processes import SHORT_OF_MEMORY, ProcessesRequest, measure_processes
 from mashup_worker.bench.results import Taken, Work
 from mashup_worker.errors import DeviceLost, OutOfMemory
-from mashup_worker.models.demucs_engine import EngineOptions
+from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.htdemucs.core import HybridCore
 from mashup_worker.models.htdemucs.network import HybridNetwork
 from mashup_worker.models.memory_events import out_of_memory_events
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from mashup_worker.models.demucs_engine import DemucsSeparator
+    from mashup_worker.models.engine import NetworkSeparator
 
 pytestmark = pytest.mark.gpu
 
@@ -77,7 +77,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
     return made
 
 
-def assert_halved(separator: DemucsSeparator, size: int, halvings: int, before: int) -> None:
+def assert_halved(separator: NetworkSeparator, size: int, halvings: int, before: int) -> None:
     """Check the batch size, what operators see of it, and that the result is unchanged."""
     assert separator._batcher.size == size
     assert out_of_memory_events() - before == halvings

@@ -10,7 +10,8 @@ import torch
 from demucs.apply import BagOfModels
 
 from mashup_worker.audio.signal import Audio
-from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
+from mashup_worker.models.bag import Bag
+from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 from tests.engines import music, separate
 from tests.gpu.networks import LEAST_DB, assert_near, clicks, silence, tiny_network
 
@@ -34,20 +35,20 @@ SONGS: list[Song] = [
 ]
 
 
-def separate_at_once(separator: DemucsSeparator, songs: list[Song]) -> list[Tensor]:
+def separate_at_once(separator: NetworkSeparator, songs: list[Song]) -> list[Tensor]:
     with ThreadPoolExecutor(len(songs)) as pool:
         return list(pool.map(lambda song: separate(separator, *song), songs))
 
 
 @pytest.fixture(scope="module")
-def alone(on_cpu: DemucsSeparator) -> list[Tensor]:
+def alone(on_cpu: NetworkSeparator) -> list[Tensor]:
     """What the CPU makes of each song."""
     return [separate(on_cpu, *song) for song in SONGS]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_concurrent_songs_equal_separate_songs(
-    precision: str, warm: Callable[[str], DemucsSeparator], alone: list[Tensor]
+    precision: str, warm: Callable[[str], NetworkSeparator], alone: list[Tensor]
 ) -> None:
     """Whichever windows share a batch."""
     for got, expected in zip(separate_at_once(warm(precision), SONGS), alone, strict=True):
@@ -56,7 +57,7 @@ def test_concurrent_songs_equal_separate_songs(
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_host_never_waits_while_a_song_on_the_device_is_separated(
-    precision: str, warm: Callable[[str], DemucsSeparator], device_budget: DeviceBudget
+    precision: str, warm: Callable[[str], NetworkSeparator], device_budget: DeviceBudget
 ) -> None:
     """The level is read before the first block; from then on windows only get enqueued."""
     mix = music(1.8)
@@ -71,7 +72,7 @@ def test_the_host_never_waits_while_a_song_on_the_device_is_separated(
 
 
 def test_fp16_windows_of_high_crest_run_in_fp32(
-    warm: Callable[[str], DemucsSeparator], on_cpu: DemucsSeparator
+    warm: Callable[[str], NetworkSeparator], on_cpu: NetworkSeparator
 ) -> None:
     """Alone, and beside a song that runs in fp16."""
     loud, sparse = music(0.6), clicks(0.6)
@@ -82,17 +83,17 @@ def test_fp16_windows_of_high_crest_run_in_fp32(
     assert_near(together[1], expected, LEAST_DB["fp32"])
 
 
-def overflowing_bag() -> BagOfModels:
+def overflowing_bag() -> Bag:
     """A network whose last layer leaves the range of fp16 where its input is not silent."""
     network: Any = tiny_network()
     with torch.no_grad():
         network.tdecoder[-1].conv_tr.weight.mul_(1e6)
-    return BagOfModels([network])
+    return Bag.of_demucs(BagOfModels([network]))
 
 
 def test_fp16_windows_that_overflow_run_again_in_fp32() -> None:
     on_gpu, on_cpu = (
-        DemucsSeparator("overflowing", overflowing_bag(), EngineOptions(*how, batch=2))
+        NetworkSeparator("overflowing", overflowing_bag(), EngineOptions(*how, batch=2))
         for how in (("cuda", "fp16"), ("cpu", "fp32"))
     )
     (network,) = on_gpu._networks

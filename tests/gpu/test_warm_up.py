@@ -11,7 +11,7 @@ from tests.engines import music, separate
 from tests.gpu.networks import LEAST_DB, assert_near, clicks, tiny_separator
 
 if TYPE_CHECKING:
-    from mashup_worker.models.demucs_engine import DemucsSeparator
+    from mashup_worker.models.engine import NetworkSeparator
     from tests.fake_cuda.budget import DeviceBudget
 
 pytestmark = pytest.mark.gpu
@@ -42,7 +42,7 @@ def test_every_network_of_a_bag_is_recorded_and_weighed(recorded: list[int]) -> 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_compiled_core_is_recorded_and_used(
-    precision: str, recorded: list[int], on_cpu: DemucsSeparator
+    precision: str, recorded: list[int], on_cpu: NetworkSeparator
 ) -> None:
     """In one batch size, because compiling takes so long."""
     separator = tiny_separator("cuda", precision, batch=2, compile=True)

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from mashup_worker.errors import DeviceLost
-from mashup_worker.models.demucs_engine import DemucsSeparator
 from mashup_worker.models.digests import MANIFEST, manifest_text
+from mashup_worker.models.engine import NetworkSeparator
 from mashup_worker.pipelines.separation.separate import separate_audio
 from mashup_worker.settings import Settings
 from mashup_worker.system.digests import file_sha256
@@ -55,7 +55,7 @@ def test_the_default_model_is_compiled_recorded_and_used(settings: Settings) -> 
     models.warm_up()
     separator = models.separator(None)
     assert separator is models.separator(None)
-    assert isinstance(separator, DemucsSeparator)
+    assert isinstance(separator, NetworkSeparator)
     assert (separator.name, separator.device, models.device) == ("htdemucs", "cuda:0", "cuda:0")
     assert separator.precision in ("bf16", "fp16")
     assert all(network.is_compiled and network.is_captured for network in separator._networks)
@@ -70,7 +70,7 @@ def test_every_model_is_warm_before_its_first_song(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warmed: list[str] = []
-    monkeypatch.setattr(DemucsSeparator, "warm_up", lambda self: warmed.append(self.name))
+    monkeypatch.setattr(NetworkSeparator, "warm_up", lambda self: warmed.append(self.name))
     models = ModelCache(settings, default=NAMES[0], device="cuda", precision="fp32")
     for name in (NAMES[1], NAMES[0], NAMES[1]):
         models.separator(name)

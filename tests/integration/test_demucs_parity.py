@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import Audio
-    from mashup_worker.models.demucs_engine import DemucsSeparator
+    from mashup_worker.models.engine import NetworkSeparator
 
 SEGMENT_S = 1.95
 """Duration of the segments of the networks, a quarter of what those of real models last."""
@@ -32,7 +32,7 @@ def reference_separator(repository: Path, name: str, shifts: int) -> Any:
 
 
 @cache
-def separator_of(repository: Path, name: str) -> DemucsSeparator:
+def separator_of(repository: Path, name: str) -> NetworkSeparator:
     return engine(repository, name)
 
 

@@ -10,7 +10,7 @@ from mashup_worker.bench.processes import ProcessesRequest
 from mashup_worker.bench.results import Work
 from mashup_worker.bench.separation import SWEEPS, SeparationRequest, sweep_values
 from mashup_worker.errors import InvalidInput
-from mashup_worker.models.demucs_engine import EngineOptions
+from mashup_worker.models.engine import EngineOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -127,8 +127,8 @@ def mix(
     from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.mixing.keys import parse_key
     from mashup_worker.mixing.request import MixRequest
-    from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device
+    from mashup_worker.models.engine import EngineOptions
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports caches and fonts
     with usage_errors():

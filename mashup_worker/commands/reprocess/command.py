@@ -94,8 +94,8 @@ def reprocess(
     from mashup_worker.commands.reprocess.run import ReprocessRun
     from mashup_worker.commands.reprocess.sources import open_library
     from mashup_worker.commands.shared.model_choice import ModelRequest
-    from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device, resolve_precision
+    from mashup_worker.models.engine import EngineOptions
     from mashup_worker.pipelines.separation.in_flight import songs_in_flight
 
     with usage_errors():

@@ -52,9 +52,12 @@ def separate(
     ] = 0,
     seed: Seed = 0,
     overlap: Annotated[
-        float,
-        typer.Option(help="Overlap of segments, as a share of their length. Ignored by lite."),
-    ] = 0.25,
+        float | None,
+        typer.Option(
+            help="Overlap of segments, as a share of their length; by default the model's own, "
+            "0.25 for Demucs. Ignored by lite."
+        ),
+    ] = None,
     name_template: Annotated[
         str, typer.Option(help="Path of a stem below the output folder; may contain {model} too.")
     ] = DEFAULT_TEMPLATE,
@@ -75,8 +78,8 @@ def separate(
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.commands.separate.run import SeparateRun
     from mashup_worker.commands.shared.model_choice import ModelRequest
-    from mashup_worker.models.demucs_engine import EngineOptions
     from mashup_worker.models.device import resolve_device, resolve_precision
+    from mashup_worker.models.engine import EngineOptions
 
     with usage_errors():
         resolve_precision(precision, resolve_device(device))

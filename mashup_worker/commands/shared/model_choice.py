@@ -13,7 +13,7 @@ from mashup_worker.models.load import AUTO, PREFERRED, LoadedModel, load_model
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mashup_worker.models.demucs_engine import EngineOptions
+    from mashup_worker.models.engine import EngineOptions
     from mashup_worker.settings import Settings
 
 

@@ -42,7 +42,7 @@ class StemSettings(_Stored):
     precision: str
     shifts: int
     seed: int
-    overlap: float
+    overlap: float | None
 
 
 class StemSet(_Stored):

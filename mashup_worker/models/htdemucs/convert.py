@@ -35,10 +35,13 @@ from mashup_worker.models.htdemucs.transformer import (
     LayerNorm,
     SongNorm,
 )
+from mashup_worker.models.htdemucs.unconverted import UnconvertedNetwork, demucs_profile
 from mashup_worker.models.layers import Convolution, Gate, Linear
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from mashup_worker.models.network import SeparationNetwork
 
 
 class NotConvertible(Exception):
@@ -57,6 +60,14 @@ def convert(network: nn.Module) -> HybridNetwork:
     _require(type(network) is HTDemucs, type(network).__name__)
     with torch.no_grad():
         return _Conversion(network).network().eval()
+
+
+def converted(network: nn.Module) -> SeparationNetwork:
+    """Return the network in this memory layout, or as it is where that is not possible."""
+    try:
+        return convert(network)
+    except NotConvertible:
+        return UnconvertedNetwork(network)
 
 
 def _require(holds: bool, what: str) -> None:
@@ -91,7 +102,7 @@ class _Conversion:
             [_decoder(layer) for layer in network.tdecoder],
         )
         spectrum = Spectrum(network.nfft, self._window_samples)
-        return HybridNetwork(core, spectrum, len(network.sources))
+        return HybridNetwork(demucs_profile(network), core, spectrum)
 
     def embedding(self) -> Tensor:
         """Return the embedding of each frequency after the first encoder, `(rows, channels)`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-import torch
 from torch import nn
 
 from mashup_worker.models.layers import Convolution
+from mashup_worker.models.network import NetworkCore
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +47,7 @@ class Bottleneck(nn.Module):
         return made, made_t
 
 
-class HybridCore(nn.Module):
+class HybridCore(NetworkCore):
     """Encoders, transformer and decoders of both branches.
 
     Args:
@@ -74,11 +74,6 @@ class HybridCore(nn.Module):
         self.decoders = nn.ModuleList(decoders)
         self.decoders_t = nn.ModuleList(decoders_t)
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the products."""
-        return self.embedding.dtype
-
     def forward(self, x: Tensor, xt: Tensor) -> tuple[Tensor, Tensor]:
         """Return the estimates of both branches, in the `dtype` of the input.
 
@@ -102,14 +97,7 @@ class HybridCore(nn.Module):
             x, xt = decode(x, skip, length), decode_t(xt, skip_t, length_t)
         return x, xt
 
-    def cast(self, dtype: torch.dtype) -> HybridCore:
-        """Compute products in `dtype`, in place; norms, embeddings and statistics stay float32."""
-        for parameter in self.parameters():
-            # `to` keeps the memory format, which the convolutions rely on.
-            parameter.data = parameter.data.to(dtype)
-        return self
-
-    def align_channels(self) -> HybridCore:
+    def align_channels(self) -> Self:
         """Pad all convolutions to channel counts that matrix units multiply, in place."""
         for module in self.modules():
             if isinstance(module, Convolution):

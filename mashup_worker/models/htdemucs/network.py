@@ -2,66 +2,51 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+
+from mashup_worker.models.network import SeparationNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
     from mashup_worker.models.htdemucs.core import HybridCore
     from mashup_worker.models.htdemucs.spectrum import Spectrum
-
-    Core = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-    """Signature of `HybridCore.forward`: the core, or its compiled or captured form."""
+    from mashup_worker.models.network import NetworkProfile
 
 _NORM_EPSILON = 1e-5
 
 
-class HybridNetwork(nn.Module):
-    """Network that separates windows of one length.
+class HybridNetwork(SeparationNetwork):
+    """Network that separates windows of one length."""
 
-    Transforms, statistics, inputs and outputs are float32, independent of the core.
-    """
+    core: HybridCore
 
-    def __init__(self, core: HybridCore, spectrum: Spectrum, stems: int) -> None:
-        super().__init__()
-        self.core = core
+    def __init__(self, profile: NetworkProfile, core: HybridCore, spectrum: Spectrum) -> None:
+        super().__init__(profile, core)
         self.spectrum = spectrum
-        self._stems = stems
-        self.run_core_by(core)
-
-    def run_core_by(self, run: Core) -> None:
-        """Call `run` instead of the core, such as its compiled or captured form."""
-        # Stored as a plain callable: a module would become a child that only a module can replace.
-        self._run_core: Core = partial(run)
 
     def forward(self, windows: Tensor, rows: Sequence[int] | None = None) -> Tensor:
-        """Separate `windows`, float32 of shape `(batch, channels, samples)`.
-
-        Returns:
-            The stems of these `rows` (all when None), float32 of shape
-            `(batch, stems, channels, samples)`.
-        """
+        """See `SeparationNetwork`."""
         # (batch, channels, frames, frequencies, 2) to (batch, frames, frequencies, 2 * channels).
         parts = torch.view_as_real(self.spectrum(windows)).permute(0, 2, 3, 1, 4).flatten(-2)
         level, level_t = _Level(parts, (1, 2, 3)), _Level(windows, (1, 2))
         waves = level_t.normalize(windows).transpose(1, 2)[:, None]
         dtype = self.core.dtype
-        made, made_t = self._run_core(
+        made, made_t = self.run_core(
             level.normalize(parts).to(dtype), waves.to(dtype, memory_format=torch.contiguous_format)
         )
+        stems = len(self.profile.stems)
         # Stem by stem: on a CPU the allocator can then reuse the same memory.
         estimates = []
-        for row in range(self._stems) if rows is None else rows:
-            spectrogram = _as_spectrogram(_row(made, row, self._stems))
+        for row in range(stems) if rows is None else rows:
+            spectrogram = _as_spectrogram(_row(made, row, stems))
             level.restore(spectrogram[..., :-1, :])
             estimate = self.spectrum.inverse(spectrogram)
-            waveform = _row(made_t[:, 0], row, self._stems).transpose(1, 2).float().contiguous()
+            waveform = _row(made_t[:, 0], row, stems).transpose(1, 2).float().contiguous()
             estimates.append(estimate.add_(level_t.restore(waveform)))
         return torch.stack(estimates, 1)
 

@@ -47,9 +47,9 @@ def warm_up(separator: Separator, most: int) -> None:
     """
     if most == 1 or not separator.device.startswith("cuda"):
         return
-    from mashup_worker.models.demucs_engine import DemucsSeparator  # imports demucs
+    from mashup_worker.models.engine import NetworkSeparator  # imports demucs
 
-    if isinstance(separator, DemucsSeparator):
+    if isinstance(separator, NetworkSeparator):
         separator.warm_up()
 
 

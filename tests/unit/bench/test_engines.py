@@ -16,7 +16,7 @@ from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
 from mashup_worker.bench.results import Taken, Work
 from mashup_worker.bench.separation import SeparationRequest, measure_separation
 from mashup_worker.errors import DeviceLost, EngineUnavailable, InvalidInput
-from mashup_worker.models.demucs_engine import EngineOptions
+from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import Settings

@@ -15,7 +15,7 @@ from mashup_worker.bench.pipeline import write_songs
 from mashup_worker.bench.processes import ProcessesRequest, Share, prepare, run_together
 from mashup_worker.bench.results import ProcessCount, Work
 from mashup_worker.bench.text import process_cells
-from mashup_worker.models.demucs_engine import EngineOptions
+from mashup_worker.models.engine import EngineOptions
 from tests.gpu.networks import tiny_network
 from tests.unit.bench.documents import a_run
 

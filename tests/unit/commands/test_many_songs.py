@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from mashup_worker.cli import app
 from mashup_worker.commands.shared import model_choice
 from mashup_worker.errors import DeviceLost, InvalidInput
-from mashup_worker.models.demucs_engine import DemucsSeparator
+from mashup_worker.models.engine import NetworkSeparator
 from mashup_worker.models.load import LoadedModel
 from mashup_worker.pipelines.separation import separate
 from mashup_worker.seed import make
@@ -86,15 +86,15 @@ def test_on_cuda_networks_are_warm_before_songs_share_them(
     warmed: list[str] = []
     seen: list[list[str]] = []
 
-    def warm_up(_self: DemucsSeparator) -> None:
+    def warm_up(_self: NetworkSeparator) -> None:
         warmed.append(threading.current_thread().name)
 
     def begin(*_: Any) -> None:
         seen.append(list(warmed))
         raise InvalidInput("this is enough")
 
-    monkeypatch.setattr(DemucsSeparator, "device", "cuda:0")
-    monkeypatch.setattr(DemucsSeparator, "warm_up", warm_up)
+    monkeypatch.setattr(NetworkSeparator, "device", "cuda:0")
+    monkeypatch.setattr(NetworkSeparator, "warm_up", warm_up)
     monkeypatch.setattr(make, "make_seed", begin)
     monkeypatch.setattr(separate, "separate_file", begin)
     target = ["--to" if command == "reprocess" else "-o", str(tmp_path / "out")]

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from mashup_worker.errors import OutOfMemory
 from mashup_worker.models.batcher import Batcher, Window
 from mashup_worker.models.memory_events import out_of_memory_events
+from mashup_worker.models.network import SeparationNetwork
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
+from tests.networks import profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,21 +23,18 @@ if TYPE_CHECKING:
 CPU = torch.device("cpu")
 
 
-class Doubling(nn.Module):
+class Doubling(SeparationNetwork):
     """Gives one stem, twice its input, and can hold only so many windows."""
 
-    samplerate = 44_100
-    segment = 1
-
     def __init__(self, holds: int = 1000) -> None:
-        super().__init__()
+        super().__init__(profile("stem"), None)
         self.holds = holds
         self.seen: list[int] = []
         self.entered = threading.Event()
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
-    def forward(self, windows: Tensor) -> Tensor:
+    def forward(self, windows: Tensor, _rows: object = None) -> Tensor:
         self.entered.set()
         self.may_go_on.wait()
         if len(windows) > self.holds:
@@ -44,39 +43,33 @@ class Doubling(nn.Module):
         return 2 * windows[:, None]
 
 
-class Fault(nn.Module):
+class Fault(SeparationNetwork):
     """Raises what it is told to."""
 
-    samplerate = 44_100
-    segment = 1
-
     def __init__(self, error: BaseException) -> None:
-        super().__init__()
+        super().__init__(profile("stem"), None)
         self.error = error
 
-    def forward(self, _windows: Tensor) -> Tensor:
+    def forward(self, _windows: Tensor, _rows: object = None) -> Tensor:
         raise self.error
 
 
-class HalfBlind(nn.Module):
+class HalfBlind(SeparationNetwork):
     """Overflows in half precision where its input is loud."""
 
-    samplerate = 44_100
-    segment = 1
-
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(profile("stem"), None)
         self.conv = nn.Conv1d(2, 2, 1, bias=False)
         self.conv.weight.data = 3e4 * torch.eye(2)[:, :, None]
         self.dtypes: list[torch.dtype] = []
 
-    def forward(self, windows: Tensor) -> Tensor:
+    def forward(self, windows: Tensor, _rows: object = None) -> Tensor:
         made: Tensor = self.conv(windows)
         self.dtypes.append(made.dtype)
-        return made[:, None]
+        return made[:, None].float()
 
 
-def runner(network: nn.Module, precision: str = "fp32") -> NetworkRunner:
+def runner(network: SeparationNetwork, precision: str = "fp32") -> NetworkRunner:
     return NetworkRunner(network, Arithmetic(CPU, precision))  # type: ignore[arg-type]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.models.fp32 import fp32
-from mashup_worker.models.htdemucs.convert import NotConvertible, convert
+from mashup_worker.models.htdemucs.convert import NotConvertible, convert, converted
 from mashup_worker.models.htdemucs.network import HybridNetwork
 from mashup_worker.models.htdemucs.spectrum import Spectrum
 from mashup_worker.models.layers import Convolution
@@ -156,7 +156,7 @@ def test_unknown_structures_are_left_unchanged(options: dict[str, Any]) -> None:
     with pytest.raises(NotConvertible):
         convert(original)
     windows = sounds()[:1]
-    made = NetworkRunner(original, Arithmetic(CPU, "fp32")).run(windows, [0, 1, 2, 3])
+    made = NetworkRunner(converted(original), Arithmetic(CPU, "fp32")).run(windows, [0, 1, 2, 3])
     with torch.no_grad():
         assert torch.allclose(made, original(windows), atol=1e-5)
 
@@ -167,7 +167,7 @@ def test_networks_of_other_classes_are_left_as_they_are() -> None:
 
 
 def test_published_networks_are_converted() -> None:
-    assert isinstance(NetworkRunner(network(), Arithmetic(CPU, "fp32")).network, HybridNetwork)
+    assert isinstance(converted(network()), HybridNetwork)
 
 
 @pytest.mark.parametrize("length", [66_150, 66_149, 65_536, 3000, 500])
@@ -203,7 +203,9 @@ def test_the_captured_network_equals_the_cpu(
     with torch.no_grad():
         expected = original(windows)
     with fp32("tf32" if precision == "tf32" else "ieee"):
-        ready = NetworkRunner(original, Arithmetic(torch.device("cuda", 0), precision, compiled))
+        ready = NetworkRunner(
+            converted(original), Arithmetic(torch.device("cuda", 0), precision, compiled)
+        )
         for count in (2, 1, 2):  # recorded, recorded, replayed
             made = ready.run(windows[:count].to("cuda"), [0, 1, 2, 3])
             assert snr_db(made.cpu(), expected[:count]) > least_db

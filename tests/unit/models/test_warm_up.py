@@ -1,4 +1,4 @@
-"""What `DemucsSeparator.warm_up` prepares, and what it leaves alone."""
+"""What `NetworkSeparator.warm_up` prepares, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 from demucs.apply import BagOfModels
 from demucs.htdemucs import HTDemucs
 
-from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
+from mashup_worker.models.bag import Bag
+from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 from mashup_worker.models.htdemucs.network import HybridNetwork
 from tests.checkpoints import HTDEMUCS, random_network
 from tests.engines import engine, music, separate
@@ -49,7 +50,7 @@ def test_a_network_that_does_not_fit_makes_recordings_smaller_in_all_networks(
         "segment": Fraction(1, 10),
     }
     bag = BagOfModels([cast("HTDemucs", random_network(HTDemucs, shape, s)) for s in (1, 2)])
-    separator = DemucsSeparator("tiny", bag, EngineOptions("cuda", "fp32", batch=2))
+    separator = NetworkSeparator("tiny", Bag.of_demucs(bag), EngineOptions("cuda", "fp32", batch=2))
     first, second = separator._networks
     plain = HybridNetwork.forward
 
@@ -62,4 +63,4 @@ def test_a_network_that_does_not_fit_makes_recordings_smaller_in_all_networks(
     separator.warm_up()
     for network in (first, second):
         assert network._captured is not None
-        assert sorted(shape[0] for shape in network._captured._recordings) == [1]
+        assert sorted(shapes[0][0] for shapes in network._captured._recordings) == [1]

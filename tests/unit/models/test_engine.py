@@ -22,8 +22,8 @@ from mashup_worker.errors import (
     UnknownModel,
 )
 from mashup_worker.models.checkpoints.repository import load_bag, weights_sha256
-from mashup_worker.models.demucs_engine import DemucsSeparator, EngineOptions
 from mashup_worker.models.device import resolve_device, resolve_precision
+from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 from tests.checkpoints import random_network, save_bag, save_th
 from tests.engines import RATE_HZ, engine, music, separate
 
@@ -41,7 +41,7 @@ SONGS: list[tuple[float, list[str] | None]] = [
 
 
 @pytest.fixture(scope="module")
-def separator(repository: Path) -> DemucsSeparator:
+def separator(repository: Path) -> NetworkSeparator:
     return engine(repository, "td0")
 
 
@@ -62,12 +62,12 @@ def test_odd_sound_gives_finite_stems(repository: Path, name: str, samples: torc
     assert made.isfinite().all()
 
 
-def test_silence_gives_silence(separator: DemucsSeparator) -> None:
+def test_silence_gives_silence(separator: NetworkSeparator) -> None:
     made = separate(separator, Audio(torch.zeros(2, RATE_HZ), RATE_HZ))
     assert made.abs().max() < 1e-6
 
 
-def test_an_empty_mix_gives_nothing(separator: DemucsSeparator) -> None:
+def test_an_empty_mix_gives_nothing(separator: NetworkSeparator) -> None:
     assert list(separator.stream(Audio(torch.zeros(2, 0), RATE_HZ))) == []
 
 
@@ -99,19 +99,19 @@ def test_concurrent_songs_equal_separate_songs(
         assert (one - other).abs().max() <= 1e-4 * other.abs().max() + 1e-9
 
 
-def test_stems_come_in_the_order_asked_for(separator: DemucsSeparator) -> None:
+def test_stems_come_in_the_order_asked_for(separator: NetworkSeparator) -> None:
     mix = music(2)
     every = separate(separator, mix)
     some = separate(separator, mix, ["vocals", "drums"])
     assert torch.equal(some, every[[3, 0]])
 
 
-def test_an_unknown_stem_is_refused(separator: DemucsSeparator) -> None:
+def test_an_unknown_stem_is_refused(separator: NetworkSeparator) -> None:
     with pytest.raises(InvalidInput, match="banjo"):
         separate(separator, music(1), ["banjo"])
 
 
-def test_progress_grows_to_one_and_can_stop_the_work(separator: DemucsSeparator) -> None:
+def test_progress_grows_to_one_and_can_stop_the_work(separator: NetworkSeparator) -> None:
     shares: list[float] = []
     list(separator.stream(music(8), on_progress=shares.append))
     assert shares == sorted(shares)

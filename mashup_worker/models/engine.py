@@ -1,11 +1,11 @@
-"""Demucs engine: run the networks of a bag over a song, piece by piece.
+"""Engine of separation networks: run a bag of them over a song, piece by piece.
 
-`demucs` provides the network classes and the bag. For every network that the requested stems need,
-a pass cuts the song into segments, runs them in batches shared with all songs in flight, and
-cross-fades the results. All passes advance together, and finished samples are combined by the bag's
-weights. The accumulators stay on the device and are one segment long.
+For every network that the requested stems need, a pass cuts the song into segments, runs them in
+batches shared with all songs in flight, and cross-fades the results. All passes advance together,
+and finished samples are combined by the bag's weights. The accumulators stay on the device and are
+one segment long.
 
-In fp32 with `shifts=0` the result equals `demucs.api.Separator` with `shifts=0`.
+In fp32 with `shifts=0` the result of Demucs networks equals `demucs.api.Separator` with `shifts=0`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional as F
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.batcher import Batcher, Window
@@ -27,24 +26,23 @@ from mashup_worker.models.device import (
 )
 from mashup_worker.models.fp32 import set_fp32
 from mashup_worker.models.runner import Arithmetic, NetworkRunner
-from mashup_worker.models.segments import CrossFade, Segmentation
+from mashup_worker.models.segments import CrossFade, Segmentation, stride_samples
+from mashup_worker.models.song import NormalizedSong
 from mashup_worker.models.streams import upload
 from mashup_worker.system.cores import use_physical_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from demucs.apply import BagOfModels
     from torch import Tensor
 
     from mashup_worker.audio.signal import SampleSource
-    from mashup_worker.models.segments import Segment
+    from mashup_worker.models.bag import Bag
+    from mashup_worker.models.network import NetworkProfile
     from mashup_worker.models.separator import OnShare
 
 _MAX_SHIFT_S = 0.5
 """Greatest random shift, as in Demucs."""
-
-_LEVEL_BLOCK_SAMPLES = 1 << 20
 
 _FP16_CREST = 20.0
 """Peak over RMS from which a window runs in fp32 instead of fp16.
@@ -64,7 +62,8 @@ class EngineOptions:
             and convolutions of the process, also in resampling and mastering, until an engine with
             another precision is loaded: cuBLAS and cuDNN have one setting per process.
         shifts: number of random shifts whose results are averaged; 0 for none.
-        overlap: share of a segment that the next one overlaps, 0 up to but not 1.
+        overlap: share of a segment that the next one overlaps, 0 up to but not 1; each network's
+            own when None.
         batch: segments per batch; chosen by the device's memory when None.
         compile: compile the networks at first use, which takes up to minutes.
     """
@@ -73,14 +72,14 @@ class EngineOptions:
     precision: str = "auto"
     shifts: int = 0
     seed: int = 0
-    overlap: float = 0.25
+    overlap: float | None = None
     batch: int | None = None
     compile: bool = False
 
     def __post_init__(self) -> None:
         if self.shifts < 0:
             raise InvalidInput(f"shifts {self.shifts}: use 0 or more")
-        if not 0 <= self.overlap < 1:
+        if self.overlap is not None and not 0 <= self.overlap < 1:
             raise InvalidInput(f"overlap {self.overlap}: use at least 0 and below 1")
         if self.batch is not None and self.batch < 1:
             raise InvalidInput(f"batch {self.batch}: use 1 or more")
@@ -91,24 +90,24 @@ class _Pass:
     """Run of one network over a song.
 
     Attributes:
-        start: start of the first segment; negative for a shifted song.
+        shift: samples by which the first segment starts earlier.
         weights: weight of this pass for each requested stem, shape `(stems, 1, 1)`; they sum to 1
             over all passes.
     """
 
     network: NetworkRunner
     segmentation: Segmentation
-    start: int
+    shift: int
     weights: Tensor
 
 
-class DemucsSeparator:
-    """Bag of Demucs networks on a device. Implements `Separator`."""
+class NetworkSeparator:
+    """Bag of networks on a device. Implements `Separator`."""
 
-    def __init__(self, name: str, bag: BagOfModels, options: EngineOptions | None = None) -> None:
-        """Move the networks to the device. On CUDA, set the float32 arithmetic of the process.
+    def __init__(self, name: str, bag: Bag, options: EngineOptions | None = None) -> None:
+        """Move the networks of the bag to the device, in place.
 
-        No song may be in flight.
+        On CUDA, set the float32 arithmetic of the process. No song may be in flight.
 
         Raises:
             InvalidInput: an option is invalid.
@@ -118,10 +117,11 @@ class DemucsSeparator:
         """
         self.name = name
         self.options = options or EngineOptions()
-        self.stems: tuple[str, ...] = tuple(bag.sources)
-        self.sample_rate = int(bag.samplerate)
-        self.channels = int(bag.audio_channels)
-        self.residual_stem: str | None = None
+        self._profile = bag.profile
+        self.stems = bag.profile.all_stems
+        self.sample_rate = bag.profile.sample_rate
+        self.channels = bag.profile.channels
+        self.residual_stem = bag.profile.complement
         device = resolve_device(self.options.device)
         precision = resolve_precision(self.options.precision, device)
         self._how = Arithmetic(device, precision, self.options.compile)
@@ -130,9 +130,10 @@ class DemucsSeparator:
         elif device.type == "cuda":
             set_fp32("tf32" if precision == "tf32" else "ieee")
         with device_errors(device, name):
-            self._networks = [NetworkRunner(network, self._how) for network in bag.models]
+            self._networks = [NetworkRunner(network, self._how) for network in bag.members]
         self._weights = torch.tensor(bag.weights)
-        self._batcher = Batcher(self._how, self.options.batch)
+        window_bytes = max(network.profile.window_bytes for network in bag.members)
+        self._batcher = Batcher(self._how, self.options.batch, window_bytes)
 
     @property
     def device(self) -> str:
@@ -167,9 +168,9 @@ class DemucsSeparator:
                     self._warm_up(network)
 
     def _warm_up(self, network: NetworkRunner) -> None:
-        length = network.valid_length(network.segment_samples)
+        length = network.profile.window_length(network.profile.segment_samples)
         silence = torch.zeros(self.channels, length, device=self._how.device)
-        window = Window(network, tuple(range(len(self.stems))), silence)
+        window = Window(network, tuple(range(len(self._profile.stems))), silence)
         sizes = self._batcher.sizes if network.records(exact=False) else [self._batcher.size]
         for size in sizes:
             for _ in self._batcher.estimates([window] * min(size, self._batcher.size)):
@@ -186,12 +187,13 @@ class DemucsSeparator:
         on_device: bool = False,
     ) -> Iterator[Tensor]:
         """Separate `mix`; see `Separator.stream`."""
-        rows = self._rows(self.stems if stems is None else stems)
+        wanted = self._known(self.stems if stems is None else stems)
         if not mix.length_samples:
             return
-        song = _normalized(mix)
+        song = NormalizedSong.of(mix, self._profile)
+        rows = self._rows(wanted)
         passes = self._passes(rows)
-        total = sum(one.segmentation.count(one.start, mix.length_samples) for one in passes)
+        total = sum(one.segmentation.count(mix.length_samples, one.shift) for one in passes)
         done = 0
 
         def advance() -> None:
@@ -201,87 +203,97 @@ class DemucsSeparator:
                 on_progress(done / total)
 
         streams = [self._run(one, rows, song, advance) for one in passes]
+        position = 0
         with device_errors(self.device, "this model"):
             for block in _combine(streams, [one.weights for one in passes]):
-                finished = block * song.deviation + song.mean
+                stop = position + block.shape[-1]
+                finished = self._complemented(song.restored(block), wanted, mix, position)
+                position = stop
                 yield finished if on_device else finished.cpu()
 
-    def _rows(self, stems: Sequence[str]) -> list[int]:
+    def _known(self, stems: Sequence[str]) -> list[str]:
+        """Raise `InvalidInput` for a stem that the model lacks."""
         unknown = [stem for stem in stems if stem not in self.stems]
         if unknown:
             raise InvalidInput(
                 f"{self.name} makes no stem {unknown[0]!r}: it makes {', '.join(self.stems)}"
             )
-        return [self.stems.index(stem) for stem in stems]
+        return list(stems)
+
+    def _rows(self, wanted: list[str]) -> list[int]:
+        """Return the outputs that these stems need: the complement needs all."""
+        if self.residual_stem in wanted:
+            return list(range(len(self._profile.stems)))
+        return [self.stems.index(stem) for stem in wanted]
+
+    def _complemented(
+        self, made: Tensor, wanted: list[str], mix: SampleSource, start: int
+    ) -> Tensor:
+        """Return the stems asked for, from the outputs `_rows`, which begin at `start`."""
+        if self.residual_stem not in wanted:
+            return made
+        samples = upload(mix.read(start, start + made.shape[-1]), made.device)
+        every = torch.cat([made, (samples - made.sum(0))[None]])
+        return every[[self.stems.index(stem) for stem in wanted]]
 
     def _passes(self, rows: list[int]) -> list[_Pass]:
-        """Return the passes that the stems `rows` need, without networks that have no weight."""
+        """Return the passes that the outputs `rows` need, without networks that have no weight."""
         wanted = self._weights[:, rows]
         shares = wanted / wanted.sum(0) / max(1, self.options.shifts)
         return [
             _Pass(
                 network=network,
-                segmentation=Segmentation(
-                    network.segment_samples, self.options.overlap, network.valid_length
-                ),
-                start=start,
+                segmentation=self._segmentation(network.profile),
+                shift=shift,
                 weights=upload(share[:, None, None], self._how.device),
             )
-            for network, share, starts in zip(self._networks, shares, self._starts(), strict=True)
+            for network, share, shifts in zip(self._networks, shares, self._shifts(), strict=True)
             if share.any()
-            for start in starts
+            for shift in shifts
         ]
 
-    def _starts(self) -> list[list[int]]:
-        """Return the starts of the passes of each network."""
+    def _segmentation(self, profile: NetworkProfile) -> Segmentation:
+        cut = profile.cut
+        if self.options.overlap is not None:
+            stride = stride_samples(profile.segment_samples, self.options.overlap)
+            cut = replace(cut, stride_samples=stride)
+        return Segmentation(profile.segment_samples, cut, profile.window_length)
+
+    def _shifts(self) -> list[list[int]]:
+        """Return the shift of each pass of each network."""
         # Drawn for every network, so that a stem does not depend on which others are requested.
         if not self.options.shifts:
             return [[0] for _ in self._networks]
         generator = random.Random(self.options.seed)  # noqa: S311 - nothing here is a secret
         limit = int(_MAX_SHIFT_S * self.sample_rate)
         return [
-            [generator.randint(0, limit) - limit for _ in range(self.options.shifts)]
+            [limit - generator.randint(0, limit) for _ in range(self.options.shifts)]
             for _ in self._networks
         ]
 
     def _run(
-        self, one: _Pass, rows: list[int], song: _NormalizedSong, advance: Callable[[], None]
+        self, one: _Pass, rows: list[int], song: NormalizedSong, advance: Callable[[], None]
     ) -> Iterator[Tensor]:
         """Run one pass; yield `(stems, channels, samples)` that cover the song once."""
-        cut, stop = one.segmentation, song.mix.length_samples
-        fade = CrossFade((len(rows), self.channels), cut.segment_samples, self._how.device)
-        to_skip = -one.start
+        cut, length = one.segmentation, song.mix.length_samples
+        fade = CrossFade((len(rows), self.channels), cut, self._how.device)
         estimates = self._batcher.estimates(
-            self._window(one.network, rows, song.window(segment))
-            for segment in cut.segments(one.start, stop)
+            self._window(one.network, rows, song.window(segment, cut))
+            for segment in cut.segments(length, one.shift)
         )
-        for segment, estimate in zip(cut.segments(one.start, stop), estimates, strict=True):
-            next_start = segment.start + cut.stride_samples
-            finished = fade.add(segment, estimate, next_start if next_start < stop else None)
+        left = cut.count(length, one.shift)
+        for segment, estimate in zip(cut.segments(length, one.shift), estimates, strict=True):
+            left -= 1
+            finished = fade.add(segment, estimate, is_final=not left)
             advance()
-            skipped = min(to_skip, finished.shape[-1])
-            to_skip -= skipped
-            if skipped < finished.shape[-1]:
-                yield finished[..., skipped:]
+            # The first and the last segments reach beyond the song.
+            first, stop = max(0, -segment.start), length - segment.start
+            if first < min(stop, finished.shape[-1]):
+                yield finished[..., first:stop]
 
     def _window(self, network: NetworkRunner, rows: list[int], samples: Tensor) -> Window:
         exact = self._how.precision == "fp16" and bool(_crest(samples) > _FP16_CREST)
         return Window(network=network, rows=tuple(rows), samples=samples, exact=exact)
-
-
-@dataclass(frozen=True)
-class _NormalizedSong:
-    """Song as Demucs networks expect it: zero mean and unit deviation, surrounded by zeros."""
-
-    mix: SampleSource
-    mean: float
-    deviation: float
-
-    def window(self, segment: Segment) -> Tensor:
-        window_stop = segment.window_start + segment.window_length
-        start, stop = max(0, segment.window_start), min(self.mix.length_samples, window_stop)
-        samples = (self.mix.read(start, stop) - self.mean) / self.deviation
-        return F.pad(samples, (start - segment.window_start, window_stop - stop))
 
 
 def _crest(samples: Tensor) -> Tensor:
@@ -305,16 +317,3 @@ def _combine(streams: list[Iterator[Tensor]], weights: list[Tensor]) -> Iterator
                 if following is None:
                     return
                 pieces[index] = following
-
-
-def _normalized(mix: SampleSource) -> _NormalizedSong:
-    """Measure the mono mix as `demucs.api` does, in double precision."""
-    count = mix.length_samples
-    sums = []
-    for start in range(0, count, _LEVEL_BLOCK_SAMPLES):
-        block = mix.read(start, min(count, start + _LEVEL_BLOCK_SAMPLES)).mean(0).double()
-        sums.append(torch.stack([block.sum(), block.square().sum()]))
-    total, squares = torch.stack(sums).sum(0).tolist()  # the only wait for the device
-    mean = total / count
-    variance = max(0.0, squares - count * mean * mean) / max(1, count - 1)
-    return _NormalizedSong(mix, mean, variance**0.5 + 1e-8)
