@@ -60,6 +60,9 @@ class Splitter:
         self.residual_stem = residual_stem
         self.asked: tuple[str, ...] = ()
 
+    def warm_up(self) -> None:
+        pass
+
     def stream(
         self,
         mix: SampleSource,

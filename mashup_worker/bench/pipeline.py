@@ -220,6 +220,10 @@ class _Watched:
         self.device, self.precision = separator.device, separator.precision
         self.residual_stem = separator.residual_stem
 
+    def warm_up(self) -> None:
+        """See `Separator.warm_up`."""
+        self._separator.warm_up()
+
     def stream(
         self,
         mix: SampleSource,

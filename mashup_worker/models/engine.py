@@ -151,14 +151,10 @@ class NetworkSeparator:
         return all(network.is_compiled for network in self._networks)
 
     def warm_up(self) -> None:
-        """Run every network in every batch size, so that songs do not wait for recordings.
+        """Run every network in every batch size; see `Separator.warm_up`.
 
-        Call it before threads separate songs. cuDNN algorithms are searched only here: recordings
-        keep the result, while every other thread would have to search again.
-
-        Raises:
-            OutOfMemory: one segment does not fit; larger batches that do not fit are dropped.
-            DeviceLost: this process can no longer use the device.
+        cuDNN algorithms are searched only here: recordings keep the result, while every other
+        thread would have to search again. Batches that do not fit are made smaller.
         """
         size = None
         with searching_algorithms(self._how.device), device_errors(self.device, "this model"):

@@ -53,6 +53,14 @@ class Separator(Protocol):
         None for models with independent estimates.
         """
 
+    def warm_up(self) -> None:
+        """Prepare the device for songs in several threads, before the first of them.
+
+        Raises:
+            OutOfMemory: one segment does not fit.
+            DeviceLost: this process can no longer use the device.
+        """
+
     def stream(
         self,
         mix: SampleSource,

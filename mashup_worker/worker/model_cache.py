@@ -13,7 +13,7 @@ import torch
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import DeviceLost, MashupError
 from mashup_worker.models.device import release_memory, resolve_device
-from mashup_worker.models.engine import EngineOptions, NetworkSeparator
+from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.load import load_model
 from mashup_worker.models.store import WeightStore
 from mashup_worker.pipelines.separation.separate import separate_audio
@@ -112,7 +112,7 @@ class ModelCache:
         if loaded.fallback_reason:
             logger.warning("%s; using %s", loaded.fallback_reason, loaded.separator.name)
         separator = loaded.separator
-        if self._device.type == "cuda" and isinstance(separator, NetworkSeparator):
+        if self._device.type == "cuda":
             # The process stays: recordings with the fastest algorithms soon repay their seconds.
             separator.warm_up()
         return separator

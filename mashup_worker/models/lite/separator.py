@@ -70,6 +70,9 @@ class LiteSeparator:
     channels = 2
     residual_stem = "other"
 
+    def warm_up(self) -> None:
+        """See `Separator.warm_up`; its networks record nothing."""
+
     def stream(
         self,
         mix: SampleSource,

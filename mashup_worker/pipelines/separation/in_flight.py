@@ -45,11 +45,7 @@ def warm_up(separator: Separator, most: int) -> None:
         OutOfMemory: one segment does not fit.
         DeviceLost: this process can no longer use the device.
     """
-    if most == 1 or not separator.device.startswith("cuda"):
-        return
-    from mashup_worker.models.engine import NetworkSeparator  # imports demucs
-
-    if isinstance(separator, NetworkSeparator):
+    if most > 1 and separator.device.startswith("cuda"):
         separator.warm_up()
 
 
