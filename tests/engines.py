@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.audio.signal import Audio
-from mashup_worker.models.bag import Bag
 from mashup_worker.models.checkpoints.repository import load_bag
 from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 
@@ -38,7 +37,7 @@ def separate(separator: NetworkSeparator, mix: Audio, stems: Sequence[str] | Non
 
 def engine(repository: Path, name: str, **options: object) -> NetworkSeparator:
     defaults: dict[str, object] = {"device": "cpu", "precision": "fp32"}
-    bag = Bag.of_demucs(load_bag(name, repository))
+    bag = load_bag(name, repository)
     return NetworkSeparator(name, bag, EngineOptions(**(defaults | options)))  # type: ignore[arg-type]
 
 

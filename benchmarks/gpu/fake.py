@@ -50,16 +50,13 @@ def preload(folder: Path) -> None:
     import torch
 
     from mashup_worker.audio.signal import Audio
-    from mashup_worker.models.bag import Bag
     from mashup_worker.models.checkpoints.repository import load_bag
     from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 
     for module in ("mashup_worker.commands.bench.run", "torch._dynamo"):
         importlib.import_module(module)
     with fake_device():
-        separator = NetworkSeparator(
-            _MODEL, Bag.of_demucs(load_bag(_MODEL, folder)), EngineOptions("cuda")
-        )
+        separator = NetworkSeparator(_MODEL, load_bag(_MODEL, folder), EngineOptions("cuda"))
         for _ in separator.stream(Audio(torch.zeros(2, 44_100), 44_100)):
             pass
     gc.freeze()  # or every collection in a step goes through all of it again

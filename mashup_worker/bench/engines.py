@@ -16,7 +16,7 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.bench.networks import random_htdemucs
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.bag import Bag
-from mashup_worker.models.checkpoints.repository import load_bag
+from mashup_worker.models.checkpoints.repository import load_demucs_bag
 from mashup_worker.models.engine import NetworkSeparator
 from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.graphs import reset_compiler
@@ -93,19 +93,19 @@ def load_weights(name: str, store: WeightStore, repository: Path | None) -> Weig
         repository: folder of checkpoints that holds the model.
 
     Raises:
-        UnknownModel, ModelUnavailable: as `load_bag` and `WeightStore.ensure`.
+        UnknownModel, ModelUnavailable: as `load_demucs_bag` and `WeightStore.ensure`.
         InvalidInput: the model is not a bag of Demucs networks.
     """
     if repository is not None:
         if name in ("auto", RANDOM):
             raise InvalidInput("--model-repo needs --model, the name of the model in it")
-        return Weights(name, load_bag(name, repository), random=False)
+        return Weights(name, load_demucs_bag(name, repository), random=False)
     if name == RANDOM or (name == "auto" and not store.has(PREFERRED)):
         return Weights(PREFERRED, BagOfModels([random_htdemucs()]), random=True)
     if name == "lite":
         raise InvalidInput("lite: cannot be measured; use a Demucs model")
     wanted = PREFERRED if name == "auto" else name
-    return Weights(wanted, load_bag(wanted, store.ensure(wanted)), random=False)
+    return Weights(wanted, load_demucs_bag(wanted, store.ensure(wanted)), random=False)
 
 
 class OurEngine:

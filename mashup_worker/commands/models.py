@@ -1,4 +1,4 @@
-"""`mashup models`: list models, and fetch and verify their weights."""
+"""`mashup models`: list models, and fetch, add, verify and remove their weights."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import dataclasses
 import json
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mashup_worker.commands.shared.failure import settings_or_fail, usage_errors
+from mashup_worker.commands.shared.failure import fail, settings_or_fail, usage_errors
 from mashup_worker.commands.shared.options import AsJson
 from mashup_worker.commands.shared.output import failure_document
 from mashup_worker.commands.shared.progress import progress_bar
-from mashup_worker.errors import EXIT_FAILED, MashupError
+from mashup_worker.errors import EXIT_FAILED, MashupError, ModelUnavailable, StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from mashup_worker.models.catalogue import Model
     from mashup_worker.models.store import WeightStore
 
 app = typer.Typer(
-    no_args_is_help=True, help="List separation models, and fetch and verify their weights."
+    no_args_is_help=True,
+    help="List separation models, and fetch, add, verify and remove their weights.",
 )
 
 Names = Annotated[list[str], typer.Argument(help="Models, as `mashup models list` names them.")]
@@ -38,9 +39,7 @@ def list_models(as_json: AsJson = False) -> None:
     from mashup_worker.models.store import WeightStore
 
     store = WeightStore(settings_or_fail())
-    rows = [
-        _row(model, not model.sources or store.has(model.name)) for model in catalogue().values()
-    ]
+    rows = [_row(model, model.bundled or store.has(model.name)) for model in catalogue().values()]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     elif sys.stdout.isatty():
@@ -56,7 +55,7 @@ def pull(names: Names, as_json: AsJson = False) -> None:
     """Fetch weights into the cache and verify their SHA-256."""
 
     def get(model: Model, store: WeightStore) -> dict[str, Any]:
-        if not model.sources:
+        if model.bundled:
             return {"path": str(_bundled_folder()), "note": "part of a package"}
         with progress_bar(1, True, model.name, "bytes") as bar:
             return {"path": str(store.pull(model.name, partial(bar.begin, None)))}
@@ -72,7 +71,7 @@ def verify(
     """Verify the SHA-256 of weights."""
 
     def compare(model: Model, store: WeightStore) -> dict[str, Any]:
-        if not model.sources:
+        if model.bundled:
             return {"path": str(_bundled_folder()), "sha256": _verify_bundled()}
         digests = store.verify(model.name)
         return {"path": str(store.path(model.name)), "sha256": digests}
@@ -92,21 +91,67 @@ def path(names: Names, as_json: AsJson = False) -> None:
     """Print the folder of a model's weights."""
 
     def locate(model: Model, store: WeightStore) -> dict[str, Any]:
-        return {"path": str(store.path(model.name) if model.sources else _bundled_folder())}
+        return {"path": str(_bundled_folder() if model.bundled else store.path(model.name))}
 
     _each(names, as_json, locate)
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="Checkpoint: .ckpt, .pt, .th or .safetensors.")],
+    config: Annotated[
+        Path | None, typer.Option(help="YAML of its trainer; checkpoints of Demucs need none.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model. [that of the file]")] = None,
+    license: Annotated[  # noqa: A002 - the name of the option
+        str | None, typer.Option(help="License of the weights: an SPDX id, or a short text.")
+    ] = None,
+    source: Annotated[str, typer.Option(help="Address that the file is from.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add a checkpoint to the cache as a model, converted to safetensors."""
+    from mashup_worker.models.checkpoints.adding import Addition, add_checkpoint
+    from mashup_worker.models.store import WeightStore
+
+    store = WeightStore(settings_or_fail())
+    addition = Addition(file=file, config=config, name=name, license=license, source=source)
+    with usage_errors():
+        try:
+            model = add_checkpoint(addition, store)
+        except (ModelUnavailable, StorageFailed) as error:
+            if as_json:
+                typer.echo(json.dumps({"name": addition.model_name, **failure_document(error)}))
+            fail(error.message, error.exit_code)
+    folder = str(store.path(model.name))
+    if as_json:
+        typer.echo(json.dumps({**_row(model, True), "path": folder}))
+    else:
+        typer.echo(f"{model.name}\t{','.join(model.stems)}\t{folder}")
+
+
+@app.command()
+def remove(names: Names, as_json: AsJson = False) -> None:
+    """Remove models from the cache."""
+
+    def delete(model: Model, store: WeightStore) -> dict[str, Any]:
+        if model.bundled:
+            raise ModelUnavailable(f"{model.name}: part of a package, and not in the cache")
+        folder = str(store.folder / model.name)
+        store.remove(model.name)
+        return {"path": folder, "note": "removed"}
+
+    _each(names, as_json, delete)
 
 
 def _each(
     names: Sequence[str], as_json: bool, work: Callable[[Model, WeightStore], dict[str, Any]]
 ) -> None:
     """Do the work for each model; report failures and continue."""
-    from mashup_worker.models.catalogue import find
     from mashup_worker.models.store import WeightStore
 
-    with usage_errors():
-        models = [find(name) for name in dict.fromkeys(names)]
     store = WeightStore(settings_or_fail())
+    with usage_errors():
+        models = [store.find(name) for name in dict.fromkeys(names)]
     failures: list[MashupError] = []
     for model in models:
         try:

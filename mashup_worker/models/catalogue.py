@@ -1,9 +1,10 @@
 """Catalogue of models: stems, license, published quality, sources of the weights.
 
-Bags and file names come from the installed `demucs` package. This module adds full SHA-256 digests
-and published figures. The name of a legacy file carries the first eight digits of its digest,
-which confirms digests measured elsewhere. Only files with a known digest are fetched, so a model
-without known digests on the Hugging Face hub comes from the legacy address alone.
+Bags and file names of Demucs come from the installed `demucs` package. This module adds full
+SHA-256 digests and published figures. The name of a legacy file carries the first eight digits of
+its digest, which confirms digests measured elsewhere. Only files with a known digest are fetched,
+so a model without known digests on the Hugging Face hub comes from the legacy address alone, and
+one without any is fetched by a person, who adds it to the cache.
 """
 
 from __future__ import annotations
@@ -31,11 +32,19 @@ LEGACY_ADDRESS = "https://dl.fbaipublicfiles.com/demucs/"
 
 HT_DEMUCS_PAPER = "Rouard, Massa, Défossez 2022, arXiv:2211.08553"
 MDX_RESULTS = "github.com/adefossez/mdx21_demucs"
+MSST_RESULTS = "github.com/ZFTurbo/Music-Source-Separation-Training, docs/pretrained_models.md"
+
+SCNET_FILES = {
+    "scnet": "https://drive.google.com/file/d/1CdEIIqsoRfHn1SJ7rccPfyYioW3BlXcW/view",
+    "scnet_large": "https://drive.google.com/file/d/1s7QvQwn8ag9oVstGDBQ6KZvacJkvyK7t/view",
+}
+"""Addresses in the README of the author (github.com/starrytong/SCNet); no digest is published, and
+the drive asks for a confirmation that a plain request cannot give."""
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """Checkpoint file: `<signature>-<hash8>.th` or `<signature>.safetensors`."""
+    """Checkpoint file; Demucs names its own `<signature>-<hash8>.th` or `.safetensors`."""
 
     name: str
     sha256: str
@@ -49,7 +58,7 @@ class Source:
     Attributes:
         label: name for messages.
         address: https address of the folder, with a slash at the end.
-        files: one file for each member of the bag.
+        files: one file for each network of the model.
     """
 
     label: str
@@ -59,7 +68,7 @@ class Source:
 
 @dataclass(frozen=True)
 class PublishedSdr:
-    """Published signal-to-distortion ratio, the mean over the stems."""
+    """Published signal-to-distortion ratio, the mean over the stems that the networks compute."""
 
     value_db: float
     test_set: str
@@ -78,9 +87,12 @@ class Model:
         parameters: count over all members; for `mdx` estimated from the file sizes.
         size_bytes: size of the files of the first source.
         sdr: published quality; None where no figure was published.
-        bag: definition of the bag in the YAML of `demucs`.
-        sources: locations of the weights, best first; empty for weights that a package carries.
+        definition: content of `<name>.yaml` beside the weights: a bag of `demucs`, or a network's
+            configuration; empty for weights that describe themselves.
+        sources: locations of the weights, best first; empty where they cannot be fetched.
         preview: whether its quality is too low for releases.
+        bundled: whether a package carries the weights, so that the cache does not hold them.
+        by_hand: address from which a person can fetch the checkpoint, to add it to the cache.
     """
 
     name: str
@@ -90,15 +102,17 @@ class Model:
     parameters: int
     size_bytes: int
     sdr: PublishedSdr | None = None
-    bag: str = ""
+    definition: str = ""
     sources: tuple[Source, ...] = ()
     preview: bool = False
     training_data: str = ""
+    bundled: bool = False
+    by_hand: str = ""
 
     @property
     def members(self) -> tuple[str, ...]:
-        """Signatures of the bag's networks, in order."""
-        return tuple((yaml.safe_load(self.bag) or {}).get("models", ()))
+        """Signatures of the networks of a bag of Demucs, in order."""
+        return tuple((yaml.safe_load(self.definition) or {}).get("models", ()))
 
 
 LEGACY_FILES = {
@@ -130,6 +144,18 @@ HUB_FILES = {
 }
 """SHA-256 and length of the safetensors file on the Hugging Face hub, by signature."""
 
+KIM_VOCALS = Source(
+    "Hugging Face hub",
+    "https://huggingface.co/Ryan5453/unblend/resolve/9ba75778acf1b64fc40a9ea05137a2c6af9cd1d5/",
+    (
+        WeightFile(
+            "melband_roformer_kim.safetensors",
+            "03bfc70b43df1f3e92ed1e582e8b18983f8d4adcd1a7d2133ada3b2f371b3095",
+            912_885_624,
+        ),
+    ),
+)
+
 HUB_FOLDERS = {
     "htdemucs": "adefossez/HTDemucs/resolve/cbc8a9b1a87023b7fd74e7b3412e6321c0eab003",
     "htdemucs_ft": "adefossez/HTDemucs-ft/resolve/d74ac89c3a1e874fc78f152555cf4d8533f06cd4",
@@ -158,6 +184,7 @@ def catalogue() -> Mapping[str, Model]:
     """Return all models by name, in display order."""
     musdb = functools.partial(PublishedSdr, test_set="MUSDB18-HQ test", source=HT_DEMUCS_PAPER)
     hidden = functools.partial(PublishedSdr, test_set="MDXDB21 (hidden)", source=MDX_RESULTS)
+    multisong = functools.partial(PublishedSdr, test_set="Multisong", source=MSST_RESULTS)
     models = [
         _demucs(
             "htdemucs", "the default: the best four stems for the time", 41_984_456, musdb(8.8)
@@ -182,6 +209,20 @@ def catalogue() -> Mapping[str, Model]:
         _demucs(
             "mdx", "trained on MUSDB18-HQ alone", 346_000_000, hidden(7.33), training_data=MUSDB
         ),
+        _scnet("scnet", "SCNet, a small network", 10_578_768, multisong(8.87)),
+        _scnet("scnet_large", "SCNet, four times as large", 42_181_232, multisong(9.29)),
+        Model(
+            "kim_vocals",
+            ("vocals", "other"),
+            "Mel-Band RoFormer: the best vocals, and the rest",
+            CATALOGUE_LICENSES["kim_vocals"],
+            parameters=228_202_852,
+            size_bytes=912_885_624,
+            sdr=PublishedSdr(10.98, "Multisong, vocals", MSST_RESULTS),
+            definition=_definition("kim_vocals"),
+            sources=(KIM_VOCALS,),
+            training_data="not stated",
+        ),
         Model(
             "lite",
             FOUR_STEMS,
@@ -190,6 +231,7 @@ def catalogue() -> Mapping[str, Model]:
             parameters=19_647_498,
             size_bytes=118_083_710,
             preview=True,
+            bundled=True,
             training_data="recordings of Deezer, such as its data set Bean",
         ),
     ]
@@ -229,6 +271,27 @@ def _demucs(
         tuple(sources),
         training_data=training_data,
     )
+
+
+def _scnet(name: str, purpose: str, parameters: int, sdr: PublishedSdr) -> Model:
+    return Model(
+        name,
+        FOUR_STEMS,
+        purpose,
+        CATALOGUE_LICENSES[name],
+        parameters,
+        size_bytes=4 * parameters,
+        sdr=sdr,
+        definition=_definition(name),
+        training_data=MUSDB,
+        by_hand=SCNET_FILES[name],
+    )
+
+
+def _definition(name: str) -> str:
+    """Return the configuration of a network that this package carries."""
+    folder = importlib.resources.files("mashup_worker.models") / "configs"
+    return (folder / f"{name}.yaml").read_text()
 
 
 @functools.cache

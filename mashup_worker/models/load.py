@@ -77,15 +77,14 @@ def _load(
         from mashup_worker.models.lite.separator import load_lite
 
         return load_lite(str(resolve_device(options.device)), options.precision)
-    from mashup_worker.models.bag import Bag
     from mashup_worker.models.checkpoints.repository import load_bag
     from mashup_worker.models.engine import NetworkSeparator
 
     if repository is not None:
-        return NetworkSeparator(name, Bag.of_demucs(load_bag(name, repository)), options)
+        return NetworkSeparator(name, load_bag(name, repository), options)
     folder = store.ensure(name, on_fetch)
     try:
         bag = load_bag(name, folder)
     except ModelUnavailable as error:
         raise ModelUnavailable(f"{error.message}; run `mashup models pull {name}`") from error
-    return NetworkSeparator(name, Bag.of_demucs(bag), options)
+    return NetworkSeparator(name, bag, options)

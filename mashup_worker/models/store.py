@@ -1,8 +1,9 @@
-"""Cache of weights: fetched once, verified, one folder for each model.
+"""Cache of weights: fetched once or added by a user, verified, one folder for each model.
 
-The folder of a model is a repository that `demucs` can read: the bag `<name>.yaml`, a checkpoint
-for each member, and the manifest `SHA256SUMS`. The manifest is written last, so its presence means
-that the folder is complete.
+The folder of a model is a repository of checkpoints: the definition `<name>.yaml`, a checkpoint for
+each network, and the manifest `SHA256SUMS`. For Demucs it is one that `demucs` can read too. An
+added checkpoint has its definition inside. The manifest is written last, so its presence means that
+the folder is complete.
 
 A mirror is a folder or an https address with the same files, at `<mirror>/<name>/<file>` or
 `<mirror>/<file>`. A copy of a cache is a mirror. A mirror replaces all other sources.
@@ -13,11 +14,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import ModelUnavailable, StorageFailed
+from mashup_worker.models.added import added_models
 from mashup_worker.models.catalogue import catalogue, find
 from mashup_worker.models.digests import (
     MANIFEST,
@@ -27,7 +30,7 @@ from mashup_worker.models.digests import (
     manifest_text,
 )
 from mashup_worker.models.fetch import FetchError, NotThereError, read_blocks
-from mashup_worker.system.digests import file_sha256
+from mashup_worker.system.digests import file_sha256, joined_sha256
 from mashup_worker.system.files import atomic_file, write_atomically
 
 if TYPE_CHECKING:
@@ -49,15 +52,38 @@ class _Offer:
 
 
 class WeightStore:
-    """Cache of weights of the models in a catalogue; the built-in one when None."""
+    """Cache of weights of the models in a catalogue, the built-in one when None, and of added ones.
+
+    Models that another process adds or removes meanwhile are found and missed at the next call.
+    """
 
     def __init__(self, settings: Settings, models: Mapping[str, Model] | None = None) -> None:
         self._settings = settings
-        self._models = catalogue() if models is None else models
+        self._catalogue = catalogue() if models is None else models
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the cache."""
+        return self._settings.model_cache
+
+    def models(self) -> dict[str, Model]:
+        """Return the models of the catalogue, then the added ones, by name."""
+        added = added_models(self.folder)
+        return {**self._catalogue, **{n: m for n, m in added.items() if n not in self._catalogue}}
+
+    def find(self, name: str) -> Model:
+        """Return a model of the catalogue or an added one.
+
+        Raises:
+            UnknownModel: neither has this name; the message lists the names.
+        """
+        if name in self._catalogue:
+            return self._catalogue[name]
+        return find(name, self.models())
 
     def names(self) -> list[str]:
         """Return the models that the cache can hold."""
-        return [name for name, model in self._models.items() if model.sources]
+        return [name for name, model in self.models().items() if not model.bundled]
 
     def has(self, name: str) -> bool:
         """Return whether all files of the model are in the cache, without verifying them."""
@@ -115,17 +141,69 @@ class WeightStore:
         folder = self._settings.model_cache / name
         if self._intact(name):
             return folder
-        try:
-            with _lock(self._settings.model_cache / f".{name}.lock"):
-                if not self._intact(name):
-                    self._pull(model, folder, on_progress)
-        except OSError as error:
-            raise StorageFailed(f"{folder}: {error.strerror or error}") from error
+        if not model.sources:
+            raise ModelUnavailable(f"{name}: {_by_hand(model)}")
+        with self.locked(name):
+            if not self._intact(name):
+                self._pull(model, folder, on_progress)
         return folder
 
+    def remove(self, name: str) -> None:
+        """Remove a model from the cache.
+
+        Raises:
+            ModelUnavailable: the model is not in the cache.
+            StorageFailed: a file cannot be removed.
+        """
+        self._model(name)
+        folder = self._settings.model_cache / name
+        with self.locked(name):
+            if not folder.is_dir():
+                raise ModelUnavailable(f"{name}: not in {self._settings.model_cache}")
+            (folder / MANIFEST).unlink(missing_ok=True)  # from here on the folder is incomplete
+            shutil.rmtree(folder)
+
+    def weights_sha256(self, name: str) -> str | None:
+        """Return a digest of the files of a model in the cache.
+
+        None for a model whose files have published digests, which its name stands for.
+
+        Raises:
+            ModelUnavailable: the model is not in the cache, or its manifest is damaged.
+        """
+        model = self.find(name)
+        if model.bundled or model.sources:
+            return None
+        return joined_sha256(expected_digests(self.path(name)))
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Exclude other processes from the folder of a model.
+
+        Raises:
+            StorageFailed: the cache is not writable; also for an OSError that the block raises.
+        """
+        folder = self._settings.model_cache / name
+        try:
+            with _lock(self._settings.model_cache / f".{name}.lock"):
+                for partial in folder.glob(".*.part"):  # of a process that was killed
+                    partial.unlink()
+                yield
+        except OSError as error:
+            raise StorageFailed(f"{folder}: {error.strerror or error}") from error
+
+    def complete(self, name: str, digests: Mapping[str, str], definition: str = "") -> None:
+        """Write the definition, if any, and the manifest of a model whose files are there."""
+        folder, all_digests = self._settings.model_cache / name, dict(digests)
+        if definition:
+            path = folder / f"{name}.yaml"
+            write_atomically(path, definition.encode())
+            all_digests[path.name] = file_sha256(path)
+        write_atomically(folder / MANIFEST, manifest_text(all_digests).encode())
+
     def _model(self, name: str) -> Model:
-        model = find(name, self._models)
-        if not model.sources:
+        model = self.find(name)
+        if model.bundled:
             raise ModelUnavailable(f"{name}: its weights are part of a package, not of the cache")
         return model
 
@@ -137,8 +215,6 @@ class WeightStore:
         return True
 
     def _pull(self, model: Model, folder: Path, on_progress: OnBytes | None) -> None:
-        for partial in folder.glob(".*.part"):  # of a process that was killed
-            partial.unlink()
         failures = []
         for offer in self._offers(model):
             try:
@@ -146,10 +222,7 @@ class WeightStore:
             except FetchError as error:
                 failures.append(f"{offer.label}: {error}")
                 continue
-            bag = folder / f"{model.name}.yaml"
-            write_atomically(bag, model.bag.encode())
-            digests[bag.name] = file_sha256(bag)
-            write_atomically(folder / MANIFEST, manifest_text(digests).encode())
+            self.complete(model.name, digests, model.definition)
             return
         raise ModelUnavailable(f"{model.name}: {self._why(failures)}")
 
@@ -184,6 +257,17 @@ class WeightStore:
                 "that has the files"
             )
         return f"no source has the weights ({'; '.join(failures)}); {remedy}"
+
+
+def _by_hand(model: Model) -> str:
+    """Return what a person must do to get the weights of a model that has no source."""
+    add = f"mashup models add FILE --name {model.name}"
+    if not model.by_hand:
+        return f"its weights are damaged, and only who added it has them; run `{add}` again"
+    return (
+        f"its file cannot be fetched without a person; download {model.by_hand} in a browser, and "
+        f"run `{add}`"
+    )
 
 
 def _below(root: str, path: str) -> str | Path:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SERVED_MODELS = (
     *("htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi"),
-    *("mdx_extra", "mdx", "lite"),
+    *("mdx_extra", "mdx", "scnet", "scnet_large", "kim_vocals", "lite"),
 )
 """Names of the catalogue."""
 
@@ -31,7 +31,13 @@ _QUANTIZED = {"mdx_q": "mdx", "mdx_extra_q": "mdx_extra"}
 """Quantized models, and the same networks as they were before."""
 
 _FOUR_STEMS = ("vocals", "drums", "bass", "other")
-_SIX_STEM_MODELS = ("htdemucs_6s",)
+_SIX_STEM_MODEL = "htdemucs_6s"
+_STEMS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(SERVED_MODELS, _FOUR_STEMS),
+    _SIX_STEM_MODEL: SIX_KINDS,
+    "kim_vocals": ("vocals", "other"),
+}
+"""Stems of the models of the catalogue."""
 
 _SHIFTS, _OVERLAP = 1, 0.25
 
@@ -112,11 +118,11 @@ class HostedInput(BaseModel, ABC):
         return job
 
     def _check_stem(self, stem: Stem, model: str) -> None:
-        known = model in SERVED_MODELS and model not in _SIX_STEM_MODELS
-        if known and stem not in _FOUR_STEMS:
+        stems = _STEMS.get(model)
+        if stems is not None and stem not in stems:
             raise InvalidInput(
-                f"input.stem: {model} has no {stem}; use one of {', '.join(_FOUR_STEMS)}, or the "
-                f"model {_SIX_STEM_MODELS[0]}"
+                f"input.stem: {model} has no {stem}; use one of {', '.join(stems)}, or the model "
+                f"{_SIX_STEM_MODEL}"
             )
 
     @property

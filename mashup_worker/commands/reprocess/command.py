@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mashup_worker.commands.reprocess.output import ReprocessPrinter
-from mashup_worker.commands.shared.failure import fail, usage_errors
+from mashup_worker.commands.shared.failure import fail, settings_or_fail, usage_errors
 from mashup_worker.commands.shared.inputs import named_kinds
 from mashup_worker.commands.shared.options import (
     AsJson,
@@ -122,12 +122,11 @@ def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSe
     Raises:
         InvalidInput: the model is unknown, or it does not separate one of the stems.
     """
-    from mashup_worker.models.catalogue import find
+    from mashup_worker.models.store import WeightStore
     from mashup_worker.pipelines.separation.stems import stem_mixes
     from mashup_worker.seed.record import SeedSettings
 
+    stems = WeightStore(settings_or_fail()).find(model).stems
     if kinds:
-        stem_mixes(find(model).stems, None, kinds)
-    else:
-        find(model)
+        stem_mixes(stems, None, kinds)
     return SeedSettings(model=model, stems=kinds, format=format_)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.models.engine import EngineOptions
+    from mashup_worker.models.store import WeightStore
     from mashup_worker.settings import Settings
 
 
@@ -29,25 +30,24 @@ class ModelRequest:
         """Return the model's stems, or None where only loading it can show them.
 
         Raises:
-            UnknownModel: the catalogue has no such model.
+            UnknownModel: no model has this name.
         """
-        from mashup_worker.models.catalogue import find
-
         if self.repository is not None:
             return None
-        return find(PREFERRED if self.name == AUTO else self.name).stems
+        return self._store.find(PREFERRED if self.name == AUTO else self.name).stems
 
     @cached_property
     def weights_sha256(self) -> str | None:
-        """Digest of the checkpoints in `repository`, empty if `auto` has to do without them.
+        """Digest of checkpoints that the name alone does not identify.
 
-        None for a model of the catalogue.
+        They are in `repository`, or were added to the cache. Empty if `auto` has to do without
+        them; None for the files of the catalogue.
 
         Raises:
             UnknownModel, ModelUnavailable: as `load_bag`.
         """
         if self.repository is None:
-            return None
+            return None if self.name == AUTO else self._store.weights_sha256(self.name)
         from mashup_worker.models.checkpoints.repository import weights_sha256
 
         if self.name != AUTO:
@@ -56,6 +56,13 @@ class ModelRequest:
             return weights_sha256(PREFERRED, self.repository)
         except ModelUnavailable:
             return ""
+
+    @cached_property
+    def _store(self) -> WeightStore:
+        from mashup_worker.commands.shared.failure import settings_or_fail
+        from mashup_worker.models.store import WeightStore
+
+        return WeightStore(settings_or_fail())
 
 
 def load_requested(request: ModelRequest, settings: Settings, quiet: bool) -> LoadedModel:

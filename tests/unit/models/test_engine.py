@@ -237,7 +237,8 @@ def test_damage_is_noticed_by_the_digest_in_the_name(repository: Path, tmp_path:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("empty", "", "does not list"),
+        ("empty", "", "not a mapping of keys"),
+        ("other", "networks: [ht0]", "neither a list of the `models` of a bag nor a configuration"),
         ("broken", "models: [", "not YAML"),
         ("absent", "models: [abc]", "no network 'abc'"),
     ],

@@ -300,8 +300,8 @@ def test_pulled_weights_load(cache: Path, tmp_path: Path) -> None:
     settings = Settings(model_cache=cache, model_mirror=str(mirror), offline=True)
     folder = WeightStore(settings, {"tiny": model}).ensure("tiny")
     bag = load_bag("tiny", folder)
-    assert len(bag.models) == len(model.members)
-    assert tuple(bag.sources) == model.stems
+    assert len(bag.members) == len(model.members)
+    assert bag.profile.all_stems == model.stems
 
     (folder / names[1]).write_bytes(b"damaged")
     with pytest.raises(ModelUnavailable, match=names[1]):

@@ -1,0 +1,108 @@
+"""Models that users added to the cache: one checkpoint each, which describes itself in its header.
+
+Only headers are read here, without torch. They are untrusted like everything in a checkpoint; a
+damaged one is no model.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mashup_worker.errors import InvalidInput
+from mashup_worker.licenses import license_as_stated
+from mashup_worker.models.catalogue import Model
+from mashup_worker.models.digests import MANIFEST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CONFIG = "config"
+"""Entry of a header: the configuration of the network as JSON; networks of Demucs have none."""
+
+_MAX_HEADER_BYTES = 100 << 20
+"""Longest header that the safetensors library reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where an added checkpoint comes from.
+
+    Attributes:
+        file: name of the file that was added.
+        sha256: SHA-256 of that file.
+        license: license as the user stated it; None for no statement.
+        source: address that the user stated.
+        added_on: date, `YYYY-MM-DD`.
+    """
+
+    file: str
+    sha256: str
+    license: str | None = None
+    source: str = ""
+    added_on: str = ""
+
+
+def header_of(origin: Origin, stems: tuple[str, ...], parameters: int) -> dict[str, str]:
+    """Return the entries of a header from which `added_models` makes a model."""
+    return {
+        "original_file": origin.file,
+        "original_sha256": origin.sha256,
+        "license": origin.license or "",
+        "license_source": origin.source,
+        "added_on": origin.added_on,
+        "stems": json.dumps(stems),
+        "parameter_count": str(parameters),
+    }
+
+
+def added_models(cache: Path) -> dict[str, Model]:
+    """Return the added models in a cache by name, sorted."""
+    try:
+        folders = sorted(path for path in cache.iterdir() if (path / MANIFEST).is_file())
+    except OSError:
+        return {}
+    found = ((folder.name, added_model(folder)) for folder in folders)
+    return {name: model for name, model in found if model is not None}
+
+
+def added_model(folder: Path) -> Model | None:
+    """Return the model that was added as `folder`, or None."""
+    path = folder / f"{folder.name}.safetensors"
+    try:
+        header = read_header(path)
+        stems = json.loads(header["stems"])
+        terms = license_as_stated(
+            header["license"] or None, header["license_source"], header["added_on"]
+        )
+        return Model(
+            folder.name,
+            tuple(str(stem) for stem in stems),
+            f"added from {header['original_file']}",
+            terms,
+            parameters=int(header["parameter_count"]),
+            size_bytes=path.stat().st_size,
+            training_data="not stated",
+        )
+    except (OSError, KeyError, TypeError, ValueError, InvalidInput):
+        return None
+
+
+def read_header(path: Path) -> Mapping[str, str]:
+    """Return the metadata of a safetensors file; empty without any.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the file is damaged.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _MAX_HEADER_BYTES:
+            raise ValueError(f"{path}: not safetensors")
+        header = json.loads(file.read(length))
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{path}: not safetensors")
+    return metadata
