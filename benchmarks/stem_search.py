@@ -50,6 +50,7 @@ FILTERS: dict[str, dict[str, Any]] = {
     },
     "text": {"words": "night song12"},
     "text, mine": {"words": "upload 9", "mine": True},
+    "license": {"licenses": ["permissive"]},
 }
 """Conditions of each search; `mine` stands for the user."""
 
@@ -76,6 +77,10 @@ INSERT INTO ai_jobs (id, user_id, job_type, input_data, status, created_at)
   SELECT job, user_id, 'separate',
     jsonb_build_object('audio', 'uploads/u/upload ' || tempo || '.mp3'), 'completed', created_at
   FROM songs;
+INSERT INTO mashup_worker.job_models
+  SELECT job, 'model', 'MIT',
+    (ARRAY['permissive', 'restricted', 'restricted'])[1 + (100 * tempo)::integer % 3]
+  FROM songs;
 INSERT INTO stems (
     user_id, mashup_id, job_id, kind, storage_key, tempo_bpm, musical_key, is_public, created_at
   )
@@ -87,6 +92,7 @@ VACUUM ANALYZE profiles;
 VACUUM ANALYZE mashups;
 VACUUM ANALYZE stems;
 VACUUM ANALYZE ai_jobs;
+VACUUM ANALYZE mashup_worker.job_models;
 """
 
 

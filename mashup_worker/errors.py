@@ -3,6 +3,7 @@
     MashupError
     ├── InvalidInput            a value or file that cannot be used
     │   ├── UnknownModel        no model has this name
+    │   ├── ModelNotAllowed     a model whose license the rules exclude
     │   ├── UnsupportedAudio    no decoder reads the file
     │   ├── TooLarge            more bytes than the limit
     │   ├── TooLong             more seconds than the limit
@@ -76,6 +77,13 @@ class UnknownModel(InvalidInput):
     """No model has this name."""
 
     code = "unknown_model"
+    exit_code = EXIT_USAGE
+
+
+class ModelNotAllowed(InvalidInput):
+    """The license of the model is not allowed."""
+
+    code = "model_not_allowed"
     exit_code = EXIT_USAGE
 
 

@@ -13,9 +13,9 @@ Statements are quoted with their place and date, since they can change. This is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from mashup_worker.errors import InvalidInput
+from mashup_worker.errors import InvalidInput, ModelNotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,6 +50,7 @@ _CLASS_OF_ID: Mapping[str, LicenseClass] = {
 _SPELLING = {name.lower(): name for name in (*_CLASS_OF_ID, *CLASSES)}
 
 _LONGEST_ID = 100
+_AND = " AND "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,26 +72,42 @@ class License:
     note: str = ""
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """Ids that all hold: several for a model of several networks."""
+        return tuple(self.id.split(_AND))
+
+    @property
     def license_class(self) -> LicenseClass:
         """What a business may do; `unknown` for ids that are not known here."""
-        return _CLASS_OF_ID.get(self.id, "unknown")
+        found = {_CLASS_OF_ID.get(part, "unknown") for part in self.parts}
+        return next(one for one in ("restricted", "unknown", "permissive") if one in found)
 
     @property
     def business_use(self) -> str:
         """Whether a business may use the weights, in words."""
         return BUSINESS_USE[self.license_class]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, str]:
         """Return the license for JSON."""
-        return {"id": self.id, "class": self.license_class, **_texts(self)}
+        return {"id": self.id, "license_class": self.license_class, **_texts(self)}
 
     def __str__(self) -> str:
-        return self.id if self.license_class == "unknown" else f"{self.id}, {self.license_class}"
+        return f"{self.id} ({self.license_class})"
 
 
 def _texts(terms: License) -> dict[str, str]:
     names = ("statement", "source", "stated_on", "note")
     return {name: getattr(terms, name) for name in names}
+
+
+def combined(licenses: Iterable[License]) -> License:
+    """Return the license of a model of several networks: all of theirs hold."""
+    found = {one.id: one for one in licenses}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    statements = "; ".join(f"{one.id}: {one.statement}" for one in found.values())
+    sources = " ".join(filter(None, (one.source for one in found.values())))
+    return License(id=_AND.join(sorted(found)), statement=statements, source=sources)
 
 
 def license_as_stated(text: str | None, source: str = "", stated_on: str = "") -> License:
@@ -139,11 +156,20 @@ class LicenseRule:
 
     def allows(self, terms: License) -> bool:
         """Return whether weights with this license may be used."""
-        return not self.allowed or terms.id in self.allowed or terms.license_class in self.allowed
+        return not self.allowed or all(
+            part in self.allowed or _CLASS_OF_ID.get(part, "unknown") in self.allowed
+            for part in terms.parts
+        )
 
     def __str__(self) -> str:
         return ", ".join(self.allowed) or "all"
 
+
+NO_STATEMENT = License(id=NOT_STATED, statement="no license is stated with the weights")
+"""License of weights without any statement."""
+
+KNOWN_TERMS = frozenset(_SPELLING.values())
+"""Classes, and ids whose class is known."""
 
 ALL_LICENSES = LicenseRule()
 """Rule that allows every license."""
@@ -192,3 +218,22 @@ CATALOGUE_LICENSES: Mapping[str, License] = {
     "lite": SPLEETER_LICENSE,
 }
 """License of each model of the catalogue; rooms that must not import `models` read it too."""
+
+
+def check_known_model(name: str | None, rule: LicenseRule) -> None:
+    """Check the license of a model by its name, as far as this module knows it.
+
+    Raises:
+        ModelNotAllowed: the model is of the catalogue, and the rule excludes its license.
+    """
+    terms = CATALOGUE_LICENSES.get(name or "")
+    if name is None or terms is None or rule.allows(terms):
+        return
+    allowed = [other for other, one in CATALOGUE_LICENSES.items() if rule.allows(one)]
+    remedy = f"use one of {', '.join(allowed)}" if allowed else "no known model is allowed"
+    raise ModelNotAllowed(f"{refusal(name, terms, rule)}; {remedy}")
+
+
+def refusal(name: str, terms: License, rule: LicenseRule) -> str:
+    """Return why a model is not allowed."""
+    return f"{name}: its license is {terms}, and allowed is only {rule}"

@@ -15,6 +15,7 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.audio.song_tags import FoundTags
 from mashup_worker.audio.tag_reader import read_tags
 from mashup_worker.errors import InvalidInput
+from mashup_worker.licenses import ALL_LICENSES, LicenseRule
 from mashup_worker.models.load import LoadedModel
 from mashup_worker.models.load import load_model as load_catalogued
 from mashup_worker.pipelines.clock import ignore_progress
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mashup_worker.analysis.result import Analysis
+    from mashup_worker.licenses import License
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.mashup.make import MashupResult
@@ -47,7 +49,7 @@ class Model:
     """Separation model that is loaded on its device.
 
     Several threads may use one model; on a GPU their songs share batches. `fallback_reason` is why
-    `auto` loaded `lite` instead of htdemucs, None otherwise.
+    `auto` loaded another model than htdemucs, None otherwise.
     """
 
     def __init__(self, loaded: LoadedModel) -> None:
@@ -58,6 +60,11 @@ class Model:
     def name(self) -> str:
         """Name of the model."""
         return self.separator.name
+
+    @property
+    def license(self) -> License:
+        """License of the weights."""
+        return self.separator.license
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -126,22 +133,31 @@ class Model:
 
 
 def load_model(
-    name: AudioFile = "auto", *, device: str = "auto", precision: str = "auto", **options: Any
+    name: AudioFile = "auto",
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    license: str = "",  # noqa: A002 - the word that users know
+    **options: Any,
 ) -> Model:
     """Load a separation model onto its device.
 
     Weights are fetched into the cache (`MASHUP_MODEL_CACHE`) where they are missing.
 
     Args:
-        name: a model of `mashup models list`; `"auto"` for htdemucs, or `"lite"` where its weights
-            are unavailable; or a folder of checkpoints with one model, or `<folder>/<model>`.
+        name: a model of `mashup models list`; `"auto"` for htdemucs, or the best other one where
+            its weights are unavailable or not allowed; or a folder of checkpoints with one model,
+            or `<folder>/<model>`.
         device: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:N"` or `"mps"`.
         precision: `"auto"`, `"fp32"`, `"tf32"`, `"bf16"` or `"fp16"`.
+        license: licenses of weights that are allowed: `"permissive"`, `"restricted"`, `"unknown"`,
+            ids such as `"MIT"`, or several with commas; all by default.
         **options: further fields of `EngineOptions`: `shifts`, `seed`, `overlap`, `batch`,
             `compile`.
 
     Raises:
         UnknownModel: no model has this name.
+        ModelNotAllowed: its license is not allowed.
         ModelUnavailable: the weights are missing or damaged.
         DeviceUnavailable: the machine lacks the device.
         InvalidInput: an option is invalid.
@@ -155,7 +171,8 @@ def load_model(
     except TypeError as error:
         raise InvalidInput(f"load_model: {error}") from error
     store = WeightStore(load_settings())
-    return Model(load_catalogued(model, engine_options, store, repository=repository))
+    rule = LicenseRule.of([license]) if license else ALL_LICENSES
+    return Model(load_catalogued(model, engine_options, store, repository=repository, rule=rule))
 
 
 def load_audio(path: AudioFile, *, sample_rate: int | None = None) -> Audio:

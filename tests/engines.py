@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.audio.signal import Audio
+from mashup_worker.licenses import license_as_stated
 from mashup_worker.models.checkpoints.repository import load_bag
 from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 
@@ -48,6 +49,7 @@ class Splitter:
     """
 
     name = "splitter"
+    license = license_as_stated("MIT")
     stems = ("low", "high")
     sample_rate = 44_100
     channels = 2

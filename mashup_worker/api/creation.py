@@ -11,6 +11,7 @@ from mashup_worker.db import jobs, new_jobs
 from mashup_worker.db.database import assume_role
 from mashup_worker.db.publishing import owns_mashup
 from mashup_worker.errors import Conflict, InvalidInput, NotFound, QuotaExceeded
+from mashup_worker.licenses import check_known_model
 from mashup_worker.queue.contracts import CONTRACTS
 from mashup_worker.queue.validation import read_input
 from mashup_worker.storage.sources import SourceRights
@@ -53,6 +54,7 @@ def create_job(
         Conflict: another request with this key inserted a job.
         NotFound: the user must not read an input, or does not own the mashup.
         QuotaExceeded: the limit of the user's tier is reached.
+        ModelNotAllowed: the license of the model is not allowed.
         InvalidInput: the user has no profile.
     """
     return _NewJob(
@@ -114,6 +116,9 @@ class _NewJob:
                 earlier = self._earlier(connection)
             if earlier is not None:
                 return earlier
+        check_known_model(
+            getattr(self.request, "model", None), self.context.settings.worker.license_rule
+        )
         self._check_addresses()
         # As the API itself, which may ask for rights and limits. Then as the caller.
         with self.context.database.transaction() as connection:

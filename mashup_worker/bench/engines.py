@@ -17,10 +17,10 @@ from mashup_worker.bench.networks import random_htdemucs
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.bag import Bag
 from mashup_worker.models.checkpoints.repository import load_demucs_bag
+from mashup_worker.models.choice import PREFERRED
 from mashup_worker.models.engine import NetworkSeparator
 from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.graphs import reset_compiler
-from mashup_worker.models.load import PREFERRED
 from mashup_worker.models.streams import upload
 
 if TYPE_CHECKING:

@@ -216,6 +216,7 @@ class _Watched:
         self.spans_s: list[tuple[float, float]] = []
         self.stopped = False
         self.name, self.stems = separator.name, separator.stems
+        self.license = separator.license
         self.sample_rate, self.channels = separator.sample_rate, separator.channels
         self.device, self.precision = separator.device, separator.precision
         self.residual_stem = separator.residual_stem

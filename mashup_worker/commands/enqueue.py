@@ -12,6 +12,7 @@ from mashup_worker.commands.shared.failure import service_settings_or_fail
 from mashup_worker.commands.shared.options import AsJson
 from mashup_worker.commands.shared.services import jobs_database, uuid_of
 from mashup_worker.errors import EXIT_FAILED, InvalidInput
+from mashup_worker.licenses import check_known_model
 from mashup_worker.vocabulary import JOB_TYPES
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def enqueue(
 
     user_id = None if user is None else uuid_of(user, "--user")
     document = _with_uploads(_document(given), user_id)
-    _, warnings = read_input(job_type, document)
+    request, warnings = read_input(job_type, document)
+    rule = service_settings_or_fail().worker.license_rule
+    check_known_model(getattr(request, "model", None), rule)
     for warning in warnings:
         typer.echo(f"mashup: {warning}", err=True)
     with jobs_database() as database:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mashup_worker.commands.shared.failure import usage_errors
-from mashup_worker.commands.shared.options import AsJson, Device, Model
+from mashup_worker.commands.shared.options import AsJson, Device, License, Model
 from mashup_worker.commands.shared.output import Output
 from mashup_worker.errors import InvalidInput
 
@@ -30,13 +30,14 @@ def match(
         ),
     ] = False,
     model: Model = "auto",
+    license_: License = None,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Omit the reasons.")] = False,
 ) -> None:
     """Rate how well vocals and instruments of songs fit together."""
     from mashup_worker.commands.mix.inputs import song_loader, songs_of_arguments
-    from mashup_worker.commands.shared.model_choice import ModelRequest
+    from mashup_worker.commands.shared.model_choice import ModelRequest, license_rule
     from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.models.device import resolve_device
     from mashup_worker.models.engine import EngineOptions
@@ -44,7 +45,8 @@ def match(
 
     with usage_errors():
         resolve_device(device)
-        request = ModelRequest(model, None, EngineOptions(device)) if separate else None
+        rule = license_rule(license_)
+        request = ModelRequest(model, None, EngineOptions(device), rule) if separate else None
     printer = Output(as_json)
     arguments: list[FoundSongs] = []
     found = songs_of_arguments(songs, arguments.append, repeats=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mashup_worker.commands.shared.failure import fail, settings_or_fail, usage_errors
-from mashup_worker.commands.shared.options import AsJson
+from mashup_worker.commands.shared.options import AsJson, License
 from mashup_worker.commands.shared.output import failure_document
 from mashup_worker.commands.shared.progress import progress_bar
 from mashup_worker.errors import EXIT_FAILED, MashupError, ModelUnavailable, StorageFailed
@@ -33,13 +33,19 @@ _COLUMNS = ("model", "stems", "parameters", "size", "SDR", "cached", "license")
 
 
 @app.command("list")
-def list_models(as_json: AsJson = False) -> None:
+def list_models(license_: License = None, as_json: AsJson = False) -> None:
     """List models with stems, size, quality and license."""
-    from mashup_worker.models.catalogue import catalogue
+    from mashup_worker.commands.shared.model_choice import license_rule
     from mashup_worker.models.store import WeightStore
 
     store = WeightStore(settings_or_fail())
-    rows = [_row(model, model.bundled or store.has(model.name)) for model in catalogue().values()]
+    with usage_errors():
+        rule = license_rule(license_)
+    rows = [
+        _row(model, store.is_there(model.name))
+        for model in store.models().values()
+        if rule.allows(model.license)
+    ]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     elif sys.stdout.isatty():
@@ -220,7 +226,8 @@ def _plain(row: dict[str, Any]) -> list[str]:
 
 def _license_cell(terms: dict[str, str]) -> str:
     said = ", ".join(filter(None, (terms["source"], terms["stated_on"])))
-    return f"{terms['id']} ({terms['class']}): {terms['statement']}" + f" ({said})" * bool(said)
+    text = f"{terms['id']} ({terms['license_class']}): {terms['statement']}"
+    return f"{text} ({said})" if said else text
 
 
 def _print_table(rows: Sequence[dict[str, Any]]) -> None:

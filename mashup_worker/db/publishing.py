@@ -52,6 +52,12 @@ def readable_stem(
     )
 
 
+def model_of_stem(connection: Connection, stem_id: UUID) -> dict[str, str] | None:
+    """Return name, license and license class of the model of a stem; None if unknown."""
+    rows = select(connection, "publishing.model_of_stem", stem=stem_id)
+    return rows[0] if rows else None
+
+
 def referenced_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
     """Return the keys that rows reference, or may reference soon."""
     return {row["key"] for row in select(connection, "publishing.referenced_keys", keys=list(keys))}

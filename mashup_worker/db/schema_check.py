@@ -12,7 +12,13 @@ from mashup_worker.db import jobs, mashups, queues, songs, webhooks
 from mashup_worker.db.database import reason_of
 from mashup_worker.db.migrate import edited, pending
 from mashup_worker.db.named_sql import select
-from mashup_worker.db.publishing import owns_mashup, publish, readable_stem, referenced_keys
+from mashup_worker.db.publishing import (
+    model_of_stem,
+    owns_mashup,
+    publish,
+    readable_stem,
+    referenced_keys,
+)
 from mashup_worker.db.tiers import (
     likely_over_quota,
     open_by_tier,
@@ -97,6 +103,7 @@ def _steps(*, publishing: bool, api: bool) -> dict[str, Callable[[Connection], o
             "publishing a mashup": lambda c: publish(c, "mashup", uuid4()),
             "ownership of mashups": lambda c: owns_mashup(c, uuid4(), uuid4()),
             "stems of the registry": lambda c: readable_stem(c, uuid4(), uuid4()),
+            "models of stems": lambda c: model_of_stem(c, uuid4()),
             "corrections of songs": _query_corrections,
             "referenced keys": lambda c: referenced_keys(c, ["probes/none"]),
         }

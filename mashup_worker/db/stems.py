@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mashup_worker.db.database import Connection
+    from mashup_worker.licenses import LicenseClass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class Stem:
         user_id: creator; None for stems of no user.
         title: title of its mashup, if the reader may see it.
         audio, file_name: address of its song, and the last part of it, if the reader may see it.
+        license, license_class: license of the model that separated it; None if unknown.
         score: compatibility with a reference, if one was given.
     """
 
@@ -44,6 +46,8 @@ class Stem:
     title: str | None
     audio: str | None
     file_name: str | None
+    license: str | None
+    license_class: LicenseClass | None
     score: Decimal | None = None
 
 
@@ -84,6 +88,7 @@ class StemFilter:
         user: creator.
         public: whether only public stems are found.
         words: beginnings of words in the title of the mashup, or in the file name of the song.
+        licenses: ids and classes of licenses, of which the stem's model has one.
     """
 
     kind: str | None = None
@@ -93,6 +98,7 @@ class StemFilter:
     user: UUID | None = None
     public: bool = False
     words: str | None = None
+    licenses: list[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.models.catalogue import catalogue
-from mashup_worker.models.load import PREFERRED
+from mashup_worker.models.choice import PREFERRED
 from mashup_worker.models.store import WeightStore
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.errors import InvalidInput
+from mashup_worker.licenses import NO_STATEMENT
 from mashup_worker.models.batcher import Batcher, Window
 from mashup_worker.models.device import (
     device_errors,
@@ -103,6 +104,8 @@ class _Pass:
 
 class NetworkSeparator:
     """Bag of networks on a device. Implements `Separator`."""
+
+    license = NO_STATEMENT
 
     def __init__(self, name: str, bag: Bag, options: EngineOptions | None = None) -> None:
         """Move the networks of the bag to the device, in place.

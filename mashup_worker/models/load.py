@@ -6,22 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import ModelUnavailable, StorageFailed
+from mashup_worker.licenses import ALL_LICENSES, refusal
+from mashup_worker.models.choice import AUTO, LITE, PREFERRED, automatic, chosen, license_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mashup_worker.licenses import LicenseRule
+    from mashup_worker.models.choice import Choice
     from mashup_worker.models.engine import EngineOptions
     from mashup_worker.models.separator import Separator
     from mashup_worker.models.store import OnBytes, WeightStore
-
-AUTO = "auto"
-"""Name that stands for the preferred model, or for `lite` where its weights are unavailable."""
-
-PREFERRED = "htdemucs"
-"""Model that `auto` loads where it can."""
-
-LITE = "lite"
-"""Offline preview model, whose weights come with a package."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,7 @@ class LoadedModel:
     """Separator ready on its device.
 
     Attributes:
-        fallback_reason: why `auto` loaded `lite` instead of the preferred model; None otherwise.
+        fallback_reason: why `auto` loaded another model than the preferred one; None otherwise.
     """
 
     separator: Separator
@@ -43,35 +38,40 @@ def load_model(
     *,
     repository: Path | None = None,
     on_fetch: OnBytes | None = None,
+    rule: LicenseRule = ALL_LICENSES,
 ) -> LoadedModel:
-    """Load the model `name`; `auto` loads the preferred model, or `lite` without its weights.
+    """Load the model `name`; `auto` loads the first available one of `choice.automatic`.
 
     Missing weights are fetched into the store, and `on_fetch` is called with the bytes fetched and
     the bytes of the model. A `repository`, a folder of checkpoints, replaces catalogue and store.
 
     Raises:
         UnknownModel: neither the catalogue nor the repository has it.
+        ModelNotAllowed: the rule excludes its license.
         ModelUnavailable: its weights are missing or damaged.
         DeviceUnavailable: the machine lacks the device.
         InvalidInput: an option is invalid.
     """
-    wanted = PREFERRED if name == AUTO else name
-    try:
-        return LoadedModel(_load(wanted, options, store, repository, on_fetch))
-    except (ModelUnavailable, StorageFailed) as error:
-        if name != AUTO:
-            raise
-        return LoadedModel(_load(LITE, options, store), error.message)
+    if name != AUTO:
+        return LoadedModel(_load(chosen(name, rule, store, repository), options, store, on_fetch))
+    terms = license_of(PREFERRED, store, repository)
+    reason = None if rule.allows(terms) else refusal(PREFERRED, terms, rule)
+    for choice in automatic(rule, store, repository):
+        if choice.may_fetch or store.is_there(choice.name):
+            try:
+                return LoadedModel(_load(choice, options, store, on_fetch), reason)
+            except (ModelUnavailable, StorageFailed) as error:
+                if choice.name == LITE:
+                    raise
+                reason = reason or error.message
+    raise ModelUnavailable(reason)
 
 
 def _load(
-    name: str,
-    options: EngineOptions,
-    store: WeightStore,
-    repository: Path | None = None,
-    on_fetch: OnBytes | None = None,
+    choice: Choice, options: EngineOptions, store: WeightStore, on_fetch: OnBytes | None
 ) -> Separator:
-    """Load exactly the model `name`."""
+    """Load exactly the chosen model."""
+    name, repository = choice.name, choice.repository
     if name == LITE and repository is None:
         from mashup_worker.models.device import resolve_device
         from mashup_worker.models.lite.separator import load_lite
@@ -80,11 +80,13 @@ def _load(
     from mashup_worker.models.checkpoints.repository import load_bag
     from mashup_worker.models.engine import NetworkSeparator
 
-    if repository is not None:
-        return NetworkSeparator(name, load_bag(name, repository), options)
-    folder = store.ensure(name, on_fetch)
+    folder = repository or store.ensure(name, on_fetch)
     try:
         bag = load_bag(name, folder)
     except ModelUnavailable as error:
+        if repository is not None:
+            raise
         raise ModelUnavailable(f"{error.message}; run `mashup models pull {name}`") from error
-    return NetworkSeparator(name, bag, options)
+    separator = NetworkSeparator(name, bag, options)
+    separator.license = choice.license
+    return separator

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import SampleSource
+    from mashup_worker.licenses import License
 
     OnShare = Callable[[float], None]
     """Called with the share done, 0 to 1. An exception raised in it cancels the work."""
@@ -25,6 +26,10 @@ class Separator(Protocol):
     @property
     def name(self) -> str:
         """Name of the model in the catalogue, or the name it was loaded by."""
+
+    @property
+    def license(self) -> License:
+        """License of the weights."""
 
     @property
     def stems(self) -> tuple[str, ...]:

@@ -81,6 +81,10 @@ class WeightStore:
             return self._catalogue[name]
         return find(name, self.models())
 
+    def is_there(self, name: str) -> bool:
+        """Return whether the model can be loaded without fetching its weights."""
+        return self.find(name).bundled or self.has(name)
+
     def names(self) -> list[str]:
         """Return the models that the cache can hold."""
         return [name for name, model in self.models().items() if not model.bundled]

@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from mashup_worker.described import DescribedModel
+from mashup_worker.licenses import LicenseClass  # noqa: TC001  (pydantic reads annotations)
 from mashup_worker.mixing.vibes import VIBES
 from mashup_worker.vocabulary import (
     COMPLEMENT_PREFIX,
@@ -361,20 +362,58 @@ class StemOutput(StoredAudio):
     kind: str = Field(examples=["vocals"])
 
 
+class ModelLicense(_Trusted):
+    """License of the weights of a model.
+
+    Attributes:
+        id: SPDX id, a word such as `scientific-only`, or the text of who added the model.
+        license_class: whether a business may use the weights.
+        statement: who said what.
+        source: address of the statement; empty if unknown.
+        stated_on: date of the statement, or its first part; empty if unknown.
+        note: remark, such as an open question.
+    """
+
+    id: str = Field(examples=["MIT"])
+    license_class: LicenseClass
+    statement: str = Field(examples=["Kimberley Jensen, its author, in the model card: MIT"])
+    source: str = Field(examples=["https://huggingface.co/KimberleyJSN/melbandroformer"])
+    stated_on: str = Field(examples=["2026-07-17"])
+    note: str = Field(examples=[""])
+
+
 class ModelOutput(_Trusted):
-    """Model that separated a song, and its device."""
+    """Model that separated a song, and its device.
+
+    Attributes:
+        license: null for jobs of older releases.
+    """
 
     name: str = Field(examples=["htdemucs"])
     device: str = Field(examples=["cuda:0"])
     precision: str = Field(examples=["float32"])
+    license: ModelLicense | None = None
+
+
+class LicensedModel(_Trusted):
+    """Model that separated a stem, and the id and class of its license."""
+
+    name: str = Field(examples=["htdemucs"])
+    license: str = Field(examples=["scientific-only"])
+    license_class: LicenseClass
 
 
 class StemUsed(_Trusted):
-    """Stem in a mashup; `stem_id` is set for stems of the registry."""
+    """Stem in a mashup; `stem_id` is set for stems of the registry.
+
+    Attributes:
+        model: model that separated it; null if unknown, and for whole songs.
+    """
 
     stem_id: UUID | None
     kind: str = Field(examples=["vocals"])
     song: str = Field(examples=["night"])
+    model: LicensedModel | None = None
 
 
 class JobOutput(_Trusted):
@@ -411,11 +450,13 @@ class MashupOutput(JobOutput):
     Attributes:
         unmastered: the mashup before mastering, in FLAC; null for jobs of older releases. The
             difference of `loudness_lufs` is the gain at which both are equally loud.
+        model: model that separated whole songs; null without one.
     """
 
     audio: StoredAudio
     unmastered: StoredAudio | None = None
     stems_used: tuple[StemUsed, ...]
+    model: ModelOutput | None = None
     plan: dict[str, Any]
     report: dict[str, Any]
     analysis: dict[str, Any]

@@ -77,6 +77,7 @@ def make_seed(
             "name": separator.name,
             "device": separator.device,
             "precision": separator.precision,
+            "license": separator.license.as_dict(),
         },
         timings_s={stage: round(seconds, 3) for stage, seconds in split.timings_s.items()},
         made_at=datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -73,7 +73,7 @@ class SeedRecord(_Stored):
         sha256: digest of the song's file.
         title: title from the name of the first source.
         sources: locations of the file, each once.
-        model: name, device and precision of the model.
+        model: name, device, precision and license of the model.
         timings_s: seconds per stage.
         made_at: time of the processing, in UTC and ISO 8601.
     """
@@ -85,7 +85,7 @@ class SeedRecord(_Stored):
     duration_s: float
     stems: tuple[SeedStem, ...]
     analysis: dict[str, Any]
-    model: dict[str, str]
+    model: dict[str, Any]
     timings_s: dict[str, float]
     made_at: str
 

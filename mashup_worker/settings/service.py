@@ -12,8 +12,10 @@ from pathlib import Path  # noqa: TC003  (pydantic reads annotations at runtime)
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from mashup_worker.errors import InvalidInput
+from mashup_worker.licenses import ALL_LICENSES, CATALOGUE_LICENSES, LicenseRule
 from mashup_worker.logs import LogFormat  # noqa: TC001  (pydantic reads annotations at runtime)
 from mashup_worker.settings.environment import (
     EnvironmentSettings,
@@ -172,7 +174,10 @@ class WorkerSettings(EnvironmentSettings):
     """Settings of worker processes.
 
     Attributes:
-        model: model that separates where a job names none.
+        model: model that separates where a job names none; `auto` for the best one that is allowed
+            and available.
+        allowed_licenses: licenses of weights that jobs may use, as classes and ids with commas,
+            such as `permissive,CC-BY-NC-4.0`; all by default. The API refuses other models too.
         compile_networks: whether a worker compiles its networks on CUDA when it starts, which takes
             up to a minute.
         scratch: folder for files of running jobs and uploads; None for the system's temporary
@@ -180,8 +185,30 @@ class WorkerSettings(EnvironmentSettings):
     """
 
     model: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")] = "htdemucs"
+    allowed_licenses: str = ""
     compile_networks: bool = True
     scratch: Path | None = None
+
+    @property
+    def license_rule(self) -> LicenseRule:
+        """Licenses of weights that jobs may use."""
+        return LicenseRule.of([self.allowed_licenses]) if self.allowed_licenses else ALL_LICENSES
+
+    @field_validator("allowed_licenses")
+    @classmethod
+    def _allows_the_model(cls, terms: str, info: ValidationInfo) -> str:
+        try:
+            rule = LicenseRule.of([terms]) if terms else ALL_LICENSES
+        except InvalidInput as error:
+            raise ValueError(error.message) from error
+        model = info.data.get("model", "")
+        stated = CATALOGUE_LICENSES.get(model)
+        if stated is not None and not rule.allows(stated):
+            raise ValueError(
+                f"{model}, the model of jobs that name none, is {stated}, and allowed is only "
+                f"{rule}; set MASHUP_MODEL to auto or to an allowed model"
+            )
+        return terms
 
 
 class MonitoringSettings(EnvironmentSettings):

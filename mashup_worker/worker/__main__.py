@@ -59,6 +59,7 @@ def _run(queue: str, device: str, precision: str) -> int:
     models = ModelCache(
         load_settings(),
         default=settings.worker.model,
+        rule=settings.worker.license_rule,
         device=device,
         precision=precision,
         compiled=settings.worker.compile_networks,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.pipelines.clock import OnProgress
-    from mashup_worker.queue.contracts import JobOutput
+    from mashup_worker.queue.contracts import JobOutput, LicensedModel
     from mashup_worker.worker.model_cache import ModelCache
 
 Request = TypeVar("Request", bound=JobInput, covariant=True)
@@ -36,12 +36,14 @@ class FetchedStem:
         song: identifier of the song that the stem belongs to.
         analysis: analysis of that song by a `separate` job, as its user corrected it; None if
             unknown.
+        model: model that separated it; None if unknown.
     """
 
     path: Path
     kind: str
     song: str
     analysis: Mapping[str, Any] | None
+    model: LicensedModel | None = None
 
 
 class Inputs(Protocol):

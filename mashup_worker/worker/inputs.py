@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from mashup_worker.analysis.correction import Correction, corrected_document
 from mashup_worker.db import jobs, songs
-from mashup_worker.db.publishing import readable_stem
+from mashup_worker.db.publishing import model_of_stem, readable_stem
 from mashup_worker.errors import InvalidInput, MashupError
+from mashup_worker.queue.contracts import LicensedModel
 from mashup_worker.storage.objects import key_readings
 from mashup_worker.storage.sources import MAX_QUOTED_LETTERS, SourceRights, job_of_result, own_key
 from mashup_worker.system.digests import file_sha256
@@ -71,6 +72,7 @@ class JobInputs:
         with self.database.transaction() as connection:
             stem = readable_stem(connection, stem_id, self.user_id)
             correction = songs.correction_of_stem(connection, stem_id)
+            model = model_of_stem(connection, stem_id)
         if stem is None:
             raise InvalidInput(f"stem_id {stem_id}: not found, or this user must not read it")
         target = self._target(stem.key)
@@ -78,7 +80,13 @@ class JobInputs:
         self._record_source(stem.key)
         path = self._decoded(target, name)
         analysis = _corrected(stem.analysis, correction)
-        return FetchedStem(path=path, kind=stem.kind, song=stem.song, analysis=analysis)
+        return FetchedStem(
+            path=path,
+            kind=stem.kind,
+            song=stem.song,
+            analysis=analysis,
+            model=None if model is None else LicensedModel.model_validate(model),
+        )
 
     def known_analysis(self, address: str) -> Mapping[str, Any] | None:
         """See `Inputs.known_analysis`."""

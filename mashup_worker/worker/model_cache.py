@@ -12,6 +12,7 @@ import torch
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import DeviceLost, MashupError
+from mashup_worker.licenses import ALL_LICENSES
 from mashup_worker.models.device import release_memory, resolve_device
 from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.load import load_model
@@ -19,6 +20,7 @@ from mashup_worker.models.store import WeightStore
 from mashup_worker.pipelines.separation.separate import separate_audio
 
 if TYPE_CHECKING:
+    from mashup_worker.licenses import LicenseRule
     from mashup_worker.models.separator import Separator
     from mashup_worker.settings import Settings
 
@@ -31,8 +33,8 @@ _WARM_UP_S, _WARM_UP_LEVEL = 1.0, 0.01
 class ModelCache:
     """Loads models on demand and keeps the last two.
 
-    `default` is the model of jobs that name none; `auto` falls back to `lite` without weights.
-    `compiled` has an effect on CUDA only.
+    `default` is the model of jobs that name none; `auto` is the best one that is allowed and
+    available. `rule` allows licenses. `compiled` has an effect on CUDA only.
     """
 
     def __init__(
@@ -43,12 +45,13 @@ class ModelCache:
         device: str = "auto",
         precision: str = "auto",
         compiled: bool = False,
+        rule: LicenseRule = ALL_LICENSES,
     ) -> None:
         self._device = resolve_device(device)
         # On a CPU, compiling takes over a minute and gains nothing.
         compiled = compiled and self._device.type == "cuda"
         self._options = EngineOptions(str(self._device), precision, compile=compiled)
-        self._default, self._store = default, WeightStore(settings)
+        self._default, self._store, self._rule = default, WeightStore(settings), rule
         self._models: OrderedDict[str, Separator] = OrderedDict()
         self._lock = threading.Lock()
         self._loaded: tuple[str, ...] = ()
@@ -68,6 +71,7 @@ class ModelCache:
 
         Raises:
             UnknownModel: no model has this name.
+            ModelNotAllowed: its license is not allowed.
             ModelUnavailable: its weights are missing or damaged.
         """
         wanted = name or self._default
@@ -108,7 +112,7 @@ class ModelCache:
         release_memory(self._device)
 
     def _load(self, name: str) -> Separator:
-        loaded = load_model(name, self._options, self._store)
+        loaded = load_model(name, self._options, self._store, rule=self._rule)
         if loaded.fallback_reason:
             logger.warning("%s; using %s", loaded.fallback_reason, loaded.separator.name)
         separator = loaded.separator

@@ -67,6 +67,9 @@ def there(database_url: str, request: pytest.FixtureRequest) -> Iterator[Setup]:
         owner.execute(
             "INSERT INTO mashup_worker.song_corrections VALUES (%s, 2, 0, 'A minor')", [job]
         )
+        owner.execute(
+            "INSERT INTO mashup_worker.job_models VALUES (%s, 'x', 'MIT', 'permissive')", [job]
+        )
         mashup = made("INSERT INTO mashups (user_id, title) VALUES (%s, 'Night')", victim)
         yield Setup(
             database_url,
@@ -169,6 +172,10 @@ REFUSED = (
     "INSERT INTO mashup_worker.song_corrections VALUES ('{own_job}', 2, 0, NULL)",
     "UPDATE mashup_worker.song_corrections SET tempo_factor = 2",
     "DELETE FROM mashup_worker.song_corrections",
+    "SELECT mashup_worker.model_of_stem('{stem}')",
+    "INSERT INTO mashup_worker.job_models VALUES ('{own_job}', 'x', 'MIT', 'permissive')",
+    "UPDATE mashup_worker.job_models SET license = 'MIT'",
+    "DELETE FROM mashup_worker.job_models",
     "INSERT INTO mashup_worker.saved_mashups VALUES ('{own_job}', '{mashup}')",
 )
 
@@ -185,6 +192,7 @@ INVISIBLE = (
     "SELECT mashup_worker.stems_with_words('night')",
     "SELECT mashup_id FROM save_mashup('{job}', 'x', true)",
     "SELECT 1 FROM mashup_worker.song_corrections",
+    "SELECT 1 FROM mashup_worker.job_models",
     "SELECT correct_song('{job}', 2, 0, NULL)",
     "SELECT uncorrect_song('{job}')",
     "SELECT 1 FROM mashups WHERE id = '{mashup}'",

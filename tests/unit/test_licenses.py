@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mashup_worker.errors import InvalidInput
+from mashup_worker.errors import InvalidInput, ModelNotAllowed
 from mashup_worker.licenses import (
     ALL_LICENSES,
     BUSINESS_USE,
@@ -14,6 +14,8 @@ from mashup_worker.licenses import (
     DEMUCS_LICENSE,
     SPLEETER_LICENSE,
     LicenseRule,
+    check_known_model,
+    combined,
     license_as_stated,
 )
 from mashup_worker.models.catalogue import catalogue
@@ -39,7 +41,7 @@ def test_the_weights_of_demucs_are_restricted_and_those_of_spleeter_are_not() ->
     assert DEMUCS_LICENSE.business_use == "ask the author"
     assert (SPLEETER_LICENSE.id, SPLEETER_LICENSE.license_class) == ("MIT", "permissive")
     assert SPLEETER_LICENSE.business_use == "yes"
-    assert SPLEETER_LICENSE.as_dict()["class"] == "permissive"
+    assert SPLEETER_LICENSE.as_dict()["license_class"] == "permissive"
 
 
 @pytest.mark.parametrize(
@@ -93,3 +95,24 @@ def test_rules_allow_classes_and_ids(terms: list[str], allowed: set[str]) -> Non
 def test_rules_of_no_names_are_refused(terms: list[str]) -> None:
     with pytest.raises(InvalidInput):
         LicenseRule.of(terms)
+
+
+def test_the_strictest_license_of_several_networks_holds() -> None:
+    both = combined([SPLEETER_LICENSE, DEMUCS_LICENSE, SPLEETER_LICENSE])
+    assert (both.id, both.license_class) == ("MIT AND scientific-only", "restricted")
+    assert combined([SPLEETER_LICENSE, license_as_stated(None)]).license_class == "unknown"
+    assert combined([SPLEETER_LICENSE, SPLEETER_LICENSE]) == SPLEETER_LICENSE
+    assert not LicenseRule.of(["MIT"]).allows(both)
+    assert LicenseRule.of(["MIT", "scientific-only"]).allows(both)
+    assert LicenseRule.of(["permissive,restricted"]).allows(both)
+
+
+def test_known_models_are_checked_by_name() -> None:
+    rule = LicenseRule.of(["permissive"])
+    with pytest.raises(ModelNotAllowed, match=r"^htdemucs: .*scientific-only.*; use one of .*lite"):
+        check_known_model("htdemucs", rule)
+    with pytest.raises(ModelNotAllowed, match="no known model is allowed"):
+        check_known_model("lite", LicenseRule.of(["ISC"]))
+    for name in ("lite", "a model of the operator", None):
+        check_known_model(name, rule)
+    check_known_model("htdemucs", ALL_LICENSES)

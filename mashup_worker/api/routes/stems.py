@@ -30,6 +30,7 @@ from mashup_worker.audio.formats import without_audio_suffix
 from mashup_worker.db import stems
 from mashup_worker.db.stems import Reference, Stem, StemFilter
 from mashup_worker.errors import InvalidInput, NotFound
+from mashup_worker.licenses import LicenseClass, LicenseRule
 from mashup_worker.mixing.keys import keys_near, parse_key
 from mashup_worker.queue.contracts import AnyStemKind
 
@@ -49,6 +50,8 @@ class StemDocument(Document):
         user_id: creator; null for stems of no user.
         title: title of the stem's mashup, or else of its song, if the caller may see either.
         camelot: position of the key on the Camelot wheel.
+        license: id of the license of the model that separated it; null if unknown.
+        license_class: whether a business may use that model; null if unknown.
         audio_url, peaks_url: routes of this API, which need the caller's token.
         compatibility: set in answers to `compatible_with`.
     """
@@ -64,6 +67,8 @@ class StemDocument(Document):
     camelot: str | None = Field(examples=["8A"])
     duration_s: float | None = Field(examples=[215.4])
     loudness_lufs: float | None = Field(examples=[-18.2])
+    license: str | None = Field(examples=["scientific-only"])
+    license_class: LicenseClass | None = Field(examples=["restricted"])
     is_public: bool
     created_at: datetime
     audio_url: str = Field(examples=[f"{_URL}/audio"])
@@ -134,6 +139,14 @@ class StemQuery(BaseModel):
         description="Beginnings of words in the title of the mashup, or in the file name of the"
         " caller's song.",
     )
+    license: str | None = Field(
+        None,
+        min_length=1,
+        max_length=400,
+        description="Licenses of the model, as classes (`permissive`, `restricted`, `unknown`) and"
+        " ids with commas.",
+        examples=["permissive"],
+    )
     mine: bool = Field(False, description="Only stems of the caller.")
     public: bool = Field(False, description="Only public stems.")
     compatible_with: UUID | None = Field(
@@ -156,7 +169,7 @@ class StemQuery(BaseModel):
         """Return the conditions for the database.
 
         Raises:
-            InvalidInput: the key is unknown, or `mine` lacks a user.
+            InvalidInput: the key is unknown, a license is no name, or `mine` lacks a user.
         """
         if self.mine and caller.user_id is None:
             raise InvalidInput("mine: this token acts for no user; send Mashup-User")
@@ -169,6 +182,7 @@ class StemQuery(BaseModel):
             user=caller.user_id if self.mine else None,
             public=self.public,
             words=self.text,
+            licenses=None if self.license is None else list(LicenseRule.of([self.license]).allowed),
         )
 
 
@@ -298,6 +312,8 @@ def stem_document(
         camelot=key and camelot(key),
         duration_s=stem.duration_s,
         loudness_lufs=stem.loudness_lufs,
+        license=stem.license,
+        license_class=stem.license_class,
         is_public=stem.is_public,
         created_at=stem.created_at,
         audio_url=f"{url}/audio",

@@ -14,6 +14,7 @@ from mashup_worker.commands.shared.options import (
     BitDepth,
     Bitrate,
     Device,
+    License,
     Model,
     ModelRepo,
     OutputFile,
@@ -115,6 +116,7 @@ def mix(
     bitrate: Bitrate = None,
     model: Model = "auto",
     model_repo: ModelRepo = None,
+    license_: License = None,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -123,7 +125,7 @@ def mix(
     from mashup_worker.audio.formats import encode_options
     from mashup_worker.commands.mix.files import MixOutputs
     from mashup_worker.commands.mix.run import MixRun, MixSources
-    from mashup_worker.commands.shared.model_choice import ModelRequest
+    from mashup_worker.commands.shared.model_choice import ModelRequest, license_rule
     from mashup_worker.commands.shared.progress import song_progress
     from mashup_worker.mixing.keys import parse_key
     from mashup_worker.mixing.request import MixRequest
@@ -153,8 +155,9 @@ def mix(
             songs=songs or (), stems=stem or (), vocals_of=vocals_of, over=over or (), plan=plan
         )
         encode = encode_options(output, bit_depth, bitrate)
+        rule = license_rule(license_)
+        separation = ModelRequest(model, model_repo, EngineOptions(device), rule)
     outputs = MixOutputs(output, report, keep_stems)
-    separation = ModelRequest(model, model_repo, EngineOptions(device))
     with song_progress(output.name, not quiet) as progress:
         run = MixRun(
             sources=sources,

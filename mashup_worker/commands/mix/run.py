@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.pipelines.clock import OnProgress
-    from mashup_worker.pipelines.mashup.songs import SongFiles
+    from mashup_worker.pipelines.mashup.songs import LoadedSongs, SongFiles
     from mashup_worker.vocabulary import FormName
 
 
@@ -81,7 +81,7 @@ class MixRun:
         from mashup_worker.pipelines.mashup.make import make_mashup
 
         started_s = time.perf_counter()
-        plan, sounds, warnings = self._planned()
+        plan, sounds, loaded = self._planned()
         target, report = self.outputs.target, self.on_progress
         result = make_mashup(
             plan, sounds, target, self.encode, device=self.device, on_progress=report
@@ -90,17 +90,19 @@ class MixRun:
         return {
             "output": str(target),
             "elapsed_s": round(time.perf_counter() - started_s, 3),
-            "warnings": warnings,
+            "model": _model(loaded),
+            "warnings": list(loaded.warnings),
             "left_out": sum(len(one.left_out) for one in self.found),
             "plan": result.plan.as_dict(),
             "report": result.report.as_dict(),
         }
 
-    def _planned(self) -> tuple[Plan, dict[str, Audio], list[str]]:
-        """Return the plan, the audio of its sources, and the warnings of the decoders."""
+    def _planned(self) -> tuple[Plan, dict[str, Audio], LoadedSongs]:
+        """Return the plan, the audio of its sources, and the songs, none for a given plan."""
         from mashup_worker.mixing.plan_document import load_plan
         from mashup_worker.mixing.planning.planner import plan_mashup
         from mashup_worker.pipelines.mashup.make import sounds_of_plan, sounds_of_songs
+        from mashup_worker.pipelines.mashup.songs import LoadedSongs
 
         if self.sources.plan is not None:
             plan = load_plan(self.sources.plan)
@@ -109,7 +111,11 @@ class MixRun:
             self.outputs.check_stems(plan, folder)
             warnings: list[str] = []
             sounds = sounds_of_plan(plan, folder, self.on_progress, warnings.append)
-            return _relocated(plan, folder, self.outputs.target.parent), sounds, warnings
+            return (
+                _relocated(plan, folder, self.outputs.target.parent),
+                sounds,
+                LoadedSongs((), (), tuple(warnings)),
+            )
         singer, players = self._chosen()
         files = [*([singer] if singer else []), *players]
         self.outputs.check([path for one in files for path in one.paths])
@@ -119,7 +125,7 @@ class MixRun:
         )
         self.outputs.check_stems(plan, Path())
         plan = _relocated(loaded.noted(plan), Path(), self.outputs.target.parent)
-        return plan, sounds_of_songs(loaded.songs), list(loaded.warnings)
+        return plan, sounds_of_songs(loaded.songs), loaded
 
     def _chosen(self) -> tuple[SongFiles | None, list[SongFiles]]:
         """Return the song of `vocals_of`, if any, and the other songs."""
@@ -136,6 +142,12 @@ class MixRun:
         if any(player.name == singer.name for player in players):
             singer = replace(singer, name=f"{singer.name} (vocals)")
         return singer, players
+
+
+def _model(loaded: LoadedSongs) -> dict[str, Any] | None:
+    """Return the model that separated whole songs, and its license."""
+    model = loaded.model
+    return None if model is None else {"name": model.name, "license": model.license.as_dict()}
 
 
 def _relocated(plan: Plan, from_folder: Path, to_folder: Path) -> Plan:

@@ -14,6 +14,7 @@ from mashup_worker.commands.shared.options import (
     Device,
     DryRun,
     InFlight,
+    License,
     Precision,
     Quiet,
     StemFormat,
@@ -45,6 +46,7 @@ def reprocess(
         str | None, typer.Option(help="Id of the user who gets the mashups and stems of --enqueue.")
     ] = None,
     model: Annotated[str, typer.Option(help="Name in `mashup models list`.")] = "htdemucs",
+    license_: License = None,
     stems: Stems = None,
     format_: StemFormat = "flac",
     device: Device = "auto",
@@ -67,6 +69,8 @@ def reprocess(
     already holds with the same settings are skipped, so a stopped run can be started again.
     """
     from mashup_worker.commands.reprocess.sources import find_tracks
+    from mashup_worker.commands.shared.model_choice import ModelRequest, license_rule
+    from mashup_worker.models.engine import EngineOptions
 
     if (to is None) == (not enqueue):
         fail("give either --to DEST or --enqueue")
@@ -74,6 +78,8 @@ def reprocess(
         fail("--enqueue and --user belong together")
     printer = ReprocessPrinter(as_json, quiet, verbose)
     with usage_errors():
+        rule = license_rule(license_)
+        _ = ModelRequest(model, None, EngineOptions(device), rule).names()
         settings = _settings(model, named_kinds(stems), format_)
         places = find_tracks(sources, to)
         tracks = places.tracks[:limit]
@@ -93,7 +99,6 @@ def reprocess(
     assert to is not None, "checked above"  # noqa: S101
     from mashup_worker.commands.reprocess.run import ReprocessRun
     from mashup_worker.commands.reprocess.sources import open_library
-    from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.models.device import resolve_device, resolve_precision
     from mashup_worker.models.engine import EngineOptions
     from mashup_worker.pipelines.separation.in_flight import songs_in_flight
@@ -101,7 +106,7 @@ def reprocess(
     with usage_errors():
         place = resolve_device(device)
         resolve_precision(precision, place)
-        request = ModelRequest(model, None, EngineOptions(device, precision))
+        request = ModelRequest(model, None, EngineOptions(device, precision), rule)
         library = open_library(to)
     most = songs_in_flight(jobs, place.type, len(tracks))
     ReprocessRun(

@@ -17,6 +17,7 @@ from mashup_worker.commands.shared.services import jobs_database
 from mashup_worker.db import jobs, seed
 from mashup_worker.db.database import OUTAGES, reason_of
 from mashup_worker.errors import EXIT_FAILED, InvalidInput, MashupError, StorageFailed
+from mashup_worker.licenses import check_known_model
 from mashup_worker.storage.objects import media_type, open_storage
 from mashup_worker.system.digests import file_sha256
 
@@ -51,8 +52,10 @@ class EnqueueRun:
 
     def all(self) -> None:
         """Put all songs into the queue and follow them. Ends the command."""
+        settings = service_settings_or_fail()
+        check_known_model(self.settings.model, settings.worker.license_rule)
         try:
-            storage = open_storage(service_settings_or_fail().storage)
+            storage = open_storage(settings.storage)
         except InvalidInput as error:
             raise InvalidInput(f"--enqueue: {error.message}") from error
         with jobs_database() as database:

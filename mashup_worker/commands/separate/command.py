@@ -18,6 +18,7 @@ from mashup_worker.commands.shared.options import (
     Device,
     DryRun,
     InFlight,
+    License,
     Model,
     ModelRepo,
     Precision,
@@ -38,6 +39,7 @@ def separate(
     ] = Path("stems"),
     model: Model = "auto",
     model_repo: ModelRepo = None,
+    license_: License = None,
     stems: Stems = None,
     two_stems: Annotated[
         str | None, typer.Option(help="Write one stem, such as vocals, and the mix without it.")
@@ -77,7 +79,7 @@ def separate(
     """Separate songs into stems."""
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.commands.separate.run import SeparateRun
-    from mashup_worker.commands.shared.model_choice import ModelRequest
+    from mashup_worker.commands.shared.model_choice import ModelRequest, license_rule
     from mashup_worker.models.device import resolve_device, resolve_precision
     from mashup_worker.models.engine import EngineOptions
 
@@ -88,7 +90,7 @@ def separate(
         )
         found = find_songs(songs, output_dir)
         run = SeparateRun(
-            model=ModelRequest(model, model_repo, options),
+            model=ModelRequest(model, model_repo, options, license_rule(license_)),
             wanted=_wanted(stems, two_stems),
             targets=Targets(
                 output_dir=output_dir,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mashup_worker.commands.shared.output import Output
-from mashup_worker.models.load import LITE
+from mashup_worker.models.choice import LITE, PREFERRED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,7 @@ class Printer(Output):
                 "input": str(song.path),
                 "output_dir": str(output_dir),
                 "model": separator.name,
+                "model_license": separator.license.as_dict(),
                 "preview": separator.name == LITE,
                 "device": separator.device,
                 "precision": separator.precision,
@@ -76,11 +77,12 @@ class Printer(Output):
             self._notes(song, loaded, result)
 
     def _notes(self, song: Song, loaded: LoadedModel, result: SeparateResult) -> None:
-        if loaded.separator.name == LITE and LITE not in self._said:
-            self._said.add(LITE)
-            reason = loaded.fallback_reason
-            why = f", used instead of htdemucs: {reason}" if reason else ""
-            self.error(f"lite is a preview model{why}")
+        name, reason = loaded.separator.name, loaded.fallback_reason
+        if (name == LITE or reason) and name not in self._said:
+            self._said.add(name)
+            kind = " is a preview model," if name == LITE else " is"
+            why = f"{kind} used instead of {PREFERRED}: {reason}" if reason else kind.rstrip(",")
+            self.error(f"{name}{why}")
         if result.shared_gain_db < 0:
             self.error(
                 f"{song.path}: all stems are scaled by {result.shared_gain_db:.1f} dB, so that "

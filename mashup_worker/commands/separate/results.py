@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.commands.shared.song_source import SongSource
     from mashup_worker.commands.shared.stem_records import StemSettings
+    from mashup_worker.licenses import License
 
 _REMEDY = (
     "choose another --output-dir or --name-template, or leave out --skip-existing to replace it"
@@ -75,10 +76,11 @@ class StemPaths:
         names = frozenset(map(self._name, self.stems.values()))
         self._write(self._current(source).replaced(source, names))
 
-    def complete(self, source: SongSource, settings: StemSettings) -> None:
+    def complete(self, source: SongSource, settings: StemSettings, terms: License) -> None:
         """Record the stems as complete. Raises as `begin`."""
         sizes = {self._name(path): path.stat().st_size for path in self.stems.values()}
-        self._write(self._current(source).completed(StemSet(settings=settings, files=sizes)))
+        made = StemSet(settings=settings, model_license=terms.as_dict(), files=sizes)
+        self._write(self._current(source).completed(made))
 
     def _current(self, source: SongSource) -> StemRecord:
         return StemRecord.read(self.record) or StemRecord(source=source)

@@ -12,7 +12,7 @@ from mashup_worker.commands.shared.batch import Batch, check_there
 from mashup_worker.commands.shared.failure import settings_or_fail, usage_errors
 from mashup_worker.commands.shared.progress import song_bars
 from mashup_worker.errors import MashupError
-from mashup_worker.models.load import AUTO, LITE, PREFERRED
+from mashup_worker.models.choice import AUTO, PREFERRED
 from mashup_worker.system.files import check_writable
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class SeparateRun:
                 task.song.path, paths.stems, self.encode, before_publish=lambda: paths.begin(source)
             )
             result = separate_file(separator, request, report)
-            paths.complete(source, self._settings(separator.name))
+            paths.complete(source, self._settings(separator.name), separator.license)
             return result
 
     @cached_property
@@ -118,6 +118,7 @@ class SeparateRun:
         from mashup_worker.pipelines.separation.stems import stem_mixes
 
         with usage_errors():
+            _ = self._names  # refuses unknown models, and those that are not allowed
             known = self.model.known_stems() or self._model().separator.stems
             wanted = known if self.wanted is None else self.wanted
             return tuple(one.kind for one in stem_mixes(known, None, wanted))
@@ -148,24 +149,28 @@ class SeparateRun:
         if not paths.any_exist():
             return False
         source = SongSource.of(song, paths.record.parent)
-        name = PREFERRED if self.model.name == AUTO else self.model.name
-        if paths.are_complete(source, self._settings(name)):
+        best, *others = self._names
+        if paths.are_complete(source, self._settings(best)):
             return True
         paths.check_replaceable(song, source)
-        # A preview stays only where the preferred model is still unavailable.
-        return (
-            self.model.name == AUTO
-            and not self.dry_run
-            and paths.are_complete(source, self._settings(LITE))
-            and self._model().separator.name == LITE
+        # Stems of another model stay only where the better ones are still unavailable.
+        return not self.dry_run and any(
+            paths.are_complete(source, self._settings(name))
+            and self._model().separator.name == name
+            for name in others
         )
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """Models that may be loaded, best first."""
+        return self.model.names()
 
     def _settings(self, model: str) -> StemSettings:
         """Return the settings of stems that the model makes."""
         from mashup_worker.commands.shared.stem_records import StemSettings
 
         options = self.model.options
-        is_fallback = (self.model.name, model) == (AUTO, LITE)
+        is_fallback = self.model.name == AUTO and model != PREFERRED
         return StemSettings(
             model=model,
             weights_sha256=None if is_fallback else self.model.weights_sha256,

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from mashup_worker.commands.shared.failure import settings_or_fail
 from mashup_worker.commands.shared.progress import progress_bar
-from mashup_worker.errors import ModelUnavailable
-from mashup_worker.models.load import AUTO, PREFERRED, LoadedModel, load_model
+from mashup_worker.errors import InvalidInput, ModelUnavailable
+from mashup_worker.licenses import ALL_LICENSES, KNOWN_TERMS, LicenseRule
+from mashup_worker.models.choice import AUTO, PREFERRED, automatic, chosen
+from mashup_worker.models.load import LoadedModel, load_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mashup_worker.models.engine import EngineOptions
@@ -18,13 +22,48 @@ if TYPE_CHECKING:
     from mashup_worker.settings import Settings
 
 
+def license_rule(terms: Sequence[str] | None) -> LicenseRule:
+    """Return the rule of `--license`.
+
+    Raises:
+        InvalidInput: a term is neither a class nor the license of any model.
+    """
+    if not terms:
+        return ALL_LICENSES
+    rule, store = LicenseRule.of(terms), _store()
+    there = {part for model in store.models().values() for part in model.license.parts}
+    unknown = [term for term in rule.allowed if term not in KNOWN_TERMS | there]
+    if unknown:
+        raise InvalidInput(
+            f"--license {unknown[0]}: no model has this license; use permissive, restricted, "
+            f"unknown, or one of {', '.join(sorted(there))}"
+        )
+    return rule
+
+
 @dataclass(frozen=True)
 class ModelRequest:
-    """Model asked for on the command line: a name or `auto`, and a folder that holds it."""
+    """Model asked for on the command line: a name or `auto`, and a folder that holds it.
+
+    Attributes:
+        rule: licenses that are allowed.
+    """
 
     name: str
     repository: Path | None
     options: EngineOptions
+    rule: LicenseRule = ALL_LICENSES
+
+    def names(self) -> list[str]:
+        """Return the models that may be loaded, best first: one, or several for `auto`.
+
+        Raises:
+            UnknownModel: the catalogue has no such model.
+            ModelNotAllowed: the license of the model is not allowed.
+        """
+        if self.name == AUTO:
+            return [one.name for one in automatic(self.rule, self._store, self.repository)]
+        return [chosen(self.name, self.rule, self._store, self.repository).name]
 
     def known_stems(self) -> tuple[str, ...] | None:
         """Return the model's stems, or None where only loading it can show them.
@@ -59,10 +98,13 @@ class ModelRequest:
 
     @cached_property
     def _store(self) -> WeightStore:
-        from mashup_worker.commands.shared.failure import settings_or_fail
-        from mashup_worker.models.store import WeightStore
+        return _store()
 
-        return WeightStore(settings_or_fail())
+
+def _store() -> WeightStore:
+    from mashup_worker.models.store import WeightStore
+
+    return WeightStore(settings_or_fail())
 
 
 def load_requested(request: ModelRequest, settings: Settings, quiet: bool) -> LoadedModel:
@@ -73,12 +115,12 @@ def load_requested(request: ModelRequest, settings: Settings, quiet: bool) -> Lo
     """
     from mashup_worker.models.store import WeightStore
 
-    name = PREFERRED if request.name == AUTO else request.name
-    with progress_bar(1, not quiet, f"weights of {name}", "bytes") as bar:
+    with progress_bar(1, not quiet, f"weights of {request.names()[0]}", "bytes") as bar:
         return load_model(
             request.name,
             request.options,
             WeightStore(settings),
             repository=request.repository,
             on_fetch=partial(bar.begin, None),
+            rule=request.rule,
         )

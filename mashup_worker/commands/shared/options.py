@@ -28,12 +28,20 @@ Precision = Annotated[
 Model = Annotated[
     str,
     typer.Option(
-        help="Name in `mashup models list` or in --model-repo, or auto: htdemucs, or the preview "
-        "model lite if the weights of htdemucs are unavailable."
+        help="Name in `mashup models list` or in --model-repo, or auto: htdemucs if --license "
+        "allows it and its weights are available, else another model, at last the preview lite."
     ),
 ]
 ModelRepo = Annotated[
     Path | None, typer.Option(help="Folder of Demucs checkpoints that holds --model.")
+]
+License = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CLASS|ID",
+        help="Licenses of weights that are allowed: permissive, restricted, unknown, or ids such "
+        "as MIT; repeatable, or with commas. [all]",
+    ),
 ]
 Stems = Annotated[str | None, typer.Option(help="Stems to write, such as vocals,drums. [all]")]
 StemFormat = Annotated[FormatName, typer.Option("--format", help="Format of the stems.")]

@@ -46,9 +46,14 @@ class StemSettings(_Stored):
 
 
 class StemSet(_Stored):
-    """Stems of one separation: sizes in bytes by path relative to the record."""
+    """Stems of one separation: sizes in bytes by path relative to the record.
+
+    Attributes:
+        model_license: license of the model's weights, as `License.as_dict` returns it.
+    """
 
     settings: StemSettings
+    model_license: dict[str, str] = {}
     files: dict[str, int]
 
 

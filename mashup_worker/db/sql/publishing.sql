@@ -10,5 +10,8 @@ SELECT mashup_worker.owns_mashup(%(mashup)s, %(user)s) AS owns;
 -- name: readable_stem
 SELECT * FROM mashup_worker.readable_stem(%(stem)s, %(user)s);
 
+-- name: model_of_stem
+SELECT * FROM mashup_worker.model_of_stem(%(stem)s);
+
 -- name: referenced_keys
 SELECT * FROM mashup_worker.referenced_keys(%(keys)s) AS k (key);

@@ -1,7 +1,7 @@
 -- name: newest
 -- Page of stems, newest first. Null turns a filter off; Postgres removes it before planning.
 SELECT
-  page.*, m.title, j.input_data ->> 'audio' AS audio,
+  page.*, m.title, l.license, l.license_class, j.input_data ->> 'audio' AS audio,
   mashup_worker.file_name(j.input_data ->> 'audio') AS file_name
 FROM (
   SELECT s.* FROM mashup_worker.stem_rows() AS s
@@ -11,6 +11,11 @@ FROM (
     AND (%(keys)s::text[] IS NULL OR s.musical_key = ANY(%(keys)s))
     AND (%(user)s::uuid IS NULL OR s.user_id = %(user)s)
     AND (NOT %(public)s OR s.is_public)
+    AND (%(licenses)s::text[] IS NULL OR EXISTS (
+      SELECT FROM mashup_worker.job_models AS l
+      WHERE l.job_id = s.job_id
+        AND (l.license = ANY(%(licenses)s) OR l.license_class = ANY(%(licenses)s))
+    ))
     AND (%(words)s::text IS NULL OR s.id = ANY(
       ARRAY(SELECT w FROM mashup_worker.stems_with_words(%(words)s) AS w)
     ))
@@ -22,13 +27,14 @@ FROM (
 ) AS page
 LEFT JOIN mashup_worker.mashup_rows() AS m ON m.id = page.mashup_id
 LEFT JOIN public.ai_jobs AS j ON j.id = page.job_id
+LEFT JOIN mashup_worker.job_models AS l ON l.job_id = page.job_id
 ORDER BY page.created_at DESC, page.id DESC;
 
 -- name: compatible
 -- Page of stems of other songs, best score first, with the filters of `newest`. A stem is played at
 -- the wanted tempo, or at its half or double. Stems beyond the largest change of speed are left out.
 SELECT
-  page.*, m.title, j.input_data ->> 'audio' AS audio,
+  page.*, m.title, l.license, l.license_class, j.input_data ->> 'audio' AS audio,
   mashup_worker.file_name(j.input_data ->> 'audio') AS file_name
 FROM (
   SELECT scored.*
@@ -64,6 +70,11 @@ FROM (
       AND (%(keys)s::text[] IS NULL OR s.musical_key = ANY(%(keys)s))
       AND (%(user)s::uuid IS NULL OR s.user_id = %(user)s)
       AND (NOT %(public)s OR s.is_public)
+      AND (%(licenses)s::text[] IS NULL OR EXISTS (
+        SELECT FROM mashup_worker.job_models AS l
+        WHERE l.job_id = s.job_id
+          AND (l.license = ANY(%(licenses)s) OR l.license_class = ANY(%(licenses)s))
+      ))
       AND (%(words)s::text IS NULL OR s.id = ANY(
         ARRAY(SELECT w FROM mashup_worker.stems_with_words(%(words)s) AS w)
       ))
@@ -85,16 +96,19 @@ FROM (
 ) AS page
 LEFT JOIN mashup_worker.mashup_rows() AS m ON m.id = page.mashup_id
 LEFT JOIN public.ai_jobs AS j ON j.id = page.job_id
+LEFT JOIN mashup_worker.job_models AS l ON l.job_id = page.job_id
 ORDER BY page.score DESC, page.id DESC;
 
 -- name: find
 -- Stem with its origin, as far as the caller may see it.
 SELECT
-  s.*, m.title, j.input_data ->> 'audio' AS audio, mashup_worker.file_name(j.input_data ->> 'audio') AS file_name,
+  s.*, m.title, l.license, l.license_class, j.input_data ->> 'audio' AS audio,
+  mashup_worker.file_name(j.input_data ->> 'audio') AS file_name,
   j.output_data #>> '{model,name}' AS model, j.source_sha256
 FROM mashup_worker.stem_rows() AS s
 LEFT JOIN mashup_worker.mashup_rows() AS m ON m.id = s.mashup_id
 LEFT JOIN public.ai_jobs AS j ON j.id = s.job_id
+LEFT JOIN mashup_worker.job_models AS l ON l.job_id = s.job_id
 WHERE s.id = %(id)s;
 
 -- name: facts

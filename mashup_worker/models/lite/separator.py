@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from mashup_worker.dsp.hpss import soft_mask
 from mashup_worker.dsp.stft import OverlapAdd, frame_count, stft
 from mashup_worker.errors import InvalidInput
+from mashup_worker.licenses import SPLEETER_LICENSE
 from mashup_worker.models.device import (
     Precision,
     arithmetic,
@@ -65,6 +66,7 @@ class LiteSeparator:
     precision: Precision
 
     name = "lite"
+    license = SPLEETER_LICENSE
     stems = STEMS
     sample_rate = RATE_HZ
     channels = 2

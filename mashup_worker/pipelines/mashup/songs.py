@@ -62,14 +62,18 @@ class SongFiles:
 
 @dataclass(frozen=True)
 class LoadedSongs:
-    """Songs in the order of their files; notes name omitted stems and uncertain beats.
+    """Songs in the order of their files.
 
-    `warnings` are those of the decoders, each after the path of its file.
+    Attributes:
+        notes: license of the model, omitted stems, uncertain beats.
+        warnings: those of the decoders, each after the path of its file.
+        model: model that separated whole songs; None without one.
     """
 
     songs: tuple[MixSong, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    model: Separator | None = None
 
     def noted(self, plan: Plan) -> Plan:
         """Return a plan of these songs with the notes about them."""
@@ -114,14 +118,17 @@ class SongLoader:
             InvalidInput: a file cannot be decoded, or a song is silent or has no beat.
             ModelUnavailable: the model for whole songs is unavailable.
         """
-        songs, notes, warnings = [], [], []
+        model = self.separator() if self.separator and any(one.whole for one in files) else None
+        songs, notes, warnings = [], [], list[str]()
+        if model is not None:
+            notes.append(f"whole songs are separated by {model.name}, license {model.license}")
         for one, (parts, found) in zip(files, self._parts(files), strict=True):
             warnings += found
             song, silent = self._song(one.name, parts, one.analysis)
             songs.append(song)
             notes += [f"{one.name}/{kind} is silent; it is left out" for kind in silent]
             notes += _doubts(song)
-        return LoadedSongs(tuple(songs), tuple(notes), tuple(warnings))
+        return LoadedSongs(tuple(songs), tuple(notes), tuple(warnings), model)
 
     def _parts(self, files: Sequence[SongFiles]) -> Iterator[tuple[dict[str, SongStem], list[str]]]:
         """Return the parts and warnings of each song, all of which are read at once."""

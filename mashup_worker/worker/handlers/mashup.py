@@ -22,6 +22,7 @@ from mashup_worker.pipelines.waveforms import write_waveforms
 from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed, StoredAudio
 from mashup_worker.worker.handler import FetchedStem, HandlerResult, Sources
 from mashup_worker.worker.handlers.shared import (
+    model_output,
     rename_paths,
     rounded_timings,
     stored_audio,
@@ -71,7 +72,9 @@ class MashupHandler:
             fetched = _fetched(stem, index, job.inputs)
             paths[f"{_STEM}{index}"] = fetched.path
             song = playlist.add(fetched.song, {stem.kind: stem.stem_id or stem.audio})
-            used.append(StemUsed(stem_id=stem.stem_id, kind=stem.kind, song=song))
+            used.append(
+                StemUsed(stem_id=stem.stem_id, kind=stem.kind, song=song, model=fetched.model)
+            )
             if fetched.analysis is not None and stem.kind != WHOLE_SONG:
                 analyses.setdefault(song, dict(fetched.analysis))
         _songs(paths, used, {})  # refuses contradictory songs before the work
@@ -122,6 +125,7 @@ class MashupHandler:
                 audio=stored_master(stored, mashup.master, request.format),
                 unmastered=_stored_unmastered(stored, before),
                 stems_used=tuple(used),
+                model=None if loaded.model is None else model_output(loaded.model),
                 plan=_public_plan(mashup.plan, addresses).as_dict(),
                 report=mashup.report.as_dict(),
                 analysis=analysis.analysis.as_dict(),

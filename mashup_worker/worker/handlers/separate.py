@@ -10,10 +10,15 @@ from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import DEVICE_STAGES, STAGES, split_song
-from mashup_worker.queue.contracts import ModelOutput, SeparateOutput, StemOutput
+from mashup_worker.queue.contracts import SeparateOutput, StemOutput
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 from mashup_worker.worker.handler import HandlerResult, Sources
-from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings, stored_audio
+from mashup_worker.worker.handlers.shared import (
+    model_output,
+    rename_paths,
+    rounded_timings,
+    stored_audio,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,9 +97,7 @@ def _output(
             for stem in song.separated.stems
         ),
         analysis=song.analysis.analysis.as_dict() if song.analysis else None,
-        model=ModelOutput(
-            name=separator.name, device=separator.device, precision=separator.precision
-        ),
+        model=model_output(separator),
         timings_s=rounded_timings(song.timings_s, DEVICE_STAGES),
     )
 

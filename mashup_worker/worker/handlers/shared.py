@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.audio.player_names import waveform_name
 from mashup_worker.errors import MashupError
-from mashup_worker.queue.contracts import StoredAudio
+from mashup_worker.queue.contracts import ModelLicense, ModelOutput, StoredAudio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.master import MasterResult
     from mashup_worker.vocabulary import FormatName
     from mashup_worker.worker.handler import StoredFile
@@ -54,6 +55,16 @@ def stored_master(
         loudness_lufs=master.loudness.integrated_lufs,
     )
     return StoredAudio(**fields)
+
+
+def model_output(separator: Separator) -> ModelOutput:
+    """Return the output about the model that separated a song."""
+    return ModelOutput(
+        name=separator.name,
+        device=separator.device,
+        precision=separator.precision,
+        license=ModelLicense.model_validate(separator.license.as_dict()),
+    )
 
 
 def rounded_timings(

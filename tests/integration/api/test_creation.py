@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import pytest
+from psycopg.types.json import Jsonb
+
 from mashup_worker.db import jobs
 
 if TYPE_CHECKING:
@@ -217,3 +220,35 @@ def _without_ids(answer: Response, ids: tuple[object, ...]) -> str:
     for one in ids:
         text = text.replace(str(one), "")
     return text
+
+
+@pytest.fixture
+def permissive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of a service that allows permissive licenses only."""
+    monkeypatch.setenv("MASHUP_ALLOWED_LICENSES", "permissive")
+    monkeypatch.setenv("MASHUP_MODEL", "auto")
+
+
+@pytest.mark.usefixtures("permissive")
+def test_models_that_are_not_allowed_are_refused_at_once(world: World) -> None:
+    world.subscribe(world.alice, "studio")
+    audio = f"uploads/{world.alice}/a.mp3"
+    refused = {"audio": audio, "model": "htdemucs"}
+    for path, body in ((SEPARATE, refused), (JOBS, {"job_type": "separate", "input": refused})):
+        answer = post(world, path, body)
+        assert answer.status_code == 422
+        problem = answer.json()
+        assert (problem["code"], problem["retryable"]) == ("model_not_allowed", False)
+        assert problem["detail"].startswith(
+            "htdemucs: its license is scientific-only (restricted), and allowed is only permissive"
+        )
+    assert job_count(world) == 0
+    for model in ({"model": "lite"}, {"model": "of-the-operator"}, {}):
+        assert post(world, SEPARATE, {"audio": audio, **model}).status_code == 202
+    (old,) = world.rows(
+        "INSERT INTO ai_jobs (user_id, job_type, input_data, status) VALUES"
+        " (%s, 'separate', %s, 'failed') RETURNING id",
+        world.alice,
+        Jsonb(refused),
+    )
+    assert post(world, f"/api/jobs/{old['id']}/retry", None).status_code == 422

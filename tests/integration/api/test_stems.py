@@ -348,3 +348,43 @@ def test_private_stems_of_others_are_not_there(world: World, stored: UUID) -> No
                 assert answer.text == absent.text.replace(str(missing), str(stored))
     anonymous = world.client.get(f"/api/stems/{stored}/audio")
     assert anonymous.status_code == 401
+
+
+def separated(world: World, user: UUID, license_id: str, license_class: str) -> UUID:
+    """Complete a separation, whose model has a license; return the id of its only stem."""
+    key = f"jobs/{uuid4()}/1/vocals.flac"
+    model = {"name": "m", "license": {"id": license_id, "license_class": license_class}}
+    output = {"stems": [{"kind": "vocals", "key": key}], "analysis": None, "model": model}
+    job = finish_job(world, user, "separate", output, audio="a")
+    (row,) = world.rows("SELECT id FROM stems WHERE job_id = %s", job)
+    return UUID(str(row["id"]))
+
+
+def test_stems_are_found_by_the_license_of_their_model(world: World) -> None:
+    free = separated(world, world.alice, "MIT", "permissive")
+    science = separated(world, world.alice, "scientific-only", "restricted")
+    contract = separated(world, world.bob, "Contract 14", "unknown")
+    before = add_stem(world, world.alice)
+    world.rows("UPDATE stems SET is_public = true WHERE id = %s RETURNING id", contract)
+    for terms, expected in (
+        ("permissive", {free}),
+        ("mit", {free}),
+        ("restricted,unknown", {science, contract}),
+        ("Contract 14", {contract}),
+        ("Apache-2.0", set()),
+    ):
+        assert set(found(world, license=terms)) == expected, terms
+    reference = add_stem(world, world.bob, is_public=True, tempo_bpm=120)
+    assert found(world, license="permissive", compatible_with=reference) == [free]
+    world.rows("DELETE FROM stems WHERE id = %s RETURNING id", reference)
+    items = {UUID(item["id"]): item for item in search(world).json()["items"]}
+    licenses = {stem: (item["license"], item["license_class"]) for stem, item in items.items()}
+    assert licenses == {
+        free: ("MIT", "permissive"),
+        science: ("scientific-only", "restricted"),
+        contract: ("Contract 14", "unknown"),
+        before: (None, None),
+    }
+    details = world.client.get(f"/api/stems/{contract}", headers=world.as_user(world.alice)).json()
+    assert (details["license"], details["provenance"]["model"]) == ("Contract 14", None)
+    assert search(world, license=",").status_code == 422

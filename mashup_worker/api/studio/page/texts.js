@@ -64,6 +64,10 @@ const ERRORS = {
     todo: "Convert it to MP3, WAV, FLAC, M4A or Ogg, and upload it again.",
   },
   invalid_input: { what: "The server refused the input.", todo: "Change it and try again." },
+  model_not_allowed: {
+    what: "The license of this model is not allowed here.",
+    todo: "Choose another model.",
+  },
   unknown_model: { what: "The server lacks this model.", todo: "Choose another model." },
   fetch_failed: { what: "A file could not be fetched.", todo: "Try again, or upload the file." },
   fetch_refused: { what: "The address must not be read.", todo: "Upload the file instead." },

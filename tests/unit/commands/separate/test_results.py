@@ -13,6 +13,7 @@ from mashup_worker.commands.shared.inputs import Song
 from mashup_worker.commands.shared.song_source import SongSource
 from mashup_worker.commands.shared.stem_records import StemRecord, StemSettings
 from mashup_worker.errors import InvalidInput
+from mashup_worker.licenses import NO_STATEMENT
 
 SETTINGS = StemSettings(
     model="lite",
@@ -55,7 +56,7 @@ class Case:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{path.suffix} of {self.song.path.read_text()}")
         if killed_after == 9:
-            self.paths.complete(self.source, settings)
+            self.paths.complete(self.source, settings, NO_STATEMENT)
 
     def is_done(self, settings: StemSettings = SETTINGS) -> bool:
         return self.paths.are_complete(self.source, settings)
