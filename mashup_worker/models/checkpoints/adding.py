@@ -23,8 +23,8 @@ from mashup_worker.models.added import Origin, header_of
 from mashup_worker.models.checkpoints.config import parse_config, read_config
 from mashup_worker.models.checkpoints.msst import check_stems
 from mashup_worker.models.checkpoints.networks import read_configured, read_self_described
+from mashup_worker.models.choice import AUTO
 from mashup_worker.models.digests import SHOWN_DIGITS
-from mashup_worker.models.load import AUTO
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.system.files import atomic_path
 
