@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from mashup_worker.dsp.stretch.choose import ENGINE_NAMES
 from mashup_worker.mixing.grid import FixedTempoGrid, SongGrid, VariableTempoGrid
+from mashup_worker.mixing.plan_grid import MAX_BARS, Bar, PlanGrid, PlanModel, Tempo
 from mashup_worker.mixing.stretch_limit import (
     MAX_STRETCH,
     format_speed_change,
@@ -22,7 +23,6 @@ from mashup_worker.vocabulary import (
     DEFAULT_LOUDNESS_LUFS,
     DEFAULT_TRUE_PEAK_DBTP,
     LOUDNESS_LUFS,
-    TEMPO_BPM,
     TRUE_PEAK_DBTP,
     FormName,
     TransitionName,
@@ -34,52 +34,23 @@ if TYPE_CHECKING:
 VERSION: Literal[1] = 1
 
 _RATIO_TOLERANCE = 1e-3
-_MAX_BARS = 2_000
 _MIN_CLIP_BARS = 0.01
 
-Tempo = Annotated[float, Field(ge=TEMPO_BPM.low, le=TEMPO_BPM.high)]
 Loudness = Annotated[float, Field(ge=LOUDNESS_LUFS.low, le=LOUDNESS_LUFS.high)]
 TruePeak = Annotated[float, Field(ge=TRUE_PEAK_DBTP.low, le=TRUE_PEAK_DBTP.high)]
 Semitones = Annotated[float, Field(ge=-12, le=12)]
 Gain = Annotated[float, Field(ge=-60, le=24)]
 Seconds = Annotated[float, Field(ge=-600, le=36_000)]
-Bar = Annotated[float, Field(ge=0, le=_MAX_BARS)]
-SourceBar = Annotated[float, Field(ge=-_MAX_BARS, le=10 * _MAX_BARS)]
-Bars = Annotated[float, Field(ge=_MIN_CLIP_BARS, le=_MAX_BARS)]
-SourceBars = Annotated[float, Field(ge=_MIN_CLIP_BARS, le=4 * _MAX_BARS)]
+SourceBar = Annotated[float, Field(ge=-MAX_BARS, le=10 * MAX_BARS)]
+Bars = Annotated[float, Field(ge=_MIN_CLIP_BARS, le=MAX_BARS)]
+SourceBars = Annotated[float, Field(ge=_MIN_CLIP_BARS, le=4 * MAX_BARS)]
 Parameter = Literal["gain_db", "bass_db", "high_pass_hz", "low_pass_hz"]
 
 LOW_PASS_OPEN_HZ = 20_000.0
 """Cutoff at which a low-pass filter has no effect."""
 
 
-class _PlanModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class PlanGrid(_PlanModel):
-    """Bars of the mashup; bar 0 begins at the first sample."""
-
-    tempo_bpm: Tempo
-    beats_per_bar: Literal[3, 4]
-    bars: Annotated[int, Field(ge=1, le=_MAX_BARS)]
-
-    @property
-    def bar_s(self) -> float:
-        """Duration of a bar."""
-        return 60.0 * self.beats_per_bar / self.tempo_bpm
-
-    @property
-    def duration_s(self) -> float:
-        """Duration of the mashup."""
-        return self.bars * self.bar_s
-
-    def sample_at(self, bar: float, sample_rate: int) -> int:
-        """Return the first sample of a bar."""
-        return round(bar * self.bar_s * sample_rate)
-
-
-class PlanSource(_PlanModel):
+class PlanSource(PlanModel):
     """Stem that clips are taken from, with its beats.
 
     A relative path starts at the plan's folder; the digest detects a replaced file. `beats_s` are
@@ -114,7 +85,7 @@ class PlanSource(_PlanModel):
         return FixedTempoGrid(self.tempo_bpm, self.beats_per_bar, self.first_downbeat_s)
 
 
-class Automation(_PlanModel):
+class Automation(PlanModel):
     """Curve of one parameter during a clip; `bass_db` is the gain below 180 Hz.
 
     Points are bars of the mashup in ascending order, each with a value. Values between them are
@@ -136,7 +107,7 @@ class Automation(_PlanModel):
         return self
 
 
-class Clip(_PlanModel):
+class Clip(PlanModel):
     """Section of a source, placed in the mashup.
 
     Attributes:
@@ -181,7 +152,7 @@ class Clip(_PlanModel):
         return self
 
 
-class Section(_PlanModel):
+class Section(PlanModel):
     """Named section of the mashup, such as intro, vocals or break."""
 
     name: str
@@ -189,7 +160,7 @@ class Section(_PlanModel):
     bars: Bars
 
 
-class MixSettings(_PlanModel):
+class MixSettings(PlanModel):
     """Processing of stems before and in their sum.
 
     Instruments are dipped at 2 to 5 kHz while vocals sing; the bass is ducked while a kick sounds.
@@ -201,7 +172,7 @@ class MixSettings(_PlanModel):
     tone_low_pass_hz: Annotated[float, Field(ge=500, le=24_000)] | None = None
 
 
-class MasterSettings(_PlanModel):
+class MasterSettings(PlanModel):
     """Mastering of the sum; `bus_reduction_db` is that in loud passages, 0 without compressor."""
 
     loudness_lufs: Loudness = DEFAULT_LOUDNESS_LUFS
@@ -210,7 +181,7 @@ class MasterSettings(_PlanModel):
     bus_reduction_db: Annotated[float, Field(ge=0, le=12)] = 2.0
 
 
-class Plan(_PlanModel):
+class Plan(PlanModel):
     """Plan of a mashup; rendering it again gives the same samples.
 
     Attributes:
@@ -258,7 +229,7 @@ class Plan(_PlanModel):
         """Times at which clips begin or end inside the mashup, in ascending order."""
         edges = {edge for clip in self.clips for edge in (clip.at_bar, clip.end_bar)}
         inside = sorted(edge for edge in edges if 0 < edge < self.grid.bars)
-        return tuple(edge * self.grid.bar_s for edge in inside)
+        return tuple(self.grid.time_at(edge) for edge in inside)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
@@ -267,7 +238,7 @@ class Plan(_PlanModel):
 
 def required_ratio(clip: Clip, source: PlanSource, grid: PlanGrid) -> float:
     """Return the factor by which the duration of a clip changes."""
-    return (clip.bars * grid.bar_s) / (clip.source_bars * source.grid.bar_s)
+    return clip.bars * grid.span_at(clip.at_bar).bar_s / (clip.source_bars * source.grid.bar_s)
 
 
 def _clip_faults(clip: Clip, plan: Plan) -> Iterator[tuple[str, str]]:
@@ -283,12 +254,15 @@ def _clip_faults(clip: Clip, plan: Plan) -> Iterator[tuple[str, str]]:
     if source.beats_per_bar != grid.beats_per_bar:
         beats = f"{source.beats_per_bar} beats a bar, the mashup {grid.beats_per_bar}"
         yield "source", f"{clip.source} has {beats}"
+    tempo = grid.span_at(clip.at_bar)
+    if clip.end_bar > tempo.end_bar + 1e-6 and tempo != grid.spans[-1]:
+        yield "bars", f"the clip crosses the change of tempo at bar {tempo.end_bar:g}; split it"
     required = required_ratio(clip, source, grid)
     if clip.stretch_ratio is not None and abs(clip.stretch_ratio / required - 1) > _RATIO_TOLERANCE:
         yield (
             "stretch_ratio",
             f"{clip.stretch_ratio:g} contradicts the bars: {clip.source_bars:g} bars at "
-            f"{source.tempo_bpm:g} BPM fill {clip.bars:g} bars at {grid.tempo_bpm:g} BPM with "
+            f"{source.tempo_bpm:g} BPM fill {clip.bars:g} bars at {tempo.tempo_bpm:g} BPM with "
             f"{required:.4f}; remove it, or change the bars",
         )
     if not plan.forced and not is_within_stretch_limit(required):

@@ -1,14 +1,17 @@
-"""Limit of time-stretching."""
+"""Limits of time-stretching."""
 
 from __future__ import annotations
+
+USUAL_STRETCH = 0.08
+"""Largest change of speed, either way, that a plan makes unless a tempo is requested."""
 
 MAX_STRETCH = 0.20
 """Largest change of speed, either way, at which a stem stays recognizable."""
 
 
-def is_within_stretch_limit(ratio: float) -> bool:
-    """Return whether a stretch ratio is allowed without force."""
-    return abs(speed_change(ratio)) <= MAX_STRETCH + 1e-9
+def is_within_stretch_limit(ratio: float, limit: float = MAX_STRETCH) -> bool:
+    """Return whether a stretch ratio is within a limit."""
+    return abs(speed_change(ratio)) <= limit + 1e-9
 
 
 def speed_change(ratio: float) -> float:

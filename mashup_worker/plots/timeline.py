@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from mashup_worker.mixing.plan import Automation, Clip, Plan
+    from mashup_worker.mixing.plan_grid import PlanGrid
 
 COLORS = ("#31598c", "#c8501e", "#3d7f5f", "#8a4f9e", "#a8801f", "#4f8fa8")
 """Colors of songs, in the order of their sources."""
@@ -33,11 +34,11 @@ def draw_timeline(axes: Axes, plan: Plan) -> None:
     style.prepare(axes, "Arrangement", pad_pt=22)
     rows = _rows(plan)
     colors = _colors(plan)
-    bar_s = plan.grid.bar_s
     for clip in plan.clips:
         _draw_clip(axes, clip, plan, rows[clip.source], colors[plan.sources[clip.source].song])
     for section in plan.sections:
-        start_s, stop_s = section.at_bar * bar_s, (section.at_bar + section.bars) * bar_s
+        bars = section.at_bar, section.at_bar + section.bars
+        start_s, stop_s = (plan.grid.time_at(bar) for bar in bars)
         axes.axvline(start_s, color=style.FAINT, linewidth=1.0, zorder=0)
         axes.fill_between(
             [start_s, stop_s], -_SECTIONS_ROW - 0.25, -_SECTIONS_ROW + 0.25,
@@ -69,9 +70,8 @@ def _row_label(name: str, plan: Plan) -> str:
 
 
 def _draw_clip(axes: Axes, clip: Clip, plan: Plan, row: float, color: str) -> None:
-    bar_s = plan.grid.bar_s
     edges = [clip.at_bar, clip.at_bar + clip.fade_in_bars, clip.end_bar - clip.fade_out_bars]
-    times_s = [edge * bar_s for edge in (*edges, clip.end_bar)]
+    times_s = [plan.grid.time_at(edge) for edge in (*edges, clip.end_bar)]
     heights = [0.04 if clip.fade_in_bars else _HALF, _HALF, _HALF]
     heights.append(0.04 if clip.fade_out_bars else _HALF)
     axes.fill_between(
@@ -81,13 +81,13 @@ def _draw_clip(axes: Axes, clip: Clip, plan: Plan, row: float, color: str) -> No
         color=color, alpha=0.35, edgecolor=color, linewidth=0.8, zorder=2,
     )  # fmt: skip
     for automation in clip.automation:
-        _draw_automation(axes, automation, clip, bar_s, row, color)
+        _draw_automation(axes, automation, clip, plan.grid, row, color)
     inside = (times_s[1], times_s[2]) if times_s[2] > times_s[1] else (times_s[0], times_s[3])
     _draw_label(axes, _clip_label(clip), inside, row, style.INK, plan)
 
 
 def _draw_automation(
-    axes: Axes, automation: Automation, clip: Clip, bar_s: float, row: float, color: str
+    axes: Axes, automation: Automation, clip: Clip, grid: PlanGrid, row: float, color: str
 ) -> None:
     """Draw a curve from the lower edge of a clip (lowest value) to the upper (highest)."""
     points = [(clip.at_bar, automation.points[0][1])]
@@ -95,7 +95,9 @@ def _draw_automation(
     points.append((clip.end_bar, points[-1][1]))
     levels = [row + _HALF - 2 * _HALF * _height(automation, value) for _, value in points]
     dashes = (3, 2) if automation.parameter in ("bass_db", "gain_db") else (None, None)
-    line = axes.plot([bar * bar_s for bar, _ in points], levels, color=color, linewidth=1.3)[0]
+    line = axes.plot([grid.time_at(bar) for bar, _ in points], levels, color=color, linewidth=1.3)[
+        0
+    ]
     line.set_zorder(3)
     if dashes[0] is not None:
         line.set_dashes((3, 2))
@@ -141,5 +143,5 @@ def _number_bars(axes: Axes, plan: Plan) -> None:
     while plan.grid.bars / step > 24:
         step *= 2
     for bar in range(0, plan.grid.bars, step):
-        style.number_bar(axes, bar * plan.grid.bar_s, bar)
+        style.number_bar(axes, plan.grid.time_at(bar), bar)
     style.heading_note(axes, f"{plan.grid.bars} bars, {plan.grid.beats_per_bar} beats a bar", 22)

@@ -41,7 +41,7 @@ FAILURES: dict[str, tuple[tuple[str, ...], int, str]] = {
     "kind": (("--stem", "tone.wav:kazoo"), USAGE, "--stem tone.wav:kazoo: "),
     "no file": (("--stem", "no.wav:drums", *STEMS), INPUT, "no.wav: No such file"),
     "no song": (("--vocals-of", "no.mp3", "--over", str(HOST)), INPUT, "no.mp3: no such file"),
-    "tempo": ((*STEMS, "--tempo", "250"), INPUT, "b: 174.00 BPM needs "),
+    "tempo": ((*STEMS, "--tempo", "210"), INPUT, "b: 174.00 BPM needs "),
     "silent": (("--stem", "silence.wav:drums:c", VOCALS), INPUT, "c: drums is silent"),
     "beat": (("--stem", "tone.wav:other:c", VOCALS), INPUT, "c: no beat was found"),
     "scrap": (("--stem", "scrap.wav:drums:c", VOCALS), INPUT, "c: "),

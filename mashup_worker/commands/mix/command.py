@@ -77,7 +77,8 @@ def mix(
         TransitionName | None, typer.Option(help="Transition between songs. [the vibe's]")
     ] = None,
     tempo: Annotated[
-        float | None, typer.Option(metavar="BPM", help="Tempo. [that of the first instruments]")
+        float | None,
+        typer.Option(metavar="BPM", help="Tempo, within 20 %. [that of the first instruments]"),
     ] = None,
     key: Annotated[
         str | None,
@@ -101,7 +102,9 @@ def mix(
         ),
     ] = "auto",
     seed: Seed = 0,
-    force: Annotated[bool, typer.Option("--force", help="Allow stretches above 20 %.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Allow stretches above 8 %, or 20 % with --tempo.")
+    ] = False,
     two_vocals: Annotated[
         bool, typer.Option("--two-vocals", help="Allow two lead vocals at once in a plan.")
     ] = False,

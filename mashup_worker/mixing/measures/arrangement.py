@@ -74,8 +74,8 @@ def clip_spans_s(track: StemTrack, plan: Plan) -> list[tuple[float, float]]:
         if (source.song, source.kind) == (track.song, track.kind)
     }
     clips = [clip for clip in plan.clips if clip.source in names]
-    bar_s = plan.grid.bar_s
-    return sorted((clip.at_bar * bar_s, clip.end_bar * bar_s) for clip in clips)
+    grid = plan.grid
+    return sorted((grid.time_at(clip.at_bar), grid.time_at(clip.end_bar)) for clip in clips)
 
 
 def vocal_lift(

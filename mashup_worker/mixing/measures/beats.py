@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.arrays import Array
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.mixing.plan import Plan
+    from mashup_worker.mixing.plan_grid import TempoSpan
 
 _TOLERANCE_S = 0.020
 _MIN_ADVANTAGE = 0.05
@@ -28,8 +29,15 @@ class BeatGrid:
     @classmethod
     def of_plan(cls, plan: Plan) -> BeatGrid:
         """Return the beats of a plan."""
-        count = plan.grid.bars * plan.grid.beats_per_bar + 1
-        return cls(np.arange(count) * 60.0 / plan.grid.tempo_bpm, plan.grid.beats_per_bar)
+        per_bar = plan.grid.beats_per_bar
+        beats = range(plan.grid.bars * per_bar + 1)
+        return cls(np.array([plan.grid.time_at(beat / per_bar) for beat in beats]), per_bar)
+
+    @classmethod
+    def of_span(cls, span: TempoSpan, beats_per_bar: int) -> BeatGrid:
+        """Return the beats in bars of one tempo, as times since the first of them."""
+        beats = round((span.end_bar - span.at_bar) * beats_per_bar)
+        return cls(np.arange(beats + 1) * span.bar_s / beats_per_bar, beats_per_bar)
 
     @classmethod
     def of_analysis(cls, analysis: Analysis) -> BeatGrid | None:
@@ -54,11 +62,10 @@ class BeatGrid:
         """Return the grid with all beats later."""
         return replace(self, beats_s=self.beats_s + shift_s)
 
-    def double_time(self) -> BeatGrid:
-        """Return the grid with an additional beat between every two."""
-        count = len(self.beats_s)
-        beats_s = np.interp(np.arange(2 * count - 1) / 2, np.arange(count), self.beats_s)
-        return replace(self, beats_s=beats_s, first_downbeat=2 * self.first_downbeat)
+    def beat_s_at(self, times_s: Array) -> Array:
+        """Return the duration of the beat that plays at each time."""
+        playing = np.searchsorted(self.beats_s, times_s, side="right") - 1
+        return np.diff(self.beats_s)[np.clip(playing, 0, len(self.beats_s) - 2)]
 
     def positions(self, times_s: Array) -> Array:
         """Convert times to beats since the first downbeat, extrapolated beyond the ends."""
@@ -81,13 +88,11 @@ class Subdivision:
     name: str
     offsets: tuple[float, ...]
 
-    def half_time(self) -> Subdivision:
-        """Return the subdivision in beats twice as long."""
-        offsets = tuple((beat + offset) / 2 for beat in (0, 1) for offset in self.offsets)
-        return Subdivision(f"{self.name} in half time", offsets)
+    def lags_s(self, positions: Array, beat_s: float | Array) -> Array:
+        """Return how much later than the nearest note each position, in beats, is.
 
-    def lags_s(self, positions: Array, beat_s: float) -> Array:
-        """Return how much later than the nearest note each position, in beats, is."""
+        `beat_s` is the duration of the beat at each position, or of all beats.
+        """
         offsets = np.array([*self.offsets, 1.0 + self.offsets[0]])
         lags = np.mod(positions, 1.0)[:, None] - offsets
         return np.asarray(lags[np.arange(len(lags)), np.abs(lags).argmin(axis=1)] * beat_s)
@@ -112,15 +117,15 @@ def find_subdivision(times_s: Array, grid: BeatGrid) -> Subdivision:
     """
     if len(times_s) < _MIN_ATTACKS:
         return STRAIGHT
-    positions = grid.positions(times_s)
-    scores = {one: _score(positions, grid.beat_s, one) for one in (STRAIGHT, *_SWUNG)}
+    positions, beat_s = grid.positions(times_s), grid.beat_s_at(times_s)
+    scores = {one: _score(positions, beat_s, one) for one in (STRAIGHT, *_SWUNG)}
     best = max(scores, key=lambda one: scores[one])
     return best if scores[best] > scores[STRAIGHT] + _MIN_ADVANTAGE else STRAIGHT
 
 
-def _score(positions: Array, beat_s: float, subdivision: Subdivision) -> float:
+def _score(positions: Array, beat_s: Array, subdivision: Subdivision) -> float:
     lags = subdivision.lags_s(positions, beat_s)
-    lags = subdivision.lags_s(positions - np.median(lags) / beat_s, beat_s)
+    lags = subdivision.lags_s(positions - np.median(lags / beat_s), beat_s)
     near = float(np.clip(1 - np.abs(lags) / _TOLERANCE_S, 0, None).mean())
-    chance = min(0.9, len(subdivision.offsets) * _TOLERANCE_S / beat_s)
+    chance = min(0.9, len(subdivision.offsets) * _TOLERANCE_S / float(beat_s.mean()))
     return (near - chance) / (1 - chance)

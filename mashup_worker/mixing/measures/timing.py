@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +47,18 @@ class StemTiming:
     lags_s: Array
     bars: Array
     subdivision: Subdivision
+    grid: BeatGrid
+
+    def between(self, start_s: float, stop_s: float) -> StemTiming:
+        """Return the timing of the attacks between two times."""
+        times_s = self.attacks.times_s
+        inside = (times_s >= start_s) & (times_s < stop_s)
+        return replace(
+            self,
+            attacks=self.attacks.where(inside),
+            lags_s=self.lags_s[inside],
+            bars=self.bars[inside],
+        )
 
     @property
     def is_free(self) -> bool:
@@ -64,14 +76,16 @@ def stem_timing(
     name: str, kind: str, attacks: Attacks, *, grid: BeatGrid, subdivision: Subdivision = STRAIGHT
 ) -> StemTiming:
     """Measure the lags of attacks against a grid."""
-    lags_s = subdivision.lags_s(grid.positions(attacks.times_s), grid.beat_s)
+    times_s = attacks.times_s
+    lags_s = subdivision.lags_s(grid.positions(times_s), grid.beat_s_at(times_s))
     return StemTiming(
         name=name,
         kind=kind,
         attacks=attacks,
         lags_s=lags_s,
-        bars=grid.bars(attacks.times_s),
+        bars=grid.bars(times_s),
         subdivision=subdivision,
+        grid=grid,
     )
 
 
@@ -165,10 +179,12 @@ def fit_tempo(stems: Sequence[StemTiming], grid: BeatGrid) -> TempoFit | None:
     used = [stem for stem in stems if not stem.is_free and len(stem.lags_s) >= MIN_ATTACKS]
     if not used:
         return None
-    positions = [grid.positions(stem.attacks.strong.times_s) for stem in used]
+    times_s = [stem.attacks.strong.times_s for stem in used]
+    positions = [stem.grid.positions(one) for stem, one in zip(used, times_s, strict=True)]
+    beats_s = [stem.grid.beat_s_at(one) for stem, one in zip(used, times_s, strict=True)]
     factor = _coherent_factor(np.concatenate(positions))
     subdivisions = [stem.subdivision for stem in used]
-    factor, error = _regressed_factor(positions, subdivisions, factor, grid.beat_s)
+    factor, error = _regressed_factor(positions, subdivisions, factor, beats_s)
     return TempoFit(factor * grid.tempo_bpm, 2 * error * grid.tempo_bpm)
 
 
@@ -187,16 +203,19 @@ def _coherent_factor(positions: Array) -> float:
 
 
 def _regressed_factor(
-    positions: Sequence[Array], subdivisions: Sequence[Subdivision], factor: float, beat_s: float
+    positions: Sequence[Array],
+    subdivisions: Sequence[Subdivision],
+    factor: float,
+    beats_s: Sequence[Array],
 ) -> tuple[float, float]:
     error = np.inf
     for _ in range(3):
         x, y = [], []
-        for own, subdivision in zip(positions, subdivisions, strict=True):
+        for own, subdivision, beat_s in zip(positions, subdivisions, beats_s, strict=True):
             delay_s = float(np.median(subdivision.lags_s(factor * own, beat_s)))
             lags = subdivision.lags_s(factor * own - delay_s / beat_s, beat_s) / beat_s
             middle = np.median(np.abs(lags))
-            kept = np.abs(lags) <= min(_NEAR_S / beat_s, 4 * middle + 1e-4)
+            kept = np.abs(lags) <= np.minimum(_NEAR_S / beat_s, 4 * middle + 1e-4)
             if kept.any():
                 x.append(own[kept] - own[kept].mean())
                 y.append(lags[kept] - lags[kept].mean())
@@ -212,37 +231,40 @@ def _regressed_factor(
 
 
 def measure_tempo(
-    fit: TempoFit | None, wanted_bpm: float | None, analysis: Analysis | None
+    fit: TempoFit | None, wanted_bpm: float | None, analysis: Analysis | None, place: str = ""
 ) -> Measurement:
-    """Judge the tempo of the mix: within 0.02 BPM of the plan.
+    """Judge the tempo of the mix, or of a place in it: within 0.02 BPM of the plan.
 
     It is not judged where the attacks leave a larger uncertainty, as in short mixes. The tempo of
     the analysis is reported for comparison.
     """
+    name = f"tempo{place}"
     detected = analysis.tempo_bpm if analysis else None
     if fit is None:
         detail = "" if detected else "too few attacks"
-        return Measurement("tempo", detected, "BPM", detail=detail)
+        return Measurement(name, detected, "BPM", detail=detail)
     detail = f"± {fit.error_bpm:.3f} by the attacks"
     if detected:
         detail += f"; analysis of the mix {detected:.2f}"
     if wanted_bpm is None:
-        return Measurement("tempo", fit.tempo_bpm, "BPM", detail=detail)
+        return Measurement(name, fit.tempo_bpm, "BPM", detail=detail)
     off = abs(fit.tempo_bpm - wanted_bpm)
     sure = fit.error_bpm <= MAX_TEMPO_ERROR_BPM or off > MAX_TEMPO_ERROR_BPM + fit.error_bpm
     wanted = f"{wanted_bpm:.3f} ± {MAX_TEMPO_ERROR_BPM:g}"
     passed = off <= MAX_TEMPO_ERROR_BPM if sure else None
-    return Measurement("tempo", fit.tempo_bpm, "BPM", wanted=wanted, passed=passed, detail=detail)
+    return Measurement(name, fit.tempo_bpm, "BPM", wanted=wanted, passed=passed, detail=detail)
 
 
-def measure_beats(analysis: Analysis | None, grid: BeatGrid) -> tuple[Measurement, ...]:
-    """Judge whether an analysis of the mix finds the planned beats and bars.
+def measure_beats(
+    analysis: Analysis | None, grid: BeatGrid, place: str = ""
+) -> tuple[Measurement, ...]:
+    """Judge whether an analysis of the mix, or of a place in it, finds the planned beats and bars.
 
     The median distance of its beats from the nearest planned ones is 20 ms at most, and its bars
     begin on the same beat. Beats are not judged where their own confidence is below 70 %, bars
     where that of the bars is, and neither at another metrical level, such as half the tempo.
     """
-    name, wanted = "beats detected", f"<= {MAX_BEAT_DISTANCE_MS:g} ms"
+    name, wanted = f"beats detected{place}", f"<= {MAX_BEAT_DISTANCE_MS:g} ms"
     if analysis is None or analysis.tempo_bpm is None or not analysis.downbeats_s:
         return (Measurement(name, None, "ms", wanted=wanted, detail="the analysis found no beats"),)
     is_sure = analysis.beat_confidence >= _MIN_CONFIDENCE
@@ -262,7 +284,12 @@ def measure_beats(analysis: Analysis | None, grid: BeatGrid) -> tuple[Measuremen
     are_sure = same_meter and is_sure and analysis.bar_confidence >= _MIN_CONFIDENCE
     passed = beat == 1 if are_sure else None
     bars = Measurement(
-        "downbeats detected on beat", float(beat), "", wanted="1", passed=passed, detail=detail
+        f"downbeats detected{place} on beat",
+        float(beat),
+        "",
+        wanted="1",
+        passed=passed,
+        detail=detail,
     )
     return beats, bars
 
@@ -275,5 +302,6 @@ def align_to_attacks(grid: BeatGrid, attacks: Attacks) -> BeatGrid:
     """
     if len(attacks) < MIN_ATTACKS:
         return grid
-    lags_s = STRAIGHT.lags_s(grid.positions(attacks.times_s), grid.beat_s)
+    times_s = attacks.times_s
+    lags_s = STRAIGHT.lags_s(grid.positions(times_s), grid.beat_s_at(times_s))
     return grid.shifted(float(np.median(lags_s)))

@@ -12,7 +12,8 @@ from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mashup_worker.mixing.plan import PlanGrid, PlanSource
+    from mashup_worker.mixing.plan import PlanSource
+    from mashup_worker.mixing.plan_grid import PlanGrid
     from mashup_worker.mixing.song import MixSong
 
 _FINAL_FADE_BARS = 2.0
@@ -21,13 +22,17 @@ _LENGTH_TOLERANCE_S = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Arrangement:
-    """Placed clips without gains; `bands` are songs whose instruments play together."""
+    """Placed clips without gains; `bands` are songs whose instruments play together.
+
+    `tempo_changes` are bars, and the tempo from there on.
+    """
 
     bars: int
     clips: tuple[Clip, ...]
     sections: tuple[Section, ...]
     bands: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    tempo_changes: tuple[tuple[float, float], ...] = ()
 
 
 def group_bands(songs: Sequence[MixSong]) -> list[tuple[MixSong, ...]]:

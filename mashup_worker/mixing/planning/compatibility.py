@@ -14,7 +14,12 @@ from mashup_worker.mixing.planning.harmony import (
     PitchAgreement,
     compare_profiles,
 )
-from mashup_worker.mixing.planning.tempo import find_common_tempo, share_meter
+from mashup_worker.mixing.planning.tempo import (
+    factor_name,
+    find_common_tempo,
+    is_cross_rhythm,
+    share_meter,
+)
 from mashup_worker.mixing.scores import MIN_SCORE, UNKNOWN_SCORE, tempo_score, total_score
 from mashup_worker.mixing.stretch_limit import format_speed_change, speed_change
 
@@ -29,6 +34,8 @@ _GOOD_CORRELATION = 0.7
 
 _SCORE_PER_SEMITONE = 0.97
 _MIN_NOTED_CHANGE = 0.0005
+_CROSS_RHYTHM_SHARE = 0.6
+"""Share of the tempo score that two beats against three, or three against four, leave."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +123,13 @@ def _tempo_score(
         if abs(speed_change(ratio)) >= _MIN_NOTED_CHANGE
     ]
     changes += [
-        f"{name} in {'half' if factor == 2 else 'double'} time"
-        for name, factor in tempo.factors.items()
-        if factor != 1
+        f"{name} {factor_name(factor)}" for name, factor in tempo.factors.items() if factor != 1
     ]
+    value = tempo_score(largest)
+    if any(is_cross_rhythm(factor) for factor in tempo.factors.values()):
+        value *= _CROSS_RHYTHM_SHARE
     reason = f"{tempo.tempo_bpm:.2f} BPM: {', '.join(changes) or 'no stretching'}"
-    return CompatibilityScore("tempo", tempo_score(largest), reason), tempo.tempo_bpm, ratios
+    return CompatibilityScore("tempo", value, reason), tempo.tempo_bpm, ratios
 
 
 def _key_score(vocals: SongFeatures, backing: SongFeatures) -> tuple[CompatibilityScore, int, int]:

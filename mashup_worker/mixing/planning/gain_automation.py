@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mashup_worker.mixing.plan import Clip
+    from mashup_worker.mixing.plan_grid import PlanGrid
     from mashup_worker.mixing.song import MixSong
 
 MAX_STEP_LU = 1.0
@@ -24,7 +25,7 @@ _WINDOW_S = 3.0
 
 
 def automate_gains(
-    clips: Sequence[Clip], songs: Mapping[str, MixSong], bars: float, *, bar_s: float
+    clips: Sequence[Clip], songs: Mapping[str, MixSong], grid: PlanGrid
 ) -> tuple[Clip, ...]:
     """Raise the quieter of two neighboring segments where their loudness differs too much.
 
@@ -33,8 +34,8 @@ def automate_gains(
     at most. The gain changes in the quarter bar before the splice, so that it has its new value on
     the bar line.
     """
-    edges = _segment_edges(clips, bars)
-    gains_db = _segment_gains(clips, songs, edges, _WINDOW_S / bar_s)
+    edges = _segment_edges(clips, grid.bars)
+    gains_db = _segment_gains(clips, songs, edges, grid)
     return tuple(_automated(clip, edges, gains_db) for clip in clips)
 
 
@@ -48,15 +49,16 @@ def _segment_edges(clips: Sequence[Clip], bars: float) -> list[float]:
 
 
 def _segment_gains(
-    clips: Sequence[Clip], songs: Mapping[str, MixSong], edges: Sequence[float], window_bars: float
+    clips: Sequence[Clip], songs: Mapping[str, MixSong], edges: Sequence[float], grid: PlanGrid
 ) -> list[float]:
     segments = list(itertools.pairwise(edges))
     gains_db = [0.0] * len(segments)
     playing = [[clip for clip in clips if _belongs(clip, segment)] for segment in segments]
     levels_db = []
     for index, edge in enumerate(edges[1:-1]):
-        before = max(0.0, edge - window_bars), edge
-        after = edge, min(edges[-1], edge + window_bars)
+        at_s = grid.time_at(edge)
+        before = max(0.0, grid.bar_at(at_s - _WINDOW_S)), edge
+        after = edge, min(edges[-1], grid.bar_at(at_s + _WINDOW_S))
         levels_db.append(
             (
                 power_to_db(mean_power(playing[index], songs, before)),

@@ -105,7 +105,9 @@ def _slots(
     if stem is None:
         raise InvalidInput(f"{vocal_song.name}: no vocals; name a song that has some")
     factor = tempo.factors[vocal_song.name]
-    phrases = sung_phrases(vocal_song, stem.kind, find_phrases(vocal_song, factor))
+    phrases = sung_phrases(
+        vocal_song, stem.kind, find_phrases(vocal_song, factor, tempo.phrase_bars)
+    )
     if not phrases:
         raise InvalidInput(
             f"{vocal_song.name}: its vocals fill no phrase; name a song with more vocals"
@@ -186,7 +188,8 @@ def _blocks(
 
 
 def _phrase_pool(song: MixSong, tempo: CommonTempo) -> tuple[Phrase, ...]:
-    pool = full_phrases(song, find_phrases(song, tempo.factors[song.name]))
+    factor = tempo.factors[song.name]
+    pool = full_phrases(song, find_phrases(song, factor, tempo.phrase_bars))
     if not pool:
         raise InvalidInput(f"{song.name}: shorter than a bar; name a longer song")
     return pool

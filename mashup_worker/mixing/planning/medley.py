@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.plan import Section
 from mashup_worker.mixing.planning.arrangement import Arrangement, fade_out_end, length_note
-from mashup_worker.mixing.planning.phrases import PHRASE_BARS, Phrase, find_phrases, fullest_run
+from mashup_worker.mixing.planning.phrases import Phrase, find_phrases, fullest_run
 from mashup_worker.mixing.planning.transitions import Block, Placement, block_clips
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def arrange_sequence(
     """Arrange the fullest phrases of each song, one song after another.
 
     The end of a song and the beginning of the next share bars, with the change of songs in the
-    middle, so that the phrases of both are aligned.
+    middle, so that the phrases of both are aligned. Songs of different tempo share none.
 
     Raises:
         InvalidInput: a song is shorter than a bar.
@@ -44,11 +44,14 @@ def arrange_sequence(
         (run[-1].end_bar - run[0].from_bar) / tempo.factors[song.name]
         for song, run in zip(songs, runs, strict=True)
     ]
-    blocks, at_bar = [], 0.0
+    blocks: list[Block] = []
+    at_bar = 0.0
     for index, (song, run) in enumerate(zip(songs, runs, strict=True)):
         factor = tempo.factors[song.name]
-        half_in = _half_overlap(lengths, index, shared_bars)
-        half_out = _half_overlap(lengths, index + 1, shared_bars)
+        half_in, half_out = (
+            _half_overlap(songs, lengths, change, shared_bars, tempo)
+            for change in (index, index + 1)
+        )
         placement = Placement(
             song=song,
             at_bar=at_bar,
@@ -58,7 +61,7 @@ def arrange_sequence(
             kinds=tuple(song.stems),
             semitones=semitones[song.name],
         )
-        blocks.append(Block(at_bar, placement.bars, (placement,)))
+        blocks.append(Block(at_bar, placement.bars, (placement,), tempo.bpm_of(song.name)))
         at_bar = placement.end_bar
     clips = fade_out_end(block_clips(blocks, transition, shared_bars), at_bar)
     sections = [
@@ -66,12 +69,20 @@ def arrange_sequence(
         for song, block in zip(songs, blocks, strict=True)
     ]
     reason = "phrases are not cut, and songs do not repeat"
+    played_s = sum(
+        block.bars * tempo.bar_s_of(song.name) for song, block in zip(songs, blocks, strict=True)
+    )
     return Arrangement(
         bars=round(at_bar),
         clips=tuple(clips),
         sections=tuple(sections),
         bands=tuple((song.name,) for song in songs),
-        notes=length_note(request.length_s, at_bar * tempo.bar_s, reason),
+        notes=length_note(request.length_s, played_s, reason),
+        tempo_changes=tuple(
+            (after.at_bar, tempo.bpm_of(song.name))
+            for song, before, after in zip(songs[1:], blocks, blocks[1:], strict=False)
+            if before.tempo_bpm != after.tempo_bpm
+        ),
     )
 
 
@@ -81,14 +92,15 @@ def _runs(
     """Return the phrases of each song; songs with few phrases leave the rest to others."""
     phrases = []
     for song in songs:
-        of_song = find_phrases(song, tempo.factors[song.name])
+        of_song = find_phrases(song, tempo.factors[song.name], tempo.phrase_bars)
         if not of_song:
             raise InvalidInput(f"{song.name}: shorter than a bar; name a longer song")
         phrases.append(of_song)
     total = _DEFAULT_PHRASES * len(songs)
     if length_s is not None:
-        bars = length_s / tempo.bar_s + shared_bars * (len(songs) - 1)  # shared bars play once
-        total = round(bars / PHRASE_BARS)
+        bar_s = sum(tempo.bar_s_of(song.name) for song in songs) / len(songs)
+        bars = length_s / bar_s + shared_bars * (len(songs) - 1)  # shared bars play once
+        total = round(bars / tempo.phrase_bars)
     counts = [1] * len(songs)
     while sum(counts) < total:
         remaining = [index for index, one in enumerate(phrases) if counts[index] < len(one)]
@@ -101,8 +113,16 @@ def _runs(
     ]
 
 
-def _half_overlap(lengths: Sequence[float], index: int, shared_bars: int) -> int:
+def _half_overlap(
+    songs: Sequence[MixSong],
+    lengths: Sequence[float],
+    index: int,
+    shared_bars: int,
+    tempo: CommonTempo,
+) -> int:
     """Return the bars shared on each side of the change to a song: a quarter of either at most."""
     if not 0 < index < len(lengths):
+        return 0
+    if tempo.bpm_of(songs[index - 1].name) != tempo.bpm_of(songs[index].name):
         return 0
     return min(shared_bars // 2, int(min(lengths[index - 1 : index + 1]) // 4))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.song import MixSong
 
 PHRASE_BARS = 4
-"""Length of a phrase in bars of the mashup."""
+"""Length of a phrase in bars of the mashup, where all songs play bar against bar."""
 
 _MIN_SUNG_SHARE = 0.3
 _FULL_BELOW_BEST_DB = -6.0
@@ -37,12 +37,14 @@ class Phrase:
         return abs(self.end_bar - other.from_bar) < 1e-6
 
 
-def find_phrases(song: MixSong, tempo_factor: float) -> tuple[Phrase, ...]:
+def find_phrases(song: MixSong, tempo_factor: float, bars: int = PHRASE_BARS) -> tuple[Phrase, ...]:
     """Return all whole phrases of a song, split where most stems enter or leave.
+
+    A phrase has `bars` bars of the mashup, and `tempo_factor` times as many of the song.
 
     A song shorter than a phrase is one phrase.
     """
-    size = PHRASE_BARS * tempo_factor
+    size = bars * tempo_factor
     offsets = range(max(1, round(size)))
     first = max(offsets, key=lambda offset: (_changes_at_borders(song, offset, size), -offset))
     count = int((song.bars - first) // size)

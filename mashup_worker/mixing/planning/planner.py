@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ, MasterSettings, MixSettings, Plan, PlanGrid
+from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ, MasterSettings, MixSettings, Plan
+from mashup_worker.mixing.plan_grid import PlanGrid
 from mashup_worker.mixing.planning.arrangement import set_stretch
 from mashup_worker.mixing.planning.gain_automation import automate_gains
 from mashup_worker.mixing.planning.layer import arrange_layer
 from mashup_worker.mixing.planning.levels import set_gains, split_source_name
 from mashup_worker.mixing.planning.medley import arrange_sequence
-from mashup_worker.mixing.planning.tempo import find_common_tempo, share_meter
+from mashup_worker.mixing.planning.tempo import find_common_tempo, keep_tempi, share_meter
 from mashup_worker.mixing.planning.transposition import transpose_layer, transpose_sequence
 from mashup_worker.mixing.song import DRUMS
 
@@ -82,7 +83,7 @@ def plan_layer(vocal_song: MixSong, backing_songs: Sequence[MixSong], request: M
 
 
 def plan_sequence(songs: Sequence[MixSong], request: MixRequest) -> Plan:
-    """Plan songs one after another; the first sets the tempo.
+    """Plan songs one after another; the first sets the tempo of those that meet it.
 
     Raises:
         InvalidInput: the songs cannot be combined; the message names the song or the option.
@@ -90,7 +91,7 @@ def plan_sequence(songs: Sequence[MixSong], request: MixRequest) -> Plan:
     if not songs:
         raise InvalidInput("sequence: no songs; name one or more")
     songs, meter_notes = share_meter(songs)
-    tempo = find_common_tempo(songs, request.tempo_bpm, forced=request.forced)
+    tempo = keep_tempi(songs, request.tempo_bpm, forced=request.forced)
     keys = transpose_sequence(songs, request.key, forced=request.forced)
     arrangement = arrange_sequence(songs, request, tempo, semitones=keys.semitones)
     return _plan("sequence", songs, request, tempo, keys, arrangement, meter_notes)
@@ -108,17 +109,18 @@ def _plan(
     by_name = {song.name: song for song in songs}
     vibe, intensity = request.vibe_settings, request.intensity
     lift_lu = vibe.vocal_lift_lu.at(intensity) if form == "layer" else None
-    clips = set_gains(arrangement, by_name, lift_lu)
-    clips = automate_gains(clips, by_name, arrangement.bars, bar_s=tempo.bar_s)
-    sources = {}
-    for name in dict.fromkeys(clip.source for clip in clips):
-        song, kind = split_source_name(name)
-        sources[name] = by_name[song].source(kind)
     grid = PlanGrid(
         tempo_bpm=round(tempo.tempo_bpm, 6),
         beats_per_bar=3 if tempo.beats_per_bar == 3 else 4,
         bars=arrangement.bars,
+        tempo_changes=tuple((bar, round(bpm, 6)) for bar, bpm in arrangement.tempo_changes),
     )
+    clips = set_gains(arrangement, by_name, lift_lu)
+    clips = automate_gains(clips, by_name, grid)
+    sources = {}
+    for name in dict.fromkeys(clip.source for clip in clips):
+        song, kind = split_source_name(name)
+        sources[name] = by_name[song].source(kind)
     return Plan(
         form=form,
         vibe=request.vibe,

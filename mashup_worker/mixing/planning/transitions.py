@@ -43,12 +43,13 @@ class Placement:
 class Block:
     """Section of the mashup in which the same songs play together.
 
-    A song that loops has several placements.
+    A song that loops has several placements. `tempo_bpm` is None for the mashup's only tempo.
     """
 
     at_bar: float
     bars: float
     placements: tuple[Placement, ...]
+    tempo_bpm: float | None = None
 
     @property
     def end_bar(self) -> float:
@@ -77,7 +78,8 @@ def block_clips(
     """Return the clips of consecutive blocks with transitions between them.
 
     Blocks of the same songs continue or loop without a transition. Otherwise both play in
-    `shared_bars`, half of them on each side of the downbeat, or fewer where a song has fewer.
+    `shared_bars`, half of them on each side of the downbeat, or fewer where a song has fewer, and
+    none where the tempo changes.
     """
     clips = []
     for index, block in enumerate(blocks):
@@ -99,6 +101,8 @@ def block_clips(
 
 def _half_overlap(before: Block | None, after: Block | None, shared_bars: int) -> float:
     if before is None or after is None or before.songs == after.songs:
+        return 0.0
+    if before.tempo_bpm != after.tempo_bpm:
         return 0.0
     bars_before_entry = [
         int(one.from_bar / one.tempo_factor)

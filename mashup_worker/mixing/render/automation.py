@@ -42,18 +42,19 @@ def apply_automation(
 
 def automation_curve(automation: Automation, plan: Plan, at: Tensor) -> Tensor:
     """Return a parameter at samples of the mashup, float64 `(n,)`; frequencies by octaves."""
-    bars = torch.tensor([bar for bar, _ in automation.points], dtype=torch.float64)
+    times_s = [plan.grid.time_at(bar) for bar, _ in automation.points]
+    points_s = torch.tensor(times_s, dtype=torch.float64)
     values = torch.tensor([value for _, value in automation.points], dtype=torch.float64)
     is_frequency = automation.parameter.endswith("_hz")
     values = values.log2() if is_frequency else values
-    bars, values = bars.to(at.device), values.to(at.device)
-    at_bars = at.double() / (plan.grid.bar_s * plan.sample_rate)
-    after = torch.searchsorted(bars, at_bars, right=True).clamp(1, max(1, len(bars) - 1))
-    if len(bars) == 1:
+    points_s, values = points_s.to(at.device), values.to(at.device)
+    at_s = at.double() / plan.sample_rate
+    after = torch.searchsorted(points_s, at_s, right=True).clamp(1, max(1, len(points_s) - 1))
+    if len(points_s) == 1:
         found = values.expand(len(at))
     else:
-        start, stop = bars[after - 1], bars[after]
-        share = ((at_bars - start) / (stop - start).clamp_min(1e-9)).clamp(0, 1)
+        start, stop = points_s[after - 1], points_s[after]
+        share = ((at_s - start) / (stop - start).clamp_min(1e-9)).clamp(0, 1)
         found = torch.lerp(values[after - 1], values[after], share)
     return found.exp2() if is_frequency else found
 

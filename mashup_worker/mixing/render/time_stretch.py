@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.dsp.stretch.engine import StretchEngine
-    from mashup_worker.mixing.plan import Clip, Plan, PlanGrid, PlanSource
+    from mashup_worker.mixing.plan import Clip, Plan, PlanSource
+    from mashup_worker.mixing.plan_grid import PlanGrid
 
     ChooseEngine = Callable[[str, str], StretchEngine]
     """Returns the engine for a name, or `auto`, and a kind of stem."""
@@ -32,17 +33,19 @@ UNCHANGED = "unchanged"
 
 @dataclass(frozen=True, order=True)
 class StretchSettings:
-    """Settings that clips must share to be stretched together."""
+    """Settings that clips must share to be stretched together; `bar_s` is a bar of the mashup."""
 
     source: str
+    bar_s: float
     tempo_factor: float
     semitones: float
     engine: str
 
     @classmethod
-    def of(cls, clip: Clip) -> StretchSettings:
+    def of(cls, clip: Clip, grid: PlanGrid) -> StretchSettings:
         """Return the settings of a clip."""
-        return cls(clip.source, round(clip.tempo_factor, 9), clip.semitones, clip.engine)
+        bar_s = grid.span_at(clip.at_bar).bar_s
+        return cls(clip.source, bar_s, round(clip.tempo_factor, 9), clip.semitones, clip.engine)
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,12 @@ class StretchedSpan:
         return _padded_slice(self.samples, start, start + length_samples)
 
 
-def stretch_spans(clips: Iterable[Clip]) -> list[StretchSpan]:
+def stretch_spans(clips: Iterable[Clip], grid: PlanGrid) -> list[StretchSpan]:
     """Return the spans to stretch for clips; clips that overlap in the source share a span."""
     by_settings: dict[StretchSettings, list[tuple[float, float]]] = {}
     for clip in clips:
         bars = (clip.from_bar - MARGIN_BARS, clip.source_end_bar + MARGIN_BARS)
-        by_settings.setdefault(StretchSettings.of(clip), []).append(bars)
+        by_settings.setdefault(StretchSettings.of(clip, grid), []).append(bars)
     return [
         StretchSpan(settings, start, stop)
         for settings, found in by_settings.items()
@@ -97,8 +100,8 @@ def stretch_span(
 ) -> StretchedSpan:
     """Stretch and transpose a span of a source that has the sample rate of the mashup."""
     settings, source = span.settings, plan.sources[span.settings.source]
-    samples_per_bar = plan.grid.bar_s * audio.sample_rate / settings.tempo_factor
-    start, time_map = _time_map(span, source, plan.grid, audio.sample_rate)
+    samples_per_bar = settings.bar_s * audio.sample_rate / settings.tempo_factor
+    start, time_map = _time_map(span, source, audio.sample_rate)
     section = _padded_slice(audio.samples, start, start + time_map.source_samples)
     unstretched = Audio(section, audio.sample_rate)
     change = Change(time_map, settings.semitones, keep_formants=is_vocal(source.kind))
@@ -113,13 +116,11 @@ def stretch_span(
     )
 
 
-def _time_map(
-    span: StretchSpan, source: PlanSource, grid: PlanGrid, sample_rate: int
-) -> tuple[int, TimeMap]:
+def _time_map(span: StretchSpan, source: PlanSource, sample_rate: int) -> tuple[int, TimeMap]:
     """Return the first sample of a span in its source, and the time map of its samples."""
     bars = source.grid.anchors(span.from_bar, span.to_bar)
     at = [round(source.grid.time_at(bar) * sample_rate) for bar in bars]
-    per_bar = grid.bar_s * sample_rate / span.settings.tempo_factor
+    per_bar = span.settings.bar_s * sample_rate / span.settings.tempo_factor
     to = [round((bar - span.from_bar) * per_bar) for bar in bars]
     if len(bars) == 2 and abs(to[1] - (at[1] - at[0])) <= 1:
         to[1] = at[1] - at[0]  # a song at its own tempo passes through unchanged

@@ -74,11 +74,13 @@ def _render_track(name: str, audio: Audio, plan: Plan, choose: ChooseEngine) -> 
     source = plan.sources[name]
     clips = [clip for clip in plan.clips if clip.source == name]
     with torch.inference_mode():  # applies to one thread only
-        spans = [stretch_span(one, audio, plan, choose=choose) for one in stretch_spans(clips)]
+        spans = [
+            stretch_span(one, audio, plan, choose=choose) for one in stretch_spans(clips, plan.grid)
+        ]
         length = plan.grid.sample_at(plan.grid.bars, plan.sample_rate)
         samples = audio.samples.new_zeros(2, length)
         for clip in clips:
-            _add_clip(samples, clip, _span_of(clip, spans), plan)
+            _add_clip(samples, clip, _span_of(clip, spans, plan), plan)
     return RenderedTrack(
         name=name,
         kind=source.kind,
@@ -99,8 +101,8 @@ def _check_clips(plan: Plan, sources: Mapping[str, Audio]) -> None:
             )
 
 
-def _span_of(clip: Clip, spans: Sequence[StretchedSpan]) -> StretchedSpan:
-    settings = StretchSettings.of(clip)
+def _span_of(clip: Clip, spans: Sequence[StretchedSpan], plan: Plan) -> StretchedSpan:
+    settings = StretchSettings.of(clip, plan.grid)
     return next(
         one
         for one in spans
@@ -117,14 +119,11 @@ def _add_clip(track: Tensor, clip: Clip, span: StretchedSpan, plan: Plan) -> Non
     length = stop - start + lead
     piece = span.cut(clip.from_bar, lead, length)
     piece = apply_automation(piece, clip.automation, plan, first_sample=start - lead)
-    fade_in = _fade_samples(clip.fade_in_bars, plan) or lead
-    fade_out = _fade_samples(clip.fade_out_bars, plan) or min(edge, length - lead)
+    samples_per_bar = plan.grid.span_at(clip.at_bar).bar_s * plan.sample_rate
+    fade_in = round(clip.fade_in_bars * samples_per_bar) or lead
+    fade_out = round(clip.fade_out_bars * samples_per_bar) or min(edge, length - lead)
     gain = equal_power_fades(length, fade_in, fade_out, like=piece) * 10 ** (clip.gain_db / 20)
     track[:, start - lead : stop] += piece * gain
-
-
-def _fade_samples(bars: float, plan: Plan) -> int:
-    return round(bars * plan.grid.bar_s * plan.sample_rate)
 
 
 def equal_power_fades(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from mashup_worker.analysis.result import Analysis, AnalysisOptions
+from mashup_worker.analysis.result import AnalysisOptions
+from mashup_worker.audio.signal import Audio
 from mashup_worker.mixing.measures import arrangement, levels, splices, stereo, timing
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
 from mashup_worker.mixing.measures.report import Measurement, MixReport
+from mashup_worker.mixing.measures.song_beats import SongBeatGrid
 from mashup_worker.mixing.measures.tracks import StemTrack, group_by_song
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.clock import ignore_progress
@@ -20,14 +23,13 @@ from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP, TEMPO_BPM
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mashup_worker.audio.signal import Audio
-    from mashup_worker.mixing.measures.beats import Subdivision
-    from mashup_worker.mixing.plan import Clip, Plan
+    from mashup_worker.analysis.result import Analysis
+    from mashup_worker.mixing.plan import Plan
     from mashup_worker.pipelines.clock import OnProgress
 
 _TEMPO_REACH = 1.25
 _MOST_TOLD_S = 1.0
-_HALF_TIME = 1.5
+_EDGE_S = 0.010
 
 _AT_ONCE = 2
 """Measurements at once: each is many small steps, which leave cores idle."""
@@ -71,9 +73,9 @@ def check_mix(
         mix: the mastered mashup.
         plan: plan that it was rendered from.
         stems: rendered stems before the bus, of one sample rate, or their measurements.
-        analysis: analysis of the mix, if it is already known.
         target: loudness and true peak to expect.
         lossy: whether the mix was encoded in a lossy format, which changes loudness slightly.
+        analysis: analysis of the mix, if it is already known; for a mix of one tempo.
         second_opinion: analyze the mix where no analysis is given. Without a plan and an analysis,
             tempo and lags are not measured.
         on_progress: called with the stage and the share done.
@@ -85,17 +87,15 @@ def check_mix(
     mix = without_excess(mix)
     report("analyze", 0.0)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        opinion = None
-        if analysis is None and second_opinion:
-            opinion = pool.submit(analyze_audio, mix, _options(plan))
+        spans = tempo_spans(mix, plan) if second_opinion and analysis is None else ()
+        opinions = [pool.submit(analyze_audio, *one) for one in spans]
         checked = stems if isinstance(stems, CheckedStems) else check_stems(stems, plan)
         check = _Check(mix, plan, checked, target, lossy)
         parts = (check.level, check.seams, check.image)
         measured = [pool.submit(list, part()) for part in parts]
-        if opinion is not None:
-            analysis = opinion.result().analysis
+        analyses = [one.result().analysis for one in opinions] or ([analysis] if analysis else [])
         report("measure", 0.0)
-        found = [*check.rhythm(analysis), *check.harmony(analysis)]
+        found = [*check.rhythm(analyses), *check.harmony(analyses)]
         for done, one in enumerate(measured):
             found += one.result()
             report("measure", (done + 1) / len(parts))
@@ -120,7 +120,8 @@ class _Check:
         self.meters = levels.measure_levels(mix)
         self.mix_attacks = Attacks.none() if self.stems else find_attacks(mix)
 
-    def rhythm(self, analysis: Analysis | None) -> Iterator[Measurement]:
+    def rhythm(self, analyses: Sequence[Analysis]) -> Iterator[Measurement]:
+        analysis = analyses[0] if analyses else None
         grid = self._grid(analysis)
         if grid is None:
             yield timing.measure_tempo(None, None, analysis)
@@ -129,12 +130,21 @@ class _Check:
         for stem in stems:
             if self.plan or self.stems:
                 yield from timing.measure_lags(stem)
-        wanted_bpm = self.plan.grid.tempo_bpm if self.plan else None
-        yield timing.measure_tempo(timing.fit_tempo(stems, grid), wanted_bpm, analysis)
-        if self.plan and analysis:
-            yield from timing.measure_beats(analysis, grid)
+        if self.plan is None:
+            yield timing.measure_tempo(timing.fit_tempo(stems, grid), None, analysis)
+            return
+        spans = self.plan.grid.spans
+        for span, heard in zip_longest(spans, analyses):
+            place = f" from {span.start_s:.1f} s" if len(spans) > 1 else ""
+            within = [stem.between(span.start_s - _EDGE_S, span.stop_s) for stem in stems]
+            beats = BeatGrid.of_span(span, self.plan.grid.beats_per_bar)
+            fit = timing.fit_tempo(within, beats)
+            yield timing.measure_tempo(fit, span.tempo_bpm, heard, place)
+            if heard:
+                yield from timing.measure_beats(heard, beats, place)
 
-    def harmony(self, analysis: Analysis | None) -> Iterator[Measurement]:
+    def harmony(self, analyses: Sequence[Analysis]) -> Iterator[Measurement]:
+        analysis = analyses[0] if len(analyses) == 1 else None
         if analysis and analysis.key:
             detail = f"confidence {analysis.key_confidence:.2f}"
             if self.plan and self.plan.key:
@@ -191,31 +201,27 @@ class _Check:
             )
         for song, tracks in group_by_song(self.stems).items():
             attacks = [self.attacks[track.name] for track in tracks]
-            subdivision = self._subdivision(song, attacks, grid)
+            own_grid = SongBeatGrid.of_song(self.plan, song) if self.plan else grid
+            subdivision = timing.song_subdivision(attacks, own_grid)
             for track, own in zip(tracks, attacks, strict=True):
                 yield timing.stem_timing(
-                    track.name, track.kind, own, grid=grid, subdivision=subdivision
+                    track.name, track.kind, own, grid=own_grid, subdivision=subdivision
                 )
 
-    def _subdivision(self, song: str, attacks: Sequence[Attacks], grid: BeatGrid) -> Subdivision:
-        """Return how a song divides the beats; a song in half time has two of its own in each."""
-        clips = self.plan.clips if self.plan else ()
-        factors = (clip.tempo_factor for clip in clips if self._song_of(clip) == song)
-        if max(factors, default=1.0) < _HALF_TIME:
-            return timing.song_subdivision(attacks, grid)
-        return timing.song_subdivision(attacks, grid.double_time()).half_time()
 
-    def _song_of(self, clip: Clip) -> str:
-        return self.plan.sources[clip.source].song if self.plan else ""
-
-
-def _options(plan: Plan | None) -> AnalysisOptions:
-    """Return analysis options with which the analysis finds the plan's metrical level."""
+def tempo_spans(mix: Audio, plan: Plan | None) -> list[tuple[Audio, AnalysisOptions]]:
+    """Return the parts of a mix that have one tempo, with options to find their metrical level."""
     if plan is None:
-        return AnalysisOptions()
-    tempo_bpm = plan.grid.tempo_bpm
-    around = (
-        max(TEMPO_BPM.low, tempo_bpm / _TEMPO_REACH),
-        min(TEMPO_BPM.high, tempo_bpm * _TEMPO_REACH),
-    )
-    return AnalysisOptions(around, tempo_bpm, plan.grid.beats_per_bar)
+        return [(mix, AnalysisOptions())]
+    spans = []
+    for span in plan.grid.spans:
+        first = plan.grid.sample_at(span.at_bar, mix.sample_rate)
+        is_last = span is plan.grid.spans[-1]
+        last = None if is_last else plan.grid.sample_at(span.end_bar, mix.sample_rate)
+        around = (
+            max(TEMPO_BPM.low, span.tempo_bpm / _TEMPO_REACH),
+            min(TEMPO_BPM.high, span.tempo_bpm * _TEMPO_REACH),
+        )
+        options = AnalysisOptions(around, span.tempo_bpm, plan.grid.beats_per_bar)
+        spans.append((Audio(mix.samples[:, first:last], mix.sample_rate), options))
+    return spans

@@ -119,7 +119,7 @@ def test_loudness_and_ducking_come_from_the_vibe() -> None:
 @pytest.mark.parametrize("length_s", [20.0, 64.0, 150.0])
 def test_the_requested_length_is_met_within_half_a_phrase(length_s: float) -> None:
     plan = plan_layer(vocal_song(), [backing_song()], MixRequest(length_s=length_s))
-    phrase_s = 4 * plan.grid.bar_s
+    phrase_s = 4 * plan.grid.spans[0].bar_s
     assert abs(plan.grid.duration_s - length_s) <= phrase_s / 2 + 1e-6
     off = abs(plan.grid.duration_s - length_s) > 0.5
     assert any("phrases are not cut" in note for note in plan.notes) == off
@@ -149,6 +149,28 @@ def test_a_sequence_has_one_vocal_and_one_bass_at_a_time(transition: TransitionN
         assert all(stop <= start for (_, stop), (start, _) in itertools.pairwise(pieces))
     shared = spans(plan, "a/other")[0][1] - spans(plan, "b/other")[0][0]
     assert shared == (0 if transition == "cut" else 4)
+
+
+def test_songs_of_a_sequence_that_do_not_meet_change_with_the_tempo() -> None:
+    slow = song("slow", 80.0, bars=32, vocals=ALL, drums=ALL, bass=ALL, other=ALL)
+    plan = plan_sequence([vocal_song("a"), slow], MixRequest(transition="crossfade"))
+    ((bar, tempo_bpm),) = plan.grid.tempo_changes
+    assert (plan.grid.tempo_bpm, tempo_bpm) == (120, 80)
+    assert {clip.stretch_ratio for clip in plan.clips} == {1.0}
+    assert {stop for _, stop in spans(plan, "a/drums")} == {bar}
+    assert {start for start, _ in spans(plan, "slow/drums")} == {bar}
+    assert plan.grid.duration_s == pytest.approx(2 * bar + 3 * (plan.grid.bars - bar))
+
+
+def test_phrases_of_a_layer_in_cross_rhythm_have_whole_bars_of_both_songs() -> None:
+    slow = song("slow", 80.0, bars=32, vocals=range(4, 16))
+    plan = plan_layer(slow, [backing_song()], MixRequest())
+    sung = [clip for clip in plan.clips if clip.source == "slow/vocals"]
+    assert {clip.stretch_ratio for clip in sung} == {1.0}
+    for clip in sung:  # in which a pickup may come first
+        aligned = clip.from_bar - clip.at_bar * 2 / 3
+        assert aligned == pytest.approx(round(aligned))
+    assert all(section.at_bar % 6 == 0 for section in plan.sections)
 
 
 def test_one_song_with_vocals_among_others_makes_a_layer() -> None:

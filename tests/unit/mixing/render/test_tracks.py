@@ -57,6 +57,22 @@ def test_stretched_beats_coincide_with_those_of_the_mashup(tempo_bpm: float) -> 
     assert int(nearest.max()) <= 2
 
 
+def test_songs_before_and_after_a_change_of_tempo_keep_theirs() -> None:
+    grid = {"tempo_bpm": 120.0, "beats_per_bar": 4, "bars": 8, "tempo_changes": [[4, 96.0]]}
+    plan = mashup_plan({"a/drums": [(0, 4)], "b/drums": [(4, 8)]}, grid=grid)
+    slow = plan.sources["b/drums"].model_copy(update={"tempo_bpm": 96.0})
+    clips = (plan.clips[0], plan.clips[1].model_copy(update={"from_bar": 2.0}))
+    changed = {"sources": {**plan.sources, "b/drums": slow}, "clips": clips}
+    out = rendered(plan.model_copy(update=changed), a__drums=clicks(8), b__drums=clicks(8, 96.0))
+    for name, expected in (
+        ("a/drums", torch.arange(16) * BAR // 4),
+        ("b/drums", 4 * BAR + torch.arange(16) * (BAR * 5 // 4) // 4),
+    ):
+        found = torch.nonzero(out[name][0].abs() > 0.3)[:, 0]
+        assert int((found[:, None] - expected).abs().min(dim=0).values.max()) <= 2
+        assert int((found[:, None] - expected).abs().min(dim=1).values.max()) <= 2 + EDGE
+
+
 def test_a_variable_tempo_is_warped_beat_by_beat() -> None:
     lengths = [0.5 + 0.03 * math.sin(index / 3) for index in range(32)]
     beats_s = [sum(lengths[:index]) for index in range(33)]

@@ -245,6 +245,29 @@ def test_a_given_analysis_is_used() -> None:
     assert "77.00" in found["tempo"].detail
 
 
+def test_each_part_of_a_mashup_that_changes_tempo_is_measured() -> None:
+    fast, slow = even_beats(120.0, 16.0, start_s=0.0), even_beats(100.0, 19.2, start_s=0.0)
+    parts = [drums(fast, 4, 16.0, RATE_HZ), drums(slow, 4, 19.2, RATE_HZ)]
+    grid = {"tempo_bpm": 120.0, "beats_per_bar": 4, "bars": 16, "tempo_changes": [[8, 100.0]]}
+    plan = mashup_plan({"a/drums": [(0, 8)], "b/drums": [(8, 16)]}, grid=grid)
+    silent = [torch.zeros_like(part) for part in parts]
+    tracks = [
+        StemTrack(name=f"{song}/drums", kind="drums", song=song, audio=Audio(stem[None], RATE_HZ))
+        for song, stem in (
+            ("a", torch.cat([parts[0], silent[1]])),
+            ("b", torch.cat([silent[0], parts[1]])),
+        )
+    ]
+    mix = Audio(0.3 * torch.cat(parts).expand(2, -1), RATE_HZ)
+    found = named(check_mix(mix, plan=plan, stems=tracks))
+    for place, tempo_bpm in ((" from 0.0 s", 120.0), (" from 16.0 s", 100.0)):
+        assert found[f"tempo{place}"].value == pytest.approx(tempo_bpm, abs=0.02)
+        assert found[f"beats detected{place}"].passed
+        assert found[f"downbeats detected{place} on beat"].passed is not False
+    for song in "ab":
+        assert found[f"{song}/drums: lag"].passed
+
+
 def test_a_mix_of_another_length_is_noted() -> None:
     mix, _, plan = mashup()
     short = Audio(mix.samples[:, : 20 * RATE_HZ], RATE_HZ)

@@ -22,10 +22,27 @@ const EPSILON = 1e-6;
 /** @typedef {{left: number, width: number, words: string}} TransitionBox Change of the song that plays. */
 
 /**
- * Return the duration of a bar in seconds.
- * @param {Plan} plan
+ * Return the time of a bar in seconds; the tempo may change on bar lines.
+ * @param {Plan} plan @param {number} bar
  */
-export const barSeconds = ({ grid }) => (60 * grid.beats_per_bar) / grid.tempo_bpm;
+export function timeAt({ grid }, bar) {
+  const starts = [[0, grid.tempo_bpm], ...(grid.tempo_changes ?? [])];
+  const bars = starts.map(([from, bpm], at) => {
+    const to = Math.min(bar, starts[at + 1]?.[0] ?? bar);
+    return (Math.max(0, to - from) * 60 * grid.beats_per_bar) / bpm;
+  });
+  return bars.reduce((sum, seconds) => sum + seconds, 0);
+}
+
+/**
+ * Return the number of the bar that plays at a time, from 1.
+ * @param {Plan} plan @param {number} seconds
+ */
+export function barNumber(plan, seconds) {
+  let bar = 0;
+  while (bar < plan.grid.bars && timeAt(plan, bar + 1) <= seconds + 1e-6) bar += 1;
+  return bar + 1;
+}
 
 /**
  * Return the stems of a plan with their clips: the singer first, then the songs as they enter.
@@ -66,7 +83,11 @@ export function songsOf({ clips, sources, form }) {
 }
 
 /** @param {{at_bar: number, bars: number}} place @param {Plan} plan */
-const spanOf = ({ at_bar, bars }, { grid }) => ({ left: at_bar / grid.bars, width: bars / grid.bars });
+function spanOf({ at_bar, bars }, plan) {
+  const whole = timeAt(plan, plan.grid.bars);
+  const [from, to] = [at_bar, at_bar + bars].map((bar) => timeAt(plan, bar) / whole);
+  return { left: from, width: to - from };
+}
 
 /**
  * Return the sections of a plan.
@@ -93,7 +114,7 @@ export function transitionsOf(plan) {
     if (before.song === next.song || next.from > before.to + EPSILON) return [];
     const shared = Math.max(0, before.to - next.from);
     const words = texts.arrangement.transition(plan.transition, before.song, next.song, next.from, shared);
-    return [{ left: next.from / plan.grid.bars, width: shared / plan.grid.bars, words }];
+    return [{ ...spanOf({ at_bar: next.from, bars: shared }, plan), words }];
   });
 }
 

@@ -10,12 +10,12 @@ import { Waveform } from "../components/waveform.js";
 import { decibels, duration, position } from "../format.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
-import { barSeconds } from "./arrangement.js";
+import { barNumber } from "./arrangement.js";
 import { LoudnessCurve } from "./loudness-curve.js";
 import { MashupPlayer } from "./player.js";
 import { Timeline } from "./timeline.js";
 
-/** @import {MashupOutput} from "./types.js" */
+/** @import {MashupOutput, Plan} from "./types.js" */
 /** @import {Side} from "./loudness.js" */
 
 const STEP_S = 5;
@@ -36,7 +36,7 @@ export function Listen({ jobId, output, title }) {
     <div class="listen-bar">
       <${PlayPause} player=${player} title=${title} />
       <span class="listen-time">
-        <${Time} player=${player} barS=${barSeconds(output.plan)} />
+        <${Time} player=${player} plan=${output.plan} />
       </span>
       ${player.hasBefore && html`<${Sides} player=${player} output=${output} />`}
     </div>
@@ -85,11 +85,11 @@ function PlayPause({ player, title }) {
   />`;
 }
 
-/** @param {{player: MashupPlayer, barS: number}} props */
-function Time({ player, barS }) {
+/** @param {{player: MashupPlayer, plan: Plan}} props */
+function Time({ player, plan }) {
   const seconds = player.positionS.value;
   return html`${position(seconds)}<span class="muted"> / ${duration(player.durationS.value)}</span>
-    <span class="muted small listen-place">${texts.mashup.bar(Math.floor(seconds / barS + 1e-6) + 1)}</span>`;
+    <span class="muted small listen-place">${texts.mashup.bar(barNumber(plan, seconds))}</span>`;
 }
 
 /** @param {{player: MashupPlayer, output: MashupOutput}} props */

@@ -6,7 +6,7 @@ import { Button } from "../components/button.js";
 import { duration, keyName, loudness, percent, tempo } from "../format.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
-import { barSeconds, changesOf } from "./arrangement.js";
+import { changesOf, timeAt } from "./arrangement.js";
 
 /** @import {MashupOutput, Plan} from "./types.js" */
 
@@ -43,9 +43,9 @@ function factsOf(plan) {
   return [
     [words.form, words.forms[plan.form]],
     [words.vibe, `${texts.vibes[plan.vibe]?.name ?? plan.vibe}, ${percent(plan.intensity)}`],
-    [words.tempo, tempo(grid.tempo_bpm)],
+    [words.tempo, [grid.tempo_bpm, ...(grid.tempo_changes ?? []).map(([, bpm]) => bpm)].map(tempo).join(", ")],
     [words.key, keyName(plan.key)],
-    [words.length, words.bars(grid.bars, duration(grid.bars * barSeconds(plan)))],
+    [words.length, words.bars(grid.bars, duration(timeAt(plan, grid.bars)))],
     [words.transition, texts.transitions[plan.transition] ?? plan.transition],
     [words.loudness, loudness(master.loudness_lufs)],
     [words.truePeak, `${master.true_peak_dbtp.toFixed(1).replace("-", "−")} dBTP`],

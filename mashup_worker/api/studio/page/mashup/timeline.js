@@ -37,7 +37,8 @@ export function Timeline({ plan, share, onSeek, children }) {
     setCurrent(clips.indexOf(next));
     grid.current?.querySelectorAll("button")[clips.indexOf(next)]?.focus();
   };
-  const phrases = { "--phrase": `${400 / plan.grid.bars}%` };
+  const hasOneTempo = !plan.grid.tempo_changes?.length;
+  const phrases = { "--phrase": hasOneTempo ? `${400 / plan.grid.bars}%` : "100%" };
   return html`<div class="timeline" style=${phrases}>
     <div class="timeline-body">
       ${children}

@@ -48,7 +48,7 @@
  * @property {string} transition
  * @property {number} seed
  * @property {string | null} key
- * @property {{tempo_bpm: number, beats_per_bar: number, bars: number}} grid
+ * @property {{tempo_bpm: number, beats_per_bar: number, bars: number, tempo_changes?: [number, number][]}} grid
  * @property {Record<string, PlanSource>} sources
  * @property {PlanClip[]} clips
  * @property {{name: string, at_bar: number, bars: number}[]} sections
