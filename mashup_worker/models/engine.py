@@ -232,8 +232,8 @@ class NetworkSeparator:
         if self.residual_stem not in wanted:
             return made
         samples = upload(mix.read(start, start + made.shape[-1]), made.device)
-        every = torch.cat([made, (samples - made.sum(0))[None]])
-        return every[[self.stems.index(stem) for stem in wanted]]
+        every = [*made, samples - made.sum(0)]
+        return torch.stack([every[self.stems.index(stem)] for stem in wanted])
 
     def _passes(self, rows: list[int]) -> list[_Pass]:
         """Return the passes that the outputs `rows` need, without networks that have no weight."""

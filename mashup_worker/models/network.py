@@ -111,7 +111,10 @@ class SeparationNetwork(nn.Module):
         self._prepared_core = partial(run)
 
     def run_core(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Run the core, or its compiled or captured form."""
+        """Run the core, or its compiled or captured form.
+
+        The next call may overwrite the outputs: `forward` must not return views of them.
+        """
         run = self._prepared_core or self.core
         if run is None:
             raise TypeError(f"{type(self).__name__} has no core")

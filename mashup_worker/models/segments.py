@@ -185,9 +185,9 @@ class CrossFade:
         if slope and (segment.is_first or segment.is_last):
             weight = self._weight.clone()
             if segment.is_first:
-                weight[:slope] = 1
+                weight[:slope].fill_(1)
             if segment.is_last:
-                weight[-slope:] = 1
+                weight[-slope:].fill_(1)
             return weight[: segment.length]
         return self._weight[: segment.length]
 

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 HOT_PATHS = tuple(
     f"mashup_worker/models/{name}"
-    for name in ("graphs.py", "htdemucs/", "segments.py", "streams.py")
+    for name in (
+        "graphs.py",
+        "htdemucs/",
+        "network.py",
+        "roformer/",
+        "scnet/",
+        "segments.py",
+        "streams.py",
+    )
 )
 """Code that runs for every window or stem, where host reads and blocking copies are defects."""
 

@@ -35,8 +35,8 @@ from mashup_worker.models.htdemucs.transformer import (
     LayerNorm,
     SongNorm,
 )
-from mashup_worker.models.htdemucs.unconverted import UnconvertedNetwork, demucs_profile
 from mashup_worker.models.layers import Convolution, Gate, Linear
+from mashup_worker.models.unconverted import UnconvertedNetwork, demucs_profile
 
 if TYPE_CHECKING:
     from torch import Tensor

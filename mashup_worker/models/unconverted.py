@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from mashup_worker.models.network import NetworkProfile, SeparationNetwork
 from mashup_worker.models.segments import Cut
 
@@ -23,7 +25,9 @@ class UnconvertedNetwork(SeparationNetwork):
     def forward(self, windows: Tensor, rows: Sequence[int] | None = None) -> Tensor:
         """See `SeparationNetwork`."""
         made: Tensor = self._network(windows)
-        return (made if rows is None else made[:, list(rows)]).float()
+        if rows is not None:
+            made = torch.stack([made[:, row] for row in rows], 1)
+        return made.float()
 
 
 def demucs_profile(network: Any) -> NetworkProfile:
