@@ -1,8 +1,8 @@
 """Read the untrusted YAML of a checkpoint.
 
 Only plain values are read. Trainers write some lists with the tag `!!python/tuple`, which is
-accepted for plain scalars; any other tag could name code and is refused. Aliases are refused too:
-a few lines of them stand for gigabytes.
+accepted for plain scalars; any other tag could name code and is refused. So are aliases that stand
+for more values than a configuration has: a few lines of them can stand for gigabytes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_CONFIG_BYTES = 1 << 20
 """Longest configuration; those of published models have some kilobytes."""
 
+MAX_VALUES = 100_000
+"""Most values, where every alias counts as what it stands for."""
+
 _TUPLE_TAG = "tag:yaml.org,2002:python/tuple"
 
 _FLOAT_WITHOUT_POINT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
@@ -27,14 +30,6 @@ _FLOAT_WITHOUT_POINT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
 
 class _Loader(yaml.SafeLoader):
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.constructor.ConstructorError(
-                None, None, "aliases are not supported", event.start_mark
-            )
-        return super().compose_node(parent, index)
-
     def tuple_of_scalars(self, node: yaml.Node) -> tuple[Any, ...]:
         if not isinstance(node, yaml.SequenceNode) or not all(
             isinstance(item, yaml.ScalarNode) for item in node.value
@@ -61,7 +56,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Raises:
         ModelUnavailable: the file is missing, too long, not YAML, not a mapping, or has a tag other
-            than `!!python/tuple`, or an alias.
+            than `!!python/tuple`, or too many values.
     """
     try:
         with path.open("rb") as file:
@@ -77,6 +72,7 @@ def parse_config(text: str | bytes, where: str) -> dict[str, Any]:
     """Return the mapping in a YAML text; `where` names it in messages. Raises as `read_config`."""
     try:
         config = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        values = _count(config, {})
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ModelUnavailable(f"{where}{line}: not YAML: {error.problem}") from error
@@ -84,6 +80,19 @@ def parse_config(text: str | bytes, where: str) -> dict[str, Any]:
         raise ModelUnavailable(f"{where}: not YAML") from error
     except RecursionError:
         raise ModelUnavailable(f"{where}: nested too deeply") from None
+    if values > MAX_VALUES:
+        raise ModelUnavailable(f"{where}: more than {MAX_VALUES} values")
     if not isinstance(config, dict):
         raise ModelUnavailable(f"{where}: not a mapping of keys")
     return config
+
+
+def _count(value: object, counts: dict[int, int]) -> int:
+    """Return the number of values in a tree; a node within itself has no end."""
+    if not isinstance(value, dict | list | tuple):
+        return 1
+    if id(value) not in counts:
+        counts[id(value)] = MAX_VALUES + 1  # stands where the node is met again inside
+        inner = value.values() if isinstance(value, dict) else value
+        counts[id(value)] = 1 + sum(_count(one, counts) for one in inner)
+    return counts[id(value)]

@@ -12,6 +12,15 @@ from mashup_worker.models.checkpoints.config import MAX_CONFIG_BYTES, parse_conf
 if TYPE_CHECKING:
     from pathlib import Path
 
+_BOMB = "a0: &a0 [1, 1]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 9)
+)
+"""A kilobyte that stands for 200 million numbers."""
+
+
+def test_aliases_are_read() -> None:
+    assert parse_config("a: &x [1]\nb: *x", "c.yaml") == {"a": [1], "b": [1]}
+
 
 def test_tuples_of_plain_values_and_numbers_without_a_point_are_read() -> None:
     text = "bands: !!python/tuple\n  - 2\n  - 0.5\n  - x\ninit: 1e-3\ncount: -2E4\nname: 1e\n"
@@ -31,7 +40,8 @@ def test_tuples_of_plain_values_and_numbers_without_a_point_are_read() -> None:
         ("a: !ruby 1", "the tag '!ruby' is not allowed"),
         ("a: !!python/tuple {b: 1}", "!!python/tuple is not a list of plain values"),
         ("a: !!python/tuple [[1]]", "!!python/tuple is not a list of plain values"),
-        ("a: &x [1]\nb: *x", "line 2: .*aliases are not supported"),
+        (_BOMB, "more than 100000 values"),
+        ("a: &x\n  b: *x", "more than 100000 values"),
         ("a: b: c", "line 1: not YAML"),
         ("- 1", "not a mapping of keys"),
         ("", "not a mapping of keys"),

@@ -116,10 +116,7 @@ def test_the_essentials_define_the_same_network(architecture: str) -> None:
         ({"model__stereo": 1}, "model.stereo: neither true nor false"),
         ({"model__freqs_per_bands": 3}, "model.freqs_per_bands: not a list of values"),
         ({"model__freqs_per_bands": [64, 64]}, "model.freqs_per_bands: 128 .*, but .* gives 129"),
-        (
-            {"model__num_stems": 2},
-            "training.instruments: 1 stems are .*, but the model has 2",
-        ),
+        ({"model__num_stems": 2}, "training.instruments: 1 stems are .*, but the model has 2"),
         ({"audio__chunk_size": None}, "audio.chunk_size: missing"),
         ({"audio__chunk_size": 0}, "audio.chunk_size: not a whole number from 1 to"),
         ({"inference__chunk_size": True}, "inference.chunk_size: not a whole number"),
