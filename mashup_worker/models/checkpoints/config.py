@@ -21,7 +21,7 @@ MAX_CONFIG_BYTES = 1 << 20
 """Longest configuration; those of published models have some kilobytes."""
 
 MAX_VALUES = 100_000
-"""Most values, where every alias counts as what it stands for."""
+"""Most values, those behind each alias included."""
 
 _TUPLE_TAG = "tag:yaml.org,2002:python/tuple"
 
