@@ -262,6 +262,7 @@ def mashup(
     from mashup_worker.pipelines.mashup.playlist import with_distinct_names
     from mashup_worker.pipelines.mashup.song_cache import SongCache
     from mashup_worker.pipelines.mashup.songs import SongLoader
+    from mashup_worker.pipelines.mashup.tags import mashup_tags
 
     if (vocals is None) == (not songs) or (vocals is None) != (not over):
         raise InvalidInput("mashup: give vocals and over, or songs")
@@ -294,7 +295,10 @@ def mashup(
     else:
         plan = plan_layer(loaded[0], loaded[1:], request)
     plan, sounds = found.noted(plan), sounds_of_songs(loaded)
-    return make_mashup(plan, sounds, Path(output), encode, device=device, on_progress=on_progress)
+    tags = mashup_tags(plan, found.tags)
+    return make_mashup(
+        plan, sounds, Path(output), encode, tags=tags, device=device, on_progress=on_progress
+    )
 
 
 def master(

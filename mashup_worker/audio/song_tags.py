@@ -1,8 +1,8 @@
-"""Tags of a song that its stems and masters inherit: names, numbers, date, genre, cover.
+"""Tags of a song that its stems and masters inherit: names, numbers, date, genre, ISRC, cover.
 
-Other tags are not copied. Gains (ReplayGain, Sound Check), peaks, tempo, key, lengths, encoder
-settings, digests and comments describe the file that they are in, and identifiers such as the ISRC
-its recording; of a stem or a master they would be wrong.
+Other tags are not copied. Gains (ReplayGain, Sound Check), peaks, lengths, encoder settings,
+digests and comments describe the file that they are in; of a stem or a master they would be wrong.
+Results get the tempo and the key that were found in their own sound.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ MAX_COVER_BYTES = 2_000_000
 MAX_TEXT_LETTERS = 200
 _MAX_NUMBER = 9_999
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}", re.ASCII)
 _IMAGES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 """Media types of covers by their first bytes; players show no others reliably."""
 
@@ -33,6 +34,10 @@ class SongTags:
     """Tags of a song; None where it has none.
 
     Texts are one line, numbers count from 1, and the date is a year, or a day as 2024-05-31.
+
+    Attributes:
+        isrc: code of the recording, 12 letters and digits.
+        tempo_bpm, key, comment: of results only, never inherited; the key as `Am` or `F#`.
     """
 
     title: str | None = None
@@ -43,12 +48,17 @@ class SongTags:
     track_total: int | None = None
     date: str | None = None
     genre: str | None = None
+    isrc: str | None = None
     cover: bytes | None = None
+    tempo_bpm: float | None = None
+    key: str | None = None
+    comment: str | None = None
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> SongTags:
         """Return tags of untrusted values by name, cleaned; unusable values are left out."""
         date = _DATE.match(_text(values.get("date")) or "")
+        isrc = (_text(values.get("isrc")) or "").replace("-", "").upper()
         cover = values.get("cover")
         return SongTags(
             title=_text(values.get("title")),
@@ -59,6 +69,7 @@ class SongTags:
             track_total=_number(values.get("track_total")),
             genre=_text(values.get("genre")),
             date=date[0] if date else None,
+            isrc=isrc if _ISRC.fullmatch(isrc) else None,
             cover=cover if isinstance(cover, bytes) and _is_cover(cover) else None,
         )
 
@@ -76,12 +87,37 @@ class SongTags:
         """Return the tags of a stem, whose title names it: `Song (vocals)`, `Song (no vocals)`."""
         if self.title is None:
             return self
-        return replace(self, title=f"{self.title} ({_words(kind)})")
+        return replace(self, title=f"{self.title} ({stem_words(kind)})")
+
+    def of_song(self, kind: str) -> SongTags:
+        """Return the tags of the song of a stem that has these tags; undoes `of_stem`."""
+        if self.title is None:
+            return self
+        return replace(self, title=self.title.removesuffix(f" ({stem_words(kind)})"))
+
+    def with_music(self, tempo_bpm: float | None, key: str | None, camelot: str | None) -> SongTags:
+        """Return the tags with tempo and key, and a comment of both, as players of DJs show it.
+
+        Args:
+            tempo_bpm: beats per minute.
+            key: tonic and mode, such as `"A minor"`.
+            camelot: position on the Camelot wheel, such as `"8A"`, for which no format has a field.
+        """
+        tempo = None if tempo_bpm is None else f"{tempo_bpm:.2f} BPM"
+        return replace(
+            self,
+            tempo_bpm=tempo_bpm,
+            key=None if key is None else key.replace(" major", "").replace(" minor", "m"),
+            comment=", ".join(text for text in (camelot, tempo) if text) or None,
+        )
 
     def texts(self) -> dict[str, str]:
         """Return all tags but the cover, by name, as text."""
         named = ((one.name, getattr(self, one.name)) for one in fields(self))
-        return {name: str(value) for name, value in named if value is not None and name != "cover"}
+        texts = {name: str(value) for name, value in named if value is not None and name != "cover"}
+        if self.tempo_bpm is not None:
+            texts["tempo_bpm"] = f"{self.tempo_bpm:.2f}".rstrip("0").rstrip(".")
+        return texts
 
 
 NO_TAGS = SongTags()
@@ -132,6 +168,7 @@ def _number(value: object) -> int | None:
     return value if 0 < value <= _MAX_NUMBER else None
 
 
-def _words(kind: str) -> str:
+def stem_words(kind: str) -> str:
+    """Return a kind of stem as titles have it: `vocals`, `no vocals`."""
     without = kind.removeprefix(COMPLEMENT_PREFIX)
     return kind if without == kind else f"no {without}"

@@ -27,6 +27,7 @@ _APE_NAMES = {
     **{name: name for name in ("title", "artist", "album", "genre", "track")},
     "album artist": "album_artist",
     "year": "date",
+    "isrc": "isrc",
     "cover art (front)": "cover",
 }
 _NUMBERS = re.compile(r"\s*(\d{1,4})\s*(?:/\s*(\d{1,4}))?")
@@ -67,6 +68,8 @@ def _tinytag_values(path: Path) -> dict[str, Any]:
             value = "; ".join(dict.fromkeys([value, *found.other.get(name, [])][:_MAX_VALUES]))
         if value is not None:
             values[_TINYTAG_NAMES.get(name, name)] = value
+    if isrc := found.other.get("isrc"):
+        values["isrc"] = isrc[0]
     images = found.images.as_dict()
     names = sorted(images, key=lambda name: name != _FRONT)
     covers = [image.data for name in names for image in images[name]]

@@ -31,8 +31,15 @@ _NAMES: Mapping[str, tuple[str, str, str]] = {
     "track_total": ("TRACKTOTAL", "", ""),
     "date": ("DATE", "TYER", "ICRD"),
     "genre": ("GENRE", "TCON", "IGNR"),
+    "isrc": ("ISRC", "TSRC", ""),  # ISRC of RIFF INFO is another field, the source
+    "tempo_bpm": ("BPM", "TBPM", ""),
+    "key": ("INITIALKEY", "TKEY", ""),
+    "comment": ("COMMENT", "COMM", "ICMT"),
 }
 """Names of tags in Vorbis comments, ID3v2.3 and RIFF INFO; empty where the format has none."""
+
+_ID3_BEFORE_TEXT: Mapping[str, bytes] = {"COMM": b"eng\xff\xfe\0\0"}
+"""Language and an empty description, which precede the text of a comment."""
 
 _VENDOR = b"mashup-worker"
 
@@ -194,7 +201,7 @@ def _picture_text(tags: SongTags) -> str:
 def _id3(tags: SongTags) -> bytes:
     """Return an ID3v2.3 tag, the version that all players read."""
     frames = [
-        _id3_frame(name, b"\x01\xff\xfe" + text.encode("utf-16-le"))
+        _id3_frame(name, b"\x01" + _ID3_BEFORE_TEXT.get(name, b"") + _utf16(text))
         for name, text in _named(tags, 1).items()
     ]
     if tags.date is not None:
@@ -209,6 +216,10 @@ def _id3(tags: SongTags) -> bytes:
     body = b"".join(frames)
     size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
     return b"ID3\x03\0\0" + size + body
+
+
+def _utf16(text: str) -> bytes:
+    return b"\xff\xfe" + text.encode("utf-16-le")
 
 
 def _id3_frame(name: str, data: bytes) -> bytes:

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 STAGES = {
     "decode": 0.03,
     "separate": 0.77,
-    "encode": 0.08,
     "measure": 0.04,
     "harmony": 0.03,
     "rhythm": 0.04,
+    "encode": 0.08,
     "peaks": 0.01,
 }
 """Shares of the time, most of which the network needs; `peaks` writes the waveforms."""
@@ -62,23 +62,27 @@ def split_song(
     device: str,
     on_progress: OnProgress,
 ) -> SplitSong:
-    """Separate a song into files, write their waveforms, and analyze the song.
+    """Separate and analyze a song, and write its stems with their waveforms.
 
-    The analysis uses the stems if all stems of the model are written, and the song otherwise.
+    Tempo and key become tags of the stems. The analysis uses the stems if all stems of the model
+    are written, and the song otherwise.
 
     Raises:
         MashupError: as `separate_file` and `analyze_sources`.
     """
     with open_separation(separator, request, on_progress) as separation:
-        analysis = None
+        analysis, tags = None, separation.tags
         if analyze:
             analysis = _analyze(separation, separator.stems, device, on_progress)
+            found = analysis.analysis
+            tags = tags.with_music(found.tempo_bpm, found.key, found.camelot)
+        separated = separation.write(tags)
         clock = Clock()
         sounds = {request.targets[kind]: stem for kind, stem in separation.stems.items()}
         files = write_waveforms(sounds, on_progress)
         clock.lap("peaks")
     return SplitSong(
-        separated=separation.result, analysis=analysis, files=files, peaks_s=clock.laps_s["peaks"]
+        separated=separated, analysis=analysis, files=files, peaks_s=clock.laps_s["peaks"]
     )
 
 

@@ -79,12 +79,14 @@ class MixRun:
             MashupError: as `make_mashup`, `SongLoader.load` and `load_plan`.
         """
         from mashup_worker.pipelines.mashup.make import make_mashup
+        from mashup_worker.pipelines.mashup.tags import mashup_tags
 
         started_s = time.perf_counter()
         plan, sounds, loaded = self._planned()
         target, report = self.outputs.target, self.on_progress
+        tags = mashup_tags(plan, loaded.tags)
         result = make_mashup(
-            plan, sounds, target, self.encode, device=self.device, on_progress=report
+            plan, sounds, target, self.encode, tags=tags, device=self.device, on_progress=report
         )
         self.outputs.write(result, report)
         return {
@@ -103,6 +105,7 @@ class MixRun:
         from mashup_worker.mixing.planning.planner import plan_mashup
         from mashup_worker.pipelines.mashup.make import sounds_of_plan, sounds_of_songs
         from mashup_worker.pipelines.mashup.songs import LoadedSongs
+        from mashup_worker.pipelines.mashup.tags import tags_of_plan
 
         if self.sources.plan is not None:
             plan = load_plan(self.sources.plan)
@@ -114,7 +117,7 @@ class MixRun:
             return (
                 _relocated(plan, folder, self.outputs.target.parent),
                 sounds,
-                LoadedSongs((), (), tuple(warnings)),
+                LoadedSongs((), (), tuple(warnings), tags=tags_of_plan(plan, folder)),
             )
         singer, players = self._chosen()
         files = [*([singer] if singer else []), *players]

@@ -11,6 +11,7 @@ import torch
 
 from mashup_worker.audio.decode import decode_warned
 from mashup_worker.audio.signal import Audio
+from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.dsp.compressor import Compression
 from mashup_worker.dsp.stretch.choose import choose_engine
 from mashup_worker.errors import InvalidInput
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
+    from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.mixing.measures.report import MixReport
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.render.tracks import RenderedTrack
@@ -149,10 +151,11 @@ def make_mashup(
     target: Path,
     encode: EncodeOptions,
     *,
+    tags: SongTags = NO_TAGS,
     device: str = "cpu",
     on_progress: OnProgress | None = None,
 ) -> MashupResult:
-    """Render a plan, master it, write it, and measure the written file.
+    """Render a plan, master it, write it with tags, and measure the written file.
 
     Raises:
         InvalidInput, DeviceUnavailable, OutOfMemory, DeviceLost: as `render_mix`.
@@ -184,7 +187,9 @@ def make_mashup(
                 checked.append(beside.submit(check_stems, stems, plan))
             report(stage, share)
 
-        master = write_master(render.mix, target, request, encode=encode, on_progress=on_stage)
+        master = write_master(
+            render.mix, target, request, encode=encode, tags=tags, on_progress=on_stage
+        )
     clock = Clock()
     report("check", 0.0)
     lossy, found = not encode.lossless, checked[0].result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.decode import decode_warned
@@ -11,6 +11,7 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
 from mashup_worker.audio.resample import resample
 from mashup_worker.audio.song_tags import NO_TAGS
+from mashup_worker.audio.tag_reader import read_tags
 from mashup_worker.dsp.offset import without_offset
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.grid import song_grid
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.audio.signal import Audio
+    from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.clock import OnProgress
@@ -46,18 +48,27 @@ LIMITS = DecodeLimits(max_duration_s=3_600.0)
 class SongFiles:
     """Files of a song: the whole song, or its stems by kind.
 
-    An analysis may be given: vocals alone may contain no beat that can be detected.
+    An analysis may be given: vocals alone may contain no beat that can be detected. Tags of the
+    song are given for files that have lost them.
     """
 
     name: str
     stems: Mapping[str, Path]
     whole: Path | None = None
     analysis: Analysis | None = None
+    tags: SongTags | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """All files."""
         return tuple(self.stems.values()) if self.whole is None else (self.whole,)
+
+    def song_tags(self) -> SongTags:
+        """Return the tags of the song: those given, or those of its first file."""
+        if self.tags is not None:
+            return self.tags
+        kind = MIX if self.whole is not None else next(iter(self.stems))
+        return read_tags(self.paths[0]).tags.of_song(kind)
 
 
 @dataclass(frozen=True)
@@ -68,12 +79,14 @@ class LoadedSongs:
         notes: license of the model, omitted stems, uncertain beats.
         warnings: those of the decoders, each after the path of its file.
         model: model that separated whole songs; None without one.
+        tags: those of the songs, by their names.
     """
 
     songs: tuple[MixSong, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     model: Separator | None = None
+    tags: Mapping[str, SongTags] = field(default_factory=dict)
 
     def noted(self, plan: Plan) -> Plan:
         """Return a plan of these songs with the notes about them."""
@@ -128,7 +141,8 @@ class SongLoader:
             songs.append(song)
             notes += [f"{one.name}/{kind} is silent; it is left out" for kind in silent]
             notes += _doubts(song)
-        return LoadedSongs(tuple(songs), tuple(notes), tuple(warnings), model)
+        tags = {one.name: one.song_tags() for one in files}
+        return LoadedSongs(tuple(songs), tuple(notes), tuple(warnings), model, tags)
 
     def _parts(self, files: Sequence[SongFiles]) -> Iterator[tuple[dict[str, SongStem], list[str]]]:
         """Return the parts and warnings of each song, all of which are read at once."""

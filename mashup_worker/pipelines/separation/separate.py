@@ -82,13 +82,27 @@ class SeparateResult:
         return sum(self.timings_s.values())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Separation:
-    """Song and stems that are kept in memory, as written except for rounding."""
+    """Song and stems that are kept in memory, as they will be written except for rounding.
+
+    Attributes:
+        tags: tags of the song.
+    """
 
     song: SampleSource
     stems: Mapping[str, SampleSource]
-    result: SeparateResult
+    tags: SongTags
+    _write: Callable[[SongTags], SeparateResult] = field(repr=False)
+
+    def write(self, tags: SongTags | None = None) -> SeparateResult:
+        """Write the requested stems, all or none, with `tags` in place of the song's.
+
+        Raises:
+            StorageFailed: a stem cannot be written.
+            InvalidInput: the format cannot hold the stems.
+        """
+        return self._write(self.tags if tags is None else tags)
 
 
 def separate_file(
@@ -104,14 +118,17 @@ def separate_file(
         StorageFailed: a stem cannot be written.
     """
     with open_separation(separator, request, on_progress) as separation:
-        return separation.result
+        return separation.write()
 
 
 @contextmanager
 def open_separation(
     separator: Separator, request: SeparateRequest, on_progress: OnProgress | None = None
 ) -> Iterator[Separation]:
-    """Separate as `separate_file`, and keep song and stems in memory for the block."""
+    """Separate as `separate_file`, and keep song and stems in memory for the block.
+
+    The stems are written by `Separation.write`.
+    """
     report = on_progress or ignore_progress
     clock = Clock()
     for target in request.targets.values():
@@ -130,27 +147,36 @@ def open_separation(
         stems = _separate(
             stack, separator, song, tuple(request.targets), lambda share: report("separate", share)
         )
-        clock.lap("separate", torch.device(separator.device))
         gain = shared_gain(stems, request.encode.max_peak)
-        files = write_stems(
-            stems,
-            request.targets,
-            request.encode,
-            gain=gain,
+        clock.lap("separate", torch.device(separator.device))
+
+        def write(tags: SongTags) -> SeparateResult:
+            writing = Clock()
+            files = write_stems(
+                stems,
+                request.targets,
+                request.encode,
+                gain=gain,
+                tags=tags,
+                on_progress=lambda share: report("encode", share),
+                before_publish=request.before_publish,
+            )
+            writing.lap("encode")
+            return SeparateResult(
+                stems=files,
+                duration_s=song.length_samples / song.sample_rate,
+                timings_s={**clock.laps_s, **writing.laps_s},
+                shared_gain_db=20 * math.log10(gain),
+                non_finite_samples=decoder.non_finite_samples,
+                warnings=decoder.warnings + found.warnings,
+            )
+
+        yield Separation(
+            song=song,
+            stems={stem.kind: ScaledSource(stem, gain) for stem in stems},
             tags=found.tags,
-            on_progress=lambda share: report("encode", share),
-            before_publish=request.before_publish,
+            _write=write,
         )
-        clock.lap("encode")
-        result = SeparateResult(
-            stems=files,
-            duration_s=song.length_samples / song.sample_rate,
-            timings_s=clock.laps_s,
-            shared_gain_db=20 * math.log10(gain),
-            non_finite_samples=decoder.non_finite_samples,
-            warnings=decoder.warnings + found.warnings,
-        )
-        yield Separation(song, {stem.kind: ScaledSource(stem, gain) for stem in stems}, result)
 
 
 def separate_audio(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.analysis.correction import read_analysis
 from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.planning.planner import plan_mashup
 from mashup_worker.mixing.request import MixRequest
@@ -17,6 +18,7 @@ from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mashup.playlist import Playlist
 from mashup_worker.pipelines.mashup.song_cache import SongCache
 from mashup_worker.pipelines.mashup.songs import LoadedSongs, SongFiles, SongLoader
+from mashup_worker.pipelines.mashup.tags import mashup_tags
 from mashup_worker.pipelines.mashup.unmastered import Unmastered, write_unmastered
 from mashup_worker.pipelines.waveforms import write_waveforms
 from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed, StoredAudio
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.audio.limits import DecodeLimits
+    from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.queue.contracts import MashupInput, StemInput
     from mashup_worker.worker.handler import Inputs, JobContext, StoredFile
@@ -99,6 +102,7 @@ class MashupHandler:
         name = f"mashup.{request.format}"
         with rename_paths({**sources.paths, name: job.folder / name}):
             songs = _songs(sources.paths, used, sources.facts["analyses"])
+            songs = [replace(one, tags=_tags(one, job.inputs.tags)) for one in songs]
             loaded = self._load(job, songs)
             plan = plan_mashup(loaded.songs, MixRequest(**request.config.model_dump()))
             clock.lap("prepare")
@@ -107,6 +111,7 @@ class MashupHandler:
                 sounds_of_songs(loaded.songs),
                 job.folder / name,
                 EncodeOptions(request.format),
+                tags=mashup_tags(plan, loaded.tags),
                 device=job.models.device,
                 on_progress=lambda stage, share: job.on_progress(
                     _STAGE_OF_PART.get(stage, stage), share
@@ -208,6 +213,14 @@ def _songs(
         else SongFiles(name=song, stems=kinds, whole=None, analysis=_analysis(analyses.get(song)))
         for song, kinds in by_song.items()
     ]
+
+
+def _tags(song: SongFiles, tags: Mapping[Path, SongTags]) -> SongTags:
+    """Return the tags of a song, which its decoded files have lost."""
+    if song.whole is not None:
+        return tags.get(song.whole, NO_TAGS)
+    found = (tags[path].of_song(kind) for kind, path in song.stems.items() if path in tags)
+    return next(found, NO_TAGS)
 
 
 def _analysis(document: Mapping[str, Any] | None) -> Analysis | None:

@@ -46,8 +46,11 @@ ALL = SongTags(
     track_total=12,
     date="2024-05-31",
     genre="House",
+    isrc="GBAYE6800011",
     cover=JPEG,
 )
+RESULT = ALL.with_music(127.534, "F# minor", "11A")
+"""Tags of a result, whose own tempo and key are known."""
 
 
 def tagged(path: Path, tags: SongTags) -> Path:
@@ -140,12 +143,68 @@ def test_an_ogg_differs_in_nothing_but_its_serial(tmp_path: Path) -> None:
     assert files[0].getvalue() == files[1].getvalue()
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+def test_mutagen_reads_tempo_key_and_comment_in_the_fields_of_each_format(
+    tmp_path: Path, format_: FormatName
+) -> None:
+    mutagen = pytest.importorskip("mutagen")
+    file = mutagen.File(tagged(tmp_path / f"song.{format_}", RESULT))
+    if format_ in ("mp3", "wav"):
+        names = {"isrc": "TSRC", "tempo": "TBPM", "key": "TKEY", "comment": "COMM::eng"}
+        found = {name: file.tags[frame].text[0] for name, frame in names.items()}
+        found |= {"title": file.tags["TIT2"].text[0], "cover": file.tags["APIC:"].data}
+    else:
+        names = {"isrc": "ISRC", "tempo": "BPM", "key": "INITIALKEY", "comment": "COMMENT"}
+        found = {name: file.tags[field][0] for name, field in names.items()}
+        found |= {"title": file.tags["TITLE"][0], "cover": JPEG}
+    assert found == {
+        "title": "Söng 😀",
+        "isrc": "GBAYE6800011",
+        "tempo": "127.53",
+        "key": "F#m",
+        "comment": "11A, 127.53 BPM",
+        "cover": JPEG,
+    }
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("format_", FORMATS)
+def test_ffprobe_reads_tempo_key_and_comment(tmp_path: Path, format_: FormatName) -> None:
+    path = tagged(tmp_path / f"song.{format_}", RESULT)
+    command = ["ffprobe", "-v", "error", "-show_entries", "format_tags:stream_tags", str(path)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.lower()
+    assert "comment=11a, 127.53 bpm" in shown
+    if format_ != "wav":  # ffmpeg reads RIFF INFO only, which has no fields for them
+        assert "=127.53\n" in shown
+        assert "=f#m\n" in shown
+        assert "=gbaye6800011\n" in shown
+
+
+def test_tempo_and_key_of_a_file_are_not_inherited(tmp_path: Path) -> None:
+    for format_ in FORMATS:
+        assert read_tags(tagged(tmp_path / f"song.{format_}", RESULT)).tags.comment is None
+    assert NO_TAGS.with_music(None, None, None) == NO_TAGS
+    assert NO_TAGS.with_music(120.0, None, None).texts() == {
+        "tempo_bpm": "120",
+        "comment": "120.00 BPM",
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("gb-aye-68-00011", "GBAYE6800011"), ("GBAYE68", None), ("x" * 12, None)]
+)
+def test_an_isrc_is_taken_in_its_plain_form(written: str, read: str | None) -> None:
+    assert SongTags.of({"isrc": written}).isrc == read
+
+
 def test_titles_name_the_stem() -> None:
     assert ALL.of_stem("vocals").title == "Söng 😀 (vocals)"
     assert ALL.of_stem("no_vocals").title == "Söng 😀 (no vocals)"
     assert ALL.of_stem("drums").cover == JPEG
     untitled = SongTags(artist="A")
     assert untitled.of_stem("drums") == untitled
+    for one in (ALL, untitled):
+        assert one.of_stem("no_vocals").of_song("no_vocals") == one
 
 
 # ----------------------------------------------------------------------------- sources

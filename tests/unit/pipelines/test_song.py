@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import soundfile
 
 from mashup_worker.audio.decode import Decoder, decode
 from mashup_worker.audio.formats import EncodeOptions
@@ -69,6 +70,8 @@ def test_memory_gives_the_results_of_the_written_files(
 ) -> None:
     made = split(song, tmp_path, encode, share=share)
     assert (made.separated.shared_gain_db < 0) is (share > 1 and not encode.is_float)
+    if encode.format == "flac":
+        assert soundfile.SoundFile(tmp_path / "low.flac").comment.endswith("118.00 BPM")
     paths = {kind: tmp_path / f"{kind}.{encode.format}" for kind in Splitter.stems}
     assert made.analysis is not None
     exact = 1e-9 if encode.is_float else 1e-3
