@@ -182,7 +182,10 @@ DEMUCS_LICENSE = License(
     ),
     source="https://github.com/facebookresearch/demucs/issues/327",
     stated_on="2022-05-23",
-    note="said again on 2023-08-02 in issue 508; no license is stated with the files",
+    note=(
+        "said again on 2023-08-02 in issue 508; the cards of htdemucs on the Hugging Face hub "
+        "named MIT from 2026-07-11 to 2026-08-31, and name no license since"
+    ),
 )
 SPLEETER_LICENSE = License(
     id="MIT",

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from mashup_worker.models.store import WeightStore
 
 app = typer.Typer(
-    no_args_is_help=True,
-    help="List separation models, and fetch, add, verify and remove their weights.",
+    no_args_is_help=True, help="List, fetch, add, verify and remove separation models."
 )
 
 Names = Annotated[list[str], typer.Argument(help="Models, as `mashup models list` names them.")]
@@ -33,20 +32,26 @@ _COLUMNS = ("model", "stems", "parameters", "size", "SDR", "cached", "license")
 
 
 @app.command("list")
-def list_models(license_: License = None, as_json: AsJson = False) -> None:
+def list_models(
+    license_: License = None,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a table in Markdown, with all details.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List models with stems, size, quality and license."""
     from mashup_worker.commands.shared.model_choice import license_rule
     from mashup_worker.models.store import WeightStore
+    from mashup_worker.models.table import model_table
 
     store = WeightStore(settings_or_fail())
     with usage_errors():
         rule = license_rule(license_)
-    rows = [
-        _row(model, store.is_there(model.name))
-        for model in store.models().values()
-        if rule.allows(model.license)
-    ]
-    if as_json:
+    models = [model for model in store.models().values() if rule.allows(model.license)]
+    rows = [_row(model, store.is_there(model.name)) for model in models]
+    if as_markdown:
+        typer.echo(model_table(models), nl=False)
+    elif as_json:
         typer.echo(json.dumps(rows, indent=2))
     elif sys.stdout.isatty():
         _print_table(rows)
@@ -202,6 +207,7 @@ def _row(model: Model, cached: bool) -> dict[str, Any]:
         "sdr": dataclasses.asdict(model.sdr) if model.sdr else None,
         "license": model.license.as_dict(),
         "business_use": model.license.business_use,
+        "architecture": model.architecture,
         "training_data": model.training_data,
         "preview": model.preview,
         "cached": cached,

@@ -83,6 +83,7 @@ class Model:
         name: value of `--model`.
         purpose: use, in one line.
         license: license of the weights, as their authors state it.
+        architecture: kind of its networks.
         training_data: recordings that the networks were trained on, as their authors state it.
         parameters: count over all members; for `mdx` estimated from the file sizes.
         size_bytes: size of the files of the first source.
@@ -105,6 +106,7 @@ class Model:
     definition: str = ""
     sources: tuple[Source, ...] = ()
     preview: bool = False
+    architecture: str = ""
     training_data: str = ""
     bundled: bool = False
     by_hand: str = ""
@@ -190,7 +192,11 @@ def catalogue() -> Mapping[str, Model]:
             "htdemucs", "the default: the best four stems for the time", 41_984_456, musdb(8.8)
         ),
         _demucs(
-            "htdemucs_ft", "the best four stems, in four times the time", 167_937_824, musdb(9)
+            "htdemucs_ft",
+            "the best four stems, in four times the time",
+            167_937_824,
+            musdb(9),
+            architecture="four Hybrid Transformer Demucs, one for each stem",
         ),
         _demucs(
             "htdemucs_6s",
@@ -198,16 +204,28 @@ def catalogue() -> Mapping[str, Model]:
             27_414_996,
             training_data="not stated",
         ),
-        _demucs("hdemucs_mmi", "Hybrid Demucs, no transformer", 83_637_832, musdb(8.34)),
+        _demucs(
+            "hdemucs_mmi",
+            "Hybrid Demucs, no transformer",
+            83_637_832,
+            musdb(8.34),
+            architecture="Hybrid Demucs",
+        ),
         _demucs(
             "mdx_extra",
             "four Hybrid Demucs, averaged",
             334_543_632,
             hidden(8.11),
+            architecture="four Hybrid Demucs",
             training_data=f"{MUSDB}, its test set included, and extra songs",
         ),
         _demucs(
-            "mdx", "trained on MUSDB18-HQ alone", 346_000_000, hidden(7.33), training_data=MUSDB
+            "mdx",
+            "trained on MUSDB18-HQ alone",
+            346_000_000,
+            hidden(7.33),
+            architecture="two Hybrid Demucs, two Demucs",
+            training_data=MUSDB,
         ),
         _scnet("scnet", "SCNet, a small network", 10_578_768, multisong(8.87)),
         _scnet("scnet_large", "SCNet, four times as large", 42_181_232, multisong(9.29)),
@@ -221,7 +239,8 @@ def catalogue() -> Mapping[str, Model]:
             sdr=PublishedSdr(10.98, "Multisong, vocals", MSST_RESULTS),
             definition=_definition("kim_vocals"),
             sources=(KIM_VOCALS,),
-            training_data="not stated",
+            architecture="Mel-Band RoFormer",
+            training_data="about 1,400 songs that its author does not name",
         ),
         Model(
             "lite",
@@ -232,6 +251,7 @@ def catalogue() -> Mapping[str, Model]:
             size_bytes=118_083_710,
             preview=True,
             bundled=True,
+            architecture="U-Nets of Spleeter, and median filters",
             training_data="recordings of Deezer, such as its data set Bean",
         ),
     ]
@@ -244,6 +264,7 @@ def _demucs(
     parameters: int,
     sdr: PublishedSdr | None = None,
     *,
+    architecture: str = "Hybrid Transformer Demucs",
     training_data: str = DEMUCS_DATA,
 ) -> Model:
     bag = (importlib.resources.files("demucs") / "remote" / f"{name}.yaml").read_text()
@@ -269,6 +290,7 @@ def _demucs(
         sdr,
         bag,
         tuple(sources),
+        architecture=architecture,
         training_data=training_data,
     )
 
@@ -283,6 +305,7 @@ def _scnet(name: str, purpose: str, parameters: int, sdr: PublishedSdr) -> Model
         size_bytes=4 * parameters,
         sdr=sdr,
         definition=_definition(name),
+        architecture="SCNet",
         training_data=MUSDB,
         by_hand=SCNET_FILES[name],
     )
