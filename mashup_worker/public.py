@@ -85,11 +85,16 @@ class Model:
         return f"Model({self.name!r}, device={self.device!r}, precision={self.precision!r})"
 
     def separate(
-        self, song: AudioFile | Audio, *, stems: Sequence[str] | None = None
+        self,
+        song: AudioFile | Audio,
+        *,
+        stems: Sequence[str] | None = None,
+        sum_exact: bool = False,
     ) -> dict[str, Audio]:
         """Separate a song in memory: a file, or mono or stereo audio at any sample rate.
 
         `no_<kind>` is the song without that stem; without `stems`, all of the model's are returned.
+        With `sum_exact` one of them, `other` as a rule, is the song minus the others.
 
         Returns:
             Stems by kind, with the sample rate, channels and length of the song.
@@ -98,7 +103,7 @@ class Model:
             InvalidInput: the file cannot be decoded, or the model has no such stem.
             OutOfMemory: one segment does not fit on the device.
         """
-        return separate_audio(self.separator, _audio(song), stems)
+        return separate_audio(self.separator, _audio(song), stems, sum_exact=sum_exact)
 
     def separate_file(
         self,
@@ -109,11 +114,14 @@ class Model:
         bit_depth: int | None = None,
         bitrate_kbps: int | None = None,
         stems: Sequence[str] | None = None,
+        sum_exact: bool = False,
         on_progress: OnProgress | None = None,
     ) -> SeparateResult:
         """Separate a file of any length and write `<output_dir>/<kind>.<format>`.
 
         All stems share one gain where one of them would clip. Either all files are written or none.
+        With `sum_exact`, the samples of the files add up to the song, scaled by that gain and
+        rounded as they are.
 
         Formats are `"flac"`, `"wav"`, `"mp3"` and `"ogg"`. The bit depth is 16 unless given: 24, or
         32 for floating-point WAV. The bitrate of MP3 and Ogg Vorbis is 256 unless given. Stages of
@@ -127,9 +135,8 @@ class Model:
         kinds = self.stems if stems is None else tuple(stems)
         targets = {kind: Path(output_dir, f"{kind}.{format}") for kind in kinds}
         encode = encode_options(Path(f"stem.{format}"), bit_depth, bitrate_kbps)
-        return separate_file(
-            self.separator, SeparateRequest(Path(song), targets, encode), on_progress
-        )
+        request = SeparateRequest(Path(song), targets, encode, sum_exact=sum_exact)
+        return separate_file(self.separator, request, on_progress)
 
 
 def load_model(

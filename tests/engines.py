@@ -43,7 +43,7 @@ def engine(repository: Path, name: str, **options: object) -> NetworkSeparator:
 
 
 class Splitter:
-    """A separator with a known result: `low` is `share` of the mix, `high` the rest of it.
+    """A separator with a known result: `low` is `share` of the mix, `high` the rest or `high`.
 
     It hands pieces of odd lengths out, as real ones do, and is told what to be a model of.
     """
@@ -56,8 +56,10 @@ class Splitter:
     device = "cpu"
     precision = "fp32"
 
-    def __init__(self, share: float = 0.25, residual_stem: str | None = None) -> None:
-        self.share = share
+    def __init__(
+        self, share: float = 0.25, residual_stem: str | None = None, high: float | None = None
+    ) -> None:
+        self.shares = {"low": share, "high": 1 - share if high is None else high}
         self.residual_stem = residual_stem
         self.asked: tuple[str, ...] = ()
 
@@ -75,9 +77,8 @@ class Splitter:
         assert mix.channels == self.channels
         assert mix.sample_rate == self.sample_rate
         self.asked = self.stems if stems is None else tuple(stems)
-        shares = {"low": self.share, "high": 1 - self.share}
         for start in range(0, mix.length_samples, 30_001):
             block = mix.read(start, min(mix.length_samples, start + 30_001))
-            yield torch.stack([shares[kind] * block for kind in self.asked])
+            yield torch.stack([self.shares[kind] * block for kind in self.asked])
             if on_progress:
                 on_progress(min(1.0, (start + 30_001) / mix.length_samples))

@@ -115,6 +115,23 @@ def test_files_are_those_of_the_cpu(
         assert_same_files(made[True], made[False], case.tolerance)
 
 
+@pytest.mark.parametrize("fits", [True, False])
+def test_files_with_an_exact_sum_add_up_to_the_song(
+    fits: bool,
+    warm: Callable[[str], NetworkSeparator],
+    keep_on_device: Callable[[bool], None],
+    tmp_path: Path,
+) -> None:
+    keep_on_device(fits)
+    separator, song = warm("fp32"), tmp_path / "song.wav"
+    soundfile.write(song, music(0.7).samples.T.numpy(), 44_100, subtype="PCM_16")
+    targets = {kind: tmp_path / f"{kind}.flac" for kind in separator.stems}
+    made = separate_file(separator, SeparateRequest(song, targets, sum_exact=True))
+    assert not made.shared_gain_db
+    stems = [soundfile.read(stem.path, dtype="int16")[0].astype(int) for stem in made.stems]
+    assert (sum(stems) == soundfile.read(song, dtype="int16")[0]).all()
+
+
 def test_a_song_stays_on_the_device_as_long_as_it_takes_a_small_share_of_its_memory(
     warm: Callable[[str], NetworkSeparator],
     on_cpu: NetworkSeparator,

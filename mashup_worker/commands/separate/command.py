@@ -60,6 +60,12 @@ def separate(
             "0.25 for Demucs. Ignored by lite."
         ),
     ] = None,
+    sum_exact: Annotated[
+        bool,
+        typer.Option(
+            "--sum-exact", help="Let the samples of all stems add up to those of the song exactly."
+        ),
+    ] = False,
     name_template: Annotated[
         str, typer.Option(help="Path of a stem below the output folder; may contain {model} too.")
     ] = DEFAULT_TEMPLATE,
@@ -100,6 +106,7 @@ def separate(
                 songs=found.songs,
             ),
             encode=EncodeOptions(format_, 16 if bit_depth is None else bit_depth, bitrate),
+            sum_exact=sum_exact,
             skip_existing=skip_existing,
             dry_run=dry_run,
             printer=Printer(as_json, quiet, verbose),

@@ -49,6 +49,7 @@ class SeparateRun:
     wanted: tuple[str, ...] | None
     targets: Targets
     encode: EncodeOptions
+    sum_exact: bool
     skip_existing: bool
     dry_run: bool
     printer: Printer
@@ -103,7 +104,11 @@ class SeparateRun:
             check_writable(paths.record)
             source = SongSource.of(task.song, paths.record.parent)
             request = SeparateRequest(
-                task.song.path, paths.stems, self.encode, before_publish=lambda: paths.begin(source)
+                task.song.path,
+                paths.stems,
+                self.encode,
+                before_publish=lambda: paths.begin(source),
+                sum_exact=self.sum_exact,
             )
             result = separate_file(separator, request, report)
             paths.complete(source, self._settings(separator.name), separator.license)
@@ -115,12 +120,16 @@ class SeparateRun:
 
     def _kinds(self) -> tuple[str, ...]:
         """Return the stems to write; an unknown model or kind is wrong usage."""
+        from mashup_worker.pipelines.separation.exact import check_lossless, completing_stem
         from mashup_worker.pipelines.separation.stems import stem_mixes
 
         with usage_errors():
             _ = self._names  # refuses unknown models, and those that are not allowed
             known = self.model.known_stems() or self._model().separator.stems
             wanted = known if self.wanted is None else self.wanted
+            if self.sum_exact:
+                check_lossless(self.encode)
+                completing_stem(known, None, wanted)
             return tuple(one.kind for one in stem_mixes(known, None, wanted))
 
     def _planned(self, song: Song) -> _Task | None:
@@ -180,6 +189,7 @@ class SeparateRun:
             shifts=options.shifts,
             seed=options.seed,
             overlap=options.overlap,
+            sum_exact=self.sum_exact,
         )
 
     def _model(self) -> LoadedModel:

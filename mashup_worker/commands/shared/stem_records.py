@@ -43,6 +43,7 @@ class StemSettings(_Stored):
     shifts: int
     seed: int
     overlap: float | None
+    sum_exact: bool = False
 
 
 class StemSet(_Stored):

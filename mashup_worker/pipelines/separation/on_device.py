@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import SampleSource
     from mashup_worker.models.separator import Separator
+    from mashup_worker.pipelines.separation.exact import ExactSum
     from mashup_worker.pipelines.separation.stems import StemMix
 
 _SHARE_OF_MEMORY = 1 / 8
@@ -87,13 +88,17 @@ class Delivery:
     arrived: torch.cuda.Event | None
 
     @classmethod
-    def of(cls, stem: Stem, gain: float, encode: EncodeOptions) -> Delivery:
+    def of(
+        cls, stem: Stem, gain: float, encode: EncodeOptions, exact: ExactSum | None = None
+    ) -> Delivery:
         """Start the download of a stem without waiting for it."""
         samples = gain * stem.read(0, stem.length_samples)
         meter = LoudnessMeter(stem.sample_rate, stem.channels)
         meter.add(samples)
         meter.move(lambda figures: download(figures)[0])  # downloads arrive in their order
-        if encode.lossless and not encode.is_float:
+        if exact is not None:
+            samples = exact.rounded(stem, gain, 0, stem.length_samples)
+        elif encode.lossless and not encode.is_float:
             samples = quantized(samples, encode.bit_depth)
         frames, arrived = download(samples.T.contiguous())
         return cls(frames.T, meter, arrived)

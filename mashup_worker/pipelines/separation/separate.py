@@ -25,6 +25,7 @@ from mashup_worker.audio.tag_reader import read_tags
 from mashup_worker.errors import InvalidInput
 from mashup_worker.models.device import device_errors
 from mashup_worker.pipelines.clock import Clock, ignore_progress
+from mashup_worker.pipelines.separation.exact import ExactSum, check_lossless, completing_stem
 from mashup_worker.pipelines.separation.on_device import fits, separate_on_device
 from mashup_worker.pipelines.separation.stems import Stem, computed_stems, stem_mixes
 from mashup_worker.pipelines.separation.writing import StemFile, shared_gain, write_stems
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.clock import OnProgress
+    from mashup_worker.pipelines.separation.stems import StemMix
 
 Stage = Literal["decode", "separate", "encode"]
 
@@ -48,6 +50,7 @@ class SeparateRequest:
 
     Attributes:
         tags: tags of the files; those of the source when None.
+        sum_exact: whether the samples of the files add up to those of the song; see `exact`.
         before_publish: called when all stems are encoded, just before they replace their targets.
     """
 
@@ -56,6 +59,7 @@ class SeparateRequest:
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     tags: SongTags | None = None
+    sum_exact: bool = False
     before_publish: Callable[[], None] = lambda: None
 
 
@@ -111,8 +115,8 @@ def separate_file(
     """Separate a song and write the requested stems, all or none.
 
     Raises:
-        InvalidInput: the file cannot be decoded, the model lacks a stem, or the format cannot hold
-            the song.
+        InvalidInput: the file cannot be decoded, the model lacks a stem, the format cannot hold
+            the song, or an exact sum is impossible.
         OutOfMemory: one segment does not fit on the device.
         DeviceLost: this process can no longer use the device.
         StorageFailed: a stem cannot be written.
@@ -131,6 +135,8 @@ def open_separation(
     """
     report = on_progress or ignore_progress
     clock = Clock()
+    wanted = tuple(request.targets)
+    completing = _completing(separator, wanted, request.encode) if request.sum_exact else None
     for target in request.targets.values():
         check_writable(target)
     with device_errors(separator.device, "this song"), ExitStack() as stack:
@@ -145,9 +151,14 @@ def open_separation(
         found = read_tags(request.source) if request.tags is None else FoundTags(request.tags)
         clock.lap("decode")
         stems = _separate(
-            stack, separator, song, tuple(request.targets), lambda share: report("separate", share)
+            stack,
+            separator,
+            song,
+            stem_mixes(separator.stems, completing or separator.residual_stem, wanted),
+            lambda share: report("separate", share),
         )
-        gain = shared_gain(stems, request.encode.max_peak)
+        exact = None if completing is None else ExactSum(stems, completing, request.encode)
+        gain = shared_gain(stems, (exact or request.encode).max_peak)
         clock.lap("separate", torch.device(separator.device))
 
         def write(tags: SongTags) -> SeparateResult:
@@ -157,6 +168,7 @@ def open_separation(
                 request.targets,
                 request.encode,
                 gain=gain,
+                exact=exact,
                 tags=tags,
                 on_progress=lambda share: report("encode", share),
                 before_publish=request.before_publish,
@@ -184,39 +196,51 @@ def separate_audio(
     audio: Audio,
     stems: Sequence[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
+    *,
+    sum_exact: bool = False,
 ) -> dict[str, Audio]:
     """Separate mono or stereo audio in memory, at any sample rate.
+
+    With `sum_exact`, one stem is `audio` minus the others; see `exact.completing_stem`.
 
     Returns:
         Stems by kind, with the sample rate, channels and length of `audio`. Samples that are not
         finite are replaced by 0. `no_<kind>` is the mix without a kind.
 
     Raises:
-        InvalidInput: the model lacks a stem, or the audio has more than two channels.
+        InvalidInput: the model lacks a stem, the audio has more than two channels, or an exact sum
+            is impossible.
         OutOfMemory: one segment does not fit on the device.
         DeviceLost: this process can no longer use the device.
     """
     if audio.channels > separator.channels:
         raise InvalidInput(f"{audio.channels} channels: not mono or stereo; fold to stereo first")
+    residual = separator.residual_stem
     audio = Audio(audio.samples.nan_to_num(0.0, 0.0, 0.0), audio.sample_rate)
     with device_errors(separator.device, "this song"), ExitStack() as stack:
         wanted = separator.stems if stems is None else tuple(stems)
-        made = _separate(stack, separator, audio, wanted, on_progress)
+        completing = completing_stem(separator.stems, residual, wanted) if sum_exact else residual
+        mixes = stem_mixes(separator.stems, completing, wanted)
+        made = _separate(stack, separator, audio, mixes, on_progress)
         return {
             stem.kind: Audio(stem.read(0, stem.length_samples).cpu(), stem.sample_rate)
             for stem in made
         }
 
 
+def _completing(separator: Separator, wanted: Sequence[str], encode: EncodeOptions) -> str:
+    check_lossless(encode)
+    return completing_stem(separator.stems, separator.residual_stem, wanted)
+
+
 def _separate(
     stack: ExitStack,
     separator: Separator,
     song: SampleSource,
-    wanted: Sequence[str],
+    made: Sequence[StemMix],
     on_progress: Callable[[float], None] | None,
 ) -> tuple[Stem, ...]:
     """Return stems with the song's sample rate and channels, open as long as `stack`."""
-    made = stem_mixes(separator.stems, separator.residual_stem, wanted)
     if fits(separator, song, made):
         return separate_on_device(separator, song, made, on_progress=on_progress)
     computed = computed_stems(made)

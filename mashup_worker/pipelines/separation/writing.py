@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.song_tags import SongTags
+    from mashup_worker.pipelines.separation.exact import ExactSum
     from mashup_worker.pipelines.separation.stems import Stem
 
 
@@ -52,6 +53,7 @@ def write_stems(
     encode: EncodeOptions,
     *,
     gain: float,
+    exact: ExactSum | None = None,
     tags: SongTags,
     on_progress: Callable[[float], None],
     before_publish: Callable[[], None],
@@ -59,7 +61,7 @@ def write_stems(
     """Scale the stems by `gain` and write each to its target; all files appear together.
 
     `tags` are those of the song; the title of each stem names the stem. `before_publish` is called
-    just before the files appear.
+    just before the files appear. `exact` rounds the samples, if it is given.
 
     Raises:
         StorageFailed: a stem cannot be written.
@@ -68,7 +70,7 @@ def write_stems(
     progress = _SharedProgress(on_progress, sum(stem.length_samples for stem in stems))
 
     deliveries = {
-        stem.kind: Delivery.of(stem, gain, encode) for stem in stems if not stem.is_on_host
+        stem.kind: Delivery.of(stem, gain, encode, exact) for stem in stems if not stem.is_on_host
     }
 
     def write(stem: Stem, temporary: Path) -> StemFile:
@@ -92,7 +94,7 @@ def write_stems(
                 else:
                     block = gain * stem.read(start, stop)
                     meter.add(block)
-                    writer.write(block)
+                    writer.write(block if exact is None else exact.rounded(stem, gain, start, stop))
                 progress.advance(stop - start)
         duration_s = stem.length_samples / stem.sample_rate
         return StemFile(
