@@ -1,0 +1,149 @@
+"""Recurrent layers between encoder and decoder, along the rows and along the frames.
+
+Every layer is followed by a Fourier transform over the frames, or by its inverse, so that every
+other one runs over the frequencies of the rows' envelopes. The residual stream is
+`(batch, frames, rows, channels)`, float32; products have the type of their weights.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import nn
+
+from mashup_worker.models.scnet.layers import NORM_EPSILON
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mashup_worker.models.layers import Linear
+
+
+@torch.library.custom_op(
+    "mashup_worker::bidirectional_lstm",
+    mutates_args=(),
+    schema="(Tensor sequences, Tensor[] weights) -> Tensor",
+)
+def _bidirectional_lstm(sequences: Tensor, weights: list[Tensor]) -> Tensor:
+    """Run one bidirectional layer, `(steps, sequences, channels)` to `(steps, sequences, hidden)`.
+
+    An operator of its own, since torch compiles no LSTM: it would unroll all steps.
+    """
+    state = sequences.new_zeros(2, sequences.shape[1], weights[1].shape[1])
+    made: Tensor = torch._VF.lstm(
+        sequences, (state, state), weights, True, 1, 0.0, False, True, False
+    )[0]
+    return made
+
+
+@_bidirectional_lstm.register_fake
+def _(sequences: Tensor, weights: list[Tensor]) -> Tensor:
+    return sequences.new_empty(*sequences.shape[:2], 2 * weights[1].shape[1])
+
+
+class Recurrence(nn.Module):
+    """Bidirectional LSTM along one axis, whose projected output is added to its input.
+
+    Args:
+        norm: scale and offset of the norm over all frames, rows and channels, shape
+            `(2, channels)`.
+        lstm: bidirectional layer. The module keeps the weights in one block of memory on CUDA, as
+            cuDNN needs them.
+        project: product from both directions to the channels.
+    """
+
+    def __init__(
+        self, norm: Tensor, lstm: nn.LSTM, project: Linear, *, along: Literal["frames", "rows"]
+    ) -> None:
+        super().__init__()
+        self.register_buffer("norm", norm.contiguous())
+        self.lstm = lstm
+        self.project = project
+        self._order = (1, 0, 2, 3) if along == "frames" else (2, 0, 1, 3)
+
+    norm: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add to `x`, float32, in place, and return it."""
+        weights: list[Tensor] = self.lstm._flat_weights  # type: ignore[assignment]
+        mean = x.mean((1, 2, 3), keepdim=True)
+        centered = x - mean
+        power = torch.linalg.vector_norm(centered, dim=(1, 2, 3), keepdim=True).square()
+        rate = (power / x[0].numel() + NORM_EPSILON).rsqrt()
+        gain, offset = self.norm
+        # Written in the order and type that the LSTM takes.
+        turned = centered.permute(self._order)
+        steps = torch.empty(turned.shape, dtype=weights[0].dtype, device=x.device)
+        torch.addcmul(offset, turned, rate.permute(self._order) * gain, out=steps)
+        hidden = _bidirectional_lstm(steps.flatten(1, 2), weights)
+        made = self.project(hidden).view(steps.shape)
+        x.permute(self._order).add_(made)
+        return x
+
+
+class FrameTransform(nn.Module):
+    """Orthonormal real Fourier transform over the frames, or its inverse, as a matrix product.
+
+    The lengths are no powers of two, and the product does without the copies around a transform
+    along an axis that is not the last.
+
+    Args:
+        frames: number of frames, even.
+    """
+
+    def __init__(self, frames: int, *, inverse: bool) -> None:
+        super().__init__()
+        identity = torch.eye(frames, dtype=torch.float64)
+        parts = torch.view_as_real(torch.fft.rfft(identity, norm="ortho"))
+        matrix = parts.permute(2, 1, 0).flatten(0, 1)  # real parts of all frequencies first
+        if inverse:
+            twice = torch.full((frames // 2 + 1,), 2.0, dtype=torch.float64)
+            twice[0] = twice[-1] = 1
+            matrix = matrix.t() * twice.repeat(2)
+        self.register_buffer("matrix", matrix.float().contiguous())
+        self._inverse = inverse
+
+    matrix: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform float32 rows.
+
+        Shape: `(batch, frames, rows, channels)` to `(batch, frames / 2 + 1, rows, 2 * channels)`
+        with real parts first, or back.
+        """
+        rows, channels = x.shape[2:]
+        if self._inverse:
+            parts = x.unflatten(-1, (2, -1)).permute(0, 3, 1, 2, 4).flatten(1, 2)
+            made = self._product(parts.flatten(2))
+            return made.view(len(x), -1, rows, channels // 2)
+        made = self._product(x.flatten(2)).view(len(x), 2, -1, rows, channels)
+        return made.permute(0, 2, 3, 1, 4).flatten(3)
+
+    def _product(self, x: Tensor) -> Tensor:
+        made: Tensor
+        if len(x) == 1:  # a batched product would copy both factors on a CPU
+            made = torch.mm(self.matrix, x[0])[None]
+        else:
+            made = torch.bmm(self.matrix.expand(len(x), -1, -1), x)
+        return made
+
+
+class DualPath(nn.Module):
+    """Layers of two recurrences each, with a transform over the frames after each layer."""
+
+    def __init__(self, layers: list[tuple[Recurrence, Recurrence]], frames: int) -> None:
+        super().__init__()
+        self.along_rows = nn.ModuleList(layer for layer, _ in layers)
+        self.along_frames = nn.ModuleList(layer for _, layer in layers)
+        self.transforms = nn.ModuleList(
+            [FrameTransform(frames, inverse=False), FrameTransform(frames, inverse=True)]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Change `x`, float32 of shape `(batch, frames, rows, channels)`, and return the result."""
+        for index, (rows, frames) in enumerate(
+            zip(self.along_rows, self.along_frames, strict=True)
+        ):
+            x = self.transforms[index % 2](frames(rows(x)))
+        return x
