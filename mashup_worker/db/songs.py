@@ -36,6 +36,7 @@ class Song:
         audio: address of the song.
         file_name: last part of the address.
         model: name of the model that separated it.
+        license: license of the model, as `License.as_dict` returns it; None for older releases.
         analysis: analysis in the output of the job, without the correction; None in lists.
     """
 
@@ -49,6 +50,7 @@ class Song:
     audio: str | None
     file_name: str | None
     model: str | None
+    license: dict[str, str] | None
     duration_s: float | None
     tempo_bpm: float | None
     tempo_stable: bool | None

@@ -26,7 +26,7 @@ from mashup_worker.db.songs import SongCorrection
 from mashup_worker.described import DescribedModel
 from mashup_worker.errors import Conflict, NotFound
 from mashup_worker.mixing.keys import parse_key
-from mashup_worker.queue.contracts import MusicalKey
+from mashup_worker.queue.contracts import ModelLicense, MusicalKey
 from mashup_worker.vocabulary import STEM_KINDS
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class SongDocument(Document):
         tempo_stable: whether one tempo fits the whole song.
         camelot: position of the key on the Camelot wheel.
         model: name of the model that separated it.
+        license: license of the model; null for jobs of older releases.
         correction: null unless the user corrected the song.
     """
 
@@ -118,6 +119,7 @@ class SongDocument(Document):
     key: str | None = Field(examples=["A minor"])
     camelot: str | None = Field(examples=["8A"])
     model: str | None = Field(examples=["htdemucs"])
+    license: ModelLicense | None
     correction: CorrectionDocument | None
     stems: list[StemDocument]
 
@@ -251,6 +253,7 @@ def _fields(context: ApiContext, song: Song, stems: list[Stem]) -> dict[str, Any
         "key": song.musical_key,
         "camelot": key and camelot(key),
         "model": song.model,
+        "license": song.license and ModelLicense.model_validate(song.license),
         "correction": song.correction and CorrectionDocument.of(song.correction),
         "stems": [stem_document(context, stem) for stem in _ordered(stems)],
     }

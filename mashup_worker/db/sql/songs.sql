@@ -6,6 +6,7 @@ SELECT
   j.input_data ->> 'audio' AS audio,
   mashup_worker.file_name(j.input_data ->> 'audio') AS file_name,
   j.output_data #>> '{model,name}' AS model,
+  j.output_data #> '{model,license}' AS license,
   (found.analysis ->> 'duration_s')::float8 AS duration_s,
   (found.analysis ->> 'tempo_bpm')::float8 * coalesce(c.tempo_factor, 1) AS tempo_bpm,
   (found.analysis ->> 'tempo_stable')::boolean AS tempo_stable,
@@ -34,11 +35,12 @@ ORDER BY j.created_at DESC, j.id DESC LIMIT %(limit)s;
 
 -- name: stems
 SELECT
-  s.*, m.title, j.input_data ->> 'audio' AS audio,
+  s.*, m.title, l.license, l.license_class, j.input_data ->> 'audio' AS audio,
   mashup_worker.file_name(j.input_data ->> 'audio') AS file_name
 FROM mashup_worker.stem_rows() AS s
 LEFT JOIN mashup_worker.mashup_rows() AS m ON m.id = s.mashup_id
 LEFT JOIN public.ai_jobs AS j ON j.id = s.job_id
+LEFT JOIN mashup_worker.job_models AS l ON l.job_id = s.job_id
 WHERE s.job_id = ANY(%(jobs)s)
 ORDER BY s.created_at, s.id;
 

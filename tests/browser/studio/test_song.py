@@ -204,3 +204,14 @@ def test_stems_and_the_song_are_chosen_for_a_mashup(studio: Studio, user: UUID) 
         page.get_by_role("link", name="Mashup 2 songs or stems chosen").wait_for()
         page.reload()
         page.get_by_role("link", name="Mashup 2 songs or stems chosen").wait_for()
+
+
+def test_the_license_of_the_model_is_shown(studio: Studio, user: UUID) -> None:
+    with opened(studio, user, studio.song(user)) as page:
+        note = page.locator(".model-note")
+        assert note.inner_text().split("\n") == [
+            "Separated by htdemucs",
+            "License of the model: scientific-only, business use restricted",
+        ]
+        link = note.get_by_role("link")
+        assert link.get_attribute("href") == "https://github.com/facebookresearch/demucs/issues/327"

@@ -18,6 +18,7 @@ from mashup_worker.audio.player_names import waveform_name
 from mashup_worker.db import jobs
 from mashup_worker.db.publishing import publish
 from mashup_worker.db.sessions import create_code, new_secret
+from mashup_worker.licenses import DEMUCS_LICENSE
 from mashup_worker.queue.status import StatusView, write_status
 from mashup_worker.settings import StorageSettings
 from mashup_worker.storage.s3 import S3Storage
@@ -155,7 +156,12 @@ class Studio:
         ]
         for stem in stems:
             stem["peaks_key"] = waveform_name(stem["key"])
-        model = {"name": "htdemucs", "device": "cpu", "precision": "fp32"}
+        model = {
+            "name": "htdemucs",
+            "device": "cpu",
+            "precision": "fp32",
+            "license": DEMUCS_LICENSE.as_dict(),
+        }
         return {"stems": stems, "analysis": ANALYSIS, "model": model}
 
     def tone(self, key: str, tone_hz: float, level: float = 0.2) -> str:

@@ -95,6 +95,7 @@ def test_songs_in_every_state_are_listed_once(world: World) -> None:
         "key": None,
         "camelot": None,
         "model": None,
+        "license": None,
         "correction": None,
         "stems": [],
     }

@@ -368,6 +368,14 @@ export const texts = {
     /** @param {string} name */
     oneAtATime: (name) =>
       `One stem at a time, now ${name}: these files have no frame index, and are too long to play together.`,
+    /** @param {string} model */
+    separatedBy: (model) => `Separated by ${model}`,
+    license: "License of the model",
+    licenses: {
+      permissive: "business use allowed",
+      restricted: "business use restricted",
+      unknown: "no statement on business use",
+    },
     noStems: "This song has no stems",
     noStemsText: "Its files have expired or were removed. Upload the song again.",
   },

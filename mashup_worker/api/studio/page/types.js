@@ -43,6 +43,12 @@
  * @property {Section[]} [sections]
  * @property {{key: string, camelot: string, score: number}[]} [key_candidates]
  *
+ * @typedef {object} License License of a model.
+ * @property {string} id
+ * @property {"permissive" | "restricted" | "unknown"} license_class
+ * @property {string} statement
+ * @property {string} source Address of the statement; may be empty.
+ *
  * @typedef {object} Song
  * @property {string} id Id of the separation job.
  * @property {string} title
@@ -59,6 +65,7 @@
  * @property {string | null} key
  * @property {string | null} camelot
  * @property {string | null} model
+ * @property {License | null} license
  * @property {Correction | null} correction
  * @property {Stem[]} stems
  * @property {Analysis | null} [analysis]

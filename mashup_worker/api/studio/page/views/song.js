@@ -107,8 +107,27 @@ function ReadySong({ song, onChanged }) {
       <${CorrectionPanel} song=${song} onSaved=${onChanged} />
       <${Downloads} song=${song} player=${player} />
     </div>
+    <${ModelNote} song=${song} />
     ${isShowingKeys && html`<${KeysDialog} onClose=${() => setShowingKeys(false)} />`}
   `;
+}
+
+/** Model of the stems, and the license of its weights. @param {{song: Song}} props */
+function ModelNote({ song }) {
+  const { model, license } = song;
+  if (!model) return null;
+  const words = texts.song;
+  const terms = license && `${license.id}, ${words.licenses[license.license_class]}`;
+  return html`<p class="facts model-note">
+    <span>${words.separatedBy(model)}</span>
+    ${
+      license &&
+      html`<span title=${license.statement}>
+        ${`${words.license}: `}
+        ${/^https:/.test(license.source) ? html`<a href=${license.source} rel="noreferrer" target="_blank">${terms}</a>` : terms}
+      </span>`
+    }
+  </p>`;
 }
 
 /** Why the stems do not play together. @param {{player: SongPlayer}} props */
