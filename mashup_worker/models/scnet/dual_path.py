@@ -7,7 +7,7 @@ other one runs over the frequencies of the rows' envelopes. The residual stream 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import torch
 from torch import nn
@@ -15,6 +15,8 @@ from torch import nn
 from mashup_worker.models.scnet.layers import NORM_EPSILON
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from mashup_worker.models.layers import Linear
@@ -61,12 +63,18 @@ class Recurrence(nn.Module):
         self.lstm = lstm
         self.project = project
         self._order = (1, 0, 2, 3) if along == "frames" else (2, 0, 1, 3)
+        self._weights: list[Tensor] = lstm._flat_weights  # type: ignore[assignment]
 
     norm: Tensor
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Keep the weights at hand as they are after a move: torch compiles no use of an LSTM."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._weights = self.lstm._flat_weights  # type: ignore[assignment]
+        return self
+
     def forward(self, x: Tensor) -> Tensor:
         """Add to `x`, float32, in place, and return it."""
-        weights: list[Tensor] = self.lstm._flat_weights  # type: ignore[assignment]
         mean = x.mean((1, 2, 3), keepdim=True)
         centered = x - mean
         power = torch.linalg.vector_norm(centered, dim=(1, 2, 3), keepdim=True).square()
@@ -74,9 +82,9 @@ class Recurrence(nn.Module):
         gain, offset = self.norm
         # Written in the order and type that the LSTM takes.
         turned = centered.permute(self._order)
-        steps = torch.empty(turned.shape, dtype=weights[0].dtype, device=x.device)
+        steps = torch.empty(turned.shape, dtype=self._weights[0].dtype, device=x.device)
         torch.addcmul(offset, turned, rate.permute(self._order) * gain, out=steps)
-        hidden = _bidirectional_lstm(steps.flatten(1, 2), weights)
+        hidden = _bidirectional_lstm(steps.flatten(1, 2), self._weights)
         made = self.project(hidden).view(steps.shape)
         x.permute(self._order).add_(made)
         return x

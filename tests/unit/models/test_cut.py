@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
@@ -15,6 +14,7 @@ from mashup_worker.models.bag import Bag
 from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 from mashup_worker.models.network import NetworkProfile, SeparationNetwork
 from mashup_worker.models.segments import Cut
+from tests.demix import demix
 from tests.engines import RATE_HZ, separate
 from tests.networks import profile
 
@@ -47,35 +47,6 @@ class Uneven(SeparationNetwork):
         return made if rows is None else made[:, list(rows)]
 
 
-def demix(network: SeparationNetwork, mix: Tensor, overlap: int, *, normalize: bool) -> Tensor:
-    """Separate by `demix`, written plainly: in memory, one chunk at a time, weights by chunk."""
-    mean, deviation = (mix.mean(0).mean(), mix.mean(0).std()) if normalize else (0.0, 1.0)
-    song = (mix - mean) / (deviation + 1e-8) if normalize else mix
-    step, fade = CHUNK // overlap, min(CHUNK // 10, CHUNK - CHUNK // overlap)
-    border = CHUNK - step
-    padded = mix.shape[1] > 2 * border > 0
-    if padded:
-        song = F.pad(song, (border, border), mode="reflect")
-    total = torch.zeros(len(network.profile.stems), *song.shape)
-    weights = torch.zeros(song.shape[1])
-    for start in range(0, song.shape[1], step):
-        part = song[:, start : start + CHUNK]
-        length = part.shape[1]
-        mode = "reflect" if length > CHUNK // 2 else "constant"
-        window = torch.ones(CHUNK)
-        if start:
-            window[:fade] = torch.linspace(0, 1, fade)
-        if start + step < song.shape[1]:
-            window[CHUNK - fade :] = torch.linspace(1, 0, fade)
-        made = network(F.pad(part, (0, CHUNK - length), mode=mode)[None])[0]
-        total[..., start : start + length] += (made * window)[..., :length]
-        weights[start : start + length] += window[:length]
-    stems = total / weights
-    if padded:
-        stems = stems[..., border:-border]
-    return stems * (deviation + 1e-8) + mean if normalize else stems
-
-
 def network(overlap: int = 4, **options: object) -> Uneven:
     stems = ("drums", "vocals")
     cut = Cut.msst(CHUNK, overlap)
@@ -97,20 +68,20 @@ def noise(length: int, channels: int = 2) -> Audio:
 def test_equals_demix(length: int, overlap: int) -> None:
     one, mix = network(overlap), noise(length)
     made = separate(separator(one, batch=3), mix)
-    expected = demix(one, mix.samples, overlap, normalize=False)
+    expected = demix(one, mix.samples, CHUNK, overlap)
     assert made.isfinite().all()
     torch.testing.assert_close(made, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_equals_demix_of_a_normalized_song() -> None:
     one, mix = network(normalization="song"), noise(12_345)
-    expected = demix(one, mix.samples, 4, normalize=True)
+    expected = demix(one, mix.samples, CHUNK, 4, normalize=True)
     torch.testing.assert_close(separate(separator(one), mix), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_equals_demix_in_mono() -> None:
     one, mix = network(channels=1), noise(4321, channels=1)
-    expected = demix(one, mix.samples, 4, normalize=False)
+    expected = demix(one, mix.samples, CHUNK, 4)
     torch.testing.assert_close(separate(separator(one), mix), expected, rtol=1e-5, atol=1e-5)
 
 
