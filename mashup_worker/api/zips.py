@@ -25,11 +25,6 @@ _LIMIT = 0xFFFFFFFF
 _VERSION, _VERSION_64, _MADE_ON_UNIX = 20, 45, 3 << 8
 _UTF8_NAME = 1 << 11
 _FILE_MODE = 0o100644 << 16
-_FORBIDDEN = frozenset('<>:"/\\|?*')
-"""Letters that names of files must not have on some system."""
-
-_MAX_NAME_BYTES = 160
-"""Most systems allow 255, of which kind and suffix of a stem take some."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +48,6 @@ class _Written(NamedTuple):
     entry: ZipEntry
     crc: int
     offset: int
-
-
-def safe_name(name: str) -> str:
-    """Return a name that files may have on every system; other letters become underscores."""
-    kept = "".join(
-        "_" if letter in _FORBIDDEN or not letter.isprintable() else letter for letter in name
-    )
-    return kept.strip(" .").encode()[:_MAX_NAME_BYTES].decode(errors="ignore") or "_"
 
 
 def zip_entry(storage: Storage, key: str, name: str) -> ZipEntry:

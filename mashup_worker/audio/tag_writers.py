@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.ogg import page_checksum
+from mashup_worker.audio.riff_writer import append_chunks, chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,7 +47,6 @@ _VENDOR = b"mashup-worker"
 _FLAC_LAST, _FLAC_PADDING, _FLAC_COMMENT, _FLAC_PICTURE = 0x80, 1, 4, 6
 _FLAC_STREAMINFO_END = 42
 _OGG_HEADER_BYTES, _OGG_SEGMENTS, _OGG_SEGMENT_BYTES = 27, 255, 255
-_WAV_SIZE_LIMIT = (1 << 32) - 1
 
 
 def write_tags(file: BinaryIO, audio_format: FormatName, tags: SongTags) -> None:
@@ -86,16 +86,9 @@ def _write_mp3(file: BinaryIO, tags: SongTags) -> None:
 
 def _write_wav(file: BinaryIO, tags: SongTags) -> None:
     info = b"INFO" + b"".join(
-        _chunk(name.encode(), text.encode() + b"\0") for name, text in _named(tags, 2).items()
+        chunk(name.encode(), text.encode() + b"\0") for name, text in _named(tags, 2).items()
     )
-    chunks = _chunk(b"LIST", info) + _chunk(b"id3 ", _id3(tags))
-    end = file.seek(0, os.SEEK_END)
-    size = end + end % 2 + len(chunks) - 8
-    if size > _WAV_SIZE_LIMIT:
-        return  # the sound fills the file
-    file.write(bytes(end % 2) + chunks)
-    file.seek(4)
-    file.write(size.to_bytes(4, "little"))
+    append_chunks(file, (chunk(b"LIST", info), chunk(b"id3 ", _id3(tags))))
 
 
 def _write_ogg(file: BinaryIO, tags: SongTags) -> None:
@@ -224,10 +217,6 @@ def _utf16(text: str) -> bytes:
 
 def _id3_frame(name: str, data: bytes) -> bytes:
     return name.encode() + len(data).to_bytes(4, "big") + bytes(2) + data
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return name + len(data).to_bytes(4, "little") + data + bytes(len(data) % 2)
 
 
 def _replace_start(file: BinaryIO, old_bytes: int, new: bytes) -> None:

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "analysis": {"audio", "dsp"},
     "mixing": {"analysis", "audio", "dsp"},
     "pipelines": {"analysis", "audio", "dsp", "mixing", "models"},
+    "exports": {"analysis", "audio", "dsp", "mixing"},
     "plots": {"analysis", "audio", "mixing"},
     "report": {"analysis", "audio", "dsp", "mixing", "plots"},
     "bench": {"audio", "dsp", "mixing", "models", "pipelines", "plots"},

@@ -19,7 +19,7 @@ from mashup_worker.api.pages import Cursor, Limit, Page, from_cursor, next_curso
 from mashup_worker.api.problems import Problem
 from mashup_worker.api.routes.stems import StemDocument, song_names, stem_document
 from mashup_worker.api.serving import SAFETY, BlockStream, content_disposition
-from mashup_worker.api.zips import safe_name, zip_blocks, zip_entry, zip_size
+from mashup_worker.api.zips import zip_blocks, zip_entry, zip_size
 from mashup_worker.db import songs
 from mashup_worker.db.jobs import Status
 from mashup_worker.db.songs import SongCorrection
@@ -27,6 +27,7 @@ from mashup_worker.described import DescribedModel
 from mashup_worker.errors import Conflict, NotFound
 from mashup_worker.mixing.keys import parse_key
 from mashup_worker.queue.contracts import ModelLicense, MusicalKey
+from mashup_worker.system.names import safe_name
 from mashup_worker.vocabulary import STEM_KINDS
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mashup_worker.api import zips
-from mashup_worker.api.zips import ZipEntry, safe_name, zip_blocks, zip_entry, zip_size
+from mashup_worker.api.zips import ZipEntry, zip_blocks, zip_entry, zip_size
 from mashup_worker.errors import NotFound, StorageFailed
 from mashup_worker.storage.folder import FolderStorage
 from mashup_worker.storage.objects import READ_BLOCK_BYTES
 from mashup_worker.system.digests import file_sha256
+from mashup_worker.system.names import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -1,0 +1,125 @@
+"""Loops: bars of stems that repeat without a click, for samplers and grooveboxes.
+
+Each loop lasts a whole number of bars to the sample, so that it stays in time. Its first sample is
+near a bar line, at a zero crossing that resembles the end, and the end is blended into what
+precedes the first sample.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+
+from mashup_worker.audio.signal import Audio
+from mashup_worker.errors import InvalidInput
+from mashup_worker.exports.song import ExportTrack, require_beats, write_audio
+from mashup_worker.exports.wav_chunks import Rhythm, acid_chunk, add_chunks, sampler_chunk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from mashup_worker.exports.song import ExportSong
+    from mashup_worker.exports.tempo_map import TempoMap
+
+LOOP_BARS = 4
+_MAX_LOOPS = 8
+"""Loops of one stem."""
+
+_SEARCH_S, _BLEND_S = 0.01, 0.004
+_AUDIBLE = 10 ** (-50 / 20)
+"""RMS of the quietest bar of a loop."""
+
+
+def write_loops(song: ExportSong, folder: Path) -> list[Path]:
+    """Write loops of each stem, or of the whole, into a folder of their own.
+
+    Raises:
+        InvalidInput: the song has no beat, no sound, or too few bars.
+        StorageFailed: a file cannot be written.
+    """
+    beats = require_beats(song, "a loop")
+    tracks = song.tracks or (ExportTrack(name="mix", kind="mix", source=song.mix),)
+    found: list[Path] = []
+    for track in tracks:
+        audio = track.audio()
+        bars = _loud_bars(audio, beats, _starts(song, beats))
+        found += [_write_loop(song, track.name, audio, beats, bar, folder) for bar in bars]
+    if not found:
+        raise InvalidInput(f"{song.title}: no {LOOP_BARS} bars that sound; loops need them")
+    return found
+
+
+def _write_loop(
+    song: ExportSong, name: str, audio: Audio, beats: TempoMap, bar: int, folder: Path
+) -> Path:
+    last = bar + LOOP_BARS
+    samples = cut_loop(audio, beats.bar_times_s[bar], beats.bar_times_s[last])
+    count = beats.bars[last] - beats.bars[bar]
+    tempo_bpm = 60 * count * audio.sample_rate / samples.shape[1]
+    title = f"{song.name} {name} {tempo_bpm:.0f} BPM bars {bar + 1}-{last}"
+    target = folder / f"{song.name} loops" / f"{title}.wav"
+    tags = song.music_tags.of_stem(name).with_music(tempo_bpm, song.key, song.camelot)
+    write_audio(target, Audio(samples, audio.sample_rate), tags)
+    rhythm = Rhythm(
+        beats=count, tempo_bpm=tempo_bpm, numerator=beats.numerator, denominator=beats.denominator
+    )
+    whole = range(samples.shape[1])
+    chunks = [sampler_chunk(audio.sample_rate, song.key, whole)]
+    add_chunks(target, [*chunks, acid_chunk(rhythm, song.key, is_loop=True)])
+    return target
+
+
+def cut_loop(audio: Audio, start_s: float, stop_s: float) -> Tensor:
+    """Return the samples between two times as a loop, `(channels, samples)`.
+
+    It is moved by at most 10 ms, inside the sound, and lasts `stop_s - start_s` to the sample.
+    """
+    rate = audio.sample_rate
+    length = round(stop_s * rate) - round(start_s * rate)
+    reach, blend = round(_SEARCH_S * rate), round(_BLEND_S * rate)
+    first = max(blend, round(start_s * rate) - reach)
+    last = min(audio.length_samples - length, round(start_s * rate) + reach)
+    start = _best_start(audio.samples, first, max(first, last), length)
+    loop = audio.samples[:, start : start + length].clone()
+    before = audio.samples[:, max(0, start - blend) : start]
+    size = min(before.shape[1], length)
+    if size:
+        share = (torch.arange(size) + 1) / (size + 1)
+        loop[:, -size:] = torch.lerp(loop[:, -size:], before[:, -size:], share)
+    return loop
+
+
+def _best_start(samples: Tensor, first: int, last: int, length: int) -> int:
+    """Return the rising zero crossing whose sound most resembles that `length` samples later."""
+    mono = samples[:, first - 1 : last + 1].mean(dim=0)
+    crossings = torch.nonzero((mono[:-1] <= 0) & (mono[1:] > 0))[:, 0]
+    if not len(crossings):
+        return first + int(mono[1:].abs().argmin())
+    starts = first + crossings
+    ends = (starts + length).clamp_max(samples.shape[1] - 1)
+    jumps = (samples[:, starts] - samples[:, ends]).abs().sum(dim=0)
+    return int(starts[jumps.argmin()])
+
+
+def _starts(song: ExportSong, beats: TempoMap) -> list[int]:
+    """Return bars at which loops may begin: those of sections, or every fourth from the first."""
+    inside = [bar for bar, time_s in enumerate(beats.bar_times_s) if time_s >= 0]
+    last = max(0, len(beats.bars) - 1 - LOOP_BARS)
+    sections = [beats.nearest_bar(one.start_s) for one in song.markers if one.kind == "section"]
+    bars = sorted(set(sections)) or list(range(inside[0] if inside else 0, last + 1, LOOP_BARS))
+    return [bar for bar in bars if inside and inside[0] <= bar <= last]
+
+
+def _loud_bars(audio: Audio, beats: TempoMap, starts: list[int]) -> list[int]:
+    """Return the starts of loops that sound in each bar and lie inside the sound."""
+    edges = [round(time_s * audio.sample_rate) for time_s in beats.bar_times_s]
+    loud = [
+        stop <= audio.length_samples
+        and float(audio.samples[:, max(0, start) : stop].square().mean().sqrt()) > _AUDIBLE
+        for start, stop in pairwise(edges)
+    ]
+    return [bar for bar in starts if all(loud[bar : bar + LOOP_BARS])][:_MAX_LOOPS]
