@@ -21,6 +21,7 @@ from mashup_worker.vocabulary import stem_kind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mashup_worker.audio.signal import Audio
     from mashup_worker.mixing.measures.report import Measurement, MixReport
 
 MARKS = {True: "✓", False: "✗", None: "–"}  # noqa: RUF001 - neither yes nor no
@@ -37,7 +38,11 @@ def check(
         ),
     ] = None,
     plan: Annotated[
-        Path | None, typer.Option("--plan", help="Plan that it was rendered from.")
+        Path | None,
+        typer.Option(
+            "--plan",
+            help="Plan that it was rendered from. Its sources are read where they are unchanged.",
+        ),
     ] = None,
     loudness: Annotated[
         float | None,
@@ -62,6 +67,7 @@ def check(
     from mashup_worker.mixing.measures.tracks import StemTrack
     from mashup_worker.mixing.plan_document import load_plan
     from mashup_worker.pipelines.mashup.check import Target, check_mix
+    from mashup_worker.pipelines.mashup.make import known_sounds
 
     with usage_errors():
         _check_range("--loudness", loudness, -60.0, 0.0)
@@ -77,10 +83,14 @@ def check(
             audio, more = decode_warned(path)
             warnings += more
             tracks.append(StemTrack(name=f"{song}/{kind}", kind=kind, song=song, audio=audio))
+        sounds: dict[str, Audio] = {}
+        if plan and followed:
+            sounds = known_sounds(followed, plan.parent, {track.name for track in tracks})
         report = check_mix(
             sound,
             plan=followed,
             stems=tracks,
+            sounds=sounds,
             target=Target(loudness, true_peak),
             lossy=audio_suffix(mix.name) in LOSSY_SUFFIXES,
             on_progress=progress,

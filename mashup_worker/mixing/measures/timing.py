@@ -95,7 +95,7 @@ def song_subdivision(attacks: Sequence[Attacks], grid: BeatGrid) -> Subdivision:
     return find_subdivision(times, grid)
 
 
-def measure_lags(stem: StemTiming) -> tuple[Measurement, ...]:
+def measure_lags(stem: StemTiming, *, has_source: bool = False) -> tuple[Measurement, ...]:
     """Measure a stem's lag against the grid: median, 95th percentile and drift.
 
     - Median of the absolute lags: 10 ms at most.
@@ -105,7 +105,9 @@ def measure_lags(stem: StemTiming) -> tuple[Measurement, ...]:
     - Drift, the median lag of the last 30 s less that of the first, or of halves of shorter stems:
       10 ms at most.
 
-    Fewer than 8 attacks, and stems that do not follow the grid, are not judged.
+    Fewer than 8 attacks, and stems that do not follow the grid, are not judged. Where the source
+    of a stem `has_source` known, it is judged by its change of timing instead, and drums by their
+    median and drift, too, since they define the grid of their song.
     """
     count = len(stem.lags_s)
     names = [f"{stem.name}: {quantity}" for quantity in ("lag", "lag p95", "drift")]
@@ -120,22 +122,24 @@ def measure_lags(stem: StemTiming) -> tuple[Measurement, ...]:
     values = (
         1e3 * float(np.median(np.abs(stem.lags_s))),
         1e3 * _p95_s(stem),
-        1e3 * abs(_drift_s(stem)),
+        1e3 * abs(drift_s(stem.attacks.times_s, stem.lags_s)),
     )
     side = "late" if np.median(stem.lags_s) > 0 else "early"
-    free = "free of the grid: not judged" if stem.is_free else ""
+    free = "free of the grid" if stem.is_free else ""
     details = free or f"{side}; {count} attacks on {stem.subdivision.name}", free, free
+    judged = [not stem.is_free and (not has_source or stem.kind == DRUMS)] * 3
+    judged[1] = judged[1] and not has_source
     return tuple(
         Measurement(
             name,
             value,
             "ms",
             wanted=want,
-            passed=None if stem.is_free else value <= limit,
+            passed=value <= limit if is_judged else None,
             detail=detail,
         )
-        for name, value, want, limit, detail in zip(
-            names, values, wanted, limits_ms, details, strict=True
+        for name, value, want, limit, detail, is_judged in zip(
+            names, values, wanted, limits_ms, details, judged, strict=True
         )
     )
 
@@ -153,11 +157,11 @@ def _p95_s(stem: StemTiming) -> float:
     return float(np.percentile(np.abs(lags_s), 95))
 
 
-def _drift_s(stem: StemTiming) -> float:
-    times = stem.attacks.times_s
-    reach_s = min(_DRIFT_S, (times[-1] - times[0]) / 2)
-    first = stem.lags_s[times <= times[0] + reach_s]
-    last = stem.lags_s[times >= times[-1] - reach_s]
+def drift_s(times_s: Array, lags_s: Array) -> float:
+    """Return the median lag of the last 30 s less that of the first, or of halves."""
+    reach_s = min(_DRIFT_S, (times_s[-1] - times_s[0]) / 2)
+    first = lags_s[times_s <= times_s[0] + reach_s]
+    last = lags_s[times_s >= times_s[-1] - reach_s]
     return float(np.median(last) - np.median(first))
 
 

@@ -24,7 +24,9 @@ _FIFTHS = 5, 7
 _NAME, _UNIT, _WANTED = "key: vocals fit best at", "semitones", "0, or as good unshifted"
 
 
-def key_fit(vocals: Audio | None, accompaniment: Audio | None) -> Measurement:
+def key_fit(
+    vocals: Audio | None, accompaniment: Audio | None, *, own_song: bool = False
+) -> Measurement:
     """Measure the transposition at which vocals fit their accompaniment best: 0 semitones.
 
     Pitch classes of both while the vocals sing are correlated at all twelve transpositions, over
@@ -32,7 +34,8 @@ def key_fit(vocals: Audio | None, accompaniment: Audio | None) -> Measurement:
     where its correlation is higher by more than 0.1, or by more than 0.25 for a fifth: such keys
     share six of seven notes, so a melody without the seventh fits both.
 
-    Less than 4 s of singing, and correlations below 0.4, as with speech, are not judged.
+    Less than 4 s of singing, and correlations below 0.4, as with speech, are not judged, nor are
+    vocals over the accompaniment of their `own_song`.
     """
     if vocals is None or accompaniment is None:
         missing = "vocals" if vocals is None else "accompaniment with pitch"
@@ -53,7 +56,8 @@ def key_fit(vocals: Audio | None, accompaniment: Audio | None) -> Measurement:
     second = max(value for steps, value in enumerate(fits) if steps != best)
     margin = _FIFTH_MARGIN if best in _FIFTHS else _MARGIN
     detail = f"correlation {fits[best]:.2f}, next best {second:.2f}, unshifted {fits[0]:.2f}"
-    passed = fits[best] - fits[0] <= margin if fits[best] >= _MIN_CORRELATION else None
+    is_judged = fits[best] >= _MIN_CORRELATION and not own_song
+    passed = fits[best] - fits[0] <= margin if is_judged else None
     return Measurement(
         _NAME, float((best + 6) % 12 - 6), _UNIT, wanted=_WANTED, passed=passed, detail=detail
     )

@@ -12,6 +12,7 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.mixing.measures import arrangement, levels, splices, stereo, timing
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
+from mashup_worker.mixing.measures.kept_timing import measure_kept_timing
 from mashup_worker.mixing.measures.report import Measurement, MixReport
 from mashup_worker.mixing.measures.song_beats import SongBeatGrid
 from mashup_worker.mixing.measures.tracks import StemTrack, group_by_song
@@ -21,7 +22,7 @@ from mashup_worker.pipelines.mashup.check_stems import CheckedStems, check_stems
 from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP, TEMPO_BPM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.mixing.plan import Plan
@@ -61,6 +62,7 @@ def check_mix(
     *,
     plan: Plan | None = None,
     stems: Sequence[StemTrack] | CheckedStems = (),
+    sounds: Mapping[str, Audio] | None = None,
     analysis: Analysis | None = None,
     target: Target = Target(),
     lossy: bool = False,
@@ -73,6 +75,7 @@ def check_mix(
         mix: the mastered mashup.
         plan: plan that it was rendered from.
         stems: rendered stems before the bus, of one sample rate, or their measurements.
+        sounds: sources of the plan by name, with which the timing of stems is compared.
         target: loudness and true peak to expect.
         lossy: whether the mix was encoded in a lossy format, which changes loudness slightly.
         analysis: analysis of the mix, if it is already known; for a mix of one tempo.
@@ -89,7 +92,7 @@ def check_mix(
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         spans = tempo_spans(mix, plan) if second_opinion and analysis is None else ()
         opinions = [pool.submit(analyze_audio, *one) for one in spans]
-        checked = stems if isinstance(stems, CheckedStems) else check_stems(stems, plan)
+        checked = stems if isinstance(stems, CheckedStems) else check_stems(stems, plan, sounds)
         check = _Check(mix, plan, checked, target, lossy)
         parts = (check.level, check.seams, check.image)
         measured = [pool.submit(list, part()) for part in parts]
@@ -129,7 +132,7 @@ class _Check:
         stems = list(self._played(grid))
         for stem in stems:
             if self.plan or self.stems:
-                yield from timing.measure_lags(stem)
+                yield from self._timing(stem)
         if self.plan is None:
             yield timing.measure_tempo(timing.fit_tempo(stems, grid), None, analysis)
             return
@@ -142,6 +145,12 @@ class _Check:
             yield timing.measure_tempo(fit, span.tempo_bpm, heard, place)
             if heard:
                 yield from timing.measure_beats(heard, beats, place)
+
+    def _timing(self, stem: timing.StemTiming) -> Iterator[Measurement]:
+        own = self._checked.own_attacks.get(stem.name)
+        yield from timing.measure_lags(stem, has_source=own is not None)
+        if own is not None and self.plan is not None:
+            yield from measure_kept_timing(stem.name, stem.attacks, own, self.plan)
 
     def harmony(self, analyses: Sequence[Analysis]) -> Iterator[Measurement]:
         analysis = analyses[0] if len(analyses) == 1 else None

@@ -17,7 +17,7 @@ from mashup_worker.mixing.measures.tracks import StemTrack, check_tracks, group_
 from mashup_worker.mixing.song import LoudnessEnvelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mashup_worker.mixing.measures.report import Measurement
     from mashup_worker.mixing.plan import Plan
@@ -27,19 +27,23 @@ if TYPE_CHECKING:
 class CheckedStems:
     """Stems, mono or stereo, without non-finite samples, and their measurements.
 
-    `harmony` is the agreement of vocals and accompaniment in key, `room` how stems share the
+    `own_attacks` are those of the sources, by name, as far as they are known. `harmony` is the
+    agreement of vocals and accompaniment in key, `room` how stems share the
     spectrum; `clicks` at the edges of clips need a plan.
     """
 
     stems: tuple[StemTrack, ...]
     attacks: dict[str, Attacks]
+    own_attacks: dict[str, Attacks]
     harmony: tuple[Measurement, ...]
     clicks: tuple[Measurement, ...]
     room: tuple[Measurement, ...]
 
 
-def check_stems(stems: Sequence[StemTrack], plan: Plan | None) -> CheckedStems:
-    """Measure rendered stems before the bus.
+def check_stems(
+    stems: Sequence[StemTrack], plan: Plan | None, sounds: Mapping[str, Audio] | None = None
+) -> CheckedStems:
+    """Measure rendered stems before the bus; `sounds` are the sources of the plan, if known.
 
     Raises:
         InvalidInput: stems differ in sample rate, or two share a name.
@@ -50,17 +54,29 @@ def check_stems(stems: Sequence[StemTrack], plan: Plan | None) -> CheckedStems:
         for one in stems
     )
     if not usable:
-        return CheckedStems(stems=(), attacks={}, harmony=(), clicks=(), room=())
+        return CheckedStems(stems=(), attacks={}, own_attacks={}, harmony=(), clicks=(), room=())
     attacks = {track.name: find_attacks(track.audio) for track in usable}
     voices = sum_stems([track for track in usable if track.is_vocal])
     with_pitch = sum_stems([track for track in usable if track.is_pitched_instrument])
+    own_song = plan is not None and plan.form == "sequence"
     return CheckedStems(
         stems=usable,
         attacks=attacks,
-        harmony=(key_fit(voices, with_pitch),),
+        own_attacks=_own_attacks(usable, plan, sounds or {}),
+        harmony=(
+            key_fit(voices, with_pitch, own_song=plan is not None and plan.form == "sequence"),
+        ),
         clicks=() if plan is None else (splices.count_clicks(_spliced(usable, attacks, plan)),),
         room=tuple(_room(usable, plan)),
     )
+
+
+def _own_attacks(
+    stems: Sequence[StemTrack], plan: Plan | None, sounds: Mapping[str, Audio]
+) -> dict[str, Attacks]:
+    names = {track.name for track in stems}
+    known = [name for name in (plan.sources if plan else ()) if name in names and name in sounds]
+    return {name: find_attacks(sounds[name]) for name in known}
 
 
 def _spliced(

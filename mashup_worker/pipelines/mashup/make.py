@@ -110,6 +110,21 @@ def sounds_of_plan(
     return sounds
 
 
+def known_sounds(plan: Plan, folder: Path, names: Iterable[str]) -> dict[str, Audio]:
+    """Decode those of the named sources that are still the files that were planned.
+
+    Raises:
+        InvalidInput: a file cannot be decoded.
+    """
+    sounds: dict[str, Audio] = {}
+    for name, source in plan.sources.items():
+        path = folder / source.path
+        if name in names and path.is_file() and source.sha256 == file_sha256(path, InvalidInput):
+            decoded, _ = decode_warned(path, LIMITS)
+            sounds[name] = stereo_at(decoded, plan.sample_rate)
+    return sounds
+
+
 def render_mix(
     plan: Plan,
     sounds: Mapping[str, Audio],
@@ -184,7 +199,7 @@ def make_mashup(
 
         def on_stage(stage: str, share: float) -> None:
             if stage == "encode" and not checked:  # encoders use one core
-                checked.append(beside.submit(check_stems, stems, plan))
+                checked.append(beside.submit(check_stems, stems, plan, sounds))
             report(stage, share)
 
         master = write_master(
