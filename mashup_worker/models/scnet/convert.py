@@ -11,6 +11,7 @@ from torch import nn
 
 from mashup_worker.errors import ModelUnavailable
 from mashup_worker.models.layers import Convolution, Gate, Linear
+from mashup_worker.models.lstm import BidirectionalLstm
 from mashup_worker.models.scnet.core import MaskHead, SparseCore
 from mashup_worker.models.scnet.dual_path import DualPath, Recurrence
 from mashup_worker.models.scnet.layers import Branches, Decoder, Down, Encoder, RowBranch, Up
@@ -196,7 +197,7 @@ class _Conversion:
         project = f"{name}.linear_layers.{axis}"
         return Recurrence(
             self._affine(f"{name}.norm_layers.{axis}", width),
-            lstm,
+            BidirectionalLstm(lstm),
             Linear(
                 weights.take(f"{project}.weight", width, 2 * hidden),
                 weights.take(f"{project}.bias", width),

@@ -7,7 +7,7 @@ other one runs over the frequencies of the rows' envelopes. The residual stream 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import nn
@@ -15,33 +15,10 @@ from torch import nn
 from mashup_worker.models.scnet.layers import NORM_EPSILON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
     from mashup_worker.models.layers import Linear
-
-
-@torch.library.custom_op(
-    "mashup_worker::bidirectional_lstm",
-    mutates_args=(),
-    schema="(Tensor sequences, Tensor[] weights) -> Tensor",
-)
-def _bidirectional_lstm(sequences: Tensor, weights: list[Tensor]) -> Tensor:
-    """Run one bidirectional layer, `(steps, sequences, channels)` to `(steps, sequences, hidden)`.
-
-    An operator of its own, since torch compiles no LSTM: it would unroll all steps.
-    """
-    state = sequences.new_zeros(2, sequences.shape[1], weights[1].shape[1])
-    made: Tensor = torch._VF.lstm(
-        sequences, (state, state), weights, True, 1, 0.0, False, True, False
-    )[0]
-    return made
-
-
-@_bidirectional_lstm.register_fake
-def _(sequences: Tensor, weights: list[Tensor]) -> Tensor:
-    return sequences.new_empty(*sequences.shape[:2], 2 * weights[1].shape[1])
+    from mashup_worker.models.lstm import BidirectionalLstm
 
 
 class Recurrence(nn.Module):
@@ -50,28 +27,24 @@ class Recurrence(nn.Module):
     Args:
         norm: scale and offset of the norm over all frames, rows and channels, shape
             `(2, channels)`.
-        lstm: bidirectional layer. The module keeps the weights in one block of memory on CUDA, as
-            cuDNN needs them.
         project: product from both directions to the channels.
     """
 
     def __init__(
-        self, norm: Tensor, lstm: nn.LSTM, project: Linear, *, along: Literal["frames", "rows"]
+        self,
+        norm: Tensor,
+        lstm: BidirectionalLstm,
+        project: Linear,
+        *,
+        along: Literal["frames", "rows"],
     ) -> None:
         super().__init__()
         self.register_buffer("norm", norm.contiguous())
         self.lstm = lstm
         self.project = project
         self._order = (1, 0, 2, 3) if along == "frames" else (2, 0, 1, 3)
-        self._weights: list[Tensor] = lstm._flat_weights  # type: ignore[assignment]
 
     norm: Tensor
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Keep the weights at hand as they are after a move: torch compiles no use of an LSTM."""
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self._weights = self.lstm._flat_weights  # type: ignore[assignment]
-        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """Add to `x`, float32, in place, and return it."""
@@ -82,9 +55,9 @@ class Recurrence(nn.Module):
         gain, offset = self.norm
         # Written in the order and type that the LSTM takes.
         turned = centered.permute(self._order)
-        steps = torch.empty(turned.shape, dtype=self._weights[0].dtype, device=x.device)
+        steps = torch.empty(turned.shape, dtype=self.lstm.dtype, device=x.device)
         torch.addcmul(offset, turned, rate.permute(self._order) * gain, out=steps)
-        hidden = _bidirectional_lstm(steps.flatten(1, 2), self._weights)
+        hidden = self.lstm(steps.flatten(1, 2))
         made = self.project(hidden).view(steps.shape)
         x.permute(self._order).add_(made)
         return x
