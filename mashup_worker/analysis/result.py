@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from mashup_worker.analysis.form.result import (
+    Bar,
+    ChordSpan,
+    CuePoint,
+    Loop,
+    Section,
+    SingingInterval,
+    rounded,
+)
 from mashup_worker.errors import InvalidInput
 from mashup_worker.vocabulary import TEMPO_BPM
 
@@ -15,6 +24,9 @@ if TYPE_CHECKING:
 
 KeyProfile = Literal["auto", "krumhansl", "temperley", "edm"]
 KEY_PROFILES: tuple[KeyProfile, ...] = get_args(KeyProfile)
+
+ChordMethod = Literal["template", "network"]
+CHORD_METHODS: tuple[ChordMethod, ...] = get_args(ChordMethod)
 
 BEATS_PER_BAR = (2, 3, 4, 5, 7)
 """Lengths of bars in beats; most bars of two beats are in compound meters such as 6/8."""
@@ -29,6 +41,8 @@ class AnalysisOptions:
         tempo_hint_bpm: approximate tempo; decides between a tempo and its half or double.
         beats_per_bar: 2, 3, 4, 5 or 7; estimated when None.
         key_profile: key profile to compare with; `auto` selects one by content.
+        chord_method: `template` for major and minor chords, or `network` for more kinds of chords
+            by the networks of the extra `chords`, which take most of the time then.
 
     Raises:
         InvalidInput: a value is out of range, or two values contradict each other.
@@ -38,6 +52,7 @@ class AnalysisOptions:
     tempo_hint_bpm: float | None = None
     beats_per_bar: int | None = None
     key_profile: KeyProfile = "auto"
+    chord_method: ChordMethod = "template"
 
     def __post_init__(self) -> None:
         lowest, highest = self.tempo_range_bpm
@@ -62,6 +77,10 @@ class AnalysisOptions:
             raise InvalidInput(
                 f"key profile {self.key_profile!r}: unknown; choose {', '.join(KEY_PROFILES)}"
             )
+        if self.chord_method not in CHORD_METHODS:
+            raise InvalidInput(
+                f"chord method {self.chord_method!r}: unknown; choose {', '.join(CHORD_METHODS)}"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as JSON values."""
@@ -70,6 +89,7 @@ class AnalysisOptions:
             "tempo_hint_bpm": self.tempo_hint_bpm,
             "beats_per_bar": self.beats_per_bar,
             "key_profile": self.key_profile,
+            "chord_method": self.chord_method,
         }
 
 
@@ -136,6 +156,14 @@ class Analysis:
         loudness_lufs: integrated loudness.
         loudness_range_lu: loudness range by EBU Tech 3342.
         true_peak_dbtp: true peak.
+        sections: parts of the song on whole bars, in order.
+        chords: chords on the beats, in order.
+        chord_method: method that found the chords; None without chords.
+        singing: times with singing, in order; empty where `singing_known` is false.
+        singing_known: whether the song came with a stem of its vocals.
+        bars: energy and chord of each bar.
+        loops: bars that can be repeated without a seam, best first.
+        cue_points: places to start from and to mix at, in order of time.
     """
 
     duration_s: float
@@ -159,6 +187,14 @@ class Analysis:
     loudness_lufs: float | None = None
     loudness_range_lu: float | None = None
     true_peak_dbtp: float | None = None
+    sections: tuple[Section, ...] = ()
+    chords: tuple[ChordSpan, ...] = ()
+    chord_method: ChordMethod | None = None
+    singing: tuple[SingingInterval, ...] = ()
+    singing_known: bool = False
+    bars: tuple[Bar, ...] = ()
+    loops: tuple[Loop, ...] = ()
+    cue_points: tuple[CuePoint, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the analysis as JSON values, rounded to their accuracy."""
@@ -198,6 +234,14 @@ class Analysis:
             "loudness_lufs": _rounded(self.loudness_lufs, 2),
             "loudness_range_lu": _rounded(self.loudness_range_lu, 2),
             "true_peak_dbtp": _rounded(self.true_peak_dbtp, 2),
+            "sections": [rounded(one) for one in self.sections],
+            "chords": [rounded(one) for one in self.chords],
+            "chord_method": self.chord_method,
+            "singing": [rounded(one) for one in self.singing],
+            "singing_known": self.singing_known,
+            "bars": [rounded(one) for one in self.bars],
+            "loops": [rounded(one) for one in self.loops],
+            "cue_points": [rounded(one) for one in self.cue_points],
             "duration_s": round(self.duration_s, 6),
         }
 

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 STAGES = {
     "decode": 0.03,
-    "separate": 0.77,
+    "separate": 0.75,
     "measure": 0.04,
     "harmony": 0.03,
     "rhythm": 0.04,
+    "form": 0.02,
     "encode": 0.08,
     "peaks": 0.01,
 }

@@ -34,7 +34,8 @@ KINDS = ("vocals", "drums", "bass", "other")
 FIELDS = tuple(Analysis(0.0).as_dict())
 LISTS = (
     *("tempo_candidates_bpm", "tempo_candidates", "beats_s", "downbeats_s"),
-    *("tempo_stretches", "key_candidates"),
+    *("tempo_stretches", "key_candidates", "sections", "chords", "singing", "bars", "loops"),
+    "cue_points",
 )
 
 

@@ -1,4 +1,4 @@
-"""Analysis of a song: tempo, beats, bars, key and loudness.
+"""Analysis of a song: tempo, beats, bars, key, loudness and form.
 
 `analyze_file` and `analyze_stem_files` decode; `analyze_source`, `analyze_sources`, `analyze_audio`
 and `analyze_stems` take sound in memory. The functions of `steps` run one step alone on sound, and
@@ -16,7 +16,9 @@ import torch
 
 from mashup_worker.analysis.chroma import FRAME_RATE_HZ as CHROMA_FRAME_RATE_HZ
 from mashup_worker.analysis.chroma import chroma
+from mashup_worker.analysis.form.form import Heard, find_form
 from mashup_worker.analysis.keys import KeyEstimate, estimate_key
+from mashup_worker.analysis.onsets import find_onsets
 from mashup_worker.analysis.result import (
     DEFAULT_OPTIONS,
     Analysis,
@@ -83,7 +85,7 @@ def analyze_file(
 ) -> AnalyzeResult:
     """Analyze a file of any length.
 
-    Progress is called with `"measure"`, `"harmony"` or `"rhythm"` and the share done.
+    Progress is called with `"measure"`, `"harmony"`, `"rhythm"` or `"form"` and the share done.
 
     Raises:
         InvalidInput: the file cannot be decoded, or exceeds a limit.
@@ -212,10 +214,15 @@ def _analyze(
         estimate = KeyEstimate() if silent else estimate_key(harmony, options.key_profile)
         run.clock.lap("harmony", device)
         run.report("harmony", 1.0)
-        found, tempi = rhythm_of(sounds, harmony, options, device=device)
+        onsets = find_onsets(sounds.rhythm.to(device))
+        found, tempi = rhythm_of(sounds, onsets, harmony, options)
         run.clock.lap("rhythm", device)
         run.report("rhythm", 1.0)
-    analysis = _analysis(found, estimate, harmony, levels, duration_s)
+        heard = Heard(duration_s, sounds.parts, harmony, onsets, found, silent)
+        form = find_form(heard, options.chord_method)
+        run.clock.lap("form")
+        run.report("form", 1.0)
+    analysis = replace(_analysis(found, estimate, harmony, levels, duration_s), **vars(form))
     return AnalyzeResult(analysis, _evidence(tempi, harmony, levels), run.clock.laps_s)
 
 

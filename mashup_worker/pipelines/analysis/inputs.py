@@ -102,17 +102,22 @@ class MonoDownmix:
 class AnalysisInput:
     """Sounds of one length, `(samples,)` at `RATE_HZ`, from which the features are computed.
 
-    `sounding_s` are start and end of the audible part; None for silence.
+    Attributes:
+        rhythm: sound that carries the rhythm.
+        harmony: sound that carries the harmony.
+        sounding_s: start and end of the audible part; None for silence.
+        parts: sounds that add up to the song: its stems by kind, or itself as `mix`.
     """
 
     rhythm: Tensor
     harmony: Tensor
     sounding_s: tuple[float, float] | None
+    parts: Mapping[str, Tensor]
 
     @staticmethod
     def of_mix(mono: Tensor) -> AnalysisInput:
         """Use one mix for everything."""
-        return AnalysisInput(mono, mono, sounding_span_s(mono))
+        return AnalysisInput(mono, mono, sounding_span_s(mono), {"mix": mono})
 
     @staticmethod
     def of_stems(stems: Mapping[str, Tensor]) -> AnalysisInput:
@@ -122,12 +127,14 @@ class AnalysisInput:
             mix += sound
             if kind != _DRUMS:
                 gain = _VOCAL_GAIN if kind == _VOCALS else 1.0
+                # A product is a new tensor, so that adding to it leaves the stem as it is.
                 pitched = gain * sound if pitched is None else pitched.add_(sound, alpha=gain)
         drums = stems.get(_DRUMS)
         return AnalysisInput(
             rhythm=drums if drums is not None and _carry_rhythm(drums, mix) else mix,
             harmony=mix if pitched is None else pitched,
             sounding_s=sounding_span_s(mix),
+            parts=stems,
         )
 
 

@@ -51,7 +51,9 @@ def rhythm(
 ) -> Rhythm:
     """Return tempo, beats, downbeats and beats per bar."""
     mix, place = AnalysisInput.of_mix(_mono(audio)), resolve_analysis_device(device)
-    return rhythm_of(mix, chroma(to_chroma_rate(mix.harmony).to(place)), options, device=place)[0]
+    onsets = find_onsets(mix.rhythm.to(place))
+    harmony = chroma(to_chroma_rate(mix.harmony).to(place))
+    return rhythm_of(mix, onsets, harmony, options)[0]
 
 
 def pitch_classes(audio: Audio, *, device: str = "cpu") -> Chroma:
@@ -71,10 +73,9 @@ def loudness(audio: Audio, *, device: str = "cpu") -> Loudness:
 
 
 def rhythm_of(
-    sounds: AnalysisInput, harmony: Chroma, options: AnalysisOptions, *, device: torch.device
+    sounds: AnalysisInput, onsets: Onsets, harmony: Chroma, options: AnalysisOptions
 ) -> tuple[Rhythm, Tempogram]:
     """Return the rhythm of a song, and the tempogram that it was found in."""
-    onsets = find_onsets(sounds.rhythm.to(device))
     tempi = tempogram_of(onsets.groups, FRAME_RATE_HZ)
     if sounds.sounding_s is None:
         return Rhythm(), tempi

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ANALYSES = TypeAdapter(Analysis)
 _WARNINGS = TypeAdapter(tuple[str, ...])
 
-ANALYSIS_VERSION = "2"
+ANALYSIS_VERSION = "3"
 """Increase it when analyses change, so that cached ones are no longer used."""
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mashup_worker.worker.handler import JobContext
 
 _SONG, _STEM = "input_data.audio", "input_data.stems."
-_STAGES = {"decode": 0.15, "measure": 0.25, "harmony": 0.25, "rhythm": 0.35}
+_STAGES = {"decode": 0.15, "measure": 0.25, "harmony": 0.25, "rhythm": 0.2, "form": 0.15}
 
 
 @dataclass(frozen=True)

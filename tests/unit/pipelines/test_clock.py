@@ -71,7 +71,7 @@ def test_an_analysis_waits_after_each_stage(of_stems: bool, waited: dict[str, bo
         analyze_stems({"drums": song})
     else:
         analyze_audio(song)
-    assert waited == {"measure": True, "harmony": True, "rhythm": True}
+    assert waited == {"measure": True, "harmony": True, "rhythm": True, "form": False}
 
 
 def test_a_mashup_waits_until_it_is_rendered_and_mastered(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,8 @@ FIELDS = {
     "tempo_candidates", "tempo_stable", "beats_s", "downbeats_s", "beats_per_bar",
     "time_signature", "tempo_stretches", "key", "camelot", "key_confidence",
     "key_candidates", "key_profile", "tuning_cents", "loudness_lufs", "loudness_range_lu",
-    "true_peak_dbtp", "duration_s",
+    "true_peak_dbtp", "duration_s", "sections", "chords", "chord_method", "singing",
+    "singing_known", "bars", "loops", "cue_points",
 }  # fmt: skip
 
 
@@ -75,7 +77,26 @@ def checked(result: AnalyzeResult) -> Analysis:
     assert result.evidence.tempogram.isfinite().all()
     assert len(result.evidence.momentary_lufs) == len(result.evidence.short_term_lufs)
     assert result.elapsed_s > 0
+    form_is_consistent(got)
     return got
+
+
+def form_is_consistent(got: Analysis) -> None:
+    for name in ("sections", "chords", "singing", "loops", "cue_points"):
+        assert all(0 <= one.confidence <= 1 for one in getattr(got, name))
+    for spans in (
+        [(one.start_s, one.stop_s) for one in got.sections],
+        [(one.start_s, one.stop_s) for one in got.chords],
+    ):
+        assert all(a[1] == b[0] for a, b in pairwise(spans))
+        assert all(start_s < stop_s for start_s, stop_s in spans)
+    assert {one.start_s for one in got.sections} <= set(got.downbeats_s)
+    assert {one.start_s for one in got.chords} <= set(got.beats_s)
+    assert {one.start_s for one in got.bars} <= set(got.downbeats_s)
+    assert all(0 <= bar.energy <= 1 and bar.level_db <= 0 for bar in got.bars)
+    assert [cue.time_s for cue in got.cue_points] == sorted(cue.time_s for cue in got.cue_points)
+    assert got.singing_known or not got.singing
+    assert (got.chord_method is None) == (not got.chords)
 
 
 def alike(one: Analysis, other: Analysis) -> None:
@@ -282,7 +303,7 @@ def test_progress_rises_in_each_stage_and_its_errors_stop_the_work(
         seen.clear()
         analyze(lambda stage, share: seen.append((stage, share)))
         stages = list(dict.fromkeys(stage for stage, _ in seen))
-        assert stages == [*decoding, "measure", "harmony", "rhythm"]
+        assert stages == [*decoding, "measure", "harmony", "rhythm", "form"]
         for stage in stages:
             shares = [share for name, share in seen if name == stage]
             assert shares == sorted(shares)

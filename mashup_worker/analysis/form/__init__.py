@@ -1,0 +1,1 @@
+"""Form of a song: sections, chords, singing, energy, loops and cue points."""
