@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mashup_worker.doctor.finding import Finding
+from mashup_worker.doctor.licenses import check_licenses
 from mashup_worker.doctor.memory import check_memory
 from mashup_worker.doctor.model_cache import check_model_cache
 from mashup_worker.doctor.services import check_database, check_queues, check_redis, check_storage
@@ -31,6 +32,7 @@ CHECKS: Mapping[str, Callable[[Settings], Finding]] = {
     "ffmpeg": check_ffmpeg,
     "rubberband": check_rubberband,
     "model cache": check_model_cache,
+    "licenses": check_licenses,
     "database": check_database,
     "queues": check_queues,
     "redis": check_redis,

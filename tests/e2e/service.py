@@ -144,6 +144,7 @@ def running_service(folder: Path, *, processes: int) -> Iterator[RunningService]
         "HOME": str(folder),
         "OMP_NUM_THREADS": "1",
         "MASHUP_MODEL": "lite",
+        "MASHUP_ALLOWED_LICENSES": "permissive",
         "MASHUP_OFFLINE": "1",
         "MASHUP_MODEL_CACHE": str(folder / "cache"),
     }

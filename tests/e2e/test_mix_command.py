@@ -177,7 +177,10 @@ def told(runs: Runs, name: str) -> dict[str, Any]:
 
 
 def test_the_result_is_one_line_of_json(mashup: Mashup, made: dict[str, Any]) -> None:
-    assert made.keys() == {"output", "elapsed_s", "warnings", "left_out", "plan", "report"}
+    assert made.keys() == {
+        *("output", "elapsed_s", "model", "warnings", "left_out", "plan", "report")
+    }
+    assert made["model"] is None  # it was made of stems
     assert made["warnings"] == []
     assert made["output"] == "mix.wav"
     assert made["report"]["passed"] is True

@@ -15,6 +15,7 @@ import redis
 import soundfile
 from psycopg.types.json import Jsonb
 
+from mashup_worker.licenses import SPLEETER_LICENSE
 from tests.e2e.command import excerpt
 from tests.e2e.service import Service, new_mashup, new_user, read
 from tests.fuzz.corpus import bombs, impostors
@@ -81,6 +82,37 @@ def test_redis_has_the_same_status(
             assert json.loads(copied["output_data"]) == row["output_data"]
 
 
+def test_the_license_of_the_model_is_kept(
+    service: Service, user: UUID, separated: list[tuple[UUID, dict[str, Any]]]
+) -> None:
+    for _, row in separated:
+        assert row["output_data"]["model"]["license"] == SPLEETER_LICENSE.as_dict()
+        kept = service.as_user(
+            user, "SELECT * FROM mashup_worker.job_models WHERE job_id = %s", row["id"]
+        )
+        assert kept == [
+            {"job_id": row["id"], "model": "lite", "license": "MIT", "license_class": "permissive"}
+        ]
+
+
+def test_a_model_that_is_not_allowed_fails_at_the_first_attempt(
+    service: Service, user: UUID
+) -> None:
+    audio = service.upload(user, "science.flac", 1.0)
+    document = {"audio": audio, "model": "htdemucs"}
+    row = service.ended(user, service.insert(user, "separate", document))
+    assert (row["status"], row["error_code"]) == ("failed", "model_not_allowed")
+    assert (row["attempt"], row["failures"]) == (1, 1)
+    assert row["error_message"] == (
+        "htdemucs: its license is scientific-only (restricted), and allowed is only permissive; "
+        "use lite"
+    )
+    refused = service.run("enqueue", "separate", "--input", json.dumps(document))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("mashup: htdemucs: its license is scientific-only")
+    assert refused.stderr.count("\n") == 1
+
+
 def test_mashup_of_registered_stems_credits_them(
     service: Service, user: UUID, separated: list[tuple[UUID, dict[str, Any]]]
 ) -> None:
@@ -96,6 +128,8 @@ def test_mashup_of_registered_stems_credits_them(
     assert (row["status"], row["error_message"]) == ("completed", None)
     output = row["output_data"]
     assert {one["stem_id"] for one in output["stems_used"]} == {one["stem_id"] for one in stems}
+    lite = {"name": "lite", "license": "MIT", "license_class": "permissive"}
+    assert [one["model"] for one in output["stems_used"]] == [lite] * 4
     data = read(output["audio"]["url"])
     assert hashlib.sha256(data).hexdigest() == output["audio"]["sha256"]
     assert soundfile.info(io.BytesIO(data)).format == "MP3"

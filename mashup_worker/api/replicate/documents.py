@@ -131,7 +131,8 @@ class Model(Document):
     """Hosted model that this service stands in for.
 
     Attributes:
-        github_url, paper_url, license_url, cover_image_url, default_example: always null.
+        license_url: statement on the license of the service's model; null if unknown.
+        github_url, paper_url, cover_image_url, default_example: always null.
     """
 
     url: str = Field(examples=["https://api.example.com/v1/models/ryan5453/demucs"])

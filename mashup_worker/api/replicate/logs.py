@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from mashup_worker.db.jobs import Job
 
@@ -24,11 +24,21 @@ def logs_of(job: Job, notes: Iterable[str]) -> str:
     if job.started_at is None or job.status == "queued":
         return ""
     lines = [f"note: {note}" for note in notes]
+    lines += _model_lines(job.output_data or {})
     lines += [f"warning: {warning}" for warning in (job.output_data or {}).get("warnings", ())]
     if job.error_message and job.status == "failed":
         lines.append(f"error: {job.error_code}: {job.error_message}")
     lines.append(_progress_line(job.progress or 0, job.stage or job.status))
     return "\n".join(lines) + "\n"
+
+
+def _model_lines(output: Mapping[str, Any]) -> list[str]:
+    """Return a line about the model and its license, once the job has an output with both."""
+    model = output.get("model") or {}
+    terms = model.get("license")
+    if terms is None:
+        return []
+    return [f"model: {model['name']}, license {terms['id']} ({terms['license_class']})"]
 
 
 def _progress_line(percent: int, stage: str) -> str:

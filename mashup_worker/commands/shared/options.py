@@ -38,6 +38,7 @@ ModelRepo = Annotated[
 License = Annotated[
     list[str] | None,
     typer.Option(
+        "--license",
         metavar="CLASS|ID",
         help="Licenses of weights that are allowed: permissive, restricted, unknown, or ids such "
         "as MIT; repeatable, or with commas. [all]",

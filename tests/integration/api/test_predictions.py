@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from mashup_worker.api.replicate.ids import short_id, uuid_of
 from mashup_worker.api.replicate.versions import VERSIONS
 from mashup_worker.db import jobs
+from mashup_worker.licenses import CATALOGUE_LICENSES
 from mashup_worker.queue.status import CHANNEL, StatusView
 
 if TYPE_CHECKING:
@@ -77,11 +78,13 @@ def complete(world: World, claimed: jobs.Claim, kinds: Sequence[str], ending: st
     ]
     for stem in stems:
         put(world, stem["key"], stem["kind"].encode())
+    model = {"name": "htdemucs", "license": CATALOGUE_LICENSES["htdemucs"].as_dict()}
+    output = {"stems": stems, "warnings": ["audio: 0.03 s are silent"], "model": model}
     done = jobs.change_status(
         world.owner,
         "complete",
         **claimed.fence,
-        output=Jsonb({"stems": stems, "warnings": ["audio: 0.03 s are silent"]}),
+        output=Jsonb(output),
         result_digest=None,
         source_sha256=[],
         source_jobs=[],
@@ -177,6 +180,7 @@ def test_a_prediction_runs_and_succeeds(
     assert len(done["output"]) == (len(keys) if version is RYAN else 6)
     assert 0 < done["metrics"]["predict_time"] <= done["metrics"]["total_time"]
     assert "warning: audio: 0.03 s are silent" in done["logs"]
+    assert "model: htdemucs, license scientific-only (restricted)\n" in done["logs"]
     assert "100/100" in done["logs"]
     rest = kinds[-1]
     url = done["output"][rest if rest in done["output"] else "other"]
@@ -469,6 +473,7 @@ def test_models_and_versions(world: World) -> None:
     for version, model in zip(VERSIONS, listed, strict=True):
         path = f"/v1/models/{version.model}"
         assert world.client.get(path, headers=headers).json() == model
+        assert model["license_url"] == CATALOGUE_LICENSES["htdemucs"].source
         latest = model["latest_version"]
         assert latest["id"] == version.id
         assert latest["openapi_schema"]["components"]["schemas"]["Input"]["required"] == ["audio"]

@@ -15,7 +15,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from mashup_worker.doctor import checks, memory, model_cache, services, software
+from mashup_worker.doctor import checks, licenses, memory, model_cache, services, software
 from mashup_worker.doctor import torch as torch_checks
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.errors import EXIT_ENVIRONMENT, EXIT_USAGE
@@ -76,6 +76,26 @@ def test_a_check_that_breaks_is_reported_and_the_rest_still_run(
     assert (bad.check, bad.severity) == ("bad", "error")
     assert bad.message == "could not be checked (ZeroDivisionError: two)"
     assert good.check == "rubberband"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "severity", "message"),
+    [
+        ("", "ok", "jobs may use models of any license"),
+        ("permissive", "ok", "allowed: permissive; here: lite"),
+        ("scientific-only", "warning", "allowed: scientific-only; here: no such model"),
+        ("MIT,permisive", "warning", "allowed: MIT, permisive; here: lite; unknown: permisive"),
+        (",", "error", "MASHUP_ALLOWED_LICENSES: "),
+    ],
+)
+def test_allowed_licenses_are_shown(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, allowed: str, severity: str, message: str
+) -> None:
+    monkeypatch.setenv("MASHUP_MODEL", "auto")
+    monkeypatch.setenv("MASHUP_ALLOWED_LICENSES", allowed)
+    finding = licenses.check_licenses(settings)
+    assert (finding.severity, finding.message[: len(message)]) == (severity, message)
+    assert finding.severity == "ok" or finding.remedy
 
 
 def test_missing_optional_programs(

@@ -17,7 +17,8 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.audio.song_tags import SongTags
 from mashup_worker.audio.tag_reader import read_tags
 from mashup_worker.dsp.loudness import integrated_lufs
-from mashup_worker.errors import Canceled, InvalidInput, TooLong
+from mashup_worker.errors import Canceled, InvalidInput, ModelNotAllowed, TooLong
+from mashup_worker.licenses import SPLEETER_LICENSE, LicenseRule
 from mashup_worker.queue.contracts import CONTRACTS
 from mashup_worker.queue.validation import read_input
 from mashup_worker.settings import Settings
@@ -155,7 +156,20 @@ def test_separated_stems_sum_to_the_song(models: ModelCache, song: Path, tmp_pat
         assert stem["duration_s"] == pytest.approx(6.0)
     assert output["analysis"]["duration_s"] == pytest.approx(6.0)
     assert output["model"]["name"] == "lite"
+    assert output["model"]["license"] == SPLEETER_LICENSE.as_dict()
     assert 0 < output["timings_s"]["device"] <= sum(output["timings_s"].values())
+
+
+def test_a_model_that_is_not_allowed_is_refused(song: Path, tmp_path: Path) -> None:
+    rule = LicenseRule.of(["permissive"])
+    models = ModelCache(Settings(offline=True), default="auto", device="cpu", rule=rule)
+    document = {"audio": "a", "model": "htdemucs"}
+    job = Job("separate", document, TableInputs({"a": song}), models, tmp_path)
+    for use in (job.run, lambda: job.handler.settings(job.context)):
+        with pytest.raises(ModelNotAllowed, match=r"scientific-only .*; use lite$"):
+            use()
+    assert not ModelNotAllowed.retryable
+    assert models.separator(None).name == models.separator("lite").name == "lite"
 
 
 def test_separate_writes_the_requested_stems_and_format(

@@ -11,6 +11,7 @@ from mashup_worker.api.parameters import Name, Owner, VersionId
 from mashup_worker.api.replicate.documents import Model, ModelPage, Version, VersionPage
 from mashup_worker.api.replicate.versions import VERSIONS, version_of_model
 from mashup_worker.errors import NotFound
+from mashup_worker.licenses import CATALOGUE_LICENSES
 
 if TYPE_CHECKING:
     from mashup_worker.api.context import ApiContext
@@ -57,8 +58,15 @@ def _model(context: ApiContext, version: HostedVersion) -> Model:
         owner=owner,
         name=name,
         description=version.description,
+        license_url=_license_url(context.settings.worker.model),
         latest_version=_version(context, version),
     )
+
+
+def _license_url(model: str) -> str | None:
+    """Return the statement on the license of the service's model; None if unknown."""
+    terms = CATALOGUE_LICENSES.get(model)
+    return None if terms is None else terms.source
 
 
 def _version(context: ApiContext, version: HostedVersion) -> Version:

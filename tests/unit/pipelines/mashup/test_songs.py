@@ -86,8 +86,12 @@ def test_a_whole_song_is_separated_once(tmp_path: Path) -> None:
     excerpt = decode(SAMPLES / NAMES[0] / "mix.flac").samples[:, : 8 * 44_100]
     whole = SongFiles("song", {}, write(tmp_path / "song.wav", excerpt))
     loader = SongLoader(SongCache(tmp_path / "cache"), separator)  # type: ignore[arg-type]
-    song = loader.load([whole]).songs[0]
+    loaded = loader.load([whole])
+    song = loaded.songs[0]
     assert {"vocals", "drums", "bass", "other"} >= set(song.stems)
+    assert loaded.model is not None
+    assert loaded.model.license.id == "MIT"
+    assert loaded.notes[0] == "whole songs are separated by lite, license MIT (permissive)"
     stems = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.flac")}
     assert len(stems) == 4
     loader.load([whole])
