@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.audio.signal import SampleSource
-    from mashup_worker.models.separator import OnShare
+    from mashup_worker.models.separator import OnShare, Separator
 
 RATE_HZ = 44_100
 
@@ -32,7 +32,7 @@ def music(duration_s: float, seed: int = 0) -> Audio:
     return Audio(0.02 + 0.2 * torch.stack([tone, 0.5 * tone]) + 0.1 * noise, RATE_HZ)
 
 
-def separate(separator: NetworkSeparator, mix: Audio, stems: Sequence[str] | None = None) -> Tensor:
+def separate(separator: Separator, mix: Audio, stems: Sequence[str] | None = None) -> Tensor:
     return torch.cat(list(separator.stream(mix, stems)), dim=-1)
 
 

@@ -19,6 +19,7 @@ import torch
 from mashup_worker.errors import InvalidInput
 from mashup_worker.licenses import NO_STATEMENT
 from mashup_worker.models.batcher import Batcher, Window
+from mashup_worker.models.combine import combine
 from mashup_worker.models.device import (
     device_errors,
     resolve_device,
@@ -204,7 +205,7 @@ class NetworkSeparator:
         streams = [self._run(one, rows, song, advance) for one in passes]
         position = 0
         with device_errors(self.device, "this model"):
-            for block in _combine(streams, [one.weights for one in passes]):
+            for block in combine(streams, [one.weights for one in passes]):
                 stop = position + block.shape[-1]
                 finished = self._complemented(song.restored(block), wanted, mix, position)
                 position = stop
@@ -298,21 +299,3 @@ class NetworkSeparator:
 def _crest(samples: Tensor) -> Tensor:
     """Return peak over RMS; 0 for silence."""
     return samples.abs().amax() / samples.square().mean().sqrt().clamp(min=1e-12)
-
-
-def _combine(streams: list[Iterator[Tensor]], weights: list[Tensor]) -> Iterator[Tensor]:
-    """Yield the weighted sum of streams that cover the same samples in pieces of any length."""
-    pieces = [next(stream) for stream in streams]
-    while True:
-        length = min(piece.shape[-1] for piece in pieces)
-        yield sum(
-            (piece[..., :length] * weight for piece, weight in zip(pieces, weights, strict=True)),
-            start=torch.zeros((), device=weights[0].device),
-        )
-        pieces = [piece[..., length:] for piece in pieces]
-        for index, stream in enumerate(streams):
-            if not pieces[index].shape[-1]:
-                following = next(stream, None)
-                if following is None:
-                    return
-                pieces[index] = following
