@@ -348,6 +348,7 @@ def _audio(song: AudioFile | Audio) -> Audio:
 def _model_and_repository(name: AudioFile) -> tuple[str, Path | None]:
     """Return a model's name, and the folder of checkpoints that holds it."""
     from mashup_worker.models.checkpoints.repository import model_names
+    from mashup_worker.models.recipes.places import Place
 
     path = Path(name)
     if path.is_dir():
@@ -358,7 +359,8 @@ def _model_and_repository(name: AudioFile) -> tuple[str, Path | None]:
                 + ", ".join(str(path / one) for one in names)
             )
         return names[0], path
-    return (path.name, path.parent) if len(path.parts) > 1 else (str(name), None)
+    place = Place.of(str(name))
+    return place.name, place.repository
 
 
 def _song_files(song: AudioFile | Mapping[str, AudioFile]) -> SongFiles:

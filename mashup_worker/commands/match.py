@@ -46,7 +46,7 @@ def match(
     with usage_errors():
         resolve_device(device)
         rule = license_rule(license_)
-        request = ModelRequest(model, None, EngineOptions(device), rule) if separate else None
+        request = ModelRequest.of(model, None, EngineOptions(device), rule) if separate else None
     printer = Output(as_json)
     arguments: list[FoundSongs] = []
     found = songs_of_arguments(songs, arguments.append, repeats=False)

@@ -1,7 +1,7 @@
-"""Models that users added to the cache: one checkpoint each, which describes itself in its header.
+"""Models that users added to the cache: checkpoints that describe themselves, and recipes.
 
-Only headers are read here, without torch. They are untrusted like everything in a checkpoint; a
-damaged one is no model.
+Of checkpoints only the headers are read, without torch. Both are untrusted, and a damaged one is no
+model.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.errors import InvalidInput
-from mashup_worker.licenses import license_as_stated
+from mashup_worker.errors import InvalidInput, ModelUnavailable
+from mashup_worker.licenses import NO_STATEMENT, license_as_stated
 from mashup_worker.models.catalogue import Model
+from mashup_worker.models.checkpoints.config import read_config
 from mashup_worker.models.digests import MANIFEST
 
 if TYPE_CHECKING:
@@ -69,8 +70,13 @@ def added_models(cache: Path) -> dict[str, Model]:
 
 
 def added_model(folder: Path) -> Model | None:
-    """Return the model that was added as `folder`, or None."""
+    """Return the model that was added as `folder`, or None.
+
+    Of a recipe, `WeightStore.models` completes license and size, which depend on other models.
+    """
     path = folder / f"{folder.name}.safetensors"
+    if not path.is_file():
+        return _added_recipe(folder)
     try:
         header = read_header(path)
         stems = json.loads(header["stems"])
@@ -88,6 +94,27 @@ def added_model(folder: Path) -> Model | None:
         )
     except (OSError, KeyError, TypeError, ValueError, InvalidInput):
         return None
+
+
+def _added_recipe(folder: Path) -> Model | None:
+    from mashup_worker.models.recipes.document import read_recipe  # imports pydantic
+
+    path = folder / f"{folder.name}.yaml"
+    try:
+        recipe = read_recipe(read_config(path), str(path))
+    except ModelUnavailable:
+        return None
+    return Model(
+        folder.name,
+        recipe.stems,
+        f"recipe of {', '.join(recipe.models)}",
+        NO_STATEMENT,
+        parameters=0,
+        size_bytes=0,
+        architecture="recipe",
+        training_data="that of its models",
+        recipe=recipe,
+    )
 
 
 def read_header(path: Path) -> Mapping[str, str]:

@@ -22,6 +22,8 @@ from mashup_worker.licenses import CATALOGUE_LICENSES, License
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mashup_worker.models.recipes.recipe import Recipe
+
 FOUR_STEMS = ("drums", "bass", "other", "vocals")
 SIX_STEMS = (*FOUR_STEMS, "guitar", "piano")
 
@@ -94,6 +96,7 @@ class Model:
         preview: whether its quality is too low for releases.
         bundled: whether a package carries the weights, so that the cache does not hold them.
         by_hand: address from which a person can fetch the checkpoint, to add it to the cache.
+        recipe: how it is made of other models; None for a model with weights.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Model:
     training_data: str = ""
     bundled: bool = False
     by_hand: str = ""
+    recipe: Recipe | None = None
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import ModelNotAllowed
-from mashup_worker.licenses import NO_STATEMENT, refusal
+from mashup_worker.licenses import refusal
 from mashup_worker.models.catalogue import FOUR_STEMS, find
+from mashup_worker.models.recipes.places import Place, license_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,12 +44,13 @@ class Choice:
 
 
 def license_of(name: str, store: WeightStore, repository: Path | None = None) -> License:
-    """Return the license of a model; a repository of checkpoints states none.
+    """Return the license of a model, of a recipe those of all parts; a folder states none.
 
     Raises:
-        UnknownModel: no model has this name.
+        UnknownModel: no model has this name, or a recipe names one that does not exist.
+        ModelUnavailable: a recipe is damaged, or contains itself.
     """
-    return NO_STATEMENT if repository is not None else store.find(name).license
+    return license_at(Place(name, repository), store)
 
 
 def chosen(

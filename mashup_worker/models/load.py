@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.errors import ModelUnavailable, StorageFailed
 from mashup_worker.licenses import ALL_LICENSES, refusal
 from mashup_worker.models.choice import AUTO, LITE, PREFERRED, automatic, chosen, license_of
+from mashup_worker.models.recipes.places import Place, license_at, member_at, recipe_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,8 +71,29 @@ def load_model(
 def _load(
     choice: Choice, options: EngineOptions, store: WeightStore, on_fetch: OnBytes | None
 ) -> Separator:
-    """Load exactly the chosen model."""
-    name, repository = choice.name, choice.repository
+    """Load exactly the chosen model; models that several recipes in it contain, once."""
+    loaded: dict[Place, Separator] = {}
+
+    def at(place: Place) -> Separator:
+        if place not in loaded:
+            recipe = recipe_at(place, store)
+            if recipe is None:
+                loaded[place] = _load_plain(place, options, store, on_fetch)
+            else:
+                from mashup_worker.models.recipes.separator import RecipeSeparator
+
+                models = {model: at(member_at(model, place, store)) for model in recipe.models}
+                loaded[place] = RecipeSeparator(place.name, recipe, models)
+        return loaded[place]
+
+    return at(Place(choice.name, choice.repository))
+
+
+def _load_plain(
+    place: Place, options: EngineOptions, store: WeightStore, on_fetch: OnBytes | None
+) -> Separator:
+    """Load a model that is no recipe."""
+    name, repository = place.name, place.repository
     if name == LITE and repository is None:
         from mashup_worker.models.device import resolve_device
         from mashup_worker.models.lite.separator import load_lite
@@ -88,5 +110,5 @@ def _load(
             raise
         raise ModelUnavailable(f"{error.message}; run `mashup models pull {name}`") from error
     separator = NetworkSeparator(name, bag, options)
-    separator.license = choice.license
+    separator.license = license_at(place, store)
     return separator

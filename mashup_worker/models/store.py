@@ -3,7 +3,7 @@
 The folder of a model is a repository of checkpoints: the definition `<name>.yaml`, a checkpoint for
 each network, and the manifest `SHA256SUMS`. For Demucs it is one that `demucs` can read too. An
 added checkpoint has its definition inside. The manifest is written last, so its presence means that
-the folder is complete.
+the folder is complete. The folder of an added recipe has no checkpoint.
 
 A mirror is a folder or an https address with the same files, at `<mirror>/<name>/<file>` or
 `<mirror>/<file>`. A copy of a cache is a mirror. A mirror replaces all other sources.
@@ -12,6 +12,7 @@ A mirror is a folder or an https address with the same files, at `<mirror>/<name
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import shutil
@@ -19,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mashup_worker.errors import ModelUnavailable, StorageFailed
-from mashup_worker.models.added import added_models
+from mashup_worker.errors import ModelUnavailable, StorageFailed, UnknownModel
+from mashup_worker.licenses import NO_STATEMENT, combined
+from mashup_worker.models.added import added_model, added_models
 from mashup_worker.models.catalogue import catalogue, find
 from mashup_worker.models.digests import (
     MANIFEST,
@@ -30,6 +32,7 @@ from mashup_worker.models.digests import (
     manifest_text,
 )
 from mashup_worker.models.fetch import FetchError, NotThereError, read_blocks
+from mashup_worker.models.recipes.places import Place, weights_sha256
 from mashup_worker.system.digests import file_sha256, joined_sha256
 from mashup_worker.system.files import atomic_file, write_atomically
 
@@ -68,8 +71,9 @@ class WeightStore:
 
     def models(self) -> dict[str, Model]:
         """Return the models of the catalogue, then the added ones, by name."""
-        added = added_models(self.folder)
-        return {**self._catalogue, **{n: m for n, m in added.items() if n not in self._catalogue}}
+        there = {**added_models(self.folder), **self._catalogue}
+        names = dict.fromkeys((*self._catalogue, *there))
+        return {name: _completed(there[name], there) for name in names}
 
     def find(self, name: str) -> Model:
         """Return a model of the catalogue or an added one.
@@ -96,7 +100,19 @@ class WeightStore:
             digests = expected_digests(folder)
         except ModelUnavailable:
             return False
-        return bool(digests) and all((folder / file).is_file() for file in digests)
+        complete = bool(digests) and all((folder / file).is_file() for file in digests)
+        return complete and all(self._is_part_there(part) for part in self._parts(name))
+
+    def _parts(self, name: str) -> tuple[str, ...]:
+        """Return the models that a recipe of the cache names; none for other models."""
+        model = None if name in self._catalogue else added_model(self.folder / name)
+        return () if model is None or model.recipe is None else model.recipe.models
+
+    def _is_part_there(self, name: str) -> bool:
+        try:
+            return self.is_there(name)
+        except UnknownModel:
+            return False
 
     def path(self, name: str) -> Path:
         """Return the folder of a cached model.
@@ -143,6 +159,11 @@ class WeightStore:
         """
         model = self._model(name)
         folder = self._settings.model_cache / name
+        if model.recipe is not None:
+            for part in model.recipe.models:
+                if not self.is_there(part):
+                    self.pull(part, on_progress)
+            return folder
         if self._intact(name):
             return folder
         if not model.sources:
@@ -178,6 +199,8 @@ class WeightStore:
         model = self.find(name)
         if model.bundled or model.sources:
             return None
+        if model.recipe is not None:
+            return weights_sha256(Place(name), self)
         return joined_sha256(expected_digests(self.path(name)))
 
     @contextlib.contextmanager
@@ -261,6 +284,25 @@ class WeightStore:
                 "that has the files"
             )
         return f"no source has the weights ({'; '.join(failures)}); {remedy}"
+
+
+def _completed(model: Model, there: Mapping[str, Model]) -> Model:
+    """Return a recipe's model with the license and the size of its parts; others as they are."""
+    if model.recipe is None:
+        return model
+    parts, todo = {}, [*model.recipe.models]
+    while todo:
+        part = there.get(name := todo.pop(0))
+        if name not in parts:
+            parts[name] = part
+            todo += () if part is None or part.recipe is None else part.recipe.models
+    plain = [part for part in parts.values() if part is None or part.recipe is None]
+    return dataclasses.replace(
+        model,
+        license=combined(NO_STATEMENT if part is None else part.license for part in plain),
+        parameters=sum(part.parameters for part in plain if part is not None),
+        size_bytes=sum(part.size_bytes for part in plain if part is not None),
+    )
 
 
 def _by_hand(model: Model) -> str:

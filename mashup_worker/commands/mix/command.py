@@ -159,7 +159,7 @@ def mix(
         )
         encode = encode_options(output, bit_depth, bitrate)
         rule = license_rule(license_)
-        separation = ModelRequest(model, model_repo, EngineOptions(device), rule)
+        separation = ModelRequest.of(model, model_repo, EngineOptions(device), rule)
     outputs = MixOutputs(output, report, keep_stems)
     with song_progress(output.name, not quiet) as progress:
         run = MixRun(

@@ -95,14 +95,15 @@ def separate(
             device=device, precision=precision, shifts=shifts, seed=seed, overlap=overlap
         )
         found = find_songs(songs, output_dir)
+        request = ModelRequest.of(model, model_repo, options, license_rule(license_))
         run = SeparateRun(
-            model=ModelRequest(model, model_repo, options, license_rule(license_)),
+            model=request,
             wanted=_wanted(stems, two_stems),
             targets=Targets(
                 output_dir=output_dir,
                 template=name_template,
                 ext=format_,
-                model=model,
+                model=request.name,
                 songs=found.songs,
             ),
             encode=EncodeOptions(format_, 16 if bit_depth is None else bit_depth, bitrate),

@@ -12,6 +12,7 @@ from mashup_worker.errors import InvalidInput, ModelUnavailable
 from mashup_worker.licenses import ALL_LICENSES, KNOWN_TERMS, LicenseRule
 from mashup_worker.models.choice import AUTO, PREFERRED, automatic, chosen
 from mashup_worker.models.load import LoadedModel, load_model
+from mashup_worker.models.recipes.places import Place, recipe_at, weights_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,18 @@ class ModelRequest:
     options: EngineOptions
     rule: LicenseRule = ALL_LICENSES
 
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        repository: Path | None,
+        options: EngineOptions,
+        rule: LicenseRule = ALL_LICENSES,
+    ) -> ModelRequest:
+        """Return the request for a model that is named, or given as a path."""
+        place = Place.of(model, repository)
+        return cls(place.name, place.repository, options, rule)
+
     def names(self) -> list[str]:
         """Return the models that may be loaded, best first: one, or several for `auto`.
 
@@ -72,7 +85,8 @@ class ModelRequest:
             UnknownModel: no model has this name.
         """
         if self.repository is not None:
-            return None
+            recipe = recipe_at(Place(self.name, self.repository), self._store)
+            return None if recipe is None else recipe.stems
         return self._store.find(PREFERRED if self.name == AUTO else self.name).stems
 
     @cached_property
@@ -87,12 +101,10 @@ class ModelRequest:
         """
         if self.repository is None:
             return None if self.name == AUTO else self._store.weights_sha256(self.name)
-        from mashup_worker.models.checkpoints.repository import weights_sha256
-
         if self.name != AUTO:
-            return weights_sha256(self.name, self.repository)
+            return weights_sha256(Place(self.name, self.repository), self._store)
         try:
-            return weights_sha256(PREFERRED, self.repository)
+            return weights_sha256(Place(PREFERRED, self.repository), self._store)
         except ModelUnavailable:
             return ""
 

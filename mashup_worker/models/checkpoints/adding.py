@@ -25,6 +25,9 @@ from mashup_worker.models.checkpoints.msst import check_stems
 from mashup_worker.models.checkpoints.networks import read_configured, read_self_described
 from mashup_worker.models.choice import AUTO
 from mashup_worker.models.digests import SHOWN_DIGITS
+from mashup_worker.models.recipes.document import read_recipe
+from mashup_worker.models.recipes.places import Place, leaves, member_at
+from mashup_worker.models.recipes.recipe import is_recipe
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.system.files import atomic_path
 
@@ -83,7 +86,9 @@ def add_checkpoint(addition: Addition, store: WeightStore) -> Model:
             "other weights, or leave out --config, --license and --source"
         )
     with store.locked(name):
-        if model is not None and model.sources:
+        if addition.file.suffix in (".yaml", ".yml"):
+            _add_recipe(addition, model, store)
+        elif model is not None and model.sources:
             _take_published(addition, model, store)
         else:
             _convert(addition, model, store)
@@ -100,6 +105,30 @@ def _check_name(name: str, model: Model | None, store: WeightStore) -> None:
             f"{name}: already in the cache; run `mashup models remove {name}`, or use another "
             "--name"
         )
+
+
+def _add_recipe(addition: Addition, model: Model | None, store: WeightStore) -> None:
+    """Keep a recipe whose models have names, and compute its stems."""
+    file, name = addition.file, addition.model_name
+    if addition.config or addition.license or addition.source or model is not None:
+        raise InvalidInput(f"{file}: a recipe has the licenses of its models; give --name only")
+    definition = read_config(file)
+    if not is_recipe(definition):
+        raise InvalidInput(f"{file}: no recipe; give the checkpoint, and this file as --config")
+    recipe, place = read_recipe(definition, str(file)), Place(name)
+    for step in recipe.steps:
+        for member in step.members:
+            part = member_at(member.model, place, store)
+            list(leaves(part, store))  # raises if a part of it is missing
+            stems = store.find(part.name).stems
+            lacking = [stem for stem, weight in member.weights.items() if weight]
+            lacking = [stem for stem in lacking if stem not in stems]
+            if lacking:
+                raise ModelUnavailable(
+                    f"{file}: {member.model} makes no stem {lacking[0]!r}: it makes "
+                    f"{', '.join(stems)}"
+                )
+    store.complete(name, {}, file.read_text(encoding="utf-8"))
 
 
 def _take_published(addition: Addition, model: Model, store: WeightStore) -> None:

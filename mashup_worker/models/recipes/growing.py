@@ -1,4 +1,4 @@
-"""Stems that are computed while others read them, and what they leave of the song."""
+"""Stems that are computed while others read them, and the rest of the song without them."""
 
 from __future__ import annotations
 

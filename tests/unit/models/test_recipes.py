@@ -13,7 +13,7 @@ from mashup_worker.audio.spool import Spool
 from mashup_worker.errors import Canceled, InvalidInput, ModelUnavailable
 from mashup_worker.models.bag import Bag
 from mashup_worker.models.engine import EngineOptions, NetworkSeparator
-from mashup_worker.models.recipes.recipe import read_recipe
+from mashup_worker.models.recipes.document import read_recipe
 from mashup_worker.models.recipes.separator import RecipeSeparator
 from mashup_worker.models.segments import Cut
 from tests.engines import RATE_HZ, separate
