@@ -109,7 +109,10 @@ def path(names: Names, as_json: AsJson = False) -> None:
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="Checkpoint: .ckpt, .pt, .th or .safetensors.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Checkpoint: .ckpt, .pt, .th or .safetensors; or a recipe: .yaml."),
+    ],
     config: Annotated[
         Path | None, typer.Option(help="YAML of its trainer; checkpoints of Demucs need none.")
     ] = None,
@@ -120,7 +123,7 @@ def add(
     source: Annotated[str, typer.Option(help="Address that the file is from.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Add a checkpoint to the cache as a model, converted to safetensors."""
+    """Add a checkpoint, converted to safetensors, or a recipe to the cache as a model."""
     from mashup_worker.models.checkpoints.adding import Addition, add_checkpoint
     from mashup_worker.models.store import WeightStore
 

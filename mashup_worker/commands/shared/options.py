@@ -33,7 +33,7 @@ Model = Annotated[
     ),
 ]
 ModelRepo = Annotated[
-    Path | None, typer.Option(help="Folder of Demucs checkpoints that holds --model.")
+    Path | None, typer.Option(help="Folder of checkpoints and recipes that holds --model.")
 ]
 License = Annotated[
     list[str] | None,

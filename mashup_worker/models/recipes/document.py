@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-_Stem = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+_Stem = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 _Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 
 
