@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mashup_worker.errors import DeviceUnavailable as DeviceUnavailable
     from mashup_worker.errors import InvalidInput as InvalidInput
     from mashup_worker.errors import MashupError as MashupError
+    from mashup_worker.errors import ModelNotAllowed as ModelNotAllowed
     from mashup_worker.errors import ModelUnavailable as ModelUnavailable
     from mashup_worker.errors import OutOfMemory as OutOfMemory
     from mashup_worker.errors import StorageFailed as StorageFailed
@@ -47,6 +48,7 @@ _MODULES = {
     "MashupResult": "pipelines.mashup.make",
     "MasterResult": "pipelines.master",
     "Model": "public",
+    "ModelNotAllowed": "errors",
     "ModelUnavailable": "errors",
     "OutOfMemory": "errors",
     "SeparateResult": "pipelines.separation.separate",

@@ -102,12 +102,13 @@ def _texts(terms: License) -> dict[str, str]:
 
 def combined(licenses: Iterable[License]) -> License:
     """Return the license of a model of several networks: all of theirs hold."""
-    found = {one.id: one for one in licenses}
+    found = list(dict.fromkeys(licenses))
     if len(found) == 1:
-        return next(iter(found.values()))
-    statements = "; ".join(f"{one.id}: {one.statement}" for one in found.values())
-    sources = " ".join(filter(None, (one.source for one in found.values())))
-    return License(id=_AND.join(sorted(found)), statement=statements, source=sources)
+        return found[0]
+    parts = sorted({part for one in found for part in one.parts})
+    statements = "; ".join(f"{one.id}: {one.statement}" for one in found)
+    sources = " ".join(filter(None, (one.source for one in found)))
+    return License(id=_AND.join(parts), statement=statements, source=sources)
 
 
 def license_as_stated(text: str | None, source: str = "", stated_on: str = "") -> License:

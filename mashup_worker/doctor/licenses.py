@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.doctor.finding import Finding
 from mashup_worker.errors import InvalidInput
 from mashup_worker.licenses import KNOWN_TERMS
+from mashup_worker.models.choice import chosen
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import load_service_settings
 
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
 
 def check_licenses(settings: Settings) -> Finding:
     """Report the allowed licenses, and the models that jobs may use."""
-    try:
-        rule = load_service_settings().worker.license_rule
-    except InvalidInput as error:
-        return Finding("licenses", "error", error.message, "correct the variable")
     store = WeightStore(settings)
+    try:
+        worker = load_service_settings().worker
+        rule = worker.license_rule
+        if worker.model in store.models():
+            chosen(worker.model, rule, store)
+    except InvalidInput as error:
+        remedy = "correct MASHUP_MODEL or MASHUP_ALLOWED_LICENSES"
+        return Finding("licenses", "error", error.message, remedy)
     models = store.models()
     allowed = [name for name, model in models.items() if rule.allows(model.license)]
     here = [name for name in allowed if store.is_there(name)]

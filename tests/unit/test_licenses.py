@@ -12,6 +12,7 @@ from mashup_worker.licenses import (
     BUSINESS_USE,
     CATALOGUE_LICENSES,
     DEMUCS_LICENSE,
+    SCNET_LICENSE,
     SPLEETER_LICENSE,
     LicenseRule,
     check_known_model,
@@ -102,6 +103,8 @@ def test_the_strictest_license_of_several_networks_holds() -> None:
     assert (both.id, both.license_class) == ("MIT AND scientific-only", "restricted")
     assert combined([SPLEETER_LICENSE, license_as_stated(None)]).license_class == "unknown"
     assert combined([SPLEETER_LICENSE, SPLEETER_LICENSE]) == SPLEETER_LICENSE
+    assert combined([both, DEMUCS_LICENSE]).id == both.id
+    assert combined([SPLEETER_LICENSE, SCNET_LICENSE]).id == "MIT"
     assert not LicenseRule.of(["MIT"]).allows(both)
     assert LicenseRule.of(["MIT", "scientific-only"]).allows(both)
     assert LicenseRule.of(["permissive,restricted"]).allows(both)

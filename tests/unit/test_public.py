@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PUBLIC_NAMES = {
     *("Analysis", "Audio", "MashupResult", "MasterResult", "Model", "SeparateResult"),
     *("Canceled", "DeviceUnavailable", "InvalidInput", "MashupError", "ModelUnavailable"),
-    *("OutOfMemory", "StorageFailed", "UnknownModel", "UnsupportedAudio"),
+    *("ModelNotAllowed", "OutOfMemory", "StorageFailed", "UnknownModel", "UnsupportedAudio"),
     *("analyze", "load_audio", "load_model", "mashup", "master", "__version__"),
 }
 
@@ -68,6 +68,16 @@ def test_stems_written_to_files_are_those_in_memory(
 def test_a_folder_of_checkpoints_is_a_model(tmp_path: Path) -> None:
     with pytest.raises(mw.InvalidInput, match="0 models"):
         mw.load_model(tmp_path)
+
+
+def test_models_are_allowed_by_their_license(model: mw.Model) -> None:
+    assert model.license.id == "MIT"
+    with pytest.raises(mw.ModelNotAllowed, match=r"^htdemucs: .*use lite$"):
+        mw.load_model("htdemucs", license="permissive")
+    with pytest.raises(mw.ModelNotAllowed, match=r"^lite: .*allowed is only Apache-2.0, unknown;"):
+        mw.load_model("lite", license="apache-2.0,unknown")
+    with pytest.raises(mw.InvalidInput, match="not a name"):
+        mw.load_model("lite", license=",")
 
 
 @pytest.mark.parametrize("options", [{"overlap": 2.0}, {"nonsense": 1}])
