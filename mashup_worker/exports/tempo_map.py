@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.mixing.grid import MIN_TEMPO_CONFIDENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.mixing.plan_grid import PlanGrid
@@ -134,10 +134,23 @@ class TempoMap:
         lengths = lengths or [(0, self.beats_per_bar)]
         return [one for k, one in enumerate(lengths) if not k or one[1] != lengths[k - 1][1]]
 
+    def bar_length(self, beat: int) -> int:
+        """Return the length in beats of the bar that a beat lies in."""
+        bar = bisect_right(self.bars, beat) - 1
+        inside = bar + 1 < len(self.bars)
+        return self.bars[bar + 1] - self.bars[bar] if inside else self.beats_per_bar
+
+    @property
+    def first_inside(self) -> int:
+        """The first beat that lies inside the sound."""
+        return bisect_left(self.beats_s, 0.0)
+
     def segments(
         self,
         tolerance_s: float,
         *,
+        first: int = 0,
+        breaks: Collection[int] = (),
         representable: Callable[[float], float] = float,
         stamp: Callable[[float], float] | None = None,
     ) -> list[TempoSegment]:
@@ -145,13 +158,17 @@ class TempoMap:
 
         Args:
             tolerance_s: greatest distance of a beat from its time.
+            first: beat at which the first segment begins.
+            breaks: beats at which a segment begins in any case.
             representable: returns the nearest tempo that the format can hold.
             stamp: returns the nearest time at which the format can begin a segment. None for
                 formats in which each segment begins where the one before ends.
         """
         found: list[TempoSegment] = []
-        beat, start_s, last = 0, self.beats_s[0], len(self.beats_s) - 1
-        while beat < last:
+        end = len(self.beats_s) - 1
+        beat, start_s = first, self.beats_s[first]
+        while beat < end:
+            last = min((one for one in breaks if one > beat), default=end)
             start_s = start_s if stamp is None else stamp(self.beats_s[beat])
 
             def keeps(stop: int, first: int = beat, at_s: float = start_s) -> bool:
@@ -196,7 +213,10 @@ def _even_beats(beats_s: Sequence[float]) -> list[float]:
 
 
 def _bars(beats: Sequence[float], downbeats_s: Sequence[float], per_bar: int) -> list[int]:
-    """Return the indexes of the beats that begin bars; bars longer than `per_bar` are divided."""
+    """Return the indexes of the beats that begin bars.
+
+    Where downbeats are missing, bars are added; the last before an irregular downbeat is longer.
+    """
     step_s = (beats[-1] - beats[0]) / (len(beats) - 1)
     found = []
     for time_s in downbeats_s:
@@ -205,7 +225,11 @@ def _bars(beats: Sequence[float], downbeats_s: Sequence[float], per_bar: int) ->
         if abs(beats[near] - time_s) < _NEAR * step_s:
             found.append(near)
     found = sorted(set(found)) or [0]
-    bars = [start for a, b in pairwise(found) for start in range(a, b, per_bar)]
+    bars = [
+        start
+        for a, b in pairwise(found)
+        for start in range(a, max(a + 1, b - per_bar + 1), per_bar)
+    ]
     return [*bars, *range(found[-1], len(beats), per_bar)]
 
 

@@ -89,10 +89,11 @@ def test_a_jump_between_two_tempi_keeps_beats_regular() -> None:
 
 def test_a_missing_downbeat_divides_and_an_early_one_shortens_a_bar() -> None:
     beats = steady_beats(120.0, 20.0, 0.0)
-    downbeats = [beats[k] for k in (0, 4, 12, 15, 19)]
+    downbeats = [beats[k] for k in (0, 4, 12, 15, 19, 28)]
     found = map_of(analysis_of(beats, 20.0, downbeats=downbeats))
-    assert found.bars[:6] == (0, 4, 8, 12, 15, 19)
-    assert found.bar_lengths == [(0, 4), (12, 3), (15, 4)]
+    assert found.bars[:8] == (0, 4, 8, 12, 15, 19, 23, 28)
+    assert found.bar_lengths == [(0, 4), (12, 3), (15, 4), (23, 5), (28, 4)]
+    assert [found.bar_length(beat) for beat in (11, 13, 15, 27)] == [4, 3, 4, 5]
 
 
 @pytest.mark.parametrize(("signature", "quarters"), [("4/4", 1.0), ("3/4", 1.0), ("6/8", 1.5)])
