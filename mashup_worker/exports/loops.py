@@ -7,6 +7,7 @@ precedes the first sample.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -46,21 +47,20 @@ def write_loops(song: ExportSong, folder: Path) -> list[Path]:
     found: list[Path] = []
     for track in tracks:
         audio = track.audio()
-        bars = _loud_bars(audio, beats, _starts(song, beats))
-        found += [_write_loop(song, track.name, audio, beats, bar, folder) for bar in bars]
+        bars = _audible(audio, beats, _spans(song, beats))
+        found += [_write_loop(song, track.name, audio, beats, one, folder) for one in bars]
     if not found:
         raise InvalidInput(f"{song.title}: no {LOOP_BARS} bars that sound; loops need them")
     return found
 
 
 def _write_loop(
-    song: ExportSong, name: str, audio: Audio, beats: TempoMap, bar: int, folder: Path
+    song: ExportSong, name: str, audio: Audio, beats: TempoMap, bars: range, folder: Path
 ) -> Path:
-    last = bar + LOOP_BARS
-    samples = cut_loop(audio, beats.bar_times_s[bar], beats.bar_times_s[last])
-    count = beats.bars[last] - beats.bars[bar]
+    samples = cut_loop(audio, beats.bar_times_s[bars.start], beats.bar_times_s[bars.stop])
+    count = beats.bars[bars.stop] - beats.bars[bars.start]
     tempo_bpm = 60 * count * audio.sample_rate / samples.shape[1]
-    title = f"{song.name} {name} {tempo_bpm:.0f} BPM bars {bar + 1}-{last}"
+    title = f"{song.name} {name} {tempo_bpm:.0f} BPM bars {bars.start + 1}-{bars.stop}"
     target = folder / f"{song.name} loops" / f"{title}.wav"
     tags = song.music_tags.of_stem(name).with_music(tempo_bpm, song.key, song.camelot)
     write_audio(target, Audio(samples, audio.sample_rate), tags)
@@ -105,21 +105,25 @@ def _best_start(samples: Tensor, first: int, last: int, length: int) -> int:
     return int(starts[jumps.argmin()])
 
 
-def _starts(song: ExportSong, beats: TempoMap) -> list[int]:
-    """Return bars at which loops may begin: those of sections, or every fourth from the first."""
-    inside = [bar for bar, time_s in enumerate(beats.bar_times_s) if time_s >= 0]
-    last = max(0, len(beats.bars) - 1 - LOOP_BARS)
-    sections = [beats.nearest_bar(one.start_s) for one in song.markers if one.kind == "section"]
-    bars = sorted(set(sections)) or list(range(inside[0] if inside else 0, last + 1, LOOP_BARS))
-    return [bar for bar in bars if inside and inside[0] <= bar <= last]
+def _spans(song: ExportSong, beats: TempoMap) -> list[range]:
+    """Return the bars of loops: those of the analysis, at sections, or every four bars."""
+    first, last = bisect_left(beats.bar_times_s, 0.0), len(beats.bars) - 1
+    loops = () if song.analysis is None else song.analysis.loops
+    starts = [(beats.nearest_bar(one.start_s), one.bars) for one in loops]
+    if not starts:
+        sections = [one.start_s for one in song.markers if one.kind == "section"]
+        starts = [(beats.nearest_bar(start_s), LOOP_BARS) for start_s in sections]
+    starts = starts or [(bar, LOOP_BARS) for bar in range(first, last, LOOP_BARS)]
+    spans = [range(bar, bar + bars) for bar, bars in dict.fromkeys(starts)]
+    return [one for one in spans if first <= one.start and one.stop <= last]
 
 
-def _loud_bars(audio: Audio, beats: TempoMap, starts: list[int]) -> list[int]:
-    """Return the starts of loops that sound in each bar and lie inside the sound."""
+def _audible(audio: Audio, beats: TempoMap, spans: list[range]) -> list[range]:
+    """Return the first loops that sound in each bar and lie inside the sound."""
     edges = [round(time_s * audio.sample_rate) for time_s in beats.bar_times_s]
     loud = [
         stop <= audio.length_samples
         and float(audio.samples[:, max(0, start) : stop].square().mean().sqrt()) > _AUDIBLE
         for start, stop in pairwise(edges)
     ]
-    return [bar for bar in starts if all(loud[bar : bar + LOOP_BARS])][:_MAX_LOOPS]
+    return [one for one in spans if all(loud[one.start : one.stop])][:_MAX_LOOPS]

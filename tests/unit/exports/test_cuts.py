@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from mashup_worker.analysis.form.result import Loop
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.audio.decode import decode
 from mashup_worker.audio.signal import Audio
@@ -114,6 +115,14 @@ def test_sections_begin_the_loops_and_silence_has_none(tmp_path: Path) -> None:
     found = [path.name.removeprefix("Song ") for path in write_loops(song, tmp_path / "out")]
     assert [name for name in found if name.startswith("drums")] == ["drums 120 BPM bars 13-16.wav"]
     assert len([name for name in found if name.startswith("bass")]) == 2
+
+
+def test_loops_of_the_analysis_come_first(tmp_path: Path) -> None:
+    song = made_song(tmp_path, duration_s=40.0, first_s=0.0, kinds=("drums",))
+    assert song.analysis is not None
+    loops = (Loop(16.0, 20.0, 2, 0.9), Loop(4.0, 12.0, 4, 0.8))
+    found = write_loops(replace(song, analysis=replace(song.analysis, loops=loops)), tmp_path)
+    assert [path.stem.partition("BPM ")[2] for path in found] == ["bars 9-10", "bars 3-6"]
 
 
 def test_a_song_of_one_bar_has_no_loops(tmp_path: Path) -> None:
