@@ -17,6 +17,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, flop_registry, sdpa_flop_count
 
 from mashup_worker.bench.results import Counts
+from mashup_worker.models import lstm
+from mashup_worker.models.network import SeparationNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,12 +32,17 @@ _KINDS = {"convolution": "convolutions", "_scaled_dot": "attention", "_fft": "Fo
 def count(networks: Sequence[nn.Module], overlap: float = 0.25) -> Counts:
     """Count the work of a segment when all `networks` run it one by one in fp32.
 
-    The networks run once on the CPU.
+    The networks, of the `demucs` package or of this one, run once on the CPU.
     """
     operations: Counter[str] = Counter()
     traffic = _Traffic()
     first: Any = networks[0]
-    segment_s = float(first.segment)
+    segment_s = stride_s = float(first.segment) if hasattr(first, "segment") else 0.0
+    stride_s *= 1 - overlap
+    if isinstance(first, SeparationNetwork):
+        rate = first.profile.sample_rate
+        segment_s = first.profile.segment_samples / rate
+        stride_s = first.profile.cut.stride_samples / rate
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # it hides its products in one operator
     try:
@@ -50,7 +57,7 @@ def count(networks: Sequence[nn.Module], overlap: float = 0.25) -> Counts:
         torch.backends.mha.set_fastpath_enabled(fast_path)
     return Counts(
         segment_s=segment_s,
-        stride_s=segment_s * (1 - overlap),
+        stride_s=stride_s,
         operations={kind: float(made) for kind, made in operations.most_common()},
         weight_bytes=sum(
             tensor.nbytes for network in networks for tensor in network.state_dict().values()
@@ -61,9 +68,13 @@ def count(networks: Sequence[nn.Module], overlap: float = 0.25) -> Counts:
 
 
 def _segment(network: Any) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    if isinstance(network, SeparationNetwork):
+        profile = network.profile
+        valid = profile.window_length(profile.segment_samples)
+        return torch.randn(1, profile.channels, valid, generator=generator)
     samples = int(network.samplerate * network.segment)
     valid = getattr(network, "valid_length", int)(samples)
-    generator = torch.Generator().manual_seed(0)
     return torch.randn(1, network.audio_channels, valid, generator=generator)
 
 
@@ -117,8 +128,15 @@ def _transform(
     return int(2.5 * frame * math.log2(frame) * math.prod(shape) / shape[axes[0]])
 
 
+def _lstm(sequences: Sequence[int], weights: Sequence[Sequence[int]], *_: Any, **__: Any) -> int:
+    """Return the operations of the products of one layer in both directions."""
+    steps, count, _channels = sequences
+    return 2 * steps * count * sum(math.prod(one) for one in weights if len(one) == 2)
+
+
 _MAPPING = {
     _ATEN._scaled_dot_product_flash_attention_for_cpu: _attention,
     _ATEN._fft_r2c: _transform,
     _ATEN._fft_c2r: _transform,
+    lstm.OPERATOR: _lstm,
 }

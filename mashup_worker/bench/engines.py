@@ -13,8 +13,13 @@ from demucs.apply import BagOfModels, apply_model
 
 from mashup_worker import __version__
 from mashup_worker.audio.signal import Audio
-from mashup_worker.bench.networks import random_htdemucs
-from mashup_worker.errors import InvalidInput
+from mashup_worker.bench.networks import (
+    CONFIGURED,
+    ConfiguredNetwork,
+    random_configured,
+    random_htdemucs,
+)
+from mashup_worker.errors import EngineUnavailable, InvalidInput
 from mashup_worker.models.bag import Bag
 from mashup_worker.models.checkpoints.repository import load_demucs_bag
 from mashup_worker.models.choice import PREFERRED
@@ -27,14 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from mashup_worker.models.engine import EngineOptions
     from mashup_worker.models.store import WeightStore
 
 OURS = "mashup-worker"
 RANDOM = "random"
-"""Name of the model with the shape of htdemucs and random weights."""
+"""Name of the model with the shape of htdemucs and random weights; `random:` is before others."""
 
 
 class Engine(Protocol):
@@ -75,20 +80,40 @@ class Weights:
     """
 
     model: str
-    bag: BagOfModels
+    bag: BagOfModels | ConfiguredNetwork
     random: bool
 
     def copied(self) -> BagOfModels:
-        """Return a copy of the networks."""
+        """Return a copy of the Demucs networks.
+
+        Raises:
+            EngineUnavailable: they are of another architecture.
+        """
+        if isinstance(self.bag, ConfiguredNetwork):
+            raise EngineUnavailable(f"it runs no {self.bag.definition.architecture}")
         return copy.deepcopy(self.bag)
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """Networks whose operations are counted."""
+        if isinstance(self.bag, ConfiguredNetwork):
+            return [self.bag.build()]
+        return [*self.bag.models]
+
+    def converted(self) -> Bag:
+        """Return a copy in the layout of this package."""
+        if isinstance(self.bag, ConfiguredNetwork):
+            return Bag.of(self.bag.build())
+        return Bag.of_demucs(self.copied())
 
 
 def load_weights(name: str, store: WeightStore, repository: Path | None) -> Weights:
     """Return the networks to measure with.
 
     Args:
-        name: a model; `random` for random weights; `auto` for htdemucs if its weights are cached,
-            and random weights otherwise, without fetching.
+        name: a model; `random` for random weights of htdemucs, and `random:scnet` for those of
+            another model; `auto` for htdemucs if its weights are cached, and random weights
+            otherwise, without fetching.
         store: cache of weights.
         repository: folder of checkpoints that holds the model.
 
@@ -102,6 +127,11 @@ def load_weights(name: str, store: WeightStore, repository: Path | None) -> Weig
         return Weights(name, load_demucs_bag(name, repository), random=False)
     if name == RANDOM or (name == "auto" and not store.has(PREFERRED)):
         return Weights(PREFERRED, BagOfModels([random_htdemucs()]), random=True)
+    shape = name.removeprefix(f"{RANDOM}:")
+    if shape != name:
+        if shape not in CONFIGURED:
+            raise InvalidInput(f"{name}: use {RANDOM}:{f', {RANDOM}:'.join(CONFIGURED)}")
+        return Weights(shape, random_configured(shape), random=True)
     if name == "lite":
         raise InvalidInput("lite: cannot be measured; use a Demucs model")
     wanted = PREFERRED if name == "auto" else name
@@ -116,7 +146,7 @@ class OurEngine:
         if options.compile:
             reset_compiler()  # earlier engines count towards the shapes that torch compiles
         self.label = f"{OURS} {__version__}"
-        self.separator = NetworkSeparator(weights.model, Bag.of_demucs(weights.copied()), options)
+        self.separator = NetworkSeparator(weights.model, weights.converted(), options)
         if self.separator.device.startswith("cuda"):
             self.separator.warm_up()  # as workers do: song threads would search algorithms again
         self.precision = str(self.separator.precision)

@@ -1,4 +1,4 @@
-"""Demucs networks of full size with random weights.
+"""Networks of full size with random weights.
 
 Speed, memory and numerical agreement do not depend on the trained weights, so these replace weights
 that cannot be fetched.
@@ -6,6 +6,7 @@ that cannot be fetched.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,10 +14,71 @@ import torch
 from demucs.demucs import Demucs
 from demucs.htdemucs import HTDemucs
 
+from mashup_worker.models.catalogue import find
+from mashup_worker.models.checkpoints.config import parse_config
+from mashup_worker.models.checkpoints.msst import read_definition
+from mashup_worker.models.checkpoints.networks import build_network
+from mashup_worker.models.scnet.convert import build
+from mashup_worker.models.weights import Weights
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from torch import Tensor
+
+    from mashup_worker.models.checkpoints.msst import NetworkDefinition
+    from mashup_worker.models.network import SeparationNetwork
+
 SOURCES = ["drums", "bass", "other", "vocals"]
+
+CONFIGURED = ("scnet", "scnet_large")
+"""Models of the catalogue that a configuration describes."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConfiguredNetwork:
+    """Network of a trainer's configuration, with weights by the names of its authors."""
+
+    definition: NetworkDefinition
+    state: Mapping[str, Tensor]
+
+    def build(self) -> SeparationNetwork:
+        """Return a network with copies of the weights."""
+        return build_network(self.definition, self.state, self.definition.architecture)
+
+
+def random_configured(name: str) -> ConfiguredNetwork:
+    """Return a network with the published shape of a model of `CONFIGURED`."""
+    config = parse_config(find(name).definition, name)
+    definition = read_definition(config, name)
+    weights = _RandomWeights()
+    build(weights, definition.parameters, definition.profile)
+    return ConfiguredNetwork(definition, weights.state)
+
+
+class _RandomWeights(Weights):
+    """Weights of any name, made when they are taken.
+
+    Attributes:
+        state: the weights made so far.
+    """
+
+    def __init__(self) -> None:
+        self.state: dict[str, Tensor] = {}
+        super().__init__(self.state)
+        self._generator = torch.Generator().manual_seed(0)
+
+    def take(self, name: str, *shape: int | None) -> Tensor:
+        """Return weights that keep the level of a signal; norms do not change it."""
+        lengths = [length or 1 for length in shape]
+        if len(lengths) == 1:
+            self.state[name] = torch.full(lengths, float("norm" in name and "weight" in name))
+        else:
+            inputs = max(1, torch.Size(lengths[1:]).numel())
+            made = torch.randn(lengths, generator=self._generator)
+            self.state[name] = made / inputs**0.5
+        return super().take(name, *shape)
 
 
 def random_htdemucs() -> HTDemucs:

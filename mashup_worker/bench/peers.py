@@ -12,6 +12,7 @@ import torch
 from demucs.htdemucs import HTDemucs
 
 from mashup_worker.bench.engines import StockEngine, settings_of_torch
+from mashup_worker.bench.networks import ConfiguredNetwork
 from mashup_worker.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def check_installed(name: str) -> None:
 class UnblendEngine:
     """unblend (MIT): fp16 and compiled on CUDA, its fastest mode; fp32 on a CPU.
 
-    Its HTDemucs takes arguments and weights of the original unchanged.
+    Its networks take arguments and weights of the originals unchanged. It compiles no SCNet.
     """
 
     batch: int | None = None
@@ -65,14 +66,10 @@ class UnblendEngine:
         """Build its network from the measured one, which must be a single HTDemucs."""
         unblend = importlib.import_module("unblend")
         self.label = f"unblend {importlib.metadata.version('unblend')}"
-        if len(weights.bag.models) != 1:
-            raise EngineUnavailable("unblend runs single networks, not bags")
-        self.compiled = device.type == "cuda"
-        self._separator = unblend.Separator(
-            _rebuilt(weights.bag.models[0], "unblend.htdemucs"),
-            device=str(device),
-            compile=self.compiled,
-        )
+        configured = isinstance(weights.bag, ConfiguredNetwork)
+        self.compiled = device.type == "cuda" and not configured
+        self._overlap, network = _unblend_network(weights)
+        self._separator = unblend.Separator(network, device=str(device), compile=self.compiled)
         dtype = self._separator.dtype
         names = {torch.float16: "fp16", torch.bfloat16: "bf16"}
         # Where its arithmetic is fp32 it turns TF32 on for CUDA.
@@ -82,8 +79,27 @@ class UnblendEngine:
         """Separate as `Engine` states; unblend itself copies the stems to pinned memory."""
         song = mix.samples, mix.sample_rate
         with settings_of_torch():
-            made = self._separator.separate(song, shifts=0, split_overlap=0.25)
+            made = self._separator.separate(song, shifts=0, split_overlap=self._overlap)
         return tuple(sound.float() for sound in made.sources.values())
+
+
+def _unblend_network(weights: Weights) -> tuple[float, Any]:
+    """Return the overlap of its segments, and the measured network as one of unblend."""
+    if not isinstance(weights.bag, ConfiguredNetwork):
+        if len(weights.bag.models) != 1:
+            raise EngineUnavailable("unblend runs single networks, not bags")
+        return 0.25, _rebuilt(weights.bag.models[0], "unblend.htdemucs")
+    definition = weights.bag.definition
+    profile = definition.profile
+    made = importlib.import_module("unblend.scnet").build_scnet(
+        definition.architecture,
+        {**definition.parameters, "external_normalization": profile.normalization == "song"},
+        sources=list(profile.stems),
+        samplerate=profile.sample_rate,
+        segment_samples=profile.segment_samples,
+        state=dict(weights.bag.state),
+    )
+    return 1 - profile.cut.stride_samples / profile.segment_samples, made
 
 
 class DemucsInferEngine(StockEngine):
@@ -94,8 +110,8 @@ class DemucsInferEngine(StockEngine):
         super().__init__(weights, device)
         self.label = f"demucs-infer {importlib.metadata.version('demucs-infer')}"
         theirs = importlib.import_module("demucs_infer.apply")
-        networks = [_rebuilt(one, "demucs_infer.htdemucs") for one in weights.bag.models]
-        self._bag = theirs.BagOfModels(networks, weights.bag.weights)
+        networks = [_rebuilt(one, "demucs_infer.htdemucs") for one in self._bag.models]
+        self._bag = theirs.BagOfModels(networks, self._bag.weights)
         self._apply = theirs.apply_model
 
 

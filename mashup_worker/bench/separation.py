@@ -93,7 +93,7 @@ def measure_separation(
     limit = None
     if request.limit:
         on_step("counting operations, measuring ceilings")
-        limit = measure_limit(count([*request.weights.bag.models]), request.device)
+        limit = measure_limit(count(request.weights.networks), request.device)
     bench = _Bench(request, on_step)
     not_run: dict[str, str] = {}
     contenders = [bench.ours(request.changed())]

@@ -27,6 +27,10 @@ def _run(sequences: Tensor, weights: list[Tensor]) -> Tensor:
     return made
 
 
+OPERATOR = torch.ops.mashup_worker.bidirectional_lstm
+"""The operator, for tools that watch operators."""
+
+
 @_run.register_fake
 def _(sequences: Tensor, weights: list[Tensor]) -> Tensor:
     return sequences.new_empty(*sequences.shape[:2], 2 * weights[1].shape[1])

@@ -59,7 +59,7 @@ def read_configured(path: Path, config: Mapping[str, Any], where: str) -> Checkp
         "architecture": definition.architecture,
         CONFIG: json.dumps(essentials(config), default=str),
     }
-    return Checkpoint(_build(definition, state, str(path)), state, header)
+    return Checkpoint(build_network(definition, state, str(path)), state, header)
 
 
 def read_self_described(path: Path) -> Checkpoint:
@@ -95,9 +95,14 @@ def config_in(path: Path) -> dict[str, Any] | None:
     return config
 
 
-def _build(
+def build_network(
     definition: NetworkDefinition, state: Mapping[str, Tensor], where: str
 ) -> SeparationNetwork:
+    """Return the network with these weights; `where` names them in messages.
+
+    Raises:
+        ModelUnavailable: a weight is missing, is not expected, or has another shape.
+    """
     package = "scnet" if definition.architecture.startswith("scnet") else "roformer"
     convert = importlib.import_module(f"mashup_worker.models.{package}.convert").convert
     try:

@@ -46,9 +46,16 @@ def convert(
         ModelUnavailable: a parameter or weight is of a kind that is not run, is missing, or does
             not fit the others. The message starts with its name.
     """
+    return build(Weights(state), parameters, profile)
+
+
+def build(
+    weights: Weights, parameters: Mapping[str, Any], profile: NetworkProfile
+) -> SparseNetwork:
+    """Return the network with these weights. Arguments and errors are those of `convert`."""
     _check(parameters, profile)
     with torch.no_grad():
-        return _Conversion(Weights(state), parameters, profile).network().eval()
+        return _Conversion(weights, parameters, profile).network().eval()
 
 
 def _check(parameters: Mapping[str, Any], profile: NetworkProfile) -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from mashup_worker.bench.counting import count
 from mashup_worker.bench.results import Limit
+from mashup_worker.models.lstm import BidirectionalLstm
 
 RATE_HZ, SAMPLES, CHANNELS = 64, 128, 2
 
@@ -69,6 +70,12 @@ def test_the_products_of_a_transformer_layer_are_not_hidden() -> None:
     projections = 4 * SAMPLES * SAMPLES + 2 * SAMPLES * 32
     assert counts.operations["products"] == 2 * CHANNELS * projections
     assert counts.operations["attention"] == 2 * 2 * CHANNELS * CHANNELS * SAMPLES
+
+
+def test_the_products_of_a_recurrent_layer_in_both_directions() -> None:
+    layer = BidirectionalLstm(nn.LSTM(SAMPLES, 3, bidirectional=True).requires_grad_(False))
+    counts = count([Piece(layer)])
+    assert counts.operations == {"products": 2 * 2 * CHANNELS * 4 * 3 * (SAMPLES + 3)}
 
 
 def test_transforms_and_views() -> None:

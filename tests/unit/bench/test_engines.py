@@ -88,8 +88,8 @@ def test_every_engine_does_the_same(name: str, weights: Weights) -> None:
 
 def test_missing_weights_are_random_and_not_fetched(tmp_path: Path) -> None:
     found = load_weights("auto", _store(tmp_path), None)
-    assert (found.model, found.random, len(found.bag.models)) == ("htdemucs", True, 1)
-    parameters = sum(one.numel() for one in found.bag.parameters())
+    assert (found.model, found.random, len(found.copied().models)) == ("htdemucs", True, 1)
+    parameters = sum(one.numel() for one in found.copied().parameters())
     assert 41e6 < parameters < 43e6
     assert not (tmp_path / "none").exists()
 
@@ -331,3 +331,19 @@ def test_a_song_is_moved_through_pinned_memory(device_budget: DeviceBudget) -> N
         stems = engine.separate(song)
     assert [stem.device.type for stem in stems] == ["cpu"] * 4
     assert all(stem.shape == song.samples.shape for stem in stems)
+
+
+@pytest.mark.parametrize(("name", "million"), [("scnet", 10), ("scnet_large", 41)])
+def test_random_weights_of_another_shape(name: str, million: int, tmp_path: Path) -> None:
+    found = load_weights(f"random:{name}", _store(tmp_path), None)
+    assert (found.model, found.random) == (name, True)
+    (network,) = found.networks
+    assert round(sum(one.numel() for one in network.parameters()) / 1e6) == million
+
+
+def test_engines_of_demucs_networks_refuse_others(tmp_path: Path) -> None:
+    weights = load_weights("random:scnet", _store(tmp_path), None)
+    with pytest.raises(EngineUnavailable, match="scnet"):
+        peers.open_peer("demucs", weights, CPU)
+    with pytest.raises(InvalidInput, match="random:scnet"):
+        load_weights("random:lite", _store(tmp_path), None)
