@@ -15,7 +15,7 @@
     ├── RateLimited             more requests than the limit
     ├── ModelUnavailable        missing or damaged weights
     ├── DeviceUnavailable       the machine lacks the requested device
-    ├── EngineUnavailable       the requested stretching engine is not installed
+    ├── EngineUnavailable       the requested engine or program is not installed
     ├── OutOfMemory             the smallest piece of work does not fit
     ├── DeviceLost              this process can no longer use the device
     ├── StorageFailed           bytes could not be read or written
@@ -159,7 +159,7 @@ class DeviceUnavailable(MashupError):
 
 
 class EngineUnavailable(MashupError):
-    """The stretching engine is not installed."""
+    """The engine or program is not installed."""
 
     code = "engine_unavailable"
     exit_code = EXIT_ENVIRONMENT

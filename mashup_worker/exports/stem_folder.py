@@ -1,0 +1,62 @@
+"""Folders of stems for any DAW: WAV files that begin with bar 1, and a tempo map beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F
+
+from mashup_worker.audio.signal import Audio
+from mashup_worker.errors import InvalidInput
+from mashup_worker.exports.midi import write_tempo_map
+from mashup_worker.exports.song import write_audio
+from mashup_worker.system.names import safe_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from mashup_worker.exports.song import ExportSong
+
+TEMPO_MAP_NAME = "tempo map.mid"
+
+
+def write_stem_folder(song: ExportSong, folder: Path) -> list[Path]:
+    """Write the stems of a song, all of one length, and its tempo map if a beat is known.
+
+    Silence before the song lets bar 1 begin with the files. The samples are those of the stems, so
+    stems that add up to the song still do.
+
+    Raises:
+        InvalidInput: the song has no stems, or they differ in sample rate.
+        StorageFailed: a file cannot be written.
+    """
+    if not song.tracks:
+        raise InvalidInput(f"{song.title}: no stems to export; separate it")
+    home = folder / f"{song.name}{song.tempo_text}"
+    sounds = [track.audio() for track in song.tracks]
+    rate = sounds[0].sample_rate
+    if any(one.sample_rate != rate for one in sounds):
+        raise InvalidInput(f"{song.title}: its stems differ in sample rate")
+    beats, tags = song.tempo_map, song.music_tags
+    lead = 0 if beats is None else round(-beats.origin_s * rate)
+    length = lead + max(one.length_samples for one in sounds)
+    written = []
+    for track, name, sound in zip(song.tracks, _names(song), sounds, strict=True):
+        samples = F.pad(sound.samples, (lead, length - lead - sound.length_samples))
+        target = home / f"{name}.wav"
+        write_audio(target, Audio(samples, rate), tags.of_stem(track.name))
+        written.append(target)
+    if beats is not None:
+        written.append(home / TEMPO_MAP_NAME)
+        write_tempo_map(written[-1], beats, song.markers, song.title)
+    return written
+
+
+def _names(song: ExportSong) -> Iterable[str]:
+    """Return a name for each track; tracks of one name are numbered."""
+    seen: dict[str, int] = {}
+    for track in song.tracks:
+        name = safe_name(track.name)
+        seen[name.lower()] = count = seen.get(name.lower(), 0) + 1
+        yield name if count == 1 else f"{name} {count}"
