@@ -108,12 +108,12 @@ class Gate(nn.Module):
 
 
 class Linear(nn.Module):
-    """Matrix product with bias; the matrix has shape `(out, in)`."""
+    """Matrix product, with bias if there is one; the matrix has shape `(out, in)`."""
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
         self.weight = nn.Parameter(weight.contiguous(), False)
-        self.bias = nn.Parameter(bias.contiguous(), False)
+        self.bias = None if bias is None else nn.Parameter(bias.contiguous(), False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: `(..., in)` to `(..., out)`."""

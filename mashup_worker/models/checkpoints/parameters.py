@@ -91,6 +91,7 @@ _ROFORMER: Mapping[str, Parameter] = {
     "zero_dc": Parameter(_flag, True),
     "mlp_expansion_factor": Parameter(_factor, 4),
     "skip_connection": Parameter(_flag, False),
+    "use_shared_bias": Parameter(_flag, False),
 }
 
 _SCNET: Mapping[str, Parameter] = {

@@ -64,6 +64,8 @@ def mel_bands(count: int, sample_rate: int, size: int) -> Bands:
     in the first and the last band.
 
     Args:
+        count: number of bands.
+        sample_rate: samples per second.
         size: samples of a frame.
     """
     bins = size // 2 + 1
@@ -100,10 +102,8 @@ class Stack(nn.Module):
         self.bias = nn.Parameter(torch.stack(biases)[:, None], False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape: `(bands, tokens, in)` to `(bands, tokens, out)`."""
-        if len(x) == 1:
-            return torch.addmm(self.bias[0], x[0], self.weight[0])[None]
-        return torch.baddbmm(self.bias, x, self.weight)
+        """Shape: `(bands, tokens, in)` to `(bands, tokens, out)`, in the type of the weights."""
+        return torch.baddbmm(self.bias, x.to(self.weight.dtype), self.weight)
 
 
 class BandSplit(nn.Module):
@@ -135,21 +135,30 @@ class BandSplit(nn.Module):
             picked.split(sizes, 1), self._groups, self.layers, strict=True
         ):
             normal = unit_rms(part.reshape(len(part), count, -1))
-            tokens.append(layer(normal.transpose(0, 1).to(layer.weight.dtype)))
+            tokens.append(layer(normal.transpose(0, 1)))
         made = torch.cat(tokens).transpose(0, 1).index_select(1, self.places)
         return made.float().unflatten(0, x.shape[:2])
 
 
+class Perceptrons(nn.Sequential):
+    """Perceptrons of several bands of one width, which make their masks."""
+
+    def __init__(self, layers: list[Stack]) -> None:
+        activations = [nn.Identity(), *(nn.Tanh() for _ in layers[1:])]
+        pairs = zip(activations, layers, strict=True)
+        super().__init__(*(module for pair in pairs for module in pair), nn.GLU(-1))
+
+
 class MaskEstimator(nn.Module):
-    """Perceptrons that make the mask of each band for one stem.
+    """Masks of all bands for one stem.
 
     Args:
-        layers: for each group of `bands.by_width`, the linear layers of its perceptrons.
+        groups: perceptrons of each group of `bands.by_width`.
     """
 
-    def __init__(self, bands: Bands, layers: list[list[Stack]]) -> None:
+    def __init__(self, bands: Bands, groups: list[Perceptrons]) -> None:
         super().__init__()
-        self.groups = nn.ModuleList(nn.ModuleList(group) for group in layers)
+        self.groups = nn.ModuleList(groups)
         self._sizes = [len(group) for group in bands.by_width]
         self.register_buffer("order", torch.tensor(bands.order))
 
@@ -161,11 +170,10 @@ class MaskEstimator(nn.Module):
         Shape: `(tokens, bands, channels)` to `(tokens, frequencies * parts)`.
         """
         ordered = tokens.index_select(1, self.order).transpose(0, 1)
-        masks = []
-        for x, layers in zip(ordered.split(self._sizes), self.groups, strict=True):
-            for index, layer in enumerate(layers):
-                x = layer(x if index == 0 else x.tanh_())
-            masks.append(F.glu(x, -1).transpose(0, 1).flatten(1))
+        masks = [
+            perceptrons(x).transpose(0, 1).flatten(1)
+            for x, perceptrons in zip(ordered.split(self._sizes), self.groups, strict=True)
+        ]
         return torch.cat(masks, 1)
 
 
@@ -189,9 +197,10 @@ class MaskMean(nn.Module):
 
     def forward(self, masks: Tensor) -> Tensor:
         """Shape: `(tokens, places, parts)` to float32 `(tokens, frequencies, parts)`."""
-        total: Tensor | None = None
-        for places, shares in zip(self.places, self.shares, strict=True):
-            one = masks.index_select(1, places) * shares
-            total = one if total is None else total.add_(one)
-        assert total is not None
+        total, *others = (
+            masks.index_select(1, places) * shares
+            for places, shares in zip(self.places, self.shares, strict=True)
+        )
+        for one in others:
+            total += one
         return total

@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mashup_worker.errors import ModelUnavailable
+from mashup_worker.models.layers import Linear
 from mashup_worker.models.roformer.bands import (
     Bands,
     BandSplit,
     MaskEstimator,
     MaskMean,
+    Perceptrons,
     Stack,
     adjacent_bands,
     mel_bands,
 )
 from mashup_worker.models.roformer.core import RoformerCore
 from mashup_worker.models.roformer.network import RoformerNetwork
-from mashup_worker.models.roformer.spectrum import Spectrum
-from mashup_worker.models.roformer.transformer import (
-    Attention,
-    FeedForward,
-    Linear,
-    Rotary,
-    Transformer,
-)
+from mashup_worker.models.roformer.transformer import Attention, Layer, Rotary, Transformer
+from mashup_worker.models.spectrum import Spectrum
+from mashup_worker.models.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,56 +60,13 @@ def convert(
         return _Conversion(state, parameters, profile).network().eval()
 
 
-class _Weights:
-    """Weights by name, each of which must be used."""
-
-    def __init__(self, state: Mapping[str, Tensor]) -> None:
-        self._state = state
-        self._used: set[str] = set()
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._state
-
-    def take(self, name: str, *shape: int | None) -> Tensor:
-        """Return a copy on the CPU in float32; None in `shape` is any length."""
-        if name not in self._state:
-            raise ModelUnavailable(f"{name}: missing in the checkpoint")
-        tensor = self._state[name]
-        fits = len(shape) == tensor.ndim and all(
-            wanted in (None, length) for wanted, length in zip(shape, tensor.shape, strict=True)
-        )
-        if not fits:
-            wanted = " x ".join("any" if one is None else str(one) for one in shape)
-            raise ModelUnavailable(
-                f"{name}: shape {' x '.join(map(str, tensor.shape))} instead of {wanted}; "
-                f"the configuration belongs to another checkpoint"
-            )
-        self._used.add(name)
-        return tensor.detach().to("cpu", torch.float32, copy=True)
-
-    def take_if_there(self, name: str, *shape: int | None) -> Tensor | None:
-        return self.take(name, *shape) if name in self else None
-
-    def count(self, pattern: str) -> int:
-        """Return for how many of 0, 1, … in place of `{}` a weight has this name."""
-        count = 0
-        while pattern.format(count) in self:
-            count += 1
-        return count
-
-    def require_all_used(self) -> None:
-        for name in self._state:
-            if name not in self._used:
-                raise ModelUnavailable(f"{name}: weights of a kind of network that is not supported")
-
-
 class _Conversion:
     """Conversion of one network, part by part."""
 
     def __init__(
         self, state: Mapping[str, Tensor], parameters: Mapping[str, Any], profile: NetworkProfile
     ) -> None:
-        self._weights = _Weights(state)
+        self._weights = Weights(state)
         self._parameters = parameters
         self._profile = profile
         self._dim = int(parameters["dim"])
@@ -126,7 +80,7 @@ class _Conversion:
             parameters["stft_n_fft"],
             parameters["stft_hop_length"],
             self._profile.segment_samples,
-            hann_samples=parameters["stft_win_length"],
+            torch.hann_window(parameters["stft_win_length"]),
             normalized=parameters["stft_normalized"],
         )
         depth = weights.count("layers.{}.0.layers.0.0.to_qkv.weight")
@@ -183,7 +137,7 @@ class _Conversion:
             stored = f"{attention}.rotary_embed.freqs"  # one tensor, which all layers name
             if stored in self._weights:
                 frequencies = self._weights.take(stored, self._head_width // 2)
-            layers.append((self._attention(attention), self._feed(feed)))
+            layers.append(Layer(self._attention(attention), *self._feed(feed)))
         norm = self._weights.take_if_there(f"{name}.norm.gamma", self._dim)
         return Transformer(layers, norm, Rotary(frequencies, length), along_frames=along_frames)
 
@@ -194,7 +148,7 @@ class _Conversion:
         projection = weights.take(f"{name}.to_qkv.weight", 3 * inner, dim) * gain
         bias = self._bias(f"{name}.to_qkv.bias", _SHARED_BIASES[0], 3 * inner)
         biases = (None,) * 3 if bias is None else bias.chunk(3)
-        queries, keys, values = map(Linear, projection.chunk(3), biases)
+        projections = list(map(Linear, projection.chunk(3), biases))
         gates = None
         if f"{name}.to_gates.weight" in weights:
             gates = Linear(
@@ -205,18 +159,19 @@ class _Conversion:
             weights.take(f"{name}.to_out.0.weight", dim, inner),
             self._bias(f"{name}.to_out.0.bias", _SHARED_BIASES[1], dim),
         )
-        return Attention((queries, keys, values), gates, output, heads)
+        return Attention(projections, gates, output, heads)
 
     def _bias(self, name: str, shared: str, length: int) -> Tensor | None:
         """Return the bias of one layer, or the one that all layers share."""
         own = self._weights.take_if_there(name, length)
         return self._weights.take_if_there(shared, length) if own is None else own
 
-    def _feed(self, name: str) -> FeedForward:
+    def _feed(self, name: str) -> tuple[Linear, Linear]:
+        """Return both layers of a feed-forward network."""
         weights, dim = self._weights, self._dim
         gain = weights.take(f"{name}.net.0.gamma", dim)
         widen = weights.take(f"{name}.net.1.weight", None, dim) * gain
-        return FeedForward(
+        return (
             Linear(widen, weights.take(f"{name}.net.1.bias", len(widen))),
             Linear(
                 weights.take(f"{name}.net.4.weight", dim, len(widen)),
@@ -240,7 +195,7 @@ class _Conversion:
                         [self._weights.take(f"{name}.bias", outputs) for name in names],
                     )
                 )
-            groups.append(stacks)
+            groups.append(Perceptrons(stacks))
         return MaskEstimator(self._bands, groups)
 
 

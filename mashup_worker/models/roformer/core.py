@@ -10,7 +10,6 @@ from mashup_worker.models.network import NetworkCore
 from mashup_worker.models.roformer.transformer import unit_rms
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from mashup_worker.models.roformer.bands import BandSplit, MaskEstimator, MaskMean
@@ -61,8 +60,8 @@ class RoformerCore(NetworkCore):
         for along_frames, along_bands in zip(self.along_frames, self.along_bands, strict=True):
             if total is not None:
                 stream += total
-            along_frames.apply_to(stream)
-            along_bands.apply_to(stream)
+            along_frames(stream)
+            along_bands(stream)
             if self._skips:
                 total = stream.clone() if total is None else total + stream
         if self.norm is not None:

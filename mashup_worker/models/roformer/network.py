@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.models.network import NetworkProfile
     from mashup_worker.models.roformer.core import RoformerCore
-    from mashup_worker.models.roformer.spectrum import Spectrum
+    from mashup_worker.models.spectrum import Spectrum
 
 
 class RoformerNetwork(SeparationNetwork):

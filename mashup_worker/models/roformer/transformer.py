@@ -13,13 +13,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mashup_worker.models.layers import Linear
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
 
-_CACHED_TOKENS = 512
-"""Tokens that a CPU works on at once, at least one sequence."""
+_CPU_TOKENS = 4000
+"""Tokens that a CPU works on at once, at least one sequence; measured."""
 
 _NORM_EPSILON = 1e-12
 
@@ -28,28 +30,6 @@ def unit_rms(x: Tensor) -> Tensor:
     """Scale the last axis to a root mean square of 1; zeros stay zeros."""
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
     return x * norm.clamp_min_(_NORM_EPSILON).reciprocal_().mul_(x.shape[-1] ** 0.5)
-
-
-class Linear(nn.Module):
-    """Linear layer, `weight` of shape `(out, in)`; `bias` may be None."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(weight.contiguous(), False)
-        self.bias = None if bias is None else nn.Parameter(bias.contiguous(), False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape: `(..., in)` to `(..., out)`."""
-        return F.linear(x, self.weight, self.bias)
-
-    def add_to(self, total: Tensor, x: Tensor) -> None:
-        """Add the result for `x`, shape `(..., in)`, to `total`, float32 `(..., out)`."""
-        if x.dtype != torch.float32:
-            total += self(x)
-            return
-        if self.bias is not None:
-            total += self.bias
-        total.view(-1, total.shape[-1]).addmm_(x.flatten(0, -2), self.weight.t())
 
 
 class Rotary(nn.Module):
@@ -87,20 +67,16 @@ class Rotary(nn.Module):
 
 
 class Attention(nn.Module):
-    """Gated multi-head self-attention, with the norm of its input in the weights.
+    """Multi-head self-attention whose heads have gates.
 
     Args:
-        queries, keys, values: projections to all heads.
+        projections: projections to the queries, keys and values of all heads.
         gates: projection to one gate for each head; None for heads without.
         output: projection from all heads.
     """
 
     def __init__(
-        self,
-        projections: tuple[Linear, Linear, Linear],
-        gates: Linear | None,
-        output: Linear,
-        heads: int,
+        self, projections: list[Linear], gates: Linear | None, output: Linear, heads: int
     ) -> None:
         super().__init__()
         self.queries, self.keys, self.values = projections
@@ -108,13 +84,9 @@ class Attention(nn.Module):
         self.output = output
         self._heads = heads
 
-    def add_to(self, x: Tensor, rotary: Rotary) -> None:
-        """Add the result to `x`, shape `(n, length, rows, channels)`.
-
-        Every row of each of the `n` items is a sequence of its own.
-        """
-        tokens = unit_rms(x).to(self.output.weight.dtype)
-        shape = (*x.shape[:3], self._heads, -1)
+    def forward(self, tokens: Tensor, rotary: Rotary) -> Tensor:
+        """Shape: `(n, length, rows, channels)` to the same; see `Layer`."""
+        shape = (*tokens.shape[:3], self._heads, -1)
         queries = rotary(self.queries(tokens).view(shape))
         keys = rotary(self.keys(tokens).view(shape))
         values = self.values(tokens).view(shape)
@@ -125,66 +97,66 @@ class Attention(nn.Module):
         if self.gates is not None:
             gates = self.gates(tokens).sigmoid_()
             attended = attended.mul_(gates.view(*attended.shape[:3], 1))
-        self.output.add_to(x, attended.reshape(*x.shape[:3], -1))
+        made: Tensor = self.output(attended.reshape(*tokens.shape[:3], -1))
+        return made
 
 
-class FeedForward(nn.Module):
-    """Feed-forward network, with the norm of its input in the weights."""
+class Layer(nn.Module):
+    """Attention and feed-forward network, with the norms of their inputs in the weights."""
 
-    def __init__(self, widen: Linear, narrow: Linear) -> None:
+    def __init__(self, attention: Attention, widen: Linear, narrow: Linear) -> None:
         super().__init__()
+        self.attention = attention
         self.widen = widen
         self.narrow = narrow
 
-    def add_to(self, x: Tensor) -> None:
-        """Add the result to `x`, shape `(..., channels)`."""
-        wide = self.widen(unit_rms(x).to(self.widen.weight.dtype))
-        self.narrow.add_to(x, torch.ops.aten.gelu_(wide))
+    def forward(self, x: Tensor, rotary: Rotary) -> None:
+        """Add both results to `x`, float32 `(n, length, rows, channels)`.
+
+        Every row of each of the `n` items is a sequence of its own.
+        """
+        dtype = self.widen.weight.dtype
+        x += self.attention(unit_rms(x).to(dtype), rotary)
+        x += self.narrow(torch.ops.aten.gelu_(self.widen(unit_rms(x).to(dtype))))
 
 
 class Transformer(nn.Module):
-    """Layers of attention and feed-forward networks along one axis of the residual stream.
+    """Layers along one axis of the residual stream.
 
     Args:
-        layers: pairs of attention and feed-forward network.
         norm: gain of the norm of the output; None for no norm.
         rotary: position embedding of the axis.
         along_frames: attend along the frames; along the bands otherwise.
     """
 
     def __init__(
-        self,
-        layers: list[tuple[Attention, FeedForward]],
-        norm: Tensor | None,
-        rotary: Rotary,
-        *,
-        along_frames: bool,
+        self, layers: list[Layer], norm: Tensor | None, rotary: Rotary, *, along_frames: bool
     ) -> None:
         super().__init__()
-        self.attentions = nn.ModuleList(attention for attention, _ in layers)
-        self.feeds = nn.ModuleList(feed for _, feed in layers)
+        self.layers = nn.ModuleList(layers)
         self.register_buffer("norm", norm)
         self.rotary = rotary
         self._along_frames = along_frames
 
     norm: Tensor | None
 
-    def apply_to(self, x: Tensor) -> None:
+    def forward(self, x: Tensor) -> None:
         """Transform the residual stream, `(batch, frames, bands, channels)`, in place."""
         for piece in self._pieces(x):
-            for attention, feed in zip(self.attentions, self.feeds, strict=True):
-                attention.add_to(piece, self.rotary)
-                feed.add_to(piece)
+            for layer in self.layers:
+                layer(piece, self.rotary)
             if self.norm is not None:
-                piece.copy_(unit_rms(piece) * self.norm)
+                piece.copy_(unit_rms(piece).mul_(self.norm))
 
     def _pieces(self, x: Tensor) -> Iterator[Tensor]:
         """Yield views of the stream, `(n, length, rows, channels)`."""
         sequences = x if self._along_frames else x.flatten(0, 1)[:, :, None]
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             yield sequences
-        elif self._along_frames:
+            return
+        count = max(1, _CPU_TOKENS // sequences.shape[1])
+        if self._along_frames:
             for item in sequences.split(1):
-                yield from item.split(1, 2)
+                yield from item.split(count, 2)
         else:
-            yield from sequences.split(max(1, _CACHED_TOKENS // x.shape[2]))
+            yield from sequences.split(count)
