@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from mashup_worker.models.roformer.transformer import unit_rms
 

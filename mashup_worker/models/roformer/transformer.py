@@ -13,12 +13,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mashup_worker.models.layers import Linear
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
+
+    from mashup_worker.models.layers import Linear
 
 _CPU_TOKENS = 4000
 """Tokens that a CPU works on at once, at least one sequence; measured."""
