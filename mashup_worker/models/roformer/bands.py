@@ -136,7 +136,8 @@ class BandSplit(nn.Module):
             normal = unit_rms(part.reshape(len(part), count, -1))
             tokens.append(layer(normal.transpose(0, 1)))
         made = torch.cat(tokens).transpose(0, 1).index_select(1, self.places)
-        return made.float().unflatten(0, x.shape[:2])
+        split: Tensor = made.float().unflatten(0, x.shape[:2])
+        return split
 
 
 class Perceptrons(nn.Sequential):
@@ -196,6 +197,7 @@ class MaskMean(nn.Module):
 
     def forward(self, masks: Tensor) -> Tensor:
         """Shape: `(tokens, places, parts)` to float32 `(tokens, frequencies, parts)`."""
+        total: Tensor
         total, *others = (
             masks.index_select(1, places) * shares
             for places, shares in zip(self.places, self.shares, strict=True)

@@ -76,12 +76,12 @@ class _Conversion:
 
     def network(self) -> RoformerNetwork:
         parameters, weights = self._parameters, self._weights
+        # `stft_normalized` scales the spectrogram, which the norms of the bands undo.
         spectrum = Spectrum(
             parameters["stft_n_fft"],
             parameters["stft_hop_length"],
             self._profile.segment_samples,
             torch.hann_window(parameters["stft_win_length"]),
-            normalized=parameters["stft_normalized"],
         )
         depth = weights.count("layers.{}.0.layers.0.0.to_qkv.weight")
         stems = weights.count("mask_estimators.{}.to_freqs.0.0.0.weight")
@@ -202,11 +202,10 @@ class _Conversion:
 def _bands(parameters: Mapping[str, Any]) -> Bands:
     size = parameters["stft_n_fft"]
     if "num_bands" in parameters:
-        bands = mel_bands(parameters["num_bands"], parameters["sample_rate"], size)
-    else:
-        bands = adjacent_bands(parameters["freqs_per_bands"])
-    covered = len(set(bands.grouped_frequencies))
-    if covered != size // 2 + 1:
-        name = "num_bands" if "num_bands" in parameters else "freqs_per_bands"
-        raise ModelUnavailable(f"{name}: {covered} of {size // 2 + 1} frequencies are in a band")
-    return bands
+        return mel_bands(parameters["num_bands"], parameters["sample_rate"], size)
+    widths = parameters["freqs_per_bands"]
+    if sum(widths) != size // 2 + 1:
+        raise ModelUnavailable(
+            f"freqs_per_bands: {sum(widths)} frequencies instead of {size // 2 + 1}"
+        )
+    return adjacent_bands(widths)

@@ -75,5 +75,5 @@ class RoformerCore(NetworkCore):
         """
         masks = self.estimators[row](tokens.flatten(0, 1))
         parts = masks.shape[1] // len(self.split.frequencies)
-        averaged: Tensor = self.mean(masks.unflatten(1, (-1, parts)))
-        return averaged.unflatten(0, tokens.shape[:2])
+        made: Tensor = self.mean(masks.unflatten(1, (-1, parts))).unflatten(0, tokens.shape[:2])
+        return made

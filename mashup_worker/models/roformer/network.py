@@ -45,6 +45,6 @@ class RoformerNetwork(SeparationNetwork):
             mask = self.core.mask(tokens, row).unflatten(-1, (-1, 2)).permute(0, 3, 1, 2, 4)
             masked = spectrogram * torch.view_as_complex(mask)
             if self._zero_dc:
-                masked[..., 0] = 0
+                masked[..., 0].zero_()
             stems.append(self.spectrum.inverse(masked))
         return torch.stack(stems, 1)

@@ -29,7 +29,8 @@ _NORM_EPSILON = 1e-12
 def unit_rms(x: Tensor) -> Tensor:
     """Scale the last axis to a root mean square of 1; zeros stay zeros."""
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x * norm.clamp_min_(_NORM_EPSILON).reciprocal_().mul_(x.shape[-1] ** 0.5)
+    scaled: Tensor = x * norm.clamp_min_(_NORM_EPSILON).reciprocal_().mul_(x.shape[-1] ** 0.5)
+    return scaled
 
 
 class Rotary(nn.Module):

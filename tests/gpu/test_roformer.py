@@ -1,0 +1,52 @@
+"""RoFormers on a GPU give what they give on the CPU, captured, and the host never waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mashup_worker.audio.signal import Audio
+from mashup_worker.models.bag import Bag
+from mashup_worker.models.engine import EngineOptions, NetworkSeparator
+from tests.engines import separate
+from tests.gpu.networks import LEAST_DB, assert_near, silence
+from tests.roformer import converted, recording, reference
+
+if TYPE_CHECKING:
+    from tests.fake_cuda.budget import DeviceBudget
+
+pytestmark = pytest.mark.gpu
+
+_COMMON: dict[str, Any] = {"depth": 1, "stft_n_fft": 256, "stft_win_length": 256}
+
+SMALLEST: dict[str, dict[str, Any]] = {
+    "mel_band_roformer": _COMMON | {"num_bands": 8},
+    "bs_roformer": _COMMON | {"freqs_per_bands": [8] * 8 + [32, 33]},
+}
+
+
+def separator(architecture: str, device: str, precision: str) -> NetworkSeparator:
+    network = converted(architecture, reference(architecture))
+    return NetworkSeparator(
+        architecture, Bag.of(network), EngineOptions(device, precision, batch=3)
+    )
+
+
+@pytest.mark.parametrize("architecture", SMALLEST)
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_equals_the_cpu(architecture: str, precision: str, device_budget: DeviceBudget) -> None:
+    on_gpu = separator(architecture, "cuda", precision)
+    on_cpu = separator(architecture, "cpu", "fp32")
+    on_gpu.warm_up()
+    for mix, stems in ((recording(1.9), None), (recording(0.1), ["bass"]), (silence(1), None)):
+        got, expected = (separate(one, mix, stems) for one in (on_gpu, on_cpu))
+        assert_near(got, expected, LEAST_DB[precision])
+    (runner,) = on_gpu._networks
+    assert runner.is_captured
+    song = Audio(recording(1.9).samples.to("cuda"), 44_100)
+    blocks = on_gpu.stream(song, on_device=True)
+    next(blocks)
+    with device_budget.limit(copy=0, wait=0):
+        for block in blocks:
+            assert block.device.type == "cuda"
