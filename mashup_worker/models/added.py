@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 CONFIG = "config"
 """Entry of a header: the configuration of the network as JSON; networks of Demucs have none."""
 
+_ARCHITECTURES = {
+    "bs_roformer": "BS-RoFormer",
+    "mel_band_roformer": "Mel-Band RoFormer",
+    "scnet": "SCNet",
+    "scnet_masked": "SCNet, masked",
+    "HTDemucs": "Hybrid Transformer Demucs",
+    "HDemucs": "Hybrid Demucs",
+}
+"""Architectures as the catalogue names them, by the name in a header."""
+
 _MAX_HEADER_BYTES = 100 << 20
 """Longest header that the safetensors library reads."""
 
@@ -91,6 +101,7 @@ def added_model(folder: Path) -> Model | None:
             parameters=int(header["parameter_count"]),
             size_bytes=path.stat().st_size,
             training_data="not stated",
+            architecture=_architecture(header),
         )
     except (OSError, KeyError, TypeError, ValueError, InvalidInput):
         return None
@@ -115,6 +126,11 @@ def _added_recipe(folder: Path) -> Model | None:
         training_data="that of its models",
         recipe=recipe,
     )
+
+
+def _architecture(header: Mapping[str, str]) -> str:
+    name = header.get("architecture") or header.get("klass", "").rpartition(".")[2]
+    return _ARCHITECTURES.get(name, name)
 
 
 def read_header(path: Path) -> Mapping[str, str]:

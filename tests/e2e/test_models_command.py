@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mashup_worker.models.catalogue import catalogue
+from tests.msst import CONFIGS, save_pair
 
 if TYPE_CHECKING:
     from tests.e2e.command import Mashup
@@ -141,3 +142,134 @@ def test_doctor_as_json(mashup: Mashup, cache: Path) -> None:
     checks = {finding["check"]: finding for finding in json.loads(done.stdout)}
     assert checks["model cache"]["details"]["folder"] == str(cache)
     assert {"python", "torch", "cuda", "memory", "ffmpeg", "rubberband"} <= set(checks)
+
+
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_an_added_model_works_like_one_of_the_catalogue(
+    mashup: Mashup, cache: Path, tmp_path: Path, architecture: str
+) -> None:
+    checkpoint, config = save_pair(tmp_path, "tiny", architecture)
+    environment = {"MASHUP_MODEL_CACHE": str(cache)}
+    options: list[str | Path] = [
+        "--config",
+        config,
+        "--name",
+        "own",
+        "--license",
+        "mit",
+        "--source",
+        "https://a.test",
+    ]
+    added = mashup.run("models", "add", checkpoint, *options, **environment)
+    assert (added.returncode, added.stderr) == (0, "")
+    name, stems, folder = added.stdout.strip().split("\t")
+    assert (name, folder) == ("own", str(cache / "own"))
+
+    listed = mashup.run("models", "list", "--json", **environment)
+    entry = {one["name"]: one for one in json.loads(listed.stdout)}["own"]
+    assert entry["cached"] is True
+    assert ",".join(entry["stems"]) == stems
+    assert (entry["license"]["id"], entry["license"]["source"]) == ("MIT", "https://a.test")
+    verified = mashup.run("models", "verify", "own", **environment)
+    assert (verified.returncode, verified.stdout.strip()) == (0, folder)
+    checked = json.loads(mashup.run("doctor", "--json", **environment).stdout)
+    (found,) = (one for one in checked if one["check"] == "model cache")
+    assert found["details"]["cached"] == ["own"]
+
+    song = mashup.song("song.wav")
+    form = ["--format", "wav", "--bit-depth", "32"]  # random stems are loud
+    separate: list[str | Path] = [
+        "separate",
+        song,
+        "--model",
+        "own",
+        "--device",
+        "cpu",
+        "-o",
+        "s",
+        "--quiet",
+        *form,
+    ]
+    done = mashup.run(*separate, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    made = {Path(name).stem for name in mashup.files("s") if name.endswith(".wav")}
+    assert made == set(stems.split(","))
+
+    removed = mashup.run("models", "remove", "own", **environment)
+    assert (removed.returncode, removed.stdout) == (0, f"{folder}\tremoved\n")
+    again = mashup.run(*separate, **environment)
+    assert again.returncode == 2
+    assert "own: no such model" in again.stderr
+
+
+def test_a_pair_in_a_folder_separates_without_being_added(mashup: Mashup, tmp_path: Path) -> None:
+    save_pair(tmp_path, "tiny", "bs_roformer")
+    song = mashup.song("song.wav")
+    options: list[str | Path] = [
+        "--model-repo",
+        tmp_path,
+        "--model",
+        "tiny",
+        "--device",
+        "cpu",
+        "-o",
+        "s",
+        "--quiet",
+    ]
+    done = mashup.run("separate", song, *options, "--stems", "vocals,no_vocals")
+    assert (done.returncode, done.stderr) == (0, "")
+    mix, vocals, rest = (
+        mashup.read(f) for f in ("song.wav", "s/song/vocals.flac", "s/song/no_vocals.flac")
+    )
+    assert abs(mix - vocals - rest).max() < 1e-3
+
+
+def test_a_checkpoint_that_is_refused_leaves_nothing(
+    mashup: Mashup, cache: Path, tmp_path: Path
+) -> None:
+    checkpoint, config = save_pair(tmp_path, "tiny", "scnet")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1000])
+    arguments: list[str | Path] = ["models", "add", checkpoint, "--config", config]
+    done = mashup.run(*arguments, MASHUP_MODEL_CACHE=str(cache))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"mashup: {checkpoint}: not a checkpoint of torch, or damaged or truncated\n"
+    )
+    done = mashup.run(*arguments, "--json", MASHUP_MODEL_CACHE=str(cache))
+    assert json.loads(done.stdout)["error"]["code"] == "model_unavailable"
+    assert [path for path in cache.rglob("*") if path.is_file() and path.stat().st_size] == []
+
+
+def test_a_name_of_the_catalogue_has_its_own_configuration(
+    mashup: Mashup, cache: Path, tmp_path: Path
+) -> None:
+    checkpoint, config = save_pair(tmp_path, "tiny", "scnet")
+    arguments: list[str | Path] = [
+        "models",
+        "add",
+        checkpoint,
+        "--config",
+        config,
+        "--name",
+        "scnet",
+    ]
+    done = mashup.run(*arguments, MASHUP_MODEL_CACHE=str(cache))
+    assert done.returncode == 2
+    assert "use another --name for other weights" in done.stderr
+
+
+def test_a_file_that_only_a_person_can_fetch(mashup: Mashup, cache: Path) -> None:
+    done = mashup.run(
+        "models", "pull", "scnet_large", MASHUP_MODEL_CACHE=str(cache), MASHUP_OFFLINE="0"
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.count("\n") == 1
+    assert "download https://drive.google.com/file/d/1s7Q" in done.stderr
+    assert "run `mashup models add FILE --name scnet_large`" in done.stderr
+
+
+def test_the_model_of_a_package_cannot_be_removed(mashup: Mashup, cache: Path) -> None:
+    done = mashup.run("models", "remove", "lite", "mdx", MASHUP_MODEL_CACHE=str(cache))
+    assert done.returncode == 3
+    assert "lite: part of a package" in done.stderr
+    assert f"mdx: not in {cache}" in done.stderr

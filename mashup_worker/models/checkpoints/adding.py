@@ -32,10 +32,14 @@ from mashup_worker.system.digests import file_sha256
 from mashup_worker.system.files import atomic_path
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from torch import Tensor
 
     from mashup_worker.models.catalogue import Model
     from mashup_worker.models.checkpoints.networks import Checkpoint
+    from mashup_worker.models.network import SeparationNetwork
     from mashup_worker.models.store import WeightStore
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
@@ -76,7 +80,9 @@ def add_checkpoint(addition: Addition, store: WeightStore) -> Model:
         ModelUnavailable: the file or its configuration is missing, damaged or not supported.
         StorageFailed: the cache is not writable.
     """
-    license_as_stated(addition.license)
+    license_as_stated(addition.license, addition.source)
+    if not addition.source.isprintable():
+        raise InvalidInput("source: not an address")
     name = addition.model_name
     model = store.models().get(name)
     _check_name(name, model, store)
@@ -156,9 +162,9 @@ def _convert(addition: Addition, model: Model | None, store: WeightStore) -> Non
     found, name = _read(addition, model), addition.model_name
     stems = found.network.profile.all_stems
     check_stems(stems, str(addition.file))
-    _check_runs(found, addition.file)
+    _check_runs(found.network, addition.file)
     origin = Origin(
-        file=addition.file.name,
+        file="".join(one if one.isprintable() else "?" for one in addition.file.name),
         sha256=file_sha256(addition.file, ModelUnavailable),
         license=addition.license,
         source=addition.source,
@@ -166,18 +172,28 @@ def _convert(addition: Addition, model: Model | None, store: WeightStore) -> Non
     )
     parameters = sum(one.numel() for one in found.state.values() if one.is_floating_point())
     header = {**found.header, **header_of(origin, stems, parameters)}
-    # Copies, since safetensors cannot hold tensors that share memory.
-    state = {
-        key: one.clone(memory_format=torch.contiguous_format) for key, one in found.state.items()
-    }
     target = store.folder / name / f"{name}.safetensors"
     with atomic_path(target) as temporary:
         try:
-            save_file(state, temporary, header)
+            temporary.touch()
+            mode = temporary.stat().st_mode
+            save_file(_independent(found.state), temporary, header)
+            temporary.chmod(mode)  # safetensors are written for their owner only
         except (OSError, SafetensorError) as error:
             raise StorageFailed(f"{target}: cannot be written: {error}") from error
     digests = {target.name: file_sha256(target)}
     store.complete(name, digests, "" if model is None else model.definition)
+
+
+def _independent(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights with a copy of each that shares memory, which safetensors cannot hold."""
+    seen, independent = set[int](), {}
+    for name, one in state.items():
+        memory = one.untyped_storage()
+        is_alone = memory.data_ptr() not in seen and memory.nbytes() == one.nbytes
+        seen.add(memory.data_ptr())
+        independent[name] = one if is_alone and one.is_contiguous() else one.contiguous().clone()
+    return independent
 
 
 def _read(addition: Addition, model: Model | None) -> Checkpoint:
@@ -190,9 +206,9 @@ def _read(addition: Addition, model: Model | None) -> Checkpoint:
     return read_self_described(addition.file)
 
 
-def _check_runs(checkpoint: Checkpoint, file: Path) -> None:
+def _check_runs(network: SeparationNetwork, file: Path) -> None:
     """Run a window of noise: some faults of a configuration leave all shapes as they are."""
-    network, profile = checkpoint.network, checkpoint.network.profile
+    profile = network.profile
     length = profile.window_length(profile.segment_samples)
     noise = 0.1 * torch.randn(1, profile.channels, length)
     try:

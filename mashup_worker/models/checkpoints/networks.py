@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from mashup_worker.models.checkpoints.msst import NetworkDefinition
     from mashup_worker.models.network import SeparationNetwork
 
+_SIGN_OF_MASKED_SCNET = "pos_embed_f"
+"""Weight that only the masked variant has; its configuration need not name it."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -55,8 +58,9 @@ def read_configured(path: Path, config: Mapping[str, Any], where: str) -> Checkp
         return _of_demucs(demucs.build_network(*options, read_state(path), str(path)))
     definition = read_definition(config, where)
     state = read_state(path)
+    masked = definition.architecture == "scnet" and _SIGN_OF_MASKED_SCNET in state
     header = {
-        "architecture": definition.architecture,
+        "architecture": "scnet_masked" if masked else definition.architecture,
         CONFIG: json.dumps(essentials(config), default=str),
     }
     return Checkpoint(build_network(definition, state, str(path)), state, header)
