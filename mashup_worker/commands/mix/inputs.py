@@ -158,5 +158,9 @@ def song_loader(
     if model is not None:
         separator = cache(lambda: load_requested(model, settings, quiet=True).separator)
     return SongLoader(
-        SongCache(settings.song_cache), separator, device=device, on_progress=on_progress
+        SongCache(settings.song_cache),
+        separator,
+        device=device,
+        on_progress=on_progress,
+        weights_sha256=None if model is None else lambda: model.weights_sha256,
     )

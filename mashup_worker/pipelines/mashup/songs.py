@@ -39,6 +39,7 @@ MIX = "mix"
 
 _SURE_TEMPO, _SURE_BEATS = 0.3, 0.6
 _READERS = 2
+_DIGITS_OF_WEIGHTS = 16
 
 LIMITS = DecodeLimits(max_duration_s=3_600.0)
 """Songs of a mashup are held in memory."""
@@ -114,7 +115,8 @@ class SongLoader:
     """Loader of songs at one sample rate.
 
     `separator` returns the model that separates whole songs, called when the first one is met; None
-    keeps them whole, as a stem of the kind `mix`.
+    keeps them whole, as a stem of the kind `mix`. `weights_sha256` returns a digest of weights that
+    the model's name does not identify, and None or nothing for others.
     """
 
     cache: SongCache
@@ -123,6 +125,7 @@ class SongLoader:
     limits: DecodeLimits = LIMITS
     device: str = "cpu"
     on_progress: OnProgress = ignore_progress
+    weights_sha256: Callable[[], str | None] | None = None
 
     def load(self, files: Sequence[SongFiles]) -> LoadedSongs:
         """Load songs.
@@ -207,7 +210,9 @@ class SongLoader:
 
     def _separated(self, song: Path, separator: Separator) -> tuple[dict[str, Path], list[str]]:
         digest = file_sha256(song, InvalidInput)
-        paths = self.cache.stem_paths(digest, separator.name, tuple(separator.stems))
+        weights = self.weights_sha256() if self.weights_sha256 else None
+        model = f"{separator.name}.{weights[:_DIGITS_OF_WEIGHTS]}" if weights else separator.name
+        paths = self.cache.stem_paths(digest, model, tuple(separator.stems))
         warnings = self.cache.warnings(digest)
         if warnings is None or not all(path.is_file() for path in paths.values()):
             request = SeparateRequest(

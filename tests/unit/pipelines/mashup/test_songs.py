@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,6 +97,9 @@ def test_a_whole_song_is_separated_once(tmp_path: Path) -> None:
     assert len(stems) == 4
     loader.load([whole])
     assert stems == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.flac")}
+    # Another file that was added under the same name.
+    replace(loader, weights_sha256=lambda: "a" * 64).load([whole])
+    assert stems.items() < {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.flac")}.items()
 
 
 def test_warnings_about_a_separated_song_are_cached(tmp_path: Path) -> None:
