@@ -191,13 +191,14 @@ class WeightStore:
     def weights_sha256(self, name: str) -> str | None:
         """Return a digest of the files of a model in the cache.
 
-        None for a model whose files have published digests, which its name stands for.
+        None for a model that is not there, or that its name identifies, since the digests of its
+        files are published.
 
         Raises:
-            ModelUnavailable: the model is not in the cache, or its manifest is damaged.
+            UnknownModel: no model has this name.
         """
         model = self.find(name)
-        if model.bundled or model.sources:
+        if model.bundled or model.sources or not self.has(name):
             return None
         if model.recipe is not None:
             return weights_sha256(Place(name), self)

@@ -13,6 +13,7 @@ import torch
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import DeviceLost, MashupError
 from mashup_worker.licenses import ALL_LICENSES
+from mashup_worker.models.choice import AUTO
 from mashup_worker.models.device import release_memory, resolve_device
 from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.load import load_model
@@ -52,7 +53,7 @@ class ModelCache:
         compiled = compiled and self._device.type == "cuda"
         self._options = EngineOptions(str(self._device), precision, compile=compiled)
         self._default, self._store, self._rule = default, WeightStore(settings), rule
-        self._models: OrderedDict[str, Separator] = OrderedDict()
+        self._models: OrderedDict[tuple[str, str | None], Separator] = OrderedDict()
         self._lock = threading.Lock()
         self._loaded: tuple[str, ...] = ()
 
@@ -75,15 +76,17 @@ class ModelCache:
             ModelUnavailable: its weights are missing or damaged.
         """
         wanted = name or self._default
+        # Other weights may be added under the same name while the worker runs.
+        key = wanted, None if wanted == AUTO else self._store.weights_sha256(wanted)
         with self._lock:
-            if wanted not in self._models:
+            if key not in self._models:
                 if len(self._models) >= _CAPACITY:
                     self._models.popitem(last=False)
                     self.free_memory()
-                self._models[wanted] = self._load(wanted)
-            self._models.move_to_end(wanted)
+                self._models[key] = self._load(wanted)
+            self._models.move_to_end(key)
             self._loaded = tuple(model.name for model in self._models.values())
-            return self._models[wanted]
+            return self._models[key]
 
     def warm_up(self) -> None:
         """Load the default model and run it once, so that the first job does not wait for that.
