@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from mashup_worker.licenses import LicenseRule
     from mashup_worker.models.choice import Choice
     from mashup_worker.models.engine import EngineOptions
+    from mashup_worker.models.offers import OnBytes
     from mashup_worker.models.separator import Separator
-    from mashup_worker.models.store import OnBytes, WeightStore
+    from mashup_worker.models.store import WeightStore
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
-import hashlib
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,34 +22,19 @@ from mashup_worker.errors import ModelUnavailable, StorageFailed, UnknownModel
 from mashup_worker.licenses import NO_STATEMENT, combined
 from mashup_worker.models.added import added_model, added_models
 from mashup_worker.models.catalogue import catalogue, find
-from mashup_worker.models.digests import (
-    MANIFEST,
-    SHOWN_DIGITS,
-    check_sha256,
-    expected_digests,
-    manifest_text,
-)
-from mashup_worker.models.fetch import FetchError, NotThereError, read_blocks
+from mashup_worker.models.digests import MANIFEST, check_sha256, expected_digests, manifest_text
+from mashup_worker.models.fetch import FetchError
+from mashup_worker.models.offers import Offer, take
 from mashup_worker.models.recipes.places import Place, weights_sha256
 from mashup_worker.system.digests import file_sha256, joined_sha256
-from mashup_worker.system.files import atomic_file, write_atomically
+from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from mashup_worker.models.catalogue import Model, WeightFile
+    from mashup_worker.models.catalogue import Model
+    from mashup_worker.models.offers import OnBytes
     from mashup_worker.settings import Settings
-
-    OnBytes = Callable[[int, int], None]
-    """Called with the bytes fetched and the bytes of the whole model."""
-
-
-@dataclass(frozen=True)
-class _Offer:
-    """Source of all files of a model: each file with its addresses, in the order of trial."""
-
-    label: str
-    files: tuple[tuple[WeightFile, tuple[str | Path, ...]], ...]
 
 
 class WeightStore:
@@ -246,7 +229,7 @@ class WeightStore:
         failures = []
         for offer in self._offers(model):
             try:
-                digests = _take(offer, folder, on_progress)
+                digests = take(offer, folder, on_progress)
             except FetchError as error:
                 failures.append(f"{offer.label}: {error}")
                 continue
@@ -254,7 +237,7 @@ class WeightStore:
             return
         raise ModelUnavailable(f"{model.name}: {self._why(failures)}")
 
-    def _offers(self, model: Model) -> Iterator[_Offer]:
+    def _offers(self, model: Model) -> Iterator[Offer]:
         """Yield the sources that the settings allow, best first."""
         mirror = self._settings.model_mirror
         if self._settings.offline and (mirror is None or "://" in mirror):
@@ -268,7 +251,7 @@ class WeightStore:
                 (file, tuple(_below(root, prefix + file.name) for prefix in prefixes))
                 for file in source.files
             )
-            yield _Offer(label, files)
+            yield Offer(label, files)
 
     def _why(self, failures: list[str]) -> str:
         settings = self._settings
@@ -319,61 +302,6 @@ def _by_hand(model: Model) -> str:
 
 def _below(root: str, path: str) -> str | Path:
     return f"{root.rstrip('/')}/{path}" if "://" in root else Path(root, path).expanduser()
-
-
-def _take(offer: _Offer, folder: Path, on_progress: OnBytes | None) -> dict[str, str]:
-    """Fetch all files of an offer into the folder; return SHA-256 by file name."""
-    total_bytes = sum(file.size_bytes for file, _ in offer.files)
-    done_bytes = 0
-
-    def report(fetched_bytes: int) -> None:
-        if on_progress is not None:
-            on_progress(done_bytes + fetched_bytes, total_bytes)
-
-    for file, addresses in offer.files:
-        if not _is_there(file, folder):
-            _fetch_first(file, addresses, folder / file.name, report)
-        done_bytes += file.size_bytes
-        report(0)
-    return {file.name: file.sha256 for file, _ in offer.files}
-
-
-def _is_there(file: WeightFile, folder: Path) -> bool:
-    try:
-        check_sha256(folder / file.name, file.sha256)
-    except ModelUnavailable:
-        return False
-    return True
-
-
-def _fetch_first(
-    file: WeightFile, addresses: tuple[str | Path, ...], target: Path, report: Callable[[int], None]
-) -> None:
-    """Fetch the file from the first address that has it."""
-    for address in addresses[:-1]:
-        with contextlib.suppress(NotThereError):
-            return _fetch(file, address, target, report)
-    return _fetch(file, addresses[-1], target, report)
-
-
-def _fetch(
-    file: WeightFile, address: str | Path, target: Path, report: Callable[[int], None]
-) -> None:
-    """Fetch the file to `target`, where it appears once it is complete and verified."""
-    digest = hashlib.sha256()
-    fetched_bytes = 0
-    with atomic_file(target, durable=False) as out:
-        for block in read_blocks(address, file.size_bytes):
-            out.write(block)
-            digest.update(block)
-            fetched_bytes += len(block)
-            report(fetched_bytes)
-        found = digest.hexdigest()
-        if found != file.sha256:
-            raise FetchError(
-                f"{address}: SHA-256 is {found[:SHOWN_DIGITS]}…, "
-                f"expected {file.sha256[:SHOWN_DIGITS]}…"
-            )
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ def _count(value: Any, least: int = 1) -> int:
     return value
 
 
-def _count_or_none(value: Any) -> int:
+def _count_or_zero(value: Any) -> int:
     return _count(value, least=0)
 
 
@@ -81,7 +81,7 @@ _ROFORMER: Mapping[str, Parameter] = {
     "num_stems": Parameter(_count, 1),
     "time_transformer_depth": Parameter(_count, 2),
     "freq_transformer_depth": Parameter(_count, 2),
-    "linear_transformer_depth": Parameter(_count_or_none, 0),
+    "linear_transformer_depth": Parameter(_count_or_zero, 0),
     "dim_head": Parameter(_count, 64),
     "heads": Parameter(_count, 8),
     "stft_n_fft": Parameter(_count, 2048),
@@ -104,7 +104,7 @@ _SCNET: Mapping[str, Parameter] = {
     "band_SR": Parameter(_list_of(_share), [0.175, 0.392, 0.433]),
     "band_stride": Parameter(_list_of(_count), [1, 4, 16]),
     "band_kernel": Parameter(_list_of(_count), [3, 4, 16]),
-    "conv_depths": Parameter(_list_of(_count_or_none), [3, 2, 1]),
+    "conv_depths": Parameter(_list_of(_count_or_zero), [3, 2, 1]),
     "compress": Parameter(_factor, 4),
     "conv_kernel": Parameter(_count, 3),
     "num_dplayer": Parameter(_count, 6),
@@ -124,21 +124,21 @@ PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {
         "mask_estimator_depth": Parameter(_count, 1),
         "num_bands": Parameter(_count, 60),
         "sample_rate": Parameter(_count, 44_100),
-        "match_input_audio_length": Parameter(_flag, False),
     },
     "scnet": _SCNET,
     "scnet_masked": _SCNET,
 }
 """Parameters by architecture, then by name."""
 
-FOR_TRAINING_ONLY = frozenset(
+WITHOUT_EFFECT = frozenset(
     {
-        *("attn_dropout", "ff_dropout", "flash_attn", "dim_freqs_in", "use_torch_checkpoint"),
+        *("attn_dropout", "ff_dropout", "flash_attn", "sage_attention", "use_torch_checkpoint"),
         *("multi_stft_resolution_loss_weight", "multi_stft_resolutions_window_sizes"),
-        *("multi_stft_hop_size", "multi_stft_normalized", "sage_attention", "sources"),
+        *("multi_stft_hop_size", "multi_stft_normalized", "match_input_audio_length"),
+        *("dim_freqs_in", "use_shared_bias", "sources"),
     }
 )
-"""Parameters of constructors that do not change what a trained network computes."""
+"""Parameters for training, and those that follow from the weights or from other parameters."""
 
 
 def read_parameters(architecture: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def read_parameters(architecture: str, given: Mapping[str, Any]) -> dict[str, An
     """
     known = PARAMETERS[architecture]
     for name, value in given.items():
-        if name not in known and name not in FOR_TRAINING_ONLY and value:
+        if name not in known and name not in WITHOUT_EFFECT and value:
             raise ValueError(f"{name}: not supported for {architecture}")
     parameters = {}
     for name, parameter in known.items():
