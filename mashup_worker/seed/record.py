@@ -23,18 +23,20 @@ class SeedSettings(_Stored):
         model: name of the model.
         stems: kinds of stems; empty for all of the model.
         format: format of the stems.
+        weights_sha256: digest of weights that the name of the model does not identify.
         release: release of this program, because another may give other results.
     """
 
     model: str
     stems: tuple[str, ...] = ()
     format: FormatName = "flac"
+    weights_sha256: str | None = None
     release: str = ".".join(__version__.split(".")[:2])
 
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that identify these settings."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        text = json.dumps(self.model_dump(mode="json", exclude_none=True), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

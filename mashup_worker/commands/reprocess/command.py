@@ -131,7 +131,9 @@ def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSe
     from mashup_worker.pipelines.separation.stems import stem_mixes
     from mashup_worker.seed.record import SeedSettings
 
-    stems = WeightStore(settings_or_fail()).find(model).stems
+    store = WeightStore(settings_or_fail())
+    stems = store.find(model).stems
     if kinds:
         stem_mixes(stems, None, kinds)
-    return SeedSettings(model=model, stems=kinds, format=format_)
+    weights = store.weights_sha256(model)
+    return SeedSettings(model=model, stems=kinds, format=format_, weights_sha256=weights)

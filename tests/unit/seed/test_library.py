@@ -83,6 +83,9 @@ def test_added_songs_are_found(library: Library, tmp_path: Path) -> None:
     assert again.find(one.sha256, SETTINGS) == one
     assert again.find("3" * 64, SETTINGS) is None
     assert again.find(one.sha256, SeedSettings(model="htdemucs")) is None
+    added = SeedSettings(model="lite", weights_sha256="a" * 64)
+    assert again.find(one.sha256, added) is None
+    assert added.digest != SETTINGS.digest
     assert lines(library, tmp_path) == [one, other]
     assert not list((tmp_path / "to").rglob(".*"))
 
