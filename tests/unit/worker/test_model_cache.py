@@ -24,7 +24,7 @@ def test_a_worker_uses_the_models_that_are_in_the_cache_now(tmp_path: Path) -> N
         models.separator("own")
     seen = []
     for seed in (0, 1):
-        checkpoint, config = save_pair(tmp_path, "own", "bs_roformer", seed)
+        checkpoint, config = save_pair(tmp_path, "own", "scnet", seed)
         add_checkpoint(Addition(file=checkpoint, config=config, license="MIT"), store)
         seen.append(models.separator("own"))
         assert models.separator("own") is seen[-1]
