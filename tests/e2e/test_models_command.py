@@ -15,6 +15,9 @@ from tests.msst import RUNNING, save_pair
 if TYPE_CHECKING:
     from tests.e2e.command import Mashup
 
+FLOAT = ("--format", "wav", "--bit-depth", "32")
+"""Form of stems that are as loud as random networks make them."""
+
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
@@ -177,27 +180,15 @@ def test_an_added_model_works_like_one_of_the_catalogue(
     assert found["details"]["cached"] == ["own"]
 
     song = mashup.song("song.wav")
-    form = ["--format", "wav", "--bit-depth", "32"]  # random stems are loud
-    separate: list[str | Path] = [
-        "separate",
-        song,
-        "--model",
-        "own",
-        "--device",
-        "cpu",
-        "-o",
-        "s",
-        "--quiet",
-        *form,
-    ]
-    done = mashup.run(*separate, **environment)
+    separate: list[str | Path] = ["separate", song, "--model", "own", "-o", "s", "--quiet"]
+    done = mashup.run(*separate, *FLOAT, **environment)
     assert (done.returncode, done.stderr) == (0, "")
     made = {Path(name).stem for name in mashup.files("s") if name.endswith(".wav")}
     assert made == set(stems.split(","))
 
     removed = mashup.run("models", "remove", "own", **environment)
     assert (removed.returncode, removed.stdout) == (0, f"{folder}\tremoved\n")
-    again = mashup.run(*separate, **environment)
+    again = mashup.run(*separate, *FLOAT, **environment)
     assert again.returncode == 2
     assert "own: no such model" in again.stderr
 
@@ -216,10 +207,10 @@ def test_a_pair_in_a_folder_separates_without_being_added(mashup: Mashup, tmp_pa
         "s",
         "--quiet",
     ]
-    done = mashup.run("separate", song, *options, "--stems", "vocals,no_vocals")
+    done = mashup.run("separate", song, *options, "--stems", "vocals,no_vocals", *FLOAT)
     assert (done.returncode, done.stderr) == (0, "")
     mix, vocals, rest = (
-        mashup.read(f) for f in ("song.wav", "s/song/vocals.flac", "s/song/no_vocals.flac")
+        mashup.read(f) for f in ("song.wav", "s/song/vocals.wav", "s/song/no_vocals.wav")
     )
     assert abs(mix - vocals - rest).max() < 1e-3
 
