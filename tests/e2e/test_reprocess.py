@@ -304,7 +304,7 @@ def test_through_the_queue(service: Service, tmp_path: Path) -> None:
     assert service.sql(count, user) == [{"rows": 6}]
     mashups = "SELECT count(*) AS rows FROM mashups WHERE user_id = %s"
     assert service.sql(mashups, user) == [{"rows": 4}]
-    nobody = service.run(*arguments[:-1], NOBODY)
+    nobody = service.run(*arguments[:-1], NOBODY, "--model", "lite")
     assert nobody.returncode == 1
     assert "there is no such profile" in nobody.stderr
     left = service.s3().list_objects_v2(Bucket=service.facts["bucket"], Prefix=f"uploads/{NOBODY}/")

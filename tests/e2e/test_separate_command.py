@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     Runs = dict[str, Future[CompletedProcess[str]]]
 
 KEYS = (
-    *("input", "output_dir", "model", "device", "precision", "fallback_reason", "duration_s"),
-    *("elapsed_s", "shared_gain_db", "warnings", "stems"),
+    *("input", "output_dir", "model", "model_license", "device", "precision", "fallback_reason"),
+    *("duration_s", "elapsed_s", "shared_gain_db", "warnings", "stems"),
 )
 
 SONGS = {
