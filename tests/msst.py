@@ -6,7 +6,6 @@ Names and shapes are those of the package `msst` 0.1.0, compared once with its o
 from __future__ import annotations
 
 import copy
-import importlib.util
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +86,6 @@ CONFIGS: Mapping[str, dict[str, Any]] = {
     "scnet": SCNET,
     "scnet_masked": SCNET_MASKED,
 }
-
-RUNNING = [
-    name
-    for name in CONFIGS
-    if "scnet" in name or importlib.util.find_spec("mashup_worker.models.roformer")
-]
 
 
 def config_of(architecture: str, **changes: object) -> dict[str, Any]:

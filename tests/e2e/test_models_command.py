@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mashup_worker.models.catalogue import catalogue
-from tests.msst import RUNNING, save_pair
+from tests.msst import CONFIGS, save_pair
 
 if TYPE_CHECKING:
     from tests.e2e.command import Mashup
@@ -147,7 +147,7 @@ def test_doctor_as_json(mashup: Mashup, cache: Path) -> None:
     assert {"python", "torch", "cuda", "memory", "ffmpeg", "rubberband"} <= set(checks)
 
 
-@pytest.mark.parametrize("architecture", RUNNING)
+@pytest.mark.parametrize("architecture", CONFIGS)
 def test_an_added_model_works_like_one_of_the_catalogue(
     mashup: Mashup, cache: Path, tmp_path: Path, architecture: str
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ from mashup_worker.models.checkpoints.msst import (
 )
 from mashup_worker.models.checkpoints.states import read_state
 from mashup_worker.models.htdemucs.convert import converted
+from mashup_worker.models.roformer.convert import convert as roformer
+from mashup_worker.models.scnet.convert import convert as scnet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,8 +108,7 @@ def build_network(
     Raises:
         ModelUnavailable: a weight is missing, is not expected, or has another shape.
     """
-    package = "scnet" if definition.architecture.startswith("scnet") else "roformer"
-    convert = importlib.import_module(f"mashup_worker.models.{package}.convert").convert
+    convert = scnet if definition.architecture.startswith("scnet") else roformer
     try:
         network: SeparationNetwork = convert(state, definition.parameters, definition.profile)
     except ModelUnavailable as error:

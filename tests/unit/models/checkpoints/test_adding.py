@@ -25,7 +25,7 @@ from mashup_worker.settings import Settings
 from mashup_worker.system.digests import file_sha256
 from tests.checkpoints import SMALLEST, random_network, save_safetensors, save_th
 from tests.engines import music, separate
-from tests.msst import CONFIGS, RUNNING, config_of, random_state, save_config, save_pair
+from tests.msst import CONFIGS, config_of, random_state, save_config, save_pair
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def _stems(name: str, store: WeightStore, repository: Path | None = None) -> Ten
     return separate(separator, music(0.3))
 
 
-@pytest.mark.parametrize("architecture", RUNNING)
+@pytest.mark.parametrize("architecture", CONFIGS)
 def test_an_added_model_separates_like_its_checkpoint(
     tmp_path: Path, store: WeightStore, architecture: str
 ) -> None:
@@ -158,7 +158,7 @@ def test_demucs_in_the_form_of_msst(tmp_path: Path, store: WeightStore) -> None:
         load_bag("own", tmp_path)
 
 
-@pytest.mark.parametrize("architecture", RUNNING)
+@pytest.mark.parametrize("architecture", CONFIGS)
 @pytest.mark.parametrize("fault", ["missing", "unexpected", "shape", "nan"])
 def test_weights_that_do_not_fit_are_named_and_leave_nothing(
     tmp_path: Path, store: WeightStore, architecture: str, fault: str
