@@ -10,9 +10,10 @@ import pytest
 import torch
 import yaml
 from demucs.htdemucs import HTDemucs
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from mashup_worker.errors import InvalidInput, ModelUnavailable, UnknownModel
+from mashup_worker.licenses import license_as_stated
 from mashup_worker.models.added import read_header
 from mashup_worker.models.catalogue import Model, Source, WeightFile
 from mashup_worker.models.checkpoints.adding import Addition, add_checkpoint
@@ -315,3 +316,22 @@ def test_damaged_headers_are_no_models(store: WeightStore) -> None:
         (folder / f"{name}.safetensors").write_bytes(content)
         (folder / MANIFEST).write_text(f"{'a' * 64}  {name}.safetensors\n")
     assert not {"empty", "long", "list", "plain"} & store.models().keys()
+
+
+def test_a_fetched_network_has_its_configuration_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "hub").mkdir()
+    file = tmp_path / "hub" / "published.safetensors"
+    save_file(random_state("mel_band_roformer"), file)
+    weights = WeightFile(file.name, file_sha256(file), file.stat().st_size)
+    path = save_config(
+        tmp_path / "c.yaml", CONFIGS["mel_band_roformer"] | {"checkpoint": file.name}
+    )
+    source = Source("hub", "https://hub.test/", (weights,))
+    terms = license_as_stated("MIT")
+    model = Model("ours", (), "", terms, 1, 1, None, path.read_text(), (source,))
+    settings = Settings(model_cache=tmp_path / "cache", model_mirror=str(file.parent), offline=True)
+    store = WeightStore(settings, {"ours": model})
+    made = _stems("ours", store)
+    assert _files(store.path("ours")) == [MANIFEST, "ours.yaml", "published.safetensors"]
+    save_pair(tmp_path, "plain", "mel_band_roformer")
+    assert torch.equal(made, _stems("plain", store, tmp_path))
