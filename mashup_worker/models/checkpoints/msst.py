@@ -26,6 +26,7 @@ from mashup_worker.errors import ModelUnavailable
 from mashup_worker.models.checkpoints.parameters import PARAMETERS, read_parameters
 from mashup_worker.models.network import NetworkProfile
 from mashup_worker.models.segments import Cut
+from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 
 MAX_SEGMENT_S = 120
 
@@ -34,7 +35,7 @@ _SCNET_AUTHORS_OVERLAP = 0.5
 
 _STEM = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
-_REST = {"instrumental": "other", "accompaniment": "other"}
+_REST = dict.fromkeys(("instrumental", "accompaniment", "no_vocals"), "other")
 """What trainers call all but the vocals, by the name that this package gives it."""
 
 _SIGNS = {
@@ -124,9 +125,10 @@ class _Config:
     def stem(self, name: object, key: str) -> str:
         """Return the name of a stem in this package's spelling; files will have it."""
         text = str(name).lower().replace(" ", "_")
-        if not _STEM.fullmatch(text):
+        stem = _REST.get(text, text)
+        if not _is_stem(stem):
             raise self.refusal(f"{key}: not a name of a stem: {str(name)[:40]!r}")
-        return _REST.get(text, text)
+        return stem
 
 
 def read_definition(values: Mapping[str, Any], where: str) -> NetworkDefinition:
@@ -195,6 +197,15 @@ def demucs_options(values: Mapping[str, Any], where: str) -> tuple[str, dict[str
     return name, options
 
 
+def _is_stem(name: str) -> bool:
+    """Return whether files may have the name, and nothing but a stem has it."""
+    return (
+        _STEM.fullmatch(name) is not None
+        and not name.startswith(COMPLEMENT_PREFIX)
+        and name != "mix"
+    )
+
+
 def check_stems(stems: Sequence[str], where: str) -> None:
     """Check untrusted names of stems; files will have them.
 
@@ -202,7 +213,7 @@ def check_stems(stems: Sequence[str], where: str) -> None:
         ModelUnavailable: one is not a plain name.
     """
     for stem in stems:
-        if not _STEM.fullmatch(stem):
+        if not _is_stem(stem):
             raise ModelUnavailable(f"{where}: not a name of a stem: {stem[:40]!r}")
 
 

@@ -126,6 +126,8 @@ def test_the_essentials_define_the_same_network(architecture: str) -> None:
         ({"audio": [1]}, "audio: not a mapping of keys"),
         ({"training__instruments": "vocals"}, "training.instruments: not a list of stems"),
         ({"training__instruments": ["a/../b"]}, "training.instruments: not a name of a stem"),
+        ({"training__instruments": ["no_drums"]}, "training.instruments: not a name of a stem"),
+        ({"training__instruments": ["Mix"]}, "training.instruments: not a name of a stem: 'Mix'"),
         ({"training__instruments": ["Vocals", "vocals"]}, "training.instruments: .* twice"),
         ({"training__target_instrument": "drums"}, "training.target_instrument: not one of"),
         ({"training": None}, "training.instruments: not a list of stems"),
