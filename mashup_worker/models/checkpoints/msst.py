@@ -198,12 +198,9 @@ def demucs_options(values: Mapping[str, Any], where: str) -> tuple[str, dict[str
 
 
 def _is_stem(name: str) -> bool:
-    """Return whether files may have the name, and nothing but a stem has it."""
-    return (
-        _STEM.fullmatch(name) is not None
-        and not name.startswith(COMPLEMENT_PREFIX)
-        and name != "mix"
-    )
+    """Return whether files may have the name, and whether it stands for a stem."""
+    is_mix = name == "mix" or name.startswith(COMPLEMENT_PREFIX)
+    return _STEM.fullmatch(name) is not None and not is_mix
 
 
 def check_stems(stems: Sequence[str], where: str) -> None:
