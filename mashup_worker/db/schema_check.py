@@ -157,13 +157,17 @@ def _run_jobs(connection: Connection) -> None:
         connection,
         "complete",
         **claim.fence,
-        output=Jsonb({}),
+        output=Jsonb({"model": {"name": "probe"}}),
         result_digest=None,
         source_sha256=[],
         source_jobs=[],
     )
     if completed.completed_at is None:
         raise MashupError("ai_jobs: trigger ai_jobs_guard is missing; restore it from 0003_ai_jobs")
+    if not select(connection, "publishing.models_of_job", job=completed.id):
+        raise MashupError(
+            "ai_jobs: trigger ai_jobs_models is missing; restore it from 0018_licenses"
+        )
 
 
 def _query_tiers(connection: Connection) -> None:

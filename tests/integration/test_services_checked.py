@@ -64,6 +64,7 @@ def test_missing_migrations_are_named(database_url: str) -> None:
         ("ALTER TABLE public.ai_jobs ADD CHECK (job_type = 'dance') NOT VALID", "check constraint"),
         ("ALTER TABLE public.ai_jobs ADD CHECK (status <> 'canceled')", "check constraint"),
         ("DROP TRIGGER ai_jobs_webhooks ON public.ai_jobs", "0012_webhooks"),
+        ("DROP TRIGGER ai_jobs_models ON public.ai_jobs", "0018_licenses"),
         ("REVOKE DELETE ON mashup_worker.webhooks FROM mashup_worker", "webhooks: permission"),
     ],
 )
