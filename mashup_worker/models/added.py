@@ -144,7 +144,10 @@ def read_header(path: Path) -> Mapping[str, str]:
         length = int.from_bytes(file.read(8), "little")
         if length > _MAX_HEADER_BYTES:
             raise ValueError(f"{path}: not safetensors")
-        header = json.loads(file.read(length))
+        try:
+            header = json.loads(file.read(length))
+        except RecursionError as error:
+            raise ValueError(f"{path}: nested too deeply") from error
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict):
         raise ValueError(f"{path}: not safetensors")

@@ -310,12 +310,13 @@ def test_damaged_headers_are_no_models(store: WeightStore) -> None:
         "long": b"\xff" * 64,
         "list": b"\x02\0\0\0\0\0\0\0[]",
         "plain": b"\x02\0\0\0\0\0\0\0{}",
+        "deep": (100_000).to_bytes(8, "little") + b"[" * 100_000,
     }.items():
         folder = store.folder / name
         folder.mkdir(parents=True)
         (folder / f"{name}.safetensors").write_bytes(content)
         (folder / MANIFEST).write_text(f"{'a' * 64}  {name}.safetensors\n")
-    assert not {"empty", "long", "list", "plain"} & store.models().keys()
+    assert not {"empty", "long", "list", "plain", "deep"} & store.models().keys()
 
 
 def test_a_fetched_network_has_its_configuration_beside_it(tmp_path: Path) -> None:
