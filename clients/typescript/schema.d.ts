@@ -1948,6 +1948,11 @@ export interface components {
             /** @description Bitrate of MP3 and OGG. */
             bitrate_kbps?: number | null;
             /**
+             * @description Whether the samples of all stems add up to those of the song, in FLAC and WAV.
+             * @default false
+             */
+            sum_exact?: boolean;
+            /**
              * @description Whether tempo, beats, key and loudness are found too.
              * @default true
              */

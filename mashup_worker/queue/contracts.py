@@ -177,6 +177,7 @@ class SeparateInput(JobInput):
         stems: stems to write; by default all stems of the model.
         bit_depth: 16, 24 or 32 (float) bits a sample, as the format supports; by default 16.
         bitrate_kbps: bitrate of MP3 and OGG.
+        sum_exact: whether the samples of all stems add up to those of the song, in FLAC and WAV.
         analyze: whether tempo, beats, key and loudness are found too.
         prediction: set by the API for jobs that clients of Replicate's API made.
     """
@@ -190,6 +191,7 @@ class SeparateInput(JobInput):
     format: FormatName = "flac"
     bit_depth: Literal[16, 24, 32] | None = None
     bitrate_kbps: Annotated[int, Field(ge=32, le=500, examples=[320])] | None = None
+    sum_exact: bool = False
     analyze: bool = True
     prediction: PredictionInput | None = None
 

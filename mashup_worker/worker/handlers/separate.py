@@ -53,6 +53,7 @@ class SeparateHandler:
             "stems": list(request.stems or separator.stems),
             "format": request.format,
             **_encoding(request),
+            "sum_exact": request.sum_exact,
             "analyze": request.analyze,
         }
 
@@ -71,6 +72,7 @@ class SeparateHandler:
                     encode=EncodeOptions(request.format, **_encoding(request)),
                     limits=self.limits,
                     tags=job.inputs.tags.get(paths[_SONG], NO_TAGS),
+                    sum_exact=request.sum_exact,
                 ),
                 analyze=request.analyze,
                 device=job.models.device,

@@ -160,6 +160,18 @@ def test_separated_stems_sum_to_the_song(models: ModelCache, song: Path, tmp_pat
     assert 0 < output["timings_s"]["device"] <= sum(output["timings_s"].values())
 
 
+def test_separated_stems_sum_to_the_song_exactly(
+    models: ModelCache, song: Path, tmp_path: Path
+) -> None:
+    document = {"audio": "a", "sum_exact": True, "bit_depth": 24, "analyze": False}
+    job = Job("separate", document, TableInputs({"a": song}), models, tmp_path)
+    job.output()
+    assert job.handler.settings(job.context)["sum_exact"] is True
+    stems = [soundfile.read(tmp_path / f"{kind}.flac", dtype="int32")[0] >> 8 for kind in KINDS]
+    expected = soundfile.read(song, dtype="float64")[0] * 2**23
+    assert np.abs(sum(stems) - expected).max() <= 0.5
+
+
 def test_a_model_that_is_not_allowed_is_refused(song: Path, tmp_path: Path) -> None:
     rule = LicenseRule.of(["permissive"])
     models = ModelCache(Settings(offline=True), default="auto", device="cpu", rule=rule)
