@@ -6,6 +6,7 @@ that cannot be fetched.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
@@ -18,11 +19,12 @@ from mashup_worker.models.catalogue import find
 from mashup_worker.models.checkpoints.config import parse_config
 from mashup_worker.models.checkpoints.msst import read_definition
 from mashup_worker.models.checkpoints.networks import build_network
+from mashup_worker.models.roformer.convert import bands_of, rotary_frequencies
 from mashup_worker.models.scnet.convert import build
 from mashup_worker.models.weights import Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 SOURCES = ["drums", "bass", "other", "vocals"]
 
-CONFIGURED = ("scnet", "scnet_large")
+CONFIGURED = ("scnet", "scnet_large", "kim_vocals")
 """Models of the catalogue that a configuration describes."""
 
 
@@ -52,9 +54,47 @@ def random_configured(name: str) -> ConfiguredNetwork:
     """Return a network with the published shape of a model of `CONFIGURED`."""
     config = parse_config(find(name).definition, name)
     definition = read_definition(config, name)
+    if definition.architecture == "mel_band_roformer":
+        return ConfiguredNetwork(definition, _random_roformer(definition.parameters))
     weights = _RandomWeights()
     build(weights, definition.parameters, definition.profile)
     return ConfiguredNetwork(definition, weights.state)
+
+
+def _random_roformer(parameters: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return weights of a Mel-Band RoFormer with one layer in each transformer."""
+    dim, heads = parameters["dim"], parameters["heads"]
+    inner, wide = heads * parameters["dim_head"], parameters["mlp_expansion_factor"] * dim
+    shapes: dict[str, tuple[int, ...]] = {}
+    for place in itertools.product(range(parameters["depth"]), range(2)):
+        name = "layers.{}.{}".format(*place)
+        attention, feed = f"{name}.layers.0.0", f"{name}.layers.0.1.net"
+        shapes |= {f"{one}.gamma": (dim,) for one in (f"{name}.norm", f"{attention}.norm")}
+        shapes |= {f"{feed}.0.gamma": (dim,), f"{attention}.to_qkv.weight": (3 * inner, dim)}
+        shapes |= {f"{attention}.to_out.0.weight": (dim, inner)}
+        shapes |= _linear(f"{attention}.to_gates", heads, dim)
+        shapes |= _linear(f"{feed}.1", 4 * dim, dim) | _linear(f"{feed}.4", dim, 4 * dim)
+    for index, band in enumerate(bands_of(parameters).frequencies):
+        width = 2 * (1 + parameters["stereo"]) * len(band)
+        split, mask = f"band_split.to_features.{index}", f"mask_estimators.0.to_freqs.{index}.0"
+        shapes |= {f"{split}.0.gamma": (width,)} | _linear(f"{split}.1", dim, width)
+        widths = [dim, *[wide] * parameters["mask_estimator_depth"], 2 * width]
+        for layer, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+            shapes |= _linear(f"{mask}.{2 * layer}", outputs, inputs)
+    weights = _RandomWeights()
+    for name, shape in shapes.items():
+        weights.make(name, shape, gain="gamma" in name)
+    frequencies = rotary_frequencies(parameters["dim_head"])
+    named = {
+        name.replace("norm.gamma", "rotary_embed.freqs"): frequencies
+        for name in shapes
+        if name.endswith(".layers.0.0.norm.gamma")
+    }
+    return weights.state | named
+
+
+def _linear(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
 
 
 class _RandomWeights(Weights):
@@ -72,13 +112,17 @@ class _RandomWeights(Weights):
     def take(self, name: str, *shape: int | None) -> Tensor:
         """Return weights that keep the level of a signal; norms do not change it."""
         lengths = [length or 1 for length in shape]
-        if len(lengths) == 1:
-            self.state[name] = torch.full(lengths, float("norm" in name and "weight" in name))
-        else:
-            inputs = max(1, torch.Size(lengths[1:]).numel())
-            made = torch.randn(lengths, generator=self._generator)
-            self.state[name] = made / inputs**0.5
+        self.make(name, lengths, gain="norm" in name and "weight" in name)
         return super().take(name, *shape)
+
+    def make(self, name: str, shape: Sequence[int], *, gain: bool) -> None:
+        """Make weights of this shape: gains are 1, and biases 0."""
+        if len(shape) == 1:
+            self.state[name] = torch.full(tuple(shape), float(gain))
+        else:
+            inputs = max(1, torch.Size(shape[1:]).numel())
+            made = torch.randn(tuple(shape), generator=self._generator)
+            self.state[name] = made / inputs**0.5
 
 
 def random_htdemucs() -> HTDemucs:

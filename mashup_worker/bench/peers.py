@@ -90,11 +90,17 @@ def _unblend_network(weights: Weights) -> tuple[float, Any]:
             raise EngineUnavailable("unblend runs single networks, not bags")
         return 0.25, _rebuilt(weights.bag.models[0], "unblend.htdemucs")
     definition = weights.bag.definition
-    profile = definition.profile
-    made = importlib.import_module("unblend.scnet").build_scnet(
+    profile, parameters = definition.profile, dict(definition.parameters)
+    if definition.architecture.startswith("scnet"):
+        build = importlib.import_module("unblend.scnet").build_scnet
+        parameters["external_normalization"] = profile.normalization == "song"
+    else:
+        build = importlib.import_module("unblend.roformer").build_roformer
+        parameters.pop("use_shared_bias")
+    made = build(
         definition.architecture,
-        {**definition.parameters, "external_normalization": profile.normalization == "song"},
-        sources=list(profile.stems),
+        parameters,
+        sources=list(profile.all_stems),
         samplerate=profile.sample_rate,
         segment_samples=profile.segment_samples,
         state=dict(weights.bag.state),

@@ -41,8 +41,9 @@ def bench(
     model: Annotated[
         str,
         typer.Option(
-            help="Model, or random for random weights of the shape of htdemucs, or random:scnet or "
-            "random:scnet_large. auto is htdemucs if its weights are cached, and random otherwise."
+            help="Model, or random for random weights of the shape of htdemucs, or random:scnet, "
+            "random:scnet_large or random:kim_vocals. auto is htdemucs if its weights are cached, "
+            "and random otherwise."
         ),
     ] = "auto",
     model_repo: ModelRepo = None,

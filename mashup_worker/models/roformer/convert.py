@@ -72,7 +72,7 @@ class _Conversion:
         self._dim = int(parameters["dim"])
         self._heads, self._head_width = int(parameters["heads"]), int(parameters["dim_head"])
         self._parts = 2 * profile.channels
-        self._bands = _bands(parameters)
+        self._bands = bands_of(parameters)
 
     def network(self) -> RoformerNetwork:
         parameters, weights = self._parameters, self._weights
@@ -130,7 +130,7 @@ class _Conversion:
         name = f"layers.{index}.{0 if along_frames else 1}"
         depth = self._weights.count(f"{name}.layers.{{}}.0.to_qkv.weight")
         self._check(f"{'time' if along_frames else 'freq'}_transformer_depth", depth)
-        frequencies = _ROTARY_BASE ** -(torch.arange(0, self._head_width, 2) / self._head_width)
+        frequencies = rotary_frequencies(self._head_width)
         layers = []
         for layer in range(depth):
             attention, feed = (f"{name}.layers.{layer}.{part}" for part in (0, 1))
@@ -199,7 +199,17 @@ class _Conversion:
         return MaskEstimator(self._bands, groups)
 
 
-def _bands(parameters: Mapping[str, Any]) -> Bands:
+def rotary_frequencies(width: int) -> Tensor:
+    """Return the frequencies of heads of this width where a checkpoint has none, `(width / 2,)`."""
+    return _ROTARY_BASE ** -(torch.arange(0, width, 2) / width)
+
+
+def bands_of(parameters: Mapping[str, Any]) -> Bands:
+    """Return the bands of a network with these parameters.
+
+    Raises:
+        ModelUnavailable: `freqs_per_bands` does not fit `stft_n_fft`.
+    """
     size = parameters["stft_n_fft"]
     if "num_bands" in parameters:
         return mel_bands(parameters["num_bands"], parameters["sample_rate"], size)

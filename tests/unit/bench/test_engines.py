@@ -333,7 +333,9 @@ def test_a_song_is_moved_through_pinned_memory(device_budget: DeviceBudget) -> N
     assert all(stem.shape == song.samples.shape for stem in stems)
 
 
-@pytest.mark.parametrize(("name", "million"), [("scnet", 10), ("scnet_large", 41)])
+@pytest.mark.parametrize(
+    ("name", "million"), [("scnet", 10), ("scnet_large", 41), ("kim_vocals", 228)]
+)
 def test_random_weights_of_another_shape(name: str, million: int, tmp_path: Path) -> None:
     found = load_weights(f"random:{name}", _store(tmp_path), None)
     assert (found.model, found.random) == (name, True)
