@@ -62,11 +62,23 @@ def repetition_examples(view: View) -> Example:
 
 
 def role_examples(view: View) -> Example:
-    """Return the evidence of the true sections, lettered by their labels, and their roles."""
-    found = [one for one in true_sections(view) if one[1] in roles.FITTED]
-    parts, labels = [part for part, _ in found], [label for _, label in found]
-    evidence = roles.role_evidence(view.features, parts, labels)
-    return evidence, np.array([roles.FITTED.index(label) for label in labels], dtype=np.intp)
+    """Return the evidence of the sections found, and the true roles of most of their time."""
+    features = view.features
+    parts = boundaries.spans_of(boundaries.divided(boundaries.boundary_log_odds(features)))
+    parts, found = letters.joined(parts, letters.letters_of(features, parts))
+    evidence = roles.role_evidence(features, parts, found)
+    names: Sequence[str] = roles.FITTED
+    kept, right = [], []
+    for index, part in enumerate(parts):
+        bars: dict[str, int] = dict.fromkeys(roles.FITTED, 0)
+        for true, label in true_sections(view):
+            shared = min(part.stop, true.stop) - max(part.start, true.start)
+            bars[label] = bars.get(label, 0) + max(0, shared)
+        role = max(bars, key=lambda label: bars[label])
+        if 2 * bars[role] > part.stop - part.start and role in names:
+            kept.append(index)
+            right.append(names.index(role))
+    return evidence[kept], np.array(right, dtype=np.intp)
 
 
 def fit(examples: Sequence[Example], hypotheses: int) -> dict[str, Any]:
@@ -99,6 +111,11 @@ def _views(generator: str, seed: int) -> list[View]:
     return views(generated(generator, seed))
 
 
+def _write(fits: dict[str, Any]) -> None:
+    WEIGHTS.write_text(json.dumps(fits, separators=(",", ":")) + "\n", encoding="utf-8")
+    weights.read.cache_clear()
+
+
 def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(one) for one in value]
@@ -116,9 +133,11 @@ def main() -> None:
     fits = {
         "boundary": fit([boundary_examples(view) for view in found], 2),
         "repetition": fit([repetition_examples(view) for view in found], 2),
-        "role": fit([role_examples(view) for view in found], len(roles.FITTED)),
     }
-    WEIGHTS.write_text(json.dumps(fits, separators=(",", ":")) + "\n", encoding="utf-8")
+    _write(fits)
+    # Roles are those of sections found with these weights.
+    fits["role"] = fit([role_examples(view) for view in found], len(roles.FITTED))
+    _write(fits)
     print(f"{len(found)} views of songs, {WEIGHTS}")
 
 

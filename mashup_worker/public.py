@@ -30,7 +30,7 @@ from mashup_worker.vocabulary import DEFAULT_LOUDNESS_LUFS, DEFAULT_TRUE_PEAK_DB
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mashup_worker.analysis.result import Analysis
+    from mashup_worker.analysis.result import Analysis, ChordMethod
     from mashup_worker.licenses import License
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.clock import OnProgress
@@ -196,25 +196,39 @@ def load_audio(path: AudioFile, *, sample_rate: int | None = None) -> Audio:
 
 
 def analyze(
-    song: AudioFile | Audio | Mapping[str, Audio] | Mapping[str, AudioFile], *, device: str = "cpu"
+    song: AudioFile | Audio | Mapping[str, Audio] | Mapping[str, AudioFile],
+    *,
+    chord_method: ChordMethod = "template",
+    device: str = "cpu",
 ) -> Analysis:
-    """Find tempo, beats, bars, key and loudness of a song.
+    """Find tempo, beats, bars, key, loudness, sections, chords and cue points of a song.
 
     The song may be a file, audio, or stems by kind, in memory or as files. Stems give better
-    results: rhythm comes from the drums, the key from the other instruments.
+    results: rhythm comes from the drums, the key from the other instruments, and the times with
+    singing from the vocals.
+
+    Args:
+        song: the song.
+        chord_method: `"template"` for major and minor chords, or `"network"` for more kinds of
+            chords by the networks of the extra `chords`.
+        device: where most features are computed.
 
     Raises:
-        InvalidInput: a file cannot be decoded, or stems differ in sample rate.
+        InvalidInput: a file cannot be decoded, stems differ in sample rate, or the method of
+            chords is unknown.
+        ModelUnavailable: the extra `chords` is not installed.
         DeviceUnavailable: the machine lacks the device.
     """
+    from mashup_worker.analysis.result import AnalysisOptions
     from mashup_worker.pipelines.analysis import analyze as analysis
 
+    options = AnalysisOptions(chord_method=chord_method)
     if isinstance(song, Mapping):
         stems = {kind: _audio(stem) for kind, stem in song.items()}
-        return analysis.analyze_stems(stems, device=device).analysis
+        return analysis.analyze_stems(stems, options, device=device).analysis
     if isinstance(song, Audio):
-        return analysis.analyze_audio(song, device=device).analysis
-    return analysis.analyze_file(Path(song), device=device).analysis
+        return analysis.analyze_audio(song, options, device=device).analysis
+    return analysis.analyze_file(Path(song), options, device=device).analysis
 
 
 def mashup(

@@ -1,1 +1,1 @@
-"""Musical features of a song: onsets, tempo, beats, bars, chroma and key."""
+"""Musical features of a song: onsets, tempo, beats, bars, chroma, key and form."""

@@ -1,4 +1,4 @@
-"""Plot of an analysis: waveform, tempogram, chroma and loudness on one time axis."""
+"""Plot of an analysis: waveform, form, tempogram, chroma and loudness on one time axis."""
 
 from __future__ import annotations
 
@@ -29,17 +29,20 @@ def draw_analysis(result: AnalyzeResult, waveform: SampleSource, title: str) -> 
     from matplotlib.figure import Figure
 
     from mashup_worker.plots import panels
+    from mashup_worker.plots.form_panel import draw_form
 
     analysis, evidence = result.analysis, result.evidence
     figure = Figure((WIDTH_PIXELS / DPI, HEIGHT_PIXELS / DPI), facecolor="white")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(
-        4, 1, height_ratios=(1, 1.15, 1.35, 1), hspace=0.36, left=0.06, right=0.945, top=0.868,
-        bottom=0.045,
+        5, 1, height_ratios=(1, 0.55, 1, 1.25, 0.9), hspace=0.4, left=0.06, right=0.945,
+        top=0.868, bottom=0.045,
     )  # fmt: skip
     rows: list[Axes] = [figure.add_subplot(grid[0])]
-    rows += [figure.add_subplot(grid[row], sharex=rows[0]) for row in (1, 2, 3)]
+    rows += [figure.add_subplot(grid[row], sharex=rows[0]) for row in (2, 3, 4)]
+    form = figure.add_subplot(grid[1], sharex=rows[0])
     panels.draw_waveform(rows[0], waveform, analysis)
+    draw_form(form, analysis)
     panels.draw_tempogram(rows[1], evidence, analysis)
     panels.draw_chroma(rows[2], evidence, analysis)
     panels.draw_loudness(rows[3], evidence, analysis)
@@ -48,7 +51,7 @@ def draw_analysis(result: AnalyzeResult, waveform: SampleSource, title: str) -> 
     step_s = _tick_step_s(span_s)
     rows[0].set_xticks([step_s * n for n in range(int(span_s / step_s) + 1)])
     rows[0].xaxis.set_major_formatter(lambda time_s, _: _clock(time_s, step_s))
-    for row in rows[:-1]:
+    for row in (form, *rows[:-1]):
         row.tick_params(labelbottom=False)
     figure.text(
         0.06, 0.977, _shown(title), fontsize=style.TITLE_PT, color=style.INK, va="top",

@@ -50,6 +50,36 @@ def test_steps_go_from_beat_to_beat_and_end_at_the_borders(page: Page) -> None:
     assert on_grid(page, "grid.nextBar(8.5, 1)") == DURATION_S
 
 
+@pytest.mark.parametrize(
+    ("width", "texts"), [(900, ["A · Intro", "B · Verse", "C"]), (105, ["A", "B", "C"]), (9, [])]
+)
+def test_sections_show_letter_and_role_where_they_fit(
+    page: Page, width: int, texts: list[str]
+) -> None:
+    sections = [
+        {"start_s": 0.0, "stop_s": 3.0, "label": "A", "role": "intro"},
+        {"start_s": 3.0, "stop_s": 6.0, "label": "B", "role": "verse"},
+        {"start_s": 6.0, "stop_s": 9.0, "label": "C", "role": None},
+    ]
+    script = """async ([width, sections]) => {
+        const { drawRuler } = await import("/page/song/ruler-drawing.js");
+        const { BeatGrid } = await import("/page/song/grid.js");
+        const grid = new BeatGrid({ sections }, 9);
+        const context = document.createElement("canvas").getContext("2d");
+        const drawn = [];
+        context.fillText = (text) => drawn.push(text);
+        const pxPerS = { value: width / 9 };
+        const timeline = { xOf: (at) => at * pxPerS.value, timeAt: (x) => x / pxPerS.value,
+            pxPerS, durationS: { value: 9 } };
+        const colors = { text: "black", muted: "gray", line: "gray", strong: "gray",
+            accent: "red", soft: "pink", sections: ["white", "silver"] };
+        drawRuler(context, { width, height: 60, grid, timeline, colors, loop: null });
+        return drawn;
+    }"""
+    drawn = page.evaluate(script, [width, sections])
+    assert [text for text in drawn if ":" not in text] == texts
+
+
 def test_a_loop_covers_whole_bars_in_either_direction(page: Page) -> None:
     loop = {"startS": 1.0, "endS": 5.0}
     assert on_grid(page, "grid.snapped(1.7, 3.4)") == loop

@@ -16,7 +16,8 @@ FILE = "weights.json"
 
 
 @lru_cache(maxsize=1)
-def _weights() -> dict[str, dict[str, Array]]:
+def read() -> dict[str, dict[str, Array]]:
+    """Return the weights by hypothesis and field."""
     text = files("mashup_worker.analysis.form").joinpath(FILE).read_text(encoding="utf-8")
     return {
         name: {field: np.array(values) for field, values in fit.items()}
@@ -30,7 +31,7 @@ def log_odds(name: str, evidence: Array) -> Array:
     With several hypotheses (`weights` of shape `(hypotheses, features)`), the shape is
     `(n, hypotheses)`.
     """
-    fit = _weights()[name]
+    fit = read()[name]
     row = limited((evidence - fit["mean"]) / fit["scale"])
     return np.asarray(row @ fit["weights"].T + fit["bias"])
 

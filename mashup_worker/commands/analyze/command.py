@@ -35,8 +35,8 @@ def analyze(
     plot: Annotated[
         str | None,
         typer.Option(
-            help="Plot waveform, beats, tempogram, chroma and loudness: to a .png file for one "
-            "song, or to <track>.png in a folder."
+            help="Plot waveform, beats, sections, tempogram, chroma and loudness: to a .png file "
+            "for one song, or to <track>.png in a folder."
         ),
     ] = None,
     skip_existing: Annotated[
@@ -62,6 +62,13 @@ def analyze(
         str,
         typer.Option(help="Key profile: krumhansl, temperley, edm, or auto to choose by content."),
     ] = "auto",
+    chords: Annotated[
+        str,
+        typer.Option(
+            help="Chords: template for major and minor, or network for more kinds, which needs the "
+            "extra `chords` and takes ten times as long as all else."
+        ),
+    ] = "template",
     device: Device = "auto",
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes. [all processors; at most 3 on a GPU]")
@@ -69,7 +76,7 @@ def analyze(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Find tempo, beats, bars, key and loudness of songs."""
+    """Find tempo, beats, bars, key, loudness, sections and chords of songs."""
     from mashup_worker.analysis.result import AnalysisOptions
     from mashup_worker.commands.analyze.files import ResultFiles
     from mashup_worker.commands.analyze.output import AnalysisPrinter
@@ -85,6 +92,7 @@ def analyze(
             tempo_hint_bpm=tempo_hint,
             beats_per_bar=beats_per_bar,
             key_profile=key_profile,  # type: ignore[arg-type]
+            chord_method=chords,  # type: ignore[arg-type]
         )
         _check_device(device)
         found = find_songs(songs, stem_folders=True)

@@ -24,6 +24,8 @@ _LEAD = 19
 
 _METER_CELLS = 10
 
+_SHOWN_CHORDS = 16
+
 _LEAST_SCORE = 0.005
 """Candidates with a lower score would be printed as 0.00."""
 
@@ -114,6 +116,8 @@ def block(name: str, analysis: Fields, note: str = "", *, verbose: bool = False)
     facts = [("tempo", tempo), ("key", key), ("loudness", loudness)]
     if len(analysis["tempo_stretches"]) > 1:
         facts.insert(1, ("stretches", _stretches(analysis)))
+    if analysis["sections"]:
+        facts.append(("sections", _sections(analysis)))
     for label, value in facts + (_details(analysis) if verbose else []):
         value.rstrip()
         text.append(f"\n  {label:<12}", "dim").append_text(value)
@@ -125,6 +129,14 @@ def _stretches(analysis: Fields) -> Text:
     return _joined(
         f"{_clock(one['start_s'])} {one['tempo_bpm']:.2f} BPM"
         for one in analysis["tempo_stretches"]
+    )
+
+
+def _sections(analysis: Fields) -> Text:
+    """Return the starts of the sections with their letters and roles."""
+    return _joined(
+        f"{_clock(one['start_s'])} {one['label']} {one['role'] or ''}".rstrip()
+        for one in analysis["sections"]
     )
 
 
@@ -141,6 +153,9 @@ def _details(analysis: Fields) -> list[tuple[str, Text]]:
     ]
     tuning = analysis["tuning_cents"]
     beats, bars = (_percent(analysis[f"{one}_confidence"]) for one in ("beat", "bar"))
+    chords = [one["label"] for one in analysis["chords"][:_SHOWN_CHORDS]]
+    cues = [f"{_clock(one['time_s'])} {one['kind']}" for one in analysis["cue_points"]]
+    sung_s = sum(one["stop_s"] - one["start_s"] for one in analysis["singing"])
     return [
         ("confidence", Text(f"beats {beats}, bars {bars}")),
         ("tempi", _joined(tempi)),
@@ -150,6 +165,9 @@ def _details(analysis: Fields) -> list[tuple[str, Text]]:
             "tuning",
             Text(NOTHING if tuning is None else f"{round(tuning):+d} cents from A = 440 Hz"),
         ),
+        ("chords", _joined([*chords, *["…"] * (len(analysis["chords"]) > _SHOWN_CHORDS)])),
+        ("singing", Text(f"{sung_s:.0f} s" if analysis["singing_known"] else NOTHING)),
+        ("cue points", _joined(cues)),
     ]
 
 

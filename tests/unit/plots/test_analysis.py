@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from mashup_worker.analysis.form.result import Bar, CuePoint, Section, SingingInterval
 from mashup_worker.analysis.result import (
     Analysis,
     AnalyzeResult,
@@ -122,6 +123,33 @@ def test_figures_are_shown() -> None:
     assert any(np.allclose(line.get_ydata(), np.log2(120)) for line in tempogram.lines)
     bold = {text.get_text() for text in chroma.get_yticklabels() if text.get_fontweight() == "bold"}
     assert bold == {"A", "B", "C", "D", "E", "F", "G"}
+
+
+def test_sections_singing_and_energy_are_at_their_times() -> None:
+    from matplotlib.collections import PolyCollection
+
+    result = song()
+    analysis = replace(
+        result.analysis,
+        sections=(
+            Section(0.25, 8.25, "A", 0.9, "verse", 0.5),
+            Section(8.25, 16.0, "B", 0.9, "chorus", 0.5),
+        ),
+        bars=tuple(Bar(0.25 + 2 * n, 0.5 + 0.05 * n, -3.0) for n in range(8)),
+        singing=(SingingInterval(4.0, 6.0, 1.0),),
+        singing_known=True,
+        cue_points=(CuePoint(8.25, "drop", 0.5),),
+    )
+    figure = draw_analysis(replace(result, analysis=analysis), noise(), "song")
+    form = figure.axes[4]
+    assert {"A verse", "B chorus", "singing in orange"} <= set(texts(form).split("\n"))
+    times = [np.asarray(line.get_xdata()).tolist() for line in form.lines]
+    energy, drops = (one for one in times if len(one) != 2)
+    assert energy[:3] == [0.25, 2.25, 2.25]
+    assert drops == [8.25]
+    (sung,) = form.findobj(PolyCollection)
+    assert sung.get_paths()[0].get_extents().intervalx.tolist() == [4.0, 6.0]
+    assert "without steady bars" in texts(draw_analysis(result, noise(), "song").axes[4])
 
 
 def test_images_show_a_tempo_and_a_note_at_their_places() -> None:

@@ -211,6 +211,7 @@ export const texts = {
     measure: "Measuring loudness",
     harmony: "Finding the key",
     rhythm: "Finding tempo and beats",
+    form: "Finding sections and chords",
     peaks: "Drawing waveforms",
     prepare: "Preparing the stems",
     plan: "Planning the arrangement",
@@ -322,6 +323,14 @@ export const texts = {
 
   song: {
     title: "Song",
+    roles: /** @type {Record<string, string>} */ ({
+      intro: "Intro",
+      verse: "Verse",
+      chorus: "Chorus",
+      drop: "Drop",
+      break: "Break",
+      outro: "Outro",
+    }),
     player: "Player",
     stems: "Stems",
     position: "Position",

@@ -31,7 +31,8 @@
  * @typedef {object} Section
  * @property {number} start_s
  * @property {number} stop_s
- * @property {string} label
+ * @property {string} label Letter; sections that repeat each other share one.
+ * @property {string | null} [role] Such as `verse`.
  *
  * @typedef {object} Analysis
  * @property {number} duration_s

@@ -57,6 +57,25 @@ def test_a_block_says_more_when_verbose(analysis: dict[str, object]) -> None:
     assert "None" not in long
 
 
+def test_sections_have_a_line_and_chords_one_when_verbose() -> None:
+    form = {
+        **SONG,
+        "sections": [
+            {"start_s": 0.0, "label": "A", "role": "intro"},
+            {"start_s": 64.2, "label": "B", "role": None},
+        ],
+        "chords": [{"label": "A:min"}] * 17,
+        "cue_points": [{"time_s": 64.2, "kind": "mix in"}],
+        "singing": [{"start_s": 1.0, "stop_s": 11.0}],
+        "singing_known": True,
+    }
+    short, long = (block("song", form, verbose=verbose).plain for verbose in (False, True))
+    assert short.splitlines()[-1].split() == ["sections", "0:00", "A", "intro,", "1:04", "B"]
+    for text in ("A:min, …", "1:04 mix in", "10 s"):
+        assert text in long
+        assert text not in short
+
+
 def test_a_verbose_block_names_candidates_profile_and_tuning() -> None:
     words = block("song", SONG, verbose=True).plain
     for word in ("62.00 (0.30)", "A minor 8A (0.50)", "temperley", "-3 cents", "3 beats, 1 bars"):

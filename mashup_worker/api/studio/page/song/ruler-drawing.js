@@ -1,5 +1,7 @@
 /** Drawing of the ruler: sections, bars, beats and times of the visible part. */
 
+import { texts } from "../texts.js";
+
 /** @import {BeatGrid} from "./grid.js" */
 /** @import {Timeline} from "./timeline.js" */
 
@@ -62,16 +64,18 @@ export function drawRuler(context, { width, height, grid, timeline, colors, loop
  * @param {{width: number, grid: BeatGrid, timeline: Timeline, colors: Colors}} options
  */
 function drawSections(context, { width, grid, timeline, colors }) {
-  grid.sections.forEach(({ start_s, stop_s, label }, index) => {
+  grid.sections.forEach(({ start_s, stop_s, label, role }, index) => {
     const left = Math.max(0, timeline.xOf(start_s));
     const right = Math.min(width, timeline.xOf(stop_s));
     if (right <= left) return;
     context.fillStyle = colors.sections[index % 2];
     context.fillRect(left, 0, right - left - 1, SECTION_PX - 2);
     const room = right - left - 10;
-    if (context.measureText(label).width > room) return;
+    const names = role ? [`${label} · ${texts.song.roles[role] ?? role}`, label] : [label];
+    const shown = names.find((name) => context.measureText(name).width <= room);
+    if (!shown) return;
     context.fillStyle = colors.text;
-    context.fillText(label, left + 6, SECTION_PX / 2 - 0.5);
+    context.fillText(shown, left + 6, SECTION_PX / 2 - 0.5);
   });
 }
 
