@@ -63,9 +63,7 @@ def check_stems(
         stems=usable,
         attacks=attacks,
         own_attacks=_own_attacks(usable, plan, sounds or {}),
-        harmony=(
-            key_fit(voices, with_pitch, own_song=plan is not None and plan.form == "sequence"),
-        ),
+        harmony=(key_fit(voices, with_pitch, own_song=own_song),),
         clicks=() if plan is None else (splices.count_clicks(_spliced(usable, attacks, plan)),),
         room=tuple(_room(usable, plan)),
     )
