@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mashup_worker.system.names import printable
+
 if TYPE_CHECKING:
     from mashup_worker.analysis.form.result import Section
     from mashup_worker.analysis.result import Analysis
@@ -61,7 +63,7 @@ def markers_of_plan(plan: Plan) -> tuple[Marker, ...]:
     return tuple(
         Marker(
             start_s=plan.grid.time_at(section.at_bar),
-            name=section.name,
+            name=printable(section.name),
             kind="section",
             stop_s=plan.grid.time_at(section.at_bar + section.bars),
         )

@@ -15,3 +15,8 @@ def safe_name(name: str) -> str:
         "_" if letter in _FORBIDDEN or not letter.isprintable() else letter for letter in name
     )
     return kept.strip(" .").encode()[:MAX_NAME_BYTES].decode(errors="ignore").strip(" .") or "_"
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters and bytes of no encoding, which XML cannot hold."""
+    return "".join(letter for letter in text if letter.isprintable())

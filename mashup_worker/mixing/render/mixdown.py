@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.signal import Audio
@@ -39,14 +39,37 @@ def high_pass_vocals(audio: Audio, kind: str, mix: MixSettings) -> Audio:
     return Audio(samples, audio.sample_rate)
 
 
+@dataclass(frozen=True, eq=False)
+class Ducking:
+    """Activity of vocals and of the kick, 0 to 1 by envelope step; None without such a track."""
+
+    singing: Tensor | None
+    kick: Tensor | None
+
+    @classmethod
+    def of(cls, tracks: Sequence[RenderedTrack], plan: Plan) -> Ducking:
+        """Measure the tracks of a mashup before they are ducked."""
+        vocals = _sum(one for one in tracks if is_vocal(one.kind))
+        drums = _sum(one for one in tracks if one.kind == DRUMS)
+        return cls(
+            singing=None if vocals is None else _singing(vocals, plan.sample_rate),
+            kick=None if drums is None else _kick(drums, plan.sample_rate),
+        )
+
+    def dip_of(self, kind: str, mix: MixSettings) -> Tensor | None:
+        """Return the activity at which a kind of stem is dipped at 2 to 5 kHz, if it is."""
+        return None if is_vocal(kind) or kind == DRUMS or not mix.vocal_dip_db else self.singing
+
+    def duck_of(self, kind: str, mix: MixSettings) -> Tensor | None:
+        """Return the activity at which a kind of stem is lowered, if it is."""
+        return self.kick if kind == BASS and mix.duck_db else None
+
+
 def duck_tracks(tracks: Sequence[RenderedTrack], plan: Plan) -> list[RenderedTrack]:
     """Attenuate instruments at 2 to 5 kHz while vocals sing, and the bass while a kick sounds."""
-    vocals = _sum(one for one in tracks if is_vocal(one.kind))
-    drums = _sum(one for one in tracks if one.kind == DRUMS)
-    singing = None if vocals is None else _singing(vocals, plan.sample_rate)
-    kick = None if drums is None else _kick(drums, plan.sample_rate)
+    ducking = Ducking.of(tracks, plan)
     return [
-        replace(track, audio=Audio(_ducked(track, plan, singing, kick), plan.sample_rate))
+        replace(track, audio=Audio(_ducked(track, plan, ducking), plan.sample_rate))
         for track in tracks
     ]
 
@@ -62,15 +85,12 @@ def sum_tracks(tracks: Sequence[RenderedTrack], plan: Plan) -> Audio:
     return Audio(total, plan.sample_rate)
 
 
-def _ducked(
-    track: RenderedTrack, plan: Plan, singing: Tensor | None, kick: Tensor | None
-) -> Tensor:
+def _ducked(track: RenderedTrack, plan: Plan, ducking: Ducking) -> Tensor:
     samples, mix = track.audio.samples, plan.mix
-    if is_vocal(track.kind) or track.kind == DRUMS:
-        return samples
-    if singing is not None and mix.vocal_dip_db:
+    singing, kick = ducking.dip_of(track.kind, mix), ducking.duck_of(track.kind, mix)
+    if singing is not None:
         samples = filtered(samples, plan.sample_rate, [_vocal_dip(singing, plan)])
-    if track.kind == BASS and kick is not None and mix.duck_db:
+    if kick is not None:
         amount = at_samples(kick, step_samples(plan.sample_rate), samples.shape[1])
         samples = samples * 10 ** (-mix.duck_db * amount / 20)
     return samples

@@ -68,8 +68,12 @@ class StretchedSpan:
 
     def cut(self, from_bar: float, lead_samples: int, length_samples: int) -> Tensor:
         """Return samples from a lead before a bar of the source, zero-padded beyond the span."""
-        start = round((from_bar - self.span.from_bar) * self.samples_per_bar) - lead_samples
+        start = self.first_sample(from_bar, lead_samples)
         return _padded_slice(self.samples, start, start + length_samples)
+
+    def first_sample(self, from_bar: float, lead_samples: int) -> int:
+        """Return the sample of the span that lies a lead before a bar of the source."""
+        return round((from_bar - self.span.from_bar) * self.samples_per_bar) - lead_samples
 
 
 def stretch_spans(clips: Iterable[Clip], grid: PlanGrid) -> list[StretchSpan]:

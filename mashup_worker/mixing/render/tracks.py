@@ -39,6 +39,48 @@ class RenderedTrack:
     engines: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class StretchedSource:
+    """Source of a plan: its clips, each with the stretched span that it is cut from."""
+
+    name: str
+    audio: Audio
+    clips: tuple[tuple[Clip, StretchedSpan], ...]
+
+
+@dataclass(frozen=True)
+class ClipPlace:
+    """Samples of the mashup that a clip fills, and its fades inside them.
+
+    Attributes:
+        lead: samples before the bar line, in which a clip without a musical fade fades in.
+    """
+
+    start: int
+    stop: int
+    lead: int
+    fade_in: int
+    fade_out: int
+
+    @classmethod
+    def of(cls, clip: Clip, plan: Plan) -> ClipPlace:
+        """Return the place of a clip."""
+        grid, rate = plan.grid, plan.sample_rate
+        bar_line = grid.sample_at(clip.at_bar, rate)
+        stop = min(grid.sample_at(clip.end_bar, rate), grid.sample_at(grid.bars, rate))
+        edge = round(_EDGE_S * rate)
+        # Fading in before the bar line preserves an attack on it.
+        lead = 0 if clip.fade_in_bars else min(edge, bar_line)
+        samples_per_bar = grid.span_at(clip.at_bar).bar_s * rate
+        return cls(
+            start=bar_line - lead,
+            stop=stop,
+            lead=lead,
+            fade_in=round(clip.fade_in_bars * samples_per_bar) or lead,
+            fade_out=round(clip.fade_out_bars * samples_per_bar) or min(edge, stop - bar_line),
+        )
+
+
 def render_tracks(
     plan: Plan,
     sources: Mapping[str, Audio],
@@ -71,22 +113,35 @@ def render_tracks(
 
 
 def _render_track(name: str, audio: Audio, plan: Plan, choose: ChooseEngine) -> RenderedTrack:
-    source = plan.sources[name]
+    return render_source(stretch_source(name, audio, plan, choose), plan)
+
+
+def stretch_source(name: str, audio: Audio, plan: Plan, choose: ChooseEngine) -> StretchedSource:
+    """Stretch what the clips of a source play."""
     clips = [clip for clip in plan.clips if clip.source == name]
     with torch.inference_mode():  # applies to one thread only
         spans = [
             stretch_span(one, audio, plan, choose=choose) for one in stretch_spans(clips, plan.grid)
         ]
-        length = plan.grid.sample_at(plan.grid.bars, plan.sample_rate)
-        samples = audio.samples.new_zeros(2, length)
-        for clip in clips:
-            _add_clip(samples, clip, _span_of(clip, spans, plan), plan)
+    return StretchedSource(
+        name, audio, tuple((clip, _span_of(clip, spans, plan)) for clip in clips)
+    )
+
+
+def render_source(stretched: StretchedSource, plan: Plan) -> RenderedTrack:
+    """Place the clips of a source, with their automation, gains and fades."""
+    source = plan.sources[stretched.name]
+    length = plan.grid.sample_at(plan.grid.bars, plan.sample_rate)
+    with torch.inference_mode():
+        samples = stretched.audio.samples.new_zeros(2, length)
+        for clip, span in stretched.clips:
+            _add_clip(samples, clip, span, plan)
     return RenderedTrack(
-        name=name,
+        name=stretched.name,
         kind=source.kind,
         song=source.song,
         audio=Audio(samples, plan.sample_rate),
-        engines=tuple(dict.fromkeys(one.engine for one in spans)),
+        engines=tuple(dict.fromkeys(span.engine for _, span in stretched.clips)),
     )
 
 
@@ -111,19 +166,12 @@ def _span_of(clip: Clip, spans: Sequence[StretchedSpan], plan: Plan) -> Stretche
 
 
 def _add_clip(track: Tensor, clip: Clip, span: StretchedSpan, plan: Plan) -> None:
-    start = plan.grid.sample_at(clip.at_bar, plan.sample_rate)
-    stop = min(plan.grid.sample_at(clip.end_bar, plan.sample_rate), track.shape[1])
-    edge = round(_EDGE_S * plan.sample_rate)
-    # Fading in before the bar line preserves an attack on it.
-    lead = 0 if clip.fade_in_bars else min(edge, start)
-    length = stop - start + lead
-    piece = span.cut(clip.from_bar, lead, length)
-    piece = apply_automation(piece, clip.automation, plan, first_sample=start - lead)
-    samples_per_bar = plan.grid.span_at(clip.at_bar).bar_s * plan.sample_rate
-    fade_in = round(clip.fade_in_bars * samples_per_bar) or lead
-    fade_out = round(clip.fade_out_bars * samples_per_bar) or min(edge, length - lead)
-    gain = equal_power_fades(length, fade_in, fade_out, like=piece) * 10 ** (clip.gain_db / 20)
-    track[:, start - lead : stop] += piece * gain
+    place = ClipPlace.of(clip, plan)
+    length = place.stop - place.start
+    piece = span.cut(clip.from_bar, place.lead, length)
+    piece = apply_automation(piece, clip.automation, plan, first_sample=place.start)
+    gain = equal_power_fades(length, place.fade_in, place.fade_out, like=piece)
+    track[:, place.start : place.stop] += piece * (gain * 10 ** (clip.gain_db / 20))
 
 
 def equal_power_fades(
