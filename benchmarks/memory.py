@@ -1,10 +1,10 @@
 """Peak memory of `mashup separate` on long songs.
 
-    python -m benchmarks.memory [--hour] [--device cuda]
+    python -m benchmarks.memory [--hour] [--roformer] [--device cuda]
 
 Every case is a process of its own, which reports its peak resident memory before the song, with
 the model loaded, and after it; on a GPU also the most that torch reserved there. `--hour` adds an
-hour-long song, which takes its time.
+hour-long song, and `--roformer` a network of the shape of kim_vocals, which take their time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ from mashup_worker.audio.encode import open_writer
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench import music
 from mashup_worker.bench.measure import host_peak_bytes
-from mashup_worker.bench.networks import random_htdemucs, save_repository, small_demucs
+from mashup_worker.bench.networks import (
+    CONFIGURED,
+    random_htdemucs,
+    save_configured,
+    save_repository,
+    small_demucs,
+)
 from mashup_worker.models.device import resolve_device
 from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.load import load_model
@@ -38,6 +44,7 @@ def main() -> None:
     """Measure, print, and write `benchmarks/results/memory.md`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hour", action="store_true")
+    parser.add_argument("--roformer", action="store_true")
     parser.add_argument("--case", nargs=3, help=argparse.SUPPRESS)
     add_device_option(parser)
     arguments = parser.parse_args()
@@ -49,6 +56,8 @@ def main() -> None:
     cases = [("lite", 1), ("lite", 10), ("full", 1), ("full", 5), ("small", 1), ("small", 10)]
     if arguments.hour:
         cases += [("lite", 60), ("small", 60)]
+    if arguments.roformer:
+        cases += [("kim_vocals", 1), ("kim_vocals", 10)]
     with tempfile.TemporaryDirectory() as name:
         rows = [case(Path(name), model, minutes, device) for model, minutes in cases]
     headings = ("model", "song", "with the model", "peak", "more for the song", "on the device")
@@ -64,8 +73,11 @@ def case(folder: Path, model: str, minutes: int, device: torch.device) -> tuple[
         write_song(song, minutes)
     if model != "lite" and not (folder / model).exists():
         (folder / model).mkdir()
-        network = random_htdemucs() if model == "full" else small_demucs()
-        save_repository(folder / model, network)
+        if model in CONFIGURED:
+            save_configured(folder / model, model)
+        else:
+            network = random_htdemucs() if model == "full" else small_demucs()
+            save_repository(folder / model, network)
     command = [sys.executable, "-m", "benchmarks.memory", "--device", str(device)]
     command += ["--case", model, str(song), str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -74,6 +86,7 @@ def case(folder: Path, model: str, minutes: int, device: torch.device) -> tuple[
         "lite": "lite",
         "full": "Demucs engine, htdemucs",
         "small": "Demucs engine, a tiny network",
+        "kim_vocals": "kim_vocals",
     }
     return (
         names[model],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from demucs.demucs import Demucs
 from demucs.htdemucs import HTDemucs
+from safetensors.torch import save_file
 
 from mashup_worker.models.catalogue import find
 from mashup_worker.models.checkpoints.config import parse_config
@@ -154,3 +155,13 @@ def save_repository(folder: Path, network: Demucs | HTDemucs, name: str = "rando
     args, kwargs = cast("Any", network)._init_args_kwargs
     package = {"klass": type(network), "args": args, "kwargs": kwargs}
     torch.save(package | {"state": network.state_dict()}, folder / f"{name}.th")
+
+
+def save_configured(folder: Path, model: str, name: str = "random") -> None:
+    """Save random weights of the shape of a model of `CONFIGURED` in a repository under a name."""
+    definition = find(model).definition
+    checkpoint = folder / parse_config(definition, model)["checkpoint"]
+    (folder / f"{name}.yaml").write_text(definition, encoding="utf-8")
+    state = random_configured(model).state
+    # Weights that layers share are stored by every name: the format knows no shared memory.
+    save_file({name: tensor.clone() for name, tensor in state.items()}, checkpoint)
