@@ -1,6 +1,6 @@
 """Time of one segment by the networks of several architectures, against `pymss-core` on a CPU.
 
-    python -m benchmarks.architectures [--rounds 3] [scnet scnet_large]
+    python -m benchmarks.architectures [--rounds 3] [scnet scnet_large kim_vocals]
 
 Networks have the published shapes and random weights. Both implementations run in turn in one
 process, and the table has the medians of their rounds. Processor time is shown beside the time on
@@ -17,6 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import torch
+from pymss_core.modules.bs_roformer.mel_band_roformer import MelBandRoformer
 from pymss_core.modules.scnet.scnet import SCNet
 
 from benchmarks.results import publish, table
@@ -81,17 +82,25 @@ def measure(name: str, rounds: int) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = []
     for one in contenders:
         assert one.made is not None
+        made = one.made.view_as(theirs.made)  # pymss-core drops an axis of one stem
         wall_s, used_s = one.times_s()
         ratio = theirs.times_s()[1] / used_s
-        ratio_db = "" if one is theirs else f"{snr_db(one.made, theirs.made):.0f} dB"
+        ratio_db = "" if one is theirs else f"{snr_db(made, theirs.made):.0f} dB"
         rows.append((name, one.name, f"{wall_s:.1f}", f"{used_s:.2f}", f"{ratio:.2f}", ratio_db))
     return rows
 
 
 def reference(network: ConfiguredNetwork) -> Callable[[Tensor], Tensor]:
     """Return the network of `pymss-core` with the same weights."""
-    stems = list(network.definition.profile.stems)
-    made = SCNet(sources=stems, **network.definition.parameters)
+    parameters = dict(network.definition.parameters)
+    if network.definition.architecture == "mel_band_roformer":
+        del parameters["use_shared_bias"]
+        made = MelBandRoformer(
+            **parameters | {"match_input_audio_length": True},
+            mlp_hidden_layers=parameters["mask_estimator_depth"],
+        )
+    else:
+        made = SCNet(sources=list(network.definition.profile.stems), **parameters)
     made.load_state_dict(network.state)
     run: Callable[[Tensor], Tensor] = made.eval()
     return run
