@@ -47,6 +47,11 @@ _SIGNS = {
 }
 """Keys of `model` that only one architecture has, the most telling first."""
 
+_DEMUCS = ("htdemucs", "hdemucs", "demucs")
+"""Classes of the `demucs` package, in lower case."""
+
+_RUNS = f"those that do: {', '.join((*PARAMETERS, *_DEMUCS))}"
+
 
 @dataclass(frozen=True)
 class NetworkDefinition:
@@ -183,7 +188,7 @@ def demucs_options(values: Mapping[str, Any], where: str) -> tuple[str, dict[str
         ModelUnavailable: a key is missing or invalid.
     """
     name = values.get("model")
-    if name not in ("htdemucs", "hdemucs", "demucs"):
+    if name not in _DEMUCS:
         return None
     config = _Config(values, where)
     most = 384_000
@@ -235,9 +240,6 @@ def _architecture(config: _Config, values: Mapping[str, Any]) -> str:
             f"model: no architecture that runs here has {shown or 'no keys'}; {_RUNS}"
         )
     return found
-
-
-_RUNS = f"those that do: {', '.join(PARAMETERS)}"
 
 
 def _profile(config: _Config, parameters: Mapping[str, Any]) -> NetworkProfile:
