@@ -453,6 +453,8 @@ class MashupOutput(JobOutput):
         unmastered: the mashup before mastering, in FLAC; null for jobs of older releases. The
             difference of `loudness_lufs` is the gain at which both are equally loud.
         model: model that separated whole songs; null without one.
+        passed: whether every measurement that is judged is within its limit; null for jobs of older
+            releases. Each miss is a warning.
     """
 
     audio: StoredAudio
@@ -461,6 +463,7 @@ class MashupOutput(JobOutput):
     model: ModelOutput | None = None
     plan: dict[str, Any]
     report: dict[str, Any]
+    passed: bool | None = None
     analysis: dict[str, Any]
 
 

@@ -113,6 +113,9 @@ def made(mashup: Mashup) -> dict[str, Any]:
     return document
 
 
+_LATE = {"first_downbeat_s": -0.03}
+
+
 def _soften(plan: dict[str, Any]) -> None:
     for clip in plan["clips"]:
         clip["gain_db"] -= 6
@@ -136,9 +139,12 @@ def runs(mashup: Mashup, made: dict[str, Any]) -> Runs:
     _edited(mashup, plan, "beat.json", lambda p: p["sources"]["b/bass"].update(tempo_bpm=-1))
     _edited(mashup, plan, "moved.json", lambda p: p["sources"]["b/bass"].update(path="no.ogg"))
     _edited(mashup, plan, "softer.json", _soften)
+    _edited(mashup, plan, "late.json", lambda p: p["sources"]["b/drums"].update(_LATE))
     calls: dict[str, tuple[str, ...]] = {
         "again": ("--plan", "mix.plan.json", "-o", "again.wav", "--json"),
         "softer": ("--plan", "softer.json", "-o", "softer.wav", "--json"),
+        "late": ("--plan", "late.json", "-o", "late.wav", "--json"),
+        "strict": ("--plan", "late.json", "-o", "strict.wav", "--strict"),
         "mp3": (
             *("--vocals-of", "songs/singer", "--over", "songs/host", "-o", "out.mp3"),
             *("--length", "25", "--keep-stems", "tracks", "--key", "Am", "--loudness", "-12"),
@@ -177,9 +183,8 @@ def told(runs: Runs, name: str) -> dict[str, Any]:
 
 
 def test_the_result_is_one_line_of_json(mashup: Mashup, made: dict[str, Any]) -> None:
-    assert made.keys() == {
-        *("output", "elapsed_s", "model", "warnings", "left_out", "plan", "report")
-    }
+    facts = {"output", "elapsed_s", "passed", "rounds", "model", "warnings", "left_out"}
+    assert made.keys() == facts | {"plan", "report"}
     assert made["model"] is None  # it was made of stems
     assert made["warnings"] == []
     assert made["output"] == "mix.wav"
@@ -214,6 +219,20 @@ def test_an_edited_plan_is_rendered_as_edited(
     gains = [clip["gain_db"] for clip in told(runs, "softer")["plan"]["clips"]]
     assert gains == [clip["gain_db"] - 6 for clip in made["plan"]["clips"]]
     assert (mashup.folder / "softer.wav").exists()
+
+
+def test_a_miss_is_a_warning_and_fails_the_strict_only(runs: Runs) -> None:
+    late = runs["late"].result()
+    assert late.returncode == 0
+    (document,) = documents(late.stdout)
+    assert (document["passed"], document["report"]["passed"]) == (False, False)
+    assert document["rounds"] == 1  # a given plan is not corrected
+    (miss,) = [one for one in document["warnings"] if "b/drums: lag:" in one]
+    assert miss.startswith("late.wav: b/drums: lag: ")
+    assert miss in late.stderr
+    strict = runs["strict"].result()
+    assert strict.returncode == 1
+    assert "strict.wav: b/drums: lag: " in strict.stderr
 
 
 def test_stems_of_any_length_rate_and_channels_go_together(mashup: Mashup, runs: Runs) -> None:

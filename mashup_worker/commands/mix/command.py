@@ -22,7 +22,7 @@ from mashup_worker.commands.shared.options import (
     Seed,
 )
 from mashup_worker.commands.shared.output import Output
-from mashup_worker.errors import InvalidInput
+from mashup_worker.errors import EXIT_FAILED, InvalidInput
 from mashup_worker.mixing.vibes import VibeName
 from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP, FormName, TransitionName
 
@@ -108,6 +108,9 @@ def mix(
     two_vocals: Annotated[
         bool, typer.Option("--two-vocals", help="Allow two lead vocals at once in a plan.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if a measurement stays beyond its limit.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="REPORT.html", help="HTML report to write.")
     ] = None,
@@ -177,6 +180,8 @@ def mix(
     for found in run.found:
         printer.note(found)
     _print(printer, document)
+    if strict and not document["passed"]:
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _check_undecided(context: typer.Context) -> None:
@@ -206,9 +211,5 @@ def _print(printer: Output, document: dict[str, Any]) -> None:
         printer.line(f"  {note}")
     judged = [one for one in report["measurements"] if one["passed"] is not None]
     failed = [one for one in judged if not one["passed"]]
-    printer.line(f"  {len(judged) - len(failed)} of {len(judged)} measurements passed")
-    for one in failed:
-        value = one["value"]
-        text = f"{value:.2f}" if isinstance(value, float) else value
-        figure = f"{text} {one['unit']}".strip()
-        printer.line(f"  {one['name']}: {figure}, expected {one['wanted']}")
+    rounds = f", after {document['rounds']} renderings" if document["rounds"] > 1 else ""
+    printer.line(f"  {len(judged) - len(failed)} of {len(judged)} measurements passed{rounds}")

@@ -86,14 +86,23 @@ class MixRun:
         target, report = self.outputs.target, self.on_progress
         tags = mashup_tags(plan, loaded.tags)
         result = make_mashup(
-            plan, sounds, target, self.encode, tags=tags, device=self.device, on_progress=report
+            plan,
+            sounds,
+            target,
+            self.encode,
+            tags=tags,
+            device=self.device,
+            corrects=self.sources.plan is None,  # a given plan is rendered as it is
+            on_progress=report,
         )
         self.outputs.write(result, report)
         return {
             "output": str(target),
             "elapsed_s": round(time.perf_counter() - started_s, 3),
             "model": _model(loaded),
-            "warnings": list(loaded.warnings),
+            "passed": result.report.passed,
+            "rounds": result.rounds,
+            "warnings": [*loaded.warnings, *result.misses],
             "left_out": sum(len(one.left_out) for one in self.found),
             "plan": result.plan.as_dict(),
             "report": result.report.as_dict(),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_OUTSIDE_DBFS = -90.0
 MIN_LIFT_LU, MAX_LIFT_LU = -1.0, 5.0
+LIFT = "vocals over accompaniment"
 MAX_OVERLAP_S = 0.5
 BASS_HZ = 25.0, 150.0
 BASS_MASKED_DB = 12.0
@@ -86,7 +87,7 @@ def vocal_lift(
     Both are K-weighted mean squares of the 400 ms blocks in which the vocals pass the gates of
     integrated loudness: -70 LUFS, and 10 LU below the mean of the blocks that pass it.
     """
-    name, wanted = "vocals over accompaniment", f"{MIN_LIFT_LU:g} to +{MAX_LIFT_LU:g} LU"
+    name, wanted = LIFT, f"{MIN_LIFT_LU:g} to +{MAX_LIFT_LU:g} LU"
     if vocals is None or accompaniment is None:
         missing = "vocals" if vocals is None else "accompaniment"
         return Measurement(name, None, "LU", wanted=wanted, detail=f"no {missing} among the stems")

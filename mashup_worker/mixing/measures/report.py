@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from mashup_worker.mixing.measures.findings import Findings
 
 if TYPE_CHECKING:
     from mashup_worker.dsp.loudness import LoudnessCurve
@@ -36,15 +38,25 @@ class Measurement:
             value = round(value, 4) if math.isfinite(value) else None
         return asdict(self) | {"value": value}
 
+    @property
+    def sentence(self) -> str:
+        """The value and its limit, such as `level step at splices: 3.40 LU, expected <= 3 LU`."""
+        value = f"{self.value:.2f}" if isinstance(self.value, float) else str(self.value)
+        return f"{self.name}: {f'{value} {self.unit}'.strip()}, expected {self.wanted}"
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MixReport:
-    """All measurements of a mashup in display order; `notes` say which were skipped, and why."""
+    """All measurements of a mashup in display order; `notes` say which were skipped, and why.
+
+    `findings` are the faults from which a plan is corrected; they are no part of the document.
+    """
 
     measurements: tuple[Measurement, ...]
     loudness_curve: LoudnessCurve
     target_lufs: float | None = None
     notes: tuple[str, ...] = ()
+    findings: Findings = field(default_factory=Findings)
 
     @property
     def passed(self) -> bool:

@@ -38,13 +38,18 @@ def level_step(curve: LoudnessCurve, splices_s: Sequence[float]) -> Measurement:
     Splices within 3 s of the ends of the mix are excluded.
     """
     name, wanted = "level step at splices", f"<= {MAX_STEP_LU:g} LU"
-    steps_lu = {at_s: step for at_s in splices_s if (step := _step_lu(curve, at_s)) is not None}
+    steps_lu = splice_steps_lu(curve, splices_s)
     if not steps_lu:
         return Measurement(name, None, "LU", wanted=wanted, detail="no splice away from the ends")
     worst_s = max(steps_lu, key=lambda at_s: abs(steps_lu[at_s]))
     value = abs(steps_lu[worst_s])
     detail = f"{steps_lu[worst_s]:+.1f} LU at {worst_s:.1f} s, largest of {len(steps_lu)}"
     return Measurement(name, value, "LU", wanted=wanted, passed=value <= MAX_STEP_LU, detail=detail)
+
+
+def splice_steps_lu(curve: LoudnessCurve, splices_s: Sequence[float]) -> dict[float, float]:
+    """Return the changes of short-term loudness by the time of their splice."""
+    return {at_s: step for at_s in splices_s if (step := _step_lu(curve, at_s)) is not None}
 
 
 def _step_lu(curve: LoudnessCurve, at_s: float) -> float | None:
@@ -65,8 +70,8 @@ class SplicedAudio:
     attacks: Attacks
 
 
-def count_clicks(sounds: Mapping[str, SplicedAudio]) -> Measurement:
-    """Count the splices that click: none.
+def find_clicks(sounds: Mapping[str, SplicedAudio]) -> tuple[tuple[str, float], ...]:
+    """Return the splices that click, as the name of the sound and the time.
 
     A linear predictor of order 32 is fitted to the 50 ms on both sides of a splice, without the
     central 10 ms. A discontinuity leaves a spike of one or two samples in the residual within 2 ms
@@ -75,10 +80,17 @@ def count_clicks(sounds: Mapping[str, SplicedAudio]) -> Measurement:
     high as the 90th percentile of the stem's own attacks count.
     """
     found = [(float(at_s), name) for name, sound in sounds.items() for at_s in _clicking_s(sound)]
+    return tuple((name, at_s) for at_s, name in sorted(found))
+
+
+def count_clicks(
+    sounds: Mapping[str, SplicedAudio], found: Sequence[tuple[str, float]]
+) -> Measurement:
+    """Count the splices that click, as `find_clicks` returned them: none."""
     count = sum(len(sound.splices_s) for sound in sounds.values())
     if not count:
         return Measurement("clicks at splices", None, "", wanted="0", detail="no splices")
-    places = ", ".join(f"{name} at {at_s:.2f} s" for at_s, name in sorted(found)[:5])
+    places = ", ".join(f"{name} at {at_s:.2f} s" for name, at_s in found[:5])
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     detail = f"{places}{more}" if found else f"{count} edges tested"
     return Measurement(

@@ -33,6 +33,7 @@ _DRIFT_S = 30.0
 _TEMPO_RANGE = 0.015
 _HARMONICS = 1, 2, 4
 _MAX_SCANNED = 2_000
+_OWN_ADVANTAGE = 1.15
 _MIN_CONFIDENCE = 0.7
 _SAME_LEVEL = 0.03
 
@@ -203,6 +204,8 @@ def _coherent_factor(positions: Array) -> float:
     factors = 1 + step * np.arange(-count, count + 1)
     phases = np.exp(2j * np.pi * np.outer(factors, positions - positions.mean()))
     coherence = sum(np.abs((phases**harmonic).mean(axis=1)) for harmonic in _HARMONICS)
+    # Few attacks are about as coherent at other tempi, so the grid's own has precedence.
+    coherence[np.abs(np.arange(len(factors)) - count) <= 2 * max(_HARMONICS)] *= _OWN_ADVANTAGE
     return float(factors[int(np.argmax(coherence))])
 
 
@@ -296,6 +299,24 @@ def measure_beats(
         detail=detail,
     )
     return beats, bars
+
+
+def heard_offset_beats(analysis: Analysis, grid: BeatGrid, found: Sequence[Measurement]) -> float:
+    """Return how many beats later than planned beats and bars are heard, 0 where neither fails."""
+    failed = [one.passed is False for one in found]
+    if not any(failed):
+        return 0.0
+    positions = grid.positions(np.array(analysis.beats_s))
+    # The median of an angle, since beats may lie half a beat off on either side.
+    turns = np.exp(2j * np.pi * positions).mean()
+    offset = float(np.angle(turns)) / (2 * np.pi)
+    if not failed[-1]:
+        return offset
+    downbeats = np.mod(
+        np.round(grid.positions(np.array(analysis.downbeats_s)) - offset), grid.beats_per_bar
+    )
+    beat = int(np.bincount(downbeats.astype(int)).argmax())
+    return offset + (beat if beat <= grid.beats_per_bar / 2 else beat - grid.beats_per_bar)
 
 
 def align_to_attacks(grid: BeatGrid, attacks: Attacks) -> BeatGrid:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -24,9 +24,14 @@ _FIFTHS = 5, 7
 _NAME, _UNIT, _WANTED = "key: vocals fit best at", "semitones", "0, or as good unshifted"
 
 
-def key_fit(
-    vocals: Audio | None, accompaniment: Audio | None, *, own_song: bool = False
-) -> Measurement:
+class KeyFit(NamedTuple):
+    """Measurement of the key, and the agreement at 0 to 11 semitones up where it fails."""
+
+    measurement: Measurement
+    fits: tuple[float, ...] = ()
+
+
+def key_fit(vocals: Audio | None, accompaniment: Audio | None, *, own_song: bool = False) -> KeyFit:
     """Measure the transposition at which vocals fit their accompaniment best: 0 semitones.
 
     Pitch classes of both while the vocals sing are correlated at all twelve transpositions, over
@@ -39,8 +44,8 @@ def key_fit(
     """
     if vocals is None or accompaniment is None:
         missing = "vocals" if vocals is None else "accompaniment with pitch"
-        return Measurement(
-            _NAME, None, _UNIT, wanted=_WANTED, detail=f"no {missing} among the stems"
+        return KeyFit(
+            Measurement(_NAME, None, _UNIT, wanted=_WANTED, detail=f"no {missing} among the stems")
         )
     sung, played = (_pitch_classes(one) for one in (vocals, accompaniment))
     frames = min(sung.shape[1], played.shape[1])
@@ -50,16 +55,18 @@ def key_fit(
     used &= played.sum(dim=0) > 0
     if float(used.sum()) < _MIN_SUNG_S * FRAME_RATE_HZ:
         reason = f"less than {_MIN_SUNG_S:g} s of singing with accompaniment"
-        return Measurement(_NAME, None, _UNIT, wanted=_WANTED, detail=reason)
-    fits = [_fit(sung.roll(steps, dims=0)[:, used], played[:, used]) for steps in range(12)]
+        return KeyFit(Measurement(_NAME, None, _UNIT, wanted=_WANTED, detail=reason))
+    fits = tuple(_fit(sung.roll(steps, dims=0)[:, used], played[:, used]) for steps in range(12))
     best = max(range(12), key=lambda steps: fits[steps])
     second = max(value for steps, value in enumerate(fits) if steps != best)
     margin = _FIFTH_MARGIN if best in _FIFTHS else _MARGIN
     detail = f"correlation {fits[best]:.2f}, next best {second:.2f}, unshifted {fits[0]:.2f}"
     is_judged = fits[best] >= _MIN_CORRELATION and not own_song
     passed = fits[best] - fits[0] <= margin if is_judged else None
-    return Measurement(
-        _NAME, float((best + 6) % 12 - 6), _UNIT, wanted=_WANTED, passed=passed, detail=detail
+    shift = float((best + 6) % 12 - 6)
+    return KeyFit(
+        Measurement(_NAME, shift, _UNIT, wanted=_WANTED, passed=passed, detail=detail),
+        () if passed is not False else fits,
     )
 
 

@@ -92,11 +92,15 @@ def fade_out_end(clips: Iterable[Clip], bars: float) -> list[Clip]:
 
 
 def set_stretch(
-    clips: Sequence[Clip], sources: Mapping[str, PlanSource], grid: PlanGrid, *, engine: str
+    clips: Sequence[Clip],
+    sources: Mapping[str, PlanSource],
+    grid: PlanGrid,
+    *,
+    engine: str | None = None,
 ) -> tuple[Clip, ...]:
-    """Set the engine and the stretch ratio of clips."""
+    """Set the stretch ratio of clips, and the engine if one is given."""
     ratios = (required_ratio(clip, sources[clip.source], grid) for clip in clips)
     return tuple(
-        clip.model_copy(update={"engine": engine, "stretch_ratio": round(ratio, 6)})
+        clip.model_copy(update={"engine": engine or clip.engine, "stretch_ratio": round(ratio, 6)})
         for clip, ratio in zip(clips, ratios, strict=True)
     )

@@ -12,10 +12,12 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.mixing.measures import arrangement, levels, splices, stereo, timing
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
+from mashup_worker.mixing.measures.findings import Findings, HeardBeats
 from mashup_worker.mixing.measures.kept_timing import measure_kept_timing
 from mashup_worker.mixing.measures.report import Measurement, MixReport
 from mashup_worker.mixing.measures.song_beats import SongBeatGrid
 from mashup_worker.mixing.measures.tracks import StemTrack, group_by_song
+from mashup_worker.mixing.song import DRUMS
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.clock import ignore_progress
 from mashup_worker.pipelines.mashup.check_stems import CheckedStems, check_stems, without_excess
@@ -109,6 +111,7 @@ def check_mix(
         loudness_curve=check.meters.short_term,
         target_lufs=check.target.loudness_lufs,
         notes=notes,
+        findings=check.findings(measurements),
     )
 
 
@@ -121,6 +124,8 @@ class _Check:
         self.target = target.completed(plan)
         self.lossy = lossy
         self.meters = levels.measure_levels(mix)
+        self._drums: list[timing.StemTiming] = []
+        self._heard: list[HeardBeats] = []
         self.mix_attacks = Attacks.none() if self.stems else find_attacks(mix)
 
     def rhythm(self, analyses: Sequence[Analysis]) -> Iterator[Measurement]:
@@ -130,6 +135,7 @@ class _Check:
             yield timing.measure_tempo(None, None, analysis)
             return
         stems = list(self._played(grid))
+        self._drums = [stem for stem in stems if stem.kind == DRUMS]
         for stem in stems:
             if self.plan or self.stems:
                 yield from self._timing(stem)
@@ -144,7 +150,11 @@ class _Check:
             fit = timing.fit_tempo(within, beats)
             yield timing.measure_tempo(fit, span.tempo_bpm, heard, place)
             if heard:
-                yield from timing.measure_beats(heard, beats, place)
+                measured = timing.measure_beats(heard, beats, place)
+                yield from measured
+                offset = timing.heard_offset_beats(heard, beats, measured)
+                if offset:
+                    self._heard.append(HeardBeats(span.start_s, span.stop_s, offset))
 
     def _timing(self, stem: timing.StemTiming) -> Iterator[Measurement]:
         own = self._checked.own_attacks.get(stem.name)
@@ -159,7 +169,8 @@ class _Check:
             if self.plan and self.plan.key:
                 detail += f"; {self.plan.key} by the plan"
             yield Measurement("key", analysis.key, detail=detail)
-        yield from self._checked.harmony
+        if self._checked.key:
+            yield self._checked.key.measurement
 
     def level(self) -> Iterator[Measurement]:
         yield levels.integrated_loudness(self.meters, self.target.loudness_lufs, lossy=self.lossy)
@@ -172,12 +183,32 @@ class _Check:
         if self.plan is None:
             return
         yield splices.level_step(self.meters.short_term, self.plan.splices_s)
-        mix = splices.SplicedAudio(self.mix, self.plan.splices_s, self.mix_attacks)
-        yield from self._checked.clicks or (splices.count_clicks({"mix": mix}),)
+        if self._checked.click_count:
+            yield self._checked.click_count
+            return
+        mix = {"mix": splices.SplicedAudio(self.mix, self.plan.splices_s, self.mix_attacks)}
+        yield splices.count_clicks(mix, splices.find_clicks(mix))
 
     def image(self) -> Iterator[Measurement]:
         yield stereo.lowest_correlation(self.mix)
         yield stereo.mono_loss(self.meters)
+
+    def findings(self, measurements: Sequence[Measurement]) -> Findings:
+        """Return the faults that the plan can correct."""
+        failed = {one.name: one.value for one in measurements if one.passed is False}
+        steps = splices.splice_steps_lu(
+            self.meters.short_term, self.plan.splices_s if self.plan else ()
+        )
+        off = [stem for stem in self._drums if any(name.startswith(stem.name) for name in failed)]
+        lift = failed.get(arrangement.LIFT)
+        return Findings(
+            drums=tuple(self._drums if self._heard else off),
+            beats=tuple(self._heard),
+            steps_lu={at_s: one for at_s, one in steps.items() if abs(one) > splices.MAX_STEP_LU},
+            clicks=self._checked.clicks,
+            lift_lu=lift if isinstance(lift, float) else None,
+            key_fits=self._checked.key.fits if self._checked.key else (),
+        )
 
     def notes(self) -> Iterator[str]:
         if self.plan is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +12,7 @@ from mashup_worker.audio.decode import LOUDEST
 from mashup_worker.audio.signal import Audio
 from mashup_worker.mixing.measures import arrangement, splices
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
-from mashup_worker.mixing.measures.tonality import key_fit
+from mashup_worker.mixing.measures.tonality import KeyFit, key_fit
 from mashup_worker.mixing.measures.tracks import StemTrack, check_tracks, group_by_song, sum_stems
 from mashup_worker.mixing.song import LoudnessEnvelope
 
@@ -27,17 +27,18 @@ if TYPE_CHECKING:
 class CheckedStems:
     """Stems, mono or stereo, without non-finite samples, and their measurements.
 
-    `own_attacks` are those of the sources, by name, as far as they are known. `harmony` is the
-    agreement of vocals and accompaniment in key, `room` how stems share the
-    spectrum; `clicks` at the edges of clips need a plan.
+    `own_attacks` are those of the sources, by name, as far as they are known. `key` is the
+    agreement of vocals and accompaniment, `room` how stems share the spectrum; `clicks` at the
+    edges of clips need a plan.
     """
 
-    stems: tuple[StemTrack, ...]
-    attacks: dict[str, Attacks]
-    own_attacks: dict[str, Attacks]
-    harmony: tuple[Measurement, ...]
-    clicks: tuple[Measurement, ...]
-    room: tuple[Measurement, ...]
+    stems: tuple[StemTrack, ...] = ()
+    attacks: Mapping[str, Attacks] = field(default_factory=dict)
+    own_attacks: Mapping[str, Attacks] = field(default_factory=dict)
+    key: KeyFit | None = None
+    clicks: tuple[tuple[str, float], ...] = ()
+    click_count: Measurement | None = None
+    room: tuple[Measurement, ...] = ()
 
 
 def check_stems(
@@ -54,17 +55,22 @@ def check_stems(
         for one in stems
     )
     if not usable:
-        return CheckedStems(stems=(), attacks={}, own_attacks={}, harmony=(), clicks=(), room=())
+        return CheckedStems(
+            stems=(), attacks={}, own_attacks={}, key=None, clicks=(), click_count=None, room=()
+        )
     attacks = {track.name: find_attacks(track.audio) for track in usable}
     voices = sum_stems([track for track in usable if track.is_vocal])
     with_pitch = sum_stems([track for track in usable if track.is_pitched_instrument])
     own_song = plan is not None and plan.form == "sequence"
+    spliced = {} if plan is None else _spliced(usable, attacks, plan)
+    clicks = splices.find_clicks(spliced)
     return CheckedStems(
         stems=usable,
         attacks=attacks,
         own_attacks=_own_attacks(usable, plan, sounds or {}),
-        harmony=(key_fit(voices, with_pitch, own_song=own_song),),
-        clicks=() if plan is None else (splices.count_clicks(_spliced(usable, attacks, plan)),),
+        key=key_fit(voices, with_pitch, own_song=own_song),
+        clicks=clicks,
+        click_count=None if plan is None else splices.count_clicks(spliced, clicks),
         room=tuple(_room(usable, plan)),
     )
 

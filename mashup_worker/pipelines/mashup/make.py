@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import torch
+from pydantic import ValidationError
 
 from mashup_worker.audio.decode import decode_warned
 from mashup_worker.audio.signal import Audio
@@ -16,6 +20,7 @@ from mashup_worker.dsp.compressor import Compression
 from mashup_worker.dsp.stretch.choose import choose_engine
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.measures.tracks import StemTrack
+from mashup_worker.mixing.planning.correction import corrected_plan
 from mashup_worker.mixing.render.mixdown import duck_tracks, high_pass_vocals, sum_tracks
 from mashup_worker.mixing.render.time_stretch import UNCHANGED
 from mashup_worker.mixing.render.tracks import render_tracks
@@ -29,7 +34,6 @@ from mashup_worker.system.digests import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.song_tags import SongTags
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
     from mashup_worker.pipelines.master import MasterResult
 
 logger = logging.getLogger(__name__)
+
+_CORRECTIONS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +65,22 @@ class MixRender:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MashupResult:
-    """Finished mashup; its plan has notes that were added while rendering."""
+    """Finished mashup; its plan has notes that were added while rendering.
+
+    `rounds` counts the renderings until the measurements were met, or given up.
+    """
 
     plan: Plan
     render: MixRender = field(repr=False)
     master: MasterResult
     report: MixReport
     timings_s: Mapping[str, float]
+    rounds: int = 1
+
+    @property
+    def misses(self) -> list[str]:
+        """A warning for each measurement that is still beyond its limit."""
+        return [f"{self.master.path}: {one.sentence}" for one in self.report.failures]
 
     @property
     def elapsed_s(self) -> float:
@@ -168,16 +183,65 @@ def make_mashup(
     *,
     tags: SongTags = NO_TAGS,
     device: str = "cpu",
+    corrects: bool = True,
     on_progress: OnProgress | None = None,
 ) -> MashupResult:
     """Render a plan, master it, write it with tags, and measure the written file.
+
+    Where measurements are beyond their limits and `corrects` is true, the plan is corrected and
+    rendered again, at most twice; the mashup with the fewest misses is kept, with its plan.
 
     Raises:
         InvalidInput, DeviceUnavailable, OutOfMemory, DeviceLost: as `render_mix`.
         StorageFailed: the file cannot be written.
     """
-    report = on_progress or ignore_progress
-    render = render_mix(plan, sounds, device=device, on_progress=on_progress)
+    made = partial(
+        _made,
+        sounds=sounds,
+        encode=encode,
+        tags=tags,
+        device=device,
+        report=on_progress or ignore_progress,
+    )
+    best = latest = made(plan, target)
+    spent_s = [latest.timings_s]
+    for _ in range(_CORRECTIONS if corrects else 0):
+        if best.report.passed:
+            break
+        changed = _corrected(latest)
+        if changed is None:
+            break
+        with TemporaryDirectory(prefix=".", dir=target.parent) as beside:
+            trial = Path(beside) / target.name
+            latest = made(changed, trial)
+            spent_s.append(latest.timings_s)
+            if len(latest.report.failures) < len(best.report.failures):
+                best = replace(latest, master=replace(latest.master, path=target))
+                trial.replace(target)
+    stages = dict.fromkeys(stage for one in spent_s for stage in one)
+    timings_s = {stage: sum(one.get(stage, 0.0) for one in spent_s) for stage in stages}
+    return replace(best, timings_s=timings_s, rounds=len(spent_s))
+
+
+def _corrected(made: MashupResult) -> Plan | None:
+    """Return the corrected plan, None where no fault can be corrected within the limits."""
+    try:
+        return corrected_plan(made.plan, made.report.findings)
+    except ValidationError:
+        return None
+
+
+def _made(
+    plan: Plan,
+    target: Path,
+    *,
+    sounds: Mapping[str, Audio],
+    encode: EncodeOptions,
+    tags: SongTags,
+    device: str,
+    report: OnProgress,
+) -> MashupResult:
+    render = render_mix(plan, sounds, device=device, on_progress=report)
     wanted = plan.master
     request = MasterRequest(
         loudness_lufs=wanted.loudness_lufs,
@@ -208,9 +272,7 @@ def make_mashup(
     clock = Clock()
     report("check", 0.0)
     lossy, found = not encode.lossless, checked[0].result()
-    measured = check_mix(
-        master.played, plan=plan, stems=found, lossy=lossy, on_progress=on_progress
-    )
+    measured = check_mix(master.played, plan=plan, stems=found, lossy=lossy, on_progress=report)
     clock.lap("check")
     # A plan that is rendered again has notes of the first time.
     notes = dict.fromkeys((*plan.notes, *_engine_notes(render), *master.notes))

@@ -133,6 +133,8 @@ class MashupHandler:
                 model=None if loaded.model is None else model_output(loaded.model),
                 plan=_public_plan(mashup.plan, addresses).as_dict(),
                 report=mashup.report.as_dict(),
+                passed=mashup.report.passed,
+                warnings=tuple(one.sentence for one in mashup.report.failures),
                 analysis=analysis.analysis.as_dict(),
                 timings_s=rounded_timings(
                     {**clock.laps_s, **mashup.timings_s, **steps_s}, _DEVICE_STAGES

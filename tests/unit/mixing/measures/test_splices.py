@@ -11,7 +11,12 @@ import torch
 from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.loudness import LoudnessMeter
 from mashup_worker.mixing.measures.attacks import find_attacks
-from mashup_worker.mixing.measures.splices import SplicedAudio, count_clicks, level_step
+from mashup_worker.mixing.measures.splices import (
+    SplicedAudio,
+    count_clicks,
+    find_clicks,
+    level_step,
+)
 from tests.unit.music import even_beats, kick, placed, snare, tone
 
 if TYPE_CHECKING:
@@ -83,7 +88,8 @@ def beat(sounds: str, duration_s: float = 8.0) -> torch.Tensor:
 
 def clicking(samples: torch.Tensor, splices_s: tuple[float, ...] = SPLICES_S) -> Measurement:
     audio = Audio(samples, RATE_HZ)
-    return count_clicks({"a/other": SplicedAudio(audio, splices_s, find_attacks(audio))})
+    sounds = {"a/other": SplicedAudio(audio, splices_s, find_attacks(audio))}
+    return count_clicks(sounds, find_clicks(sounds))
 
 
 @pytest.mark.parametrize("channels", [(0,), (1,), (0, 1)])
@@ -159,7 +165,7 @@ def test_chunks_of_splices_give_the_same_result_as_single_splices() -> None:
 
 def test_no_splices_and_silence_are_not_judged() -> None:
     assert clicking(pad(), ()).passed is None
-    assert count_clicks({}).passed is None
+    assert count_clicks({}, ()).passed is None
     for length in (0, 1, 50):
         assert clicking(torch.zeros(1, length), (0.0,)).value == 0
     assert clicking(torch.zeros(2, RATE_HZ), (0.5,)).passed is True

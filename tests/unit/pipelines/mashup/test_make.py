@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from mashup_worker.audio.decode import decode
 from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
 from mashup_worker.pipelines.mashup.make import make_mashup, render_mix, sounds_of_plan
 from mashup_worker.report.mix_page import MixPage, write_mix_page
 from tests.unit.audio_fixtures import music, write
 from tests.unit.mashups import mashup_plan
 from tests.unit.mixing.render.sounds import clicks, noise, tone, with_clip
+from tests.unit.music import drums, even_beats
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mashup_worker.audio.signal import Audio
     from mashup_worker.mixing.plan import Plan
 
 
@@ -102,3 +104,37 @@ def test_the_page_of_a_mashup_has_its_measurements_and_its_plan(tmp_path: Path) 
         assert one.name in text
     assert "stretched by tensor" in text
     assert '"at_bar"' in text or "&#34;at_bar&#34;" in text
+
+
+def late_drums() -> tuple[Plan, dict[str, Audio]]:
+    """Return a plan of drums that are 15 ms late in their song's bars, and their sound."""
+    plan = mashup_plan({"a/drums": [(0, 12)]}, bars=12, sample_rate=22_050)
+    beats = even_beats(120.0, 24.4, start_s=0.015)
+    played = 0.25 * drums(beats, 4, 24.5, 22_050).expand(2, -1)
+    return plan, {"a/drums": Audio(played, 22_050)}
+
+
+def test_a_fault_that_is_measured_is_corrected_and_rendered_again(tmp_path: Path) -> None:
+    plan, sounds = late_drums()
+    made = make_mashup(plan, sounds, tmp_path / "a.wav", EncodeOptions("wav"))
+    assert (made.rounds, made.report.passed, made.misses) == (2, True, [])
+    moved_s = made.plan.sources["a/drums"].first_downbeat_s
+    assert moved_s == pytest.approx(0.015, abs=0.002)
+    assert "corrected: a moved by +15 ms to its beats as heard" in made.plan.notes
+    assert made.master.path == tmp_path / "a.wav"
+    assert torch.equal(decode(tmp_path / "a.wav").samples, made.master.played.samples)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+    # The plan that is kept needs no correction.
+    again = make_mashup(made.plan, sounds, tmp_path / "b.wav", EncodeOptions("wav"))
+    assert again.rounds == 1
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+
+
+def test_a_plan_that_must_stay_is_measured_and_its_misses_are_named(tmp_path: Path) -> None:
+    plan, sounds = late_drums()
+    made = make_mashup(plan, sounds, tmp_path / "a.wav", EncodeOptions("wav"), corrects=False)
+    assert (made.rounds, made.report.passed) == (1, False)
+    assert made.plan.sources == plan.sources
+    (miss,) = [one for one in made.misses if "a/drums: lag:" in one]
+    assert miss.startswith(f"{tmp_path / 'a.wav'}: a/drums: lag: 1")
+    assert miss.endswith(" ms, expected <= 10 ms")

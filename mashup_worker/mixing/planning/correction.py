@@ -1,0 +1,170 @@
+"""Correction of a plan from the faults that were measured in its mashup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mashup_worker.mixing.plan import Automation, Clip, Plan
+from mashup_worker.mixing.planning.arrangement import set_stretch
+from mashup_worker.mixing.planning.grid_correction import moved_sources
+from mashup_worker.mixing.planning.harmony import MAX_SHIFT_SEMITONES
+from mashup_worker.mixing.song import DRUMS, is_vocal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mashup_worker.mixing.measures.findings import Findings
+
+_STEP_AIM_LU = 1.5
+"""Step that a ride leaves at a splice, half of its limit."""
+
+_MAX_RIDE_DB = 6.0
+_RIDE_S, _HELD_S = 10.0, 3.0
+_DROP_BARS = 0.25
+_LIFT_AIM_LU = 0.0, 3.0
+_EDGE_BARS = 0.0625
+_SAME_TIME_S = 0.002
+_MAX_GAIN_DB = 24.0
+
+
+def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
+    """Return a plan without the faults that were found, or None where nothing can be changed.
+
+    - Drums that lag or drift move their song; beats that were heard between the planned ones move
+      the song whose drums play there.
+    - A step of loudness is ridden: the quieter side is raised towards the splice.
+    - Vocals outside the limits of their loudness get another gain.
+    - Vocals in a clashing key take the transposition, within two semitones a song, with the best
+      agreement.
+    - An edge that clicks gets a fade.
+
+    Notes of the new plan name the changes.
+    """
+    notes: list[str] = []
+    sources, moved = moved_sources(plan, findings)
+    notes += moved
+    clips = list(plan.clips)
+    for correct in (_lifted, _transposed, _ridden, _faded):
+        clips, more = correct(plan, clips, findings)
+        notes += more
+    if not notes:
+        return None
+    fixed = set_stretch(clips, sources, plan.grid)
+    noted = (*plan.notes, *(f"corrected: {note}" for note in notes))
+    # Validated again, since a source that moved may stretch its clips beyond the limit.
+    return Plan.model_validate(
+        plan.model_copy(update={"sources": sources, "clips": fixed, "notes": noted}).model_dump()
+    )
+
+
+Corrected = tuple[list[Clip], list[str]]
+
+
+def _lifted(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Corrected:
+    lift = findings.lift_lu
+    if lift is None:
+        return list(clips), []
+    low, high = _LIFT_AIM_LU
+    change_db = min(max(lift, low), high) - lift
+    changed = [
+        clip.model_copy(update={"gain_db": _limited(clip.gain_db + change_db)})
+        if _sings(plan, clip)
+        else clip
+        for clip in clips
+    ]
+    return changed, [f"vocals {change_db:+.1f} dB, from {lift:+.1f} LU over the accompaniment"]
+
+
+def _limited(gain_db: float) -> float:
+    return round(min(_MAX_GAIN_DB, max(-60.0, gain_db)), 2)
+
+
+def _transposed(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Corrected:
+    """Return clips in the relative transposition with the best agreement that is in reach."""
+    if not findings.key_fits:
+        return list(clips), []
+    pitched = [clip for clip in clips if plan.sources[clip.source].kind != DRUMS]
+    sung = {clip.semitones for clip in pitched if _sings(plan, clip)}
+    played = {clip.semitones for clip in pitched if not _sings(plan, clip)}
+    if len(sung) != 1 or len(played) != 1:  # several songs, each with a transposition of its own
+        return list(clips), []
+    (vocals,), (backing,) = sung, played
+    if max(abs(vocals), abs(backing)) > MAX_SHIFT_SEMITONES:  # a key was requested
+        return list(clips), []
+    reach = range(-MAX_SHIFT_SEMITONES, MAX_SHIFT_SEMITONES + 1)
+    vocal_shift, backing_shift = max(
+        ((one, other) for one in reach for other in reach),
+        key=lambda pair: (
+            round(findings.key_fits[round(pair[0] - pair[1] - vocals + backing) % 12], 6),
+            -abs(pair[0]) - abs(pair[1]),
+            -abs(pair[1]),
+        ),
+    )
+    if vocal_shift - backing_shift == vocals - backing:
+        return list(clips), []
+    changed = []
+    for clip in clips:
+        shift = vocal_shift if _sings(plan, clip) else backing_shift
+        is_drums = plan.sources[clip.source].kind == DRUMS
+        changed.append(clip if is_drums else clip.model_copy(update={"semitones": float(shift)}))
+    return changed, [
+        f"vocals by {vocal_shift:+d} semitones and instruments by {backing_shift:+d}, "
+        f"from {vocals:+g} and {backing:+g}"
+    ]
+
+
+def _ridden(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Corrected:
+    """Return clips whose gain rises towards the louder side of each step."""
+    notes, changed = [], list(clips)
+    for at_s, step_lu in findings.steps_lu.items():
+        gain_db = round(min(_MAX_RIDE_DB, abs(step_lu) - _STEP_AIM_LU), 2)
+        grid, at_bar = plan.grid, plan.grid.bar_at(at_s)
+        if step_lu > 0:  # raised before the splice, where it is quieter
+            far, near = (grid.bar_at(max(0.0, at_s - reach)) for reach in (_RIDE_S, _HELD_S))
+            points = ((far, 0.0), (near, gain_db), (at_bar - _DROP_BARS, gain_db), (at_bar, 0.0))
+        else:
+            near, far = (grid.bar_at(at_s + reach) for reach in (_HELD_S, _RIDE_S))
+            points = ((at_bar - _DROP_BARS, 0.0), (at_bar, gain_db), (near, gain_db), (far, 0.0))
+        curve = Automation(parameter="gain_db", points=tuple(sorted(points)))
+        first, last = curve.points[0][0], curve.points[-1][0]
+        changed = [
+            clip.model_copy(update={"automation": (*clip.automation, curve)})
+            if clip.at_bar < last and clip.end_bar > first
+            else clip
+            for clip in changed
+        ]
+        notes.append(f"level ridden by {gain_db:g} dB at {at_s:.1f} s, from {step_lu:+.1f} LU")
+    return changed, notes
+
+
+def _faded(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Corrected:
+    changed, notes = list(clips), []
+    for source, at_s in findings.clicks:
+        for index, clip in enumerate(changed):
+            if clip.source == source:
+                faded = _with_fades(clip, _edges_at(plan, clip, at_s))
+                if faded != clip:
+                    changed[index] = faded
+                    notes.append(f"{source} faded at {at_s:.2f} s, where it clicked")
+    return changed, notes
+
+
+def _edges_at(plan: Plan, clip: Clip, at_s: float) -> tuple[bool, bool]:
+    edges_s = (plan.grid.time_at(bar) for bar in (clip.at_bar, clip.end_bar))
+    begins, ends = (abs(edge_s - at_s) <= _SAME_TIME_S for edge_s in edges_s)
+    return begins, ends
+
+
+def _with_fades(clip: Clip, edges: tuple[bool, bool]) -> Clip:
+    names = ("fade_in_bars", "fade_out_bars")
+    longest = min(_EDGE_BARS, clip.bars / 2)
+    changes: Mapping[str, float] = {
+        name: longest
+        for name, clicks in zip(names, edges, strict=True)
+        if clicks and not getattr(clip, name)
+    }
+    return clip.model_copy(update=dict(changes))
+
+
+def _sings(plan: Plan, clip: Clip) -> bool:
+    return is_vocal(plan.sources[clip.source].kind)
