@@ -55,9 +55,7 @@ def check_stems(
         for one in stems
     )
     if not usable:
-        return CheckedStems(
-            stems=(), attacks={}, own_attacks={}, key=None, clicks=(), click_count=None, room=()
-        )
+        return CheckedStems()
     attacks = {track.name: find_attacks(track.audio) for track in usable}
     voices = sum_stems([track for track in usable if track.is_vocal])
     with_pitch = sum_stems([track for track in usable if track.is_pitched_instrument])
