@@ -59,6 +59,21 @@ FORMATS: Mapping[FormatName, Format] = {
 }
 """Every output format by name."""
 
+ExportName = Literal[
+    "native-stem",
+    "native-stem-alac",
+    "dawproject",
+    "stem-folder",
+    "rekordbox",
+    "m3u8",
+    "wav",
+    "click",
+    "loops",
+    "preview",
+]
+EXPORTS: tuple[ExportName, ...] = get_args(ExportName)
+"""Names of the formats for programs of DJs and producers."""
+
 StemKind = Literal["vocals", "drums", "bass", "other", "guitar", "piano"]
 STEM_KINDS: tuple[StemKind, ...] = get_args(StemKind)
 """Kinds of stems that models separate, in the order in which they are shown."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.exports.markers import Marker
     from mashup_worker.mixing.plan import Plan
+    from mashup_worker.mixing.render.tracks import RenderedTrack
 
 LIMITS = DecodeLimits(max_duration_s=3_600.0)
 """Sounds to export are held in memory."""
@@ -130,6 +131,18 @@ class ExportSong:
         """Its tempo for names of files, such as ` 127.53 BPM`; empty without one."""
         tempo = self.music_tags.texts().get("tempo_bpm")
         return "" if tempo is None else f" {tempo} BPM"
+
+
+def tracks_of(rendered: Iterable[RenderedTrack]) -> tuple[ExportTrack, ...]:
+    """Return the rendered tracks of a mashup."""
+    return tuple(
+        ExportTrack(
+            name=f"{one.song} {one.kind.replace('_', ' ')}",
+            kind=one.kind,
+            source=Audio(one.audio.samples.cpu(), one.audio.sample_rate),
+        )
+        for one in rendered
+    )
 
 
 def parts_of(tracks: Iterable[ExportTrack]) -> list[ExportTrack]:

@@ -30,7 +30,7 @@ def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
     root = mashup.run("--help")
     assert (root.returncode, root.stderr) == (0, "")
     commands = "separate analyze mix master match check models doctor up migrate worker mirror"
-    for command in (*commands.split(), "enqueue", "jobs", "schema", "sweep"):
+    for command in (*commands.split(), "export", "enqueue", "jobs", "schema", "sweep"):
         assert re.search(rf"^ +{command} +\w", root.stdout, re.MULTILINE)
     separate = (
         "-o model model-repo stems two-stems format bit-depth bitrate device precision shifts"
@@ -43,6 +43,7 @@ def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
     mix += " device json -q"
     master = "-o loudness true-peak compress raise-quiet bit-depth bitrate seed json -q"
     check = "stems plan loudness true-peak json -q"
+    export = "to -o root device json -q -v"
     for command, options in (
         ("separate", separate),
         ("analyze", analyze),
@@ -50,6 +51,7 @@ def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
         ("master", master),
         ("match", "separate model device json -q"),
         ("check", check),
+        ("export", export),
         ("up", "data processes device run no-workers json"),
         ("worker", "device processes queue precision"),
         ("migrate", "check"),

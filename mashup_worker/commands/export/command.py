@@ -1,0 +1,61 @@
+"""`mashup export`: write results as files for programs of DJs and producers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mashup_worker.commands.shared.failure import usage_errors
+from mashup_worker.commands.shared.inputs import comma_separated
+from mashup_worker.commands.shared.options import AsJson, Device, Quiet, Verbose
+from mashup_worker.vocabulary import EXPORTS
+
+
+def export(
+    results: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RESULT...",
+            help="Songs, folders of stems, mashups with their plan beside them, plans, and JSON "
+            "files of `mashup analyze`.",
+        ),
+    ],
+    to: Annotated[
+        str, typer.Option(metavar="FORMAT[,FORMAT]", help=f"Formats: {', '.join(EXPORTS)}.")
+    ],
+    output_dir: Annotated[
+        Path, typer.Option("-o", "--output-dir", help="Folder for the files.")
+    ] = Path("exports"),
+    root: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Path of the output folder on the computer that imports rekordbox or m3u8.",
+        ),
+    ] = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write results as files for DJ programs and DAWs."""
+    from mashup_worker.commands.export.results import find_results
+    from mashup_worker.commands.export.run import ExportRun
+    from mashup_worker.commands.shared.output import Output
+    from mashup_worker.exports.export import export_names
+    from mashup_worker.models.device import resolve_device
+
+    with usage_errors():
+        names = export_names(comma_separated(to), f"--to {to}")
+        resolve_device(device)
+        found = find_results(results, output_dir)
+    ExportRun(
+        results=found,
+        names=names,
+        folder=output_dir,
+        root=root,
+        device=device,
+        printer=Output(as_json, quiet, verbose),
+    ).all()

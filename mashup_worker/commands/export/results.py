@@ -1,0 +1,156 @@
+"""Results that can be exported: songs, stems, mashups, and analyses, with all that lies beside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from mashup_worker.commands.shared.folders import RECORD_STEM, RECORD_SUFFIX
+from mashup_worker.commands.shared.inputs import Song, find_songs
+from mashup_worker.errors import InvalidInput
+from mashup_worker.vocabulary import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from mashup_worker.analysis.result import Analysis
+    from mashup_worker.exports.song import ExportSong
+    from mashup_worker.vocabulary import ExportName
+
+PLAN_SUFFIX = ".plan.json"
+_ANALYSIS_NAME = "analysis.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Song to export, with its plan if it is a mashup, and its analysis if it is known."""
+
+    song: Song
+    plan: Path | None = None
+    analysis: Analysis | None = None
+
+
+def find_results(arguments: Sequence[str], output_dir: Path) -> list[Result]:
+    """Return the results that arguments name, documents before songs.
+
+    Raises:
+        InvalidInput: a document is neither a plan nor an analysis, or folders overlap.
+    """
+    documents = [Path(one) for one in arguments if one.endswith(".json")]
+    others = [one for one in arguments if not one.endswith(".json")]
+    songs = find_songs(others, output_dir, stem_folders=True).songs if others else ()
+    return [*map(_documented, documents), *map(_found, songs)]
+
+
+def _documented(path: Path) -> Result:
+    if path.name.endswith(PLAN_SUFFIX):
+        base = path.name.removesuffix(PLAN_SUFFIX)
+        made = (path.with_name(f"{base}.{ending}") for ending in FORMATS)
+        audio = next((one for one in made if one.is_file()), path)
+        return Result(Song(audio, base), path)
+    document = _read(path)
+    analysis = None if document is None else _analysis(document.get("analysis"))
+    if document is None or analysis is None or "source" not in document:
+        raise InvalidInput(f"{path}: neither a plan nor a JSON file of `mashup analyze`")
+    source = path.parent / str(document["source"].get("path", ""))
+    return Result(find_songs([str(source)], stem_folders=True).songs[0], analysis=analysis)
+
+
+def _found(song: Song) -> Result:
+    plan = song.path.with_suffix(PLAN_SUFFIX)
+    if not song.stems and song.problem is None and plan.is_file():
+        return Result(song, plan)
+    document = _read(song.path / _ANALYSIS_NAME) if song.stems else None
+    return Result(song, analysis=_analysis(document))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return the object in a file of JSON; None without one."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _analysis(document: object) -> Analysis | None:
+    from mashup_worker.analysis.correction import read_analysis
+
+    return read_analysis(document) if isinstance(document, dict) else None
+
+
+def load_result(result: Result, names: Collection[ExportName], device: str) -> ExportSong:
+    """Return a result with what formats need; a song that is not analyzed yet is analyzed.
+
+    Raises:
+        MashupError: a file cannot be decoded, or a mashup cannot be rendered.
+    """
+    return _mashup(result, names, device) if result.plan is not None else _song(result, device)
+
+
+def _song(result: Result, device: str) -> ExportSong:
+    from mashup_worker.audio.tag_reader import read_tags
+    from mashup_worker.exports.song import ExportSong, ExportTrack
+    from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
+
+    song, analysis = result.song, result.analysis
+    title = PurePath(song.track).name
+    if not song.stems:
+        analysis = analysis or analyze_file(song.path, device=device).analysis
+        tags = read_tags(song.path).tags
+        return ExportSong(title=title, file=song.path, analysis=analysis, tags=tags)
+    analysis = analysis or analyze_stem_files(song.stems, device=device).analysis
+    whole = _whole(song)
+    kind, first = next(iter(song.stems.items()))
+    return ExportSong(
+        title=title,
+        file=whole,
+        tracks=tuple(
+            ExportTrack(name=kind.replace("_", " "), kind=kind, source=path)
+            for kind, path in song.stems.items()
+        ),
+        analysis=analysis,
+        tags=read_tags(first).tags.of_song(kind) if whole is None else read_tags(whole).tags,
+    )
+
+
+def _whole(song: Song) -> Path | None:
+    """Return the song of stems: a mix among them, or the one that their record leads to."""
+    from mashup_worker.commands.shared.stem_records import StemRecord
+
+    mixes = (song.path / f"mix.{ending}" for ending in FORMATS)
+    if (mix := next((one for one in mixes if one.is_file()), None)) is not None:
+        return mix
+    record = StemRecord.read(song.path / f"{RECORD_STEM}{RECORD_SUFFIX}")
+    if record is None:
+        return None
+    path = song.path / record.source.path
+    return path if path.is_file() else None
+
+
+def _mashup(result: Result, names: Collection[ExportName], device: str) -> ExportSong:
+    from mashup_worker.audio.tag_reader import read_tags
+    from mashup_worker.exports.export import need_tracks
+    from mashup_worker.exports.song import ExportSong, tracks_of
+    from mashup_worker.mixing.plan_document import load_plan
+    from mashup_worker.pipelines.mashup.make import render_mix, sounds_of_plan
+    from mashup_worker.pipelines.mashup.tags import mashup_tags, tags_of_plan
+
+    assert result.plan is not None, "the caller checks"  # noqa: S101
+    plan, folder = load_plan(result.plan), result.plan.parent
+    file = result.song.path if result.song.path != result.plan else None
+    rendered = need_tracks(names)
+    sounds = sounds_of_plan(plan, folder) if rendered or "dawproject" in names else {}
+    tracks = render_mix(plan, sounds, device=device).tracks if rendered else ()
+    return ExportSong(
+        title=PurePath(result.song.track).name,
+        file=file,
+        tracks=tracks_of(tracks),
+        plan=plan,
+        sounds=sounds,
+        tags=mashup_tags(plan, tags_of_plan(plan, folder))
+        if file is None
+        else read_tags(file).tags,
+    )
