@@ -21,11 +21,13 @@ from mashup_worker.bench.networks import (
 )
 from mashup_worker.errors import EngineUnavailable, InvalidInput
 from mashup_worker.models.bag import Bag
-from mashup_worker.models.checkpoints.repository import load_demucs_bag
-from mashup_worker.models.choice import PREFERRED
+from mashup_worker.models.checkpoints.repository import load_original
+from mashup_worker.models.choice import LITE, PREFERRED
 from mashup_worker.models.engine import NetworkSeparator
 from mashup_worker.models.fp32 import fp32
 from mashup_worker.models.graphs import reset_compiler
+from mashup_worker.models.load import load_model
+from mashup_worker.models.recipes.places import Place, recipe_at
 from mashup_worker.models.streams import upload
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from mashup_worker.models.engine import EngineOptions
+    from mashup_worker.models.separator import Separator
     from mashup_worker.models.store import WeightStore
 
 OURS = "mashup-worker"
@@ -69,18 +72,32 @@ class Engine(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class OtherModel:
+    """Model that only this package runs: a recipe, or `lite`."""
+
+    place: Place
+    store: WeightStore
+
+    def load(self, options: EngineOptions) -> Separator:
+        """Return the model on its device. Raises as `load_model`."""
+        place = self.place
+        return load_model(place.name, options, self.store, repository=place.repository).separator
+
+
 @dataclass(frozen=True, eq=False)
 class Weights:
     """Networks to measure with.
 
     Attributes:
         model: model of their shape.
-        bag: networks on the CPU; engines take copies, because they modify them.
+        bag: networks on the CPU, which engines copy, because they modify them; or a model that only
+            this package runs.
         random: whether the weights are random.
     """
 
     model: str
-    bag: BagOfModels | ConfiguredNetwork
+    bag: BagOfModels | ConfiguredNetwork | OtherModel
     random: bool
 
     def copied(self) -> BagOfModels:
@@ -89,22 +106,28 @@ class Weights:
         Raises:
             EngineUnavailable: they are of another architecture.
         """
+        if isinstance(self.bag, OtherModel):
+            raise EngineUnavailable(f"it does not run {self.model}")
         if isinstance(self.bag, ConfiguredNetwork):
             raise EngineUnavailable(f"it runs no {self.bag.definition.architecture}")
         return copy.deepcopy(self.bag)
 
     @property
     def networks(self) -> list[nn.Module]:
-        """Networks whose operations are counted."""
+        """Networks whose operations are counted; none where they differ by what they read."""
+        if isinstance(self.bag, OtherModel):
+            return []
         if isinstance(self.bag, ConfiguredNetwork):
             return [self.bag.build()]
         return [*self.bag.models]
 
-    def converted(self) -> Bag:
-        """Return a copy in the layout of this package."""
+    def separator(self, options: EngineOptions) -> Separator:
+        """Return a separator of this package with copies of the networks."""
+        if isinstance(self.bag, OtherModel):
+            return self.bag.load(options)
         if isinstance(self.bag, ConfiguredNetwork):
-            return Bag.of(self.bag.build())
-        return Bag.of_demucs(self.copied())
+            return NetworkSeparator(self.model, Bag.of(self.bag.build()), options)
+        return NetworkSeparator(self.model, Bag.of_demucs(self.copied()), options)
 
 
 def load_weights(name: str, store: WeightStore, repository: Path | None) -> Weights:
@@ -118,13 +141,11 @@ def load_weights(name: str, store: WeightStore, repository: Path | None) -> Weig
         repository: folder of checkpoints that holds the model.
 
     Raises:
-        UnknownModel, ModelUnavailable: as `load_demucs_bag` and `WeightStore.ensure`.
-        InvalidInput: the model is not a bag of Demucs networks.
+        UnknownModel, ModelUnavailable: as `load_original` and `WeightStore.ensure`.
+        InvalidInput: the name does not stand for one model.
     """
-    if repository is not None:
-        if name in ("auto", RANDOM):
-            raise InvalidInput("--model-repo needs --model, the name of the model in it")
-        return Weights(name, load_demucs_bag(name, repository), random=False)
+    if repository is not None and name in ("auto", RANDOM):
+        raise InvalidInput("--model-repo needs --model, the name of the model in it")
     if name == RANDOM or (name == "auto" and not store.has(PREFERRED)):
         return Weights(PREFERRED, BagOfModels([random_htdemucs()]), random=True)
     shape = name.removeprefix(f"{RANDOM}:")
@@ -132,10 +153,12 @@ def load_weights(name: str, store: WeightStore, repository: Path | None) -> Weig
         if shape not in CONFIGURED:
             raise InvalidInput(f"{name}: use {RANDOM}:{f', {RANDOM}:'.join(CONFIGURED)}")
         return Weights(shape, random_configured(shape), random=True)
-    if name == "lite":
-        raise InvalidInput("lite: cannot be measured; use a Demucs model")
-    wanted = PREFERRED if name == "auto" else name
-    return Weights(wanted, load_demucs_bag(wanted, store.ensure(wanted)), random=False)
+    place = Place.of(PREFERRED if name == "auto" else name, repository)
+    if place == Place(LITE) or recipe_at(place, store) is not None:
+        return Weights(place.name, OtherModel(place, store), random=False)
+    made = load_original(place.name, place.repository or store.ensure(place.name))
+    bag = ConfiguredNetwork(*made) if isinstance(made, tuple) else made
+    return Weights(place.name, bag, random=False)
 
 
 class OurEngine:
@@ -146,7 +169,7 @@ class OurEngine:
         if options.compile:
             reset_compiler()  # earlier engines count towards the shapes that torch compiles
         self.label = f"{OURS} {__version__}"
-        self.separator = NetworkSeparator(weights.model, weights.converted(), options)
+        self.separator = weights.separator(options)
         if self.separator.device.startswith("cuda"):
             self.separator.warm_up()  # as workers do: song threads would search algorithms again
         self.precision = str(self.separator.precision)
@@ -155,7 +178,7 @@ class OurEngine:
     @property
     def compiled(self) -> bool:
         """See `Engine`."""
-        return self.separator.is_compiled
+        return bool(getattr(self.separator, "is_compiled", False))
 
     def separate(self, mix: Audio) -> tuple[Tensor, ...]:
         """See `Engine`.

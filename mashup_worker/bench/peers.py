@@ -9,6 +9,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import torch
+from demucs.apply import BagOfModels
 from demucs.htdemucs import HTDemucs
 
 from mashup_worker.bench.engines import StockEngine, settings_of_torch
@@ -86,6 +87,8 @@ class UnblendEngine:
 def _unblend_network(weights: Weights) -> tuple[float, Any]:
     """Return the overlap of its segments, and the measured network as one of unblend."""
     if not isinstance(weights.bag, ConfiguredNetwork):
+        if not isinstance(weights.bag, BagOfModels):
+            raise EngineUnavailable(f"unblend does not run {weights.model}")
         if len(weights.bag.models) != 1:
             raise EngineUnavailable("unblend runs single networks, not bags")
         return 0.25, _rebuilt(weights.bag.models[0], "unblend.htdemucs")

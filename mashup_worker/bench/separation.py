@@ -91,9 +91,10 @@ def measure_separation(
         MashupError: this engine fails with the requested options.
     """
     limit = None
-    if request.limit:
+    networks = request.weights.networks if request.limit else []
+    if networks:
         on_step("counting operations, measuring ceilings")
-        limit = measure_limit(count(request.weights.networks), request.device)
+        limit = measure_limit(count(networks), request.device)
     bench = _Bench(request, on_step)
     not_run: dict[str, str] = {}
     contenders = [bench.ours(request.changed())]

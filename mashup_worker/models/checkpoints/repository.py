@@ -26,18 +26,22 @@ from mashup_worker.errors import ModelUnavailable, UnknownModel
 from mashup_worker.models.bag import Bag
 from mashup_worker.models.checkpoints.config import read_config
 from mashup_worker.models.checkpoints.demucs import load_network
-from mashup_worker.models.checkpoints.msst import check_stems, is_config
+from mashup_worker.models.checkpoints.msst import check_stems, is_config, read_definition
 from mashup_worker.models.checkpoints.networks import (
     config_in,
     read_configured,
     read_self_described,
 )
-from mashup_worker.models.checkpoints.states import STATE_SUFFIXES
+from mashup_worker.models.checkpoints.states import STATE_SUFFIXES, read_state
 from mashup_worker.models.digests import check_sha256, expected_digests
 from mashup_worker.system.digests import file_sha256, joined_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from mashup_worker.models.checkpoints.msst import NetworkDefinition
 
 _OWN_DIGEST = re.compile(r"(.+)-([0-9a-f]{8,64})")
 """Stem of a `.th` file of Demucs: the signature, and the first digits of the file's SHA-256."""
@@ -63,16 +67,24 @@ def load_bag(name: str, folder: Path) -> Bag:
     return bag
 
 
-def load_demucs_bag(name: str, folder: Path) -> BagOfModels:
-    """Load a model of Demucs as the `demucs` package has it.
+def load_original(
+    name: str, folder: Path
+) -> BagOfModels | tuple[NetworkDefinition, Mapping[str, Tensor]]:
+    """Load a model as its authors have it, on the CPU, to run it by other packages.
+
+    Returns:
+        Networks of the `demucs` package, or the definition of another network and its weights.
 
     Raises:
-        UnknownModel, ModelUnavailable: as `load_bag`; also where it is a model of another kind.
+        UnknownModel, ModelUnavailable: as `load_bag`; also for Demucs in the form of MSST.
     """
     definition, files = _checked(name, folder)
-    if is_config(definition) or _describes_itself(definition, files):
-        raise ModelUnavailable(f"{name}: not a model of Demucs")
-    return _bag_of_demucs(name, folder, definition, files)
+    config = definition if is_config(definition) else None
+    if config is None and _describes_itself(definition, files):
+        config = config_in(files[0])
+    if config is None:
+        return _bag_of_demucs(name, folder, definition, files)
+    return read_definition(config, str(folder / name)), read_state(files[0])
 
 
 def model_names(folder: Path) -> list[str]:

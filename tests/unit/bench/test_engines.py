@@ -16,13 +16,15 @@ from mashup_worker.bench.pipeline import PipelineRequest, measure_pipeline
 from mashup_worker.bench.results import Taken, Work
 from mashup_worker.bench.separation import SeparationRequest, measure_separation
 from mashup_worker.errors import DeviceLost, EngineUnavailable, InvalidInput
-from mashup_worker.models.engine import EngineOptions
+from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 from mashup_worker.models.fp32 import fp32
+from mashup_worker.models.load import load_model
 from mashup_worker.models.store import WeightStore
 from mashup_worker.settings import Settings
 from tests.checkpoints import SMALLEST, random_network
-from tests.engines import Splitter
+from tests.engines import Splitter, separate
 from tests.gpu.networks import tiny_network
+from tests.msst import save_pair
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,10 +96,33 @@ def test_missing_weights_are_random_and_not_fetched(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize(("name", "from_folder"), [("lite", False), ("auto", True)])
-def test_models_that_can_not_be_measured(name: str, from_folder: bool, repository: Path) -> None:
+def test_a_folder_needs_the_name_of_a_model(repository: Path) -> None:
     with pytest.raises(InvalidInput):
-        load_weights(name, _store(repository), repository if from_folder else None)
+        load_weights("auto", _store(repository), repository)
+
+
+@pytest.mark.parametrize("architecture", ["scnet", "mel_band_roformer"])
+def test_a_checkpoint_of_another_trainer_is_measured(tmp_path: Path, architecture: str) -> None:
+    save_pair(tmp_path, "own", architecture)
+    weights = load_weights("own", _store(tmp_path), tmp_path)
+    options = EngineOptions("cpu", "fp32")
+    song = music.song(1)
+    ours = OurEngine(weights, options).separate(song)
+    separator = load_model("own", options, _store(tmp_path), repository=tmp_path).separator
+    assert torch.equal(torch.stack(ours), separate(separator, song))
+    with pytest.raises(EngineUnavailable, match=f"it runs no {architecture}"):
+        peers.open_peer("demucs", weights, CPU)
+
+
+@pytest.mark.parametrize("name", ["lite", "recipe"])
+def test_a_model_that_only_this_package_runs_is_measured_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / "recipe.yaml").write_text("steps: [{stems: [vocals], model: lite}]")
+    weights = load_weights(name, _store(tmp_path), tmp_path if name == "recipe" else None)
+    request = SeparationRequest(weights, CPU, song_s=1, rounds=1, against=("demucs",))
+    *_, made = measure_separation(request, TAKEN, _nothing)
+    assert made.limit is None
+    assert len(made.runs) == 1
+    assert made.not_run == {"demucs": f"it does not run {name}"}
 
 
 def test_a_peer_that_is_not_installed(weights: Weights) -> None:
@@ -301,6 +326,7 @@ def test_engines_of_a_sweep_are_compiled_after_any_other(monkeypatch: pytest.Mon
 @pytest.mark.gpu
 def test_on_cuda_our_engine_is_warm_before_it_is_measured(weights: Weights) -> None:
     engine = OurEngine(weights, EngineOptions("cuda", "fp32", batch=1))
+    assert isinstance(engine.separator, NetworkSeparator)
     assert all(network.is_captured for network in engine.separator._networks)
 
 
