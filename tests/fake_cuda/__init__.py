@@ -15,9 +15,9 @@ The fake device raises or records, with the line of this repository that caused 
 - fp32 products while TF32 is allowed.
 
 It cannot check kernels, cuDNN, cuBLAS, the arithmetic of TF32, the memory that work really takes,
-or speed. An LSTM is one operator, run on the CPU: only a GPU shows whether cuDNN takes its weights as
-one block and can be recorded. `torch.compile` runs functions uncompiled. It needs a CUDA build of
-torch, without driver.
+or speed. An LSTM is one operator, run on the CPU: only a GPU shows whether cuDNN takes its weights
+as one block and can be recorded. `torch.compile` runs functions uncompiled. It needs a CUDA build
+of torch, without driver.
 """
 
 from __future__ import annotations
