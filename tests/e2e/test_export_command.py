@@ -109,3 +109,35 @@ def test_wrong_usage(mashup: Mashup, arguments: tuple[str, ...], message: str) -
     done = mashup.run("export", *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith(f"mashup: {message}")
+
+
+def test_commands_export_beside_their_results(mashup: Mashup, song: Path) -> None:
+    shutil.copy(song / "mix.flac", mashup.folder / "two.flac")
+    names = ("--export", "click,dawproject,rekordbox")
+    done = mashup.run(
+        "separate",
+        "two.flac",
+        "--model",
+        "lite",
+        "-o",
+        "parts",
+        "--export",
+        "click,dawproject,m3u8",
+        "-q",
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"two click.wav", "two.dawproject"} <= files(mashup.folder / "parts/two")
+    assert (mashup.folder / "parts/playlist.m3u8").read_text().endswith("\n../two.flac\n")
+    done = mashup.run("analyze", "two.flac", "-o", "found2", "--export", "click,wav", "-q")
+    assert done.returncode == 0, done.stderr
+    assert files(mashup.folder / "found2") == {"two.json", "two click.wav", "two.wav"}
+    done = mashup.run("mix", "night", "-o", "made/b.flac", "--length", "8", *names, "--json")
+    assert done.returncode == 0, done.stderr
+    assert [one.get("format") for one in documents(done.stdout)] == [
+        None, "click", "dawproject", "rekordbox",
+    ]  # fmt: skip
+    assert {"b click.wav", "b.dawproject", "rekordbox.xml"} <= files(mashup.folder / "made")
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}

@@ -35,11 +35,15 @@ def test_help_names_the_commands_and_the_options(mashup: Mashup) -> None:
     separate = (
         "-o model model-repo stems two-stems format bit-depth bitrate device precision shifts"
     )
-    separate += " seed overlap name-template skip-existing dry-run json -q -v"
-    analyze = "-o json csv plot skip-existing tempo-range tempo-hint beats-per-bar key-profile"
+    separate += " seed overlap name-template export skip-existing dry-run json -q -v"
+    analyze = (
+        "-o json csv plot export skip-existing tempo-range tempo-hint beats-per-bar key-profile"
+    )
     analyze += " device jobs -q -v"
     mix = "-o stem vocals-of over plan form vibe intensity transition tempo key length loudness"
-    mix += " true-peak engine seed force two-vocals report keep-stems bit-depth bitrate model"
+    mix += (
+        " true-peak engine seed force two-vocals report export keep-stems bit-depth bitrate model"
+    )
     mix += " device json -q"
     master = "-o loudness true-peak compress raise-quiet bit-depth bitrate seed json -q"
     check = "stems plan loudness true-peak json -q"

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mashup_worker.commands.shared.exports import Exporter, ExportFormats, parse_exports
 from mashup_worker.commands.shared.failure import usage_errors
 from mashup_worker.commands.shared.inputs import find_songs
 from mashup_worker.commands.shared.options import AsJson, Device, Quiet, Verbose
@@ -39,6 +40,7 @@ def analyze(
             "for one song, or to <track>.png in a folder."
         ),
     ] = None,
+    export: ExportFormats = None,
     skip_existing: Annotated[
         bool,
         typer.Option(
@@ -87,6 +89,8 @@ def analyze(
             raise InvalidInput("--json and --csv exclude each other")
         if skip_existing and output_dir is None:
             raise InvalidInput("--skip-existing needs --output-dir, the folder of earlier results")
+        if export is not None and output_dir is None:
+            raise InvalidInput("--export needs --output-dir, the folder of its files")
         options = AnalysisOptions(
             tempo_range_bpm=_tempo_range(tempo_range) or AnalysisOptions.tempo_range_bpm,
             tempo_hint_bpm=tempo_hint,
@@ -98,6 +102,7 @@ def analyze(
         found = find_songs(songs, stem_folders=True)
         printer = AnalysisPrinter(as_json, quiet, verbose, as_csv, tuple(found.songs))
         files = ResultFiles(found.songs, output_dir, plot)
+        exporter = Exporter(parse_exports(export), printer)
     printer.note(files.without_results(found))
     printer.start()
     AnalyzeRun(
@@ -107,6 +112,7 @@ def analyze(
         jobs=jobs or _default_jobs(device),
         skip_existing=skip_existing,
         printer=printer,
+        exporter=exporter,
     ).all()
 
 

@@ -7,8 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mashup_worker.analysis.correction import read_analysis
 from mashup_worker.commands.analyze.work import AnalyzeTask, Outcome, analyze, analyze_in_process
 from mashup_worker.commands.shared.batch import Batch, as_song_error, check_there
+from mashup_worker.commands.shared.exports import song_to_export
 from mashup_worker.commands.shared.progress import progress_bar
 from mashup_worker.errors import MashupError
 from mashup_worker.system.process_pool import Crashed, ProcessPool
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.result import AnalysisOptions
     from mashup_worker.commands.analyze.files import ResultFiles
     from mashup_worker.commands.analyze.output import AnalysisPrinter
+    from mashup_worker.commands.shared.exports import Exporter
     from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.commands.shared.progress import Bar
 
@@ -33,6 +36,7 @@ class AnalyzeRun:
     jobs: int
     skip_existing: bool
     printer: AnalysisPrinter
+    exporter: Exporter
 
     def all(self) -> None:
         """Analyze all songs, and exit with an error code if any failed."""
@@ -51,6 +55,8 @@ class AnalyzeRun:
             for song, outcome in zip(songs, outcomes, strict=True):
                 with bar.aside():
                     self._print(batch, song, outcome)
+        if self.files.output_dir is not None:
+            self.exporter.finish(self.files.output_dir, batch)
         batch.finish()
 
     def _plan(self, song: Song) -> AnalyzeTask | Outcome:
@@ -80,6 +86,12 @@ class AnalyzeRun:
     def _print(self, batch: Batch, song: Song, outcome: Outcome) -> None:
         if outcome.error is None:
             self.printer.done(song, outcome)
+            if self.exporter.names and self.files.output_dir is not None:
+                with batch.collect_failure(song):
+                    analysis = read_analysis((outcome.document or {})["analysis"])
+                    whole = song_to_export(song, whole=None, analysis=analysis)
+                    folder = (self.files.output_dir / song.track).parent
+                    self.exporter.add(whole, song, folder, batch)
             return
         if self.printer.verbose:
             sys.stderr.write(outcome.trace)

@@ -43,6 +43,7 @@ def export(
     """Write results as files for DJ programs and DAWs."""
     from mashup_worker.commands.export.results import find_results
     from mashup_worker.commands.export.run import ExportRun
+    from mashup_worker.commands.shared.exports import Exporter
     from mashup_worker.commands.shared.output import Output
     from mashup_worker.exports.export import export_names
     from mashup_worker.models.device import resolve_device
@@ -53,9 +54,7 @@ def export(
         found = find_results(results, output_dir)
     ExportRun(
         results=found,
-        names=names,
+        exporter=Exporter(names, Output(as_json, quiet, verbose), root),
         folder=output_dir,
-        root=root,
         device=device,
-        printer=Output(as_json, quiet, verbose),
     ).all()

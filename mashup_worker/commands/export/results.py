@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from mashup_worker.commands.shared.exports import song_to_export
 from mashup_worker.commands.shared.folders import RECORD_STEM, RECORD_SUFFIX
 from mashup_worker.commands.shared.inputs import Song, find_songs
 from mashup_worker.errors import InvalidInput
@@ -87,33 +88,11 @@ def load_result(result: Result, names: Collection[ExportName], device: str) -> E
     Raises:
         MashupError: a file cannot be decoded, or a mashup cannot be rendered.
     """
-    return _mashup(result, names, device) if result.plan is not None else _song(result, device)
-
-
-def _song(result: Result, device: str) -> ExportSong:
-    from mashup_worker.audio.tag_reader import read_tags
-    from mashup_worker.exports.song import ExportSong, ExportTrack
-    from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
-
-    song, analysis = result.song, result.analysis
-    title = PurePath(song.track).name
-    if not song.stems:
-        analysis = analysis or analyze_file(song.path, device=device).analysis
-        tags = read_tags(song.path).tags
-        return ExportSong(title=title, file=song.path, analysis=analysis, tags=tags)
-    analysis = analysis or analyze_stem_files(song.stems, device=device).analysis
-    whole = _whole(song)
-    kind, first = next(iter(song.stems.items()))
-    return ExportSong(
-        title=title,
-        file=whole,
-        tracks=tuple(
-            ExportTrack(name=kind.replace("_", " "), kind=kind, source=path)
-            for kind, path in song.stems.items()
-        ),
-        analysis=analysis,
-        tags=read_tags(first).tags.of_song(kind) if whole is None else read_tags(whole).tags,
-    )
+    if result.plan is not None:
+        return _mashup(result, names, device)
+    song = result.song
+    whole = _whole(song) if song.stems else None
+    return song_to_export(song, whole=whole, analysis=result.analysis, device=device)
 
 
 def _whole(song: Song) -> Path | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mashup_worker.commands.shared.exports import Exporter, ExportFormats, parse_exports
 from mashup_worker.commands.shared.failure import usage_errors
 from mashup_worker.commands.shared.options import (
     AsJson,
@@ -114,6 +115,7 @@ def mix(
     report: Annotated[
         Path | None, typer.Option(metavar="REPORT.html", help="HTML report to write.")
     ] = None,
+    export: ExportFormats = None,
     keep_stems: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the tracks whose sum is the result."),
@@ -161,6 +163,7 @@ def mix(
             songs=songs or (), stems=stem or (), vocals_of=vocals_of, over=over or (), plan=plan
         )
         encode = encode_options(output, bit_depth, bitrate)
+        exporter = Exporter(parse_exports(export), Output(as_json, quiet))
         rule = license_rule(license_)
         separation = ModelRequest.of(model, model_repo, EngineOptions(device), rule)
     outputs = MixOutputs(output, report, keep_stems)
@@ -180,6 +183,7 @@ def mix(
     for found in run.found:
         printer.note(found)
     _print(printer, document)
+    run.export(exporter)
     if strict and not document["passed"]:
         raise typer.Exit(EXIT_FAILED)
 

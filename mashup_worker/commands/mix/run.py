@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import Audio
     from mashup_worker.commands.mix.files import MixOutputs
+    from mashup_worker.commands.shared.exports import Exporter
     from mashup_worker.commands.shared.inputs import FoundSongs
     from mashup_worker.commands.shared.model_choice import ModelRequest
+    from mashup_worker.exports.song import ExportSong
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.pipelines.clock import OnProgress
@@ -59,7 +61,7 @@ class MixSources:
 class MixRun:
     """Call of the command; a plan replaces `request`, and None for `form` lets songs decide.
 
-    `found` receives what the arguments lead to.
+    `found` receives what the arguments lead to, and `made` the mashup for exports.
     """
 
     sources: MixSources
@@ -71,6 +73,7 @@ class MixRun:
     device: str
     on_progress: OnProgress
     found: list[FoundSongs] = field(default_factory=list)
+    made: list[ExportSong] = field(default_factory=list)
 
     def run(self) -> dict[str, Any]:
         """Make the mashup and return its JSON document.
@@ -78,6 +81,7 @@ class MixRun:
         Raises:
             MashupError: as `make_mashup`, `SongLoader.load` and `load_plan`.
         """
+        from mashup_worker.exports.song import ExportSong, tracks_of
         from mashup_worker.pipelines.mashup.make import make_mashup
         from mashup_worker.pipelines.mashup.tags import mashup_tags
 
@@ -96,6 +100,16 @@ class MixRun:
             on_progress=report,
         )
         self.outputs.write(result, report)
+        self.made.append(
+            ExportSong(
+                title=target.stem,
+                file=target,
+                tracks=tracks_of(result.render.tracks),
+                plan=result.plan,
+                sounds=sounds,
+                tags=tags,
+            )
+        )
         return {
             "output": str(target),
             "elapsed_s": round(time.perf_counter() - started_s, 3),
@@ -107,6 +121,19 @@ class MixRun:
             "plan": result.plan.as_dict(),
             "report": result.report.as_dict(),
         }
+
+    def export(self, exporter: Exporter) -> None:
+        """Write the formats of `--export` beside the mashup; exit with 1 if any failed."""
+        from mashup_worker.commands.shared.batch import Batch
+        from mashup_worker.commands.shared.inputs import Song
+
+        target = self.outputs.target
+        mashup = Song(target, target.stem)
+        batch = Batch([mashup], exporter.printer)
+        for song in self.made:
+            exporter.add(song, mashup, target.parent, batch)
+        exporter.finish(target.parent, batch)
+        batch.finish()
 
     def _planned(self) -> tuple[Plan, dict[str, Audio], LoadedSongs]:
         """Return the plan, the audio of its sources, and the songs, none for a given plan."""

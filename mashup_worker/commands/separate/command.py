@@ -9,6 +9,7 @@ import typer
 
 from mashup_worker.commands.separate.output import Printer
 from mashup_worker.commands.separate.targets import DEFAULT_TEMPLATE, Targets
+from mashup_worker.commands.shared.exports import Exporter, ExportFormats, parse_exports
 from mashup_worker.commands.shared.failure import usage_errors
 from mashup_worker.commands.shared.inputs import find_songs, named_kinds
 from mashup_worker.commands.shared.options import (
@@ -69,6 +70,7 @@ def separate(
     name_template: Annotated[
         str, typer.Option(help="Path of a stem below the output folder; may contain {model} too.")
     ] = DEFAULT_TEMPLATE,
+    export: ExportFormats = None,
     skip_existing: Annotated[
         bool,
         typer.Option(
@@ -110,7 +112,8 @@ def separate(
             sum_exact=sum_exact,
             skip_existing=skip_existing,
             dry_run=dry_run,
-            printer=Printer(as_json, quiet, verbose),
+            printer=(printer := Printer(as_json, quiet, verbose)),
+            exporter=Exporter(parse_exports(export), printer),
             jobs=jobs,
         )
     run.printer.note(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mashup_worker.commands.separate.output import Printer
     from mashup_worker.commands.separate.results import StemPaths
     from mashup_worker.commands.separate.targets import Targets
+    from mashup_worker.commands.shared.exports import Exporter
     from mashup_worker.commands.shared.inputs import Song
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.commands.shared.stem_records import StemSettings
@@ -53,6 +54,7 @@ class SeparateRun:
     skip_existing: bool
     dry_run: bool
     printer: Printer
+    exporter: Exporter
     jobs: int | None = None
     _loaded: LoadedModel | MashupError | None = None
 
@@ -69,7 +71,19 @@ class SeparateRun:
                     for task, result in songs:
                         with self._bars.aside(), self._batch.collect_failure(task.song):
                             self.printer.done(task.song, self._model(), result.result())
+                            self._export(task)
+        self.exporter.finish(self.targets.output_dir, self._batch)
         self._batch.finish()
+
+    def _export(self, task: _Task) -> None:
+        """Write the formats of `--export` beside the stems of a song."""
+        from mashup_worker.commands.shared.exports import song_to_export
+
+        if self.exporter.names:
+            stems, device = task.paths.stems, self._model().separator.device
+            parts = replace(task.song, stems=stems)
+            song = song_to_export(parts, whole=task.song.path, analysis=None, device=device)
+            self.exporter.add(song, task.song, task.paths.record.parent, self._batch)
 
     def _todo(self) -> Iterator[_Task]:
         """Yield the songs to separate, with the paths of their stems."""

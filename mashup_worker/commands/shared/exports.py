@@ -1,0 +1,122 @@
+"""Option `--export`, and the files that it writes beside the results of a command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mashup_worker.commands.shared.inputs import comma_separated
+from mashup_worker.vocabulary import EXPORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mashup_worker.analysis.result import Analysis
+    from mashup_worker.commands.shared.batch import Batch
+    from mashup_worker.commands.shared.inputs import Song
+    from mashup_worker.commands.shared.output import Output
+    from mashup_worker.exports.song import ExportSong
+    from mashup_worker.vocabulary import ExportName
+
+ExportFormats = Annotated[
+    str | None,
+    typer.Option(
+        "--export",
+        metavar="FORMAT[,FORMAT]",
+        help=f"Files for DJ programs and DAWs beside the results: {', '.join(EXPORTS)}.",
+    ),
+]
+
+
+def parse_exports(text: str | None) -> tuple[ExportName, ...]:
+    """Return the formats of `--export`; none without the option.
+
+    Raises:
+        InvalidInput: a format is unknown.
+    """
+    from mashup_worker.exports.export import export_names
+
+    return () if text is None else export_names(comma_separated(text), f"--export {text}")
+
+
+@dataclass
+class Exporter:
+    """Writer of songs in all requested formats; one that fails does not stop the others.
+
+    Attributes:
+        root: path of the folder of collections on the computer that imports them.
+    """
+
+    names: Sequence[ExportName]
+    printer: Output
+    root: str | None = None
+    _listed: list[ExportSong] = field(default_factory=list)
+
+    def add(self, song: ExportSong, source: Song, folder: Path, batch: Batch) -> None:
+        """Write a song in the formats of one song, and keep it for those that list all."""
+        from mashup_worker.exports.export import COLLECTIONS, export_song
+
+        for name in self.names:
+            if name not in COLLECTIONS:
+                with batch.collect_failure(source):
+                    self._print(source, name, export_song(song, name, folder))
+        # Without the sound, which all songs together may be too large to keep.
+        kept = song.tracks if song.plan is None else ()
+        self._listed.append(replace(song, tracks=kept, sounds={}))
+
+    def finish(self, folder: Path, batch: Batch) -> None:
+        """Write the formats that list all songs."""
+        from mashup_worker.exports.export import COLLECTIONS, export_collection
+
+        for name in self.names:
+            if name in COLLECTIONS and self._listed:
+                with batch.collect_failure(batch.songs[0]):
+                    self._print(
+                        None, name, export_collection(self._listed, name, folder, self.root)
+                    )
+
+    def _print(self, song: Song | None, name: ExportName, files: Sequence[Path]) -> None:
+        source = None if song is None else str(song.path)
+        self.printer.json({"input": source, "format": name, "files": [str(one) for one in files]})
+        made = files[0] if len(files) == 1 else f"{len(files)} files in {files[0].parent}"
+        self.printer.line(f"{made}" if source is None else f"{source} -> {made}")
+
+
+def song_to_export(
+    song: Song, *, whole: Path | None, analysis: Analysis | None, device: str = "cpu"
+) -> ExportSong:
+    """Return a song, whole or in stems, with its tags; it is analyzed if that was not done yet.
+
+    Args:
+        song: the song; its name is the last part of its track.
+        whole: file of a song in stems.
+        analysis: its analysis, if known.
+        device: where an analysis runs.
+
+    Raises:
+        InvalidInput: a file cannot be decoded.
+    """
+    from mashup_worker.audio.tag_reader import read_tags
+    from mashup_worker.exports.song import ExportSong, ExportTrack
+    from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
+
+    title = PurePath(song.track).name
+    if not song.stems:
+        analysis = analysis or analyze_file(song.path, device=device).analysis
+        tags = read_tags(song.path).tags
+        return ExportSong(title=title, file=song.path, analysis=analysis, tags=tags)
+    kind, first = next(iter(song.stems.items()))
+    return ExportSong(
+        title=title,
+        file=whole,
+        tracks=tuple(
+            ExportTrack(name=kind.replace("_", " "), kind=kind, source=path)
+            for kind, path in song.stems.items()
+        ),
+        analysis=analysis or analyze_stem_files(song.stems, device=device).analysis,
+        tags=read_tags(first).tags.of_song(kind) if whole is None else read_tags(whole).tags,
+    )
