@@ -21,6 +21,7 @@ from mashup_worker.commands.check import check
 from mashup_worker.commands.doctor import doctor
 from mashup_worker.commands.enqueue import enqueue
 from mashup_worker.commands.export.command import export
+from mashup_worker.commands.find import find
 from mashup_worker.commands.fleet import fleet
 from mashup_worker.commands.maintenance import migrate, schema, sweep
 from mashup_worker.commands.master import master
@@ -70,7 +71,7 @@ app = typer.Typer(
     help="Separate songs into stems, analyze them, and make and master mashups.",
 )
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Songs": (separate, analyze, match, mix, master, check, export),
+    "Songs": (separate, analyze, find, match, mix, master, check, export),
     "Service": (up, worker, mirror, api, studio_link, enqueue, fleet),
     "Maintenance": (migrate, schema, sweep, purge, reprocess, bench, doctor),
 }

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+ANALYSIS_VERSION = "4"
+"""Increase it when analyses change, so that stored ones are made again."""
+
 KeyProfile = Literal["auto", "krumhansl", "temperley", "edm"]
 KEY_PROFILES: tuple[KeyProfile, ...] = get_args(KeyProfile)
 

@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.probe import probe
+from mashup_worker.errors import InvalidInput
 from mashup_worker.exports.collection import entries_of, playing_path
 from mashup_worker.system.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from mashup_worker.exports.song import ExportSong
 
 PLAYLIST_NAME = "playlist.m3u8"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excerpt:
+    """Part of a file to play."""
+
+    path: Path
+    title: str
+    start_s: float
+    stop_s: float
+
+
+def write_excerpt_playlist(excerpts: Iterable[Excerpt], target: Path) -> None:
+    """Write a playlist of parts of files, with paths relative to its folder.
+
+    Start and end are options of VLC; other players begin at the start of the file.
+
+    Raises:
+        InvalidInput: a path has a line break.
+        StorageFailed: the playlist cannot be written.
+    """
+    lines = [b"#EXTM3U"]
+    for one in excerpts:
+        path = os.fsencode(os.path.relpath(one.path, target.parent))
+        if {b"\n"[0], b"\r"[0]} & set(path):
+            raise InvalidInput(f"{one.title}: its path has a line break; rename the file")
+        title = one.title.replace("\n", " ").replace("\r", " ")
+        lines.append(f"#EXTINF:{round(one.stop_s - one.start_s)},{title}".encode())
+        lines.append(f"#EXTVLCOPT:start-time={one.start_s:.3f}".encode())
+        lines.append(f"#EXTVLCOPT:stop-time={one.stop_s:.3f}".encode())
+        lines.append(path)
+    write_atomically(target, b"\n".join(lines) + b"\n")
 
 
 def write_playlist(

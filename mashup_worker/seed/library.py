@@ -111,12 +111,15 @@ class Library:
         self._check_interrupted_write()
         if self._is_written:
             return
+        self._put_text(CATALOG, (record.to_line() for record in self.newest()))
+        self._is_written = True
+
+    def newest(self) -> list[SeedRecord]:
+        """Return the newest record of each song, sorted by the name of its first source."""
         newest: dict[str, SeedRecord] = {}
         for record in sorted(self._records.values(), key=lambda one: one.made_at):
             newest[record.sha256] = record
-        ordered = sorted(newest.values(), key=lambda one: (one.sources[0].name, one.sha256))
-        self._put_text(CATALOG, (record.to_line() for record in ordered))
-        self._is_written = True
+        return sorted(newest.values(), key=lambda one: (one.sources[0].name, one.sha256))
 
     def _index(self, record: SeedRecord) -> None:
         self._records[f"{record.sha256}/{record.settings.digest}"] = record

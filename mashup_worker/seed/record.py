@@ -24,6 +24,7 @@ class SeedSettings(_Stored):
         stems: kinds of stems; empty for all of the model.
         format: format of the stems.
         weights_sha256: digest of weights that the name of the model does not identify.
+        analysis: version of the analyses; None for those without sections and singing.
         release: release of this program, because another may give other results.
     """
 
@@ -31,6 +32,7 @@ class SeedSettings(_Stored):
     stems: tuple[str, ...] = ()
     format: FormatName = "flac"
     weights_sha256: str | None = None
+    analysis: str | None = None
     release: str = ".".join(__version__.split(".")[:2])
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ class BarFeatures:
         pitches: strength of the pitch classes of treble and bass in each half, shape
             `(rows, bars)`.
         power: mean power, shape `(bars,)`.
+        powers: mean power of each sound by its name, each of shape `(bars,)`.
     """
 
     edges_s: Array
@@ -55,6 +56,7 @@ class BarFeatures:
     strokes: Array
     pitches: Array
     power: Array
+    powers: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def bars(self) -> int:
@@ -64,8 +66,12 @@ class BarFeatures:
     @property
     def total_db(self) -> Array:
         """Level relative to the loudest bar, at least -60 dB, shape `(bars,)`."""
-        level = 10 * np.log10(np.maximum(self.power, 1e-20))
-        return np.asarray(np.maximum(level - level.max(), -_RANGE_DB))
+        return self.relative_db(self.power)
+
+    def relative_db(self, power: Array) -> Array:
+        """Return power relative to the loudest bar of the song, at least -60 dB, same shape."""
+        loudest = max(float(self.power.max()), 1e-20)
+        return np.asarray(np.maximum(10 * np.log10(np.maximum(power, 1e-20) / loudest), -_RANGE_DB))
 
     @property
     def pitch_classes(self) -> Array:
@@ -96,16 +102,17 @@ def bar_features(
         harmony: chroma of the sound that carries the harmony.
         onsets: onsets of the sound that carries the rhythm.
     """
-    powers = [
-        means_between(band_power(sound).double().cpu().numpy(), edges_s * FRAME_RATE_HZ)
-        for sound in sounds.values()
-    ]
+    powers = {
+        name: means_between(band_power(sound).double().cpu().numpy(), edges_s * FRAME_RATE_HZ)
+        for name, sound in sounds.items()
+    }
     return BarFeatures(
         edges_s=edges_s,
-        levels_db=np.concatenate([_levels_db(power) for power in powers]),
+        levels_db=np.concatenate([_levels_db(power) for power in powers.values()]),
         strokes=_strokes(onsets, edges_s),
         pitches=_pitches(harmony, edges_s),
-        power=np.sum(powers, axis=(0, 1)),
+        power=np.sum(list(powers.values()), axis=(0, 1)),
+        powers={name: power.sum(axis=0) for name, power in powers.items()},
     )
 
 

@@ -17,6 +17,7 @@ from mashup_worker.analysis.form.result import Bar, Form, Section
 from mashup_worker.analysis.form.roles import roles_of
 from mashup_worker.analysis.form.singing import find_singing
 from mashup_worker.analysis.form.weights import share
+from mashup_worker.vocabulary import STEM_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,9 +135,15 @@ def _with_bars(form: Form, features: BarFeatures, bar_confidence: float) -> Form
 
 def _bars(features: BarFeatures, chords: Sequence[ChordSpan]) -> tuple[Bar, ...]:
     levels, edges = features.total_db.tolist(), features.edges_s.tolist()
+    stems = {
+        kind: features.relative_db(power).tolist()
+        for kind, power in features.powers.items()
+        if kind in STEM_KINDS
+    }
     bars = []
-    for level_db, start_s, stop_s in zip(levels, edges, edges[1:], strict=False):
-        chord = chord_at(chords, start_s, stop_s)
+    for index, level_db in enumerate(levels):
+        chord, sure = chord_at(chords, edges[index], edges[index + 1]) or (None, 0.0)
+        stems_db = {kind: one[index] for kind, one in stems.items()}
         # Loudness doubles with every 10 dB.
-        bars.append(Bar(start_s, 2 ** (level_db / 10), level_db, *(chord or (None, 0.0))))
+        bars.append(Bar(edges[index], 2 ** (level_db / 10), level_db, chord, sure, stems_db))
     return tuple(bars)

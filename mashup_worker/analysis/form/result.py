@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 Role = Literal["intro", "verse", "chorus", "drop", "break", "outro"]
@@ -69,6 +70,8 @@ class Bar:
         level_db: level relative to the loudest bar.
         chord: the chord that sounds longest in it; None where no chords are known.
         chord_confidence: share of the bar in which it sounds, times its confidence, 0 to 1.
+        stems_db: level of each stem relative to the loudest bar of the song, at least -60 dB;
+            empty for a song without stems.
     """
 
     start_s: float
@@ -76,6 +79,7 @@ class Bar:
     level_db: float
     chord: str | None = None
     chord_confidence: float = 0.0
+    stems_db: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,10 +133,12 @@ class Form:
     cue_points: tuple[CuePoint, ...] = ()
 
 
-def rounded(value: Any) -> Any:
+def rounded(value: Any) -> dict[str, Any]:
     """Return a result as a JSON object, with times in 0.1 ms and shares in thousandths."""
-    fields = vars(value).items()
-    return {
-        name: round(item, 4 if name.endswith("_s") else 3) if isinstance(item, float) else item
-        for name, item in fields
-    }
+    return {name: _rounded(item, name) for name, item in vars(value).items()}
+
+
+def _rounded(item: Any, name: str) -> Any:
+    if isinstance(item, Mapping):
+        return {key: round(one, 1) for key, one in item.items()}
+    return round(item, 4 if name.endswith("_s") else 3) if isinstance(item, float) else item

@@ -127,6 +127,7 @@ def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSe
     Raises:
         InvalidInput: the model is unknown, or it does not separate one of the stems.
     """
+    from mashup_worker.analysis.result import ANALYSIS_VERSION
     from mashup_worker.models.store import WeightStore
     from mashup_worker.pipelines.separation.stems import stem_mixes
     from mashup_worker.seed.record import SeedSettings
@@ -136,4 +137,6 @@ def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSe
     if kinds:
         stem_mixes(stems, None, kinds)
     weights = store.weights_sha256(model)
-    return SeedSettings(model=model, stems=kinds, format=format_, weights_sha256=weights)
+    return SeedSettings(
+        model=model, stems=kinds, format=format_, weights_sha256=weights, analysis=ANALYSIS_VERSION
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from mashup_worker.analysis.result import Analysis
+from mashup_worker.analysis.result import ANALYSIS_VERSION, Analysis
 from mashup_worker.errors import StorageFailed
 from mashup_worker.system.files import write_atomically
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 _ANALYSES = TypeAdapter(Analysis)
 _WARNINGS = TypeAdapter(tuple[str, ...])
-
-ANALYSIS_VERSION = "3"
-"""Increase it when analyses change, so that cached ones are no longer used."""
 
 
 @dataclass(frozen=True)
