@@ -64,7 +64,7 @@ def find(
         int | None, typer.Option(min=1, metavar="N", help="Show the best N only. [all]")
     ] = None,
     play_list: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a playlist (M3U8) of what was found.")
+        Path | None, typer.Option(metavar="FILE", help="Write a playlist (M3U8) of the passages.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -138,7 +138,7 @@ class _Parts:
         self.kinds.add(_KINDS[match["kind"].lower()])
 
     def skip(self, _match: re.Match[str]) -> None:
-        """Words that connect others mean nothing of their own."""
+        """Skip words that connect others."""
 
 
 _NUMBER = r"\d{1,4}(?:\.\d{1,3})?"

@@ -28,7 +28,7 @@ _SOFTEST_DB = -40.0
 """Level of the softest stem that plays, relative to the loudest bar of the song."""
 
 _SUNG, _UNSUNG = 0.25, 0.05
-"""Shares of a bar with singing: at least, where somebody sings, and at most, where nobody does."""
+"""Least share of singing in a sung bar, and the largest in an unsung bar."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +174,7 @@ class _Song:
         return next((one for one in sections if one.start_s <= middle_s < one.stop_s), None)
 
     def spans(self, query: Query) -> Iterator[tuple[int, int, list[float]]]:
-        """Yield the first bar, the bar after the last, and confidences, of what is described."""
+        """Yield the first bar, the bar after the last, and the confidences of each span."""
         fits = self._fitting(query)
         if query.loops:
             for loop in self.analysis.loops:

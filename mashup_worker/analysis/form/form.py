@@ -135,7 +135,7 @@ def _with_bars(form: Form, features: BarFeatures, bar_confidence: float) -> Form
 
 def _bars(features: BarFeatures, chords: Sequence[ChordSpan]) -> tuple[Bar, ...]:
     levels, edges = features.total_db.tolist(), features.edges_s.tolist()
-    stems = {
+    stems: dict[str, list[float]] = {
         kind: features.relative_db(power).tolist()
         for kind, power in features.powers.items()
         if kind in STEM_KINDS
@@ -143,7 +143,7 @@ def _bars(features: BarFeatures, chords: Sequence[ChordSpan]) -> tuple[Bar, ...]
     bars = []
     for index, level_db in enumerate(levels):
         chord, sure = chord_at(chords, edges[index], edges[index + 1]) or (None, 0.0)
-        stems_db = {kind: one[index] for kind, one in stems.items()}
+        stems_db: dict[str, float] = {kind: one[index] for kind, one in stems.items()}
         # Loudness doubles with every 10 dB.
         bars.append(Bar(edges[index], 2 ** (level_db / 10), level_db, chord, sure, stems_db))
     return tuple(bars)

@@ -35,8 +35,7 @@ def test_words_are_understood(text: str, query: Query) -> None:
 
 
 def test_one_tempo_stands_for_those_near_it() -> None:
-    low, high = parse_query("at 100 BPM").tempo_bpm or (0, 0)
-    assert (low, high) == (pytest.approx(98), pytest.approx(102))
+    assert parse_query("at 100 BPM").tempo_bpm == pytest.approx((98.0, 102.0))
 
 
 def test_neighbors_are_those_on_the_wheel() -> None:
