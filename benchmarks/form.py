@@ -188,6 +188,7 @@ def main() -> None:
     )
     parser.add_argument("--songs", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=100)
+    parser.add_argument("--generator", choices=(*GENERATORS, "sung"), action="append")
     parser.add_argument("--network", action="store_true", help="chords by network too")
     parser.add_argument("--lite", action="store_true", help="singing from the mix by lite too")
     options = parser.parse_args()
@@ -196,7 +197,7 @@ def main() -> None:
     seeds = range(options.first_seed, options.first_seed + options.songs)
     found = {
         generator: measure(generator, seeds, options.network, options.lite)
-        for generator in dict.fromkeys((*GENERATORS, *SINGERS))
+        for generator in options.generator or dict.fromkeys((*GENERATORS, *SINGERS))
     }
     publish("form", f"Seeds {seeds[0]} to {seeds[-1]}.", *_tables(found))
 
