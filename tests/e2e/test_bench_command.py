@@ -90,7 +90,7 @@ def test_an_engine_that_is_not_installed(mashup: Mashup) -> None:
         (("pipeline", "--against", "demucs"), "--against"),
         (("pipeline", "--processes", "2"), "--processes applies to processes only"),
         (("processes", "--processes", "1,many"), "--processes 1,many"),
-        (("--model", "lite"), "lite"),
+        (("--model", "nosuch"), "nosuch"),
         (("--precision", "fp64"), "fp64"),
         (("--rounds", "0"), "--rounds"),
     ],
