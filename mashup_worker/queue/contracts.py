@@ -21,11 +21,13 @@ from mashup_worker.vocabulary import (
     COMPLEMENT_PREFIX,
     DEFAULT_LOUDNESS_LUFS,
     DEFAULT_TRUE_PEAK_DBTP,
+    EXPORTS,
     LOUDNESS_LUFS,
     STEM_KINDS,
     STEM_SYNONYMS,
     TEMPO_BPM,
     TRUE_PEAK_DBTP,
+    ExportName,
     FormatName,
     TransitionName,
     by_stem_kind,
@@ -91,6 +93,11 @@ Address = Annotated[
         examples=["https://example.com/song.mp3"],
     ),
 ]
+
+Exports = Annotated[
+    tuple[ExportName, ...], Field(max_length=len(EXPORTS), examples=[["dawproject", "click"]])
+]
+"""Formats for DJ programs and DAWs, whose files are written beside the results."""
 
 Vibe = Annotated[str, AfterValidator(_known_vibe), Field(json_schema_extra={"enum": list(VIBES)})]
 WebhookEvent = Literal["start", "output", "logs", "completed"]
@@ -179,6 +186,7 @@ class SeparateInput(JobInput):
         bitrate_kbps: bitrate of MP3 and OGG.
         sum_exact: whether the samples of all stems add up to those of the song, in FLAC and WAV.
         analyze: whether tempo, beats, key and loudness are found too.
+        export: files for DJ programs and DAWs beside the stems; most need the analysis.
         prediction: set by the API for jobs that clients of Replicate's API made.
     """
 
@@ -193,6 +201,7 @@ class SeparateInput(JobInput):
     bitrate_kbps: Annotated[int, Field(ge=32, le=500, examples=[320])] | None = None
     sum_exact: bool = False
     analyze: bool = True
+    export: Exports = ()
     prediction: PredictionInput | None = None
 
     def with_addresses(self, change: Callable[[str], str]) -> Self:
@@ -205,6 +214,8 @@ class AnalyzeInput(JobInput):
 
     Attributes:
         stems: addresses of the song's stems by their kinds.
+        export: files for DJ programs and DAWs; of stems of a `separate` job they have the analysis
+            of that job, as its user corrected it.
     """
 
     model_config = _example(audio=_UPLOAD)
@@ -218,6 +229,7 @@ class AnalyzeInput(JobInput):
         ]
         | None
     ) = None
+    export: Exports = ()
 
     @model_validator(mode="after")
     def _either(self) -> AnalyzeInput:
@@ -286,6 +298,7 @@ class MashupInput(JobInput):
         stems: stems and whole songs to use.
         config: style of the mashup.
         mashup_id: mashup that the result becomes; its stems are credited at once.
+        export: files for DJ programs and DAWs beside the mashup.
     """
 
     model_config = _example(
@@ -300,6 +313,7 @@ class MashupInput(JobInput):
     config: MashupConfig = MashupConfig()
     format: FormatName = "mp3"
     mashup_id: Id | None = None
+    export: Exports = ()
 
     def with_addresses(self, change: Callable[[str], str]) -> Self:
         """See `JobInput.with_addresses`."""
@@ -418,6 +432,24 @@ class StemUsed(_Trusted):
     model: LicensedModel | None = None
 
 
+class ExportOutput(_Trusted):
+    """File for DJ programs and DAWs; several files of a format are one ZIP.
+
+    Attributes:
+        url: link to the file, valid until `url_expires_at` if that is set.
+        sha256: digest of the file.
+    """
+
+    format: ExportName
+    key: str = Field(examples=[f"{_RESULT}/export-dawproject.dawproject"])
+    url: str = Field(
+        examples=[f"https://s3.example.com/songs/{_RESULT}/export-dawproject.dawproject"]
+    )
+    url_expires_at: datetime | None
+    bytes: int = Field(examples=[92_400_210])
+    sha256: str = Field(examples=[f"{0xC0FFEE:064x}"])
+
+
 class JobOutput(_Trusted):
     """Output of a job.
 
@@ -425,11 +457,13 @@ class JobOutput(_Trusted):
         timings_s: seconds per stage; `device` is the part that occupied the device.
         warnings: remarks about the input.
         reused_job_id: earlier job whose results were copied.
+        exports: files of the formats that `export` names; `warnings` name those that failed.
     """
 
     timings_s: dict[str, float]
     warnings: tuple[str, ...] = ()
     reused_job_id: UUID | None = None
+    exports: tuple[ExportOutput, ...] = ()
 
 
 class SeparateOutput(JobOutput):

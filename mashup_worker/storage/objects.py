@@ -40,6 +40,8 @@ _MEDIA_TYPES = {
     ".json": "application/json",
     ".jsonl": "application/jsonl",
     ".html": "text/html",
+    ".m4a": "audio/mp4",
+    ".zip": "application/zip",
 }
 
 

@@ -36,8 +36,8 @@ MAY_IMPORT = {
     "queue": {"db", "mixing"},  # the names of vibes
     "monitoring": {"db"},
     "worker": {
-        *("analysis", "audio", "db", "dsp", "mixing", "models", "monitoring", "pipelines"),
-        *("queue", "storage"),
+        *("analysis", "audio", "db", "dsp", "exports", "mixing", "models", "monitoring"),
+        *("pipelines", "queue", "storage"),
     },
     "stack": {"db", "storage"},
     "webhooks": {"db", "storage"},

@@ -10,6 +10,7 @@ from mashup_worker.analysis.correction import read_analysis
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import InvalidInput
+from mashup_worker.exports.song import ExportSong, tracks_of
 from mashup_worker.mixing.planning.planner import plan_mashup
 from mashup_worker.mixing.request import MixRequest
 from mashup_worker.pipelines.analysis.analyze import analyze_audio
@@ -23,6 +24,12 @@ from mashup_worker.pipelines.mashup.unmastered import Unmastered, write_unmaster
 from mashup_worker.pipelines.waveforms import write_waveforms
 from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed, StoredAudio
 from mashup_worker.worker.handler import FetchedStem, HandlerResult, Sources
+from mashup_worker.worker.handlers.exports import (
+    EXPORT_STAGE,
+    UNTITLED,
+    exported_settings,
+    write_exports,
+)
 from mashup_worker.worker.handlers.shared import (
     model_output,
     rename_paths,
@@ -50,6 +57,7 @@ _STAGES = {
     "master": 0.2,
     "check": 0.15,
     "peaks": 0.05,
+    EXPORT_STAGE: 0.02,
 }
 _STAGE_OF_PART = {"analyze": "check", "measure": "check", "encode": "master"}
 """Stage of each stage of the pipelines that is a part of one of ours."""
@@ -92,6 +100,7 @@ class MashupHandler:
             "stems": [stem.model_dump(mode="json", exclude={"audio"}) for stem in request.stems],
             "config": request.config.model_dump(mode="json"),
             "format": request.format,
+            **exported_settings(request.export),
             "model": job.models.separator(None).name if has_whole else None,
         }
 
@@ -123,7 +132,19 @@ class MashupHandler:
         sounds = {mashup.master.path: mashup.master.played, before.path: before.audio}
         files = write_waveforms(sounds, job.on_progress)
         addresses = {str(path): _address(job, name) for name, path in sources.paths.items()}
+        public_plan = _public_plan(mashup.plan, addresses)
+        tags = mashup_tags(plan, loaded.tags)
+        song = ExportSong(
+            title=tags.title or UNTITLED,
+            file=mashup.master.path,
+            tracks=tracks_of(mashup.render.tracks),
+            plan=public_plan,
+            sounds=sounds_of_songs(loaded.songs),
+            tags=tags,
+        )
+        exports = write_exports(song, request.export, job.folder, job.on_progress)
         steps_s = {"analysis": analysis.elapsed_s, "unmastered": before.elapsed_s}
+        steps_s |= exports.timings_s
 
         def output(stored: Mapping[str, StoredFile]) -> MashupOutput:
             return MashupOutput(
@@ -131,17 +152,18 @@ class MashupHandler:
                 unmastered=_stored_unmastered(stored, before),
                 stems_used=tuple(used),
                 model=None if loaded.model is None else model_output(loaded.model),
-                plan=_public_plan(mashup.plan, addresses).as_dict(),
+                plan=public_plan.as_dict(),
                 report=mashup.report.as_dict(),
                 passed=mashup.report.passed,
-                warnings=tuple(one.sentence for one in mashup.report.failures),
+                warnings=(*(one.sentence for one in mashup.report.failures), *exports.warnings),
+                exports=exports.output(stored),
                 analysis=analysis.analysis.as_dict(),
                 timings_s=rounded_timings(
                     {**clock.laps_s, **mashup.timings_s, **steps_s}, _DEVICE_STAGES
                 ),
             )
 
-        return HandlerResult(files, output)
+        return HandlerResult({**files, **exports.objects}, output)
 
     def _load(self, job: JobContext[MashupInput], files: Sequence[SongFiles]) -> LoadedSongs:
         order = {one.name: index for index, one in enumerate(files)}

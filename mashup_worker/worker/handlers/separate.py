@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import InvalidInput
+from mashup_worker.exports.song import ExportSong, ExportTrack
 from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import DEVICE_STAGES, STAGES, split_song
 from mashup_worker.queue.contracts import SeparateOutput, StemOutput
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 from mashup_worker.worker.handler import HandlerResult, Sources
+from mashup_worker.worker.handlers.exports import (
+    EXPORT_STAGE,
+    UNTITLED,
+    exported_settings,
+    write_exports,
+)
 from mashup_worker.worker.handlers.shared import (
     model_output,
     rename_paths,
@@ -22,14 +29,18 @@ from mashup_worker.worker.handlers.shared import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from mashup_worker.audio.limits import DecodeLimits
+    from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.song import SplitSong
     from mashup_worker.queue.contracts import SeparateInput
     from mashup_worker.worker.handler import JobContext, StoredFile
+    from mashup_worker.worker.handlers.exports import Exports
 
 _SONG = "input_data.audio"
+_STAGES = {**STAGES, EXPORT_STAGE: 0.02}
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class SeparateHandler:
     """Separates and analyzes a song, with waveforms. Implements `Handler[SeparateInput]`."""
 
     limits: DecodeLimits
-    stages = STAGES
+    stages = _STAGES
     uses_models = True
 
     def fetch(self, job: JobContext[SeparateInput]) -> Sources:
@@ -55,6 +66,7 @@ class SeparateHandler:
             **_encoding(request),
             "sum_exact": request.sum_exact,
             "analyze": request.analyze,
+            **exported_settings(request.export),
         }
 
     def run(self, job: JobContext[SeparateInput], sources: Sources) -> HandlerResult:
@@ -78,11 +90,36 @@ class SeparateHandler:
                 device=job.models.device,
                 on_progress=job.on_progress,
             )
-        return HandlerResult(song.files, lambda stored: _output(stored, request, separator, song))
+            tags = job.inputs.tags.get(paths[_SONG], NO_TAGS)
+            whole = _to_export(song, paths[_SONG], targets, tags)
+            exports = write_exports(whole, request.export, job.folder, job.on_progress)
+        return HandlerResult(
+            {**song.files, **exports.objects},
+            lambda stored: _output(stored, request, separator, song, exports),
+        )
+
+
+def _to_export(
+    song: SplitSong, source: Path, targets: Mapping[str, Path], tags: SongTags
+) -> ExportSong:
+    return ExportSong(
+        title=tags.title or UNTITLED,
+        file=source,
+        tracks=tuple(
+            ExportTrack(name=kind.replace("_", " "), kind=kind, source=path)
+            for kind, path in targets.items()
+        ),
+        analysis=song.analysis.analysis if song.analysis else None,
+        tags=tags,
+    )
 
 
 def _output(
-    stored: Mapping[str, StoredFile], request: SeparateInput, separator: Separator, song: SplitSong
+    stored: Mapping[str, StoredFile],
+    request: SeparateInput,
+    separator: Separator,
+    song: SplitSong,
+    exports: Exports,
 ) -> SeparateOutput:
     return SeparateOutput(
         stems=tuple(
@@ -100,7 +137,9 @@ def _output(
         ),
         analysis=song.analysis.analysis.as_dict() if song.analysis else None,
         model=model_output(separator),
-        timings_s=rounded_timings(song.timings_s, DEVICE_STAGES),
+        timings_s=rounded_timings({**song.timings_s, **exports.timings_s}, DEVICE_STAGES),
+        warnings=exports.warnings,
+        exports=exports.output(stored),
     )
 
 
