@@ -30,6 +30,7 @@ class Findings:
         steps_lu: steps of loudness by the time of their splice.
         clicks: stems, each with the time of an edge that clicks.
         lift_lu: loudness of vocals above the accompaniment.
+        reached_lufs: integrated loudness, where limiting holds it below its target.
         key_fits: agreement of vocals and accompaniment at 0 to 11 semitones up.
     """
 
@@ -38,4 +39,5 @@ class Findings:
     steps_lu: Mapping[float, float] = field(default_factory=dict)
     clicks: tuple[tuple[str, float], ...] = ()
     lift_lu: float | None = None
+    reached_lufs: float | None = None
     key_fits: tuple[float, ...] = ()

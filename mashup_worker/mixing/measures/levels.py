@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LOSSLESS_TOLERANCE_LU, LOSSY_TOLERANCE_LU = 0.1, 0.5
 CLIPPED_LEVEL, MIN_CLIPPED_SAMPLES = 0.999, 3
 MAX_SILENCE_S = 0.5
+LOUDNESS = "integrated loudness"
 
 _SILENCE_DBFS, _SILENCE_BELOW_LOUDNESS_DB = -50.0, -30.0
 _STEPS_PER_SECOND, _WINDOW_STEPS = 100, 10
@@ -69,11 +70,11 @@ def integrated_loudness(
     """Judge integrated loudness (ITU-R BS.1770-5): within 0.1 LU of a target, 0.5 LU if lossy."""
     found = levels.integrated_lufs
     if target_lufs is None:
-        return Measurement("integrated loudness", found, "LUFS")
+        return Measurement(LOUDNESS, found, "LUFS")
     tolerance_lu = LOSSY_TOLERANCE_LU if lossy else LOSSLESS_TOLERANCE_LU
     wanted = f"{target_lufs:g} ± {tolerance_lu:g}"
     passed = found is not None and abs(found - target_lufs) <= tolerance_lu + _ROUNDING_DB
-    return Measurement("integrated loudness", found, "LUFS", wanted=wanted, passed=passed)
+    return Measurement(LOUDNESS, found, "LUFS", wanted=wanted, passed=passed)
 
 
 def loudness_range(levels: MixLevels) -> Measurement:

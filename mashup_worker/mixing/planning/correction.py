@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mashup_worker.mixing.plan import Automation, Clip, Plan
+from mashup_worker.mixing.plan import Automation, Clip, MasterSettings, Plan
 from mashup_worker.mixing.planning.arrangement import set_stretch
 from mashup_worker.mixing.planning.grid_correction import moved_sources
 from mashup_worker.mixing.planning.harmony import MAX_SHIFT_SEMITONES
 from mashup_worker.mixing.song import DRUMS, is_vocal
+from mashup_worker.mixing.vibes import find_vibe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
     - Vocals in a clashing key take the transposition, within two semitones a song, with the best
       agreement.
     - An edge that clicks gets a fade.
+    - A loudness of the vibe that limiting cannot reach is lowered to the one reached.
 
     Notes of the new plan name the changes.
     """
@@ -47,14 +49,24 @@ def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
     for correct in (_lifted, _transposed, _ridden, _faded):
         clips, more = correct(plan, clips, findings)
         notes += more
+    master = _reachable(plan, findings)
+    if master != plan.master:
+        notes.append(f"loudness {master.loudness_lufs:g} LUFS, which limiting reaches")
     if not notes:
         return None
     fixed = set_stretch(clips, sources, plan.grid)
     noted = (*plan.notes, *(f"corrected: {note}" for note in notes))
     # Validated again, since a source that moved may stretch its clips beyond the limit.
-    return Plan.model_validate(
-        plan.model_copy(update={"sources": sources, "clips": fixed, "notes": noted}).model_dump()
-    )
+    changes = {"sources": sources, "clips": fixed, "master": master, "notes": noted}
+    return Plan.model_validate(plan.model_copy(update=changes).model_dump())
+
+
+def _reachable(plan: Plan, findings: Findings) -> MasterSettings:
+    """Return settings with a loudness in reach; one that was requested stays."""
+    usual_lufs = round(find_vibe(plan.vibe).loudness_lufs.at(plan.intensity), 2)
+    if findings.reached_lufs is None or plan.master.loudness_lufs != usual_lufs:
+        return plan.master
+    return plan.master.model_copy(update={"loudness_lufs": round(findings.reached_lufs, 1)})
 
 
 Corrected = tuple[list[Clip], list[str]]

@@ -207,8 +207,15 @@ class _Check:
             steps_lu={at_s: one for at_s, one in steps.items() if abs(one) > splices.MAX_STEP_LU},
             clicks=self._checked.clicks,
             lift_lu=lift if isinstance(lift, float) else None,
+            reached_lufs=self._held_back_lufs(failed),
             key_fits=self._checked.key.fits if self._checked.key else (),
         )
+
+    def _held_back_lufs(self, failed: Mapping[str, object]) -> float | None:
+        reached, wanted = self.meters.integrated_lufs, self.target.loudness_lufs
+        if levels.LOUDNESS not in failed or reached is None or wanted is None or reached > wanted:
+            return None
+        return reached
 
     def notes(self) -> Iterator[str]:
         if self.plan is None:

@@ -125,6 +125,13 @@ def test_a_requested_key_stays() -> None:
     assert corrected_plan(plan_of((5.0, 0.0)), Findings(key_fits=fits)) is None
 
 
+def test_a_loudness_of_the_vibe_that_is_out_of_reach_is_lowered() -> None:
+    plan = plan_of(master={"loudness_lufs": -10.5})  # that of club at 0.5
+    assert changed(plan, reached_lufs=-12.47).master.loudness_lufs == -12.5
+    requested = plan_of(master={"loudness_lufs": -8.0})
+    assert corrected_plan(requested, Findings(reached_lufs=-12.47)) is None
+
+
 def test_an_edge_that_clicks_is_faded() -> None:
     found = changed(plan_of(), clicks=(("a/vocals", 8.0), ("b/other", 64.0)))
     fades = [(clip.fade_in_bars > 0, clip.fade_out_bars > 0) for clip in found.clips]
