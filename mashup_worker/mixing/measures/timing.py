@@ -33,7 +33,6 @@ _DRIFT_S = 30.0
 _TEMPO_RANGE = 0.015
 _HARMONICS = 1, 2, 4
 _MAX_SCANNED = 2_000
-_OWN_ADVANTAGE = 1.15
 _MIN_CONFIDENCE = 0.7
 _SAME_LEVEL = 0.03
 
@@ -179,7 +178,8 @@ def fit_tempo(stems: Sequence[StemTiming], grid: BeatGrid) -> TempoFit | None:
 
     A Fourier sum over the strong attacks, at beats, eighths and sixteenths, finds the tempo with
     the highest coherence within 1.5 % of the grid's. A linear regression of the lags over time,
-    with a delay for each stem, refines it.
+    with a delay for each stem, refines it. So it does with the grid's own tempo; the fit with the
+    smaller lags is returned.
     """
     used = [stem for stem in stems if not stem.is_free and len(stem.lags_s) >= MIN_ATTACKS]
     if not used:
@@ -187,9 +187,15 @@ def fit_tempo(stems: Sequence[StemTiming], grid: BeatGrid) -> TempoFit | None:
     times_s = [stem.attacks.strong.times_s for stem in used]
     positions = [stem.grid.positions(one) for stem, one in zip(used, times_s, strict=True)]
     beats_s = [stem.grid.beat_s_at(one) for stem, one in zip(used, times_s, strict=True)]
-    factor = _coherent_factor(np.concatenate(positions))
     subdivisions = [stem.subdivision for stem in used]
-    factor, error = _regressed_factor(positions, subdivisions, factor, beats_s)
+    # Few attacks can be as coherent at another tempo, at which their lags are larger.
+    fits = [
+        _regressed_factor(positions, subdivisions, start, beats_s)
+        for start in (1.0, _coherent_factor(np.concatenate(positions)))
+    ]
+    factor, error = min(
+        fits, key=lambda fit: _median_lag_s(positions, subdivisions, fit[0], beats_s)
+    )
     return TempoFit(factor * grid.tempo_bpm, 2 * error * grid.tempo_bpm)
 
 
@@ -204,9 +210,21 @@ def _coherent_factor(positions: Array) -> float:
     factors = 1 + step * np.arange(-count, count + 1)
     phases = np.exp(2j * np.pi * np.outer(factors, positions - positions.mean()))
     coherence = sum(np.abs((phases**harmonic).mean(axis=1)) for harmonic in _HARMONICS)
-    # Few attacks are about as coherent at other tempi, so the grid's own has precedence.
-    coherence[np.abs(np.arange(len(factors)) - count) <= 2 * max(_HARMONICS)] *= _OWN_ADVANTAGE
     return float(factors[int(np.argmax(coherence))])
+
+
+def _median_lag_s(
+    positions: Sequence[Array],
+    subdivisions: Sequence[Subdivision],
+    factor: float,
+    beats_s: Sequence[Array],
+) -> float:
+    """Return the median distance of attacks from notes at a tempo, without delays of stems."""
+    lags = [
+        subdivision.lags_s(factor * own, beat_s)
+        for own, subdivision, beat_s in zip(positions, subdivisions, beats_s, strict=True)
+    ]
+    return float(np.median(np.concatenate([np.abs(one - np.median(one)) for one in lags])))
 
 
 def _regressed_factor(
