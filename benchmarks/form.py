@@ -212,7 +212,7 @@ def _tables(found: Mapping[str, Sequence[Scores]]) -> list[str]:
         for view, mean in means([{k: [v] for k, v in one.roles.items()} for one in scores]).items():
             roles.append([generator, view, f"{mean[0]:.3f}"])
         for method in dict.fromkeys(name for one in scores for name in one.singing):
-            sung = [one.singing[method] for one in scores if one.is_sung]
+            sung = [one.singing[method] for one in scores if one.is_sung and method in one.singing]
             if sung:
                 count = f"{len(sung)}"
                 singing.append([generator, method, count, *_spread(sung)])
