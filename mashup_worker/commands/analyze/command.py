@@ -78,7 +78,7 @@ def analyze(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Find tempo, beats, key, loudness, sections and chords of songs."""
+    """Find tempo, beats, key, loudness, sections and chords."""
     from mashup_worker.analysis.result import AnalysisOptions
     from mashup_worker.commands.analyze.files import ResultFiles
     from mashup_worker.commands.analyze.output import AnalysisPrinter
