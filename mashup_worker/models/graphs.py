@@ -81,7 +81,8 @@ def reset_compiler() -> None:
     in use are compiled again at their next call.
     """
     if "torch._dynamo" in sys.modules:  # takes a second to import
-        torch.compiler.reset()
+        with _no_warning_raised():  # it may import the rest of the compiler
+            torch.compiler.reset()
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +107,15 @@ def test_more_shapes_than_torch_compiles_run_uncompiled(
     later = CompiledCore(plain)
     run(later, 2 + RECOMPILE_LIMIT)
     assert later.is_compiled
+
+
+def test_warnings_of_imports_do_not_stop_a_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a GPU it imports the rest of the compiler, which warns."""
+    monkeypatch.setitem(sys.modules, "torch._dynamo", torch)
+    monkeypatch.setattr(
+        torch.compiler, "reset", lambda: warnings.warn("it is old", DeprecationWarning, 2)
+    )
+    reset_compiler()
 
 
 @pytest.mark.parametrize("at", ["compilation", "run"])
