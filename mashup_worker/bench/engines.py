@@ -114,7 +114,7 @@ class Weights:
 
     @property
     def networks(self) -> list[nn.Module]:
-        """Networks whose operations are counted; none where they differ by what they read."""
+        """Networks whose operations are counted; empty for models of other kinds."""
         if isinstance(self.bag, OtherModel):
             return []
         if isinstance(self.bag, ConfiguredNetwork):
