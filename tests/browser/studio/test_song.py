@@ -180,6 +180,28 @@ def test_all_stems_are_downloaded_as_one_archive(studio: Studio, user: UUID) -> 
         assert sorted(names) == sorted(f"night - {kind}.flac" for kind in TONES_HZ)
 
 
+def test_an_export_is_made_by_a_job_and_downloaded(studio: Studio, user: UUID) -> None:
+    with opened(studio, user, studio.song(user, "night.mp3")) as page:
+        page.get_by_label("For DJ programs and DAWs").select_option("loops")
+        page.get_by_role("button", name="Make and download").click()
+        page.get_by_text("Making the file").first.wait_for()
+        job = studio.jobs_of(user)[0]
+        assert (job.job_type, job.input_data["export"]) == ("analyze", ["loops"])
+        studio.start(job.id, 40, "rhythm")
+        key = studio.tone(f"jobs/{job.id}/1/export-loops.zip", 440.0)
+        with page.expect_download() as download:
+            exports = [{"format": "loops", "key": key}]
+            studio.complete(job.id, {"analysis": {}, "exports": exports, "warnings": []})
+        assert download.value.suggested_filename == "night - loops.zip"
+        page.get_by_role("button", name="Make and download").click()
+        page.get_by_text("Making the file").first.wait_for()
+        job = studio.jobs_of(user)[0]
+        studio.start(job.id)
+        warnings = ["export loops: night: no 4 bars that sound; loops need them"]
+        studio.complete(job.id, {"analysis": {}, "exports": [], "warnings": warnings})
+        page.get_by_text("no 4 bars that sound").wait_for()
+
+
 def test_a_stem_that_is_missing_is_named_and_loaded_again(studio: Studio, user: UUID) -> None:
     song = studio.song(user)
     key = f"jobs/{song}/1/drums.flac"

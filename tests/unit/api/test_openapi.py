@@ -127,6 +127,7 @@ def test_creations_of_jobs_have_idempotency_keys() -> None:
         "post /api/jobs",
         "post /api/jobs/{job_id}/retry",
         "post /api/fleet/jobs/{job_id}/retry",
+        "post /api/songs/{song_id}/exports",
     }
     for name in creations:
         assert "Idempotency-Key" in headers(OPERATIONS[name])

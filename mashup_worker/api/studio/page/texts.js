@@ -440,6 +440,22 @@ export const texts = {
     mixing: "Mixing",
     failed: "The mix could not be made. Try again when the stems are loaded.",
     silent: "No stem is audible.",
+    format: "For DJ programs and DAWs",
+    export: "Make and download",
+    exporting: "Making the file",
+    /** @type {Record<string, string>} */
+    formats: {
+      dawproject: "DAWproject (Bitwig, Studio One, Cubase)",
+      "stem-folder": "Stems from bar 1 with MIDI tempo map (ZIP)",
+      "native-stem": "Native Instruments stem file",
+      rekordbox: "rekordbox XML: beat grid and cues",
+      loops: "Loops (ZIP)",
+      click: "Click track (WAV)",
+      wav: "WAV with markers",
+      preview: "30-second preview (MP3)",
+    },
+    /** @param {string} reason */
+    notExported: (reason) => `The file could not be made: ${reason}`,
     /** @param {string} gain */
     reduced: (gain) => `The mix would clip, so it was made ${gain.replace("−", "")} quieter.`,
   },

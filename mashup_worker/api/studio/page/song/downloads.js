@@ -8,6 +8,7 @@ import { decibels } from "../format.js";
 import { html } from "../html.js";
 import { notify } from "../state.js";
 import { texts } from "../texts.js";
+import { Exports } from "./exports.js";
 
 /** @import {Song} from "../types.js" */
 /** @import {SongPlayer} from "./player.js" */
@@ -35,6 +36,7 @@ export function Downloads({ song, player }) {
       ${error && html`<p class="field-error">${texts.downloads.failed}</p>`}
       ${isSilent && html`<p class="muted small">${texts.downloads.silent}</p>`}
     </div>
+    <${Exports} song=${song} />
   </section>`;
 }
 
