@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mashup_worker.models.each_channel import stereo
+
 if TYPE_CHECKING:
     from demucs.apply import BagOfModels
 
@@ -49,8 +51,8 @@ class Bag:
 
     @classmethod
     def of(cls, network: SeparationNetwork) -> Bag:
-        """Return the bag of one network."""
-        return cls((network,), (tuple(1.0 for _ in network.profile.stems),))
+        """Return the bag of one network; a mono network separates each channel."""
+        return cls((stereo(network),), (tuple(1.0 for _ in network.profile.stems),))
 
     @classmethod
     def of_demucs(cls, bag: BagOfModels) -> Bag:
@@ -58,6 +60,6 @@ class Bag:
         from mashup_worker.models.htdemucs.convert import converted  # imports demucs
 
         return cls(
-            tuple(converted(network) for network in bag.models),
+            tuple(stereo(converted(network)) for network in bag.models),
             tuple(tuple(float(weight) for weight in weights) for weights in bag.weights),
         )
