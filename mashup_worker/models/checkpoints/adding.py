@@ -26,7 +26,7 @@ from mashup_worker.models.checkpoints.networks import read_configured, read_self
 from mashup_worker.models.choice import AUTO
 from mashup_worker.models.digests import SHOWN_DIGITS
 from mashup_worker.models.recipes.document import read_recipe
-from mashup_worker.models.recipes.places import Place, leaves, member_at
+from mashup_worker.models.recipes.places import Place, is_path, leaves, member_at
 from mashup_worker.models.recipes.recipe import is_recipe
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.system.files import atomic_path
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mashup_worker.models.store import WeightStore
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
+_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +103,13 @@ def add_checkpoint(addition: Addition, store: WeightStore) -> Model:
 
 
 def _check_name(name: str, model: Model | None, store: WeightStore) -> None:
-    if not _NAME.fullmatch(name) or name == AUTO or (model is not None and model.bundled):
+    if not _NAME.fullmatch(name) or is_path(name):
         raise InvalidInput(
-            f"{name}: cannot name this model; use --name with letters, digits, `_`, `.` and `-`"
+            f"{name[:_SHOWN_CHARACTERS]}: not a name for a model; use --name with up to 64 "
+            "letters, digits, `_`, `.` and `-`, without .yaml or .yml at its end"
         )
+    if name == AUTO or (model is not None and model.bundled):
+        raise InvalidInput(f"{name}: means another model; use another --name")
     if model is not None and store.has(name):
         raise InvalidInput(
             f"{name}: already in the cache; run `mashup models remove {name}`, or use another "

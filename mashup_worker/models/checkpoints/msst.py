@@ -132,7 +132,10 @@ class _Config:
         text = str(name).lower().replace(" ", "_")
         stem = _REST.get(text, text)
         if not _is_stem(stem):
-            raise self.refusal(f"{key}: not a name of a stem: {str(name)[:40]!r}")
+            raise self.refusal(
+                f"{key}: not a name of a stem: {str(name)[:40]!r}; rename it with letters, digits, "
+                f"`_` and `-`, not `mix`, and without `{COMPLEMENT_PREFIX}` at the start"
+            )
         return stem
 
 

@@ -195,10 +195,25 @@ def test_a_checkpoint_without_its_configuration(tmp_path: Path, store: WeightSto
         load_bag("own", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["auto", "lite", "a/b", "..", "", "ä", "x" * 65])
+_PATHS = ["a/b", "..", "own.yaml", "own.yml"]
+"""Names that `--model` takes for paths."""
+
+
+@pytest.mark.parametrize("name", [*_PATHS, "", "a b", "ä", "-x", ".x", "random:scnet", "x" * 300])
 def test_names_that_no_model_may_have(tmp_path: Path, store: WeightStore, name: str) -> None:
     checkpoint, config = save_pair(tmp_path, "own", "scnet")
-    with pytest.raises(InvalidInput, match="cannot name this model"):
+    with pytest.raises(InvalidInput, match=rf"^{name[:80]}: not a name for a model; use") as caught:
+        add_checkpoint(Addition(file=checkpoint, config=config, name=name), store)
+    assert len(caught.value.message) < 240
+    assert not store.folder.exists()
+
+
+@pytest.mark.parametrize("name", ["auto", "lite"])
+def test_names_of_models_that_the_cache_does_not_hold(
+    tmp_path: Path, store: WeightStore, name: str
+) -> None:
+    checkpoint, config = save_pair(tmp_path, "own", "scnet")
+    with pytest.raises(InvalidInput, match=f"^{name}: means another model; use another --name"):
         add_checkpoint(Addition(file=checkpoint, config=config, name=name), store)
 
 
