@@ -37,15 +37,16 @@ def completing_stem(
         InvalidInput: the stems are not all of the song.
     """
     kinds = set(wanted)
-    if kinds == set(model_stems):
+    if kinds == set(model_stems) and len(kinds) > 1:
         usual = _USUAL_REMAINDER if _USUAL_REMAINDER in kinds else model_stems[-1]
         return residual_stem or usual
     pairs = ({kind, COMPLEMENT_PREFIX + kind} for kind in model_stems)
     if kinds in pairs:
         return max(kinds, key=lambda kind: kind.startswith(COMPLEMENT_PREFIX))
+    every = f"all ({', '.join(model_stems)}), or for " if len(model_stems) > 1 else ""
     raise InvalidInput(
-        f"stems {', '.join(wanted)}: not the whole song, so their sum cannot be exact; ask for all "
-        f"({', '.join(model_stems)}), or for a stem and its complement"
+        f"{', '.join(wanted)}: not the whole song, so their sum cannot be exact; ask for {every}a "
+        f"stem and its complement, such as {model_stems[0]} and {COMPLEMENT_PREFIX}{model_stems[0]}"
     )
 
 

@@ -141,6 +141,12 @@ def test_stems_that_are_not_the_whole_song_are_refused(wanted: tuple[str, ...]) 
         completing_stem(MODEL, None, wanted)
 
 
+def test_the_only_stem_of_a_model_is_not_the_whole_song() -> None:
+    with pytest.raises(InvalidInput, match="such as vocals and no_vocals"):
+        completing_stem(("vocals",), None, ("vocals",))
+    assert completing_stem(("vocals",), None, ("vocals", "no_vocals")) == "no_vocals"
+
+
 def test_lossy_formats_are_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="mp3: coded with loss"):
         separated(tmp_path, Splitter(0.3), EncodeOptions("mp3"), ("low", "high"))
