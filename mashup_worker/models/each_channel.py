@@ -1,4 +1,4 @@
-"""Mono networks on stereo sound: each channel is separated by itself."""
+"""Mono networks on stereo sound: the channels are separated one by one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class EachChannel(SeparationNetwork):
         """See `SeparationNetwork.forward`."""
         made: Tensor = self._mono(windows.flatten(0, 1)[:, None], rows)
         # (batch * 2, rows, 1, samples) to (batch, rows, 2, samples).
-        return made.unflatten(0, (-1, 2)).squeeze(3).transpose(1, 2)
+        both: Tensor = made.squeeze(2).unflatten(0, (-1, 2)).movedim(1, 2)
+        return both
 
 
 def stereo(network: SeparationNetwork) -> SeparationNetwork:

@@ -21,13 +21,13 @@ from mashup_worker.errors import InvalidInput, ModelUnavailable, StorageFailed
 from mashup_worker.licenses import license_as_stated
 from mashup_worker.models.added import Origin, header_of
 from mashup_worker.models.checkpoints.config import parse_config, read_config
-from mashup_worker.models.checkpoints.msst import check_stems
 from mashup_worker.models.checkpoints.networks import read_configured, read_self_described
 from mashup_worker.models.choice import AUTO
 from mashup_worker.models.digests import SHOWN_DIGITS
 from mashup_worker.models.recipes.document import read_recipe
 from mashup_worker.models.recipes.places import Place, is_path, leaves, member_at
 from mashup_worker.models.recipes.recipe import is_recipe
+from mashup_worker.models.stem_names import check_stems
 from mashup_worker.system.digests import file_sha256
 from mashup_worker.system.files import atomic_path
 

@@ -16,8 +16,7 @@ SCNet's author has `data` in place of `audio`, `inference` and `training`, and c
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -26,14 +25,19 @@ from mashup_worker.errors import ModelUnavailable
 from mashup_worker.models.checkpoints.parameters import PARAMETERS, read_parameters
 from mashup_worker.models.network import NetworkProfile
 from mashup_worker.models.segments import Cut
-from mashup_worker.vocabulary import COMPLEMENT_PREFIX
+from mashup_worker.models.stem_names import STEM_NAME_RULE, is_stem_name
 
 MAX_SEGMENT_S = 120
 
+MAX_SPECTROGRAM = 1 << 26
+"""Most samples in all frames of a segment; those of published networks have some millions."""
+
+_NAMES_OF_ROFORMERS = ("stft_n_fft", "stft_hop_length", "stft_win_length")
+_NAMES_OF_SCNET = ("nfft", "hop_size", "win_size")
+"""Parameters of the Fourier transform: samples of a frame, between frames, and of the window."""
+
 _DEFAULT_SAMPLE_RATE, _DEFAULT_OVERLAP = 44_100, 2
 _SCNET_AUTHORS_OVERLAP = 0.5
-
-_STEM = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 _REST = dict.fromkeys(("instrumental", "accompaniment", "no_vocals"), "other")
 """What trainers call all but the vocals, by the name that this package gives it."""
@@ -131,11 +135,8 @@ class _Config:
         """Return the name of a stem in this package's spelling; files will have it."""
         text = str(name).lower().replace(" ", "_")
         stem = _REST.get(text, text)
-        if not _is_stem(stem):
-            raise self.refusal(
-                f"{key}: not a name of a stem: {str(name)[:40]!r}; rename it with letters, digits, "
-                f"`_` and `-`, not `mix`, and without `{COMPLEMENT_PREFIX}` at the start"
-            )
+        if not is_stem_name(stem):
+            raise self.refusal(f"{key}: not a name of a stem: {str(name)[:40]!r}; {STEM_NAME_RULE}")
         return stem
 
 
@@ -205,23 +206,6 @@ def demucs_options(values: Mapping[str, Any], where: str) -> tuple[str, dict[str
     return name, options
 
 
-def _is_stem(name: str) -> bool:
-    """Return whether files may have the name, and whether it stands for a stem."""
-    is_mix = name == "mix" or name.startswith(COMPLEMENT_PREFIX)
-    return _STEM.fullmatch(name) is not None and not is_mix
-
-
-def check_stems(stems: Sequence[str], where: str) -> None:
-    """Check untrusted names of stems; files will have them.
-
-    Raises:
-        ModelUnavailable: one is not a plain name.
-    """
-    for stem in stems:
-        if not _is_stem(stem):
-            raise ModelUnavailable(f"{where}: not a name of a stem: {stem[:40]!r}")
-
-
 def is_config(values: Mapping[str, Any]) -> bool:
     """Return whether a YAML mapping is a configuration of a network, and not of a bag."""
     return "model" in values and "models" not in values
@@ -232,9 +216,9 @@ def _architecture(config: _Config, values: Mapping[str, Any]) -> str:
     if stated is None and isinstance(values.get("model"), str):
         stated = values["model"]
     if stated is not None:
-        if stated not in PARAMETERS:
+        if not isinstance(stated, str) or stated not in PARAMETERS:
             raise config.refusal(f"model_type: {str(stated)[:40]!r} does not run here; {_RUNS}")
-        return str(stated)
+        return stated
     keys = config.section("model")
     found = next((name for key, name in _SIGNS.items() if key in keys), None)
     if found is None:
@@ -311,6 +295,17 @@ def _check_parameters(
         )
     if profile.channels != _channels(parameters):
         raise config.refusal(f"audio.num_channels: {profile.channels}, but the model has another")
+    frame, hop, window = next(
+        names for names in (_NAMES_OF_ROFORMERS, _NAMES_OF_SCNET) if names[0] in parameters
+    )
+    if parameters[window] > parameters[frame]:
+        raise config.refusal(f"model.{window}: {parameters[window]}, more than {frame}")
+    frames = 1 + profile.segment_samples // parameters[hop]
+    if frames * parameters[frame] > MAX_SPECTROGRAM:
+        raise config.refusal(
+            f"model.{hop}: {parameters[hop]} makes {frames} frames of {parameters[frame]} samples "
+            f"of a segment; at most {MAX_SPECTROGRAM} samples are supported"
+        )
     bands = parameters.get("freqs_per_bands")
     if bands is not None and sum(bands) != parameters["stft_n_fft"] // 2 + 1:
         raise config.refusal(

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _MOST = 1 << 20
 """Greatest count; beyond it a network could not be built."""
 
+_MOST_BANDS = 1024
+
+_LONGEST_FRAME = 1 << 16
+
 _REQUIRED = object()
 
 
@@ -36,14 +40,25 @@ class Parameter:
         return self.default is _REQUIRED
 
 
-def _count(value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+def _count(value: Any, least: int = 1, most: int = _MOST) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value:
         raise ValueError(f"not a whole number of at least {least}")
+    if value > most:
+        raise ValueError(f"more than {most}")
     return value
 
 
 def _count_or_zero(value: Any) -> int:
     return _count(value, least=0)
+
+
+def _count_of_bands(value: Any) -> int:
+    return _count(value, most=_MOST_BANDS)
+
+
+def _frame(value: Any) -> int:
+    """Read the samples of a frame of the Fourier transform."""
+    return _count(value, most=_LONGEST_FRAME)
 
 
 def _flag(value: Any) -> bool:
@@ -84,7 +99,7 @@ _ROFORMER: Mapping[str, Parameter] = {
     "linear_transformer_depth": Parameter(_count_or_zero, 0),
     "dim_head": Parameter(_count, 64),
     "heads": Parameter(_count, 8),
-    "stft_n_fft": Parameter(_count, 2048),
+    "stft_n_fft": Parameter(_frame, 2048),
     "stft_hop_length": Parameter(_count, 512),
     "stft_win_length": Parameter(_count, 2048),
     "stft_normalized": Parameter(_flag, False),
@@ -97,7 +112,7 @@ _ROFORMER: Mapping[str, Parameter] = {
 _SCNET: Mapping[str, Parameter] = {
     "audio_channels": Parameter(_count, 2),
     "dims": Parameter(_list_of(_count), [4, 32, 64, 128]),
-    "nfft": Parameter(_count, 4096),
+    "nfft": Parameter(_frame, 4096),
     "hop_size": Parameter(_count, 1024),
     "win_size": Parameter(_count, 4096),
     "normalized": Parameter(_flag, True),
@@ -122,7 +137,7 @@ PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {
     "mel_band_roformer": {
         **_ROFORMER,
         "mask_estimator_depth": Parameter(_count, 1),
-        "num_bands": Parameter(_count, 60),
+        "num_bands": Parameter(_count_of_bands, 60),
         "sample_rate": Parameter(_count, 44_100),
     },
     "scnet": _SCNET,

@@ -26,7 +26,7 @@ from mashup_worker.errors import ModelUnavailable, UnknownModel
 from mashup_worker.models.bag import Bag
 from mashup_worker.models.checkpoints.config import read_config
 from mashup_worker.models.checkpoints.demucs import load_network
-from mashup_worker.models.checkpoints.msst import check_stems, is_config, read_definition
+from mashup_worker.models.checkpoints.msst import is_config, read_definition
 from mashup_worker.models.checkpoints.networks import (
     config_in,
     read_configured,
@@ -34,6 +34,7 @@ from mashup_worker.models.checkpoints.networks import (
 )
 from mashup_worker.models.checkpoints.states import STATE_SUFFIXES, read_state
 from mashup_worker.models.digests import check_sha256, expected_digests
+from mashup_worker.models.stem_names import check_stems
 from mashup_worker.system.digests import file_sha256, joined_sha256
 
 if TYPE_CHECKING:

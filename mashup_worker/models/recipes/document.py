@@ -19,16 +19,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mashup_worker.errors import ModelUnavailable
 from mashup_worker.models.recipes.recipe import Member, Recipe, Step
+from mashup_worker.models.stem_names import STEM_NAME_RULE, is_stem_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-_Stem = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+def _stem(name: str) -> str:
+    if not is_stem_name(name):
+        raise ValueError(f"not a name of a stem: {name[:40]!r}; {STEM_NAME_RULE}")
+    return name
+
+
+_Stem = Annotated[str, AfterValidator(_stem)]
 _Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 
 
@@ -107,6 +115,8 @@ def read_recipe(definition: Mapping[str, Any], where: str) -> Recipe:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            reason = "not a key of a recipe"
         raise ModelUnavailable(f"{where}: {place}{': ' * bool(place)}{reason}") from error
     return Recipe(
         steps=tuple(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mashup_worker.errors import ModelUnavailable
+from mashup_worker.errors import ModelUnavailable, UnknownModel
 from mashup_worker.licenses import NO_STATEMENT, combined
 from mashup_worker.models.checkpoints.config import read_config
 from mashup_worker.models.digests import check_sha256, expected_digests
@@ -86,7 +86,7 @@ def member_at(model: str, place: Place, store: WeightStore) -> Place:
     """Return the place of a model that the recipe at `place` names.
 
     Raises:
-        UnknownModel: no model has this name.
+        UnknownModel: no model has this name; the message names the recipe too.
         ModelUnavailable: a recipe of the cache names a path.
     """
     folder = place.repository
@@ -96,7 +96,10 @@ def member_at(model: str, place: Place, store: WeightStore) -> Place:
         return Place.of(model, folder=folder)
     if folder is not None and _holds(folder, model):
         return Place(model, folder)
-    store.find(model)
+    try:
+        store.find(model)
+    except UnknownModel as error:
+        raise UnknownModel(f"{place}: {error.message}") from error
     return Place(model)
 
 

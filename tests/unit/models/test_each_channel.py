@@ -1,4 +1,4 @@
-"""Mono networks separate both channels of stereo sound, each by itself."""
+"""Mono networks separate both channels of stereo sound, one by one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def test_the_prepared_core_is_run() -> None:
 
     def run(*inputs: Tensor) -> tuple[Tensor, ...]:
         calls.append(len(inputs[0]))
-        return network.core(*inputs)
+        made: tuple[Tensor, ...] = network.core(*inputs)
+        return made
 
     both = stereo(network)
     both.run_core_by(run)

@@ -94,7 +94,7 @@ def test_a_recipe_beside_its_models_and_one_that_names_them_by_path(
 @pytest.mark.parametrize(
     ("text", "error", "reason"),
     [
-        (CHAIN.format(first="lite", second="none"), UnknownModel, "none: no such model; use one"),
+        (CHAIN.format(first="lite", second="none"), UnknownModel, "made: none: no such model; "),
         (CHAIN.format(first="lite", second="made"), ModelUnavailable, "itself: made → made"),
         (CHAIN.format(first="lite", second="./two"), ModelUnavailable, "made → two → made"),
         (CHAIN.format(first="lite", second="../no/x"), ModelUnavailable, "no: not a folder"),
@@ -156,7 +156,7 @@ def test_pulling_a_recipe_pulls_its_models(tmp_path: Path, store: WeightStore) -
         ({"license": "MIT"}, CHAIN.format(first="lite", second="lite"), "licenses of its models"),
         ({"name": "htdemucs"}, CHAIN.format(first="lite", second="lite"), "licenses of its models"),
         ({}, CHAIN.format(first="lite", second="./lite"), "a path"),
-        ({}, CHAIN.format(first="lite", second="added"), "added: no such model"),
+        ({}, CHAIN.format(first="lite", second="added"), "^added: added: no such model"),
         ({}, CHAIN.format(first="lite", second="kim_vocals"), "kim_vocals makes no stem 'drums'"),
         ({}, "model: {dims: 3}", "no recipe"),
     ],

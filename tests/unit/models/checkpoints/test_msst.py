@@ -11,7 +11,6 @@ from mashup_worker.errors import ModelUnavailable
 from mashup_worker.models.catalogue import catalogue
 from mashup_worker.models.checkpoints.config import parse_config
 from mashup_worker.models.checkpoints.msst import (
-    check_stems,
     demucs_options,
     essentials,
     is_config,
@@ -19,6 +18,7 @@ from mashup_worker.models.checkpoints.msst import (
 )
 from mashup_worker.models.checkpoints.parameters import PARAMETERS
 from mashup_worker.models.segments import Cut
+from mashup_worker.models.stem_names import check_stems
 from tests.msst import CONFIGS, config_of
 
 
@@ -108,11 +108,19 @@ def test_the_essentials_define_the_same_network(architecture: str) -> None:
         ({"training__model_type": "apollo"}, "model_type: 'apollo' does not run here"),
         ({"model": {"growth": 128}}, "model: no architecture that runs here has growth; those"),
         ({"model": "mdx23c"}, "model_type: 'mdx23c' does not run"),
+        ({"model_type": ["scnet"]}, r"model_type: \"\['scnet'\]\" does not run here"),
+        ({"model_type": {"a": 1}}, "model_type: .* does not run here"),
         ({"model": 3}, "model: not a mapping of keys"),
         ({"model__use_pope": True}, "model.use_pope: not supported for bs_roformer"),
         ({"model__dim": None}, "model.dim: missing"),
         ({"model__dim": "big"}, "model.dim: not a whole number of at least 1: 'big'"),
-        ({"model__dim": 1 << 40}, "model.dim: not a whole number"),
+        ({"model__dim": 1 << 40}, "model.dim: more than 1048576"),
+        ({"model__stft_n_fft": 1 << 17}, "model.stft_n_fft: more than 65536"),
+        ({"model__stft_win_length": 512}, "model.stft_win_length: 512, more than stft_n_fft"),
+        (
+            {"model__stft_hop_length": 1, "audio__chunk_size": 1 << 18},
+            "model.stft_hop_length: 1 makes 262145 frames of 256 samples",
+        ),
         ({"model__stereo": 1}, "model.stereo: neither true nor false"),
         ({"model__freqs_per_bands": 3}, "model.freqs_per_bands: not a list of values"),
         ({"model__freqs_per_bands": [64, 64]}, "model.freqs_per_bands: 128 .*, but .* gives 129"),
@@ -137,6 +145,12 @@ def test_the_key_that_is_not_run_is_named(changes: dict[str, object], reason: st
     with pytest.raises(ModelUnavailable, match=rf"^c\.yaml: {reason}") as caught:
         read_definition(config_of("bs_roformer", **changes), "c.yaml")
     assert "\n" not in caught.value.message
+
+
+def test_more_bands_than_any_network_has() -> None:
+    config = config_of("mel_band_roformer", model__num_bands=1 << 20)
+    with pytest.raises(ModelUnavailable, match=r"c: model\.num_bands: more than 1024"):
+        read_definition(config, "c")
 
 
 def test_options_that_are_switched_off_are_accepted() -> None:
