@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.player_names import waveform_name
 from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
+from mashup_worker.audio.tag_reader import read_tags
 from mashup_worker.errors import MashupError
+from mashup_worker.exports.objects import write_exports
+from mashup_worker.exports.song import ExportSong, ExportTrack
 from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import SplitSong, split_song
 from mashup_worker.seed.record import SeedRecord, SeedStem, song_folder
@@ -22,10 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from mashup_worker.exports.objects import Exports
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.separation.writing import StemFile
     from mashup_worker.seed.record import SeedSettings, SeedSource
 
+_DECODED = "decoded.wav"
 _MAX_DECODED_BYTES = 4_000_000_000
 _DECODE_TIMEOUT_S = 600.0
 
@@ -41,10 +46,11 @@ class SeedSong:
 
 @dataclass(frozen=True)
 class SeedResult:
-    """Record of a processed song, and its files by key."""
+    """Record of a processed song, its files by key, and exports that failed."""
 
     record: SeedRecord
     files: Mapping[str, Path]
+    warnings: tuple[str, ...] = ()
 
 
 def make_seed(
@@ -65,6 +71,8 @@ def make_seed(
     files = {**split.files, "analysis.json": song.file.with_name("analysis.json")}
     write_atomically(files["analysis.json"], (json.dumps(analysis) + "\n").encode())
     prefix = song_folder(song.sha256, settings)
+    exports = _exports(song, split, settings, on_progress)
+    files |= exports.objects
     record = SeedRecord(
         sha256=song.sha256,
         title=PurePosixPath(song.source.name).stem,
@@ -81,8 +89,30 @@ def make_seed(
         },
         timings_s={stage: round(seconds, 3) for stage, seconds in split.timings_s.items()},
         made_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        exports={name: f"{prefix}/{path.name}" for name, path in exports.files.items()},
     )
-    return SeedResult(record, {f"{prefix}/{name}": path for name, path in files.items()})
+    keyed = {f"{prefix}/{name}": path for name, path in files.items()}
+    return SeedResult(record, keyed, exports.warnings)
+
+
+def _exports(
+    song: SeedSong,
+    split: SplitSong,
+    settings: SeedSettings,
+    on_progress: Callable[[str, float], None],
+) -> Exports:
+    first = split.separated.stems[0]
+    whole = ExportSong(
+        title=PurePosixPath(song.source.name).stem,
+        file=song.file.with_name(_DECODED),
+        tracks=tuple(
+            ExportTrack(name=one.kind.replace("_", " "), kind=one.kind, source=one.path)
+            for one in split.separated.stems
+        ),
+        analysis=None if split.analysis is None else split.analysis.analysis,
+        tags=read_tags(first.path).tags.of_song(first.kind),
+    )
+    return write_exports(whole, settings.export or (), song.file.parent, on_progress)
 
 
 def _split(
@@ -92,7 +122,7 @@ def _split(
     max_duration_s: float,
     on_progress: Callable[[str, float], None],
 ) -> SplitSong:
-    decoded = song.file.with_name("decoded.wav")
+    decoded = song.file.with_name(_DECODED)
     kinds = settings.stems or separator.stems
     targets = {kind: song.file.with_name(f"{kind}.{settings.format}") for kind in kinds}
     limits = SandboxLimits(

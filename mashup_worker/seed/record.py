@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mashup_worker import __version__
-from mashup_worker.vocabulary import FormatName  # noqa: TC001  (pydantic reads annotations)
+from mashup_worker.vocabulary import ExportName, FormatName  # noqa: TC001  (pydantic reads annotations)
 
 
 class _Stored(BaseModel):
@@ -25,6 +25,7 @@ class SeedSettings(_Stored):
         format: format of the stems.
         weights_sha256: digest of weights that the name of the model does not identify.
         analysis: version of the analyses; None for those without sections and singing.
+        export: formats for DJ programs and DAWs; None without them.
         release: release of this program, because another may give other results.
     """
 
@@ -32,6 +33,7 @@ class SeedSettings(_Stored):
     stems: tuple[str, ...] = ()
     format: FormatName = "flac"
     weights_sha256: str | None = None
+    export: tuple[ExportName, ...] | None = None
     analysis: str | None = None
     release: str = ".".join(__version__.split(".")[:2])
 
@@ -80,6 +82,7 @@ class SeedRecord(_Stored):
         model: name, device, precision and license of the model.
         timings_s: seconds per stage.
         made_at: time of the processing, in UTC and ISO 8601.
+        exports: keys of the files for DJ programs and DAWs, by format.
     """
 
     sha256: str
@@ -92,6 +95,7 @@ class SeedRecord(_Stored):
     model: dict[str, Any]
     timings_s: dict[str, float]
     made_at: str
+    exports: dict[str, str] = {}
 
     @property
     def folder(self) -> str:

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "bench": {"audio", "dsp", "mixing", "models", "pipelines", "plots"},
     "doctor": {"db", "models", "queue", "storage", "worker"},
     "storage": set(),
-    "seed": {"analysis", "audio", "mixing", "models", "pipelines", "storage"},
+    "seed": {"analysis", "audio", "mixing", "exports", "models", "pipelines", "storage"},
     "db": set(),
     "queue": {"db", "mixing"},  # the names of vibes
     "monitoring": {"db"},

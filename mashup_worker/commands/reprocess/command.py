@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mashup_worker.commands.reprocess.output import ReprocessPrinter
+from mashup_worker.commands.shared.exports import ExportFormats, parse_exports
 from mashup_worker.commands.shared.failure import fail, settings_or_fail, usage_errors
 from mashup_worker.commands.shared.inputs import named_kinds
 from mashup_worker.commands.shared.options import (
@@ -49,6 +50,7 @@ def reprocess(
     license_: License = None,
     stems: Stems = None,
     format_: StemFormat = "flac",
+    export: ExportFormats = None,
     device: Device = "auto",
     precision: Precision = "auto",
     max_duration: Annotated[
@@ -81,6 +83,8 @@ def reprocess(
         rule = license_rule(license_)
         _ = ModelRequest(model, None, EngineOptions(device), rule).names()
         settings = _settings(model, named_kinds(stems), format_)
+        if names := parse_exports(export):
+            settings = settings.model_copy(update={"export": names})
         places = find_tracks(sources, to)
         tracks = places.tracks[:limit]
     printer.start(places.found)

@@ -131,7 +131,11 @@ class EnqueueRun:
             "model": self.settings.model,
             "format": self.settings.format,
         }
-        return {**document, "stems": list(self.settings.stems)} if self.settings.stems else document
+        if self.settings.stems:
+            document["stems"] = list(self.settings.stems)
+        if self.settings.export:
+            document["export"] = list(self.settings.export)
+        return document
 
     def _follow(self, database: Database) -> None:
         """Watch until all have ended, also through an outage."""

@@ -160,6 +160,7 @@ class ReprocessRun:
             self._outcomes.failed(task.track, error)
         else:
             self.library.add(made.record, made.files)
+            self.printer.warn(Path(task.track.source.name), made.warnings)
             self._outcomes.made(task.track, made.record, elapsed_s)
         shutil.rmtree(task.file.parent, ignore_errors=True)
         del self._done_bytes[task.sha256]

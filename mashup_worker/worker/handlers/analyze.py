@@ -9,18 +9,13 @@ from urllib.parse import urlsplit
 from mashup_worker.analysis.correction import read_analysis
 from mashup_worker.audio.formats import audio_suffix, without_audio_suffix
 from mashup_worker.audio.song_tags import NO_TAGS
+from mashup_worker.exports.objects import EXPORT_STAGE, UNTITLED, Exports, write_exports
 from mashup_worker.exports.song import ExportSong, ExportTrack
 from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
 from mashup_worker.queue.contracts import AnalyzeOutput
 from mashup_worker.system.names import safe_name
 from mashup_worker.worker.handler import HandlerResult, Sources
-from mashup_worker.worker.handlers.exports import (
-    EXPORT_STAGE,
-    UNTITLED,
-    Exports,
-    exported_settings,
-    write_exports,
-)
+from mashup_worker.worker.handlers.exports import export_outputs, exported_settings
 from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings
 
 if TYPE_CHECKING:
@@ -93,7 +88,7 @@ class AnalyzeHandler:
                 analysis=found.analysis.as_dict(),
                 timings_s=rounded_timings(timings_s, ("harmony", "rhythm")),
                 warnings=exports.warnings,
-                exports=exports.output(stored),
+                exports=export_outputs(exports, stored),
             )
 
         return HandlerResult(exports.objects, output)

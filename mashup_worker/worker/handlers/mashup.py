@@ -10,6 +10,7 @@ from mashup_worker.analysis.correction import read_analysis
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import InvalidInput
+from mashup_worker.exports.objects import EXPORT_STAGE, UNTITLED, write_exports
 from mashup_worker.exports.song import ExportSong, tracks_of
 from mashup_worker.mixing.planning.planner import plan_mashup
 from mashup_worker.mixing.request import MixRequest
@@ -24,12 +25,7 @@ from mashup_worker.pipelines.mashup.unmastered import Unmastered, write_unmaster
 from mashup_worker.pipelines.waveforms import write_waveforms
 from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed, StoredAudio
 from mashup_worker.worker.handler import FetchedStem, HandlerResult, Sources
-from mashup_worker.worker.handlers.exports import (
-    EXPORT_STAGE,
-    UNTITLED,
-    exported_settings,
-    write_exports,
-)
+from mashup_worker.worker.handlers.exports import export_outputs, exported_settings
 from mashup_worker.worker.handlers.shared import (
     model_output,
     rename_paths,
@@ -156,7 +152,7 @@ class MashupHandler:
                 report=mashup.report.as_dict(),
                 passed=mashup.report.passed,
                 warnings=(*(one.sentence for one in mashup.report.failures), *exports.warnings),
-                exports=exports.output(stored),
+                exports=export_outputs(exports, stored),
                 analysis=analysis.analysis.as_dict(),
                 timings_s=rounded_timings(
                     {**clock.laps_s, **mashup.timings_s, **steps_s}, _DEVICE_STAGES

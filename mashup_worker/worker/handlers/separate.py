@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Any
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import InvalidInput
+from mashup_worker.exports.objects import EXPORT_STAGE, UNTITLED, write_exports
 from mashup_worker.exports.song import ExportSong, ExportTrack
 from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import DEVICE_STAGES, STAGES, split_song
 from mashup_worker.queue.contracts import SeparateOutput, StemOutput
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 from mashup_worker.worker.handler import HandlerResult, Sources
-from mashup_worker.worker.handlers.exports import (
-    EXPORT_STAGE,
-    UNTITLED,
-    exported_settings,
-    write_exports,
-)
+from mashup_worker.worker.handlers.exports import export_outputs, exported_settings
 from mashup_worker.worker.handlers.shared import (
     model_output,
     rename_paths,
@@ -33,11 +29,11 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.audio.song_tags import SongTags
+    from mashup_worker.exports.objects import Exports
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.song import SplitSong
     from mashup_worker.queue.contracts import SeparateInput
     from mashup_worker.worker.handler import JobContext, StoredFile
-    from mashup_worker.worker.handlers.exports import Exports
 
 _SONG = "input_data.audio"
 _STAGES = {**STAGES, EXPORT_STAGE: 0.02}
@@ -139,7 +135,7 @@ def _output(
         model=model_output(separator),
         timings_s=rounded_timings({**song.timings_s, **exports.timings_s}, DEVICE_STAGES),
         warnings=exports.warnings,
-        exports=exports.output(stored),
+        exports=export_outputs(exports, stored),
     )
 
 
