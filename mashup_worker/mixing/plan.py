@@ -153,11 +153,15 @@ class Clip(PlanModel):
 
 
 class Section(PlanModel):
-    """Named section of the mashup, such as intro, vocals or break."""
+    """Named section of the mashup, such as intro, chorus or break.
+
+    `why` names the parts of the songs that play and the reasons for their choice, for people.
+    """
 
     name: str
     at_bar: Bar
     bars: Bars
+    why: str = ""
 
 
 class MixSettings(PlanModel):

@@ -64,6 +64,11 @@ class LoudnessEnvelope:
         """Return the step that begins nearest to a time; 0 for times before the audio."""
         return max(0, round(time_s * _STEPS_PER_SECOND))
 
+    @staticmethod
+    def time_of(step: int) -> float:
+        """Return the middle of a step."""
+        return (step + 0.5) / _STEPS_PER_SECOND
+
     @cached_property
     def loud_power(self) -> float:
         """The 90th percentile of the steps above -60 LUFS; 0 for silence."""

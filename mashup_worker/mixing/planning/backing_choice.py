@@ -113,7 +113,7 @@ class BackingChooser:
         power = 10 ** (self.form.level_db / 10)
         sums = np.cumsum(np.append(0.0, power))
         means = sums[every + self.source_bars] - sums[every]
-        return every[means >= means.max() * 10 ** (_FAINT_DB / 10)]
+        return np.asarray(every[means >= means.max() * 10 ** (_FAINT_DB / 10)])
 
     def _scores(self, need: Need, starts: Indices) -> Array:
         size, form = self.source_bars, self.form
@@ -150,7 +150,9 @@ class BackingChooser:
     def _missing_rhythm(self, start: int) -> float:
         rhythm = [kind for kind in (DRUMS, BASS) if kind in self.song.stems]
         silent = [
-            kind for kind in rhythm if not self.song.is_playing(kind, start, start + self.source_bars)
+            kind
+            for kind in rhythm
+            if not self.song.is_playing(kind, start, start + self.source_bars)
         ]
         return len(silent) / max(1, len(rhythm))
 

@@ -30,7 +30,9 @@ def agreement_at(
     confidence of both chords; `UNKNOWN_AGREEMENT` where neither is known.
 
     Args:
+        vocals: form of the vocal song.
         span: first bar and number of bars of the vocal song.
+        backing: form of the backing song.
         starts: first bars of the backing song, all bars of which play against those of the voice.
         source_bars: number of bars of the backing song.
         shift: semitones by which the vocal song is moved up against the backing song.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
-from mashup_worker.mixing.plan import Section
 from mashup_worker.mixing.planning.arrangement import (
     Arrangement,
     fade_out_end,
@@ -15,46 +14,28 @@ from mashup_worker.mixing.planning.arrangement import (
     length_note,
     open_filter,
 )
-from mashup_worker.mixing.planning.phrases import (
-    PHRASE_BARS,
-    Phrase,
-    find_phrases,
-    full_phrases,
-    sung_phrases,
-)
+from mashup_worker.mixing.planning.backing_choice import BackingChooser, Need
+from mashup_worker.mixing.planning.phrases import PHRASE_BARS, find_phrases, full_phrases
+from mashup_worker.mixing.planning.section_names import named_sections
+from mashup_worker.mixing.planning.slots import plan_slots
+from mashup_worker.mixing.planning.song_form import song_form
 from mashup_worker.mixing.planning.transitions import Block, Placement, block_clips
 from mashup_worker.mixing.planning.vocals import vocal_clips
+from mashup_worker.mixing.song import DRUMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from mashup_worker.mixing.planning.backing_choice import Choice
+    from mashup_worker.mixing.planning.phrases import Phrase
+    from mashup_worker.mixing.planning.slots import Slot
+    from mashup_worker.mixing.planning.song_form import SongForm
     from mashup_worker.mixing.planning.tempo import CommonTempo
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.mixing.song import MixSong
 
-_MAX_DEFAULT_S = 240.0
 _MIN_POWER_SHARE = 0.16
 """Lowest share of the instruments' power in a thinned phrase: 8 dB below all of them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slot:
-    """Phrase of the mashup.
-
-    Its role is `intro`, `vocals`, `break` or `outro`; `phrase` is sung, None where vocals rest;
-    `density` is the share of the instruments that play.
-    """
-
-    role: str
-    at_bar: float
-    bars: float
-    phrase: Phrase | None
-    density: float
-
-    @property
-    def end_bar(self) -> float:
-        """End in the mashup."""
-        return self.at_bar + self.bars
 
 
 def arrange_layer(
@@ -72,10 +53,15 @@ def arrange_layer(
     Raises:
         InvalidInput: the vocals are silent, or a backing song has no phrase.
     """
-    slots, notes = _slots(vocal_song, request, tempo)
+    form = song_form(vocal_song)
+    choosers = _choosers(vocal_song, form, backing_songs, tempo, semitones)
+    suitability = _suitability(form, choosers.values())
+    slots, notes = plan_slots(vocal_song, form, request, tempo, suitability)
     bars = math.ceil(slots[-1].end_bar - 1e-9)
     vibe = request.vibe_settings
-    blocks = list(_blocks(backing_songs, slots, request, tempo, semitones))
+    bands = group_bands(backing_songs)
+    pairs = list(_blocks(bands, slots, request, tempo, semitones, choosers))
+    blocks = [block for block, _ in pairs]
     shared_bars = min(vibe.transition_bars, PHRASE_BARS)
     backing = block_clips(blocks, request.transition or vibe.transition, shared_bars)
     intro_end = next((slot.at_bar for slot in slots if slot.role != "intro"), 0.0)
@@ -92,85 +78,44 @@ def arrange_layer(
     return Arrangement(
         bars=bars,
         clips=(*vocals, *backing),
-        sections=_sections(slots),
-        bands=tuple(tuple(song.name for song in band) for band in group_bands(backing_songs)),
+        sections=named_sections(vocal_song.name, slots, pairs),
+        bands=tuple(tuple(song.name for song in band) for band in bands),
         notes=(*notes, *length),
     )
 
 
-def _slots(
-    vocal_song: MixSong, request: MixRequest, tempo: CommonTempo
-) -> tuple[list[Slot], tuple[str, ...]]:
-    stem = vocal_song.vocals
-    if stem is None:
-        raise InvalidInput(f"{vocal_song.name}: no vocals; name a song that has some")
-    factor = tempo.factors[vocal_song.name]
-    phrases = sung_phrases(
-        vocal_song, stem.kind, find_phrases(vocal_song, factor, tempo.phrase_bars)
-    )
-    if not phrases:
-        raise InvalidInput(
-            f"{vocal_song.name}: its vocals fill no phrase; name a song with more vocals"
-        )
-    size = phrases[0].source_bars / factor
-    roles = _roles(request, len(phrases), size, tempo.bar_s)
-    density = request.vibe_settings.density.at(request.intensity)
-    intro = roles.count("intro")
-    slots: list[Slot] = []
-    sung = 0
-    for index, role in enumerate(roles):
-        slot_density, phrase = density, None
-        if role == "vocals":
-            slot_density, phrase = 1.0, phrases[sung % len(phrases)]
-            sung += 1
-        elif role == "intro":  # fills up from phrase to phrase
-            slot_density = density + (1 - density) * index / intro
-        slots.append(
-            Slot(role=role, at_bar=index * size, bars=size, phrase=phrase, density=slot_density)
-        )
-    if sung <= len(phrases):
-        return slots, ()
-    count = "1 phrase" if len(phrases) == 1 else f"{len(phrases)} phrases"
-    return slots, (f"{vocal_song.name}: its vocals have {count}, which repeat",)
-
-
-def _roles(request: MixRequest, available: int, size: float, bar_s: float) -> list[str]:
-    vibe, intensity = request.vibe_settings, request.intensity
-    phrase_s = size * bar_s
-    intro = max(1, round(vibe.intro_bars.at(intensity) / size))
-    sung_in_a_row = round(vibe.break_every_phrases.at(intensity))
-    if request.length_s is None:
-        breaks = (available - 1) // sung_in_a_row if sung_in_a_row else 0
-        body = min(available + breaks, max(1, int(_MAX_DEFAULT_S / phrase_s)))
-        outro = 1
-    else:
-        total = max(1, round(request.length_s / phrase_s))
-        intro = min(intro, total // 3)
-        outro = 1 if total - intro >= 3 else 0
-        body = total - intro - outro
-    middle = [
-        "break" if sung_in_a_row and (index + 1) % (sung_in_a_row + 1) == 0 else "vocals"
-        for index in range(body)
-    ]
-    middle[-1] = "vocals"
-    return ["intro"] * intro + middle + ["outro"] * outro
-
-
 def _blocks(
-    songs: Sequence[MixSong],
+    bands: Sequence[tuple[MixSong, ...]],
     slots: Sequence[Slot],
     request: MixRequest,
     tempo: CommonTempo,
     semitones: Mapping[str, float],
-) -> Iterator[Block]:
-    """Yield a block for each slot; bands share the mashup evenly, in whole phrases."""
-    bands = group_bands(songs)
+    choosers: Mapping[str, BackingChooser],
+) -> Iterator[tuple[Block, Choice | None]]:
+    """Yield a block for each slot, and why its bars were chosen where that is known.
+
+    Bands share the mashup evenly, in whole phrases.
+    """
     edges = [round(index * len(slots) / len(bands)) for index in range(len(bands) + 1)]
     for band, first, last in zip(bands, edges, edges[1:], strict=False):
-        pools = {song.name: _phrase_pool(song, tempo) for song in band}
-        for place, slot in enumerate(slots[first:last]):
-            at_edge = (place == 0 and first > 0, first + place == last - 1 and last < len(slots))
-            chosen = {song.name: _choose(pools[song.name], place, song, at_edge) for song in band}
+        part = slots[first:last]
+        at_edge = [
+            (place == 0 and first > 0, place == len(part) - 1 and last < len(slots))
+            for place in range(len(part))
+        ]
+        choices = {
+            song.name: choosers[song.name].choose(_needs(part, at_edge))
+            for song in band
+            if song.name in choosers and part
+        }
+        pools = {song.name: _phrase_pool(song, tempo) for song in band if song.name not in choices}
+        for place, slot in enumerate(part):
+            chosen = {
+                song.name: choices[song.name][place].phrase
+                if song.name in choices
+                else _choose(pools[song.name], place, song, at_edge[place])
+                for song in band
+            }
             kinds = _thinned(band, chosen, slot.density, request.vibe_settings.thin_order)
             placements: list[Placement] = []
             for song in band:
@@ -183,8 +128,64 @@ def _blocks(
                     kinds=tuple(kind for kind in song.instruments if kind in kinds),
                     semitones=semitones[song.name],
                 )
-                placements += _looped(whole, pools[song.name][0].source_bars)
-            yield Block(slot.at_bar, slot.bars, tuple(placements))
+                placements += _looped(whole, chosen[song.name].source_bars)
+            why = [choices[song.name][place] for song in band if song.name in choices]
+            pitched = [one for one in why if one.agreement is not None]
+            yield (
+                Block(slot.at_bar, slot.bars, tuple(placements)),
+                next(iter([*pitched, *why]), None),
+            )
+
+
+def _needs(slots: Sequence[Slot], at_edge: Sequence[tuple[bool, bool]]) -> list[Need]:
+    return [
+        Need(slot.role, slot.phrase, slot.section, slot.turns, before=before, after=after)
+        for slot, (before, after) in zip(slots, at_edge, strict=True)
+    ]
+
+
+def _choosers(
+    vocal_song: MixSong,
+    vocals: SongForm | None,
+    backing_songs: Sequence[MixSong],
+    tempo: CommonTempo,
+    semitones: Mapping[str, float],
+) -> dict[str, BackingChooser]:
+    """Return the choosers of the songs whose form is known and holds a phrase of whole bars."""
+    found = {}
+    for song in backing_songs:
+        form, size = song_form(song), tempo.phrase_bars * tempo.factors[song.name]
+        if form is None or abs(size - round(size)) > 1e-6 or not 0 < round(size) <= form.bars:
+            continue
+        shift = round(semitones[vocal_song.name] - semitones[song.name])
+        pitched = any(kind != DRUMS for kind in song.instruments)
+        found[song.name] = BackingChooser(
+            song=song,
+            form=form,
+            vocals=vocals,
+            source_bars=round(size),
+            shift=shift if pitched else None,
+        )
+    return found
+
+
+def _suitability(
+    form: SongForm | None, choosers: Iterable[BackingChooser]
+) -> Callable[[Sequence[Phrase]], list[float]] | None:
+    """Return how well the first backing song with pitch can suit phrases, if that is known."""
+    chooser = next((one for one in choosers if one.shift is not None), None)
+    if chooser is None or form is None:
+        return None
+
+    def suits(phrases: Sequence[Phrase]) -> list[float]:
+        return chooser.best_scores(
+            [
+                Need("vocals", one, form.section_of(one.from_bar, one.source_bars), turns=False)
+                for one in phrases
+            ]
+        )
+
+    return suits
 
 
 def _phrase_pool(song: MixSong, tempo: CommonTempo) -> tuple[Phrase, ...]:
@@ -236,14 +237,3 @@ def _thinned(
             break
         kinds.append(kind)
     return frozenset(kinds)
-
-
-def _sections(slots: Sequence[Slot]) -> tuple[Section, ...]:
-    sections: list[Section] = []
-    for slot in slots:
-        if sections and sections[-1].name == slot.role:
-            last = sections.pop()
-            sections.append(last.model_copy(update={"bars": last.bars + slot.bars}))
-        else:
-            sections.append(Section(name=slot.role, at_bar=slot.at_bar, bars=slot.bars))
-    return tuple(sections)

@@ -67,7 +67,7 @@ class SongForm:
         inside = (index >= 0) & (index < len(rows))
         found = rows[np.clip(index, 0, len(rows) - 1)].copy()
         found[~inside] = 0
-        return found
+        return np.asarray(found)
 
 
 def song_form(song: MixSong) -> SongForm | None:

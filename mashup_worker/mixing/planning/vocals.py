@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mashup_worker.mixing.plan import Clip
+from mashup_worker.mixing.planning.voice_edges import VoiceEdge, voice_edge
 from mashup_worker.mixing.song import source_name
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     PlacedPhrase = tuple[float, Phrase]
     """Bar of the mashup, and the phrase that begins there."""
 
-_PICKUP_BARS, _TAIL_BARS = 1.0, 0.5
+_PICKUP_BARS, _TAIL_BARS, _LAST_TAIL_BARS = 1.0, 1.0, 2.0
+_GUESSED_TAIL_BARS = 0.5
 _CUT_FADE_BARS = 0.125
 """Fade of vocals that are cut while they sing."""
 
@@ -33,7 +35,8 @@ def vocal_clips(
 
     `placed` are bars of the mashup in ascending order, each with the phrase that is sung there.
     Phrases that are consecutive in the song and in the mashup form one clip. A clip begins up to a
-    bar early and ends up to half a bar late where the vocals sing there and the mashup has room.
+    bar early and ends up to a bar late, the last one two, where the vocals sing there and the
+    mashup has room; without known times of singing, half a bar late.
     """
     stem = song.vocals
     if stem is None:
@@ -44,13 +47,12 @@ def vocal_clips(
     for index, run in enumerate(runs):
         (at_bar, first), (_, last) = run[0], run[-1]
         end_bar = at_bar + (last.end_bar - first.from_bar) / tempo_factor
-        next_bar = runs[index + 1][0][0] if index + 1 < len(runs) else bars
-        early = _sung_beyond(song, stem.kind, first.from_bar, -1, tempo_factor)
-        early = min(early, _PICKUP_BARS, at_bar - free_from)
-        late = _sung_beyond(song, stem.kind, last.end_bar, 1, tempo_factor)
-        late = min(late, _TAIL_BARS, next_bar - end_bar)
-        clip_end = last.end_bar + late * tempo_factor
-        is_cut = song.is_playing(stem.kind, clip_end - _CUT_FADE_BARS * tempo_factor, clip_end)
+        is_last = index + 1 == len(runs)
+        next_bar = bars if is_last else runs[index + 1][0][0]
+        entry = _edge(song, first.from_bar, -1, tempo_factor, min(_PICKUP_BARS, at_bar - free_from))
+        tail = _LAST_TAIL_BARS if is_last else _TAIL_BARS
+        exit_ = _edge(song, last.end_bar, 1, tempo_factor, min(tail, next_bar - end_bar))
+        early, late = entry.beyond_bars / tempo_factor, exit_.beyond_bars / tempo_factor
         length = early + end_bar - at_bar + late
         clips.append(
             Clip(
@@ -60,11 +62,33 @@ def vocal_clips(
                 from_bar=first.from_bar - early * tempo_factor,
                 source_bars=length * tempo_factor,
                 semitones=semitones,
-                fade_out_bars=_CUT_FADE_BARS if is_cut else 0.0,
+                fade_in_bars=_CUT_FADE_BARS if entry.is_cut else 0.0,
+                fade_out_bars=_CUT_FADE_BARS if exit_.is_cut else 0.0,
             )
         )
         free_from = end_bar + late
     return clips
+
+
+def _edge(
+    song: MixSong, bar: float, direction: int, tempo_factor: float, room_bars: float
+) -> VoiceEdge:
+    """Return the edge of a clip that should end (1) or begin (-1) at a bar of the song.
+
+    `room_bars` are the bars of the mashup into which it may extend.
+    """
+    stem = song.vocals
+    assert stem is not None, "the caller has asked"  # noqa: S101
+    if song.analysis.singing_known:
+        return voice_edge(song, stem.kind, bar, direction, room_bars * tempo_factor)
+    if direction > 0:
+        room_bars = min(room_bars, _GUESSED_TAIL_BARS)
+    reached = min(_sung_beyond(song, stem.kind, bar, direction, tempo_factor), room_bars)
+    stop = bar + reached * tempo_factor
+    is_cut = direction > 0 and song.is_playing(
+        stem.kind, stop - _CUT_FADE_BARS * tempo_factor, stop
+    )
+    return VoiceEdge(reached * tempo_factor, is_cut)
 
 
 def _runs(placed: Sequence[PlacedPhrase], tempo_factor: float) -> list[list[PlacedPhrase]]:
