@@ -72,6 +72,7 @@ def text_lines(document: dict[str, Any], *, with_reasons: bool) -> list[str]:
         pair = f"{one['vocal_song']} over {one['backing_song']}"
         lines.append(f"{one['total']:.2f}  {pair}: {scores}")
         lines.append(f"      {_suggested(one)}")
+        lines += [f"      {text}" for text in _best_fits(one)]
         if with_reasons:
             lines += [f"      {name}: {score['reason']}" for name, score in one["scores"].items()]
     return lines + [f"Note: {note}" for note in document["notes"]]
@@ -93,3 +94,22 @@ def _suggested(one: dict[str, Any]) -> str:
         if changes:
             parts.append(f"{one[f'{side}_song']} {', '.join(changes)}")
     return "; ".join(parts)
+
+
+def _best_fits(one: dict[str, Any]) -> list[str]:
+    """Return a line for the place where the songs fit best, if it is known."""
+    fits = one["chords"]["fits"] if one["chords"] else []
+    return [
+        f"best fit: {_bars(fit['vocals'])} over {_bars(fit['backing'])} at "
+        f"{fit['semitones']:+d} st, chords agree by {fit['agreement']:.0%}"
+        for fit in fits[:1]
+    ]
+
+
+def _bars(side: dict[str, Any]) -> str:
+    """Return bars with their section and time, such as `bars 17-32 (chorus C, 0:31)`."""
+    first, last = side["bars"]
+    minutes, seconds = divmod(side["start_s"], 60)
+    section = side["section"]
+    name = f"{section['role'] or 'section'} {section['label']}, " if section else ""
+    return f"bars {first}-{last} ({name}{minutes:.0f}:{seconds:04.1f})"

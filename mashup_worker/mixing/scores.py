@@ -11,8 +11,8 @@ from mashup_worker.mixing.stretch_limit import MAX_STRETCH
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WEIGHTS = {"tempo": 0.35, "key": 0.35, "rhythm": 0.15, "spectrum": 0.15}
-"""Weights of the scores in their geometric mean; one score of 0 makes the total 0."""
+WEIGHTS = {"tempo": 0.35, "key": 0.35, "chords": 0.2, "rhythm": 0.15, "spectrum": 0.15}
+"""Weights of the scores in their weighted geometric mean; one score of 0 makes the total 0."""
 
 MIN_SCORE = 0.05
 UNKNOWN_SCORE = 0.5

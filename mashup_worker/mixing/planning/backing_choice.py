@@ -1,7 +1,7 @@
 """Choice of the bars of a backing song that play under each phrase of a mashup.
 
-The likeliest path through the song is found: bars whose energy, chords and section suit what is
-sung over them, with as few jumps as possible.
+The best path through the song is found: bars whose energy, chords and section suit the voice over
+them, with few jumps.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Choice:
     Attributes:
         phrase: bars of the backing song.
         section: section that most of them belong to.
-        energies: energy of the voice's song and of these bars, 0 to 1; None where nobody sings.
-        agreement: agreement of the chords; None where nobody sings, or nothing has pitch.
+        energies: energy of the voice's song and of these bars, 0 to 1; None without a voice.
+        agreement: agreement of the chords; None without a voice or pitch.
     """
 
     phrase: Phrase

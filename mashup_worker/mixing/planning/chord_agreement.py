@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.arrays import Array, Indices
     from mashup_worker.mixing.planning.song_form import SongForm
 
-UNKNOWN_AGREEMENT = 0.5
+UNKNOWN_AGREEMENT, _DOUBT = 0.5, 0.02
 """Agreement of two chords that share some tones, taken where one of them is unknown."""
 
 
@@ -48,5 +48,5 @@ def agreement_at(
     total = (weight * sure).sum(axis=1)
     found = (weight * (under * over).sum(axis=2)).sum(axis=1)
     # A little unknown keeps one sure beat from deciding for bars of doubt.
-    unsure = 0.1 * weight.sum()
+    unsure = _DOUBT * weight.sum()
     return np.asarray((found + UNKNOWN_AGREEMENT * unsure) / (total + unsure))

@@ -9,6 +9,7 @@ import torch
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.keys import fifths_between, transposed
+from mashup_worker.mixing.planning.best_fit import ChordMatch, match_chords
 from mashup_worker.mixing.planning.harmony import (
     MAX_SHIFT_SEMITONES,
     PitchAgreement,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 _GOOD_CORRELATION = 0.7
 """Correlation of pitch classes with a score of 1."""
 
+_CHANCE_AGREEMENT, _GOOD_AGREEMENT = 0.33, 0.85
+"""Agreement of chords that have nothing to do with each other, and one with a score of 1."""
+
 _SCORE_PER_SEMITONE = 0.97
 _MIN_NOTED_CHANGE = 0.0005
 _CROSS_RHYTHM_SHARE = 0.6
@@ -52,7 +56,8 @@ class Match:
     """Compatibility of one song's vocals with another song's instruments.
 
     `total` is the weighted geometric mean of the scores. Semitones, tempo and stretch ratios are
-    suggestions; `tempo_bpm` is None where the limits allow none.
+    suggestions; `tempo_bpm` is None where the limits allow none. `chords` says where the songs fit
+    best; None where the form of one of them is unknown.
     """
 
     vocal_song: str
@@ -64,6 +69,7 @@ class Match:
     tempo_bpm: float | None = None
     vocal_ratio: float = 1.0
     backing_ratio: float = 1.0
+    chords: ChordMatch | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the match as JSON values."""
@@ -75,6 +81,7 @@ class Match:
                 one.name: {"value": round(one.value, 3), "reason": one.reason}
                 for one in self.scores
             },
+            "chords": None if self.chords is None else self.chords.as_dict(),
             "suggestion": {
                 "tempo_bpm": None if self.tempo_bpm is None else round(self.tempo_bpm, 3),
                 "vocal_semitones": self.vocal_semitones,
@@ -87,9 +94,16 @@ class Match:
 
 def compare_songs(vocals: SongFeatures, backing: SongFeatures) -> Match:
     """Score one song's vocals over another song's instruments."""
-    tempo, tempo_bpm, ratios = _tempo_score(vocals.song, backing.song)
+    tempo, tempo_bpm, ratios, factors = _tempo_score(vocals.song, backing.song)
     key, vocal_semitones, backing_semitones = _key_score(vocals, backing)
-    scores = (tempo, key, _rhythm_score(vocals, backing), _spectrum_score(vocals, backing))
+    chords = match_chords(vocals.song, backing.song, factors)
+    scores = (
+        tempo,
+        key,
+        *([] if chords is None else [_chord_score(chords, vocal_semitones - backing_semitones)]),
+        _rhythm_score(vocals, backing),
+        _spectrum_score(vocals, backing),
+    )
     return Match(
         vocal_song=vocals.song.name,
         backing_song=backing.song.name,
@@ -100,17 +114,18 @@ def compare_songs(vocals: SongFeatures, backing: SongFeatures) -> Match:
         tempo_bpm=tempo_bpm,
         vocal_ratio=ratios[0],
         backing_ratio=ratios[1],
+        chords=chords,
     )
 
 
 def _tempo_score(
     vocal_song: MixSong, backing_song: MixSong
-) -> tuple[CompatibilityScore, float | None, tuple[float, float]]:
-    """Return the score, the common tempo, and the stretch ratios of vocals and backing."""
+) -> tuple[CompatibilityScore, float | None, tuple[float, float], tuple[float, float]]:
+    """Return the score, the common tempo, and stretch ratios and factors of vocals and backing."""
     try:
         tempo = find_common_tempo(share_meter([backing_song, vocal_song])[0], None, forced=False)
     except InvalidInput as error:
-        return CompatibilityScore("tempo", 0.0, error.message), None, (1.0, 1.0)
+        return CompatibilityScore("tempo", 0.0, error.message), None, (1.0, 1.0), (1.0, 1.0)
     songs = (vocal_song, backing_song)
     vocal_ratio, backing_ratio = (
         song.grid.tempo_bpm / tempo.factors[song.name] / tempo.tempo_bpm for song in songs
@@ -129,7 +144,8 @@ def _tempo_score(
     if any(is_cross_rhythm(factor) for factor in tempo.factors.values()):
         value *= _CROSS_RHYTHM_SHARE
     reason = f"{tempo.tempo_bpm:.2f} BPM: {', '.join(changes) or 'no stretching'}"
-    return CompatibilityScore("tempo", value, reason), tempo.tempo_bpm, ratios
+    factors = tempo.factors[vocal_song.name], tempo.factors[backing_song.name]
+    return CompatibilityScore("tempo", value, reason), tempo.tempo_bpm, ratios, factors
 
 
 def _key_score(vocals: SongFeatures, backing: SongFeatures) -> tuple[CompatibilityScore, int, int]:
@@ -152,6 +168,17 @@ def _key_score(vocals: SongFeatures, backing: SongFeatures) -> tuple[Compatibili
         vocal_semitones,
         backing_semitones,
     )
+
+
+def _chord_score(chords: ChordMatch, relative: int) -> CompatibilityScore:
+    """Return the score of the agreement at a transposition, between chance and a perfect fit."""
+    agreement = chords.by_shift[(relative + 5) % 12 - 5]
+    value = (agreement - _CHANCE_AGREEMENT) / (_GOOD_AGREEMENT - _CHANCE_AGREEMENT)
+    best = chords.best_shift
+    reason = f"phrases agree by {agreement:.0%}"
+    if best != relative:
+        reason += f", by {chords.by_shift[best]:.0%} at {best:+d} semitones"
+    return CompatibilityScore("chords", min(1.0, max(MIN_SCORE, value)), reason)
 
 
 def divide_shift(relative: int) -> tuple[int, int]:

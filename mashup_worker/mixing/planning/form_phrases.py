@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.planning.song_form import SongForm
     from mashup_worker.mixing.song import MixSong
 
-_AT_BOUNDARY, _ACROSS_BOUNDARY = 0.5, 0.5
+_AT_BOUNDARY, _ACROSS_BOUNDARY = 1.0, 1.0
 _SKIPPED_BAR, _SKIPPED_SINGING = 0.25, 1.0
 _SHIFT_COST = 0.3
 
@@ -24,7 +24,7 @@ def section_phrases(
 ) -> tuple[Phrase, ...]:
     """Return phrases that begin where sections do, and leave out as few bars as possible.
 
-    A bar that is left out costs more where somebody sings. Without a form, or where a phrase does
+    A bar with singing that is left out costs more. Without a form, or where a phrase does
     not fill whole bars, phrases are equally spaced.
     """
     size = round(bars * tempo_factor)

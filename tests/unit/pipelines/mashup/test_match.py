@@ -30,7 +30,7 @@ def test_every_pair_of_songs_is_compared_in_both_directions(songs: tuple[MixSong
     a, b = NAMES[1], NAMES[0]
     assert abs(both[a, b].total - both[b, a].total) > 0.02  # the direction makes a difference
     for one in result.matches:
-        assert {score.name for score in one.scores} == set(WEIGHTS)
+        assert {score.name for score in one.scores} == set(WEIGHTS) - {"chords"}
         assert all(0 <= score.value <= 1 and score.reason for score in one.scores)
         assert abs(one.vocal_semitones) <= 2
         assert abs(one.backing_semitones) <= 2
