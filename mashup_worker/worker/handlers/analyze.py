@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _SONG, _STEM = "input_data.audio", "input_data.stems."
 _STAGES = {
     "decode": 0.15,
-    "measure": 0.25,
-    "harmony": 0.25,
+    "measure": 0.2,
+    "harmony": 0.2,
     "rhythm": 0.2,
     "form": 0.15,
     EXPORT_STAGE: 0.1,

@@ -50,7 +50,7 @@ _STAGES = {
     "prepare": 0.35,
     "stretch": 0.2,
     "mix": 0.05,
-    "master": 0.2,
+    "master": 0.18,
     "check": 0.15,
     "peaks": 0.05,
     EXPORT_STAGE: 0.02,

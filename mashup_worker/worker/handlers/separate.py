@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mashup_worker.worker.handler import JobContext, StoredFile
 
 _SONG = "input_data.audio"
-_STAGES = {**STAGES, EXPORT_STAGE: 0.02}
+_STAGES = {**STAGES, "separate": STAGES["separate"] - 0.02, EXPORT_STAGE: 0.02}
 
 
 @dataclass(frozen=True)
