@@ -111,7 +111,7 @@ TransitionName = Literal["crossfade", "bass_swap", "filter_sweep", "cut"]
 TRANSITIONS: tuple[TransitionName, ...] = get_args(TransitionName)
 """Ways from one song to the next."""
 
-FormName = Literal["layer", "sequence"]
+FormName = Literal["layer", "sequence", "medley"]
 """Forms of a mashup: vocals over other songs' instruments, or songs one after another."""
 
 JobType = Literal["separate", "analyze", "mashup", "master"]

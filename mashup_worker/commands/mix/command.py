@@ -67,7 +67,8 @@ def mix(
         FormName | None,
         typer.Option(
             help="Vocals over other songs' instruments (layer), or songs one after another "
-            "(sequence). By default a layer if exactly one of several songs has vocals."
+            "(sequence), or short parts of them (medley). By default a layer if exactly one of "
+            "several songs has vocals."
         ),
     ] = None,
     vibe: Annotated[VibeName, typer.Option(help="Style of arrangement, mix and master.")] = "club",

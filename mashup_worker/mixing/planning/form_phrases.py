@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 _AT_BOUNDARY, _ACROSS_BOUNDARY = 1.0, 1.0
 _SKIPPED_BAR, _SKIPPED_SINGING = 0.25, 1.0
-_SHIFT_COST = 0.3
+_SHIFT_COST = 0.2
+_PEAKS = ("chorus", "drop")
+_PEAK, _CHANGE = 1.0, 0.3
 
 
 def section_phrases(
@@ -54,7 +56,7 @@ def section_phrases(
 def with_breaks(
     roles: Sequence[str], phrases: Sequence[Phrase], form: SongForm | None
 ) -> list[str]:
-    """Move breaks between phrases by one phrase at most, to where the song rests or turns."""
+    """Move breaks between phrases by two phrases at most, to where the song rests or turns."""
     total = sum(role == "vocals" for role in roles)
     if form is None or not phrases or not total:
         return list(roles)
@@ -62,7 +64,7 @@ def with_breaks(
     for place, role in enumerate(roles):
         if role == "break":
             nominal = sum(one == "vocals" for one in roles[:place])
-            near = (nominal, nominal - 1, nominal + 1)
+            near = (nominal, nominal - 1, nominal + 1, nominal - 2, nominal + 2)
             places = [at for at in near if before[-1] < at < total] or [nominal]
             costs = {at: _SHIFT_COST * abs(at - nominal) for at in places}
             worth = {at: _rest_at(phrases, form, at) - costs[at] for at in places}
@@ -83,3 +85,46 @@ def _rest_at(phrases: Sequence[Phrase], form: SongForm, at: int) -> float:
         return 1.0 + boundary
     around = form.steps(form.sung, bar - 0.25, 0.5, 2)
     return boundary - float(around.min())
+
+
+def formed_run(
+    song: MixSong,
+    form: SongForm | None,
+    phrases: Sequence[Phrase],
+    count: int,
+    shared_bars: tuple[int, int],
+    *,
+    peak: bool,
+) -> tuple[Phrase, ...]:
+    """Return the `count` phrases in a row in which most stems play and which sections enclose.
+
+    Args:
+        song: the song.
+        form: its form; None gives no phrases.
+        phrases: its phrases, for their size.
+        count: number of phrases to return, or all where the song has fewer.
+        shared_bars: bars shared with the songs before and after, up to each change of songs, at
+            which sections should begin and no note should be cut.
+        peak: whether choruses and drops are preferred to fullness.
+    """
+    size = phrases[0].source_bars
+    length = min(count, len(phrases)) * size
+    if form is None or size != round(size) or not 0 < length <= form.bars:
+        return ()
+    plays = np.array(
+        [[song.is_playing(kind, bar, bar + 1) for bar in range(form.bars)] for kind in song.stems]
+    ).mean(axis=0)
+    peaks = np.array([one is not None and one.role in _PEAKS for one in form.sections])
+    worth = plays + (_PEAK * peaks if peak else 0.0)
+    early, late = (min(bars, int(length // 4)) for bars in shared_bars)
+
+    def score(first: int) -> tuple[float, int]:
+        stop = first + int(length)
+        mean = float(worth[first:stop].mean())
+        for bar in (first + early, stop - late):
+            across = form.steps(form.sung, bar - 0.25, 0.5, 2)
+            mean += _CHANGE * float(form.boundary[bar]) - _CHANGE * float(across.min())
+        return round(mean, 6), -first
+
+    best = max(range(form.bars - int(length) + 1), key=score)
+    return tuple(Phrase(best + index * size, size) for index in range(round(length / size)))

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.plan import Section
 from mashup_worker.mixing.planning.arrangement import Arrangement, fade_out_end, length_note
+from mashup_worker.mixing.planning.form_phrases import formed_run
 from mashup_worker.mixing.planning.phrases import Phrase, find_phrases, fullest_run
+from mashup_worker.mixing.planning.section_names import parts_of
+from mashup_worker.mixing.planning.song_form import song_form
 from mashup_worker.mixing.planning.transitions import Block, Placement, block_clips
 
 if TYPE_CHECKING:
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.mixing.song import MixSong
 
-_DEFAULT_PHRASES = 8
-"""Phrases that a song plays where no length is requested."""
+_DEFAULT_PHRASES, _SHORT_PHRASES = 8, 2
+"""Phrases that a song plays where no length is requested, and in a medley."""
 
 
 def arrange_sequence(
@@ -27,11 +30,14 @@ def arrange_sequence(
     tempo: CommonTempo,
     *,
     semitones: Mapping[str, float],
+    short: bool = False,
 ) -> Arrangement:
     """Arrange the fullest phrases of each song, one song after another.
 
     The end of a song and the beginning of the next share bars, with the change of songs in the
-    middle, so that the phrases of both are aligned. Songs of different tempo share none.
+    middle, so that the phrases of both are aligned. Songs of different tempo share none. Where the
+    form of a song is known, songs change at its sections. `short` takes two phrases of each song
+    instead of eight where no length is requested, of its choruses where they are known.
 
     Raises:
         InvalidInput: a song is shorter than a bar.
@@ -39,7 +45,7 @@ def arrange_sequence(
     vibe = request.vibe_settings
     transition = request.transition or vibe.transition
     shared_bars = 0 if transition == "cut" else vibe.transition_bars
-    runs = _runs(songs, tempo, shared_bars, request.length_s)
+    runs = _runs(songs, tempo, shared_bars, request.length_s, short=short)
     lengths = [
         (run[-1].end_bar - run[0].from_bar) / tempo.factors[song.name]
         for song, run in zip(songs, runs, strict=True)
@@ -65,7 +71,12 @@ def arrange_sequence(
         at_bar = placement.end_bar
     clips = fade_out_end(block_clips(blocks, transition, shared_bars), at_bar)
     sections = [
-        Section(name=song.name, at_bar=block.at_bar, bars=block.bars)
+        Section(
+            name=song.name,
+            at_bar=block.at_bar,
+            bars=block.bars,
+            why=parts_of(song_form(song), block),
+        )
         for song, block in zip(songs, blocks, strict=True)
     ]
     reason = "phrases are not cut, and songs do not repeat"
@@ -87,7 +98,12 @@ def arrange_sequence(
 
 
 def _runs(
-    songs: Sequence[MixSong], tempo: CommonTempo, shared_bars: int, length_s: float | None
+    songs: Sequence[MixSong],
+    tempo: CommonTempo,
+    shared_bars: int,
+    length_s: float | None,
+    *,
+    short: bool,
 ) -> list[tuple[Phrase, ...]]:
     """Return the phrases of each song; songs with few phrases leave the rest to others."""
     phrases = []
@@ -96,7 +112,7 @@ def _runs(
         if not of_song:
             raise InvalidInput(f"{song.name}: shorter than a bar; name a longer song")
         phrases.append(of_song)
-    total = _DEFAULT_PHRASES * len(songs)
+    total = (_SHORT_PHRASES if short else _DEFAULT_PHRASES) * len(songs)
     if length_s is not None:
         bar_s = sum(tempo.bar_s_of(song.name) for song in songs) / len(songs)
         bars = length_s / bar_s + shared_bars * (len(songs) - 1)  # shared bars play once
@@ -107,10 +123,15 @@ def _runs(
         if not remaining:
             break
         counts[min(remaining, key=lambda index: counts[index])] += 1
-    return [
-        fullest_run(song, of_song, count)
-        for song, of_song, count in zip(songs, phrases, counts, strict=True)
-    ]
+    found = []
+    for index, (song, of_song, count) in enumerate(zip(songs, phrases, counts, strict=True)):
+        half = shared_bars // 2
+        around = half if index else 0, half if index + 1 < len(songs) else 0
+        found.append(
+            formed_run(song, song_form(song), of_song, count, around, peak=short)
+            or fullest_run(song, of_song, count)
+        )
+    return found
 
 
 def _half_overlap(

@@ -43,10 +43,11 @@ def plan_mashup(
     Raises:
         InvalidInput: the songs cannot be combined; the message names the song or the option.
     """
-    if vocals_first and form != "sequence":
+    if vocals_first and form in (None, "layer"):
         return plan_layer(songs[0], songs[1:], request)
-    if (form or choose_form(songs)) == "sequence":
-        return plan_sequence(songs, request)
+    chosen = form or choose_form(songs)
+    if chosen != "layer":
+        return plan_sequence(songs, request, form=chosen)
     vocal_song = next((song for song in songs if song.vocals), None)
     if vocal_song is None:
         raise InvalidInput("layer: no song has vocals; add a vocal stem, or choose sequence")
@@ -82,8 +83,12 @@ def plan_layer(vocal_song: MixSong, backing_songs: Sequence[MixSong], request: M
     return _plan("layer", songs, request, tempo, keys, arrangement, meter_notes)
 
 
-def plan_sequence(songs: Sequence[MixSong], request: MixRequest) -> Plan:
+def plan_sequence(
+    songs: Sequence[MixSong], request: MixRequest, *, form: FormName = "sequence"
+) -> Plan:
     """Plan songs one after another; the first sets the tempo of those that meet it.
+
+    A medley takes short parts of the songs, their choruses where they are known.
 
     Raises:
         InvalidInput: the songs cannot be combined; the message names the song or the option.
@@ -93,8 +98,10 @@ def plan_sequence(songs: Sequence[MixSong], request: MixRequest) -> Plan:
     songs, meter_notes = share_meter(songs)
     tempo = keep_tempi(songs, request.tempo_bpm, forced=request.forced)
     keys = transpose_sequence(songs, request.key, forced=request.forced)
-    arrangement = arrange_sequence(songs, request, tempo, semitones=keys.semitones)
-    return _plan("sequence", songs, request, tempo, keys, arrangement, meter_notes)
+    arrangement = arrange_sequence(
+        songs, request, tempo, semitones=keys.semitones, short=form == "medley"
+    )
+    return _plan(form, songs, request, tempo, keys, arrangement, meter_notes)
 
 
 def _plan(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.form.result import Section as SongSection
     from mashup_worker.mixing.planning.backing_choice import Choice
     from mashup_worker.mixing.planning.slots import Slot
+    from mashup_worker.mixing.planning.song_form import SongForm
     from mashup_worker.mixing.planning.transitions import Block
 
     Row = tuple[Slot, Block, Choice | None]
@@ -40,6 +41,17 @@ def named_sections(
             )
         )
     return tuple(sections)
+
+
+def parts_of(form: SongForm | None, block: Block) -> str:
+    """Return the sections of a song that play in a block, such as `verse A, chorus B`."""
+    if form is None:
+        return ""
+    placement = block.placements[0]
+    first = round(placement.from_bar)
+    stop = round(placement.from_bar + placement.bars * placement.tempo_factor)
+    found = {id(one): one for one in form.sections[max(0, first) : stop] if one is not None}
+    return ", ".join(f"{one.role or 'section'} {one.label}" for one in found.values())
 
 
 def _why(vocal_song: str, part: Sequence[Row]) -> str:

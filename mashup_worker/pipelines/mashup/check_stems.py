@@ -59,7 +59,7 @@ def check_stems(
     attacks = {track.name: find_attacks(track.audio) for track in usable}
     voices = sum_stems([track for track in usable if track.is_vocal])
     with_pitch = sum_stems([track for track in usable if track.is_pitched_instrument])
-    own_song = plan is not None and plan.form == "sequence"
+    own_song = plan is not None and plan.form != "layer"
     spliced = {} if plan is None else _spliced(usable, attacks, plan)
     clicks = splices.find_clicks(spliced)
     return CheckedStems(

@@ -646,6 +646,9 @@ export const texts = {
     sections: /** @type {Record<string, string>} */ ({
       intro: "Intro",
       vocals: "Vocals",
+      verse: "Verse",
+      chorus: "Chorus",
+      drop: "Drop",
       break: "Break",
       outro: "Outro",
     }),
@@ -718,7 +721,11 @@ export const texts = {
   plan: {
     title: "Plan",
     form: "Form",
-    forms: { layer: "Vocals over other songs", sequence: "Songs one after another" },
+    forms: {
+      layer: "Vocals over other songs",
+      sequence: "Songs one after another",
+      medley: "Short parts of songs",
+    },
     vibe: "Vibe",
     tempo: "Tempo",
     key: "Key",

@@ -13,7 +13,7 @@ from mashup_worker.analysis.result import Analysis
 from mashup_worker.mixing.planning.best_fit import match_chords
 from mashup_worker.mixing.planning.chord_agreement import UNKNOWN_AGREEMENT, agreement_at
 from mashup_worker.mixing.planning.form_phrases import section_phrases, with_breaks
-from mashup_worker.mixing.planning.planner import plan_layer
+from mashup_worker.mixing.planning.planner import plan_layer, plan_sequence
 from mashup_worker.mixing.planning.song_form import SongForm, chord_vector, song_form
 from mashup_worker.mixing.planning.voice_edges import voice_edge
 from mashup_worker.mixing.request import MixRequest
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mashup_worker.analysis.form.result import Role
     from mashup_worker.mixing.plan import Clip, Plan
     from mashup_worker.mixing.song import MixSong
+    from mashup_worker.vocabulary import FormName
 
     Parts = Sequence[tuple[Role, int]]
 
@@ -261,3 +262,28 @@ def test_a_match_without_form_has_no_chords() -> None:
     assert match_chords(lead, song("band", drums=range(16), other=range(16))) is None
     silent = formed("band", [("verse", 16)], chords=["N"])
     assert match_chords(lead, silent) is None
+
+
+@pytest.mark.parametrize("form", ["sequence", "medley"])
+def test_songs_change_at_sections(form: FormName) -> None:
+    first = formed("a", [("verse", 12), ("chorus", 8), ("verse", 12), ("break", 8)])
+    second = formed("b", [("intro", 3), ("verse", 12), ("drop", 8), ("verse", 12)])
+    request = MixRequest(transition="cut")
+    plan = plan_sequence([first, second], request, form=form)
+    assert plan.form == form
+    edges = {"a": {0, 12, 20, 32, 40}, "b": {0, 3, 15, 23, 35}}
+    for clip in plan.clips:
+        name = clip.source.partition("/")[0]
+        assert {clip.from_bar, clip.source_end_bar} & edges[name]
+
+
+def test_a_medley_takes_the_chorus_of_each_song() -> None:
+    songs = [
+        formed(name, [("verse", 8), ("chorus", 8), ("verse", 8)], sung=range(24)) for name in "abc"
+    ]
+    plan = plan_sequence(songs, MixRequest(transition="cut"), form="medley")
+    assert plan.form == "medley"
+    assert {(clip.from_bar, clip.source_bars) for clip in plan.clips} == {(8, 8)}
+    assert [section.why for section in plan.sections] == ["chorus B"] * 3
+    longer = plan_sequence(songs, MixRequest(transition="cut"))
+    assert longer.grid.bars > plan.grid.bars

@@ -14,7 +14,7 @@ export function ArrangementText({ plan }) {
       <section>
         <h3>${words.sectionRow}</h3>
         <ol class="plain-list">
-          ${sectionsOf(plan).map(({ name, bars }) => html`<li>${name}, ${bars}</li>`)}
+          ${sectionsOf(plan).map(({ name, bars, why }) => html`<li>${name}, ${bars}${why}</li>`)}
         </ol>
       </section>
       ${

@@ -17,7 +17,7 @@ const EPSILON = 1e-6;
 
 /** @typedef {{name: string, song: string, kind: string, clips: ClipBox[]}} Row Stem with its clips. */
 
-/** @typedef {{name: string, left: number, width: number, bars: string}} SectionBox */
+/** @typedef {{name: string, left: number, width: number, bars: string, why: string}} SectionBox */
 
 /** @typedef {{left: number, width: number, words: string}} TransitionBox Change of the song that plays. */
 
@@ -98,6 +98,7 @@ export function sectionsOf(plan) {
   return plan.sections.map((section) => ({
     name: texts.arrangement.sections[section.name] ?? section.name,
     bars: texts.arrangement.bars(section.at_bar, section.bars),
+    why: section.why ? `: ${section.why}` : "",
     ...spanOf(section, plan),
   }));
 }

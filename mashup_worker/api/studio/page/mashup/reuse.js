@@ -30,8 +30,9 @@ export async function reuse({ input_data: input, output_data: output }) {
   change({ ...DEFAULTS, ...texts, format: input.format ?? "mp3", ...rolesIn(output?.plan.form) });
 }
 
-/** @param {"layer" | "sequence" | undefined} form */
-function rolesIn(form = "layer") {
+/** @param {"layer" | "sequence" | "medley" | undefined} planned */
+function rolesIn(planned = "layer") {
+  const form = planned === "layer" ? "layer" : "sequence";
   const songs = groups.value;
   const singer = songs.find((song) => song.stems.every(isVocal));
   return { form, singer: singer?.id ?? "", base: songs[0]?.id ?? "" };

@@ -76,9 +76,10 @@ function Ruler({ plan }) {
           ({
             name,
             bars,
+            why,
             ...place
-          }) => html`<span class="section" style=${placed(place)} title=${`${name}, ${bars}`}>
-            <span class="ellipsis">${name}</span><span class="hidden-text">, ${bars}</span>
+          }) => html`<span class="section" style=${placed(place)} title=${`${name}, ${bars}${why}`}>
+            <span class="ellipsis">${name}</span><span class="hidden-text">, ${bars}${why}</span>
           </span>`,
         )}
       </div>

@@ -42,7 +42,7 @@
  * @property {{parameter: string, points: [number, number][]}[]} automation
  *
  * @typedef {object} Plan
- * @property {"layer" | "sequence"} form
+ * @property {"layer" | "sequence" | "medley"} form
  * @property {string} vibe
  * @property {number} intensity
  * @property {string} transition
@@ -51,7 +51,7 @@
  * @property {{tempo_bpm: number, beats_per_bar: number, bars: number, tempo_changes?: [number, number][]}} grid
  * @property {Record<string, PlanSource>} sources
  * @property {PlanClip[]} clips
- * @property {{name: string, at_bar: number, bars: number}[]} sections
+ * @property {{name: string, at_bar: number, bars: number, why?: string}[]} sections
  * @property {{loudness_lufs: number, true_peak_dbtp: number}} master
  * @property {string[]} notes
  *
