@@ -58,9 +58,9 @@ def separator(one: SeparationNetwork, **options: object) -> NetworkSeparator:
     return NetworkSeparator("uneven", Bag.of(one), given)
 
 
-def noise(length: int, channels: int = 2) -> Audio:
+def noise(length: int) -> Audio:
     generator = torch.Generator().manual_seed(length)
-    return Audio(0.1 + 0.3 * torch.randn(channels, length, generator=generator), RATE_HZ)
+    return Audio(0.1 + 0.3 * torch.randn(2, length, generator=generator), RATE_HZ)
 
 
 @pytest.mark.parametrize("overlap", [1, 2, 3, 4, 8])

@@ -202,6 +202,7 @@ def test_models_that_do_not_fit_are_refused() -> None:
         ("steps: [{stems: [A b], model: x}]", "stems.0: not a name of a stem: 'A b'; use lower"),
         ("steps: [{stems: [mix], model: x}]", "steps.0.stems.0: not a name of a stem"),
         ("{steps: [{stems: [a], model: x}], remainder: no_a}", "remainder: not a name of a stem"),
+        ("{steps: [{stems: [vocals], model: x}], remainder: instrumental}", "remainder: not a"),
         ("steps: [{stems: [a], model: x, gain: 2}]", "steps.0.gain: not a key of a recipe"),
         ("{steps: [{stems: [a], model: x}], sum: 1}", "sum: not a key of a recipe"),
         ("steps: [{stems: [a], models: [{model: x, weight: -1}]}]", "weight: .*greater"),
