@@ -2,8 +2,8 @@
 
     python -m benchmarks.planning [FOLDER…] [--pairs N] [--cache FOLDER]
 
-Layers of the sample songs, of generated songs and of the songs in the folders, each of which is a
-folder of stems or, for the model `lite`, a recording. The plans are compared; nothing is rendered.
+Layers of the sample songs, of generated songs and of songs in folders of stems. The plans are
+compared; nothing is rendered. Generated songs and analyses are kept in the cache.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.form_truth import generated
 from benchmarks.results import publish, table
 from mashup_worker.audio.encode import open_writer
-from mashup_worker.audio.formats import EncodeOptions, audio_suffix
+from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.planning.planner import plan_layer
@@ -167,13 +167,8 @@ def files(folders: Sequence[Path], cache: Path) -> list[SongFiles]:
             found.append(SongFiles(home.name, {one.stem: one for one in sorted(home.iterdir())}))
     for folder in folders:
         stems = {one.stem: one for one in sorted(folder.iterdir()) if one.stem in KINDS}
-        songs = [one for one in sorted(folder.iterdir()) if audio_suffix(one.name)]
-        found += (
-            [SongFiles(folder.name, stems)]
-            if stems
-            else [SongFiles(one.stem, {}, one) for one in songs]
-        )
-    return [one for one in found if one.whole or {"vocals", "drums"} & one.stems.keys()]
+        found.append(SongFiles(folder.name, stems))
+    return [one for one in found if {"vocals", "drums"} & one.stems.keys()]
 
 
 def _write(generator: str, seed: int, home: Path) -> None:
