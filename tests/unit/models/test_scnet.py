@@ -14,6 +14,7 @@ from mashup_worker.models.bag import Bag
 from mashup_worker.models.checkpoints.networks import read_configured
 from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 from mashup_worker.models.scnet.convert import convert
+from mashup_worker.models.scnet.dual_path import mean_square
 from tests.demix import demix
 from tests.engines import music, separate
 from tests.networks import profile
@@ -182,3 +183,9 @@ def test_whole_songs_equal_the_inference_of_the_original(
     mix = music(duration_s)
     expected = demix(lambda window: separated(original, window), mix.samples, CHUNK, 2)
     assert worst(separate(separator, mix), expected) < 1e-4
+
+
+def test_levels_of_long_segments_are_exact() -> None:
+    x = torch.randn(2, 476, 350, 32, generator=torch.Generator().manual_seed(3))
+    exact = x.double().square().mean((1, 2, 3), keepdim=True)
+    assert torch.allclose(mean_square(x).double(), exact, rtol=1e-6)
