@@ -109,6 +109,13 @@ API = """\
 One process of `mashup api` with Postgres, Valkey and S3, a worker that separates songs, and the
 clients of the benchmark, all on the same two cores."""
 
+ARCHITECTURES = """\
+## Other architectures
+
+One segment by each network of `models/`, with its published shape and random weights, in turn with
+`pymss-core` in one process on a CPU. *Times* is the ratio of processor time. Half precision is
+compared in SNR on music; random weights of SCNet lose more of it than those of other networks."""
+
 STUDIO = """\
 ## Studio
 
@@ -133,7 +140,10 @@ def page(results: Sequence[Results]) -> str:
         parts += _device(one)
     if not any(one.machine.kind == "cuda" for one in results):
         parts.append(NO_CUDA)
-    return "\n\n".join([*parts, PEERS, *_services(), LEFT]) + "\n"
+    return (
+        "\n\n".join([*parts, PEERS, ARCHITECTURES, _published("architectures"), *_services(), LEFT])
+        + "\n"
+    )
 
 
 def documents(folder: Path = FOLDER) -> list[Results]:
