@@ -280,7 +280,7 @@ def test_matches_are_printed_in_both_directions(runs: Runs) -> None:
     pairs = [(one["vocal_song"], one["backing_song"]) for one in document["matches"]]
     assert pairs == [("singer", HOST.name)], "a song without instruments can't be a backing song"
     (best,) = document["matches"]
-    assert best["scores"].keys() == {"tempo", "key", "rhythm", "spectrum"}
+    assert best["scores"].keys() == {"tempo", "key", "chords", "rhythm", "spectrum"}
     assert all(0 <= one["value"] <= 1 and one["reason"] for one in best["scores"].values())
     assert best["suggestion"]["vocal_stretch_ratio"] == pytest.approx(184 / 174, abs=0.002)
     (doubt,) = document["notes"]
