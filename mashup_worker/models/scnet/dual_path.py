@@ -30,7 +30,8 @@ def mean_square(x: Tensor) -> Tensor:
     Shape: `(batch, frames, rows, channels)` to `(batch, 1, 1, 1)`.
     """
     by_frame = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True).square()
-    return by_frame.mean(1, keepdim=True) / x[0, 0].numel()
+    mean: Tensor = by_frame.mean(1, keepdim=True) / x[0, 0].numel()
+    return mean
 
 
 class Recurrence(nn.Module):
