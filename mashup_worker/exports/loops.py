@@ -17,6 +17,7 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
 from mashup_worker.exports.song import ExportTrack, require_beats, write_audio
 from mashup_worker.exports.wav_chunks import Rhythm, acid_chunk, add_chunks, sampler_chunk
+from mashup_worker.system.names import safe_name, safe_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 LOOP_BARS = 4
 _MAX_LOOPS = 8
 """Loops of one stem."""
+
+_NAME_BYTES = 100
+"""Of song and stem, which a name has both of."""
 
 _SEARCH_S, _BLEND_S = 0.01, 0.004
 _AUDIBLE = 10 ** (-50 / 20)
@@ -45,10 +49,11 @@ def write_loops(song: ExportSong, folder: Path) -> list[Path]:
     beats = require_beats(song, "a loop")
     tracks = song.tracks or (ExportTrack(name="mix", kind="mix", source=song.mix),)
     found: list[Path] = []
-    for track in tracks:
+    names = safe_names((track.name for track in tracks), _NAME_BYTES)
+    for track, name in zip(tracks, names, strict=True):
         audio = track.audio()
         bars = _audible(audio, beats, _spans(song, beats))
-        found += [_write_loop(song, track.name, audio, beats, one, folder) for one in bars]
+        found += [_write_loop(song, name, audio, beats, one, folder) for one in bars]
     if not found:
         raise InvalidInput(f"{song.title}: no {LOOP_BARS} bars that sound; loops need them")
     return found
@@ -60,7 +65,8 @@ def _write_loop(
     samples = cut_loop(audio, beats.bar_times_s[bars.start], beats.bar_times_s[bars.stop])
     count = beats.bars[bars.stop] - beats.bars[bars.start]
     tempo_bpm = 60 * count * audio.sample_rate / samples.shape[1]
-    title = f"{song.name} {name} {tempo_bpm:.0f} BPM bars {bars.start + 1}-{bars.stop}"
+    whose = f"{safe_name(song.name, _NAME_BYTES)} {name}"
+    title = f"{whose} {tempo_bpm:.0f} BPM bars {bars.start + 1}-{bars.stop}"
     target = folder / f"{song.name} loops" / f"{title}.wav"
     tags = song.music_tags.of_stem(name).with_music(tempo_bpm, song.key, song.camelot)
     write_audio(target, Audio(samples, audio.sample_rate), tags)

@@ -51,6 +51,7 @@ _MASTERING = {
 """Settings of a player's effects on the sum of the stems; both are off."""
 
 _SAMPLE_RATE = 44_100
+_NAMES: dict[Codec, str] = {"aac": "", "alac": " ALAC"}
 _CODEC_OPTIONS: dict[Codec, tuple[str, ...]] = {
     "aac": ("-c:a", "aac", "-b:a", "256k"),
     "alac": ("-c:a", "alac", "-sample_fmt", "s16p"),
@@ -72,7 +73,7 @@ def write_native_stem(song: ExportSong, folder: Path, codec: Codec = "aac") -> l
             "native-stem: ffmpeg is not installed; install it, or choose another format"
         )
     sounds = _sounds(song)
-    target = folder / f"{song.name}.stem.m4a"
+    target = folder / f"{song.name}{_NAMES[codec]}.stem.m4a"
     with (
         atomic_path(target) as temporary,
         tempfile.TemporaryDirectory(dir=temporary.parent, prefix=".stems-") as scratch,

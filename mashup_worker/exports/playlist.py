@@ -41,7 +41,7 @@ def write_excerpt_playlist(excerpts: Iterable[Excerpt], target: Path) -> None:
     """
     lines = [b"#EXTM3U"]
     for one in excerpts:
-        path = os.fsencode(os.path.relpath(one.path, target.parent))
+        path = _path_line(os.path.relpath(one.path, target.parent))
         if {b"\n"[0], b"\r"[0]} & set(path):
             raise InvalidInput(f"{one.title}: its path has a line break; rename the file")
         title = one.title.replace("\n", " ").replace("\r", " ")
@@ -50,6 +50,11 @@ def write_excerpt_playlist(excerpts: Iterable[Excerpt], target: Path) -> None:
         lines.append(f"#EXTVLCOPT:stop-time={one.stop_s:.3f}".encode())
         lines.append(path)
     write_atomically(target, b"\n".join(lines) + b"\n")
+
+
+def _path_line(path: str) -> bytes:
+    """Return the line of a path, which is neither a comment nor begins with spaces."""
+    return os.fsencode(f"./{path}" if path.startswith(("#", " ", "\t")) else path)
 
 
 def write_playlist(
@@ -70,7 +75,7 @@ def write_playlist(
             path = os.path.relpath(entry.path, folder)
         else:
             path = playing_path(entry.path, folder, root)
-        lines.append(os.fsencode(path))
+        lines.append(_path_line(path))
     target = folder / PLAYLIST_NAME
     write_atomically(target, b"\n".join(lines) + b"\n")
     return [target]

@@ -54,7 +54,8 @@ class ExportSong:
     """Song, or mashup with its plan.
 
     Attributes:
-        title: name that files and programs show; any text.
+        title: name that programs show; any text.
+        file_name: name of its files, without a suffix; None for that of its title.
         file: file of the whole; None where only its stems are there.
         tracks: stems of a song, or rendered tracks of a mashup; empty where they are not needed.
         analysis: of a song; None where it is unknown.
@@ -64,6 +65,7 @@ class ExportSong:
     """
 
     title: str
+    file_name: str | None = None
     file: Path | None = None
     tracks: tuple[ExportTrack, ...] = ()
     analysis: Analysis | None = None
@@ -74,7 +76,7 @@ class ExportSong:
     @property
     def name(self) -> str:
         """Name of its files, without a suffix."""
-        return safe_name(self.title)
+        return self.file_name or safe_name(self.title)
 
     @cached_property
     def tempo_map(self) -> TempoMap | None:
@@ -184,7 +186,7 @@ def require_beats(song: ExportSong, purpose: str) -> TempoMap:
         InvalidInput: it has none; the message names the purpose.
     """
     if song.tempo_map is None:
-        raise InvalidInput(f"{song.title}: no beat is known, which {purpose} needs; analyze it")
+        raise InvalidInput(f"{song.title}: no beat was found, which {purpose} needs")
     return song.tempo_map
 
 

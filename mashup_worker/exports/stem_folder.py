@@ -10,10 +10,9 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
 from mashup_worker.exports.midi import write_tempo_map
 from mashup_worker.exports.song import write_audio
-from mashup_worker.system.names import safe_name
+from mashup_worker.system.names import safe_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from mashup_worker.exports.song import ExportSong
@@ -42,7 +41,8 @@ def write_stem_folder(song: ExportSong, folder: Path) -> list[Path]:
     lead = 0 if beats is None else round(-beats.origin_s * rate)
     length = lead + max(one.length_samples for one in sounds)
     written = []
-    for track, name, sound in zip(song.tracks, _names(song), sounds, strict=True):
+    names = safe_names(track.name for track in song.tracks)
+    for track, name, sound in zip(song.tracks, names, sounds, strict=True):
         samples = F.pad(sound.samples, (lead, length - lead - sound.length_samples))
         target = home / f"{name}.wav"
         write_audio(target, Audio(samples, rate), tags.of_stem(track.name))
@@ -51,12 +51,3 @@ def write_stem_folder(song: ExportSong, folder: Path) -> list[Path]:
         written.append(home / TEMPO_MAP_NAME)
         write_tempo_map(written[-1], beats, song.markers, song.title)
     return written
-
-
-def _names(song: ExportSong) -> Iterable[str]:
-    """Return a name for each track; tracks of one name are numbered."""
-    seen: dict[str, int] = {}
-    for track in song.tracks:
-        name = safe_name(track.name)
-        seen[name.lower()] = count = seen.get(name.lower(), 0) + 1
-        yield name if count == 1 else f"{name} {count}"

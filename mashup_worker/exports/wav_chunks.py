@@ -41,11 +41,13 @@ class Rhythm:
 def write_wav(song: ExportSong, folder: Path) -> list[Path]:
     """Write a song as WAV with its markers, root note and tempo.
 
+    The name differs from that of the song, which may lie in the same folder.
+
     Raises:
         StorageFailed: the file cannot be written.
         InvalidInput: the song cannot be decoded, or is too long for WAV.
     """
-    target, mix, beats = folder / f"{song.name}.wav", song.mix, song.tempo_map
+    target, mix, beats = folder / f"{song.name} markers.wav", song.mix, song.tempo_map
     write_audio(target, mix, song.music_tags)
     chunks = marker_chunks(song.markers, mix.sample_rate, mix.length_samples)
     chunks.append(sampler_chunk(mix.sample_rate, song.key))

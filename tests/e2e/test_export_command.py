@@ -90,11 +90,11 @@ def test_what_a_song_lacks_is_one_line_and_the_rest_is_written(mashup: Mashup) -
     done = mashup.run("export", "still.wav", "--to", "click,wav,stem-folder", "-o", "s", "--json")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "mashup: still.wav: still: no beat is known, which a click track needs; analyze it",
+        "mashup: still.wav: still: no beat was found, which a click track needs",
         "mashup: still.wav: still: no stems to export; separate it",
     ]
     assert [one.get("format") for one in documents(done.stdout)] == [None, "wav", None]
-    assert (mashup.folder / "s/still.wav").is_file()
+    assert (mashup.folder / "s/still markers.wav").is_file()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_commands_export_beside_their_results(mashup: Mashup, song: Path) -> Non
     assert (mashup.folder / "parts/playlist.m3u8").read_text().endswith("\n../two.flac\n")
     done = mashup.run("analyze", "two.flac", "-o", "found2", "--export", "click,wav", "-q")
     assert done.returncode == 0, done.stderr
-    assert files(mashup.folder / "found2") == {"two.json", "two click.wav", "two.wav"}
+    assert files(mashup.folder / "found2") == {"two.json", "two click.wav", "two markers.wav"}
     done = mashup.run("mix", "night", "-o", "made/b.flac", "--length", "8", *names, "--json")
     assert done.returncode == 0, done.stderr
     assert [one.get("format") for one in documents(done.stdout)] == [

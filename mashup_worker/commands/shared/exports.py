@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mashup_worker.commands.shared.inputs import comma_separated
+from mashup_worker.commands.shared.names import real_path
+from mashup_worker.system.names import free_name
 from mashup_worker.vocabulary import EXPORTS
 
 if TYPE_CHECKING:
@@ -55,18 +57,28 @@ class Exporter:
     printer: Output
     root: str | None = None
     _listed: list[ExportSong] = field(default_factory=list)
+    _taken: dict[Path, set[str]] = field(default_factory=dict)
 
     def add(self, song: ExportSong, source: Song, folder: Path, batch: Batch) -> None:
-        """Write a song in the formats of one song, and keep it for those that list all."""
+        """Write a song in the formats of one song, and keep it for those that list all.
+
+        Songs of one name in a folder are numbered, so that no file replaces another.
+        """
+        from mashup_worker.exports.collection import entries_of
         from mashup_worker.exports.export import COLLECTIONS, export_song
 
+        taken = self._taken.setdefault(real_path(folder), set())
+        song = replace(song, file_name=free_name(song.name, taken))
         for name in self.names:
             if name not in COLLECTIONS:
                 with batch.collect_failure(source):
                     self._print(source, name, export_song(song, name, folder))
         # Without the sound, which all songs together may be too large to keep.
-        kept = song.tracks if song.plan is None else ()
-        self._listed.append(replace(song, tracks=kept, sounds={}))
+        listed = replace(song, tracks=song.tracks if song.plan is None else (), sounds={})
+        if not COLLECTIONS.isdisjoint(self.names):
+            with batch.collect_failure(source):
+                entries_of([listed])
+                self._listed.append(listed)
 
     def finish(self, folder: Path, batch: Batch) -> None:
         """Write the formats that list all songs."""

@@ -95,6 +95,12 @@ def is_system_folder(name: str) -> bool:
     return any(fnmatchcase(name.lower(), pattern) for pattern in SYSTEM_FOLDERS)
 
 
+def is_export_folder(path: Path) -> bool:
+    """Return whether a folder below one of stems has loops or stems that were exported beside."""
+    own = path.name == path.parent.name or path.name.endswith((" loops", " BPM"))
+    return own and path.name.startswith(path.parent.name)
+
+
 def is_system_file(name: str) -> bool:
     """Return whether a file is one of `SYSTEM_FILES`."""
     return any(fnmatchcase(name.lower(), pattern) for pattern in SYSTEM_FILES)

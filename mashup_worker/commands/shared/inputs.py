@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mashup_worker.audio.formats import audio_suffix, without_audio_suffix
 from mashup_worker.commands.shared.folders import (
     Folder,
+    is_export_folder,
     is_folder,
     is_song_file,
     is_system_folder,
@@ -188,14 +189,17 @@ class _Search:
         is_inside = self._is_result(top)
         folders = list(walk(top, lambda path: not is_inside and self._is_result(path)))
         recorded = self._recorded(folders)
-        found = False
+        found, in_stems = False, set[Path]()
         for folder in folders:
+            if folder.path.parent in in_stems and is_export_folder(folder.path):
+                continue
             here, below = folder.path, folder.path.relative_to(top)
             if folder.problem is not None:
                 found = self._add(Song(here, here.name, problem=folder.problem))
             elif self.stem_folders and (stems := stem_files(here, folder.files)):
                 track = below.as_posix() if below.parts else real_path(here).name
                 found = self._add(Song(here, track, stems))
+                in_stems.add(here)
             else:
                 for name in folder.files:
                     if is_inside or not self._is_result(here / name):

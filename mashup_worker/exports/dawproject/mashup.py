@@ -87,8 +87,8 @@ def mashup_project(song: ExportSong) -> Project:
     keys = [one for one in stretched if _is_key(plan.sources[one.name].kind)]
     ducking = Ducking.of([render_source(one, plan) for one in keys], plan)
     tracks: list[Track] = []
-    for one in stretched:
-        tracks += _SourceTracks(plan, one.name, ducking).of(one.clips)
+    for number, one in enumerate(stretched, 1):  # since safe names may be alike
+        tracks += _SourceTracks(plan, one.name, number, ducking).of(one.clips)
     beats = plan.grid.beats_per_bar
     cutoff_hz = plan.mix.tone_low_pass_hz
     return Project(
@@ -114,6 +114,7 @@ class _SourceTracks:
 
     plan: Plan
     name: str
+    number: int
     ducking: Ducking
 
     def of(self, clips: Sequence[tuple[PlanClip, StretchedSpan]]) -> list[Track]:
@@ -140,7 +141,7 @@ class _SourceTracks:
             audio = Audio(span.samples * self._boost, self.plan.sample_rate)
             quarters = audio.duration_s * self._quarters_per_s(span)
             files[id(span)] = AudioFile(
-                path=f"audio/{safe_name(self.name)} {len(files) + 1}.wav",
+                path=f"audio/{self.number} {safe_name(self.name)} {len(files) + 1}.wav",
                 audio=audio,
                 warps=((0.0, 0.0), (quarters, audio.duration_s)),
             )

@@ -150,6 +150,13 @@ def test_playlists_lead_to_any_file_also_after_a_move(tmp_path: Path, name: byte
     assert (moved.parent / os.fsdecode(line)).is_file()
 
 
+@pytest.mark.parametrize("root", [None, "."])
+@pytest.mark.parametrize("name", ["#1 hit.wav", " lead.wav"])
+def test_no_path_of_a_playlist_is_a_comment(tmp_path: Path, name: str, root: str | None) -> None:
+    (path,) = write_playlist([odd_song(tmp_path, name.encode())], tmp_path, root)
+    assert path.read_text().splitlines()[-1] == f"./{name}"
+
+
 def test_a_song_without_its_file_is_listed_by_its_stems(tmp_path: Path) -> None:
     song = replace(made_song(tmp_path / "song", duration_s=2.0), file=None)
     (path,) = write_playlist([song], tmp_path, "/music")

@@ -60,7 +60,7 @@ def test_clicks_are_on_the_beats_and_bars_are_louder(
 def test_a_song_without_a_beat_has_neither_clicks_nor_loops(tmp_path: Path) -> None:
     song = replace(made_song(tmp_path, duration_s=3.0), analysis=Analysis(3.0), title="Still")
     for make in (write_click_track, write_loops):
-        with pytest.raises(InvalidInput, match=r"^Still: no beat is known, which a \w+"):
+        with pytest.raises(InvalidInput, match=r"^Still: no beat was found, which a \w+"):
             make(song, tmp_path)
 
 
@@ -123,6 +123,15 @@ def test_loops_of_the_analysis_come_first(tmp_path: Path) -> None:
     loops = (Loop(16.0, 20.0, 2, 0.9), Loop(4.0, 12.0, 4, 0.8))
     found = write_loops(replace(song, analysis=replace(song.analysis, loops=loops)), tmp_path)
     assert [path.stem.partition("BPM ")[2] for path in found] == ["bars 9-10", "bars 3-6"]
+
+
+def test_loops_of_stems_with_any_name_stay_in_their_folder(tmp_path: Path) -> None:
+    song = made_song(tmp_path / "song", duration_s=12.0, kinds=("drums", "bass", "other"))
+    names = ("a/../../../b" + "x" * 300 + "1", "a/../../../b" + "x" * 300 + "2", "\udcff\0")
+    tracks = tuple(replace(one, name=name) for one, name in zip(song.tracks, names, strict=True))
+    found = write_loops(replace(song, tracks=tracks, title="ö" * 300), tmp_path / "out")
+    assert len({path.name for path in found}) == len(found) == 3
+    assert {path.parent.parent for path in found} == {tmp_path / "out"}
 
 
 def test_a_song_of_one_bar_has_no_loops(tmp_path: Path) -> None:

@@ -262,6 +262,16 @@ def test_every_clip_plays_its_source_to_the_sample(
     assert found == 4
 
 
+def test_sources_of_like_names_keep_their_own_audio(tmp_path: Path) -> None:
+    names = ("a/drums", "a_drums", "A_drums")
+    sources = {name: source("a", "drums", 122.0) for name in names}
+    plan = plan_of(sources=sources, clips=[clip(name, 0, 1, 0) for name in names], sections=[])
+    sounds = {name: Audio(0.1 * k * torch.ones(2, 4 * RATE), RATE) for k, name in enumerate(names)}
+    (path,) = write_dawproject(ExportSong(title="M", plan=plan, sounds=sounds), tmp_path)
+    levels = [samples.max() for samples, _ in Daw(path).sounds.values()]
+    assert levels == pytest.approx([0.0, 0.1, 0.2], abs=1e-3)
+
+
 def test_a_change_of_tempo_moves_the_arrangement(tmp_path: Path) -> None:
     grid = {"tempo_bpm": 122.0, "beats_per_bar": 4, "bars": 12, "tempo_changes": [[4, 128.0]]}
     clips = [

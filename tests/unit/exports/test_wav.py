@@ -126,6 +126,14 @@ def test_any_title_becomes_a_name(tmp_path: Path, title: str) -> None:
     assert path.is_file()
 
 
+def test_a_song_in_the_same_folder_is_kept(tmp_path: Path) -> None:
+    song = made_song(tmp_path, duration_s=2.0, title="whole")
+    assert song.file is not None
+    before = song.file.read_bytes()
+    assert write_wav(song, tmp_path) == [tmp_path / "whole markers.wav"]
+    assert song.file.read_bytes() == before
+
+
 def test_a_song_without_sound_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"^Night: no sound to export; give the song or its stems$"):
         write_wav(ExportSong(title="Night"), tmp_path)

@@ -110,7 +110,7 @@ def test_what_a_song_lacks_is_a_warning(
     document = {"audio": "a", "stems": ["vocals"], "analyze": False, "export": ["click", "wav"]}
     output = Job("separate", document, TableInputs({"a": stems["bass"]}), models, tmp_path).output()
     assert output["warnings"] == [
-        "export click: song: no beat is known, which a click track needs; analyze it"
+        "export click: song: no beat was found, which a click track needs"
     ]
     assert [one["format"] for one in output["exports"]] == ["wav"]
 

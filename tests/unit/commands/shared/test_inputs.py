@@ -135,6 +135,13 @@ def test_stem_folders_are_found_among_songs(folder: Path) -> None:
     assert songs == {"a": 0, "z": 0, "deep/song": 0, "deep/one": 2, "deep/one/below/other": 0}
 
 
+def test_exports_beside_the_stems_are_no_songs(folder: Path) -> None:
+    make(folder / "in/night", "vocals.flac", "drums.flac", "night markers.wav", "live/set.wav")
+    make(folder / "in/night/night loops", "night drums 120 BPM bars 1-4.wav")
+    make(folder / "in/night/night 120 BPM", "vocals.wav", "drums.wav")
+    assert [song.track for song in found("in")] == ["night", "night/live/set"]
+
+
 def test_files_beside_the_stems_are_ignored(folder: Path) -> None:
     make(folder / "song", "vocals.wav", "no_vocals.wav", "drums.wav", "mix.wav", ".bass.wav")
     make(folder / "song", "other.txt", "truth.json")
