@@ -5,7 +5,7 @@
 Quality is measured on the songs of `samples/`: SI-SDR of every stem against the truth and, with
 `--voice`, of a recorded voice that is brought to the loudness of each song's instrumental and laid
 over it. Speed is that of the whole `stream` over 60 s of stereo, warm. Memory is the peak of a
-process that separates ten minutes, beyond what it held after loading the model and a short song.
+process that separates ten minutes, beyond that after loading the model and a short song.
 """
 
 from __future__ import annotations

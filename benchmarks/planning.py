@@ -51,7 +51,7 @@ class Figures:
     """Figures of one plan; None where nothing can be compared.
 
     Attributes:
-        agreement: shared tones of the chords of both songs while somebody sings, 0 to 1.
+        agreement: shared tones of the chords of both songs in singing, 0 to 1.
         energy: correlation of the levels of both songs by bar while somebody sings.
         cuts: edges of vocal clips at which the voice sounds.
         turns: share of the turns of the vocal song at which a section of the backing begins.

@@ -22,7 +22,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Truth:
-    """What a perfect analysis would say.
+    """Result of a perfect analysis.
 
     Attributes:
         tempo_bpm: beats a minute at the metrical level that a musician would tap.

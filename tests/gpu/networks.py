@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from demucs.apply import BagOfModels
@@ -14,7 +14,12 @@ from mashup_worker.dsp.metrics import snr_db
 from mashup_worker.models.bag import Bag
 from mashup_worker.models.engine import EngineOptions, NetworkSeparator
 from tests.checkpoints import HTDEMUCS, random_network
-from tests.engines import RATE_HZ
+from tests.engines import RATE_HZ, separate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.fake_cuda.budget import DeviceBudget
 
 TINY: dict[str, Any] = HTDEMUCS | {"segment": Fraction(1, 2), "t_layers": 1, "dconv_mode": 0}
 
@@ -61,3 +66,28 @@ def assert_near(got: torch.Tensor, expected: torch.Tensor, least_db: float) -> N
         assert got.abs().max() < 1e-6
     else:
         assert snr_db(got, expected) > least_db
+
+
+def assert_equals_the_cpu(
+    on_gpu: NetworkSeparator,
+    on_cpu: NetworkSeparator,
+    songs: Sequence[tuple[Audio, list[str] | None]],
+    budget: DeviceBudget,
+) -> None:
+    """Expect the stems of the CPU in fp32 from a captured core, without copies or waits.
+
+    `songs` are mixes with the stems to separate, all of them for None. The first one is streamed
+    on the device, too.
+    """
+    on_gpu.warm_up()
+    for mix, stems in songs:
+        got, expected = (separate(one, mix, stems) for one in (on_gpu, on_cpu))
+        assert_near(got, expected, LEAST_DB[on_gpu.precision])
+    (runner,) = on_gpu._networks
+    assert runner.is_captured
+    song = Audio(songs[0][0].samples.to("cuda"), RATE_HZ)
+    blocks = on_gpu.stream(song, on_device=True)
+    next(blocks)
+    with budget.limit(copy=0, wait=0):
+        for block in blocks:
+            assert block.device.type == "cuda"

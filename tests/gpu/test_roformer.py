@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mashup_worker.audio.signal import Audio
 from mashup_worker.models.bag import Bag
 from mashup_worker.models.engine import EngineOptions, NetworkSeparator
-from tests.engines import separate
-from tests.gpu.networks import LEAST_DB, assert_near, silence
+from tests.gpu.networks import assert_equals_the_cpu, silence
 from tests.roformer import converted, recording, reference
 
 if TYPE_CHECKING:
@@ -38,15 +36,5 @@ def separator(architecture: str, device: str, precision: str) -> NetworkSeparato
 def test_equals_the_cpu(architecture: str, precision: str, device_budget: DeviceBudget) -> None:
     on_gpu = separator(architecture, "cuda", precision)
     on_cpu = separator(architecture, "cpu", "fp32")
-    on_gpu.warm_up()
-    for mix, stems in ((recording(1.9), None), (recording(0.1), ["bass"]), (silence(1), None)):
-        got, expected = (separate(one, mix, stems) for one in (on_gpu, on_cpu))
-        assert_near(got, expected, LEAST_DB[precision])
-    (runner,) = on_gpu._networks
-    assert runner.is_captured
-    song = Audio(recording(1.9).samples.to("cuda"), 44_100)
-    blocks = on_gpu.stream(song, on_device=True)
-    next(blocks)
-    with device_budget.limit(copy=0, wait=0):
-        for block in blocks:
-            assert block.device.type == "cuda"
+    songs = ((recording(1.9), None), (recording(0.1), ["bass"]), (silence(1), None))
+    assert_equals_the_cpu(on_gpu, on_cpu, songs, device_budget)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from mashup_worker.audio.signal import Audio
 from mashup_worker.models.bag import Bag
 from mashup_worker.models.engine import EngineOptions, NetworkSeparator
-from tests.engines import music, separate
-from tests.gpu.networks import LEAST_DB, assert_near, silence
+from tests.engines import music
+from tests.gpu.networks import assert_equals_the_cpu, silence
 from tests.scnet import converted, reference
 
 if TYPE_CHECKING:
@@ -30,18 +29,8 @@ def separator(device: str, precision: str, *, masked: bool) -> NetworkSeparator:
 def test_equals_the_cpu(precision: str, masked: bool, device_budget: DeviceBudget) -> None:
     on_gpu = separator("cuda", precision, masked=masked)
     on_cpu = separator("cpu", "fp32", masked=masked)
-    on_gpu.warm_up()
-    for mix, stems in ((music(1.9), None), (music(0.1), ["vocals"]), (silence(1), None)):
-        got, expected = (separate(one, mix, stems) for one in (on_gpu, on_cpu))
-        assert_near(got, expected, LEAST_DB[precision])
-    (runner,) = on_gpu._networks
-    assert runner.is_captured
-    song = Audio(music(1.9).samples.to("cuda"), 44_100)
-    blocks = on_gpu.stream(song, on_device=True)
-    next(blocks)
-    with device_budget.limit(copy=0, wait=0):
-        for block in blocks:
-            assert block.device.type == "cuda"
+    songs = ((music(1.9), None), (music(0.1), ["vocals"]), (silence(1), None))
+    assert_equals_the_cpu(on_gpu, on_cpu, songs, device_budget)
 
 
 @pytest.mark.hardware("cuDNN, which the fake device lacks")
