@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mashup_worker.errors import ServiceUnavailable
 from mashup_worker.stack.child import Child, Program
 from mashup_worker.stack.files import write_secret
 from mashup_worker.stack.packages import plain_environment, weed
@@ -30,6 +32,9 @@ _STOP_GRACE_S = 1.0
 
 _MAX_MEMORY = "200MiB"
 """Target of Go's garbage collector; without it a long upload occupies several times its size."""
+
+_MIN_FREE_BYTES = 256 << 20
+"""With less free space the server refuses to write: a writer waits until it gives up."""
 
 _SECURITY = """\
 [jwt.signing]
@@ -74,6 +79,7 @@ def seaweed(folder: Path, log: Path, *, ports: Mapping[str, int], keys: S3Keys) 
         "master.volumeSizeLimitMB": "1024",
         "volume.id": "local",  # by default the port, which may change
         "volume.max": "10000",
+        "volume.minFreeSpace": f"{_MIN_FREE_BYTES >> 20}MiB",  # by default 1 % of the disk
         "volume.preStopSeconds": "0",
         "filer": "true",
         "filer.localSocket": "filer.sock",  # relative, since socket paths must be short
@@ -100,6 +106,7 @@ def seaweed(folder: Path, log: Path, *, ports: Mapping[str, int], keys: S3Keys) 
     def prepare() -> None:
         (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
+        _require_free_space(folder)
         kill_stale_servers(folder)
         write_secret(folder / "security.toml", _SECURITY.format(key=keys.signing_key))
         write_secret(folder / "master.toml", _VOLUMES)
@@ -134,6 +141,15 @@ def s3_client(endpoint_url: str, keys: S3Keys, attempts: int = 5) -> Any:
             read_timeout=10,
         ),
     )
+
+
+def _require_free_space(folder: Path) -> None:
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < _MIN_FREE_BYTES:
+        raise ServiceUnavailable(
+            f"s3: {free_bytes / 1e6:.0f} MB are free on the disk of {folder}; "
+            f"needed are {_MIN_FREE_BYTES / 1e6:.0f} MB"
+        )
 
 
 def _probe_store(client: Any) -> None:

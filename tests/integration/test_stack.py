@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -244,6 +245,15 @@ def test_servers_named_by_variables_are_not_started() -> None:
     assert existing_servers(bucket).environment() == bucket
     with pytest.raises(InvalidInput, match="S3_BUCKET"):
         existing_servers({"S3_ENDPOINT_URL": "https://there"})
+
+
+def test_a_full_disk_is_named_before_the_store_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=100_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: full)
+    with pytest.raises(ServiceUnavailable, match=r"s3: 100 MB are free on the disk of .*268 MB"):
+        Stack(tmp_path, servers=("s3",)).start()
 
 
 def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
