@@ -1,7 +1,7 @@
 """A small DAW: reads a project from its archive and plays clips, gains, fades and filters.
 
 It shares no code with the writer: positions are taken to seconds by the tempi of the project, the
-audio is read by libsndfile, and the document is checked against the order of the schema.
+audio is read by libsndfile, and the documents are checked by the published schemas.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import soundfile
 import torch
 
 from mashup_worker.dsp.filters import bell, filtered, high_pass, low_pass, low_shelf
+from tests.unit.exports.dawproject_schema import check_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,87 +27,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     Values = NDArray[np.float64]
-
-ORDER = {
-    "Project": ("Application", "Transport", "Structure", "Arrangement", "Scenes"),
-    "Transport": ("Tempo", "TimeSignature"),
-    "Structure": ("Track",),
-    "Track": ("Channel", "Track"),
-    "Channel": ("Devices", "Mute", "Pan", "Sends", "Volume"),
-    "Equalizer": ("Parameters", "Enabled", "State", "Band", "InputGain", "OutputGain"),
-    "Band": ("Freq", "Gain", "Q", "Enabled"),
-    "Arrangement": ("Lanes", "Markers", "TempoAutomation", "TimeSignatureAutomation"),
-    "Warps": ("Audio", "Warp"),
-    "Audio": ("File",),
-    "Points": ("Target", "RealPoint"),
-    "TempoAutomation": ("Target", "RealPoint"),
-    "TimeSignatureAutomation": ("Target", "TimeSignaturePoint"),
-    "MetaData": ("Title", "Artist", "Album", "Year", "Genre", "Comment"),
-}
-"""Children of elements, in the order of the published schemas."""
-
-REQUIRED = {
-    "Project": {"version"},
-    "Application": {"name", "version"},
-    "Equalizer": {"deviceName", "deviceRole"},
-    "Band": {"type"},
-    "Clip": {"time"},
-    "Warps": {"contentTimeUnit"},
-    "Warp": {"time", "contentTime"},
-    "Audio": {"channels", "sampleRate", "duration"},
-    "File": {"path"},
-    "Marker": {"time"},
-    "RealPoint": {"time", "value"},
-    "Tempo": {"unit"},
-    "TimeSignature": {"numerator", "denominator"},
-}
-
-
-NAMED = {"id", "name", "color", "comment"}
-KNOWN = {
-    "Clip": {"name", "comment", "time", "duration", "contentTimeUnit", "playStart"},
-    "Marker": {"name", "time"},
-    "Band": {"type", "order"},
-    "Warp": {"time", "contentTime"},
-    "RealPoint": {"time", "value", "interpolation"},
-    "TimeSignaturePoint": {"time", "numerator", "denominator"},
-    "File": {"path"},
-    "Target": {"parameter"},
-    "Track": NAMED | {"contentType", "loaded"},
-    "Channel": NAMED | {"audioChannels", "destination", "role", "solo"},
-    "Arrangement": NAMED,
-    "Lanes": NAMED | {"timeUnit", "track"},
-    "Clips": NAMED | {"timeUnit", "track"},
-    "Points": NAMED | {"timeUnit", "track", "unit"},
-    "TempoAutomation": NAMED | {"timeUnit", "track", "unit"},
-    "TimeSignatureAutomation": NAMED | {"timeUnit", "track", "unit"},
-    "Markers": NAMED | {"timeUnit", "track"},
-    "Warps": NAMED | {"timeUnit", "track", "contentTimeUnit"},
-    "Audio": NAMED | {"timeUnit", "track", "algorithm", "channels", "sampleRate", "duration"},
-    "Equalizer": NAMED | {"deviceID", "deviceName", "deviceRole", "deviceVendor", "loaded"},
-    "TimeSignature": NAMED | {"parameterID", "numerator", "denominator"},
-    **dict.fromkeys(("Mute", "Enabled"), NAMED | {"parameterID", "value"}),
-    **dict.fromkeys(
-        ("Tempo", "Pan", "Volume", "Freq", "Gain", "Q"),
-        NAMED | {"parameterID", "max", "min", "unit", "value"},
-    ),
-}
-"""Attributes of elements in the published schemas, as far as the writer needs them."""
-
-
-def check_document(top: ET.Element) -> None:
-    """Check the order of elements, required attributes, and that references lead somewhere."""
-    identities = [one.get("id") for one in top.iter() if one.get("id")]
-    assert len(set(identities)) == len(identities)
-    for element in top.iter():
-        assert REQUIRED.get(element.tag, set()) <= element.attrib.keys(), element.tag
-        assert element.attrib.keys() <= KNOWN.get(element.tag, {"name", "version"}), element.tag
-        order = ORDER.get(element.tag)
-        if order is not None:
-            places = [order.index(child.tag) for child in element]
-            assert places == sorted(places), element.tag
-        for name in ("track", "parameter", "destination"):
-            assert element.get(name) is None or element.get(name) in identities
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,14 @@ from mashup_worker.mixing.plan_document import parse_plan
 from mashup_worker.pipelines.mashup.make import render_mix
 from tests.unit.audio_fixtures import snr_db
 from tests.unit.exports.daw import Daw
+from tests.unit.exports.dawproject_schema import check_document
 from tests.unit.exports.songs import analysis_of, drifting_beats, made_song, steady_beats
 from tests.unit.music import hat, kick, placed, tone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from xml.etree import ElementTree as ET
 
     from mashup_worker.mixing.plan import Plan
 
@@ -129,6 +132,28 @@ def test_the_same_song_gives_the_same_archive(tmp_path: Path) -> None:
     song = made_song(tmp_path / "song", duration_s=2.0)
     first, second = (write_dawproject(song, tmp_path / name)[0].read_bytes() for name in "ab")
     assert first == second
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda top: top.append(top[0]),
+        lambda top: top[0].attrib.pop("version"),
+        lambda top: top.find(".//Clip").set("time", "inf"),
+        lambda top: top.find(".//Clip").set("id", "id999"),
+        lambda top: top.find(".//Volume").set("unit", "gain"),
+        lambda top: top.find(".//Channel").set("destination", "nowhere"),
+        lambda top: top.find(".//Channel").set("id", top.find(".//Track").get("id")),
+    ],
+)
+def test_the_check_of_documents_finds_what_the_schema_forbids(
+    tmp_path: Path, change: Callable[[ET.Element], object]
+) -> None:
+    (path,) = write_dawproject(made_song(tmp_path / "song", duration_s=2.0), tmp_path)
+    top = Daw(path).top
+    change(top)
+    with pytest.raises(AssertionError):
+        check_document(top)
 
 
 # ----------------------------------------------------------------------------- mashups
