@@ -194,6 +194,7 @@ class Plan(PlanModel):
         seed: seed of random choices in rendering.
         key: common key; None where it is unknown.
         forced: whether clips may exceed the stretch limit.
+        requested: settings that were asked for; corrections keep them.
         notes: limits approached and choices made, for people.
     """
 
@@ -213,6 +214,7 @@ class Plan(PlanModel):
     master: MasterSettings = MasterSettings()
     allow_two_vocals: bool = False
     forced: bool = False
+    requested: tuple[Literal["key", "loudness"], ...] = ()
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -455,7 +455,7 @@ class JobOutput(_Trusted):
 
     Attributes:
         timings_s: seconds per stage; `device` is the part that occupied the device.
-        warnings: remarks about the input.
+        warnings: remarks about the input, then about the result.
         reused_job_id: earlier job whose results were copied.
         exports: files of the formats that `export` names; `warnings` name those that failed.
     """

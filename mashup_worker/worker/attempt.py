@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_OF_INPUT = "input_data."
+"""Beginning of every warning about a job's input."""
+
 
 class Attempt:
     """Attempt at a claimed job."""
@@ -178,7 +181,9 @@ class Attempt:
             return None
         output = reused_output(context.database, uploads, digest=digest, user_id=self._job.user_id)
         if output is not None:
-            output["warnings"] = list(self._warnings)
+            # Those of the input are of this job's own; those of the result come with it.
+            of_result = [one for one in output["warnings"] if not one.startswith(_OF_INPUT)]
+            output["warnings"] = [*self._warnings, *of_result]
             output["timings_s"] = {**self._timings_s, "device": 0.0}
         return output
 

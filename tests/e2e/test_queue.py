@@ -240,6 +240,21 @@ def test_a_repeated_job_reuses_the_results_of_the_same_user(
         assert hashlib.sha256(read(stem["url"])).hexdigest() == old[stem["kind"]]["sha256"]
 
 
+def test_a_reused_result_has_its_warnings_and_those_of_its_own_input(
+    service: Service, user: UUID
+) -> None:
+    song = {"audio": service.upload(user, "warned.flac", 4.0), "export": ["native-stem"]}
+    outputs = [
+        service.ended(user, service.insert(user, "analyze", song | {name: "blue"}))["output_data"]
+        for name in ("mood", "color")
+    ]
+    assert [one["reused_job_id"] is None for one in outputs] == [True, False]
+    (of_input, failed), again = outputs[0]["warnings"], outputs[1]["warnings"]
+    assert of_input == "input_data.mood: unknown key, ignored"
+    assert failed.startswith("export native-stem: ")
+    assert again == ["input_data.color: unknown key, ignored", failed]
+
+
 def test_two_separations_for_one_mashup_do_not_mix(service: Service, user: UUID) -> None:
     mashup = new_mashup(service, user)
     made = [

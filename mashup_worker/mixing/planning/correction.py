@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mashup_worker.mixing.keys import transposed
 from mashup_worker.mixing.plan import Automation, Clip, MasterSettings, Plan
 from mashup_worker.mixing.planning.arrangement import set_stretch
 from mashup_worker.mixing.planning.grid_correction import moved_sources
 from mashup_worker.mixing.planning.harmony import MAX_SHIFT_SEMITONES
 from mashup_worker.mixing.song import DRUMS, is_vocal
-from mashup_worker.mixing.vibes import find_vibe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,9 +36,9 @@ def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
     - A step of loudness is ridden: the quieter side is raised towards the splice.
     - Vocals outside the limits of their loudness get another gain.
     - Vocals in a clashing key take the transposition, within two semitones a song, with the best
-      agreement.
+      agreement, unless a key was requested.
     - An edge that clicks gets a fade.
-    - A loudness of the vibe that limiting cannot reach is lowered to the one reached.
+    - A loudness that limiting cannot reach is lowered to the one reached, unless it was requested.
 
     Notes of the new plan name the changes.
     """
@@ -58,13 +58,13 @@ def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
     noted = (*plan.notes, *(f"corrected: {note}" for note in notes))
     # Validated again, since a source that moved may stretch its clips beyond the limit.
     changes = {"sources": sources, "clips": fixed, "master": master, "notes": noted}
+    changes["key"] = _key(plan, fixed)
     return Plan.model_validate(plan.model_copy(update=changes).model_dump())
 
 
 def _reachable(plan: Plan, findings: Findings) -> MasterSettings:
     """Return settings with a loudness in reach; one that was requested stays."""
-    usual_lufs = round(find_vibe(plan.vibe).loudness_lufs.at(plan.intensity), 2)
-    if findings.reached_lufs is None or plan.master.loudness_lufs != usual_lufs:
+    if findings.reached_lufs is None or "loudness" in plan.requested:
         return plan.master
     return plan.master.model_copy(update={"loudness_lufs": round(findings.reached_lufs, 1)})
 
@@ -93,7 +93,7 @@ def _limited(gain_db: float) -> float:
 
 def _transposed(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Corrected:
     """Return clips in the relative transposition with the best agreement that is in reach."""
-    if not findings.key_fits:
+    if not findings.key_fits or "key" in plan.requested:
         return list(clips), []
     pitched = [clip for clip in clips if plan.sources[clip.source].kind != DRUMS]
     sung = {clip.semitones for clip in pitched if _sings(plan, clip)}
@@ -101,8 +101,6 @@ def _transposed(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Correc
     if len(sung) != 1 or len(played) != 1:  # several songs, each with a transposition of its own
         return list(clips), []
     (vocals,), (backing,) = sung, played
-    if max(abs(vocals), abs(backing)) > MAX_SHIFT_SEMITONES:  # a key was requested
-        return list(clips), []
     reach = range(-MAX_SHIFT_SEMITONES, MAX_SHIFT_SEMITONES + 1)
     vocal_shift, backing_shift = max(
         ((one, other) for one in reach for other in reach),
@@ -123,6 +121,16 @@ def _transposed(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Correc
         f"vocals by {vocal_shift:+d} semitones and instruments by {backing_shift:+d}, "
         f"from {vocals:+g} and {backing:+g}"
     ]
+
+
+def _key(plan: Plan, clips: Sequence[Clip]) -> str | None:
+    """Return the key in the transposition of the instruments."""
+    shifts = (
+        round(now.semitones - before.semitones)
+        for now, before in zip(clips, plan.clips, strict=True)
+        if plan.sources[now.source].kind != DRUMS and not _sings(plan, now)
+    )
+    return plan.key and transposed(plan.key, next(shifts, 0))
 
 
 def _ridden(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Corrected:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ, MasterSettings, MixSettings, Plan
@@ -143,8 +143,17 @@ def _plan(
         master=_master_settings(request),
         allow_two_vocals=request.allow_two_vocals,
         forced=request.forced,
+        requested=_requested(request),
         notes=(*tempo.notes, *meter_notes, *keys.notes, *arrangement.notes),
     )
+
+
+def _requested(request: MixRequest) -> tuple[Literal["key", "loudness"], ...]:
+    given: dict[Literal["key", "loudness"], object] = {
+        "key": request.key,
+        "loudness": request.loudness_lufs,
+    }
+    return tuple(name for name, value in given.items() if value is not None)
 
 
 def _mix_settings(request: MixRequest) -> MixSettings:

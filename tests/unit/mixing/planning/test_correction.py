@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from mashup_worker.mixing.keys import transposed
 from mashup_worker.mixing.measures.attacks import Attacks
 from mashup_worker.mixing.measures.findings import Findings, HeardBeats
 from mashup_worker.mixing.measures.song_beats import SongBeatGrid
@@ -113,22 +114,23 @@ def test_a_clash_of_keys_takes_the_best_shift_in_reach(
     fits[best] = 0.9
     if best == 5:  # beyond two semitones a song
         fits[8] = 0.7
-    found = changed(plan_of(now), key_fits=tuple(fits))
+    found = changed(plan_of(now, key="C major"), key_fits=tuple(fits))
     vocals, percussion, backing = (clip.semitones for clip in found.clips)
     assert percussion == 0
     assert vocals - backing == expected[0] - expected[1]
     assert max(abs(vocals), abs(backing)) <= 2
+    assert found.key == transposed("C major", round(backing - now[1]))
 
 
 def test_a_requested_key_stays() -> None:
     fits = (0.1, 0.2, 0.9, *[0.1] * 9)
-    assert corrected_plan(plan_of((5.0, 0.0)), Findings(key_fits=fits)) is None
+    assert corrected_plan(plan_of((1.0, 0.0), requested=("key",)), Findings(key_fits=fits)) is None
 
 
 def test_a_loudness_of_the_vibe_that_is_out_of_reach_is_lowered() -> None:
     plan = plan_of(master={"loudness_lufs": -10.5})  # that of club at 0.5
     assert changed(plan, reached_lufs=-12.47).master.loudness_lufs == -12.5
-    requested = plan_of(master={"loudness_lufs": -8.0})
+    requested = plan_of(master={"loudness_lufs": -10.5}, requested=("loudness",))
     assert corrected_plan(requested, Findings(reached_lufs=-12.47)) is None
 
 

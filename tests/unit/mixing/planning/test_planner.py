@@ -116,6 +116,16 @@ def test_loudness_and_ducking_come_from_the_vibe() -> None:
     assert quiet.master.loudness_lufs == -20
 
 
+def test_a_plan_names_the_settings_that_were_requested() -> None:
+    assert plan_layer(vocal_song(), [backing_song()], MixRequest()).requested == ()
+    request = MixRequest(key="A minor", loudness_lufs=-10.5)
+    plans = [
+        plan_layer(vocal_song(), [backing_song()], request),
+        plan_sequence([vocal_song()], request),
+    ]
+    assert [plan.requested for plan in plans] == [("key", "loudness")] * 2
+
+
 @pytest.mark.parametrize("length_s", [20.0, 64.0, 150.0])
 def test_the_requested_length_is_met_within_half_a_phrase(length_s: float) -> None:
     plan = plan_layer(vocal_song(), [backing_song()], MixRequest(length_s=length_s))
