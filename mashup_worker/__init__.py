@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mashup_worker.public import load_model as load_model
     from mashup_worker.public import mashup as mashup
     from mashup_worker.public import master as master
+    from mashup_worker.public_exports import export as export
 
 __version__ = "0.1.0"
 
@@ -56,6 +57,7 @@ _MODULES = {
     "UnknownModel": "errors",
     "UnsupportedAudio": "errors",
     "analyze": "public",
+    "export": "public_exports",
     "load_audio": "public",
     "load_model": "public",
     "mashup": "public",

@@ -12,11 +12,12 @@ from mashup_worker.db.database import assume_role
 from mashup_worker.db.publishing import owns_mashup
 from mashup_worker.errors import Conflict, InvalidInput, NotFound, QuotaExceeded
 from mashup_worker.licenses import check_known_model
-from mashup_worker.queue.contracts import CONTRACTS
+from mashup_worker.queue.contracts import CONTRACTS, JobInput
 from mashup_worker.queue.validation import read_input
 from mashup_worker.storage.sources import SourceRights
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from mashup_worker.api.access.callers import Caller
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
     from mashup_worker.db.database import Connection
     from mashup_worker.db.jobs import Job
     from mashup_worker.db.tiers import TierLimit
-    from mashup_worker.queue.contracts import JobInput
-    from mashup_worker.vocabulary import JobType
+    from mashup_worker.vocabulary import ExportName, JobType
 
 _TYPES: dict[type[JobInput], JobType] = {
     contract.input: job_type for job_type, contract in CONTRACTS.items()
 }
+
+_EXPORTED: frozenset[str] = frozenset({"mashup", "master"})
+
+_OF_RESULT = {"mashup_id", *JobInput.model_fields}
+"""Keys of an input that name what receives the result."""
 
 
 def create_job(
@@ -68,13 +73,26 @@ def create_job(
 
 
 def repeat_job(
-    context: ApiContext, caller: Caller, job_id: UUID, *, idempotency_key: str | None = None
+    context: ApiContext,
+    caller: Caller,
+    job_id: UUID,
+    *,
+    idempotency_key: str | None = None,
+    export: Sequence[ExportName] = (),
 ) -> Job:
     """Insert a copy of an ended job, for the same user.
 
+    Args:
+        context: services.
+        caller: caller.
+        job_id: the ended job.
+        idempotency_key: key of the request, chosen by the client.
+        export: formats to write the result of a completed mashup or master in; such a copy changes
+            no mashup of the user and calls no webhook.
+
     Raises:
         NotFound: the caller may see no such job.
-        Conflict: the job has not ended, or as `create_job`.
+        Conflict: the job has not ended or cannot be exported, or as `create_job`.
         InvalidInput, QuotaExceeded: as `create_job`.
     """
     with context.transaction(caller) as connection:
@@ -83,7 +101,16 @@ def repeat_job(
         raise NotFound(f"job {job_id}: not found")
     if not old.is_terminal:
         raise Conflict(f"job {job_id}: still {old.status}; wait for its end or cancel it")
-    request, _ = read_input(old.job_type, old.input_data)
+    document = old.input_data
+    if export:
+        if old.job_type not in _EXPORTED or old.status != "completed":
+            raise Conflict(
+                f"job {job_id}: {old.status} {old.job_type}; export completed mashups and masters, "
+                "and songs by /api/songs"
+            )
+        document = {name: value for name, value in document.items() if name not in _OF_RESULT}
+        document["export"] = list(dict.fromkeys(export))
+    request, _ = read_input(old.job_type, document)
     return _NewJob(
         context=context,
         caller=caller,

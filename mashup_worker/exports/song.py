@@ -135,6 +135,14 @@ class ExportSong:
         return "" if tempo is None else f" {tempo} BPM"
 
 
+def stem_tracks(stems: Mapping[str, Path | Audio]) -> tuple[ExportTrack, ...]:
+    """Return the stems of a song, given by kind."""
+    return tuple(
+        ExportTrack(name=kind.replace("_", " "), kind=kind, source=source)
+        for kind, source in stems.items()
+    )
+
+
 def tracks_of(rendered: Iterable[RenderedTrack]) -> tuple[ExportTrack, ...]:
     """Return the rendered tracks of a mashup."""
     return tuple(

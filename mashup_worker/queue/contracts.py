@@ -216,6 +216,7 @@ class AnalyzeInput(JobInput):
         stems: addresses of the song's stems by their kinds.
         export: files for DJ programs and DAWs; of stems of a `separate` job they have the analysis
             of that job, as its user corrected it.
+        title: title of the song in these files; by default that of its tags.
     """
 
     model_config = _example(audio=_UPLOAD)
@@ -230,6 +231,7 @@ class AnalyzeInput(JobInput):
         | None
     ) = None
     export: Exports = ()
+    title: Annotated[str, Field(max_length=4_096, examples=["Night"])] | None = None
 
     @model_validator(mode="after")
     def _either(self) -> AnalyzeInput:
@@ -335,6 +337,7 @@ class MasterInput(JobInput):
         loudness_lufs: integrated loudness of the result.
         true_peak_dbtp: limit of true peaks.
         raise_quiet: whether a mix below -70 LUFS, which counts as silence, is raised too.
+        export: files for DJ programs and DAWs beside the master, which is analyzed for them.
     """
 
     model_config = _example(audio=_UPLOAD, loudness_lufs=-14.0)
@@ -344,6 +347,7 @@ class MasterInput(JobInput):
     true_peak_dbtp: Annotated[float, _within(TRUE_PEAK_DBTP)] = DEFAULT_TRUE_PEAK_DBTP
     raise_quiet: bool = False
     format: FormatName = "mp3"
+    export: Exports = ()
 
     def with_addresses(self, change: Callable[[str], str]) -> Self:
         """See `JobInput.with_addresses`."""

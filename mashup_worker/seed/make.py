@@ -14,7 +14,7 @@ from mashup_worker.audio.sandbox import SandboxLimits, decode_sandboxed
 from mashup_worker.audio.tag_reader import read_tags
 from mashup_worker.errors import MashupError
 from mashup_worker.exports.objects import write_exports
-from mashup_worker.exports.song import ExportSong, ExportTrack
+from mashup_worker.exports.song import ExportSong, stem_tracks
 from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import SplitSong, split_song
 from mashup_worker.seed.record import SeedRecord, SeedStem, song_folder
@@ -105,10 +105,7 @@ def _exports(
     whole = ExportSong(
         title=PurePosixPath(song.source.name).stem,
         file=song.file.with_name(_DECODED),
-        tracks=tuple(
-            ExportTrack(name=one.kind.replace("_", " "), kind=one.kind, source=one.path)
-            for one in split.separated.stems
-        ),
+        tracks=stem_tracks({one.kind: one.path for one in split.separated.stems}),
         analysis=None if split.analysis is None else split.analysis.analysis,
         tags=read_tags(first.path).tags.of_song(first.kind),
     )

@@ -67,7 +67,7 @@ def test_a_corrected_song_becomes_a_mashup(service: Service) -> None:
         assert written == index_frames([content]).as_json()
     with zipfile.ZipFile(io.BytesIO(service.api(user, f"songs/{songs[0]}/stems.zip"))) as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == [f"one - {stem['kind']}.flac" for stem in song["stems"]]
+        assert archive.namelist() == [f"one/{stem['kind']}.flac" for stem in song["stems"]]
     put(service, user, f"songs/{songs[0]}/correction", {"tempo_factor": 0.5, "key": "E minor"})
     corrected = service.api(user, f"songs/{songs[0]}")
     assert corrected["tempo_bpm"] == pytest.approx(song["tempo_bpm"] / 2)

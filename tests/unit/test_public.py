@@ -19,7 +19,7 @@ PUBLIC_NAMES = {
     *("Analysis", "Audio", "MashupResult", "MasterResult", "Model", "SeparateResult"),
     *("Canceled", "DeviceUnavailable", "InvalidInput", "MashupError", "ModelUnavailable"),
     *("ModelNotAllowed", "OutOfMemory", "StorageFailed", "UnknownModel", "UnsupportedAudio"),
-    *("analyze", "load_audio", "load_model", "mashup", "master", "__version__"),
+    *("analyze", "export", "load_audio", "load_model", "mashup", "master", "__version__"),
 }
 
 
@@ -129,8 +129,31 @@ def test_a_mashup_from_stems(
     assert (tmp_path / "night.wav").is_file()
     assert result.plan.form == "layer"
     assert any("/guitar is silent" in note for note in result.plan.notes)
+    made = mw.export(result, tmp_path / "out", ["dawproject", "rekordbox"])
+    assert [path.name for path in made] == ["night.dawproject", "rekordbox.xml"]
     with pytest.raises(mw.InvalidInput, match="songs"):
         mw.mashup(output=tmp_path / "nothing.wav")
     twice = dict.fromkeys(("accompaniment", "no_vocals"), tmp_path / "a" / "drums.wav")
     with pytest.raises(mw.InvalidInput, match="no_vocals is named twice"):
         mw.mashup(songs=[twice], output=tmp_path / "nothing.wav")
+
+
+def test_songs_are_exported_whole_and_in_stems(model: mw.Model, song: Path, tmp_path: Path) -> None:
+    stems, analysis = model.separate(song), mw.analyze(song)
+    made = mw.export(stems, tmp_path, ["dawproject", "click"], title="Night", analysis=analysis)
+    assert [path.name for path in made] == ["Night.dawproject", "Night click.wav"]
+    files = {kind: tmp_path / "night" / f"{kind}.flac" for kind in ("vocals", "accompaniment")}
+    (tmp_path / "night").mkdir()
+    for path in files.values():
+        stems["vocals"].save(path)
+    assert [path.name for path in mw.export(files, tmp_path, ["m3u8"])] == ["playlist.m3u8"]
+    assert (tmp_path / "playlist.m3u8").read_text().endswith("\nnight/accompaniment.flac\n")
+    assert [path.name for path in mw.export(song, tmp_path, "wav")] == ["song markers.wav"]
+    for stems_of, formats, reason in (
+        (song, "mp4", "formats: unknown format 'mp4'"),
+        (song, "stem-folder", "song: no stems"),
+        (files | {"no_vocals": song}, "m3u8", "export: no_vocals is named twice"),
+        (stems, "m3u8", "song: no file to list"),
+    ):
+        with pytest.raises(mw.InvalidInput, match=reason):
+            mw.export(stems_of, tmp_path, formats)  # type: ignore[arg-type]

@@ -9,14 +9,15 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import ConfigDict, Field
 
 from mashup_worker.api.context import Context, Reader, Writer
-from mashup_worker.api.creation import create_job
+from mashup_worker.api.creation import create_job, repeat_job
 from mashup_worker.api.documents import JobCreated
 from mashup_worker.api.job_inputs import IdempotencyKey
 from mashup_worker.api.parameters import JobId
 from mashup_worker.api.routes.creation import CREATED, accepted
 from mashup_worker.api.routes.files import file_answers
-from mashup_worker.api.routes.jobs import find_job
+from mashup_worker.api.routes.jobs import CREATED_FROM_ENDED, find_job
 from mashup_worker.api.routes.songs import SongId
+from mashup_worker.api.routes.stems import song_names
 from mashup_worker.api.serving import object_response
 from mashup_worker.db import songs
 from mashup_worker.described import DescribedModel
@@ -60,17 +61,36 @@ def export_song(
     them in `exports`.
     """
     with context.transaction(caller) as connection:
-        songs.find(connection, song_id)
+        song = songs.find(connection, song_id)
         stems = songs.stems(connection, [song_id])[song_id]
     if not stems:
         raise NotFound(f"song {song_id}: has no stems")
     document: dict[str, Any] = {
         "stems": {stem.kind: stem.storage_key for stem in stems},
         "export": list(dict.fromkeys(body.formats)),
+        "title": song_names(song)[0],
     }
     # Strict validation accepts lists as tuples in JSON only.
     request = AnalyzeInput.model_validate_json(json.dumps(document))
     job = create_job(context, caller, request, idempotency_key=idempotency_key)
+    return accepted(response, context, job.id)
+
+
+@router.post("/jobs/{job_id}/exports", **CREATED_FROM_ENDED)
+def export_job(
+    job_id: JobId,
+    body: ExportRequest,
+    response: Response,
+    context: Context,
+    caller: Writer,
+    idempotency_key: IdempotencyKey = None,
+) -> JobCreated:
+    """Repeat a completed mashup or master, and write the result as files for DJ programs and DAWs.
+
+    The output of the new job names the files in `exports`. The same input and seed give the same
+    mashup.
+    """
+    job = repeat_job(context, caller, job_id, idempotency_key=idempotency_key, export=body.formats)
     return accepted(response, context, job.id)
 
 

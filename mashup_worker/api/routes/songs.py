@@ -162,14 +162,14 @@ def get_song(song_id: SongId, context: Context, caller: Reader) -> SongDetails:
 @router.head("/songs/{song_id}/stems.zip", include_in_schema=False)
 @router.get("/songs/{song_id}/stems.zip", response_class=Response, responses=_ARCHIVE)
 def get_song_stems(song_id: SongId, request: Request, context: Context, caller: Reader) -> Response:
-    """Return the stems of a song in an uncompressed ZIP archive."""
+    """Return the stems of a song in an uncompressed ZIP archive, in a folder with its title."""
     with context.transaction(caller) as connection:
         song = songs.find(connection, song_id)
         stems = _ordered(songs.stems(connection, [song_id])[song_id])
     if not stems:
         raise NotFound(f"song {song_id}: has no stems")
     title, storage = safe_name(song_names(song)[0]), context.storage
-    files = {f"{title} - {one.kind}{PurePath(one.storage_key).suffix}": one for one in stems}
+    files = {f"{title}/{one.kind}{PurePath(one.storage_key).suffix}": one for one in stems}
     entries = [zip_entry(storage, stem.storage_key, name) for name, stem in files.items()]
     headers = {
         "Cache-Control": "private",

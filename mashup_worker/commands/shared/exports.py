@@ -113,7 +113,7 @@ def song_to_export(
         InvalidInput: a file cannot be decoded.
     """
     from mashup_worker.audio.tag_reader import read_tags
-    from mashup_worker.exports.song import ExportSong, ExportTrack
+    from mashup_worker.exports.song import ExportSong, stem_tracks
     from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
 
     title = PurePath(song.track).name
@@ -125,10 +125,7 @@ def song_to_export(
     return ExportSong(
         title=title,
         file=whole,
-        tracks=tuple(
-            ExportTrack(name=kind.replace("_", " "), kind=kind, source=path)
-            for kind, path in song.stems.items()
-        ),
+        tracks=stem_tracks(song.stems),
         analysis=analysis or analyze_stem_files(song.stems, device=device).analysis,
         tags=read_tags(first).tags.of_song(kind) if whole is None else read_tags(whole).tags,
     )

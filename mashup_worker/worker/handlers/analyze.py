@@ -10,7 +10,7 @@ from mashup_worker.analysis.correction import read_analysis
 from mashup_worker.audio.formats import audio_suffix, without_audio_suffix
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.exports.objects import EXPORT_STAGE, UNTITLED, Exports, write_exports
-from mashup_worker.exports.song import ExportSong, ExportTrack
+from mashup_worker.exports.song import ExportSong, stem_tracks
 from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
 from mashup_worker.queue.contracts import AnalyzeOutput
 from mashup_worker.system.names import safe_name
@@ -60,7 +60,7 @@ class AnalyzeHandler:
 
     def settings(self, job: JobContext[AnalyzeInput]) -> Mapping[str, Any]:
         """Return the exports; the files alone determine the analysis."""
-        return exported_settings(job.request.export)
+        return exported_settings(job.request.export, job.request.title)
 
     def run(self, job: JobContext[AnalyzeInput], sources: Sources) -> HandlerResult:
         """Analyze the song."""
@@ -110,14 +110,10 @@ def _to_export(
     name, path = next(iter(paths.items()))
     kind = name.removeprefix(_STEM)
     tags = job.inputs.tags.get(path, NO_TAGS).of_song(kind)
-    tracks = [
-        ExportTrack(name=kind.replace("_", " "), kind=kind, source=link)
-        for kind, link in named.items()
-    ]
     return ExportSong(
-        title=tags.title or UNTITLED,
+        title=job.request.title or tags.title or UNTITLED,
         file=named.get(_SONG),
-        tracks=() if _SONG in paths else tuple(tracks),
+        tracks=() if _SONG in paths else stem_tracks(named),
         analysis=analysis,
         tags=tags,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mashup_worker.queue.contracts import ExportOutput
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from mashup_worker.worker.handler import StoredFile
 
 
-def exported_settings(names: Sequence[ExportName]) -> dict[str, list[str]]:
+def exported_settings(names: Sequence[ExportName], title: str | None = None) -> dict[str, Any]:
     """Return what determines the result; nothing for jobs without exports."""
-    return {"export": list(names)} if names else {}
+    if not names:
+        return {}
+    return {"export": list(names)} | ({} if title is None else {"title": title})
 
 
 def export_outputs(exports: Exports, stored: Mapping[str, StoredFile]) -> tuple[ExportOutput, ...]:

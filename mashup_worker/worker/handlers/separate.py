@@ -9,7 +9,7 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import InvalidInput
 from mashup_worker.exports.objects import EXPORT_STAGE, UNTITLED, write_exports
-from mashup_worker.exports.song import ExportSong, ExportTrack
+from mashup_worker.exports.song import ExportSong, stem_tracks
 from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import DEVICE_STAGES, STAGES, split_song
 from mashup_worker.queue.contracts import SeparateOutput, StemOutput
@@ -101,10 +101,7 @@ def _to_export(
     return ExportSong(
         title=tags.title or UNTITLED,
         file=source,
-        tracks=tuple(
-            ExportTrack(name=kind.replace("_", " "), kind=kind, source=path)
-            for kind, path in targets.items()
-        ),
+        tracks=stem_tracks(targets),
         analysis=song.analysis.analysis if song.analysis else None,
         tags=tags,
     )

@@ -224,6 +224,29 @@ def test_a_result_is_saved_with_credits_and_survives_a_reload(studio: Studio, us
         page.get_by_role("button", name="Play Night over Day").last.wait_for()
 
 
+def test_a_mashup_is_exported_by_a_job_that_is_no_take(studio: Studio, user: UUID) -> None:
+    with studio.page(user) as page:
+        job = made(studio, user, page)
+        formats = page.get_by_label("For DJ programs and DAWs")
+        assert formats.locator("option[value=rekordbox]").count() == 0
+        formats.select_option("click")
+        page.get_by_role("button", name="Make and download").click()
+        until(lambda: newest(studio, user).id != job.id)
+        made_by = newest(studio, user)
+        assert (made_by.retry_of, made_by.input_data["export"]) == (job.id, ["click"])
+        studio.start(made_by.id, 40, "mix")
+        key = studio.tone(f"jobs/{made_by.id}/1/export-click.wav", 440.0)
+        with page.expect_download() as download:
+            exports = [{"format": "click", "key": key}]
+            studio.complete(made_by.id, {"exports": exports, "warnings": []})
+        assert download.value.suggested_filename.endswith(" - click.wav")
+        other = page.context.new_page()
+        other.goto(f"{studio.api.url}/studio/mashup")
+        other.get_by_role("heading", name="Measurements").wait_for()
+        assert other.url.endswith(str(job.id))
+        assert other.get_by_role("tab").count() == 1
+
+
 def test_a_new_tab_shows_the_newest_mashups(studio: Studio, user: UUID) -> None:
     with studio.page(user) as page:
         job = made(studio, user, page)

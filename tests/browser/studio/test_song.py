@@ -177,7 +177,7 @@ def test_all_stems_are_downloaded_as_one_archive(studio: Studio, user: UUID) -> 
         with zipfile.ZipFile(download.value.path()) as archive:
             assert archive.testzip() is None
             names = archive.namelist()
-        assert sorted(names) == sorted(f"night - {kind}.flac" for kind in TONES_HZ)
+        assert sorted(names) == sorted(f"night/{kind}.flac" for kind in TONES_HZ)
 
 
 def test_an_export_is_made_by_a_job_and_downloaded(studio: Studio, user: UUID) -> None:

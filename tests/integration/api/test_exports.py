@@ -32,8 +32,31 @@ def test_a_job_exports_the_stems_of_a_song(world: World) -> None:
     assert (job.job_type, job.user_id) == ("analyze", world.alice)
     assert job.input_data["export"] == ["dawproject", "rekordbox"]
     assert job.input_data["stems"].keys() == {*KINDS}
+    title = call(world, "GET", f"songs/{song}").json()["title"]
+    assert job.input_data["title"] == title
     _, warnings = read_input(job.job_type, job.input_data)
     assert warnings == ()
+
+
+def test_a_mashup_is_repeated_with_exports_and_changes_nothing_else(world: World) -> None:
+    world.subscribe(world.alice, "pro")
+    given = {
+        "stems": [{"audio": "https://example.com/a.mp3", "kind": "mix"}],
+        "config": {"seed": 7},
+    }
+    others = {"mashup_id": str(uuid4()), "webhook": "https://example.com/w"}
+    done = finish_job(world, world.alice, "mashup", {"audio": {}}, **given, **others)
+    path, body = f"jobs/{done}/exports", {"formats": ["click", "click"]}
+    answer = call(world, "POST", path, body)
+    assert answer.status_code == 202, answer.text
+    job = jobs.find(world.owner, UUID(answer.json()["jobId"]))
+    assert job is not None
+    assert (job.job_type, job.user_id, job.retry_of) == ("mashup", world.alice, done)
+    assert job.input_data == given | {"export": ["click"]}
+    assert call(world, "POST", f"jobs/{job.id}/exports", body).status_code == 409
+    assert call(world, "POST", path, body, user=world.bob).status_code == 404
+    song = call(world, "POST", f"jobs/{separated(world)}/exports", body)
+    assert (song.status_code, "by /api/songs" in song.json()["detail"]) == (409, True)
 
 
 def test_songs_of_others_and_unknown_formats_are_refused(world: World) -> None:

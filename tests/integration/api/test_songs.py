@@ -321,7 +321,7 @@ def test_all_stems_come_as_one_archive(world: World, tmp_path: Path) -> None:
     song = separated(world, audio="uploads/x/Björk: Jóga.mp3")
     files = {}
     for row in world.rows("SELECT kind, storage_key FROM stems"):
-        files[f"Björk_ Jóga - {row['kind']}.flac"] = content = os.urandom(300_000)
+        files[f"Björk_ Jóga/{row['kind']}.flac"] = content = os.urandom(300_000)
         put(world, tmp_path, row["storage_key"], content)
     path = f"/api/songs/{song}/stems.zip"
     answer = world.client.get(path, headers=world.as_user(world.alice))
@@ -332,7 +332,7 @@ def test_all_stems_come_as_one_archive(world: World, tmp_path: Path) -> None:
     assert "filename*=UTF-8''Bj%C3%B6rk_%20J%C3%B3ga%20-%20stems.zip" in name
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.namelist() == [
-            f"Björk_ Jóga - {kind}.flac" for kind in ("vocals", "drums", "bass", "no_vocals")
+            f"Björk_ Jóga/{kind}.flac" for kind in ("vocals", "drums", "bass", "no_vocals")
         ]
         assert {one: archive.read(one) for one in archive.namelist()} == files
     head = world.client.head(path, headers=world.as_user(world.alice))

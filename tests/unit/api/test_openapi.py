@@ -126,6 +126,7 @@ def test_creations_of_jobs_have_idempotency_keys() -> None:
         "post /api/mashup/ai",
         "post /api/jobs",
         "post /api/jobs/{job_id}/retry",
+        "post /api/jobs/{job_id}/exports",
         "post /api/fleet/jobs/{job_id}/retry",
         "post /api/songs/{song_id}/exports",
     }

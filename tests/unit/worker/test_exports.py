@@ -18,6 +18,8 @@ from tests.unit.worker.test_handlers import KINDS, SINGER, Job, TableInputs, ste
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mashup_worker.vocabulary import JobType
+
 
 @pytest.fixture(scope="module")
 def models() -> ModelCache:
@@ -76,13 +78,14 @@ def test_stems_of_an_earlier_job_are_exported_as_their_user_corrected_them(
         "downbeats_s": plain["analysis"]["downbeats_s"][::2],
     }
     inputs = TableInputs(files, analyses={addresses["vocals"]: known})
-    document = {"stems": addresses, "export": ["rekordbox", "loops"]}
+    document = {"stems": addresses, "export": ["rekordbox", "loops"], "title": "Night"}
     job = Job("analyze", document, inputs, models, tmp_path)
     output = job.output()
     assert job.sources().facts == {"analysis": known}
     track = next(ET.parse(tmp_path / "export-rekordbox.xml").iter("TRACK"))
     assert float(track.attrib["AverageBpm"]) == pytest.approx(tempo_bpm, abs=0.01)
     assert track.attrib["Location"] == "file://localhost/drums.flac"
+    assert track.attrib["Name"] == "Night (drums)"
     assert output["exports"][1]["key"].endswith("/export-loops.zip")
     assert plain["analysis"]["tempo_bpm"] == output["analysis"]["tempo_bpm"]
 
@@ -104,6 +107,21 @@ def test_a_mashup_is_exported_without_paths_of_the_worker(
     assert formats == ["dawproject", *(["native-stem"] if not missing else [])]
 
 
+def test_a_master_is_analyzed_and_exported(
+    models: ModelCache, stems: dict[str, Path], tmp_path: Path
+) -> None:
+    song = stems["drums"]
+    inputs = TableInputs({"a": song}, tags={song: SongTags(title="Night")})
+    document = {"audio": "a", "format": "wav", "export": ["rekordbox", "click", "dawproject"]}
+    output = Job("master", document, inputs, models, tmp_path).output()
+    assert [one["format"] for one in output["exports"]] == ["rekordbox", "click"]
+    assert output["warnings"] == ["export dawproject: Night: no stems to export; separate it"]
+    track = next(ET.parse(tmp_path / "export-rekordbox.xml").iter("TRACK"))
+    assert track.attrib["Location"] == "file://localhost/master.wav"
+    assert track.attrib["Name"] == "Night"
+    assert track.find("TEMPO") is not None
+
+
 def test_what_a_song_lacks_is_a_warning(
     models: ModelCache, stems: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -116,10 +134,14 @@ def test_what_a_song_lacks_is_a_warning(
 
 
 def test_exports_determine_the_result(models: ModelCache, tmp_path: Path) -> None:
-    def settings(**more: object) -> dict[str, object]:
+    def settings(job_type: JobType, **more: object) -> dict[str, object]:
         inputs = TableInputs({"a": tmp_path})
-        job = Job("separate", {"audio": "a", **more}, inputs, models, tmp_path)
+        job = Job(job_type, {"audio": "a", **more}, inputs, models, tmp_path)
         return dict(job.handler.settings(job.context))
 
-    assert "export" not in settings()
-    assert settings(export=["wav"]) != settings(export=["click"])
+    job_types: tuple[JobType, ...] = ("separate", "analyze", "master")
+    for job_type in job_types:
+        plain = settings(job_type)
+        assert "export" not in plain
+        assert plain == settings(job_type, webhook="https://example.com/w")
+        assert settings(job_type, export=["wav"]) != settings(job_type, export=["click"])

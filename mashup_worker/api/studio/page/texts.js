@@ -447,8 +447,10 @@ export const texts = {
     formats: {
       dawproject: "DAWproject (Bitwig, Studio One, Cubase)",
       "stem-folder": "Stems from bar 1 with MIDI tempo map (ZIP)",
-      "native-stem": "Native Instruments stem file",
+      "native-stem": "Native Instruments stem file (AAC)",
+      "native-stem-alac": "Native Instruments stem file (lossless)",
       rekordbox: "rekordbox XML: beat grid and cues",
+      m3u8: "Playlist of the stems (M3U8)",
       loops: "Loops (ZIP)",
       click: "Click track (WAV)",
       wav: "WAV with markers",

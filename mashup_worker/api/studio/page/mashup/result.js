@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { wordsOf } from "../api.js";
 import { Button } from "../components/button.js";
 import { ErrorNote } from "../components/error.js";
+import { Exports } from "../components/exports.js";
 import { dateTime, fileSize } from "../format.js";
 import { html } from "../html.js";
 import { notify } from "../state.js";
@@ -51,6 +52,7 @@ function Content({ job, title }) {
     <${Listen} jobId=${job.id} output=${output} title=${title} />
     <${ArrangementText} plan=${output.plan} />
     <${SavePanel} jobId=${job.id} title=${title} />
+    <${Exports} path=${`/api/jobs/${job.id}/exports`} title=${title} lists=${false} />
     <${ReportTables} report=${output.report} />
     <${PlanView} output=${output} title=${title} />
   `;

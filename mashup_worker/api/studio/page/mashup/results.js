@@ -132,12 +132,24 @@ async function findNewest() {
   const query = { job_type: "mashup", limit: MAX_NEWEST };
   // Without an answer the tab starts empty; the saved mashups below say why.
   const { items } = isWanted ? await get("/api/jobs", { query }).catch(() => ({ items: [] })) : { items: [] };
+  const jobs = await Promise.all(
+    items.map((/** @type {{id: string}} */ { id }) => get(`/api/mashup/ai/${id}`).catch(() => ({ id }))),
+  );
+  const found = jobs.filter((job) => !isExport(job));
   batch(() => {
     isNewTab.value = false;
-    if (!items.length || results.value.length) return;
-    results.value = items.map((/** @type {{id: string}} */ { id }) => ({ id, job: null, error: null })).reverse();
-    select(items[0].id);
+    if (!found.length || results.value.length) return;
+    results.value = found.map((job) => ({ id: job.id, job: job.status ? job : null, error: null })).reverse();
+    select(found[0].id);
   });
+}
+
+/**
+ * Whether a job only repeats a mashup to write it as files for other programs.
+ * @param {Partial<MashupJob>} job
+ */
+function isExport(job) {
+  return Boolean(job.retry_of && job.input_data?.export?.length);
 }
 
 /** @param {string} id */

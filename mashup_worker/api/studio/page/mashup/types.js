@@ -67,6 +67,7 @@
  * @property {{stem_id?: string, kind: string, song?: string}[]} [stems]
  * @property {Record<string, any>} [config]
  * @property {string} [format]
+ * @property {string[]} [export]
  *
  * @typedef {object} MashupJob
  * @property {string} id
@@ -77,6 +78,7 @@
  * @property {string | null} error_message
  * @property {string} created_at
  * @property {string | null} [cancel_requested_at]
+ * @property {string | null} [retry_of]
  * @property {MashupInput} input_data
  * @property {MashupOutput | null} output_data
  */

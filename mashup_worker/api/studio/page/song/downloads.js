@@ -3,12 +3,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Button } from "../components/button.js";
+import { Exports } from "../components/exports.js";
 import { Progress } from "../components/progress.js";
 import { decibels } from "../format.js";
 import { html } from "../html.js";
 import { notify } from "../state.js";
 import { texts } from "../texts.js";
-import { Exports } from "./exports.js";
 
 /** @import {Song} from "../types.js" */
 /** @import {SongPlayer} from "./player.js" */
@@ -36,7 +36,7 @@ export function Downloads({ song, player }) {
       ${error && html`<p class="field-error">${texts.downloads.failed}</p>`}
       ${isSilent && html`<p class="muted small">${texts.downloads.silent}</p>`}
     </div>
-    <${Exports} song=${song} />
+    <${Exports} path=${`/api/songs/${song.id}/exports`} title=${song.title} />
   </section>`;
 }
 

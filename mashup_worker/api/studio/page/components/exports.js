@@ -1,25 +1,36 @@
-/** Exports of a song for DJ programs and DAWs: a job makes the file, which is then downloaded. */
+/** Exports of songs and mashups for DJ programs and DAWs: a job makes the file, which is then downloaded. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { get, post, wordsOf, wordsOfJob } from "../api.js";
-import { Button } from "../components/button.js";
-import { Select } from "../components/field.js";
-import { Progress } from "../components/progress.js";
 import { follow, hasEnded } from "../events.js";
 import { html } from "../html.js";
 import { texts } from "../texts.js";
+import { Button } from "./button.js";
+import { Select } from "./field.js";
+import { Progress } from "./progress.js";
 
-/** @import {JobState, Song} from "../types.js" */
+/** @import {JobState} from "../types.js" */
 
 const FORMATS = Object.keys(texts.downloads.formats);
 
-/** @param {{song: Song}} props */
-export function Exports({ song }) {
-  const [format, setFormat] = useState(FORMATS[0]);
-  const { state, error, start } = useExport(song, format);
+/** Formats that name other files, which browsers save under names of their own. */
+const LISTS = ["rekordbox", "m3u8"];
+
+/**
+ * @typedef {object} Props
+ * @property {string} path Where the job is created.
+ * @property {string} title Start of the name of the saved file.
+ * @property {boolean} [lists] Whether formats that name other files are offered.
+ */
+
+/** @param {Props} props */
+export function Exports({ path, title, lists = true }) {
+  const offered = FORMATS.filter((value) => lists || !LISTS.includes(value));
+  const [format, setFormat] = useState(offered[0]);
+  const { state, error, start } = useExport(path, title, format);
   const share = state && !hasEnded(state.status) ? state.progress / 100 : null;
-  const options = FORMATS.map((value) => ({ value, label: texts.downloads.formats[value] }));
+  const options = offered.map((value) => ({ value, label: texts.downloads.formats[value] }));
   return html`<div class="row">
       <${Select} label=${texts.downloads.format} value=${format} onChange=${setFormat} options=${options} />
       <${Button} icon="download" disabled=${share !== null} onClick=${start}>${texts.downloads.export}<//>
@@ -33,10 +44,11 @@ export function Exports({ song }) {
 
 /**
  * Start a job that makes a file, follow it, and hand the file to the browser.
- * @param {Song} song
+ * @param {string} path
+ * @param {string} title
  * @param {string} format
  */
-function useExport(song, format) {
+function useExport(path, title, format) {
   const [state, setState] = useState(/** @type {JobState | null} */ (null));
   const [error, setError] = useState("");
   const end = useRef(() => {});
@@ -45,12 +57,12 @@ function useExport(song, format) {
   const start = async () => {
     setError("");
     try {
-      const { jobId } = await post(`/api/songs/${song.id}/exports`, { formats: [format] });
+      const { jobId } = await post(path, { formats: [format] });
       end.current = follow(jobId, async (reported) => {
         setState(reported);
         if (!hasEnded(reported.status)) return;
         end.current();
-        const failure = await save(jobId, song.title, format, reported);
+        const failure = await save(jobId, title, format, reported);
         if (failure) setError(failure);
       });
     } catch (failure) {
