@@ -91,8 +91,9 @@ def row(one: dict[str, Any]) -> tuple[str, ...]:
     values = []
     for name in SHOWN:
         found = [each for each in one["measurements"] if each["name"].startswith(name)]
-        known = [each["value"] for each in found if each["value"] is not None]
-        unsure = "" if any(each["passed"] is not None for each in found) else " (not judged)"
+        sure = [each for each in found if each["passed"] is not None]
+        known = [each["value"] for each in sure or found if each["value"] is not None]
+        unsure = "" if sure else " (not judged)"
         values.append(f"{max(known, key=abs):.1f}{unsure}" if known else "-")
     misses = "; ".join(f"{each['name']} {each['value']} {each['unit']}" for each in failed)
     tempi = " and ".join(f"{bpm:g}" for bpm in one["songs_bpm"])

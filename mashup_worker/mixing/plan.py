@@ -177,12 +177,16 @@ class MixSettings(PlanModel):
 
 
 class MasterSettings(PlanModel):
-    """Mastering of the sum; `bus_reduction_db` is that in loud passages, 0 without compressor."""
+    """Mastering of the sum; `bus_reduction_db` is that in loud passages, 0 without compressor.
+
+    `side_gain_db` is the gain of the side signal before mastering; below 0, the mix is narrower.
+    """
 
     loudness_lufs: Loudness = DEFAULT_LOUDNESS_LUFS
     true_peak_dbtp: TruePeak = DEFAULT_TRUE_PEAK_DBTP
     bus_ratio: Annotated[float, Field(ge=1, le=10)] = 2.0
     bus_reduction_db: Annotated[float, Field(ge=0, le=12)] = 2.0
+    side_gain_db: Annotated[float, Field(ge=-24, le=0)] = 0.0
 
 
 class Plan(PlanModel):

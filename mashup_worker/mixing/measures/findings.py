@@ -31,6 +31,8 @@ class Findings:
         clicks: stems, each with the time of an edge that clicks.
         lift_lu: loudness of vocals above the accompaniment.
         reached_lufs: integrated loudness, where limiting holds it below its target.
+        correlation: lowest correlation of left and right.
+        mono_loss_lu: loudness that is lost in mono.
         key_fits: agreement of vocals and accompaniment at 0 to 11 semitones up.
     """
 
@@ -40,4 +42,6 @@ class Findings:
     clicks: tuple[tuple[str, float], ...] = ()
     lift_lu: float | None = None
     reached_lufs: float | None = None
+    correlation: float | None = None
+    mono_loss_lu: float | None = None
     key_fits: tuple[float, ...] = ()

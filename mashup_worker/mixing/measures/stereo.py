@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.signal import Audio
     from mashup_worker.mixing.measures.levels import MixLevels
 
+CORRELATION, MONO_LOSS = "lowest stereo correlation", "loss in mono"
 MIN_CORRELATION = 0.0
 MAX_MONO_LOSS_LU = 3.0
 
@@ -28,7 +29,7 @@ def lowest_correlation(mix: Audio) -> Measurement:
 
     Windows 50 dB below the loudest, and those with a silent channel, are excluded.
     """
-    name, wanted = "lowest stereo correlation", f">= {MIN_CORRELATION:g}"
+    name, wanted = CORRELATION, f">= {MIN_CORRELATION:g}"
     if mix.channels != 2:
         return Measurement(name, None, "", wanted=wanted, detail="one channel")
     left, right, cross = _windows(mix)
@@ -52,7 +53,7 @@ def mono_loss(levels: MixLevels) -> Measurement:
     In mono, both loudspeakers play the mean of the channels. Equal channels lose nothing,
     uncorrelated channels 3 LU, opposite channels everything.
     """
-    name, wanted = "loss in mono", f"<= {MAX_MONO_LOSS_LU:g} LU"
+    name, wanted = MONO_LOSS, f"<= {MAX_MONO_LOSS_LU:g} LU"
     if levels.integrated_lufs is None:
         return Measurement(name, None, "LU", wanted=wanted, detail="silence")
     if levels.mono_lufs is None:

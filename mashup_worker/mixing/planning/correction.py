@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from mashup_worker.mixing.keys import transposed
@@ -24,6 +25,10 @@ _RIDE_S, _HELD_S = 10.0, 3.0
 _DROP_BARS = 0.25
 _LIFT_AIM_LU = 0.0, 3.0
 _EDGE_BARS = 0.0625
+_SIDE_AIM = 0.8
+"""Power of the sides relative to that of the middle; 1 is the limit."""
+
+_MAX_NARROWING_DB = 6.0
 _SAME_TIME_S = 0.002
 _MAX_GAIN_DB = 24.0
 
@@ -38,6 +43,7 @@ def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
     - Vocals in a clashing key take the transposition, within two semitones a song, with the best
       agreement, unless a key was requested.
     - An edge that clicks gets a fade.
+    - Left and right that cancel each other out get softer sides.
     - A loudness that limiting cannot reach is lowered to the one reached, unless it was requested.
 
     Notes of the new plan name the changes.
@@ -49,9 +55,8 @@ def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
     for correct in (_lifted, _transposed, _ridden, _faded):
         clips, more = correct(plan, clips, findings)
         notes += more
-    master = _reachable(plan, findings)
-    if master != plan.master:
-        notes.append(f"loudness {master.loudness_lufs:g} LUFS, which limiting reaches")
+    master, more = _mastered(plan, findings)
+    notes += more
     if not notes:
         return None
     fixed = set_stretch(clips, sources, plan.grid)
@@ -62,11 +67,30 @@ def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
     return Plan.model_validate(plan.model_copy(update=changes).model_dump())
 
 
-def _reachable(plan: Plan, findings: Findings) -> MasterSettings:
-    """Return settings with a loudness in reach; one that was requested stays."""
-    if findings.reached_lufs is None or "loudness" in plan.requested:
-        return plan.master
-    return plan.master.model_copy(update={"loudness_lufs": round(findings.reached_lufs, 1)})
+def _mastered(plan: Plan, findings: Findings) -> tuple[MasterSettings, list[str]]:
+    """Return settings with a loudness in reach, unless it was requested, and of less width."""
+    changes, notes = dict[str, float](), []
+    if findings.reached_lufs is not None and "loudness" not in plan.requested:
+        changes["loudness_lufs"] = round(findings.reached_lufs, 1)
+        notes.append(f"loudness {changes['loudness_lufs']:g} LUFS, which limiting reaches")
+    change_db = _side_change_db(findings)
+    if -_MAX_NARROWING_DB <= change_db < 0:
+        changes["side_gain_db"] = round(plan.master.side_gain_db + change_db, 2)
+        notes.append(f"sides {change_db:+.1f} dB, since left and right cancelled each other out")
+    return plan.master.model_copy(update=changes), notes
+
+
+def _side_change_db(findings: Findings) -> float:
+    """Return the gain with which the sides are softer than the middle, at most 0 dB.
+
+    Of equally loud channels, both measurements state the ratio of the powers of side and middle.
+    """
+    ratio = 0.0
+    if findings.correlation is not None:
+        ratio = (1 - findings.correlation) / max(1 + findings.correlation, 1e-9)
+    if findings.mono_loss_lu is not None:
+        ratio = max(ratio, 10 ** (findings.mono_loss_lu / 10) - 1)
+    return min(0.0, 10 * math.log10(_SIDE_AIM / ratio)) if ratio else 0.0
 
 
 Corrected = tuple[list[Clip], list[str]]

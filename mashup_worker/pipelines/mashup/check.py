@@ -200,14 +200,16 @@ class _Check:
             self.meters.short_term, self.plan.splices_s if self.plan else ()
         )
         off = [stem for stem in self._drums if any(name.startswith(stem.name) for name in failed)]
-        lift = failed.get(arrangement.LIFT)
+        numbers = {name: value for name, value in failed.items() if isinstance(value, float)}
         return Findings(
             drums=tuple(self._drums if self._heard else off),
             beats=tuple(self._heard),
             steps_lu={at_s: one for at_s, one in steps.items() if abs(one) > splices.MAX_STEP_LU},
             clicks=self._checked.clicks,
-            lift_lu=lift if isinstance(lift, float) else None,
+            lift_lu=numbers.get(arrangement.LIFT),
             reached_lufs=self._held_back_lufs(failed),
+            correlation=numbers.get(stereo.CORRELATION),
+            mono_loss_lu=numbers.get(stereo.MONO_LOSS),
             key_fits=self._checked.key.fits if self._checked.key else (),
         )
 

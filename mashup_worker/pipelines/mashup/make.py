@@ -18,6 +18,7 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.dsp.compressor import Compression
 from mashup_worker.dsp.stretch.choose import choose_engine
+from mashup_worker.dsp.width import with_side_gain
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.measures.tracks import StemTrack
 from mashup_worker.mixing.planning.correction import corrected_plan
@@ -267,7 +268,12 @@ def _made(
             report(stage, share)
 
         master = write_master(
-            render.mix, target, request, encode=encode, tags=tags, on_progress=on_stage
+            with_side_gain(render.mix, wanted.side_gain_db),
+            target,
+            request,
+            encode=encode,
+            tags=tags,
+            on_progress=on_stage,
         )
     clock = Clock()
     report("check", 0.0)

@@ -134,6 +134,22 @@ def test_a_loudness_of_the_vibe_that_is_out_of_reach_is_lowered() -> None:
     assert corrected_plan(requested, Findings(reached_lufs=-12.47)) is None
 
 
+@pytest.mark.parametrize(
+    ("fault", "side_gain_db"),
+    [
+        ({"correlation": -0.1}, -1.84),
+        ({"mono_loss_lu": 4.0}, -2.76),
+        ({"correlation": -0.1, "mono_loss_lu": 4.0}, -2.76),
+    ],
+)
+def test_sides_that_cancel_the_middle_out_are_softened(
+    fault: dict[str, float], side_gain_db: float
+) -> None:
+    found = changed(plan_of(), **fault)
+    assert found.master.side_gain_db == pytest.approx(side_gain_db, abs=0.05)
+    assert corrected_plan(plan_of(), Findings(correlation=-0.9)) is None
+
+
 def test_an_edge_that_clicks_is_faded() -> None:
     found = changed(plan_of(), clicks=(("a/vocals", 8.0), ("b/other", 64.0)))
     fades = [(clip.fade_in_bars > 0, clip.fade_out_bars > 0) for clip in found.clips]

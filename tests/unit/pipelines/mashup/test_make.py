@@ -106,10 +106,10 @@ def test_the_page_of_a_mashup_has_its_measurements_and_its_plan(tmp_path: Path) 
     assert '"at_bar"' in text or "&#34;at_bar&#34;" in text
 
 
-def late_drums() -> tuple[Plan, dict[str, Audio]]:
-    """Return a plan of drums that are 15 ms late in their song's bars, and their sound."""
+def late_drums(late_s: float = 0.015) -> tuple[Plan, dict[str, Audio]]:
+    """Return a plan of drums that are late in their song's bars, and their sound."""
     plan = mashup_plan({"a/drums": [(0, 12)]}, bars=12, sample_rate=22_050)
-    beats = even_beats(120.0, 24.4, start_s=0.015)
+    beats = even_beats(120.0, 24.4, start_s=late_s)
     played = 0.25 * drums(beats, 4, 24.5, 22_050).expand(2, -1)
     return plan, {"a/drums": Audio(played, 22_050)}
 
@@ -128,6 +128,17 @@ def test_a_fault_that_is_measured_is_corrected_and_rendered_again(tmp_path: Path
     again = make_mashup(made.plan, sounds, tmp_path / "b.wav", EncodeOptions("wav"))
     assert again.rounds == 1
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+
+
+def test_sides_that_cancel_the_middle_out_are_softened(tmp_path: Path) -> None:
+    plan, sounds = late_drums(0.0)
+    middle = sounds["a/drums"].samples[:1]
+    side = middle.roll(round(0.125 * 22_050), dims=1)  # as loud, on other sixteenths
+    wide = Audio(torch.cat([middle + 1.1 * side, middle - 1.1 * side]), 22_050)
+    made = make_mashup(plan, {"a/drums": wide}, tmp_path / "a.wav", EncodeOptions("wav"))
+    assert (made.rounds, made.report.passed, made.misses) == (2, True, [])
+    assert made.plan.master.side_gain_db == pytest.approx(-1.6, abs=0.3)
+    assert "since left and right cancelled each other out" in " ".join(made.plan.notes)
 
 
 def test_a_plan_that_must_stay_is_measured_and_its_misses_are_named(tmp_path: Path) -> None:
