@@ -1,9 +1,11 @@
 """How plans that know the form of their songs compare with plans that do not.
 
-    python -m benchmarks.planning [FOLDER…] [--pairs N] [--cache FOLDER]
+    python -m benchmarks.planning [FOLDER…] [--pairs N] [--rendered N] [--cache FOLDER]
 
-Layers of the sample songs, of generated songs and of songs in folders of stems. The plans are
-compared; nothing is rendered. Generated songs and analyses are kept in the cache.
+Layers of the sample songs, of generated songs and of songs in folders: a folder of stems is a song,
+and each audio file of another folder is one, which is separated by `lite`. Plans are compared, and
+the first N pairs of them are rendered and measured. Generated songs, stems and analyses are kept in
+the cache.
 """
 
 from __future__ import annotations
@@ -13,136 +15,50 @@ import random
 import statistics
 import tempfile
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.form_truth import generated
+from benchmarks.plan_figures import Figures, figures
 from benchmarks.results import publish, table
 from mashup_worker.audio.encode import open_writer
-from mashup_worker.audio.formats import EncodeOptions
+from mashup_worker.audio.formats import EncodeOptions, audio_suffix
 from mashup_worker.audio.song_tags import NO_TAGS
+from mashup_worker.commands.shared.model_choice import ModelRequest, load_requested
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.planning.planner import plan_layer
-from mashup_worker.mixing.planning.song_form import STEPS_PER_BAR, song_form
+from mashup_worker.mixing.planning.song_form import song_form
 from mashup_worker.mixing.request import MixRequest
-from mashup_worker.mixing.song import is_vocal
+from mashup_worker.models.engine import EngineOptions
+from mashup_worker.pipelines.mashup.make import make_mashup, sounds_of_songs
 from mashup_worker.pipelines.mashup.song_cache import SongCache
 from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
+from mashup_worker.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mashup_worker.mixing.plan import Clip, Plan
-    from mashup_worker.mixing.planning.song_form import SongForm
+    from mashup_worker.mixing.measures.report import MixReport
+    from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.song import MixSong
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 KINDS = ("vocals", "drums", "bass", "other")
 SEEDS = range(9_000, 9_020)
 LENGTH_S = 75.0
-_LOUD_DB = -20.0
+NAMES = ("agreement", "energy", "cuts", "turns")
+MEASURED = {
+    "voice: change of timing, ms": "/vocals: change of timing",
+    "voice: change of timing p95, ms": "/vocals: change of timing p95",
+    "drums: lag, ms": "/drums: lag",
+    "level step at splices, LU": "level step at splices",
+    "integrated loudness off its target, LU": "integrated loudness",
+}
+"""Measurements that are compared, by the end of their names."""
 
-
-@dataclass(frozen=True)
-class Figures:
-    """Figures of one plan; None where nothing can be compared.
-
-    Attributes:
-        agreement: shared tones of the chords of both songs in singing, 0 to 1.
-        energy: correlation of the levels of both songs by bar while somebody sings.
-        cuts: edges of vocal clips at which the voice sounds.
-        turns: share of the turns of the vocal song at which a section of the backing begins.
-    """
-
-    agreement: float | None
-    energy: float | None
-    cuts: float | None
-    turns: float | None
-
-
-def figures(plan: Plan, vocal_song: MixSong, backing: MixSong) -> Figures:
-    """Compare what plays together in a plan."""
-    forms = [form for form in (song_form(vocal_song), song_form(backing)) if form is not None]
-    voices = [clip for clip in plan.clips if is_vocal(plan.sources[clip.source].kind)]
-    under = sorted(
-        (one for one in plan.clips if plan.sources[one.source].song == backing.name),
-        key=lambda one: (plan.sources[one.source].kind == "drums", one.at_bar),
-    )
-    chords: list[tuple[float, float]] = []
-    levels: list[tuple[float, float]] = []
-    turns: list[bool] = []
-    for voice in voices:
-        for at in np.arange(voice.at_bar, voice.end_bar, 1 / STEPS_PER_BAR):
-            other = next((one for one in under if one.at_bar <= at < one.end_bar), None)
-            if other is not None:
-                bars = _bar_of(voice, at), _bar_of(other, at)
-                chords += _chords(forms, bars, round(voice.semitones - other.semitones))
-                levels += _levels(forms, bars)
-                turns += _turns(forms, bars)
-    return Figures(
-        agreement=_mean(chords),
-        energy=_correlation(levels),
-        cuts=float(sum(_is_cut(vocal_song, one, edge) for one in voices for edge in (0, 1))),
-        turns=sum(turns) / len(turns) if turns else None,
-    )
-
-
-def _bar_of(clip: Clip, at_bar: float) -> float:
-    return clip.from_bar + (at_bar - clip.at_bar) * clip.tempo_factor
-
-
-def _step(bar: float) -> int:
-    return int(np.floor((bar + 1e-6) * STEPS_PER_BAR))
-
-
-def _chords(
-    forms: Sequence[SongForm], bars: Sequence[float], shift: int
-) -> Iterator[tuple[float, float]]:
-    steps = [_step(bar) for bar in bars]
-    if all(0 <= step < len(form.chords) for form, step in zip(forms, steps, strict=True)):
-        over, under = (form.chords[step] for form, step in zip(forms, steps, strict=True))
-        sure = float(np.linalg.norm(over) * np.linalg.norm(under))
-        if sure > 0 and forms[0].sung[steps[0]] > 0.5:
-            yield float(np.roll(over, shift) @ under) / sure, 1.0
-
-
-def _levels(forms: Sequence[SongForm], bars: Sequence[float]) -> Iterator[tuple[float, float]]:
-    places = [int(np.floor(bar + 1e-6)) for bar in bars]
-    step = _step(bars[0])
-    inside = all(0 <= at < form.bars for form, at in zip(forms, places, strict=True))
-    if inside and forms[0].sung[min(step, len(forms[0].sung) - 1)] > 0.5:
-        yield (forms[0].energy[places[0]], forms[1].energy[places[1]])
-
-
-def _turns(forms: Sequence[SongForm], bars: Sequence[float]) -> Iterator[bool]:
-    place, under = round(bars[0]), round(bars[1])
-    is_bar = abs(bars[0] - place) < 1e-6 and 0 < place < forms[0].bars
-    if is_bar and forms[0].boundary[place] > 0:
-        yield abs(bars[1] - under) < 1e-6 and float(forms[1].boundary[under]) > 0
-
-
-def _is_cut(song: MixSong, clip: Clip, edge: int) -> bool:
-    time_s = song.grid.time_at(clip.source_end_bar if edge else clip.from_bar)
-    inside = any(one.start_s + 0.05 < time_s < one.stop_s - 0.05 for one in song.analysis.singing)
-    stem = song.vocals
-    assert stem is not None, "it sings"
-    loud = stem.envelope.loud_power * 10 ** (_LOUD_DB / 10)
-    return inside and stem.envelope.power(time_s - 0.025, time_s + 0.025) > loud
-
-
-def _mean(pairs: Sequence[tuple[float, float]]) -> float | None:
-    weight = sum(one for _, one in pairs)
-    return sum(value * one for value, one in pairs) / weight if weight else None
-
-
-def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
-    rows = np.array(pairs).T
-    if len(pairs) < 8 or min(rows.std(axis=1)) < 1e-6:
-        return None
-    return float(np.corrcoef(rows)[0, 1])
+_KEPT_SONGS = 8
 
 
 def formless(song: MixSong) -> MixSong:
@@ -165,10 +81,16 @@ def files(folders: Sequence[Path], cache: Path) -> list[SongFiles]:
             if not home.is_dir():
                 _write(generator, seed, home)
             found.append(SongFiles(home.name, {one.stem: one for one in sorted(home.iterdir())}))
+    found = [one for one in found if {"vocals", "drums"} & one.stems.keys()]
     for folder in folders:
         stems = {one.stem: one for one in sorted(folder.iterdir()) if one.stem in KINDS}
-        found.append(SongFiles(folder.name, stems))
-    return [one for one in found if {"vocals", "drums"} & one.stems.keys()]
+        songs = [one for one in sorted(folder.iterdir()) if audio_suffix(one.name)]
+        found += (
+            [SongFiles(folder.name, stems)]
+            if stems
+            else [SongFiles(one.stem, {}, one) for one in songs]
+        )
+    return found
 
 
 def _write(generator: str, seed: int, home: Path) -> None:
@@ -185,27 +107,102 @@ def _write(generator: str, seed: int, home: Path) -> None:
             writer.write(audio.samples)
 
 
-def compared(songs: Sequence[MixSong], pairs: int) -> list[tuple[str, Figures, Figures]]:
-    """Return the figures of old and new plans of pairs, in a fixed random order."""
-    singers = [one for one in songs if one.vocals and song_form(one)]
-    bands = [one for one in songs if len(one.instruments) > 1 and song_form(one)]
-    drawn = [pair for pair in product(singers, bands) if pair[0] is not pair[1]]
-    random.Random(0).shuffle(drawn)
-    rows: list[tuple[str, Figures, Figures]] = []
-    request = MixRequest(length_s=LENGTH_S)
-    for voice, band in drawn:
-        if len(rows) == pairs:
-            break
+@dataclass(frozen=True)
+class Compared:
+    """Figures of the plans of one pair without and with form, and reports where rendered."""
+
+    title: str
+    of_recordings: bool
+    figures: tuple[Figures, Figures]
+    reports: tuple[MixReport, ...] = ()
+
+
+def compared(chosen: argparse.Namespace, cache_folder: Path) -> Iterator[Compared]:
+    """Yield the comparisons of pairs, in a fixed random order."""
+    known = files(chosen.folders, cache_folder)
+    given = {one.name for one in known[len(files((), cache_folder)) :]}
+
+    @cache
+    def separator() -> Any:
+        request = ModelRequest("lite", None, EngineOptions("cpu"))
+        return load_requested(request, load_settings(), quiet=True).separator
+
+    loader = SongLoader(SongCache(cache_folder), separator)
+
+    @lru_cache(_KEPT_SONGS)
+    def loaded(index: int) -> MixSong | None:
         try:
-            plans = [
-                plan_layer(one, [other], request)
-                for one, other in ((formless(voice), formless(band)), (voice, band))
-            ]
-        except InvalidInput:
+            return loader.load([known[index]]).songs[0]
+        except InvalidInput as error:
+            print(error.message)
+            return None
+
+    drawn = [pair for pair in product(range(len(known)), repeat=2) if pair[0] != pair[1]]
+    random.Random(0).shuffle(drawn)
+    done = 0
+    for voice, band in ((loaded(one), loaded(other)) for one, other in drawn):
+        if done == chosen.pairs:
+            break
+        plans = None if voice is None or band is None else planned(voice, band)
+        if voice is None or band is None or plans is None:
             continue
-        old, new = (figures(plan, voice, band) for plan in plans)
-        rows.append((f"{voice.name} over {band.name}", old, new))
-    return rows
+        reports = [rendered(one, (voice, band)) for one in plans if done < chosen.rendered]
+        done += 1
+        yield Compared(
+            f"{voice.name} over {band.name}",
+            bool(given & {voice.name, band.name}),
+            (figures(plans[0], voice, band), figures(plans[1], voice, band)),
+            tuple(reports),
+        )
+
+
+def planned(voice: MixSong, band: MixSong) -> tuple[Plan, Plan] | None:
+    """Return the plans without and with form; None where the songs make no layer."""
+    if not (voice.vocals and len(band.instruments) > 1 and song_form(voice) and song_form(band)):
+        return None
+    request = MixRequest(length_s=LENGTH_S)
+    try:
+        without = plan_layer(formless(voice), [formless(band)], request)
+        return without, plan_layer(voice, [band], request)
+    except InvalidInput:
+        return None
+
+
+def rendered(plan: Plan, songs: Sequence[MixSong]) -> MixReport:
+    """Make the mashup of a plan; return its measurements."""
+    with tempfile.TemporaryDirectory() as name:
+        target = Path(name) / "mix.flac"
+        return make_mashup(plan, sounds_of_songs(songs), target, EncodeOptions("flac")).report
+
+
+def measured(report: MixReport, end: str) -> float | None:
+    """Return the largest value of the measurements whose names end so; loudness off its target."""
+    values = [one.value for one in report.measurements if one.name.endswith(end)]
+    numbers = [one for one in values if isinstance(one, float)]
+    if end == "integrated loudness" and report.target_lufs is not None:
+        numbers = [one - report.target_lufs for one in numbers]
+    return max(map(abs, numbers), default=None)
+
+
+def line(
+    name: str, both: Sequence[tuple[float | None, float | None]], *, less: bool
+) -> tuple[str, ...]:
+    """Return the row of a figure; `less` is better in some."""
+    known = [(a, b) for a, b in both if a is not None and b is not None]
+    means = [f"{statistics.fmean(pair[side] for pair in known):.3f}" for side in (0, 1)]
+    better, worse = (sum((b - a) * sign > 1e-9 for a, b in known) for sign in (1, -1))
+    counts = (worse, better) if less else (better, worse)
+    return name, str(len(known)), *means, *map(str, counts)
+
+
+def rows(found: Sequence[Compared]) -> list[tuple[str, ...]]:
+    """Return a row for each figure that any of the pairs have."""
+    lines = []
+    for name in NAMES:
+        both = [(getattr(a, name), getattr(b, name)) for a, b in (one.figures for one in found)]
+        if any(None not in pair for pair in both):
+            lines.append(line(name, both, less=name == "cuts"))
+    return lines
 
 
 def main() -> None:
@@ -213,32 +210,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--rendered", type=int, default=0)
     parser.add_argument("--cache", type=Path)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        cache = chosen.cache or Path(name)
-        songs: list[MixSong] = []
-        for one in files(chosen.folders, cache):
-            try:
-                songs += SongLoader(SongCache(cache), None).load([one]).songs
-            except InvalidInput as error:
-                print(error.message)
-        rows = compared(songs, chosen.pairs)
-    names = ("agreement", "energy", "cuts", "turns")
-    for title, old, new in rows:
-        print(title, *(f"{name} {getattr(old, name)} {getattr(new, name)}" for name in names))
-    lines = []
-    for name in names:
-        both = [(getattr(a, name), getattr(b, name)) for _, a, b in rows]
-        known = [(a, b) for a, b in both if a is not None and b is not None]
-        means = [statistics.fmean(pair[side] for pair in known) for side in (0, 1)]
-        better = sum(b < a if name == "cuts" else b > a for a, b in known)
-        worse = sum(b > a if name == "cuts" else b < a for a, b in known)
-        lines.append(
-            (name, str(len(known)), *(f"{one:.3f}" for one in means), str(better), str(worse))
-        )
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for one in compared(chosen, chosen.cache or Path(folder)):
+            shown = (
+                f"{n} {getattr(one.figures[0], n)} {getattr(one.figures[1], n)}" for n in NAMES
+            )
+            misses = [[each.sentence for each in report.failures] for report in one.reports]
+            print(one.title, *shown, *misses, flush=True)
+            found.append(one)
     head = ("figure", "pairs", "without form", "with form", "better", "worse")
-    publish("planning", table(head, lines))
+    parts = [f"{len(found)} pairs:", table(head, rows(found))]
+    recordings = [one for one in found if one.of_recordings]
+    if recordings:
+        parts += [f"{len(recordings)} of them with a recording:", table(head, rows(recordings))]
+    reports = [one.reports for one in found if one.reports]
+    if reports:
+        lines = [
+            line(name, [(measured(a, end), measured(b, end)) for a, b in reports], less=True)
+            for name, end in MEASURED.items()
+        ]
+        missed = [(float(len(a.failures)), float(len(b.failures))) for a, b in reports]
+        lines.append(line("measurements beyond their limits", missed, less=True))
+        parts += [f"The first {len(reports)}, rendered:", table(head, lines)]
+    publish("planning", *parts)
 
 
 if __name__ == "__main__":

@@ -123,6 +123,19 @@ def test_drums_are_always_judged() -> None:
     assert measured(attacks(jitter_s=0.05), "drums")[0].passed is False
 
 
+@pytest.mark.parametrize(
+    ("jitter_s", "later_s", "passes"),
+    [(0.018, 0.0, True), (0.018, 0.016, False), (0.018, -0.016, False), (0.05, 0.0, False)],
+)
+def test_the_scatter_of_a_known_drummer_is_no_lag(
+    jitter_s: float, later_s: float, passes: bool
+) -> None:
+    strokes = attacks(jitter_s=jitter_s, later_s=later_s)
+    stem = stem_timing("a/drums", "drums", strokes, grid=grid())
+    assert measure_lags(stem, has_source=True)[0].passed is passes
+    assert measure_lags(stem)[0].passed is False
+
+
 def test_too_few_attacks_are_not_judged() -> None:
     found = measured(attacks(1, (0.0,), later_s=0.02))
     assert verdicts(found) == [None, None, None]
