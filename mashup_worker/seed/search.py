@@ -24,6 +24,10 @@ _VOCALS = "vocals"
 _QUIET_BELOW_DB = 20.0
 """A stem this far below the other sound of its bar is taken as silent; separation leaks so much."""
 
+_LEAKS_BELOW_DB, _LEAKS_BELOW_OWN_DB = 8.0, 10.0
+"""A stem is also silent that is this far below the other sound, and this far below its own level in
+its loudest tenth of bars: models of few parameters leave the low notes of a kick in the bass."""
+
 _SOFTEST_DB = -40.0
 """Level of the softest stem that plays, relative to the loudest bar of the song."""
 
@@ -162,10 +166,16 @@ class _Song:
         self.analysis, self.bars = analysis, analysis.bars
         stop_s = analysis.sections[-1].stop_s if analysis.sections else analysis.duration_s
         self.edges_s = [*(bar.start_s for bar in self.bars), stop_s]
+        kinds = self.bars[0].stems_db if self.bars else ()
+        self.own_db = {kind: self._loud_db(kind) for kind in kinds}
         self.sung = [
             _shared_s(analysis, start_s, end_s) / max(end_s - start_s, 1e-9)
             for start_s, end_s in zip(self.edges_s, self.edges_s[1:], strict=False)
         ]
+
+    def _loud_db(self, kind: str) -> float:
+        levels_db = sorted((bar.stems_db[kind] for bar in self.bars), reverse=True)
+        return levels_db[len(levels_db) // 10]
 
     def section_at(self, bar: int) -> Section | None:
         """Return the section that a bar belongs to."""
@@ -216,10 +226,15 @@ class _Song:
         if _VOCALS in quiet and self.analysis.singing_known and self.sung[index] > _UNSUNG:
             return False
         loudest_db = max((levels[kind] for kind in levels if kind not in quiet), default=-99.0)
-        return all(
-            levels.get(kind, -99.0) < max(loudest_db - _QUIET_BELOW_DB, _SOFTEST_DB)
-            for kind in quiet
+        return all(self._is_silent(kind, bar, loudest_db) for kind in quiet)
+
+    def _is_silent(self, kind: str, bar: Bar, loudest_db: float) -> bool:
+        level_db = bar.stems_db.get(kind, -99.0)
+        leaks = (
+            level_db < loudest_db - _LEAKS_BELOW_DB
+            and level_db < self.own_db.get(kind, -99.0) - _LEAKS_BELOW_OWN_DB
         )
+        return leaks or level_db < max(loudest_db - _QUIET_BELOW_DB, _SOFTEST_DB)
 
     def _confidences(self, query: Query, first: int, stop: int) -> list[float]:
         found = []

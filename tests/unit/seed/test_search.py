@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from mashup_worker.seed.record import SeedRecord
 
 BAR_S = 2.0
-SILENT_DB, LEAK_DB, LOUD_DB = -60.0, -30.0, -6.0
+SILENT_DB, LEAK_DB, KICK_DB, LOUD_DB = -60.0, -30.0, -19.0, -6.0
 
 
 def analysis_of(players: dict[str, str], key: str = "A minor", tempo_bpm: float = 120) -> Analysis:
-    """The analysis of a song with a letter a bar for each stem: plays, leaks (l) or rests (.)."""
+    """The analysis of a song with a letter a bar for each stem: plays, leaks (l, k) or rests."""
     bars = len(players["drums"])
-    levels = {"x": LOUD_DB, "l": LEAK_DB, ".": SILENT_DB}
+    levels = {"x": LOUD_DB, "k": KICK_DB, "l": LEAK_DB, ".": SILENT_DB}
     edges_s = [index * BAR_S for index in range(bars + 1)]
     half = edges_s[bars // 2]
     return Analysis(
@@ -116,6 +116,17 @@ def test_confidence_is_that_of_the_least_sure_answer() -> None:
     assert first.confidence == 0.7
     assert search([song()], parse_query("drums in 8A")).passages[0].confidence == 0.8
     assert search([song()], parse_query("drums")).passages[0].confidence == 1
+
+
+@pytest.mark.parametrize(
+    ("bass", "expected"), [("kkkkkkkkxxxxxxxx", [(0, 8)]), ("k" * 16, []), ("x" * 16, [])]
+)
+def test_a_kick_that_leaks_into_a_bass_is_no_bass(
+    bass: str, expected: list[tuple[float, int]]
+) -> None:
+    players = {"drums": "x" * 16, "bass": bass, "other": "l" * 16, "vocals": "." * 16}
+    found = search([song(analysis=analysis_of(players))], parse_query("drums alone"))
+    assert spans(found) == expected
 
 
 def test_songs_that_cannot_be_searched_are_named() -> None:
