@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PREVIEW_S = 30.0
 _FADE_IN_S, _FADE_OUT_S = 0.5, 2.5
 _STEP_S = 0.5
+_SHORTEST_MS = 2  # the editor counts whole milliseconds, of which each fade needs one
 _HIGHLIGHTS = ("chorus", "drop")
 _FULL_SCALE = 1 << 15
 
@@ -56,6 +57,8 @@ def preview_start_s(song: ExportSong, mix: Audio) -> float:
 def faded(audio: Audio, start_s: float) -> Audio:
     """Return at most 30 s of a sound from a time, with fades, through the editor of pydub."""
     segment = _segment_of(audio)
+    if len(segment) < _SHORTEST_MS:
+        return audio
     start_ms = round(1000 * start_s)
     piece = segment[start_ms : start_ms + round(1000 * PREVIEW_S)]
     in_ms, out_ms = (round(1000 * one) for one in (_FADE_IN_S, _FADE_OUT_S))

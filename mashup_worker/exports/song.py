@@ -130,9 +130,9 @@ class ExportSong:
 
     @property
     def tempo_text(self) -> str:
-        """Its tempo for names of files, such as ` 127.53 BPM`; empty without one."""
+        """End of the names of its folders, such as `127.53 BPM`."""
         tempo = self.music_tags.texts().get("tempo_bpm")
-        return "" if tempo is None else f" {tempo} BPM"
+        return "without tempo" if tempo is None else f"{tempo} BPM"
 
 
 def stem_tracks(stems: Mapping[str, Path | Audio]) -> tuple[ExportTrack, ...]:

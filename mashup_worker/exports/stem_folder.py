@@ -32,7 +32,7 @@ def write_stem_folder(song: ExportSong, folder: Path) -> list[Path]:
     """
     if not song.tracks:
         raise InvalidInput(f"{song.title}: no stems to export; separate it")
-    home = folder / f"{song.name}{song.tempo_text}"
+    home = folder / f"{song.name} {song.tempo_text}"
     sounds = [track.audio() for track in song.tracks]
     rate = sounds[0].sample_rate
     if any(one.sample_rate != rate for one in sounds):

@@ -48,13 +48,11 @@ def export(
     from mashup_worker.exports.export import export_names
     from mashup_worker.models.device import resolve_device
 
+    printer = Output(as_json, quiet, verbose)
     with usage_errors():
         names = export_names(comma_separated(to), f"--to {to}")
         resolve_device(device)
-        found = find_results(results, output_dir)
+        found = find_results(results, output_dir, printer.note)
     ExportRun(
-        results=found,
-        exporter=Exporter(names, Output(as_json, quiet, verbose), root),
-        folder=output_dir,
-        device=device,
+        results=found, exporter=Exporter(names, printer, root), folder=output_dir, device=device
     ).all()

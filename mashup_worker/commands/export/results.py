@@ -14,9 +14,10 @@ from mashup_worker.errors import InvalidInput
 from mashup_worker.vocabulary import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from mashup_worker.analysis.result import Analysis
+    from mashup_worker.commands.shared.inputs import FoundSongs
     from mashup_worker.exports.song import ExportSong
     from mashup_worker.vocabulary import ExportName
 
@@ -33,16 +34,21 @@ class Result:
     analysis: Analysis | None = None
 
 
-def find_results(arguments: Sequence[str], output_dir: Path) -> list[Result]:
+def find_results(
+    arguments: Sequence[str], output_dir: Path, on_found: Callable[[FoundSongs], None]
+) -> list[Result]:
     """Return the results that arguments name, documents before songs.
+
+    `on_found` is called with the songs and the files that are left out.
 
     Raises:
         InvalidInput: a document is neither a plan nor an analysis, or folders overlap.
     """
     documents = [Path(one) for one in arguments if one.endswith(".json")]
     others = [one for one in arguments if not one.endswith(".json")]
-    songs = find_songs(others, output_dir, stem_folders=True).songs if others else ()
-    return [*map(_documented, documents), *map(_found, songs)]
+    songs = find_songs(others, output_dir, stem_folders=True)
+    on_found(songs)
+    return [*map(_documented, documents), *map(_found, songs.songs)]
 
 
 def _documented(path: Path) -> Result:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mashup_worker.audio.formats import audio_suffix
+from mashup_worker.audio.formats import audio_suffix, without_audio_suffix
 from mashup_worker.commands.shared.names import real_path, utf8_name
+from mashup_worker.system.names import safe_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 SYSTEM_FILES = ("._*", ".ds_store")
 """Files of macOS, which lie beside songs on disks of other systems; patterns in lower case."""
@@ -30,6 +32,16 @@ LIBRARY_RECORD = "song.json"
 
 RECORD_STEM, RECORD_SUFFIX = "separation", ".json"
 """Words in the names of the records that `mashup separate` writes beside stems."""
+
+_EXPORT = re.compile(
+    r"(.+?)( click\.wav| markers\.wav| preview\.mp3|( ALAC)?\.stem\.m4a"
+    r"| loops| \d+(\.\d+)? BPM| without tempo)",
+    re.DOTALL,
+)
+"""Names of files and folders that `mashup_worker.exports` writes; the first group is the song's."""
+
+_NUMBER = re.compile(r" \d+$")
+"""End of the names of songs whose name another one has."""
 
 _UNFINISHED = (".crdownload", ".part")
 """Suffixes of files that are being downloaded or written."""
@@ -95,10 +107,19 @@ def is_system_folder(name: str) -> bool:
     return any(fnmatchcase(name.lower(), pattern) for pattern in SYSTEM_FOLDERS)
 
 
-def is_export_folder(path: Path) -> bool:
-    """Return whether a folder below one of stems has loops or stems that were exported beside."""
-    own = path.name == path.parent.name or path.name.endswith((" loops", " BPM"))
-    return own and path.name.startswith(path.parent.name)
+def song_names(folder: Folder) -> frozenset[str]:
+    """Return the names that exports of the songs of a folder have, and of the folder's stems."""
+    bases = (
+        name.removesuffix(".json").removesuffix(".plan") if name.endswith(".json")
+        else without_audio_suffix(name) for name in folder.files
+    )  # fmt: skip
+    return frozenset(map(safe_name, (*bases, real_path(folder.path).name)))
+
+
+def is_export(name: str, songs: Collection[str]) -> bool:
+    """Return whether a file or a folder was exported from one of the songs beside it."""
+    found = _EXPORT.fullmatch(name)
+    return found is not None and not {found[1], _NUMBER.sub("", found[1])}.isdisjoint(songs)
 
 
 def is_system_file(name: str) -> bool:

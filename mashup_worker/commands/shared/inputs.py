@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from mashup_worker.audio.formats import audio_suffix, without_audio_suffix
 from mashup_worker.commands.shared.folders import (
     Folder,
-    is_export_folder,
+    is_export,
     is_folder,
     is_song_file,
     is_system_folder,
     list_folder,
     recorded_files,
+    song_names,
     walk,
 )
 from mashup_worker.commands.shared.names import real_path, utf8_name, with_distinct_tracks
@@ -57,17 +58,20 @@ class FoundSongs:
         songs: the songs, and the arguments and folders that give none.
         left_out: files in folders that are not audio.
         own_stems: files in folders that are stems of earlier runs.
+        exports: files and folders that were exported from songs beside them.
     """
 
     songs: Sequence[Song]
     left_out: Sequence[PurePath | str] = ()
     own_stems: Sequence[PurePath | str] = ()
+    exports: Sequence[PurePath | str] = ()
 
     def note(self) -> str:
         """Return a line about the files that are left out; empty if there are none."""
         counted = (
             (self.left_out, "file that is not audio", "files that are not audio"),
             (self.own_stems, "stem of an earlier run", "stems of earlier runs"),
+            (self.exports, "export of a song", "exports of songs"),
         )
         parts = [
             f"{len(paths)} {one if len(paths) == 1 else many}: {_named(paths)}"
@@ -100,10 +104,10 @@ def find_songs(
 ) -> FoundSongs:
     """Return the songs that `arguments` name.
 
-    Folders are searched recursively, without `output_dir` and stems of earlier runs. The tracks of
-    their songs contain the path below the folder. A pattern that is also the name of a file means
-    that file. An argument without a match, or a folder without songs, becomes a song with a
-    `problem`.
+    Folders are searched recursively, without `output_dir`, stems of earlier runs and exports of
+    songs beside them. The tracks of their songs contain the path below the folder. A pattern that
+    is also the name of a file means that file. An argument without a match, or a folder without
+    songs, becomes a song with a `problem`.
 
     Args:
         arguments: files, folders and globs.
@@ -138,14 +142,16 @@ class _Search:
     _songs: dict[Path, Song] = field(default_factory=dict)
     _left_out: dict[Path, Path] = field(default_factory=dict)
     _own_stems: dict[Path, Path] = field(default_factory=dict)
+    _exports: dict[Path, Path] = field(default_factory=dict)
 
     def found(self) -> FoundSongs:
         """Return the songs and the files that are left out; a file that is named is a song."""
-        for found in (self._left_out, self._own_stems):
+        left_out = (self._left_out, self._own_stems, self._exports)
+        for found in left_out:
             for path in found.keys() & self._songs.keys():
                 del found[path]
         songs = with_distinct_tracks(list(self._songs.values()))
-        return FoundSongs(songs, list(self._left_out.values()), list(self._own_stems.values()))
+        return FoundSongs(songs, *(list(found.values()) for found in left_out))
 
     def add_argument(self, argument: str) -> None:
         """Add the songs of an argument, or the argument with the reason why it gives none."""
@@ -173,9 +179,13 @@ class _Search:
         base = Path(*takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts))
         is_inside = self._is_result(base)
         matches = [match for match in _matches(pattern) if is_inside or not self._is_result(match)]
-        recorded = self._recorded(map(list_folder, {match.parent for match in matches}))
+        folders = {parent: list_folder(parent) for parent in {match.parent for match in matches}}
+        recorded = self._recorded(folders.values())
+        songs = {parent: song_names(folder) for parent, folder in folders.items()}
         found = False
         for match in matches:
+            if self._is_export(match, songs[match.parent]):
+                continue
             if not is_folder(match):
                 found |= self._add_file(match, match.name, recorded)
             elif not is_system_folder(match.name):
@@ -189,19 +199,24 @@ class _Search:
         is_inside = self._is_result(top)
         folders = list(walk(top, lambda path: not is_inside and self._is_result(path)))
         recorded = self._recorded(folders)
-        found, in_stems = False, set[Path]()
+        found = False
+        songs: dict[Path, Collection[str]] = {}
         for folder in folders:
-            if folder.path.parent in in_stems and is_export_folder(folder.path):
-                continue
+            if folder.path != top:
+                above = folder.path.parent
+                if above not in songs or self._is_export(folder.path, songs[above]):
+                    continue
+            songs[folder.path] = song_names(folder)
             here, below = folder.path, folder.path.relative_to(top)
             if folder.problem is not None:
                 found = self._add(Song(here, here.name, problem=folder.problem))
             elif self.stem_folders and (stems := stem_files(here, folder.files)):
                 track = below.as_posix() if below.parts else real_path(here).name
                 found = self._add(Song(here, track, stems))
-                in_stems.add(here)
             else:
                 for name in folder.files:
+                    if self._is_export(here / name, songs[here]):
+                        continue
                     if is_inside or not self._is_result(here / name):
                         found |= self._add_file(here / name, (below / name).as_posix(), recorded)
         return found
@@ -222,6 +237,13 @@ class _Search:
         if self.stem_folders:
             return frozenset()
         return frozenset[str]().union(*map(recorded_files, folders))
+
+    def _is_export(self, path: Path, songs: Collection[str]) -> bool:
+        """Return whether a file or folder was exported from one of the songs beside it; note it."""
+        if is_export(path.name, songs):
+            self._exports.setdefault(real_path(path), path)
+            return True
+        return False
 
     def _is_result(self, path: Path) -> bool:
         return self.results is not None and real_path(path).is_relative_to(self.results)

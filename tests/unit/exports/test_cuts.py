@@ -193,3 +193,9 @@ def test_the_editor_changes_nothing_between_the_fades() -> None:
     audio = swell(31.0, 0.0)
     middle = faded(audio, 1.0).samples[:, 8_000 : 26 * 8_000]
     assert snr_db(audio.samples[:, 16_000 : 27 * 8_000], middle) > 70
+
+
+@pytest.mark.parametrize("samples", [1, 8, 80])
+def test_a_sound_too_short_for_fades_has_none_or_short_ones(samples: int) -> None:
+    audio = Audio(torch.full((2, samples), 0.5), 8_000)
+    assert faded(audio, 0.0).samples.shape == (2, samples)

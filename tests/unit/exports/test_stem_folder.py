@@ -134,7 +134,7 @@ def test_stems_that_add_up_to_the_song_still_do(tmp_path: Path) -> None:
 def test_a_song_without_a_beat_has_no_tempo_in_its_name_and_no_map(tmp_path: Path) -> None:
     song = replace(made_song(tmp_path / "song", duration_s=3.0), analysis=Analysis(3.0))
     paths = write_stem_folder(song, tmp_path / "out")
-    assert {path.parent.name for path in paths} == {"Song"}
+    assert {path.parent.name for path in paths} == {"Song without tempo"}
     assert TEMPO_MAP_NAME not in {path.name for path in paths}
     assert soundfile.info(paths[0]).duration == 3.0
 

@@ -142,6 +142,27 @@ def test_exports_beside_the_stems_are_no_songs(folder: Path) -> None:
     assert [song.track for song in found("in")] == ["night", "night/live/set"]
 
 
+@pytest.mark.parametrize("stem_folders", [True, False])
+def test_exports_beside_songs_and_mashups_are_no_songs(folder: Path, stem_folders: bool) -> None:
+    make(folder / "in", "a: b.flac", "a_ b click.wav", "a_ b 2 preview.mp3", "a_ b.stem.m4a")
+    make(folder / "in", "m.plan.json", "m markers.wav", "n.json", "n ALAC.stem.m4a")
+    make(folder / "in/m 120.5 BPM", "a vocals.wav")
+    make(folder / "in/m loops", "m a vocals 120 BPM bars 1-4.wav")
+    make(folder / "in", "other click.wav")
+    make(folder / "in/x loops", "one.wav")
+    songs = find_songs(["in"], stem_folders=stem_folders)
+    assert [song.track for song in songs.songs] == ["a: b", "other click", "x loops/one"]
+    assert len(songs.exports) == 7
+    assert songs.note().startswith("left out ")
+    assert songs.note().endswith(
+        "7 exports of songs: in/a_ b 2 preview.mp3, in/a_ b click.wav and 5 more"
+    )
+    (named,) = find_songs(["in/a_ b click.wav"]).songs
+    assert named.track == "a_ b click"
+    by_pattern = find_songs(["in/*"], stem_folders=stem_folders)
+    assert [song.path for song in by_pattern.songs] == [song.path for song in songs.songs]
+
+
 def test_files_beside_the_stems_are_ignored(folder: Path) -> None:
     make(folder / "song", "vocals.wav", "no_vocals.wav", "drums.wav", "mix.wav", ".bass.wav")
     make(folder / "song", "other.txt", "truth.json")
