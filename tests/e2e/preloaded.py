@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 
+_IMPORTED_LATE = ("librosa", "librosa.segment", "scipy.cluster.hierarchy", "sklearn.cluster")
+"""What commands import where they need it, a second of each command that does."""
+
 
 class PreloadedMashup:
     """Process that has imported the package; it runs one command at a time."""
@@ -125,6 +128,8 @@ if __name__ == "__main__":
     for module in pkgutil.walk_packages(mashup_worker.__path__, "mashup_worker."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    for name in _IMPORTED_LATE:
+        importlib.import_module(name)
     gc.freeze()  # the forks share what is imported
     _serve()
     try:

@@ -25,7 +25,8 @@ SMALLEST: dict[str, dict[str, Any]] = {
 
 
 def separator(architecture: str, device: str, precision: str) -> NetworkSeparator:
-    network = converted(architecture, reference(architecture))
+    options = SMALLEST[architecture]
+    network = converted(architecture, reference(architecture, **options), **options)
     return NetworkSeparator(
         architecture, Bag.of(network), EngineOptions(device, precision, batch=3)
     )

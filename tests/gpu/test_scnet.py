@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.gpu
 
+SMALLEST: dict[str, Any] = {"num_dplayer": 2, "conv_depths": [1, 1, 1], "hop_size": 256}
+
 
 def separator(device: str, precision: str, *, masked: bool) -> NetworkSeparator:
-    network = converted(reference(masked=masked, num_dplayer=2), num_dplayer=2)
+    network = converted(reference(masked=masked, **SMALLEST), **SMALLEST)
     return NetworkSeparator("scnet", Bag.of(network), EngineOptions(device, precision, batch=3))
 
 

@@ -31,6 +31,7 @@ def of(measured: list[Measured], view: str) -> Summary:
     return summary([one.score for one in measured if one.view == view])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", [MIX, STEMS])
 def test_most_generated_songs_are_right(generated: list[Measured], view: str) -> None:
     got = of(generated, view)

