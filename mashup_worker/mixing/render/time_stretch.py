@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.dsp.stretch.engine import StretchEngine
-    from mashup_worker.mixing.plan import Clip, Plan, PlanSource
+    from mashup_worker.mixing.plan import Clip, MixSettings, Plan, PlanSource
     from mashup_worker.mixing.plan_grid import PlanGrid
 
     ChooseEngine = Callable[[str, str], StretchEngine]
     """Returns the engine for a name, or `auto`, and a kind of stem."""
+
+    SpanKey = tuple["StretchSpan", PlanSource, MixSettings, int]
 
 MARGIN_BARS = 0.0625
 """Bars of the source before and after clips, for click-free edges and the engines' windows."""
@@ -74,6 +76,35 @@ class StretchedSpan:
     def first_sample(self, from_bar: float, lead_samples: int) -> int:
         """Return the sample of the span that lies a lead before a bar of the source."""
         return round((from_bar - self.span.from_bar) * self.samples_per_bar) - lead_samples
+
+
+class StretchedSpans:
+    """Stretched spans of the latest rendering, for the next one of the same audio.
+
+    A span is stretched again where its bars, its settings, the grid of its source, or the settings
+    of the mix, which filter the sources, differ.
+    """
+
+    def __init__(self) -> None:
+        self._spans: dict[SpanKey, StretchedSpan] = {}
+
+    def keep_only(self, plan: Plan) -> None:
+        """Forget the spans that a plan does not play."""
+        played = {self._key(span, plan) for span in stretch_spans(plan.clips, plan.grid)}
+        self._spans = {key: one for key, one in self._spans.items() if key in played}
+
+    def stretch(
+        self, span: StretchSpan, audio: Audio, plan: Plan, *, choose: ChooseEngine
+    ) -> StretchedSpan:
+        """Return a span as `stretch_span` does; safe in several threads for different spans."""
+        key = self._key(span, plan)
+        if key not in self._spans:
+            self._spans[key] = stretch_span(span, audio, plan, choose=choose)
+        return self._spans[key]
+
+    @staticmethod
+    def _key(span: StretchSpan, plan: Plan) -> SpanKey:
+        return span, plan.sources[span.settings.source], plan.mix, plan.sample_rate
 
 
 def stretch_spans(clips: Iterable[Clip], grid: PlanGrid) -> list[StretchSpan]:

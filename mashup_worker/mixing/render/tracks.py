@@ -12,7 +12,7 @@ import torch
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.render.automation import apply_automation
-from mashup_worker.mixing.render.time_stretch import StretchSettings, stretch_span, stretch_spans
+from mashup_worker.mixing.render.time_stretch import StretchedSpans, StretchSettings, stretch_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,21 +86,27 @@ def render_tracks(
     sources: Mapping[str, Audio],
     choose: ChooseEngine,
     *,
+    stretched: StretchedSpans | None = None,
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> list[RenderedTrack]:
     """Render all clips of a plan from stereo sources at its sample rate, on one device.
+
+    `stretched` has the spans of an earlier rendering of the same sources, and keeps those of this
+    one.
 
     Raises:
         InvalidInput: a clip lies outside its source.
     """
     _check_clips(plan, sources)
+    if stretched is not None:
+        stretched.keep_only(plan)
     tracks = []
     on_cpu = all(audio.samples.device.type == "cpu" for audio in sources.values())
     # One track's many small operations leave cores idle, which a second track uses.
     with ThreadPoolExecutor(_MAX_THREADS if on_cpu else 1) as pool:
         try:
             futures = [
-                pool.submit(_render_track, name, sources[name], plan, choose)
+                pool.submit(_render_track, name, sources[name], plan, choose, stretched)
                 for name in plan.sources
             ]
             for future in futures:
@@ -112,16 +118,26 @@ def render_tracks(
     return tracks
 
 
-def _render_track(name: str, audio: Audio, plan: Plan, choose: ChooseEngine) -> RenderedTrack:
-    return render_source(stretch_source(name, audio, plan, choose), plan)
+def _render_track(
+    name: str, audio: Audio, plan: Plan, choose: ChooseEngine, stretched: StretchedSpans | None
+) -> RenderedTrack:
+    return render_source(stretch_source(name, audio, plan, choose, stretched), plan)
 
 
-def stretch_source(name: str, audio: Audio, plan: Plan, choose: ChooseEngine) -> StretchedSource:
-    """Stretch what the clips of a source play."""
+def stretch_source(
+    name: str,
+    audio: Audio,
+    plan: Plan,
+    choose: ChooseEngine,
+    stretched: StretchedSpans | None = None,
+) -> StretchedSource:
+    """Stretch what the clips of a source play, except what was stretched before."""
+    known = stretched or StretchedSpans()
     clips = [clip for clip in plan.clips if clip.source == name]
     with torch.inference_mode():  # applies to one thread only
         spans = [
-            stretch_span(one, audio, plan, choose=choose) for one in stretch_spans(clips, plan.grid)
+            known.stretch(one, audio, plan, choose=choose)
+            for one in stretch_spans(clips, plan.grid)
         ]
     return StretchedSource(
         name, audio, tuple((clip, _span_of(clip, spans, plan)) for clip in clips)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,9 +43,15 @@ class CheckedStems:
 
 
 def check_stems(
-    stems: Sequence[StemTrack], plan: Plan | None, sounds: Mapping[str, Audio] | None = None
+    stems: Sequence[StemTrack],
+    plan: Plan | None,
+    sounds: Mapping[str, Audio] | None = None,
+    own_attacks: Mapping[str, Attacks] = MappingProxyType({}),
 ) -> CheckedStems:
-    """Measure rendered stems before the bus; `sounds` are the sources of the plan, if known.
+    """Measure rendered stems before the bus.
+
+    `sounds` are the sources of the plan, and `own_attacks` their attacks, both as far as they are
+    known.
 
     Raises:
         InvalidInput: stems differ in sample rate, or two share a name.
@@ -65,7 +72,7 @@ def check_stems(
     return CheckedStems(
         stems=usable,
         attacks=attacks,
-        own_attacks=_own_attacks(usable, plan, sounds or {}),
+        own_attacks=_own_attacks(usable, plan, sounds or {}, own_attacks),
         key=key_fit(voices, with_pitch, own_song=own_song),
         clicks=clicks,
         click_count=None if plan is None else splices.count_clicks(spliced, clicks),
@@ -74,11 +81,14 @@ def check_stems(
 
 
 def _own_attacks(
-    stems: Sequence[StemTrack], plan: Plan | None, sounds: Mapping[str, Audio]
+    stems: Sequence[StemTrack],
+    plan: Plan | None,
+    sounds: Mapping[str, Audio],
+    known: Mapping[str, Attacks],
 ) -> dict[str, Attacks]:
     names = {track.name for track in stems}
-    known = [name for name in (plan.sources if plan else ()) if name in names and name in sounds]
-    return {name: find_attacks(sounds[name]) for name in known}
+    given = [name for name in (plan.sources if plan else ()) if name in names and name in sounds]
+    return {name: known[name] if name in known else find_attacks(sounds[name]) for name in given}
 
 
 def _spliced(

@@ -23,7 +23,7 @@ from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.measures.tracks import StemTrack
 from mashup_worker.mixing.planning.correction import corrected_plan
 from mashup_worker.mixing.render.mixdown import duck_tracks, high_pass_vocals, sum_tracks
-from mashup_worker.mixing.render.time_stretch import UNCHANGED
+from mashup_worker.mixing.render.time_stretch import UNCHANGED, StretchedSpans
 from mashup_worker.mixing.render.tracks import render_tracks
 from mashup_worker.models.device import device_errors, resolve_device
 from mashup_worker.pipelines.clock import Clock, ignore_progress
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.song_tags import SongTags
+    from mashup_worker.mixing.measures.attacks import Attacks
     from mashup_worker.mixing.measures.report import MixReport
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.render.tracks import RenderedTrack
@@ -146,11 +147,13 @@ def render_mix(
     sounds: Mapping[str, Audio],
     *,
     device: str = "cpu",
+    stretched: StretchedSpans | None = None,
     on_progress: OnProgress | None = None,
 ) -> MixRender:
     """Render a plan from stereo audio at its sample rate, by source.
 
-    The same plan and audio give the same samples on the same kind of device.
+    The same plan and audio give the same samples on the same kind of device. `stretched` has what
+    an earlier rendering of the same audio stretched there, and keeps what this one does.
 
     Raises:
         InvalidInput: a clip names an unknown engine.
@@ -166,7 +169,11 @@ def render_mix(
             for name, source in plan.sources.items()
         }
         tracks = render_tracks(
-            plan, there, choose_engine, on_progress=lambda share: report("stretch", share)
+            plan,
+            there,
+            choose_engine,
+            stretched=stretched,
+            on_progress=lambda share: report("stretch", share),
         )
         clock.lap("stretch", place)
         report("mix", 0.0)
@@ -190,7 +197,8 @@ def make_mashup(
     """Render a plan, master it, write it with tags, and measure the written file.
 
     Where measurements are beyond their limits and `corrects` is true, the plan is corrected and
-    rendered again, at most twice; the mashup with the fewest misses is kept, with its plan.
+    rendered again, at most twice; the mashup with the fewest misses is kept, with its plan. What a
+    correction leaves as it is is neither stretched nor measured again.
 
     Raises:
         InvalidInput, DeviceUnavailable, OutOfMemory, DeviceLost: as `render_mix`.
@@ -199,6 +207,8 @@ def make_mashup(
     made = partial(
         _made,
         sounds=sounds,
+        own_attacks={},
+        stretched=StretchedSpans() if corrects else None,
         encode=encode,
         tags=tags,
         device=device,
@@ -237,12 +247,14 @@ def _made(
     target: Path,
     *,
     sounds: Mapping[str, Audio],
+    own_attacks: dict[str, Attacks],
+    stretched: StretchedSpans | None,
     encode: EncodeOptions,
     tags: SongTags,
     device: str,
     report: OnProgress,
 ) -> MashupResult:
-    render = render_mix(plan, sounds, device=device, on_progress=report)
+    render = render_mix(plan, sounds, device=device, stretched=stretched, on_progress=report)
     wanted = plan.master
     request = MasterRequest(
         loudness_lufs=wanted.loudness_lufs,
@@ -264,7 +276,7 @@ def _made(
 
         def on_stage(stage: str, share: float) -> None:
             if stage == "encode" and not checked:  # encoders use one core
-                checked.append(beside.submit(check_stems, stems, plan, sounds))
+                checked.append(beside.submit(check_stems, stems, plan, sounds, own_attacks))
             report(stage, share)
 
         master = write_master(
@@ -278,6 +290,7 @@ def _made(
     clock = Clock()
     report("check", 0.0)
     lossy, found = not encode.lossless, checked[0].result()
+    own_attacks.update(found.own_attacks)
     measured = check_mix(master.played, plan=plan, stems=found, lossy=lossy, on_progress=report)
     clock.lap("check")
     # A plan that is rendered again has notes of the first time.

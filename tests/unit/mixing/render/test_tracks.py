@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -11,9 +12,13 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.stretch.choose import choose_engine
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.plan import Plan
+from mashup_worker.mixing.render.time_stretch import StretchedSpans
 from mashup_worker.mixing.render.tracks import equal_power_fades, render_tracks
 from tests.unit.mashups import mashup_plan, seeded
 from tests.unit.mixing.render.sounds import BAR, EDGE, RATE_HZ, clicks, noise, tone, with_clip
+
+if TYPE_CHECKING:
+    from mashup_worker.dsp.stretch.engine import StretchEngine
 
 
 def rendered(plan: Plan, **sounds: Audio) -> dict[str, torch.Tensor]:
@@ -153,3 +158,43 @@ def test_a_clip_outside_its_source_is_refused() -> None:
         InvalidInput, match=r"clips\.0\.from_bar: bars 20 to 24 are outside a/drums"
     ):
         rendered(plan, a__drums=clicks())
+
+
+def test_only_what_a_correction_changed_is_stretched_again() -> None:
+    plan = with_clip(
+        mashup_plan({"a/vocals": [(0, 2)], "b/other": [(0, 4)]}, bars=4), 0, semitones=1.0
+    )
+    plan = with_clip(plan, 1, semitones=-1.0)
+    sounds = {"a/vocals": noise(4), "b/other": tone(330.0, 4)}
+    chosen: list[str] = []
+
+    def choose(name: str, kind: str) -> StretchEngine:
+        chosen.append(kind)
+        return choose_engine(name, kind)
+
+    moved = plan.sources["a/vocals"].model_copy(update={"first_downbeat_s": 0.01})
+    faded = with_clip(with_clip(plan, 0, gain_db=-3.0), 1, fade_in_bars=1.0)
+    later = with_clip(faded, 1, from_bar=1.0, bars=2.0)
+    changes = {
+        "first": (plan, ["other", "vocals"]),
+        "gain and fade": (faded, []),
+        "moved source": (
+            faded.model_copy(update={"sources": {**plan.sources, "a/vocals": moved}}),
+            ["vocals"],
+        ),
+        "other bars": (later, ["other", "vocals"]),  # the source has moved back
+        "filter": (
+            later.model_copy(
+                update={"mix": later.mix.model_copy(update={"vocal_high_pass_hz": 150.0})}
+            ),
+            ["other", "vocals"],
+        ),
+    }
+    spans = StretchedSpans()
+    for name, (changed, stretched) in changes.items():
+        chosen.clear()
+        again = render_tracks(changed, sounds, choose, stretched=spans)
+        assert sorted(chosen) == stretched, name
+        for track, fresh in zip(again, render_tracks(changed, sounds, choose_engine), strict=True):
+            assert torch.equal(track.audio.samples, fresh.audio.samples), name
+            assert track.engines == fresh.engines
