@@ -141,6 +141,22 @@ def test_sides_that_cancel_the_middle_out_are_softened(tmp_path: Path) -> None:
     assert "since left and right cancelled each other out" in " ".join(made.plan.notes)
 
 
+def test_what_a_correction_leaves_sounds_and_measures_as_if_it_were_rendered_anew(
+    tmp_path: Path,
+) -> None:
+    late, sounds = late_drums()
+    plan = mashup_plan({"a/drums": [(0, 12)], "b/other": [(0, 12)]}, bars=12, sample_rate=22_050)
+    plan = with_clip(plan, 1, semitones=1.0)
+    tones = Audio(tone(330.0, 12).samples[:, ::2].contiguous(), late.sample_rate)
+    sounds = {**sounds, "b/other": tones}
+    made = make_mashup(plan, sounds, tmp_path / "a.wav", EncodeOptions("wav"))
+    assert made.rounds == 2
+    anew = make_mashup(made.plan, sounds, tmp_path / "b.wav", EncodeOptions("wav"))
+    assert anew.rounds == 1
+    assert torch.equal(made.render.mix.samples, anew.render.mix.samples)
+    assert made.report.measurements == anew.report.measurements
+
+
 def test_a_plan_that_must_stay_is_measured_and_its_misses_are_named(tmp_path: Path) -> None:
     plan, sounds = late_drums()
     made = make_mashup(plan, sounds, tmp_path / "a.wav", EncodeOptions("wav"), corrects=False)
