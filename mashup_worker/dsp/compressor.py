@@ -40,7 +40,7 @@ def compress(audio: Audio, how: Compression) -> Audio:
         return audio
     step = step_samples(audio.sample_rate)
     at_each = at_samples(gain_db, step, audio.length_samples)
-    return Audio(audio.samples * 10 ** (at_each / 20), audio.sample_rate)
+    return Audio(audio.samples * 10 ** at_each.div_(20), audio.sample_rate)
 
 
 def reduction_db(audio: Audio, how: Compression) -> Tensor:

@@ -60,7 +60,7 @@ class PeakLimiter:
             return Limited(audio, 0.0)
         step = step_samples(audio.sample_rate)
         curve = at_samples(gain_db - reduction, step, audio.length_samples)
-        gained = audio.samples * 10 ** (curve / 20)
+        gained = audio.samples * 10 ** curve.div_(20)
         return Limited(Audio(gained, audio.sample_rate), float(reduction.max()))
 
     def reduction_db(self, gain_db: float, ceiling_dbtp: float) -> Tensor:

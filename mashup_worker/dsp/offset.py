@@ -40,7 +40,8 @@ def without_offset(audio: Audio) -> Audio:
     cells = samples[:, : steps * step].reshape(audio.channels, steps, step)
     steps_per_second = audio.sample_rate / step
     means = _running_mean(cells.mean(2), min(steps, round(_WINDOW_S * steps_per_second)))
-    shares = means.abs().amax(1) / samples.abs().amax(1).clamp_min(torch.finfo(means.dtype).tiny)
+    peaks = torch.maximum(samples.amax(1), -samples.amin(1))  # without a copy of magnitudes
+    shares = means.abs().amax(1) / peaks.clamp_min(torch.finfo(means.dtype).tiny)
     if not (shares >= _LEAST_SHARE).any():
         return audio
     near = round(_NEAR_S * steps_per_second)
@@ -60,11 +61,13 @@ def _running_mean(values: Tensor, size: int) -> Tensor:
     """
     size -= 1 - size % 2
     window = torch.hann_window(size + 2, periodic=False, dtype=values.dtype, device=values.device)
-    weights = (window[1:-1] / window.sum())[None, None]
-    means = F.conv1d(values[:, None], weights)
-    return F.pad(means, (size // 2, values.shape[1] - size // 2 - means.shape[2]), "replicate")[
-        :, 0
-    ]
+    length = values.shape[1]
+    # With a thousand weights, Fourier transforms take a tenth of the time of products.
+    fast = 1 << (length + size).bit_length()
+    spectra = [torch.fft.rfft(one.double(), n=fast) for one in (values, window[1:-1])]
+    sums = torch.fft.irfft(spectra[0] * spectra[1], n=fast)[:, size - 1 : length]
+    means = (sums / window.sum(dtype=torch.float64)).to(values.dtype)
+    return F.pad(means, (size // 2, length - size // 2 - means.shape[1]), "replicate")
 
 
 def _highest_near(values: Tensor, reach: int) -> Tensor:

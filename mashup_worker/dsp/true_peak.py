@@ -87,17 +87,15 @@ def peaks_near(samples: Tensor, sample_rate: int, above: float) -> Tensor:
     padded = F.pad(samples, (_TAPS, whole - length + _TAPS)).to(interpolator.dtype)
     windows = padded.unfold(1, _TAPS + _BLOCK_SAMPLES, _BLOCK_SAMPLES)
     block_peaks = F.max_pool1d(padded.abs(), _BLOCK_SAMPLES)
-    _, high = torch.nonzero(block_peaks.unfold(1, len(bounds), 1) @ bounds > above, as_tuple=True)
-    high = high.unique()
+    is_high = block_peaks.unfold(1, len(bounds), 1) @ bounds > above
+    high = is_high.any(dim=0).nonzero()[:, 0]
     between = (windows[:, high] @ interpolator).abs().amax(0)
     between = between.unflatten(-1, (_BLOCK_SAMPLES, factor - 1)).amax(-1).to(peaks.dtype)
-    # Row p of a window lies after the sample p + taps / 2 - 1 of it.
-    first = high * _BLOCK_SAMPLES - _TAPS + _TAPS // 2 - 1
-    place = first[:, None] + torch.arange(_BLOCK_SAMPLES, device=samples.device)
-    for side in (0, 1):
-        inside = (place + side >= 0) & (place + side < length)
-        peaks = peaks.scatter_reduce(0, (place + side)[inside], between[inside], "amax")
-    return peaks
+    after = peaks.new_zeros(windows.shape[1], _BLOCK_SAMPLES)
+    after[high] = between
+    # Row p of the first window lies after the sample p - taps / 2 - 1.
+    after = after.flatten()[_TAPS // 2 :]
+    return peaks.maximum(after[:length]).maximum(after[1 : length + 1])
 
 
 def _factor(sample_rate: int) -> int:

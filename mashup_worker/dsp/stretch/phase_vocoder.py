@@ -28,7 +28,9 @@ _WINDOW_S = 0.093
 """4096 samples at 44.1 kHz: resolves the tones of a chord down to the second octave."""
 
 _HOPS_A_WINDOW = 4
-_FRAMES_AT_ONCE = 512
+_FRAMES_AT_ONCE = {"cpu": 128}
+_MOST_FRAMES_AT_ONCE = 512
+"""Frames that are computed together: on a CPU they fit its cache."""
 
 _HELD_BEFORE, _HELD_AFTER = 0.4, 0.3
 """Part of a window that is held around an attack. Frames further away hardly contain it."""
@@ -101,8 +103,9 @@ def _stretched(audio: Audio, time_map: TimeMap, formant_shift: float) -> Tensor:
     overlap = OverlapAdd(frames.window, hop)
     out = audio.samples.new_empty(audio.channels, early + frames.count * hop)
     last, rotation = frames.silence(), frames.silence()[0, 0] + 1
-    for first in range(0, frames.count, _FRAMES_AT_ONCE):
-        frame = torch.arange(first, min(first + _FRAMES_AT_ONCE, frames.count), device=out.device)
+    at_once = _FRAMES_AT_ONCE.get(out.device.type, _MOST_FRAMES_AT_ONCE)
+    for first in range(0, frames.count, at_once):
+        frame = torch.arange(first, min(first + at_once, frames.count), device=out.device)
         spectra, ahead = frames.spectra(frame)
         before = torch.cat([last, spectra[:, :-1]], dim=1)
         last = spectra[:, -1:]

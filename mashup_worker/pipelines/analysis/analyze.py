@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mashup_worker.analysis.chroma import Chroma
+    from mashup_worker.analysis.onsets import Onsets
     from mashup_worker.analysis.rhythm import Rhythm
     from mashup_worker.analysis.tempogram import Tempogram
     from mashup_worker.audio.decode import Decoder
@@ -172,6 +173,16 @@ def analyze_audio(
     return analyze_source(clean(audio), options, device=device)
 
 
+def analyze_rhythm_and_key(audio: Audio, options: AnalysisOptions = DEFAULT_OPTIONS) -> Analysis:
+    """Analyze audio as `analyze_audio` does, on the CPU, without levels and form."""
+    finite = clean(audio)
+    downmix = MonoDownmix(finite.sample_rate, finite.channels)
+    for start, stop in spans(finite):
+        downmix.add(finite.read(start, stop))
+    run = _Run.start(options, "cpu", None)
+    return _hear(AnalysisInput.of_mix(downmix.finish()), run).analysis(audio.duration_s)
+
+
 def analyze_stems(
     stems: Mapping[str, Audio], options: AnalysisOptions = DEFAULT_OPTIONS, *, device: str = "cpu"
 ) -> AnalyzeResult:
@@ -207,52 +218,69 @@ def _analyze_sources(stems: Mapping[str, SampleSource], run: _Run) -> AnalyzeRes
 def _analyze(
     sounds: AnalysisInput, levels: MeasuredLevels, duration_s: float, run: _Run
 ) -> AnalyzeResult:
-    options, device = run.options, run.device
-    with device_errors(device, f"the features of {duration_s:.0f} s"):
-        harmony = chroma(to_chroma_rate(sounds.harmony).to(device))
+    with device_errors(run.device, f"the features of {duration_s:.0f} s"):
+        found = _hear(sounds, run)
         silent = sounds.sounding_s is None
-        estimate = KeyEstimate() if silent else estimate_key(harmony, options.key_profile)
-        run.clock.lap("harmony", device)
-        run.report("harmony", 1.0)
-        onsets = find_onsets(sounds.rhythm.to(device))
-        found, tempi = rhythm_of(sounds, onsets, harmony, options)
-        run.clock.lap("rhythm", device)
-        run.report("rhythm", 1.0)
-        heard = Heard(duration_s, sounds.parts, harmony, onsets, found, silent)
-        form = find_form(heard, options.chord_method)
+        heard = Heard(duration_s, sounds.parts, found.harmony, found.onsets, found.rhythm, silent)
+        form = find_form(heard, run.options.chord_method)
         run.clock.lap("form")
         run.report("form", 1.0)
-    analysis = replace(_analysis(found, estimate, harmony, levels, duration_s), **vars(form))
-    return AnalyzeResult(analysis, _evidence(tempi, harmony, levels), run.clock.laps_s)
-
-
-def _analysis(
-    found: Rhythm, estimate: KeyEstimate, harmony: Chroma, levels: MeasuredLevels, duration_s: float
-) -> Analysis:
-    best = estimate.candidates[0] if estimate.candidates else None
-    return Analysis(
-        duration_s=duration_s,
-        tempo_bpm=found.tempo_bpm,
-        tempo_confidence=found.confidence,
-        beat_confidence=found.beat_confidence,
-        bar_confidence=found.bar_confidence,
-        tempo_candidates=found.candidates,
-        tempo_stable=found.stable,
-        beats_s=found.beats_s,
-        downbeats_s=found.downbeats_s,
-        beats_per_bar=found.beats_per_bar,
-        time_signature=found.time_signature,
-        tempo_stretches=found.stretches,
-        key=best.key if best else None,
-        camelot=best.camelot if best else None,
-        key_confidence=estimate.confidence,
-        key_candidates=estimate.candidates[:_KEPT_KEYS],
-        key_profile=estimate.profile,
-        tuning_cents=float(harmony.tuning_cents) if best else None,
+    analysis = replace(
+        found.analysis(duration_s),
         loudness_lufs=levels.integrated_lufs,
         loudness_range_lu=levels.range_lu,
         true_peak_dbtp=levels.true_peak_dbtp,
+        **vars(form),
     )
+    evidence = _evidence(found.tempi, found.harmony, levels)
+    return AnalyzeResult(analysis, evidence, run.clock.laps_s)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _RhythmAndKey:
+    harmony: Chroma
+    key: KeyEstimate
+    onsets: Onsets
+    rhythm: Rhythm
+    tempi: Tempogram
+
+    def analysis(self, duration_s: float) -> Analysis:
+        key, found = self.key, self.rhythm
+        best = key.candidates[0] if key.candidates else None
+        return Analysis(
+            duration_s=duration_s,
+            tempo_bpm=found.tempo_bpm,
+            tempo_confidence=found.confidence,
+            beat_confidence=found.beat_confidence,
+            bar_confidence=found.bar_confidence,
+            tempo_candidates=found.candidates,
+            tempo_stable=found.stable,
+            beats_s=found.beats_s,
+            downbeats_s=found.downbeats_s,
+            beats_per_bar=found.beats_per_bar,
+            time_signature=found.time_signature,
+            tempo_stretches=found.stretches,
+            key=best.key if best else None,
+            camelot=best.camelot if best else None,
+            key_confidence=key.confidence,
+            key_candidates=key.candidates[:_KEPT_KEYS],
+            key_profile=key.profile,
+            tuning_cents=float(self.harmony.tuning_cents) if best else None,
+        )
+
+
+def _hear(sounds: AnalysisInput, run: _Run) -> _RhythmAndKey:
+    options, device = run.options, run.device
+    harmony = chroma(to_chroma_rate(sounds.harmony).to(device))
+    silent = sounds.sounding_s is None
+    key = KeyEstimate() if silent else estimate_key(harmony, options.key_profile)
+    run.clock.lap("harmony", device)
+    run.report("harmony", 1.0)
+    onsets = find_onsets(sounds.rhythm.to(device))
+    found, tempi = rhythm_of(sounds, onsets, harmony, options)
+    run.clock.lap("rhythm", device)
+    run.report("rhythm", 1.0)
+    return _RhythmAndKey(harmony=harmony, key=key, onsets=onsets, rhythm=found, tempi=tempi)
 
 
 def _evidence(tempi: Tempogram, harmony: Chroma, levels: MeasuredLevels) -> Evidence:

@@ -18,7 +18,7 @@ from mashup_worker.mixing.measures.report import Measurement, MixReport
 from mashup_worker.mixing.measures.song_beats import SongBeatGrid
 from mashup_worker.mixing.measures.tracks import StemTrack, group_by_song
 from mashup_worker.mixing.song import DRUMS
-from mashup_worker.pipelines.analysis.analyze import analyze_audio
+from mashup_worker.pipelines.analysis.analyze import analyze_rhythm_and_key
 from mashup_worker.pipelines.clock import ignore_progress
 from mashup_worker.pipelines.mashup.check_stems import CheckedStems, check_stems, without_excess
 from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP, TEMPO_BPM
@@ -93,12 +93,12 @@ def check_mix(
     report("analyze", 0.0)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         spans = tempo_spans(mix, plan) if second_opinion and analysis is None else ()
-        opinions = [pool.submit(analyze_audio, *one) for one in spans]
+        opinions = [pool.submit(analyze_rhythm_and_key, *one) for one in spans]
         checked = stems if isinstance(stems, CheckedStems) else check_stems(stems, plan, sounds)
         check = _Check(mix, plan, checked, target, lossy)
         parts = (check.level, check.seams, check.image)
         measured = [pool.submit(list, part()) for part in parts]
-        analyses = [one.result().analysis for one in opinions] or ([analysis] if analysis else [])
+        analyses = [one.result() for one in opinions] or ([analysis] if analysis else [])
         report("measure", 0.0)
         found = [*check.rhythm(analyses), *check.harmony(analyses)]
         for done, one in enumerate(measured):

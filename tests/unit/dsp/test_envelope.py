@@ -93,3 +93,11 @@ def test_a_curve_at_samples_has_their_number() -> None:
     assert fine.shape == (130,)
     assert float(fine[66]) == pytest.approx(1, abs=0.02)
     assert at_samples(curve, 44, 0).shape == (0,)
+
+
+def test_a_curve_is_interpolated_late_in_a_sound_as_early() -> None:
+    curve = torch.tensor([0.0, 1.0]).repeat(200_000)
+    fine = at_samples(curve, 44, 44 * len(curve))
+    assert torch.equal(fine[44:-44].view(-1, 88), fine[44:132].expand(len(curve) // 2 - 1, -1))
+    triangle = [0.5 + (min(k, 43 - k) + 0.5) / 44 for k in range(44)]
+    assert fine[44:88].tolist() == pytest.approx(triangle)
