@@ -160,7 +160,7 @@ def _key(plan: Plan, clips: Sequence[Clip]) -> str | None:
 def _ridden(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Corrected:
     """Return clips whose gain rises towards the louder side of each step."""
     notes, changed = [], list(clips)
-    for at_s, step_lu in findings.steps_lu.items():
+    for at_s, step_lu in _separate_steps(findings.steps_lu):
         gain_db = round(min(_MAX_RIDE_DB, abs(step_lu) - _STEP_AIM_LU), 2)
         grid, at_bar = plan.grid, plan.grid.bar_at(at_s)
         if step_lu > 0:  # raised before the splice, where it is quieter
@@ -179,6 +179,15 @@ def _ridden(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Corrected:
         ]
         notes.append(f"level ridden by {gain_db:g} dB at {at_s:.1f} s, from {step_lu:+.1f} LU")
     return changed, notes
+
+
+def _separate_steps(steps_lu: Mapping[float, float]) -> list[tuple[float, float]]:
+    """Return the largest of steps so close that their windows of 3 s hear the same step."""
+    chosen: list[tuple[float, float]] = []
+    for at_s, step_lu in sorted(steps_lu.items(), key=lambda one: -abs(one[1])):
+        if all(abs(at_s - other_s) >= _HELD_S for other_s, _ in chosen):
+            chosen.append((at_s, step_lu))
+    return sorted(chosen)
 
 
 def _faded(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Corrected:

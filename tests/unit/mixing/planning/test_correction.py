@@ -95,6 +95,12 @@ def test_a_step_is_ridden_on_its_quieter_side(step_lu: float, raised_s: float) -
         assert gains_db == pytest.approx([0, 0, abs(step_lu) - 1.5, 0], abs=0.01)
 
 
+def test_a_step_that_is_heard_at_two_near_splices_is_ridden_once() -> None:
+    plan = plan_of()
+    once = changed(plan, steps_lu={32.0: 4.5})
+    assert changed(plan, steps_lu={31.994: 4.4, 32.0: 4.5, 32.5: 3.2}).clips == once.clips
+
+
 @pytest.mark.parametrize(("lift_lu", "gain_db"), [(-3.0, 3.0), (8.0, -5.0)])
 def test_vocals_are_brought_within_the_limits_of_their_loudness(
     lift_lu: float, gain_db: float
