@@ -12,7 +12,8 @@ from mashup_worker.db.database import assume_role
 from mashup_worker.db.publishing import owns_mashup
 from mashup_worker.errors import Conflict, InvalidInput, NotFound, QuotaExceeded
 from mashup_worker.licenses import check_known_model
-from mashup_worker.queue.contracts import CONTRACTS, JobInput
+from mashup_worker.queue.contracts import CONTRACTS
+from mashup_worker.queue.job_inputs import JobInput
 from mashup_worker.queue.validation import read_input
 from mashup_worker.storage.sources import SourceRights
 

@@ -10,7 +10,12 @@ from pydantic import BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, T
 
 from mashup_worker.db.jobs import Status
 from mashup_worker.described import DescribedModel
-from mashup_worker.queue.contracts import AnalyzeOutput, MashupOutput, MasterOutput, SeparateOutput
+from mashup_worker.queue.job_outputs import (
+    AnalyzeOutput,
+    MashupOutput,
+    MasterOutput,
+    SeparateOutput,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

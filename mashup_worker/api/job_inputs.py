@@ -9,7 +9,7 @@ from fastapi import Header
 from pydantic import BeforeValidator, Field
 
 from mashup_worker.described import DescribedModel
-from mashup_worker.queue.contracts import (
+from mashup_worker.queue.job_inputs import (
     AnalyzeInput,
     JobInput,
     MashupInput,

@@ -13,7 +13,7 @@ from mashup_worker.queue.contracts import CONTRACTS
 from mashup_worker.vocabulary import JOB_TYPES
 
 if TYPE_CHECKING:
-    from mashup_worker.queue.contracts import JobInput
+    from mashup_worker.queue.job_inputs import JobInput
 
 
 def read_input(job_type: str, document: object) -> tuple[JobInput, tuple[str, ...]]:

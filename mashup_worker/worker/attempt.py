@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mashup_worker.monitoring.reports import AttemptReport
-    from mashup_worker.queue.contracts import JobInput
+    from mashup_worker.queue.job_inputs import JobInput
     from mashup_worker.worker.context import WorkerContext
     from mashup_worker.worker.handler import Handler, Sources
 

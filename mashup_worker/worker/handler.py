@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from mashup_worker.queue.contracts import JobInput
+from mashup_worker.queue.job_inputs import JobInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.pipelines.clock import OnProgress
-    from mashup_worker.queue.contracts import JobOutput, LicensedModel
+    from mashup_worker.queue.job_outputs import JobOutput, LicensedModel
     from mashup_worker.worker.model_cache import ModelCache
 
 Request = TypeVar("Request", bound=JobInput, covariant=True)

@@ -11,7 +11,7 @@ from mashup_worker.analysis.correction import Correction, corrected_document
 from mashup_worker.db import jobs, songs
 from mashup_worker.db.publishing import model_of_stem, readable_stem
 from mashup_worker.errors import InvalidInput, MashupError
-from mashup_worker.queue.contracts import LicensedModel
+from mashup_worker.queue.job_outputs import LicensedModel
 from mashup_worker.storage.objects import key_readings
 from mashup_worker.storage.sources import MAX_QUOTED_LETTERS, SourceRights, job_of_result, own_key
 from mashup_worker.system.digests import file_sha256

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mashup_worker.queue.contracts import MashupInput
+from mashup_worker.queue.job_inputs import MashupInput
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from mashup_worker.errors import DeviceLost, FetchFailed, InvalidInput
 from mashup_worker.logs import log_to_stderr
 from mashup_worker.monitoring.reports import report_writer
-from mashup_worker.queue.contracts import ModelOutput, SeparateOutput, StemOutput
+from mashup_worker.queue.job_outputs import ModelOutput, SeparateOutput, StemOutput
 from mashup_worker.settings import load_service_settings
 from mashup_worker.system.child_guard import stop_with_parent
 from mashup_worker.tracing import export_spans
@@ -32,7 +32,7 @@ from mashup_worker.worker.process import WorkerProcess
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mashup_worker.queue.contracts import SeparateInput
+    from mashup_worker.queue.job_inputs import SeparateInput
     from mashup_worker.worker.handler import JobContext, StoredFile
 
 KINDS = ("vocals", "drums")

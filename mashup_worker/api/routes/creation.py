@@ -13,7 +13,7 @@ from mashup_worker.api.creation import create_job as create
 from mashup_worker.api.documents import JobCreated
 from mashup_worker.api.job_inputs import IdempotencyKey, MashupBody, NewJob, SeparateBody
 from mashup_worker.api.problems import Problem
-from mashup_worker.queue.contracts import JobInput
+from mashup_worker.queue.job_inputs import JobInput
 
 router = APIRouter(tags=["jobs"])
 

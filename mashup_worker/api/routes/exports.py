@@ -22,7 +22,7 @@ from mashup_worker.api.serving import object_response
 from mashup_worker.db import songs
 from mashup_worker.described import DescribedModel
 from mashup_worker.errors import NotFound
-from mashup_worker.queue.contracts import AnalyzeInput
+from mashup_worker.queue.job_inputs import AnalyzeInput
 from mashup_worker.system.names import safe_name
 from mashup_worker.vocabulary import EXPORTS, ExportName
 

@@ -26,7 +26,8 @@ from mashup_worker.db.songs import SongCorrection
 from mashup_worker.described import DescribedModel
 from mashup_worker.errors import Conflict, NotFound
 from mashup_worker.mixing.keys import parse_key
-from mashup_worker.queue.contracts import ModelLicense, MusicalKey
+from mashup_worker.queue.job_inputs import MusicalKey
+from mashup_worker.queue.job_outputs import ModelLicense
 from mashup_worker.system.names import safe_name
 from mashup_worker.vocabulary import STEM_KINDS
 

@@ -32,7 +32,7 @@ from mashup_worker.db.stems import Reference, Stem, StemFilter
 from mashup_worker.errors import InvalidInput, NotFound
 from mashup_worker.licenses import LicenseClass, LicenseRule
 from mashup_worker.mixing.keys import keys_near, parse_key
-from mashup_worker.queue.contracts import AnyStemKind
+from mashup_worker.queue.job_inputs import AnyStemKind
 
 if TYPE_CHECKING:
     from mashup_worker.api.access.callers import Caller

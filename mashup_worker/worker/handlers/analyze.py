@@ -12,7 +12,7 @@ from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.exports.objects import EXPORT_STAGE, UNTITLED, Exports, write_exports
 from mashup_worker.exports.song import ExportSong, stem_tracks
 from mashup_worker.pipelines.analysis.analyze import analyze_file, analyze_stem_files
-from mashup_worker.queue.contracts import AnalyzeOutput
+from mashup_worker.queue.job_outputs import AnalyzeOutput
 from mashup_worker.system.names import safe_name
 from mashup_worker.worker.handler import HandlerResult, Sources
 from mashup_worker.worker.handlers.exports import export_outputs, exported_settings
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.analysis.result import Analysis
     from mashup_worker.audio.limits import DecodeLimits
-    from mashup_worker.queue.contracts import AnalyzeInput
+    from mashup_worker.queue.job_inputs import AnalyzeInput
     from mashup_worker.worker.handler import JobContext, StoredFile
 
 _SONG, _STEM = "input_data.audio", "input_data.stems."

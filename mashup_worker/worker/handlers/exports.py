@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.queue.contracts import ExportOutput
+from mashup_worker.queue.job_outputs import ExportOutput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -23,7 +23,8 @@ from mashup_worker.pipelines.mashup.songs import LoadedSongs, SongFiles, SongLoa
 from mashup_worker.pipelines.mashup.tags import mashup_tags
 from mashup_worker.pipelines.mashup.unmastered import Unmastered, write_unmastered
 from mashup_worker.pipelines.waveforms import write_waveforms
-from mashup_worker.queue.contracts import WHOLE_SONG, MashupOutput, StemUsed, StoredAudio
+from mashup_worker.queue.job_inputs import WHOLE_SONG
+from mashup_worker.queue.job_outputs import MashupOutput, StemUsed, StoredAudio
 from mashup_worker.worker.handler import FetchedStem, HandlerResult, Sources
 from mashup_worker.worker.handlers.exports import export_outputs, exported_settings
 from mashup_worker.worker.handlers.shared import (
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.mixing.plan import Plan
-    from mashup_worker.queue.contracts import MashupInput, StemInput
+    from mashup_worker.queue.job_inputs import MashupInput, StemInput
     from mashup_worker.worker.handler import Inputs, JobContext, StoredFile
 
 _STEM = "input_data.stems."

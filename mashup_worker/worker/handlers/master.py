@@ -14,7 +14,8 @@ from mashup_worker.pipelines.analysis.analyze import analyze_audio
 from mashup_worker.pipelines.clock import Clock
 from mashup_worker.pipelines.master import MasterRequest, write_master
 from mashup_worker.pipelines.waveforms import write_waveforms
-from mashup_worker.queue.contracts import JobInput, MasterOutput
+from mashup_worker.queue.job_inputs import JobInput
+from mashup_worker.queue.job_outputs import MasterOutput
 from mashup_worker.worker.handler import HandlerResult, Sources
 from mashup_worker.worker.handlers.exports import export_outputs, exported_settings
 from mashup_worker.worker.handlers.shared import rename_paths, rounded_timings, stored_master
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mashup_worker.audio.limits import DecodeLimits
     from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.pipelines.master import MasterResult
-    from mashup_worker.queue.contracts import MasterInput
+    from mashup_worker.queue.job_inputs import MasterInput
     from mashup_worker.worker.handler import JobContext, StoredFile
 
 _SONG = "input_data.audio"

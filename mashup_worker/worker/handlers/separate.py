@@ -12,7 +12,7 @@ from mashup_worker.exports.objects import EXPORT_STAGE, UNTITLED, write_exports
 from mashup_worker.exports.song import ExportSong, stem_tracks
 from mashup_worker.pipelines.separation.separate import SeparateRequest
 from mashup_worker.pipelines.song import DEVICE_STAGES, STAGES, split_song
-from mashup_worker.queue.contracts import SeparateOutput, StemOutput
+from mashup_worker.queue.job_outputs import SeparateOutput, StemOutput
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 from mashup_worker.worker.handler import HandlerResult, Sources
 from mashup_worker.worker.handlers.exports import export_outputs, exported_settings
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mashup_worker.exports.objects import Exports
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.song import SplitSong
-    from mashup_worker.queue.contracts import SeparateInput
+    from mashup_worker.queue.job_inputs import SeparateInput
     from mashup_worker.worker.handler import JobContext, StoredFile
 
 _SONG = "input_data.audio"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mashup_worker.audio.player_names import waveform_name
 from mashup_worker.errors import MashupError
-from mashup_worker.queue.contracts import ModelLicense, ModelOutput, StoredAudio
+from mashup_worker.queue.job_outputs import ModelLicense, ModelOutput, StoredAudio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

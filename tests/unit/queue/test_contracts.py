@@ -10,8 +10,8 @@ import pytest
 
 from mashup_worker.errors import InvalidInput
 from mashup_worker.mixing.vibes import VIBES
-from mashup_worker.queue.contracts import (
-    CONTRACTS,
+from mashup_worker.queue.contracts import CONTRACTS
+from mashup_worker.queue.job_inputs import (
     AnalyzeInput,
     MashupConfig,
     MashupInput,
