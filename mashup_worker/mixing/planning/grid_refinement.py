@@ -11,12 +11,8 @@ import numpy as np
 from mashup_worker.mixing.grid import FixedTempoGrid
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
-from mashup_worker.mixing.measures.timing import (
-    MIN_ATTACKS,
-    fit_tempo,
-    song_subdivision,
-    stem_timing,
-)
+from mashup_worker.mixing.measures.tempo import fit_tempo
+from mashup_worker.mixing.measures.timing import MIN_ATTACKS, song_subdivision, stem_timing
 from mashup_worker.mixing.song import DRUMS
 
 if TYPE_CHECKING:

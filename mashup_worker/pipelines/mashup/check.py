@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from mashup_worker.analysis.result import AnalysisOptions
 from mashup_worker.audio.signal import Audio
-from mashup_worker.mixing.measures import arrangement, levels, splices, stereo, timing
+from mashup_worker.mixing.measures import (
+    arrangement,
+    heard_beats,
+    levels,
+    splices,
+    stereo,
+    tempo,
+    timing,
+)
 from mashup_worker.mixing.measures.attacks import Attacks, find_attacks
 from mashup_worker.mixing.measures.beats import BeatGrid
 from mashup_worker.mixing.measures.findings import Findings, HeardBeats
@@ -132,7 +140,7 @@ class _Check:
         analysis = analyses[0] if analyses else None
         grid = self._grid(analysis)
         if grid is None:
-            yield timing.measure_tempo(None, None, analysis)
+            yield tempo.measure_tempo(None, None, analysis)
             return
         stems = list(self._played(grid))
         self._drums = [stem for stem in stems if stem.kind == DRUMS]
@@ -140,19 +148,19 @@ class _Check:
             if self.plan or self.stems:
                 yield from self._timing(stem)
         if self.plan is None:
-            yield timing.measure_tempo(timing.fit_tempo(stems, grid), None, analysis)
+            yield tempo.measure_tempo(tempo.fit_tempo(stems, grid), None, analysis)
             return
         spans = self.plan.grid.spans
         for span, heard in zip_longest(spans, analyses):
             place = f" from {span.start_s:.1f} s" if len(spans) > 1 else ""
             within = [stem.between(span.start_s - _EDGE_S, span.stop_s) for stem in stems]
             beats = BeatGrid.of_span(span, self.plan.grid.beats_per_bar)
-            fit = timing.fit_tempo(within, beats)
-            yield timing.measure_tempo(fit, span.tempo_bpm, heard, place)
+            fit = tempo.fit_tempo(within, beats)
+            yield tempo.measure_tempo(fit, span.tempo_bpm, heard, place)
             if heard:
-                measured = timing.measure_beats(heard, beats, place)
+                measured = heard_beats.measure_beats(heard, beats, place)
                 yield from measured
-                offset = timing.heard_offset_beats(heard, beats, measured)
+                offset = heard_beats.heard_offset_beats(heard, beats, measured)
                 if offset:
                     self._heard.append(HeardBeats(span.start_s, span.stop_s, offset))
 

@@ -11,12 +11,11 @@ import pytest
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.mixing.measures.attacks import Attacks
 from mashup_worker.mixing.measures.beats import STRAIGHT, BeatGrid, find_subdivision
+from mashup_worker.mixing.measures.heard_beats import measure_beats
+from mashup_worker.mixing.measures.tempo import fit_tempo, measure_tempo
 from mashup_worker.mixing.measures.timing import (
     align_to_attacks,
-    fit_tempo,
-    measure_beats,
     measure_lags,
-    measure_tempo,
     song_subdivision,
     stem_timing,
 )
