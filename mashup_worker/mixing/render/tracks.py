@@ -131,7 +131,7 @@ def stretch_source(
     choose: ChooseEngine,
     stretched: StretchedSpans | None = None,
 ) -> StretchedSource:
-    """Stretch what the clips of a source play, except what was stretched before."""
+    """Stretch the spans that the clips of a source play, except those of `stretched`."""
     known = stretched or StretchedSpans()
     clips = [clip for clip in plan.clips if clip.source == name]
     with torch.inference_mode():  # applies to one thread only

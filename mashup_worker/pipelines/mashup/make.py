@@ -152,8 +152,8 @@ def render_mix(
 ) -> MixRender:
     """Render a plan from stereo audio at its sample rate, by source.
 
-    The same plan and audio give the same samples on the same kind of device. `stretched` has what
-    an earlier rendering of the same audio stretched there, and keeps what this one does.
+    The same plan and audio give the same samples on the same kind of device. `stretched` has
+    the spans of an earlier rendering of the same audio, and keeps those of this one.
 
     Raises:
         InvalidInput: a clip names an unknown engine.
@@ -197,8 +197,8 @@ def make_mashup(
     """Render a plan, master it, write it with tags, and measure the written file.
 
     Where measurements are beyond their limits and `corrects` is true, the plan is corrected and
-    rendered again, at most twice; the mashup with the fewest misses is kept, with its plan. What a
-    correction leaves as it is is neither stretched nor measured again.
+    rendered again, at most twice; the mashup with the fewest misses is kept, with its plan. Spans
+    that a correction leaves unchanged are not stretched again, nor attacks of sources found again.
 
     Raises:
         InvalidInput, DeviceUnavailable, OutOfMemory, DeviceLost: as `render_mix`.
