@@ -21,7 +21,7 @@ from mashup_worker.audio.mp4_tags import box, write_user_data
 from mashup_worker.audio.signal import Audio
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import EngineUnavailable, InvalidInput, StorageFailed
-from mashup_worker.exports.song import parts_of, summed, write_audio
+from mashup_worker.exports.song import parts_of, require_tracks, summed, write_audio
 from mashup_worker.system.files import atomic_path, cannot_write
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ def write_native_stem(song: ExportSong, folder: Path, codec: Codec = "aac") -> l
 
 def _sounds(song: ExportSong) -> list[Audio]:
     """Return the mix and four stems, stereo and of one length."""
-    parts = parts_of(song.tracks)
+    parts = parts_of(require_tracks(song, "a stem file"))
     if len(parts) < 2:
-        raise InvalidInput(f"{song.title}: no stems to export; separate it")
+        raise InvalidInput(f"{song.title}: a single stem; separate all for a stem file")
     found = [song.mix]
     for slot in _SLOTS:
         own = [one for one in parts if (one.kind if one.kind in _SLOTS else "other") == slot]

@@ -187,6 +187,17 @@ def summed(tracks: Iterable[ExportTrack], title: str) -> Audio:
     return total
 
 
+def require_tracks(song: ExportSong, purpose: str) -> tuple[ExportTrack, ...]:
+    """Return the stems of a song.
+
+    Raises:
+        InvalidInput: it has none; the message names the purpose.
+    """
+    if not song.tracks:
+        raise InvalidInput(f"{song.title}: no stems, which {purpose} needs; separate it")
+    return song.tracks
+
+
 def require_beats(song: ExportSong, purpose: str) -> TempoMap:
     """Return the beats of a song.
 

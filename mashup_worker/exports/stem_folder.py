@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
 from mashup_worker.exports.midi import write_tempo_map
-from mashup_worker.exports.song import write_audio
+from mashup_worker.exports.song import require_tracks, write_audio
 from mashup_worker.system.names import safe_names
 
 if TYPE_CHECKING:
@@ -30,10 +30,9 @@ def write_stem_folder(song: ExportSong, folder: Path) -> list[Path]:
         InvalidInput: the song has no stems, or they differ in sample rate.
         StorageFailed: a file cannot be written.
     """
-    if not song.tracks:
-        raise InvalidInput(f"{song.title}: no stems to export; separate it")
+    tracks = require_tracks(song, "a stem folder")
     home = folder / f"{song.name} {song.tempo_text}"
-    sounds = [track.audio() for track in song.tracks]
+    sounds = [track.audio() for track in tracks]
     rate = sounds[0].sample_rate
     if any(one.sample_rate != rate for one in sounds):
         raise InvalidInput(f"{song.title}: its stems differ in sample rate")
@@ -41,8 +40,8 @@ def write_stem_folder(song: ExportSong, folder: Path) -> list[Path]:
     lead = 0 if beats is None else round(-beats.origin_s * rate)
     length = lead + max(one.length_samples for one in sounds)
     written = []
-    names = safe_names(track.name for track in song.tracks)
-    for track, name, sound in zip(song.tracks, names, sounds, strict=True):
+    names = safe_names(track.name for track in tracks)
+    for track, name, sound in zip(tracks, names, sounds, strict=True):
         samples = F.pad(sound.samples, (lead, length - lead - sound.length_samples))
         target = home / f"{name}.wav"
         write_audio(target, Audio(samples, rate), tags.of_stem(track.name))

@@ -91,7 +91,7 @@ def test_what_a_song_lacks_is_one_line_and_the_rest_is_written(mashup: Mashup) -
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "mashup: still.wav: still: no beat was found, which a click track needs",
-        "mashup: still.wav: still: no stems to export; separate it",
+        "mashup: still.wav: still: no stems, which a stem folder needs; separate it",
     ]
     assert [one.get("format") for one in documents(done.stdout)] == [None, "wav", None]
     assert (mashup.folder / "s/still markers.wav").is_file()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from mashup_worker.commands.shared.exports import song_to_export
-from mashup_worker.commands.shared.folders import RECORD_STEM, RECORD_SUFFIX
+from mashup_worker.commands.shared.folders import LIBRARY_RECORD, RECORD_STEM, RECORD_SUFFIX
 from mashup_worker.commands.shared.inputs import Song, find_songs
 from mashup_worker.errors import InvalidInput
 from mashup_worker.vocabulary import FORMATS
@@ -69,8 +69,11 @@ def _found(song: Song) -> Result:
     plan = song.path.with_suffix(PLAN_SUFFIX)
     if not song.stems and song.problem is None and plan.is_file():
         return Result(song, plan)
-    document = _read(song.path / _ANALYSIS_NAME) if song.stems else None
-    return Result(song, analysis=_analysis(document))
+    if not song.stems:
+        return Result(song)
+    library = _read(song.path / LIBRARY_RECORD) or {}
+    song = replace(song, track=str(library.get("title") or song.track))
+    return Result(song, analysis=_analysis(_read(song.path / _ANALYSIS_NAME)))
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -126,4 +126,5 @@ def recorded_names(path: Path) -> frozenset[str]:
     if seed is None:
         return frozenset()
     keys = [key for stem in seed.stems for key in (stem.key, stem.peaks_key)]
+    keys += seed.exports.values()
     return frozenset((path.name, "analysis.json", *(PurePosixPath(key).name for key in keys)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mashup_worker.errors import InvalidInput
 from mashup_worker.exports.dawproject.project import AudioFile, Clip, Project, Track
+from mashup_worker.exports.song import require_tracks
 from mashup_worker.system.names import safe_name
 
 if TYPE_CHECKING:
@@ -22,10 +22,9 @@ def separated_project(song: ExportSong) -> Project:
     Raises:
         InvalidInput: the song has no stems, or they cannot be decoded.
     """
-    if not song.tracks:
-        raise InvalidInput(f"{song.title}: no stems to export; separate it")
     beats = song.tempo_map
-    tracks = tuple(_track(index, one, beats) for index, one in enumerate(song.tracks))
+    stems = require_tracks(song, "a DAWproject")
+    tracks = tuple(_track(index, one, beats) for index, one in enumerate(stems))
     if beats is None:
         return Project(
             tags=song.music_tags,

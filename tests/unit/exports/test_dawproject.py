@@ -122,7 +122,7 @@ def test_odd_names_are_valid_in_xml_and_in_the_archive(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_exported_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"^Night: no stems to export; separate it$"):
+    with pytest.raises(InvalidInput, match=r"^Night: no stems, which a DAWproject needs; "):
         write_dawproject(ExportSong(title="Night"), tmp_path)
     with pytest.raises(InvalidInput, match=r"^Night: the audio of a/vocals, .* is missing$"):
         write_dawproject(ExportSong(title="Night", plan=plan_of()), tmp_path)

@@ -146,8 +146,11 @@ def test_without_ffmpeg_one_clear_line_says_so(
 @needs_ffmpeg
 def test_a_song_without_stems_is_one_clear_line(tmp_path: Path) -> None:
     song = replace(made_song(tmp_path / "song", duration_s=2.0), tracks=())
-    with pytest.raises(InvalidInput, match=r"^Song: no stems to export; separate it$"):
+    with pytest.raises(InvalidInput, match=r"^Song: no stems, which a stem file needs; "):
         write_native_stem(song, tmp_path / "out")
+    single = made_song(tmp_path / "single", duration_s=2.0, kinds=["vocals"])
+    with pytest.raises(InvalidInput, match=r"^Song: a single stem; separate all for a stem file$"):
+        write_native_stem(single, tmp_path / "out")
 
 
 def test_user_data_of_a_file_that_begins_with_its_movie_is_refused(tmp_path: Path) -> None:

@@ -152,5 +152,5 @@ def test_six_stems_of_different_lengths_and_equal_names_fit(tmp_path: Path) -> N
 
 
 def test_a_song_without_stems_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"^Night: no stems to export; separate it$"):
+    with pytest.raises(InvalidInput, match=r"^Night: no stems, which a stem folder needs; "):
         write_stem_folder(ExportSong(title="Night"), tmp_path)

@@ -115,7 +115,9 @@ def test_a_master_is_analyzed_and_exported(
     document = {"audio": "a", "format": "wav", "export": ["rekordbox", "click", "dawproject"]}
     output = Job("master", document, inputs, models, tmp_path).output()
     assert [one["format"] for one in output["exports"]] == ["rekordbox", "click"]
-    assert output["warnings"] == ["export dawproject: Night: no stems to export; separate it"]
+    assert output["warnings"] == [
+        "export dawproject: Night: no stems, which a DAWproject needs; separate it"
+    ]
     track = next(ET.parse(tmp_path / "export-rekordbox.xml").iter("TRACK"))
     assert track.attrib["Location"] == "file://localhost/master.wav"
     assert track.attrib["Name"] == "Night"
