@@ -132,7 +132,13 @@ def _split(
         found = decode_sandboxed(song.file, decoded, limits)
         return split_song(
             separator,
-            SeparateRequest(decoded, targets, EncodeOptions(settings.format), tags=found.tags),
+            SeparateRequest(
+                decoded,
+                targets,
+                EncodeOptions(settings.format),
+                tags=found.tags,
+                sum_exact=bool(settings.sum_exact),
+            ),
             analyze=True,
             device=separator.device,
             on_progress=on_progress,

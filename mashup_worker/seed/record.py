@@ -26,6 +26,7 @@ class SeedSettings(_Stored):
         weights_sha256: digest of weights that the name of the model does not identify.
         analysis: version of the analyses; None for those without sections and singing.
         export: formats for DJ programs and DAWs; None without them.
+        sum_exact: True if the samples of all stems add up to those of the song; None otherwise.
         release: release of this program, because another may give other results.
     """
 
@@ -34,6 +35,7 @@ class SeedSettings(_Stored):
     format: FormatName = "flac"
     weights_sha256: str | None = None
     export: tuple[ExportName, ...] | None = None
+    sum_exact: bool | None = None
     analysis: str | None = None
     release: str = ".".join(__version__.split(".")[:2])
 

@@ -20,6 +20,7 @@ from mashup_worker.commands.shared.options import (
     Quiet,
     StemFormat,
     Stems,
+    SumExact,
     Verbose,
 )
 
@@ -50,6 +51,7 @@ def reprocess(
     license_: License = None,
     stems: Stems = None,
     format_: StemFormat = "flac",
+    sum_exact: SumExact = False,
     export: ExportFormats = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -82,7 +84,7 @@ def reprocess(
     with usage_errors():
         rule = license_rule(license_)
         _ = ModelRequest(model, None, EngineOptions(device), rule).names()
-        settings = _settings(model, named_kinds(stems), format_)
+        settings = _settings(model, named_kinds(stems), format_, sum_exact=sum_exact)
         if names := parse_exports(export):
             settings = settings.model_copy(update={"export": names})
         places = find_tracks(sources, to)
@@ -125,14 +127,19 @@ def reprocess(
     ).all()
 
 
-def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSettings:
+def _settings(
+    model: str, kinds: tuple[str, ...], format_: FormatName, *, sum_exact: bool
+) -> SeedSettings:
     """Return the settings of all songs.
 
     Raises:
-        InvalidInput: the model is unknown, or it does not separate one of the stems.
+        InvalidInput: the model is unknown, it does not separate one of the stems, or the stems
+            cannot add up exactly.
     """
     from mashup_worker.analysis.result import ANALYSIS_VERSION
+    from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.models.store import WeightStore
+    from mashup_worker.pipelines.separation.exact import check_lossless, completing_stem
     from mashup_worker.pipelines.separation.stems import stem_mixes
     from mashup_worker.seed.record import SeedSettings
 
@@ -140,7 +147,14 @@ def _settings(model: str, kinds: tuple[str, ...], format_: FormatName) -> SeedSe
     stems = store.find(model).stems
     if kinds:
         stem_mixes(stems, None, kinds)
-    weights = store.weights_sha256(model)
+    if sum_exact:
+        check_lossless(EncodeOptions(format_))
+        completing_stem(stems, None, kinds or stems)
     return SeedSettings(
-        model=model, stems=kinds, format=format_, weights_sha256=weights, analysis=ANALYSIS_VERSION
+        model=model,
+        stems=kinds,
+        format=format_,
+        weights_sha256=store.weights_sha256(model),
+        sum_exact=sum_exact or None,
+        analysis=ANALYSIS_VERSION,
     )

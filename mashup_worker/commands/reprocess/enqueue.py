@@ -135,6 +135,8 @@ class EnqueueRun:
             document["stems"] = list(self.settings.stems)
         if self.settings.export:
             document["export"] = list(self.settings.export)
+        if self.settings.sum_exact:
+            document["sum_exact"] = True
         return document
 
     def _follow(self, database: Database) -> None:

@@ -27,6 +27,7 @@ from mashup_worker.commands.shared.options import (
     Seed,
     StemFormat,
     Stems,
+    SumExact,
     Verbose,
 )
 from mashup_worker.errors import InvalidInput
@@ -61,12 +62,7 @@ def separate(
             "0.25 for Demucs. Ignored by lite."
         ),
     ] = None,
-    sum_exact: Annotated[
-        bool,
-        typer.Option(
-            "--sum-exact", help="Let the samples of all stems add up to those of the song exactly."
-        ),
-    ] = False,
+    sum_exact: SumExact = False,
     name_template: Annotated[
         str, typer.Option(help="Path of a stem below the output folder; may contain {model} too.")
     ] = DEFAULT_TEMPLATE,

@@ -46,6 +46,12 @@ License = Annotated[
 ]
 Stems = Annotated[str | None, typer.Option(help="Stems to write, such as vocals,drums. [all]")]
 StemFormat = Annotated[FormatName, typer.Option("--format", help="Format of the stems.")]
+SumExact = Annotated[
+    bool,
+    typer.Option(
+        "--sum-exact", help="Let the samples of all stems add up to those of the song exactly."
+    ),
+]
 InFlight = Annotated[
     int | None,
     typer.Option("-j", "--jobs", min=1, help="Songs in flight at once. [2 on a CPU, 8 on a GPU]"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import soundfile
+
 from mashup_worker.seed.make import SeedSong, make_seed
 from mashup_worker.seed.record import SeedRecord, SeedSettings, SeedSource
 from tests.engines import Splitter
@@ -37,4 +40,14 @@ def test_exports_are_stored_and_recorded(tmp_path: Path) -> None:
 
 
 def test_earlier_settings_keep_their_digest() -> None:
-    assert "export" not in PLAIN.model_dump(exclude_none=True)
+    assert not {"export", "sum_exact"} & PLAIN.model_dump(exclude_none=True).keys()
+
+
+def test_stems_add_up_to_the_song_in_integers(tmp_path: Path) -> None:
+    audio = music(even_beats(118.0, 4.0), 4.0, sample_rate=44_100)
+    file = write(tmp_path / "song.wav", audio)
+    song = SeedSong(file, "a" * 64, SeedSource(name="seeds/night.wav", bytes=1))
+    settings = PLAIN.model_copy(update={"sum_exact": True})
+    made = make_seed(song, Splitter(0.3, high=0.45), settings, 60.0, lambda *_: None)
+    stems = [soundfile.read(made.files[one.key], dtype="int16")[0] for one in made.record.stems]
+    assert np.array_equal(sum(stems), soundfile.read(file, dtype="int16")[0])
