@@ -85,4 +85,8 @@ def bell(hz: Tensor, low_hz: float, high_hz: float, gain_db: Tensor | float) -> 
     octaves = torch.log2(hz.clamp_min(1e-3))
     outside = torch.maximum(math.log2(low_hz) - octaves, octaves - math.log2(high_hz))
     weight = 0.5 + 0.5 * torch.cos((outside / (2 * width)).clamp(0, 1) * math.pi)
-    return 10 ** (torch.as_tensor(gain_db, device=hz.device) * weight / 20)
+    inside = weight > 0
+    changes = 10 ** (torch.as_tensor(gain_db, device=hz.device) * weight[inside] / 20)
+    gains = changes.new_ones(*changes.shape[:-1], len(hz))
+    gains[..., inside] = changes
+    return gains

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.dsp.kweighting import LOWEST_RATE_HZ, KWeighting, pieces
+from mashup_worker.dsp.running_sums import sums_before
 from mashup_worker.mixing.plan import PlanSource
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX, STEM_KINDS
 
@@ -42,15 +43,13 @@ class LoudnessEnvelope:
     def of(cls, audio: Audio) -> LoudnessEnvelope:
         """Measure audio; below 3,364 samples a second, K-weighting is omitted."""
         weighting = KWeighting(audio.sample_rate) if audio.sample_rate >= LOWEST_RATE_HZ else None
-        sums = [torch.zeros(1, dtype=torch.float64)]
-        for piece in pieces(audio.samples):
-            weighted = weighting.push(piece) if weighting else piece
-            squares = weighted.square().sum(dim=0).cumsum(0, dtype=torch.float64)
-            sums.append(sums[-1][-1] + squares.cpu())
-        total = torch.cat(sums)
+        squares = (
+            (weighting.push(piece) if weighting else piece).square().sum(dim=0)
+            for piece in pieces(audio.samples)
+        )
         steps = math.ceil(audio.duration_s * _STEPS_PER_SECOND)
         edges = (torch.arange(steps + 1) * audio.sample_rate / _STEPS_PER_SECOND).long()
-        energies = total[edges.clamp_max(audio.length_samples)].diff()
+        energies = sums_before(squares, edges.clamp_max(audio.length_samples)).diff()
         return cls(energies * _STEPS_PER_SECOND / audio.sample_rate)
 
     def power(self, start_s: float, stop_s: float) -> float:

@@ -10,6 +10,7 @@ import torch
 
 from mashup_worker.dsp.kweighting import pieces
 from mashup_worker.dsp.loudness import LoudnessMeter
+from mashup_worker.dsp.running_sums import sums_before
 from mashup_worker.dsp.true_peak import TruePeakMeter
 from mashup_worker.mixing.measures.report import Measurement
 from mashup_worker.vocabulary import DEFAULT_TRUE_PEAK_DBTP
@@ -135,14 +136,10 @@ def longest_silence(mix: Audio, integrated_lufs: float | None) -> Measurement:
 
 def _window_powers(mix: Audio) -> Tensor:
     """Return the mean square of windows of 100 ms, every 10 ms; float64, on the CPU."""
-    sums = [torch.zeros(1, dtype=torch.float64)]
-    for piece in pieces(mix.samples):
-        squares = piece.square().mean(dim=0).cumsum(0, dtype=torch.float64)
-        sums.append(sums[-1][-1] + squares.cpu())
-    total = torch.cat(sums)
+    squares = (piece.square().mean(dim=0) for piece in pieces(mix.samples))
     steps = math.floor(mix.duration_s * _STEPS_PER_SECOND)
     edges = (torch.arange(steps + 1) * mix.sample_rate / _STEPS_PER_SECOND).long()
-    bounds = total[edges.clamp_max(mix.length_samples)]
+    bounds = sums_before(squares, edges.clamp_max(mix.length_samples))
     if steps < _WINDOW_STEPS:
         return torch.zeros(0, dtype=torch.float64)
     energies = bounds[_WINDOW_STEPS:] - bounds[:-_WINDOW_STEPS]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.dsp.kweighting import pieces
+from mashup_worker.dsp.running_sums import sums_before
 from mashup_worker.mixing.measures.report import Measurement
 
 if TYPE_CHECKING:
@@ -66,14 +67,13 @@ def mono_loss(levels: MixLevels) -> Measurement:
 
 def _windows(mix: Audio) -> Tensor:
     """Return energies of left, right and product over 3 s, every 100 ms: `(3, windows)`."""
-    sums = [torch.zeros(3, 1, dtype=torch.float64)]
-    for piece in pieces(mix.samples):
-        left, right = piece
-        products = torch.stack([left * left, right * right, left * right])
-        sums.append(sums[-1][:, -1:] + products.cumsum(1, dtype=torch.float64).cpu())
-    total = torch.cat(sums, dim=1)
+    products = (
+        torch.stack([left * left, right * right, left * right])
+        for left, right in pieces(mix.samples)
+    )
     step = mix.sample_rate / _STEPS_PER_SECOND
     window = min(round(_WINDOW_STEPS * step), mix.length_samples)
     count = int((mix.length_samples - window) / step) + 1
     starts = (torch.arange(count) * step).long()
-    return total[:, starts + window] - total[:, starts]
+    before, after = sums_before(products, torch.cat([starts, starts + window])).chunk(2, dim=1)
+    return after - before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ _MAX_TEMPO_CHANGE = 0.002
 
 _MAX_TEMPO_ERROR_BPM = 0.02
 _MAX_SHIFT_S = 0.02
+_MAX_THREADS = 2
 
 
 def refine_grid(grid: SongGrid, stems: Mapping[str, SongStem]) -> SongGrid:
@@ -36,7 +38,9 @@ def refine_grid(grid: SongGrid, stems: Mapping[str, SongStem]) -> SongGrid:
     """
     if not isinstance(grid, FixedTempoGrid):
         return grid
-    attacks = {kind: _inside(find_attacks(stem.audio), grid) for kind, stem in stems.items()}
+    with ThreadPoolExecutor(_MAX_THREADS) as pool:
+        found = pool.map(find_attacks, [stem.audio for stem in stems.values()])
+        attacks = {kind: _inside(one, grid) for kind, one in zip(stems, found, strict=True)}
     duration_s = min(grid.stop_s, max(stem.audio.duration_s for stem in stems.values()))
     beats = _beats(grid, duration_s)
     subdivision = song_subdivision(list(attacks.values()), beats)

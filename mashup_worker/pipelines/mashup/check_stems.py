@@ -109,11 +109,11 @@ def _room(stems: Sequence[StemTrack], plan: Plan | None) -> Iterator[Measurement
         for song, tracks in songs.items()
     }
     sung = {song: LoudnessEnvelope.of(voice) for song, voice in voices.items() if voice is not None}
-    all_voices = sum_stems([track for track in stems if track.is_vocal])
+    every_voice = sum_stems([track for track in stems if track.is_vocal])
     others = sum_stems([track for track in stems if not track.is_vocal])
     yield arrangement.vocal_lift(
-        LoudnessEnvelope.of(all_voices) if all_voices else None,
-        LoudnessEnvelope.of(others) if others else None,
+        next(iter(sung.values())) if len(sung) == 1 else _envelope(every_voice),
+        _envelope(others),
         judged=plan is not None,
     )
     yield arrangement.bass_overlap(songs)
@@ -121,6 +121,10 @@ def _room(stems: Sequence[StemTrack], plan: Plan | None) -> Iterator[Measurement
     if plan is not None:
         for track in stems:
             yield arrangement.outside_clips(track, plan)
+
+
+def _envelope(audio: Audio | None) -> LoudnessEnvelope | None:
+    return LoudnessEnvelope.of(audio) if audio else None
 
 
 def without_excess(audio: Audio) -> Audio:

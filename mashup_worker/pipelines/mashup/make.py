@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from mashup_worker.mixing.render.tracks import render_tracks
 from mashup_worker.models.device import device_errors, resolve_device
 from mashup_worker.pipelines.clock import Clock, ignore_progress
 from mashup_worker.pipelines.mashup.check import check_mix
-from mashup_worker.pipelines.mashup.check_stems import CheckedStems, check_stems
+from mashup_worker.pipelines.mashup.check_stems import check_stems
 from mashup_worker.pipelines.mashup.songs import LIMITS, stereo_at
 from mashup_worker.pipelines.master import MasterRequest, write_master
 from mashup_worker.system.digests import file_sha256
@@ -272,24 +272,19 @@ def _made(
         for track in render.tracks
     ]
     with device_errors(render.mix.samples.device, "this mashup"), ThreadPoolExecutor(1) as beside:
-        checked: list[Future[CheckedStems]] = []
-
-        def on_stage(stage: str, share: float) -> None:
-            if stage == "encode" and not checked:  # encoders use one core
-                checked.append(beside.submit(check_stems, stems, plan, sounds, own_attacks))
-            report(stage, share)
-
+        # Mastering and encoding leave cores idle.
+        checking = beside.submit(check_stems, stems, plan, sounds, own_attacks)
         master = write_master(
             with_side_gain(render.mix, wanted.side_gain_db),
             target,
             request,
             encode=encode,
             tags=tags,
-            on_progress=on_stage,
+            on_progress=report,
         )
     clock = Clock()
     report("check", 0.0)
-    lossy, found = not encode.lossless, checked[0].result()
+    lossy, found = not encode.lossless, checking.result()
     own_attacks.update(found.own_attacks)
     measured = check_mix(master.played, plan=plan, stems=found, lossy=lossy, on_progress=report)
     clock.lap("check")
