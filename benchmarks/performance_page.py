@@ -12,7 +12,14 @@ from benchmarks.gpu.aims import LEAST_SNR_DB, MASHUP_S, TIMES_STOCK, TIMES_UNBLE
 from benchmarks.results import FOLDER, table
 from mashup_worker.bench.documents import read
 from mashup_worker.bench.pipeline import AIM_TIMES_REAL_TIME
-from mashup_worker.bench.text import decibels, first_engine, process_cells, run_cells, significant
+from mashup_worker.bench.text import (
+    decibels,
+    first_engine,
+    process_cells,
+    processor_time,
+    run_cells,
+    significant,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -321,6 +328,8 @@ def _staged(name: str, made: Staged) -> Iterator[str]:
         f"({significant(made.run.times_real_time)} times real time; 95th percentile "
         f"{significant(made.run.p95_s)} s). Stages: {stages}."
     )
+    if made.processor_s:
+        yield processor_time(made)
     yield _taken(made.taken)
 
 

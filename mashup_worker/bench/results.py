@@ -211,11 +211,24 @@ class Separation:
 
 @dataclass(frozen=True)
 class Staged:
-    """Job of several stages, with the median time of each: an analysis or a mashup."""
+    """Job of several stages, with the median time of each: an analysis or a mashup.
+
+    Attributes:
+        processor_s: median time of all cores in each stage. While a mix is mastered and encoded,
+            its stems are checked.
+        renderings: how often a mashup was rendered until its measurements were met, or given up.
+    """
 
     taken: Taken
     run: Run
     stages_s: dict[str, float]
+    processor_s: dict[str, float] = field(default_factory=dict)
+    renderings: int = 1
+
+    def processor_shares(self) -> dict[str, float]:
+        """Return the share of each stage in the time of all cores."""
+        total_s = sum(self.processor_s.values())
+        return {stage: seconds / total_s for stage, seconds in self.processor_s.items() if total_s}
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.encode import open_writer
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _SINGER, _HOST = "singer", "host"
 _KINDS = {_SINGER: ("vocals",), _HOST: ("drums", "bass", "other")}
 _TEMPI_BPM = {_SINGER: 116.0, _HOST: 120.0}
+_STAGES = "plan", "stretch", "mix", "master", "encode", "check"
 _SPARE = 1.2
 """Length of stems relative to the mashup, so that the planner does not shorten it."""
 
@@ -50,8 +52,8 @@ def measure_analysis(
     """Measure the analysis of one song in memory."""
     song = music.song(work.track_s)
 
-    def once() -> Mapping[str, float]:
-        return analyze_audio(song, device=str(device)).timings_s
+    def once() -> _Stages:
+        return _Stages(analyze_audio(song, device=str(device)).timings_s)
 
     return _staged("analysis", once, work, device, rounds, taken, on_step)
 
@@ -77,8 +79,8 @@ def measure_mashup(
             for song in _KINDS
         ]
 
-        def once() -> Mapping[str, float]:
-            return _mashup_s(songs, folder, work.track_s, str(device), encode)
+        def once() -> _Stages:
+            return _mashup(songs, folder, work.track_s, str(device), encode)
 
         label = f"mashup to {encode.format.upper()}"
         return _staged(label, once, work, device, rounds, taken, on_step)
@@ -86,7 +88,7 @@ def measure_mashup(
 
 def _staged(
     label: str,
-    once: Callable[[], Mapping[str, float]],
+    once: Callable[[], _Stages],
     work: Work,
     device: torch.device,
     rounds: int,
@@ -101,12 +103,10 @@ def _staged(
             once()
         device_bytes = peak.device_bytes
     reset_host_peak()
-    rounds_s, shares = [], []
-    stages: defaultdict[str, list[float]] = defaultdict(list)
+    rounds_s, shares, done = [], [], list[_Stages]()
 
     def work_once() -> None:
-        for stage, seconds in once().items():
-            stages[stage].append(seconds)
+        done.append(once())
 
     for number in range(rounds):
         on_step(f"{label}: round {number + 1} of {rounds}")
@@ -120,8 +120,33 @@ def _staged(
         peak_device_bytes=device_bytes,
         busy_share=statistics.mean(shares) if device.type == "cpu" else None,
     )
-    medians = {stage: round(statistics.median(each), 4) for stage, each in stages.items()}
-    return Staged(taken, run, medians)
+    stages_s, processor_s = (
+        {stage: round(statistics.median(one[stage] for one in each), 4) for stage in each[0]}
+        for each in ([one.wall_s for one in done], [one.processor_s for one in done])
+    )
+    return Staged(taken, run, stages_s, processor_s, max(one.renderings for one in done))
+
+
+@dataclass(frozen=True)
+class _Stages:
+    wall_s: Mapping[str, float]
+    processor_s: Mapping[str, float] = field(default_factory=dict)
+    renderings: int = 1
+
+
+class _ProcessorLaps:
+    """Time of all cores by stage, from the reports of a job at the start of each."""
+
+    def __init__(self, stage: str) -> None:
+        self.laps_s: defaultdict[str, float] = defaultdict(float)
+        self._stage, self._since_s = stage, process_time()
+
+    def __call__(self, stage: str, _share: float = 0.0) -> None:
+        now_s = process_time()
+        self.laps_s[self._stage] += now_s - self._since_s
+        self._since_s = now_s
+        if stage in _STAGES:  # others are parts of the check
+            self._stage = stage
 
 
 def _write_stems(folder: Path, song: str, duration_s: float) -> dict[str, Path]:
@@ -136,12 +161,13 @@ def _write_stems(folder: Path, song: str, duration_s: float) -> dict[str, Path]:
     return paths
 
 
-def _mashup_s(
+def _mashup(
     songs: list[SongFiles], folder: Path, length_s: float, device: str, encode: EncodeOptions
-) -> Mapping[str, float]:
-    started = perf_counter()
+) -> _Stages:
+    laps, started = _ProcessorLaps("read"), perf_counter()
     loader = SongLoader(SongCache(folder / "cache"), None, device=device)
     singer, host = loader.load(songs).songs
+    laps("plan")
     read = perf_counter()
     plan = plan_layer(singer, [host], MixRequest(length_s=length_s))
     planned = perf_counter()
@@ -151,5 +177,8 @@ def _mashup_s(
         folder / f"mix.{encode.format}",
         encode,
         device=device,
+        on_progress=laps,
     )
-    return {"read": read - started, "plan": planned - read, **result.timings_s}
+    laps("")
+    wall_s = {"read": read - started, "plan": planned - read, **result.timings_s}
+    return _Stages(wall_s, dict(laps.laps_s), result.rounds)

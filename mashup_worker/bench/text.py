@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mashup_worker.bench.results import ProcessCount, Ratio, Run
+    from mashup_worker.bench.results import ProcessCount, Ratio, Run, Staged
 
 
 def run_cells(run: Run) -> dict[str, str]:
@@ -35,6 +35,20 @@ def process_cells(one: ProcessCount) -> dict[str, str]:
         **{name: cells.get(name, "") for name in _OF_PROCESSES},
         "failures": failures(one),
     }
+
+
+def processor_time(made: Staged) -> str:
+    """Return the time of all cores with the share of each stage; empty where it is not measured."""
+    if not made.processor_s:
+        return ""
+    total_s = sum(made.processor_s.values())
+    shares = ", ".join(f"{stage} {share:.0%}" for stage, share in made.processor_shares().items())
+    times = significant(made.run.track_s / total_s)
+    often = "once" if made.renderings == 1 else f"{made.renderings} times"
+    return (
+        f"{significant(total_s)} s of processor time ({times} times real time on a core), "
+        f"rendered {often}: {shares}."
+    )
 
 
 _OF_PROCESSES = (

@@ -144,6 +144,7 @@ def write_master(
         raise InvalidInput(f"{target}: the mix is empty")
     tolerance = FORMATS[encode.format].loudness_tolerance_lu
     margin_db = _EXACT_MARGIN_DB if encode.lossless else _LOSSY_MARGIN_DB
+    report("master", 0.0)
     mix = _Mix(audio, request)
     aim = _Aim(request.loudness_lufs, request.true_peak_dbtp - margin_db)
     with atomic_path(target) as temporary:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mashup_worker.bench.pipeline import AIM_TIMES_REAL_TIME
-from mashup_worker.bench.text import first_engine, process_cells, run_cells
+from mashup_worker.bench.text import first_engine, process_cells, processor_time, run_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -95,6 +95,8 @@ def _show_staged(name: str, made: Staged) -> None:
     _print(f"{name} of {made.run.track_s:g} s, in a warm process", _runs([made.run]))
     stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in made.stages_s.items())
     typer.echo(f"stages: {stages}")
+    if made.processor_s:
+        typer.echo(processor_time(made))
 
 
 def _show_processes(made: Processes) -> None:

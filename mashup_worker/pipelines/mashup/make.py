@@ -163,6 +163,7 @@ def render_mix(
     """
     report, clock = on_progress or ignore_progress, Clock()
     place = resolve_device(device)
+    report("stretch", 0.0)
     with device_errors(place, "this mashup"), torch.inference_mode():
         there = {
             name: high_pass_vocals(_on(sounds[name], place), source.kind, plan.mix)

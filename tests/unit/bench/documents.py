@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mashup_worker.bench.machine import Machine
@@ -81,7 +82,7 @@ def full() -> Results:
         machine=MACHINE,
         separation=separation,
         analyze=staged,
-        mashup=staged,
+        mashup=replace(staged, processor_s={"read": 3.0, "stretch": 9.0}, renderings=2),
         pipeline=pipeline,
         processes=processes,
     )

@@ -11,7 +11,7 @@ import pytest
 from mashup_worker.bench.documents import from_json, read, save, to_json
 from mashup_worker.bench.plot import results_png
 from mashup_worker.bench.results import Results, Work
-from mashup_worker.bench.text import run_cells, significant
+from mashup_worker.bench.text import processor_time, run_cells, significant
 from mashup_worker.errors import InvalidInput
 from tests.unit.bench.documents import MACHINE, a_run, full
 
@@ -31,6 +31,15 @@ def test_several_tracks_a_round() -> None:
     run = Work(tracks=4, track_s=30).run("ours", [20.0], peak_host_bytes=0)
     assert (run.times_real_time, run.tracks_per_hour) == (6, 720)
     assert run.cost_per_track is None
+
+
+def test_the_time_of_all_cores_in_stages() -> None:
+    mashup = full().mashup
+    assert mashup is not None
+    assert processor_time(mashup) == (
+        "12.0 s of processor time (5.00 times real time on a core), rendered 2 times: "
+        "read 25%, stretch 75%."
+    )
 
 
 def test_documents_come_back_as_they_were() -> None:

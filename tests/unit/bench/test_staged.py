@@ -29,4 +29,7 @@ def test_a_mashup_in_stages_after_its_songs_were_analysed() -> None:
     )
     assert made.run.label == "mashup to FLAC"
     assert {"read", "plan", "stretch", "master", "check"} <= set(made.stages_s)
+    assert list(made.processor_s) == ["read", "plan", "stretch", "mix", "master", "encode", "check"]
+    assert min(made.processor_s.values()) > 0
+    assert 1 <= made.renderings <= 3
     assert sum(made.stages_s.values()) <= 1.1 * made.run.p50_s
