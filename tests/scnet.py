@@ -80,8 +80,12 @@ class MaskedSCNet(SCNet):  # type: ignore[misc]  # the package has no types
         return made.view(*stems.shape[:3], -1)[..., :samples]
 
 
-def reference(*, masked: bool = False, seed: int = 0, **parameters: Any) -> Any:
-    """A network of random weights, every part of which changes its output."""
+def reference(*, masked: bool = False, seed: int = 0, gain: float = 1, **parameters: Any) -> Any:
+    """A network of random weights, every part of which changes its output.
+
+    `gain` multiplies all matrices and kernels. Those of torch lower the level of a signal, and with
+    it rounding errors; the root of 3 keeps it.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         made = (MaskedSCNet if masked else SCNet)(**TINY | parameters).eval()
@@ -89,6 +93,8 @@ def reference(*, masked: bool = False, seed: int = 0, **parameters: Any) -> Any:
             for parameter in made.parameters():
                 if parameter.ndim == 1:  # biases, and scales and offsets of norms
                     parameter += 0.2 * torch.randn_like(parameter)
+                else:
+                    parameter *= gain
     return made
 
 

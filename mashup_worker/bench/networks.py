@@ -84,7 +84,7 @@ def _random_roformer(parameters: Mapping[str, Any]) -> dict[str, Tensor]:
             shapes |= _linear(f"{mask}.{2 * layer}", outputs, inputs)
     weights = _RandomWeights()
     for name, shape in shapes.items():
-        weights.make(name, shape, gain="gamma" in name)
+        weights.make(name, shape)
     frequencies = rotary_frequencies(parameters["dim_head"])
     named = {
         name.replace("norm.gamma", "rotary_embed.freqs"): frequencies
@@ -113,13 +113,14 @@ class _RandomWeights(Weights):
     def take(self, name: str, *shape: int | None) -> Tensor:
         """Return weights that keep the level of a signal; norms do not change it."""
         lengths = [length or 1 for length in shape]
-        self.make(name, lengths, gain="norm" in name and "weight" in name)
+        self.make(name, lengths)
         return super().take(name, *shape)
 
-    def make(self, name: str, shape: Sequence[int], *, gain: bool) -> None:
-        """Make weights of this shape: gains are 1, and biases 0."""
+    def make(self, name: str, shape: Sequence[int]) -> None:
+        """Make weights of this shape: gains of norms are 1, and biases 0."""
         if len(shape) == 1:
-            self.state[name] = torch.full(tuple(shape), float(gain))
+            is_gain = name.endswith(("weight", "gamma"))
+            self.state[name] = torch.full(tuple(shape), float(is_gain))
         else:
             inputs = max(1, torch.Size(shape[1:]).numel())
             made = torch.randn(tuple(shape), generator=self._generator)

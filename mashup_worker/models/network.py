@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mashup_worker.models.segments import Cut
 
@@ -73,12 +73,16 @@ class NetworkCore(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of the products."""
-        return next(self.parameters()).dtype
+        """Type of the products that `cast` changes."""
+        return next(self.castable()).dtype
+
+    def castable(self) -> Iterator[nn.Parameter]:
+        """Return the factors of the products that half precision leaves accurate enough."""
+        return self.parameters()
 
     def cast(self, dtype: torch.dtype) -> Self:
-        """Compute products in `dtype`, in place; statistics stay float32."""
-        for parameter in self.parameters():
+        """Compute the `castable` products in `dtype`, in place; statistics stay float32."""
+        for parameter in self.castable():
             # `to` keeps the memory format, which convolutions rely on.
             parameter.data = parameter.data.to(dtype)
         return self

@@ -1,6 +1,6 @@
 """Layers of the encoders and decoders.
 
-Tensors are `(batch, frames, rows, channels)`, contiguous.
+Tensors are `(batch, frames, rows, channels)`, contiguous, float32.
 """
 
 from __future__ import annotations
@@ -119,7 +119,6 @@ class RowBranch(nn.Module):
         self.depthwise = nn.Parameter(depthwise[:, None, :, None].contiguous(), False)
         self.depthwise_bias = nn.Parameter(depthwise_bias.contiguous(), False)
         self.expand = nn.Parameter(expand.t().contiguous(), False)
-        # Buffers, not parameters: statistics stay in float32 when the products are cast.
         self.register_buffer("norm", norm.contiguous())
         self.register_buffer("hidden_norm", hidden_norm.contiguous())
         self.register_buffer("ahead", ahead.contiguous())
@@ -223,15 +222,14 @@ class Decoder(nn.Module):
 def _normalize_rows(x: Tensor, norm: Tensor, ahead: Tensor | None = None) -> Tensor:
     """Normalize each row of `x - ahead` over frames and channels.
 
-    Statistics are float32. Shape: `(batch, frames, rows, channels)` to the same.
+    Shape: `(batch, frames, rows, channels)` to the same.
     """
-    wide = x.float()
-    mean = wide.mean(1, keepdim=True)  # axis by axis, which is faster than both at once
+    mean = x.mean(1, keepdim=True)  # axis by axis, which is faster than both at once
     if ahead is not None:
         mean = mean - ahead
     mean = mean.mean(3, keepdim=True)
-    centered = wide - (mean if ahead is None else mean + ahead)
+    centered = x - (mean if ahead is None else mean + ahead)
     variance = centered.square().mean(1, keepdim=True).mean(3, keepdim=True)
     gain, offset = norm
     scale = (variance + NORM_EPSILON).rsqrt() * gain
-    return torch.addcmul(offset, centered, scale).to(x.dtype)
+    return torch.addcmul(offset, centered, scale)

@@ -51,11 +51,11 @@ class SparseNetwork(SeparationNetwork):
         parts = torch.view_as_real(spectrogram).permute(0, 2, 3, 1, 4).flatten(-2)
         if self.positions is not None:
             parts = parts + self.positions
-        (made,) = self.run_core(parts.to(self.core.dtype))
+        (made,) = self.run_core(parts)
         stems = []  # one at a time: on a CPU the allocator can then reuse the same memory
         for row in range(len(self.profile.stems)) if rows is None else rows:
             parts = made.chunk(len(self.profile.stems), -1)[row].unflatten(-1, (-1, 2))
-            estimate = torch.view_as_complex(parts.permute(0, 3, 1, 2, 4).float().contiguous())
+            estimate = torch.view_as_complex(parts.permute(0, 3, 1, 2, 4).contiguous())
             if self.positions is not None:
                 estimate = estimate * spectrogram
             stems.append(self.spectrum.inverse(estimate)[..., :samples])
