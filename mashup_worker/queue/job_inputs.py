@@ -26,6 +26,7 @@ from mashup_worker.vocabulary import (
     TRUE_PEAK_DBTP,
     ExportName,
     FormatName,
+    FormName,
     TransitionName,
     by_stem_kind,
     stem_kind,
@@ -263,6 +264,9 @@ class MashupConfig(_Untrusted):
     """Parameters of a mashup.
 
     Attributes:
+        form: vocals over the instruments of other songs, songs one after another, or short parts of
+            songs; by default `layer` where exactly one of several songs has vocals, otherwise
+            `sequence`.
         vibe: style of arrangement, mix and master.
         intensity: 0 for calm to 1 for full.
         transition, loudness_lufs: by default the vibe's.
@@ -271,6 +275,7 @@ class MashupConfig(_Untrusted):
         seed: mashups with the same seed and input are the same.
     """
 
+    form: FormName | None = None
     vibe: Vibe = "club"
     intensity: Annotated[float, Field(ge=0, le=1)] = 0.5
     transition: TransitionName | None = None

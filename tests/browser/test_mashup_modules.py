@@ -69,11 +69,13 @@ def test_a_song_with_vocals_only_sings_by_default(page: Page) -> None:
 
 def test_a_sequence_plays_all_stems_and_the_base_first(page: Page) -> None:
     items = [chosen(NIGHT, "Night", *FULL), chosen(LIGHT, "Light", *FULL)]
-    document = input_of(page, items, form="sequence", base=LIGHT)
-    assert parts(document) == [(song, kind) for song in ("Light", "Night") for kind in FULL]
+    for form in ("sequence", "medley"):
+        document = input_of(page, items, form=form, base=LIGHT)
+        assert parts(document) == [(song, kind) for song in ("Light", "Night") for kind in FULL]
+        assert document["config"]["form"] == form
 
 
-def test_forms_are_those_that_the_planner_would_choose(page: Page) -> None:
+def test_forms_are_those_that_the_songs_allow(page: Page) -> None:
     items = {
         "one song": [chosen(NIGHT, "Night", *FULL)],
         "no vocals": [chosen(NIGHT, "Night", "drums"), chosen(LIGHT, "Light", "bass")],
@@ -88,10 +90,10 @@ def test_forms_are_those_that_the_planner_would_choose(page: Page) -> None:
     }"""
     assert page.evaluate(script, items) == {
         "one song": "sequence",
-        "no vocals": "sequence",
-        "one voice": "layer",
-        "two voices": "layer,sequence",
-        "voices only": "sequence",
+        "no vocals": "sequence,medley",
+        "one voice": "layer,sequence,medley",
+        "two voices": "layer,sequence,medley",
+        "voices only": "sequence,medley",
     }
 
 

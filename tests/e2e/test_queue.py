@@ -123,7 +123,8 @@ def test_mashup_of_registered_stems_credits_them(
         return {"stem_id": str(row["id"]), "kind": kind}
 
     stems = [stem(0, "vocals"), stem(1, "drums"), stem(1, "bass"), stem(1, "other")]
-    job = service.insert(user, "mashup", {"stems": stems, "config": {"vibe": "club"}})
+    config = {"form": "medley", "vibe": "club"}
+    job = service.insert(user, "mashup", {"stems": stems, "config": config})
     row = service.ended(user, job)
     assert (row["status"], row["error_message"]) == ("completed", None)
     output = row["output_data"]
@@ -134,6 +135,7 @@ def test_mashup_of_registered_stems_credits_them(
     assert hashlib.sha256(data).hexdigest() == output["audio"]["sha256"]
     assert soundfile.info(io.BytesIO(data)).format == "MP3"
     assert output["report"]["measurements"]
+    assert output["plan"]["form"] == "medley"
     assert "/tmp" not in json.dumps(output["plan"])
 
     mine = service.api(user, "mashups", {"job_id": str(job), "title": "Night"})

@@ -110,7 +110,8 @@ class MashupHandler:
             songs = _songs(sources.paths, used, sources.facts["analyses"])
             songs = [replace(one, tags=_tags(one, job.inputs.tags)) for one in songs]
             loaded = self._load(job, songs)
-            plan = plan_mashup(loaded.songs, MixRequest(**request.config.model_dump()))
+            wanted = MixRequest(**request.config.model_dump(exclude={"form"}))
+            plan = plan_mashup(loaded.songs, wanted, form=request.config.form)
             clock.lap("prepare")
             mashup = make_mashup(
                 loaded.noted(plan),

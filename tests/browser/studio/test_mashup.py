@@ -164,7 +164,7 @@ def test_a_mashup_is_made_with_progress(studio: Studio, user: UUID) -> None:
         page.get_by_text("Waiting in the queue").first.wait_for()
         job = newest(studio, user)
         assert [stem["kind"] for stem in job.input_data["stems"]] == ["drums", "vocals"]
-        config = {"vibe": "hype", "intensity": 0.5, "tempo_bpm": 128, "seed": 0}
+        config = {"form": "layer", "vibe": "hype", "intensity": 0.5, "tempo_bpm": 128, "seed": 0}
         assert job.input_data["config"] == config
         assert job.input_data["format"] == "flac"
         studio.start(job.id, 40, "mix")
@@ -264,9 +264,12 @@ def test_takes_stand_side_by_side(studio: Studio, user: UUID) -> None:
     with studio.page(user) as page:
         first = made(studio, user, page)
         page.get_by_role("radio", name="Chill").check()
+        page.get_by_role("radio", name="Medley").check()
+        page.get_by_text("Short parts of the songs play one after another.").wait_for()
         page.get_by_role("button", name="Make the mashup").click()
         until(lambda: newest(studio, user).id != first.id)
         second = newest(studio, user)
+        assert second.input_data["config"]["form"] == "medley"
         page.get_by_role("tab", name="Take 2").wait_for()
         page.get_by_role("button", name="Cancel").click()
         until(lambda: newest(studio, user).cancel_requested_at is not None)

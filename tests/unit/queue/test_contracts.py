@@ -46,13 +46,13 @@ def test_ids_and_lists_come_from_json() -> None:
     mashup, stem = uuid4(), uuid4()
     document = {
         "stems": [{"stem_id": str(stem), "kind": "drums"}, STEM],
-        "config": {"tempo_bpm": 120, "key": "F# minor"},
+        "config": {"form": "medley", "tempo_bpm": 120, "key": "F# minor"},
         "mashup_id": str(mashup),
     }
     request, _ = read_input("mashup", document)
     assert isinstance(request, MashupInput)
     assert (request.mashup_id, request.stems[0].stem_id) == (mashup, stem)
-    assert request.config == MashupConfig(tempo_bpm=120.0, key="F# minor")
+    assert request.config == MashupConfig(form="medley", tempo_bpm=120.0, key="F# minor")
 
 
 @pytest.mark.parametrize(

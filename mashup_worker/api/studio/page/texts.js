@@ -564,10 +564,11 @@ export const texts = {
     },
     roles: {
       form: "Form",
-      forms: { layer: "Layer", sequence: "Sequence" },
-      only: {
-        layer: "A layer: one song sings, the others play.",
-        sequence: "A sequence: the songs play one after another.",
+      forms: { layer: "Layer", sequence: "Sequence", medley: "Medley" },
+      meanings: {
+        layer: "One song sings, the others play.",
+        sequence: "The songs play one after another.",
+        medley: "Short parts of the songs play one after another.",
       },
       single: "One song is arranged alone. Add another to mix them.",
       singer: "Who sings",

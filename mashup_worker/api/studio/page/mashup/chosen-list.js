@@ -85,7 +85,7 @@ function ChosenSong({ song, roles }) {
 /** @param {Group} song @param {Roles} roles */
 function roleOf(song, { form, singer, base, order }) {
   const words = texts.mashup.roles;
-  if (form === "sequence") return order.length > 1 ? [words.place(order.indexOf(song) + 1)] : [];
+  if (form !== "layer") return order.length > 1 ? [words.place(order.indexOf(song) + 1)] : [];
   return [song === singer && words.sings, song === base && words.base].filter(Boolean);
 }
 
@@ -103,8 +103,9 @@ function RoleFields({ songs, roles }) {
           onChange=${(/** @type {any} */ form) => change({ form })}
           options=${forms.map((form) => ({ value: form, label: words.forms[form] }))}
         />`
-        : html`<p class="muted small">${songs.length > 1 ? words.only[roles.form] : words.single}</p>`
+        : ""
     }
+    <p class="muted small">${forms.length > 1 ? words.meanings[roles.form] : words.single}</p>
     ${
       roles.singer &&
       html`<${Select}

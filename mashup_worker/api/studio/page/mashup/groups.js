@@ -13,7 +13,10 @@
  * @property {string | null} camelot
  */
 
-/** @typedef {"layer" | "sequence"} Form Vocals over other songs, or songs one after another. */
+/**
+ * @typedef {"layer" | "sequence" | "medley"} Form Vocals over other songs, songs one after another, or
+ * short parts of songs.
+ */
 
 /**
  * Group items by their songs, in the order of their choice.
@@ -55,22 +58,20 @@ export const hasVocals = (group) => group.stems.some(isVocal);
 export const hasInstruments = (group) => !group.stems.every(isVocal);
 
 /**
- * Return the forms that songs allow. The server makes a layer where one of several songs has
- * vocals, and otherwise a sequence.
+ * Return the forms that songs allow, best first.
  * @param {Group[]} songs
  * @returns {Form[]}
  */
 export function formsOf(songs) {
   const singers = songs.filter(hasVocals);
   const canLayer = singers.some((singer) => songs.some((one) => one !== singer && hasInstruments(one)));
-  if (!canLayer) return ["sequence"];
-  return singers.length === 1 ? ["layer"] : ["layer", "sequence"];
+  return [canLayer && "layer", "sequence", songs.length > 1 && "medley"].filter(Boolean);
 }
 
 /**
  * @typedef {object} Roles
  * @property {Form} form
- * @property {Group | null} singer Song whose vocals sing; null in a sequence.
+ * @property {Group | null} singer Song whose vocals sing in a layer.
  * @property {Group | null} base Song that sets the tempo.
  * @property {Group[]} singers Songs that could sing.
  * @property {Group[]} bases Songs that could be the base.
@@ -86,7 +87,7 @@ export function formsOf(songs) {
 export function rolesOf(songs, settings) {
   const forms = formsOf(songs);
   const form = forms.includes(settings.form) ? settings.form : forms[0];
-  if (form === "sequence") {
+  if (form !== "layer") {
     const base = songs.find(({ id }) => id === settings.base) ?? songs[0] ?? null;
     const order = base ? [base, ...songs.filter((one) => one !== base)] : [];
     return { form, singer: null, base, singers: [], bases: songs, order };
@@ -116,6 +117,6 @@ const defaultSinger = (singers) => singers.find((song) => !hasInstruments(song))
  * @param {Roles} roles
  */
 export function soundingStems(song, { form, singer }) {
-  if (form === "sequence") return song.stems;
+  if (form !== "layer") return song.stems;
   return song.stems.filter((stem) => isVocal(stem) === (song === singer));
 }

@@ -1,6 +1,6 @@
 /** Settings of a mashup, and the input of its job. */
 
-import { rolesOf, soundingStems } from "./groups.js";
+import { formsOf, rolesOf, soundingStems } from "./groups.js";
 
 /** @import {Form, Group} from "./groups.js" */
 
@@ -72,9 +72,10 @@ export function inputOf(songs, values) {
   const stems = roles.order.flatMap((song) =>
     soundingStems(song, roles).map(({ id, kind }) => ({ stem_id: id, kind, song: song.title })),
   );
+  const form = formsOf(songs).length > 1 ? roles.form : "";
   const { vibe, intensity, transition, key, format } = values;
   const numbers = Object.keys(LIMITS).map((name) => [name, numberIn(values[/** @type {"seed"} */ (name)])]);
-  const config = { vibe, intensity, transition, key, ...Object.fromEntries(numbers) };
+  const config = { form, vibe, intensity, transition, key, ...Object.fromEntries(numbers) };
   const given = Object.entries(config).filter(([, value]) => value !== "" && value !== null);
   return { stems, config: Object.fromEntries(given), format };
 }

@@ -6,7 +6,10 @@ import { isVocal } from "./groups.js";
 import { DEFAULTS } from "./input.js";
 import { change, groups } from "./settings.js";
 
-/** @import {MashupJob} from "./types.js" */
+/**
+ * @import {Form} from "./groups.js"
+ * @import {MashupJob} from "./types.js"
+ */
 
 /**
  * Choose the stems and settings of a mashup.
@@ -30,9 +33,8 @@ export async function reuse({ input_data: input, output_data: output }) {
   change({ ...DEFAULTS, ...texts, format: input.format ?? "mp3", ...rolesIn(output?.plan.form) });
 }
 
-/** @param {"layer" | "sequence" | "medley" | undefined} planned */
-function rolesIn(planned = "layer") {
-  const form = planned === "layer" ? "layer" : "sequence";
+/** @param {Form | undefined} form */
+function rolesIn(form = "layer") {
   const songs = groups.value;
   const singer = songs.find((song) => song.stems.every(isVocal));
   return { form, singer: singer?.id ?? "", base: songs[0]?.id ?? "" };
