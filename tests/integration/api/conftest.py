@@ -48,3 +48,10 @@ def world(
         context = open_context(load_service_settings())
         with TestClient(create_app(context), raise_server_exceptions=False) as client:
             yield World(client=client, owner=owner, bucket=bucket, alice=users[0], bob=users[1])
+
+
+@pytest.fixture
+def without_limits(world: World) -> None:
+    """Let both users make as many jobs as they want."""
+    for user in (world.alice, world.bob):
+        world.subscribe(user, "studio")
