@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mashup_worker.dsp.kweighting import samples_at_once
+
 STEPS_PER_SECOND = 1000
 SILENCE_DB = -120.0
 
@@ -22,13 +24,19 @@ def levels_db(samples: Tensor, sample_rate: int) -> Tensor:
 
     Shape: `(channels, samples)` to `(steps,)`, one step per `step_samples(sample_rate)`.
     """
+    if not samples.shape[1]:
+        return samples.new_empty(0)
     step = step_samples(sample_rate)
+    at_once = samples_at_once(samples.device) // step
+    pieces = samples.split(max(1, at_once) * step, dim=1)
+    power = torch.cat([_step_powers(piece, step) for piece in pieces])
+    return 10 * torch.log10(power.clamp_min(10 ** (SILENCE_DB / 10)))
+
+
+def _step_powers(samples: Tensor, step: int) -> Tensor:
     power = samples.square().mean(0)
     steps = -(-len(power) // step)
-    if not steps:
-        return samples.new_empty(0)
-    power = F.pad(power, (0, steps * step - len(power))).view(steps, step).mean(1)
-    return 10 * torch.log10(power.clamp_min(10 ** (SILENCE_DB / 10)))
+    return F.pad(power, (0, steps * step - len(power))).view(steps, step).mean(1)
 
 
 def step_samples(sample_rate: int) -> int:

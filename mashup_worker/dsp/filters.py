@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mashup_worker.dsp.kweighting import samples_at_once
 from mashup_worker.dsp.stft import OverlapAdd, frame_count, stft
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ Response = Callable[[Tensor, Tensor], Tensor]
 what broadcasts to it."""
 
 _HOPS_A_WINDOW = 4
-_SAMPLES_AT_ONCE = {"cpu": 1 << 16}
-_MOST_SAMPLES_AT_ONCE = 1 << 20
-"""Hops of frames that are filtered together, in samples: on a CPU they fit its cache."""
-
 _ORDER = 4
 """Order of Butterworth responses: 24 dB per octave, as in the filters of DJ mixers."""
 
@@ -50,7 +47,7 @@ def filtered(
     hz = torch.arange(size // 2 + 1, device=samples.device) * (sample_rate / size)
     overlap = OverlapAdd(window, hop)
     done = []
-    at_once = max(1, _SAMPLES_AT_ONCE.get(samples.device.type, _MOST_SAMPLES_AT_ONCE) // hop)
+    at_once = max(1, samples_at_once(samples.device) // hop)
     for first in range(0, count, at_once):
         last = min(first + at_once, count)
         spectra = stft(padded[:, first * hop : (last - 1) * hop + size], window, hop)

@@ -49,9 +49,13 @@ def summing_dtype(device: torch.device) -> torch.dtype:
 
 def pieces(samples: Tensor) -> tuple[Tensor, ...]:
     """Yield `samples` in pieces along the last axis; on a CPU they fit its cache."""
-    size = 1 << 16 if samples.device.type == "cpu" else 1 << 20
-    parts: tuple[Tensor, ...] = samples.split(size, dim=-1)
+    parts: tuple[Tensor, ...] = samples.split(samples_at_once(samples.device), dim=-1)
     return parts
+
+
+def samples_at_once(device: torch.device) -> int:
+    """Return how many samples to process together; on a CPU they fit its cache."""
+    return 1 << 16 if device.type == "cpu" else 1 << 20
 
 
 class KWeighting:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torchaudio.functional import resample
 
+from mashup_worker.dsp.kweighting import samples_at_once
 from mashup_worker.dsp.stft import OverlapAdd, frame_count
 from mashup_worker.dsp.stretch.engine import check, exactly
 from mashup_worker.dsp.stretch.formants import formant_gains
@@ -28,10 +29,6 @@ _WINDOW_S = 0.093
 """4096 samples at 44.1 kHz: resolves the tones of a chord down to the second octave."""
 
 _HOPS_A_WINDOW = 4
-_FRAMES_AT_ONCE = {"cpu": 128}
-_MOST_FRAMES_AT_ONCE = 512
-"""Frames that are computed together: on a CPU they fit its cache."""
-
 _HELD_BEFORE, _HELD_AFTER = 0.4, 0.3
 """Part of a window that is held around an attack. Frames further away hardly contain it."""
 
@@ -103,7 +100,7 @@ def _stretched(audio: Audio, time_map: TimeMap, formant_shift: float) -> Tensor:
     overlap = OverlapAdd(frames.window, hop)
     out = audio.samples.new_empty(audio.channels, early + frames.count * hop)
     last, rotation = frames.silence(), frames.silence()[0, 0] + 1
-    at_once = _FRAMES_AT_ONCE.get(out.device.type, _MOST_FRAMES_AT_ONCE)
+    at_once = max(1, samples_at_once(out.device) // hop)
     for first in range(0, frames.count, at_once):
         frame = torch.arange(first, min(first + at_once, frames.count), device=out.device)
         spectra, ahead = frames.spectra(frame)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from mashup_worker.dsp.kweighting import samples_at_once
 from mashup_worker.dsp.stft import stft
 from mashup_worker.dsp.stretch.time_map import TimeMap
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _WINDOW_S = 0.0116
 _HOPS_A_WINDOW = 4
 _BAND_EDGES_HZ = (0, 200, 400, 800, 1_600, 3_200, 6_400, 12_800)
-_FRAMES_AT_ONCE = 4096
 
 _FLOOR = 1e-3
 """Share of a band's mean power below which it counts as silent."""
@@ -79,9 +79,10 @@ def _band_power(samples: Tensor, sample_rate: int, hop: int) -> Tensor:
     band = torch.bucketize(hz, edges, right=True)
     # A matrix product: sums by index are not deterministic on CUDA.
     by_band = F.one_hot(band, len(_BAND_EDGES_HZ)).to(samples.dtype)
+    at_once = max(1, samples_at_once(samples.device) // hop)
     pieces = []
-    for start in range(0, padded.shape[1] - size + 1, _FRAMES_AT_ONCE * hop):
-        piece = padded[:, start : start + (_FRAMES_AT_ONCE - 1) * hop + size]
+    for start in range(0, padded.shape[1] - size + 1, at_once * hop):
+        piece = padded[:, start : start + (at_once - 1) * hop + size]
         spectra = stft(piece, window, hop)
         power = (spectra.real.square() + spectra.imag.square()).sum(0)
         pieces.append((power @ by_band).T)

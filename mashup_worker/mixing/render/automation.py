@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.dsp.filters import filtered, high_pass, low_pass, low_shelf
+from mashup_worker.dsp.kweighting import pieces
 from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def apply_automation(
     out = filtered(samples, plan.sample_rate, responses)
     for one in automation:
         if one.parameter == "gain_db":
-            at = torch.arange(out.shape[1], device=out.device)
-            gains_db = automation_curve(one, plan, at + first_sample)
-            out = out * 10 ** (gains_db.to(out.dtype) / 20)
+            at = torch.arange(first_sample, first_sample + out.shape[1], device=out.device)
+            curves = [automation_curve(one, plan, part).to(out.dtype) for part in pieces(at)]
+            out = out * 10 ** torch.cat(curves).div_(20)
     return out
 
 
