@@ -31,7 +31,7 @@ from mashup_worker.pipelines.mashup.songs import SongFiles, SongLoader
 from mashup_worker.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mashup_worker.mixing.plan import Plan
     from mashup_worker.mixing.song import MixSong
@@ -55,11 +55,18 @@ def drawn(paths: Sequence[Path], count: int) -> list[tuple[Path, Path]]:
     return chosen
 
 
-def planned(first: MixSong, second: MixSong, request: MixRequest, *, layered: bool) -> Plan:
+def planned(
+    first: MixSong,
+    second: MixSong,
+    request: MixRequest,
+    *,
+    layered: bool,
+    semitones: Mapping[str, int] | None = None,
+) -> Plan:
     """Return the plan of a layer, or of a sequence where a layer is refused or not wanted."""
     if layered:
         try:
-            return plan_layer(first, [second], request)
+            return plan_layer(first, [second], request, semitones=semitones)
         except InvalidInput as refused:
             print(f"  no layer: {refused.message}")
     return plan_sequence([first, second], request)
@@ -71,7 +78,13 @@ def measured(pair: tuple[MixSong, MixSong], target: Path, *, layered: bool) -> d
     plan = planned(*pair, request, layered=layered)
     started_s = time.perf_counter()
     sounds = sounds_of_songs(pair)
-    result = make_mashup(plan, sounds, target, EncodeOptions("mp3"))
+    result = make_mashup(
+        plan,
+        sounds,
+        target,
+        EncodeOptions("mp3"),
+        replan=lambda shifts: planned(*pair, request, layered=layered, semitones=shifts),
+    )
     grid = result.plan.grid
     return {
         "pair": " + ".join(song.name for song in pair),

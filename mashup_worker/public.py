@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.analysis.result import Analysis, ChordMethod
     from mashup_worker.licenses import License
+    from mashup_worker.mixing.plan import Plan
     from mashup_worker.models.separator import Separator
     from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.mashup.make import MashupResult
@@ -311,14 +312,22 @@ def mashup(
     for warning in found.warnings:
         logger.warning(warning)
     loaded = found.songs
-    if vocals is None:
-        plan = plan_sequence(loaded, request)
-    else:
-        plan = plan_layer(loaded[0], loaded[1:], request)
-    plan, sounds = found.noted(plan), sounds_of_songs(loaded)
-    tags = mashup_tags(plan, found.tags)
+
+    def planned(semitones: Mapping[str, int] | None = None) -> Plan:
+        if vocals is None:
+            return found.noted(plan_sequence(loaded, request))
+        return found.noted(plan_layer(loaded[0], loaded[1:], request, semitones=semitones))
+
+    plan = planned()
     return make_mashup(
-        plan, sounds, Path(output), encode, tags=tags, device=device, on_progress=on_progress
+        plan,
+        sounds_of_songs(loaded),
+        Path(output),
+        encode,
+        tags=mashup_tags(plan, found.tags),
+        device=device,
+        replan=planned,
+        on_progress=on_progress,
     )
 
 

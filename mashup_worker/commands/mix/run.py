@@ -12,7 +12,7 @@ from mashup_worker.commands.mix.inputs import song_loader, songs_of_arguments, s
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mashup_worker.audio.formats import EncodeOptions
     from mashup_worker.audio.signal import Audio
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mashup_worker.commands.shared.model_choice import ModelRequest
     from mashup_worker.exports.song import ExportSong
     from mashup_worker.mixing.plan import Plan
+    from mashup_worker.mixing.planning.correction import Replan
     from mashup_worker.mixing.request import MixRequest
     from mashup_worker.pipelines.clock import OnProgress
     from mashup_worker.pipelines.mashup.songs import LoadedSongs, SongFiles
@@ -86,7 +87,7 @@ class MixRun:
         from mashup_worker.pipelines.mashup.tags import mashup_tags
 
         started_s = time.perf_counter()
-        plan, sounds, loaded = self._planned()
+        plan, sounds, loaded, replan = self._planned()
         target, report = self.outputs.target, self.on_progress
         tags = mashup_tags(plan, loaded.tags)
         result = make_mashup(
@@ -96,7 +97,8 @@ class MixRun:
             self.encode,
             tags=tags,
             device=self.device,
-            corrects=self.sources.plan is None,  # a given plan is rendered as it is
+            corrects=replan is not None,  # a given plan is rendered as it is
+            replan=replan,
             on_progress=report,
         )
         self.outputs.write(result, report)
@@ -135,8 +137,11 @@ class MixRun:
         exporter.finish(target.parent, batch)
         batch.finish()
 
-    def _planned(self) -> tuple[Plan, dict[str, Audio], LoadedSongs]:
-        """Return the plan, the audio of its sources, and the songs, none for a given plan."""
+    def _planned(self) -> tuple[Plan, dict[str, Audio], LoadedSongs, Replan | None]:
+        """Return the plan, the audio of its sources, the songs, and what plans them again.
+
+        A given plan has no songs, and is not planned again.
+        """
         from mashup_worker.mixing.plan_document import load_plan
         from mashup_worker.mixing.planning.planner import plan_mashup
         from mashup_worker.pipelines.mashup.make import sounds_of_plan, sounds_of_songs
@@ -154,17 +159,25 @@ class MixRun:
                 _relocated(plan, folder, self.outputs.target.parent),
                 sounds,
                 LoadedSongs((), (), tuple(warnings), tags=tags_of_plan(plan, folder)),
+                None,
             )
         singer, players = self._chosen()
         files = [*([singer] if singer else []), *players]
         self.outputs.check([path for one in files for path in one.paths])
         loaded = song_loader(self.model, self.device, self.on_progress).load(files)
-        plan = plan_mashup(
-            loaded.songs, self.request, form=self.form, vocals_first=singer is not None
-        )
-        self.outputs.check_stems(plan, Path())
-        plan = _relocated(loaded.noted(plan), Path(), self.outputs.target.parent)
-        return plan, sounds_of_songs(loaded.songs), loaded
+
+        def planned(semitones: Mapping[str, int] | None = None) -> Plan:
+            plan = plan_mashup(
+                loaded.songs,
+                self.request,
+                form=self.form,
+                vocals_first=singer is not None,
+                semitones=semitones,
+            )
+            self.outputs.check_stems(plan, Path())
+            return _relocated(loaded.noted(plan), Path(), self.outputs.target.parent)
+
+        return planned(), sounds_of_songs(loaded.songs), loaded, planned
 
     def _chosen(self) -> tuple[SongFiles | None, list[SongFiles]]:
         """Return the song of `vocals_of`, if any, and the other songs."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mashup_worker.mixing.keys import transposed
@@ -13,7 +15,7 @@ from mashup_worker.mixing.planning.harmony import MAX_SHIFT_SEMITONES
 from mashup_worker.mixing.song import DRUMS, is_vocal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mashup_worker.mixing.measures.findings import Findings
 
@@ -31,9 +33,14 @@ _SIDE_AIM = 0.8
 _MAX_NARROWING_DB = 6.0
 _SAME_TIME_S = 0.002
 _MAX_GAIN_DB = 24.0
+_CORRECTED = "corrected: "
+_GRID = ("tempo_bpm", "first_downbeat_s", "beats_s")
+
+Replan = Callable[[Mapping[str, int]], Plan]
+"""Plan of the same songs, transposed by semitones by name."""
 
 
-def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
+def corrected_plan(plan: Plan, findings: Findings, replan: Replan | None = None) -> Plan | None:
     """Return a plan without the faults that were found, or None where nothing can be changed.
 
     - Drums that lag or drift move their song; beats that were heard between the planned ones move
@@ -41,14 +48,15 @@ def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
     - A step of loudness is ridden: the quieter side is raised towards the splice.
     - Vocals outside the limits of their loudness get another gain.
     - Vocals in a clashing key take the transposition, within two semitones a song, with the best
-      agreement, unless a key was requested.
+      agreement, unless a key was requested. With `replan`, which plans songs in a transposition,
+      their phrases are chosen anew, so that their chords agree in it.
     - An edge that clicks gets a fade.
     - Left and right that cancel each other out get softer sides.
     - A loudness that limiting cannot reach is lowered to the one reached, unless it was requested.
 
     Notes of the new plan name the changes.
     """
-    notes: list[str] = []
+    plan, findings, notes = _replanned(plan, findings, replan)
     sources, moved = moved_sources(plan, findings)
     notes += moved
     clips = list(plan.clips)
@@ -60,7 +68,7 @@ def corrected_plan(plan: Plan, findings: Findings) -> Plan | None:
     if not notes:
         return None
     fixed = set_stretch(clips, sources, plan.grid)
-    noted = (*plan.notes, *(f"corrected: {note}" for note in notes))
+    noted = (*plan.notes, *(f"{_CORRECTED}{note}" for note in notes))
     # Validated again, since a source that moved may stretch its clips beyond the limit.
     changes = {"sources": sources, "clips": fixed, "master": master, "notes": noted}
     changes["key"] = _key(plan, fixed)
@@ -117,13 +125,58 @@ def _limited(gain_db: float) -> float:
 
 def _transposed(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Corrected:
     """Return clips in the relative transposition with the best agreement that is in reach."""
-    if not findings.key_fits or "key" in plan.requested:
+    shifts = _better_shifts(plan, findings)
+    if shifts is None:
         return list(clips), []
-    pitched = [clip for clip in clips if plan.sources[clip.source].kind != DRUMS]
+    changed = []
+    for clip in clips:
+        shift = shifts[0 if _sings(plan, clip) else 1]
+        is_drums = plan.sources[clip.source].kind == DRUMS
+        changed.append(clip if is_drums else clip.model_copy(update={"semitones": float(shift)}))
+    return changed, [_shift_note(shifts)]
+
+
+def _replanned(
+    plan: Plan, findings: Findings, replan: Replan | None
+) -> tuple[Plan, Findings, list[str]]:
+    """Return the plan of the songs in a better transposition, and the faults that it may have.
+
+    The bars of songs that were corrected before stay.
+    """
+    shifts = _better_shifts(plan, findings)
+    sung, played = (
+        {one.song for one in plan.sources.values() if is_vocal(one.kind) == sings}
+        for sings in (True, False)
+    )
+    if replan is None or shifts is None or sung & played:
+        return plan, findings, []
+    found = replan(dict.fromkeys(sung, shifts[0]) | dict.fromkeys(played, shifts[1]))
+    grids = {
+        one.song: {name: getattr(one, name) for name in _GRID} for one in plan.sources.values()
+    }
+    sources = {
+        name: one.model_copy(update=grids.get(one.song, {})) for name, one in found.sources.items()
+    }
+    kept = tuple(note for note in plan.notes if note.startswith(_CORRECTED))
+    changes = {"sources": sources, "notes": (*found.notes, *kept)}
+    left = replace(findings, key_fits=(), steps_lu={}, clicks=())
+    return found.model_copy(update=changes), left, [_shift_note(shifts)]
+
+
+def _shift_note(shifts: tuple[int, int]) -> str:
+    vocals, backing = shifts
+    return f"key: vocals by {vocals:+d} semitones and instruments by {backing:+d}"
+
+
+def _better_shifts(plan: Plan, findings: Findings) -> tuple[int, int] | None:
+    """Return the semitones of vocals and instruments that agree better than the present ones."""
+    if not findings.key_fits or "key" in plan.requested:
+        return None
+    pitched = [clip for clip in plan.clips if plan.sources[clip.source].kind != DRUMS]
     sung = {clip.semitones for clip in pitched if _sings(plan, clip)}
     played = {clip.semitones for clip in pitched if not _sings(plan, clip)}
     if len(sung) != 1 or len(played) != 1:  # several songs, each with a transposition of its own
-        return list(clips), []
+        return None
     (vocals,), (backing,) = sung, played
     reach = range(-MAX_SHIFT_SEMITONES, MAX_SHIFT_SEMITONES + 1)
     vocal_shift, backing_shift = max(
@@ -134,17 +187,8 @@ def _transposed(plan: Plan, clips: Sequence[Clip], findings: Findings) -> Correc
             -abs(pair[1]),
         ),
     )
-    if vocal_shift - backing_shift == vocals - backing:
-        return list(clips), []
-    changed = []
-    for clip in clips:
-        shift = vocal_shift if _sings(plan, clip) else backing_shift
-        is_drums = plan.sources[clip.source].kind == DRUMS
-        changed.append(clip if is_drums else clip.model_copy(update={"semitones": float(shift)}))
-    return changed, [
-        f"vocals by {vocal_shift:+d} semitones and instruments by {backing_shift:+d}, "
-        f"from {vocals:+g} and {backing:+g}"
-    ]
+    is_same = vocal_shift - backing_shift == vocals - backing
+    return None if is_same else (vocal_shift, backing_shift)
 
 
 def _key(plan: Plan, clips: Sequence[Clip]) -> str | None:

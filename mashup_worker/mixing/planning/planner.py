@@ -17,7 +17,7 @@ from mashup_worker.mixing.planning.transposition import transpose_layer, transpo
 from mashup_worker.mixing.song import DRUMS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mashup_worker.mixing.planning.arrangement import Arrangement
     from mashup_worker.mixing.planning.tempo import CommonTempo
@@ -33,18 +33,20 @@ def plan_mashup(
     *,
     form: FormName | None = None,
     vocals_first: bool = False,
+    semitones: Mapping[str, int] | None = None,
 ) -> Plan:
     """Plan a mashup in the requested form, or in the form that suits the songs.
 
     A sequence plays songs in this order. With `vocals_first` the first song provides the vocals and
     the others the instruments, which makes a layer unless `form` says otherwise. Without it a layer
-    takes its vocals from the first song that has any, and instruments with drums come first.
+    takes its vocals from the first song that has any, and instruments with drums come first; its
+    songs are transposed by `semitones`, by name, where these are given.
 
     Raises:
         InvalidInput: the songs cannot be combined; the message names the song or the option.
     """
     if vocals_first and form in (None, "layer"):
-        return plan_layer(songs[0], songs[1:], request)
+        return plan_layer(songs[0], songs[1:], request, semitones=semitones)
     chosen = form or choose_form(songs)
     if chosen != "layer":
         return plan_sequence(songs, request, form=chosen)
@@ -53,7 +55,7 @@ def plan_mashup(
         raise InvalidInput("layer: no song has vocals; add a vocal stem, or choose sequence")
     backing = [song for song in songs if song.instruments and song is not vocal_song]
     backing.sort(key=lambda song: DRUMS not in song.stems)  # the first song sets the tempo
-    return plan_layer(vocal_song, backing or [vocal_song], request)
+    return plan_layer(vocal_song, backing or [vocal_song], request, semitones=semitones)
 
 
 def choose_form(songs: Sequence[MixSong]) -> FormName:
@@ -62,8 +64,16 @@ def choose_form(songs: Sequence[MixSong]) -> FormName:
     return "layer" if len(with_vocals) == 1 and len(songs) > 1 else "sequence"
 
 
-def plan_layer(vocal_song: MixSong, backing_songs: Sequence[MixSong], request: MixRequest) -> Plan:
+def plan_layer(
+    vocal_song: MixSong,
+    backing_songs: Sequence[MixSong],
+    request: MixRequest,
+    *,
+    semitones: Mapping[str, int] | None = None,
+) -> Plan:
     """Plan one song's vocals over other songs' instruments; the first of them sets the tempo.
+
+    Songs are transposed by `semitones`, by name, or else to the keys that agree best.
 
     Raises:
         InvalidInput: the songs cannot be combined; the message names the song or the option.
@@ -76,7 +86,9 @@ def plan_layer(vocal_song: MixSong, backing_songs: Sequence[MixSong], request: M
     (*backing_songs, vocal_song), meter_notes = share_meter([*backing_songs, vocal_song])
     songs = list(dict.fromkeys([*backing_songs, vocal_song]))
     tempo = find_common_tempo(songs, request.tempo_bpm, forced=request.forced)
-    keys = transpose_layer(vocal_song, backing_songs, request.key, forced=request.forced)
+    keys = transpose_layer(
+        vocal_song, backing_songs, request.key, forced=request.forced, given=semitones
+    )
     arrangement = arrange_layer(
         vocal_song, backing_songs, request, tempo=tempo, semitones=keys.semitones
     )

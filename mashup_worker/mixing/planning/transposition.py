@@ -41,18 +41,23 @@ def transpose_layer(
     requested_key: str | None,
     *,
     forced: bool,
+    given: Mapping[str, int] | None = None,
 ) -> Transposition:
     """Transpose songs so that the vocals agree best with each backing song.
 
     Every song is transposed by two semitones at most, the first backing song only if necessary;
     with force, by half an octave. Pitch-class profiles decide, so that songs of unknown key are
-    handled, too.
+    handled, too. A transposition that is `given`, by the names of the songs, is taken instead.
 
     Raises:
         InvalidInput: the requested key is invalid, or half an octave away.
     """
     if requested_key is not None:
         return _to_key((vocal_song, *backing_songs), parse_key(requested_key), forced=forced)
+    if given is not None:
+        key = backing_songs[0].analysis.key
+        key = key and transposed(key, given[backing_songs[0].name])
+        return Transposition(given, key, _shift_notes(given))
     vocals = song_pitch_profile([vocal_song], vocals=True)
     backing = {song.name: song_pitch_profile([song], vocals=False) for song in backing_songs}
     known = {name: profile for name, profile in backing.items() if float(profile.sum())}

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mashup_worker.mixing.measures.attacks import Attacks
     from mashup_worker.mixing.measures.report import MixReport
     from mashup_worker.mixing.plan import Plan
+    from mashup_worker.mixing.planning.correction import Replan
     from mashup_worker.mixing.render.tracks import RenderedTrack
     from mashup_worker.mixing.song import MixSong
     from mashup_worker.pipelines.clock import OnProgress
@@ -193,6 +194,7 @@ def make_mashup(
     tags: SongTags = NO_TAGS,
     device: str = "cpu",
     corrects: bool = True,
+    replan: Replan | None = None,
     on_progress: OnProgress | None = None,
 ) -> MashupResult:
     """Render a plan, master it, write it with tags, and measure the written file.
@@ -200,6 +202,7 @@ def make_mashup(
     Where measurements are beyond their limits and `corrects` is true, the plan is corrected and
     rendered again, at most twice; the mashup with the fewest misses is kept, with its plan. Spans
     that a correction leaves unchanged are not stretched again, nor attacks of sources found again.
+    The phrases of songs whose transposition changes are chosen anew where `replan` is given.
 
     Raises:
         InvalidInput, DeviceUnavailable, OutOfMemory, DeviceLost: as `render_mix`.
@@ -220,7 +223,7 @@ def make_mashup(
     for _ in range(_CORRECTIONS if corrects else 0):
         if best.report.passed:
             break
-        changed = _corrected(latest)
+        changed = _corrected(latest, replan)
         if changed is None:
             break
         with TemporaryDirectory(prefix=".", dir=target.parent) as beside:
@@ -235,10 +238,10 @@ def make_mashup(
     return replace(best, timings_s=timings_s, rounds=len(spent_s))
 
 
-def _corrected(made: MashupResult) -> Plan | None:
+def _corrected(made: MashupResult, replan: Replan | None) -> Plan | None:
     """Return the corrected plan, None where no fault can be corrected within the limits."""
     try:
-        return corrected_plan(made.plan, made.report.findings)
+        return corrected_plan(made.plan, made.report.findings, replan)
     except ValidationError:
         return None
 

@@ -38,6 +38,9 @@ MIX = "mix"
 """The kind of part that a whole song is."""
 
 _SURE_TEMPO, _SURE_BEATS = 0.3, 0.6
+_LOUD_SHARE, _LEFTOVER_DB = 0.99, -35.0
+"""A separated stem whose loudest hundredth is this far below the loudest stem holds leftovers."""
+
 _READERS = 2
 _DIGITS_OF_WEIGHTS = 16
 
@@ -110,6 +113,17 @@ def _doubts(song: MixSong) -> list[str]:
     return out
 
 
+def _leftovers(stems: Mapping[str, SongStem]) -> list[str]:
+    """Return the kinds of separated stems that hold what the model left of the others."""
+    loudest = max(stem.envelope.loud_power for stem in stems.values())
+    limit = loudest * 10 ** (_LEFTOVER_DB / 10)
+    return [
+        kind
+        for kind, stem in stems.items()
+        if float(stem.envelope.powers.quantile(_LOUD_SHARE)) < limit
+    ]
+
+
 @dataclass(frozen=True)
 class SongLoader:
     """Loader of songs at one sample rate.
@@ -140,7 +154,8 @@ class SongLoader:
             notes.append(f"whole songs are separated by {model.name}, license {model.license}")
         for one, (parts, found) in zip(files, self._parts(files), strict=True):
             warnings += found
-            song, silent = self._song(one.name, parts, one.analysis)
+            separated = one.whole is not None and model is not None
+            song, silent = self._song(one.name, parts, one.analysis, separated=separated)
             songs.append(song)
             notes += [f"{one.name}/{kind} is silent; it is left out" for kind in silent]
             notes += _doubts(song)
@@ -167,7 +182,7 @@ class SongLoader:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _song(
-        self, name: str, parts: Mapping[str, SongStem], known: Analysis | None
+        self, name: str, parts: Mapping[str, SongStem], known: Analysis | None, *, separated: bool
     ) -> tuple[MixSong, list[str]]:
         silent = [kind for kind, part in parts.items() if not part.envelope.loud_power]
         heard = {kind: part for kind, part in parts.items() if kind not in silent}
@@ -176,7 +191,10 @@ class SongLoader:
             raise InvalidInput(f"{name}: {' and '.join(parts)} {verb} silent; remove the song")
         analysis = known or self._analysis(name, heard)
         grid = refine_grid(song_grid(analysis, name), heard)
-        return MixSong(name=name, analysis=analysis, grid=grid, stems=heard), silent
+        if separated:
+            silent += _leftovers(heard)
+        stems = {kind: part for kind, part in heard.items() if kind not in silent}
+        return MixSong(name=name, analysis=analysis, grid=grid, stems=stems), silent
 
     def _part(self, kind: str, path: Path) -> tuple[SongStem, list[str]]:
         decoded, warnings = decode_warned(path, self.limits)

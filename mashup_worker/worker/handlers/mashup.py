@@ -120,6 +120,9 @@ class MashupHandler:
                 EncodeOptions(request.format),
                 tags=mashup_tags(plan, loaded.tags),
                 device=job.models.device,
+                replan=lambda shifts: loaded.noted(
+                    plan_mashup(loaded.songs, wanted, form=request.config.form, semitones=shifts)
+                ),
                 on_progress=lambda stage, share: job.on_progress(
                     _STAGE_OF_PART.get(stage, stage), share
                 ),

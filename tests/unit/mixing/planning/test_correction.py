@@ -18,6 +18,8 @@ from mashup_worker.mixing.render.automation import automation_curve
 from tests.unit.mashups import mashup_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mashup_worker.mixing.measures.timing import StemTiming
     from mashup_worker.mixing.plan import Plan
 
@@ -126,6 +128,30 @@ def test_a_clash_of_keys_takes_the_best_shift_in_reach(
     assert vocals - backing == expected[0] - expected[1]
     assert max(abs(vocals), abs(backing)) <= 2
     assert found.key == transposed("C major", round(backing - now[1]))
+
+
+def test_phrases_are_chosen_anew_for_a_better_shift() -> None:
+    plan = plan_of()
+    moved = changed(plan, drums=(drums(plan, 0.013),))
+    asked: list[Mapping[str, int]] = []
+
+    def replan(semitones: Mapping[str, int]) -> Plan:
+        asked.append(semitones)
+        shifted = plan_of((2.0, 0.0), notes=["planned again"])
+        clips = [clip.model_copy(update={"from_bar": 4.0}) for clip in shifted.clips]
+        return shifted.model_copy(update={"clips": tuple(clips)})
+
+    fits = (0.1, 0.2, 0.9, *[0.1] * 9)
+    found = corrected_plan(moved, Findings(key_fits=fits, steps_lu={32.0: 5.0}), replan)
+    assert found is not None
+    assert asked == [{"a": 2, "b": 0}]
+    assert [(clip.from_bar, clip.semitones) for clip in found.clips] == [(4, 2), (4, 0), (4, 0)]
+    assert found.sources == moved.sources
+    assert found.clips[0].automation == ()  # the step was between other phrases
+    assert found.notes == (
+        *("planned again", "corrected: b moved by +13 ms to its beats as heard"),
+        "corrected: key: vocals by +2 semitones and instruments by +0",
+    )
 
 
 def test_a_requested_key_stays() -> None:

@@ -116,6 +116,13 @@ def test_loudness_and_ducking_come_from_the_vibe() -> None:
     assert quiet.master.loudness_lufs == -20
 
 
+def test_a_given_transposition_is_planned() -> None:
+    given = {"lead": 1, "band": -2}
+    plan = plan_mashup([vocal_song(), backing_song()], MixRequest(), form="layer", semitones=given)
+    shifts = {plan.sources[c.source].kind: c.semitones for c in plan.clips}
+    assert (shifts["vocals"], shifts["other"], shifts["drums"]) == (1, -2, 0)
+
+
 def test_a_plan_names_the_settings_that_were_requested() -> None:
     assert plan_layer(vocal_song(), [backing_song()], MixRequest()).requested == ()
     request = MixRequest(key="A minor", loudness_lufs=-10.5)

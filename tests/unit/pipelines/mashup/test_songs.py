@@ -102,6 +102,17 @@ def test_a_whole_song_is_separated_once(tmp_path: Path) -> None:
     assert stems.items() < {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.flac")}.items()
 
 
+def test_leftovers_of_other_stems_are_no_vocals(tmp_path: Path) -> None:
+    kinds = ("drums", "bass", "other")
+    folder = SAMPLES / "slow-it-down"
+    parts = [decode(folder / f"{kind}.ogg").samples[:, : 16 * 44_100] for kind in kinds]
+    path = write(tmp_path / "song.wav", 0.5 * torch.stack(parts).sum(dim=0))
+    loader = SongLoader(SongCache(tmp_path / "cache"), load_lite)
+    loaded = loader.load([SongFiles("song", {}, path)])
+    assert set(loaded.songs[0].stems) == set(kinds)
+    assert "song/vocals is silent; it is left out" in loaded.notes
+
+
 def test_warnings_about_a_separated_song_are_cached(tmp_path: Path) -> None:
     excerpt = decode(SAMPLES / NAMES[0] / "mix.flac").samples[:, : 8 * 44_100]
     path = write(tmp_path / "song.wav", excerpt)
