@@ -114,7 +114,8 @@ def _room(stems: Sequence[StemTrack], plan: Plan | None) -> Iterator[Measurement
     yield arrangement.vocal_lift(
         next(iter(sung.values())) if len(sung) == 1 else _envelope(every_voice),
         _envelope(others),
-        judged=plan is not None,
+        # A song's own balance is its producer's.
+        judged=plan is not None and plan.form == "layer",
     )
     yield arrangement.bass_overlap(songs)
     yield arrangement.vocal_overlap(sung, allowed=bool(plan and plan.allow_two_vocals))

@@ -181,6 +181,13 @@ def test_a_fault_fails_its_measurements_only(
     assert failed(check_mix(mix, plan=plan, stems=stems, second_opinion=False)) == wrong
 
 
+def test_the_balance_of_a_song_in_a_sequence_is_not_judged() -> None:
+    mix, stems, plan = mashup(loud_voice)
+    in_turn = plan.model_copy(update={"form": "sequence"})
+    found = failed(check_mix(mix, plan=in_turn, stems=stems, second_opinion=False))
+    assert found == {"level step at splices"}
+
+
 def test_a_mix_that_misses_its_targets_fails() -> None:
     mix, _, plan = mashup()
     loud = Audio((mix.samples * 4).clamp(-1, 1), RATE_HZ)
