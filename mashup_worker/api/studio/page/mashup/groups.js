@@ -65,7 +65,9 @@ export const hasInstruments = (group) => !group.stems.every(isVocal);
 export function formsOf(songs) {
   const singers = songs.filter(hasVocals);
   const canLayer = singers.some((singer) => songs.some((one) => one !== singer && hasInstruments(one)));
-  return [canLayer && "layer", "sequence", songs.length > 1 && "medley"].filter(Boolean);
+  /** @type {(Form | false)[]} */
+  const forms = [canLayer && "layer", "sequence", songs.length > 1 && "medley"];
+  return forms.filter((form) => form !== false);
 }
 
 /**
