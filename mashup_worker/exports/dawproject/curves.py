@@ -1,4 +1,4 @@
-"""Curves of automation with few points."""
+"""Curves of automation: their values at samples, and few points that keep their shape."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mashup_worker.dsp.envelope import step_samples
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
+
+    from mashup_worker.mixing.render.tracks import ClipPlace
 
     Values = NDArray[np.float64]
+    Samples = NDArray[np.int64]
 
 
 def kept_points(
@@ -45,3 +51,21 @@ def kept_points(
             kept[middle] = True
             waiting += [(first, middle), (middle, last)]
     return np.flatnonzero(kept)
+
+
+def step_centers(envelope: Tensor, sample_rate: int) -> Samples:
+    """Return the middle samples of the steps of an envelope."""
+    step = step_samples(sample_rate)
+    return np.arange(len(envelope), dtype=np.int64) * step + step // 2
+
+
+def fade_gains(at: Samples, place: ClipPlace) -> Values:
+    """Return the gain of equal-power fades at samples of a clip."""
+    gains = np.ones(len(at))
+    for distance, size in (
+        (at - place.start, place.fade_in),
+        (place.stop - 1 - at, place.fade_out),
+    ):
+        if size:
+            gains *= np.sin(np.clip((distance + 0.5) / size, 0, 1) * np.pi / 2)
+    return gains

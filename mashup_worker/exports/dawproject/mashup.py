@@ -19,7 +19,7 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.dsp.envelope import step_samples
 from mashup_worker.dsp.stretch.choose import choose_engine
 from mashup_worker.errors import InvalidInput
-from mashup_worker.exports.dawproject.curves import kept_points
+from mashup_worker.exports.dawproject.curves import fade_gains, kept_points, step_centers
 from mashup_worker.exports.dawproject.document import MAX_VOLUME
 from mashup_worker.exports.dawproject.project import AudioFile, Band, Clip, Point, Project, Track
 from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ
@@ -201,7 +201,7 @@ class _SourceTracks:
         for clip, place, _ in row.clips:
             curves = [one for one in clip.automation if one.parameter == "gain_db"]
             at = self._positions(place, curves, kick)
-            gains = _fades(at, place) * 10 ** (clip.gain_db / 20) / self._boost
+            gains = fade_gains(at, place) * 10 ** (clip.gain_db / 20) / self._boost
             for curve in curves:
                 gains = gains * 10 ** (self._values(curve, at) / 20)
             if kick is not None:
@@ -222,7 +222,7 @@ class _SourceTracks:
         if singing is not None:
             low_hz, high_hz = VOCAL_DIP_HZ
             center_hz = float(np.sqrt(low_hz * high_hz))
-            at = _centers(singing, self.plan.sample_rate)
+            at = step_centers(singing, self.plan.sample_rate)
             at = at[at < self.plan.grid.sample_at(self.plan.grid.bars, self.plan.sample_rate)]
             dips = self._points(at, -mix.vocal_dip_db * self._amounts(singing, at), _DB_TOLERANCE)
             q = center_hz / (high_hz - low_hz)
@@ -271,7 +271,7 @@ class _SourceTracks:
             for left, right in pairwise(inside)
         ]
         if envelope is not None:
-            centers = _centers(envelope, rate)
+            centers = step_centers(envelope, rate)
             found.append(centers[(centers >= place.start) & (centers < place.stop)])
         return np.unique(np.concatenate([np.array(inside, dtype=np.int64), *found]))
 
@@ -293,21 +293,3 @@ def _curves(clip: PlanClip, parameter: str) -> list[Automation]:
 def _highest_db(clip: PlanClip) -> float:
     """Return the highest gain that the automation of a clip can reach."""
     return sum(max(value for _, value in one.points) for one in _curves(clip, "gain_db"))
-
-
-def _centers(envelope: Tensor, sample_rate: int) -> Samples:
-    """Return the middle samples of the steps of an envelope."""
-    step = step_samples(sample_rate)
-    return np.arange(len(envelope), dtype=np.int64) * step + step // 2
-
-
-def _fades(at: Samples, place: ClipPlace) -> NDArray[np.float64]:
-    """Return the gain of equal-power fades at samples of a clip."""
-    gains = np.ones(len(at))
-    for distance, size in (
-        (at - place.start, place.fade_in),
-        (place.stop - 1 - at, place.fade_out),
-    ):
-        if size:
-            gains *= np.sin(np.clip((distance + 0.5) / size, 0, 1) * np.pi / 2)
-    return gains
