@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ _STEP_SAMPLES = RATE_HZ // 100
 _SOUND_BELOW_LOUDEST_DB = -60.0
 _SILENCE_DBFS = -80.0
 _SPAN_SAMPLES = 1 << 18
+_MAX_THREADS = 2
 _DRUMS, _VOCALS = "drums", "vocals"
 _MIN_DRUMS_LEVEL, _MIN_DRUMS_TIME = 0.01, 0.35
 """Level of the drums relative to the mix, and the share of its seconds in which they sound."""
@@ -167,13 +169,14 @@ class StemReader:
 
     def read(self, on_progress: Callable[[float], None] = lambda _share: None) -> None:
         """Read all stems once; `on_progress` is called with the share done."""
-        for start in range(0, self._length, _SPAN_SAMPLES):
-            stop = min(self._length, start + _SPAN_SAMPLES)
-            blocks = {kind: self._block(stem, start, stop) for kind, stem in self._stems.items()}
-            for kind, block in blocks.items():
-                self._downmixes[kind].add(block)
-            self._meter.add(torch.stack(list(blocks.values())).sum(dim=0))
-            on_progress(stop / self._length)
+        with ThreadPoolExecutor(_MAX_THREADS) as pool:
+            for start in range(0, self._length, _SPAN_SAMPLES):
+                stop = min(self._length, start + _SPAN_SAMPLES)
+                blocks = [self._block(stem, start, stop) for stem in self._stems.values()]
+                downmixed = pool.map(MonoDownmix.add, self._downmixes.values(), blocks)
+                self._meter.add(torch.stack(blocks).sum(dim=0))
+                list(downmixed)
+                on_progress(stop / self._length)
 
     def analysis_input(self) -> AnalysisInput:
         """Return the sounds for the features; call it once, after `read`."""
