@@ -68,6 +68,10 @@ def test_a_corrected_song_becomes_a_mashup(service: Service) -> None:
     with zipfile.ZipFile(io.BytesIO(service.api(user, f"songs/{songs[0]}/stems.zip"))) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == [f"one/{stem['kind']}.flac" for stem in song["stems"]]
+        archived = {name.removeprefix("one/") for name in archive.namelist()}
+    export = made(service, user, f"songs/{songs[0]}/exports", {"formats": ["m3u8"]})
+    playlist = service.api(user, f"jobs/{export}/exports/m3u8").decode().splitlines()
+    assert {line for line in playlist if not line.startswith("#")} == archived
     put(service, user, f"songs/{songs[0]}/correction", {"tempo_factor": 0.5, "key": "E minor"})
     corrected = service.api(user, f"songs/{songs[0]}")
     assert corrected["tempo_bpm"] == pytest.approx(song["tempo_bpm"] / 2)
