@@ -1,10 +1,11 @@
 """Peak memory of `mashup separate` on long songs.
 
-    python -m benchmarks.memory [--hour] [--roformer] [--device cuda]
+    python -m benchmarks.memory [--hour] [--networks] [--device cuda]
 
 Every case is a process of its own, which reports its peak resident memory before the song, with
 the model loaded, and after it; on a GPU also the most that torch reserved there. `--hour` adds an
-hour-long song, and `--roformer` a network of the shape of kim_vocals, which take their time.
+hour-long song. `--networks` measures networks of each other architecture instead, with the
+published segments and transforms, but few layers, and writes `network_memory.md`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.bench import music
 from mashup_worker.bench.measure import host_peak_bytes
 from mashup_worker.bench.networks import (
-    CONFIGURED,
+    SHALLOW,
     random_htdemucs,
-    save_configured,
     save_repository,
+    save_shallow,
     small_demucs,
 )
 from mashup_worker.models.device import resolve_device
@@ -44,7 +45,7 @@ def main() -> None:
     """Measure, print, and write `benchmarks/results/memory.md`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hour", action="store_true")
-    parser.add_argument("--roformer", action="store_true")
+    parser.add_argument("--networks", action="store_true")
     parser.add_argument("--case", nargs=3, help=argparse.SUPPRESS)
     add_device_option(parser)
     arguments = parser.parse_args()
@@ -56,14 +57,15 @@ def main() -> None:
     cases = [("lite", 1), ("lite", 10), ("full", 1), ("full", 5), ("small", 1), ("small", 10)]
     if arguments.hour:
         cases += [("lite", 60), ("small", 60)]
-    if arguments.roformer:
-        cases += [("kim_vocals", 1), ("kim_vocals", 10)]
+    if arguments.networks:
+        cases = [(network, minutes) for network in SHALLOW for minutes in (2, 10)]
     with tempfile.TemporaryDirectory() as name:
         rows = [case(Path(name), model, minutes, device) for model, minutes in cases]
     headings = ("model", "song", "with the model", "peak", "more for the song", "on the device")
     columns = len(headings) if device.type == "cuda" else len(headings) - 1
     shown = [row[:columns] for row in rows]
-    publish("memory", table(headings[:columns], shown), device=device)
+    file = "network_memory" if arguments.networks else "memory"
+    publish("memory", table(headings[:columns], shown), device=device, file=file)
 
 
 def case(folder: Path, model: str, minutes: int, device: torch.device) -> tuple[str, ...]:
@@ -73,8 +75,8 @@ def case(folder: Path, model: str, minutes: int, device: torch.device) -> tuple[
         write_song(song, minutes)
     if model != "lite" and not (folder / model).exists():
         (folder / model).mkdir()
-        if model in CONFIGURED:
-            save_configured(folder / model, model)
+        if model in SHALLOW:
+            save_shallow(folder / model, model)
         else:
             network = random_htdemucs() if model == "full" else small_demucs()
             save_repository(folder / model, network)
@@ -86,8 +88,7 @@ def case(folder: Path, model: str, minutes: int, device: torch.device) -> tuple[
         "lite": "lite",
         "full": "Demucs engine, htdemucs",
         "small": "Demucs engine, a tiny network",
-        "kim_vocals": "kim_vocals",
-    }
+    } | {network: f"{network}, few layers" for network in SHALLOW}
     return (
         names[model],
         f"{minutes} min",

@@ -23,19 +23,22 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def publish(name: str, *parts: str, device: torch.device | None = None) -> None:
-    """Print the parts and write them to `benchmarks/results/<name>.md`, with what made them.
+def publish(
+    name: str, *parts: str, device: torch.device | None = None, file: str | None = None
+) -> None:
+    """Print the parts and write them to `benchmarks/results/<file>.md`, with what made them.
 
     Args:
-        name: of the benchmark's module and of the file.
+        name: of the benchmark's module.
         parts: paragraphs and tables.
         device: where the work ran, if not on the CPU.
+        file: stem of the file's name; `name` when None.
     """
     command = " ".join(["python -m", f"benchmarks.{name}", *sys.argv[1:]])
     text = "\n\n".join([f"`{command}`, {machine(device)}", *parts]) + "\n"
     print(text)
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{name}.md").write_text(text, encoding="utf-8")
+    (FOLDER / f"{file or name}.md").write_text(text, encoding="utf-8")
 
 
 def machine(device: torch.device | None = None) -> str:

@@ -219,6 +219,8 @@ CATALOGUE_LICENSES: Mapping[str, License] = {
     **dict.fromkeys(("mdx_extra", "mdx"), DEMUCS_LICENSE),
     **dict.fromkeys(("scnet", "scnet_large"), SCNET_LICENSE),
     "kim_vocals": KIM_LICENSE,
+    "kim_htdemucs": combined((KIM_LICENSE, DEMUCS_LICENSE)),
+    "kim_scnet_large": combined((KIM_LICENSE, SCNET_LICENSE)),
     "lite": SPLEETER_LICENSE,
 }
 """License of each model of the catalogue; rooms that must not import `models` read it too."""

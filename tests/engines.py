@@ -50,6 +50,7 @@ class Splitter:
 
     name = "splitter"
     license = license_as_stated("MIT")
+    weights_sha256 = None
     stems = ("low", "high")
     sample_rate = 44_100
     channels = 2

@@ -7,6 +7,7 @@ that cannot be fetched.
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
@@ -38,6 +39,17 @@ SOURCES = ["drums", "bass", "other", "vocals"]
 CONFIGURED = ("scnet", "scnet_large", "kim_vocals")
 """Models of the catalogue that a configuration describes."""
 
+_SHALLOW: dict[str, tuple[str, dict[str, Any]]] = {
+    "scnet": ("scnet", {"dims": [4, 8, 16, 16], "num_dplayer": 2}),
+    "scnet_masked": ("scnet", {"dims": [4, 8, 16, 16], "num_dplayer": 2}),
+    "mel_band_roformer": ("kim_vocals", {"dim": 32, "depth": 1, "heads": 2, "dim_head": 16}),
+    "bs_roformer": ("kim_vocals", {"dim": 32, "depth": 1, "heads": 2, "dim_head": 16}),
+}
+"""For each architecture, a model of the catalogue and what makes its network small."""
+
+SHALLOW = tuple(_SHALLOW)
+"""Architectures of `save_shallow`."""
+
 
 @dataclass(frozen=True, eq=False)
 class ConfiguredNetwork:
@@ -53,17 +65,20 @@ class ConfiguredNetwork:
 
 def random_configured(name: str) -> ConfiguredNetwork:
     """Return a network with the published shape of a model of `CONFIGURED`."""
-    config = parse_config(find(name).definition, name)
+    return _random_network(parse_config(find(name).definition, name), name)
+
+
+def _random_network(config: Mapping[str, Any], name: str) -> ConfiguredNetwork:
     definition = read_definition(config, name)
-    if definition.architecture == "mel_band_roformer":
+    if "roformer" in definition.architecture:
         return ConfiguredNetwork(definition, _random_roformer(definition.parameters))
-    weights = _RandomWeights()
+    weights = _RandomWeights(masked=definition.architecture == "scnet_masked")
     build(weights, definition.parameters, definition.profile)
     return ConfiguredNetwork(definition, weights.state)
 
 
 def _random_roformer(parameters: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return weights of a Mel-Band RoFormer with one layer in each transformer."""
+    """Return weights of a RoFormer with one layer in each transformer."""
     dim, heads = parameters["dim"], parameters["heads"]
     inner, wide = heads * parameters["dim_head"], parameters["mlp_expansion_factor"] * dim
     shapes: dict[str, tuple[int, ...]] = {}
@@ -82,7 +97,7 @@ def _random_roformer(parameters: Mapping[str, Any]) -> dict[str, Tensor]:
         widths = [dim, *[wide] * parameters["mask_estimator_depth"], 2 * width]
         for layer, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             shapes |= _linear(f"{mask}.{2 * layer}", outputs, inputs)
-    weights = _RandomWeights()
+    weights = _RandomWeights(masked=False)
     for name, shape in shapes.items():
         weights.make(name, shape)
     frequencies = rotary_frequencies(parameters["dim_head"])
@@ -105,10 +120,16 @@ class _RandomWeights(Weights):
         state: the weights made so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, masked: bool) -> None:
+        """Start without weights; `masked` gives the masked variant of SCNet."""
         self.state: dict[str, Tensor] = {}
+        self._masked = masked
         super().__init__(self.state)
         self._generator = torch.Generator().manual_seed(0)
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether the network has weights of this name."""
+        return super().__contains__(name) or (self._masked and name == "pos_embed_f")
 
     def take(self, name: str, *shape: int | None) -> Tensor:
         """Return weights that keep the level of a signal; norms do not change it."""
@@ -160,9 +181,32 @@ def save_repository(folder: Path, network: Demucs | HTDemucs, name: str = "rando
 
 def save_configured(folder: Path, model: str, name: str = "random") -> None:
     """Save random weights of the shape of a model of `CONFIGURED` in a repository under a name."""
-    definition = find(model).definition
-    checkpoint = folder / parse_config(definition, model)["checkpoint"]
-    (folder / f"{name}.yaml").write_text(definition, encoding="utf-8")
-    state = random_configured(model).state
+    _save(folder, parse_config(find(model).definition, model), name)
+
+
+def save_shallow(folder: Path, architecture: str, name: str = "random") -> None:
+    """Save a network of an architecture with the published segment and transforms, but few layers.
+
+    Other memory than that of its layers dominates.
+    """
+    model, changes = _SHALLOW[architecture]
+    config = parse_config(find(model).definition, model)
+    parameters = config["model"] | changes
+    config |= {"model_type": architecture, "model": parameters, "inference": {"num_overlap": 2}}
+    if architecture == "bs_roformer":
+        del parameters["num_bands"], parameters["sample_rate"]
+    elif architecture == "scnet_masked":  # only its trainer writes configurations of this variant
+        data = config.pop("data")
+        samples = data["segment"] * data["samplerate"]
+        config["audio"] = {"chunk_size": samples, "sample_rate": data["samplerate"]}
+        config["training"] = {"instruments": parameters.pop("sources")}
+    _save(folder, config, name)
+
+
+def _save(folder: Path, config: Mapping[str, Any], name: str) -> None:
+    config = {"checkpoint": f"{name}.safetensors", **config}
+    (folder / f"{name}.yaml").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML too
+    state = _random_network(config, name).state
     # Weights that layers share are stored by every name: the format knows no shared memory.
-    save_file({name: tensor.clone() for name, tensor in state.items()}, checkpoint)
+    cloned = {name: tensor.clone() for name, tensor in state.items()}
+    save_file(cloned, folder / config["checkpoint"])

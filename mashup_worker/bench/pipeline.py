@@ -217,6 +217,7 @@ class _Watched:
         self.stopped = False
         self.name, self.stems = separator.name, separator.stems
         self.license = separator.license
+        self.weights_sha256 = separator.weights_sha256
         self.sample_rate, self.channels = separator.sample_rate, separator.channels
         self.device, self.precision = separator.device, separator.precision
         self.residual_stem = separator.residual_stem

@@ -18,11 +18,10 @@ import yaml
 
 from mashup_worker.errors import UnknownModel
 from mashup_worker.licenses import CATALOGUE_LICENSES, License
+from mashup_worker.models.recipes.recipe import Member, Recipe, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from mashup_worker.models.recipes.recipe import Recipe
 
 FOUR_STEMS = ("drums", "bass", "other", "vocals")
 SIX_STEMS = (*FOUR_STEMS, "guitar", "piano")
@@ -88,10 +87,10 @@ class Model:
         architecture: kind of its networks.
         training_data: recordings that the networks were trained on, as their authors state it.
         parameters: count over all members; for `mdx` estimated from the file sizes.
-        size_bytes: size of the files of the first source.
+        size_bytes: size of the files of the first source; of a recipe, of those of its models.
         sdr: published quality; None where no figure was published.
         definition: content of `<name>.yaml` beside the weights: a bag of `demucs`, or a network's
-            configuration; empty for weights that describe themselves.
+            configuration; empty for recipes, and for weights that describe themselves.
         sources: locations of the weights, best first; empty where they cannot be fetched.
         preview: whether its quality is too low for releases.
         bundled: whether a package carries the weights, so that the cache does not hold them.
@@ -259,7 +258,12 @@ def catalogue() -> Mapping[str, Model]:
             training_data="recordings of Deezer, such as its data set Bean",
         ),
     ]
-    return {model.name: model for model in models}
+    made = {model.name: model for model in models}
+    for rest in ("htdemucs", "scnet_large"):
+        recipe = _vocals_first(made["kim_vocals"], made[rest])
+        made[recipe.name] = recipe
+    made["lite"] = made.pop("lite")  # the last, since it is a preview
+    return made
 
 
 def _demucs(
@@ -312,6 +316,27 @@ def _scnet(name: str, purpose: str, parameters: int, sdr: PublishedSdr) -> Model
         architecture="SCNet",
         training_data=MUSDB,
         by_hand=SCNET_FILES[name],
+    )
+
+
+def _vocals_first(first: Model, rest: Model) -> Model:
+    """Return a recipe: vocals by one model, and three stems of the remainder by another."""
+    others = tuple(stem for stem in FOUR_STEMS if stem != "vocals")
+    steps = tuple(
+        Step(stems=stems, members=(Member(model=model.name, weights=dict.fromkeys(stems, 1.0)),))
+        for model, stems in ((first, ("vocals",)), (rest, others))
+    )
+    name = f"kim_{rest.name}"
+    return Model(
+        name,
+        ("vocals", *others),
+        f"recipe: vocals by {first.name}, the rest by {rest.name}",
+        CATALOGUE_LICENSES[name],
+        first.parameters + rest.parameters,
+        first.size_bytes + rest.size_bytes,
+        architecture="recipe",
+        training_data="that of its models",
+        recipe=Recipe(steps=steps),
     )
 
 

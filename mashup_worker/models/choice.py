@@ -83,7 +83,11 @@ def automatic(
     terms = license_of(PREFERRED, store, repository)
     preferred = Choice(name=PREFERRED, license=terms, repository=repository)
     others = [
-        Choice(name=model.name, license=model.license, may_fetch=not rule.allows(terms))
+        Choice(
+            name=model.name,
+            license=model.license,
+            may_fetch=model.recipe is None and not rule.allows(terms),
+        )
         for model in sorted(store.models().values(), key=_quality)
         if model.name not in (PREFERRED, LITE) and set(model.stems) >= set(FOUR_STEMS)
     ]

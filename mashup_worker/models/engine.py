@@ -107,6 +107,7 @@ class NetworkSeparator:
     """Bag of networks on a device. Implements `Separator`."""
 
     license = NO_STATEMENT
+    weights_sha256: str | None = None
 
     def __init__(self, name: str, bag: Bag, options: EngineOptions | None = None) -> None:
         """Move the networks of the bag to the device, in place.

@@ -84,7 +84,9 @@ def _load(
                 from mashup_worker.models.recipes.separator import RecipeSeparator
 
                 models = {model: at(member_at(model, place, store)) for model in recipe.models}
-                loaded[place] = RecipeSeparator(place.name, recipe, models)
+                made = RecipeSeparator(place.name, recipe, models)
+                made.weights_sha256 = _digest(place, store)
+                loaded[place] = made
         return loaded[place]
 
     return at(Place(choice.name, choice.repository))
@@ -112,4 +114,10 @@ def _load_plain(
         raise ModelUnavailable(f"{error.message}; run `mashup models pull {name}`") from error
     separator = NetworkSeparator(name, bag, options)
     separator.license = license_at(place, store)
+    separator.weights_sha256 = _digest(place, store)
     return separator
+
+
+def _digest(place: Place, store: WeightStore) -> str | None:
+    """Return the digest of a model of the cache; see `Separator.weights_sha256`."""
+    return None if place.repository is not None else store.weights_sha256(place.name)

@@ -32,6 +32,10 @@ class Separator(Protocol):
         """License of the weights."""
 
     @property
+    def weights_sha256(self) -> str | None:
+        """Digest of weights of the cache that the model's name does not identify; else None."""
+
+    @property
     def stems(self) -> tuple[str, ...]:
         """Kinds of stems, such as `("drums", "bass", "other", "vocals")`."""
 

@@ -78,17 +78,25 @@ class WeightStore:
 
     def has(self, name: str) -> bool:
         """Return whether all files of the model are in the cache, without verifying them."""
+        return (self.has_built_in(name) or self._has_files(name)) and all(
+            self._is_part_there(part) for part in self._parts(name)
+        )
+
+    def has_built_in(self, name: str) -> bool:
+        """Return whether this is a recipe of the catalogue, which has no files of its own."""
+        return name in self._catalogue and self._catalogue[name].recipe is not None
+
+    def _has_files(self, name: str) -> bool:
         folder = self._settings.model_cache / name
         try:
             digests = expected_digests(folder)
         except ModelUnavailable:
             return False
-        complete = bool(digests) and all((folder / file).is_file() for file in digests)
-        return complete and all(self._is_part_there(part) for part in self._parts(name))
+        return bool(digests) and all((folder / file).is_file() for file in digests)
 
     def _parts(self, name: str) -> tuple[str, ...]:
-        """Return the models that a recipe of the cache names; none for other models."""
-        model = None if name in self._catalogue else added_model(self.folder / name)
+        """Return the models that a recipe names; none for other models."""
+        model = self._catalogue.get(name) or added_model(self.folder / name)
         return () if model is None or model.recipe is None else model.recipe.models
 
     def _is_part_there(self, name: str) -> bool:
@@ -101,9 +109,12 @@ class WeightStore:
         """Return the folder of a cached model.
 
         Raises:
-            ModelUnavailable: the model is not in the cache.
+            ModelUnavailable: the model is not in the cache, or is a recipe of the catalogue.
         """
         self._model(name)
+        if self.has_built_in(name):
+            parts = ", ".join(self._parts(name))
+            raise ModelUnavailable(f"{name}: a recipe without a folder; its models are {parts}")
         if not self.has(name):
             cache = self._settings.model_cache
             raise ModelUnavailable(f"{name}: not in {cache}; run `mashup models pull {name}`")
@@ -116,9 +127,16 @@ class WeightStore:
     def verify(self, name: str) -> dict[str, str]:
         """Compare every file of the model with its SHA-256; return the digests by file name.
 
+        Of a recipe of the catalogue, the files of its models are compared.
+
         Raises:
             ModelUnavailable: the model is not in the cache, or a digest differs.
         """
+        if self.has_built_in(name):
+            for part in self._parts(name):
+                if not self.find(part).bundled:
+                    self.verify(part)
+            return {}
         folder = self.path(name)
         known = {
             file.name: file.sha256 for source in self._model(name).sources for file in source.files
@@ -143,10 +161,10 @@ class WeightStore:
         model = self._model(name)
         folder = self._settings.model_cache / name
         if model.recipe is not None:
-            for part in model.recipe.models:
-                if not self.is_there(part):
-                    self.pull(part, on_progress)
-            return folder
+            missing = [part for part in model.recipe.models if not self.is_there(part)]
+            for part in sorted(missing, key=lambda part: bool(self.find(part).sources)):
+                self.pull(part, on_progress)  # first those that raise, since a person fetches them
+            return self.folder if self.has_built_in(name) else folder
         if self._intact(name):
             return folder
         if not model.sources:

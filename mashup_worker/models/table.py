@@ -43,7 +43,8 @@ def _cells(model: Model, number: int) -> tuple[str, ...]:
 
 def _statement(terms: License) -> str:
     """Return who said what, where and when, and the remark."""
-    where = ", ".join(filter(None, (terms.source and f"<{terms.source}>", terms.stated_on)))
+    addresses = (f"<{address}>" for address in terms.source.split())
+    where = ", ".join(filter(None, (*addresses, terms.stated_on)))
     text = f"**{terms.id}**: {terms.statement}" + (f" ({where})" if where else "")
     return f"{text}. Note: {terms.note}." if terms.note else f"{text}."
 
@@ -57,7 +58,7 @@ def _sdr(model: Model) -> str:
 def _way(model: Model) -> str:
     if model.bundled:
         return "part of a package that is installed"
-    if model.sources:
+    if model.sources or model.recipe is not None:
         return f"`mashup models pull {model.name}`"
     if model.by_hand:
         return f"download <{model.by_hand}>, then `mashup models add FILE --name {model.name}`"

@@ -76,12 +76,15 @@ class ModelOutput(_Trusted):
 
     Attributes:
         license: null for jobs of older releases.
+        weights_sha256: digest of weights that were added to the cache; null for weights that the
+            name identifies.
     """
 
     name: str = Field(examples=["htdemucs"])
     device: str = Field(examples=["cuda:0"])
     precision: str = Field(examples=["float32"])
     license: ModelLicense | None = None
+    weights_sha256: str | None = None
 
 
 class LicensedModel(_Trusted):

@@ -108,7 +108,7 @@ def _check_name(name: str, model: Model | None, store: WeightStore) -> None:
             f"{name[:_SHOWN_CHARACTERS]}: not a name for a model; use --name with up to 64 "
             "letters, digits, `_`, `.` and `-`, without .yaml or .yml at its end"
         )
-    if name == AUTO or (model is not None and model.bundled):
+    if name == AUTO or store.has_built_in(name) or (model and model.bundled):
         raise InvalidInput(f"{name}: means another model; use another --name")
     if model is not None and store.has(name):
         raise InvalidInput(

@@ -67,6 +67,7 @@ class LiteSeparator:
 
     name = "lite"
     license = SPLEETER_LICENSE
+    weights_sha256 = None
     stems = STEMS
     sample_rate = RATE_HZ
     channels = 2

@@ -142,15 +142,17 @@ def weights_sha256(place: Place, store: WeightStore) -> str | None:
     recipe = recipe_at(place, store)
     if recipe is None and place.repository is None:
         return store.weights_sha256(place.name)
-    folder = place.repository or store.path(place.name)
     if recipe is None:
         from mashup_worker.models.checkpoints import repository  # imports demucs
 
-        return repository.weights_sha256(place.name, folder)
-    parts = {
-        model: weights_sha256(member_at(model, place, store), store) or "published"
-        for model in recipe.models
+        return repository.weights_sha256(place.name, place.repository or store.path(place.name))
+    digests = {
+        model: weights_sha256(member_at(model, place, store), store) for model in recipe.models
     }
+    parts = {model: digest or "published" for model, digest in digests.items()}
+    if place.repository is None and store.has_built_in(place.name):
+        return joined_sha256(parts) if any(digests.values()) else None
+    folder = place.repository or store.path(place.name)
     return joined_sha256(
         {**parts, "": file_sha256(folder / f"{place.name}.yaml", ModelUnavailable)}
     )

@@ -30,6 +30,8 @@ class RecipeSeparator:
     A later step reads what the steps before leave of the song as soon as it is finished.
     """
 
+    weights_sha256: str | None = None
+
     def __init__(self, name: str, recipe: Recipe, models: Mapping[str, Separator]) -> None:
         """Check that the models fit the recipe and each other.
 

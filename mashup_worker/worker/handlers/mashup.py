@@ -29,6 +29,7 @@ from mashup_worker.worker.handler import FetchedStem, HandlerResult, Sources
 from mashup_worker.worker.handlers.exports import export_outputs, exported_settings
 from mashup_worker.worker.handlers.shared import (
     model_output,
+    model_settings,
     rename_paths,
     rounded_timings,
     stored_audio,
@@ -98,7 +99,7 @@ class MashupHandler:
             "config": request.config.model_dump(mode="json"),
             "format": request.format,
             **exported_settings(request.export),
-            "model": job.models.separator(None).name if has_whole else None,
+            **(model_settings(job.models.separator(None)) if has_whole else {"model": None}),
         }
 
     def run(self, job: JobContext[MashupInput], sources: Sources) -> HandlerResult:

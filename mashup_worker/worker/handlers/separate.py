@@ -18,6 +18,7 @@ from mashup_worker.worker.handler import HandlerResult, Sources
 from mashup_worker.worker.handlers.exports import export_outputs, exported_settings
 from mashup_worker.worker.handlers.shared import (
     model_output,
+    model_settings,
     rename_paths,
     rounded_timings,
     stored_audio,
@@ -55,7 +56,7 @@ class SeparateHandler:
         """Return model, precision, stems and format."""
         request, separator = job.request, _separator(job)
         return {
-            "model": separator.name,
+            **model_settings(separator),
             "precision": separator.precision,
             "stems": list(request.stems or separator.stems),
             "format": request.format,

@@ -64,7 +64,14 @@ def model_output(separator: Separator) -> ModelOutput:
         device=separator.device,
         precision=separator.precision,
         license=ModelLicense.model_validate(separator.license.as_dict()),
+        weights_sha256=separator.weights_sha256,
     )
+
+
+def model_settings(separator: Separator) -> dict[str, str]:
+    """Return the settings that name a model, with a digest of weights that its name leaves open."""
+    digest = separator.weights_sha256
+    return {"model": separator.name, **({} if digest is None else {"weights_sha256": digest})}
 
 
 def rounded_timings(

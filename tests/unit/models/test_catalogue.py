@@ -28,6 +28,8 @@ def test_published_names_stay_available() -> None:
         "scnet_large",
         "kim_vocals",
         "lite",
+        "kim_htdemucs",
+        "kim_scnet_large",
     }
     assert catalogue()["lite"].preview
     assert not catalogue()["htdemucs"].preview

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+import yaml
 from demucs.hdemucs import HDemucs
 from typer.testing import CliRunner
 
@@ -19,9 +21,11 @@ from mashup_worker.errors import (
     UnknownModel,
 )
 from mashup_worker.licenses import LicenseRule
+from mashup_worker.models.catalogue import Model, catalogue, find
 from mashup_worker.models.checkpoints.adding import Addition, add_checkpoint
 from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.load import load_model
+from mashup_worker.models.recipes.document import read_recipe
 from mashup_worker.models.recipes.places import Place, weights_sha256
 from mashup_worker.models.store import WeightStore
 from mashup_worker.public import load_model as load_public
@@ -112,6 +116,50 @@ def test_faults_are_one_line(
     with pytest.raises(error, match=reason) as caught:
         load(store, place)
     assert "\n" not in caught.value.message
+
+
+def built_in(tmp_path: Path, *recipes: tuple[str, str, str]) -> WeightStore:
+    """A store whose catalogue has recipes: names, and the models for vocals and for the rest."""
+    models = {name: find(name) for name in ("lite", "scnet")}
+    for name, first, second in recipes:
+        recipe = read_recipe(yaml.safe_load(CHAIN.format(first=first, second=second)), name)
+        models[name] = replace(find("kim_htdemucs"), name=name, recipe=recipe)
+    return WeightStore(Settings(model_cache=tmp_path / "cache", offline=True), models)
+
+
+def test_a_recipe_of_the_catalogue_needs_its_models_only(tmp_path: Path, checkpoint: Path) -> None:
+    names = (("twice", "lite", "lite"), ("lacking", "lite", "scnet"), ("own", "lite", "mine"))
+    store = built_in(tmp_path, *names)
+    assert [store.is_there(name) for name, *_ in names] == [True, False, False]
+    assert store.weights_sha256("twice") is None
+    assert store.pull("twice") == store.folder
+    assert store.verify("twice") == {}
+    separator = load(store, Place("twice"))
+    assert (separator.name, separator.license.id) == ("twice", "MIT")
+    assert separator.weights_sha256 is None
+    mix = music(0.4)
+    torch.testing.assert_close(separate(separator, mix).sum(0), mix.samples, rtol=0, atol=1e-5)
+    with pytest.raises(ModelUnavailable, match=r"^scnet: its file cannot be fetched"):
+        store.pull("lacking")
+    with pytest.raises(ModelUnavailable, match=r"^twice: a recipe .* its models are lite$"):
+        store.path("twice")
+    with pytest.raises(InvalidInput, match=r"^twice: means another model"):
+        add_checkpoint(Addition(file=checkpoint, name="twice"), store)
+    add_checkpoint(Addition(file=checkpoint, name="mine"), store)
+    assert store.is_there("own")
+    assert load(store, Place("own")).weights_sha256 == store.weights_sha256("own") is not None
+
+
+@pytest.mark.parametrize(
+    "model", [one for one in catalogue().values() if one.recipe], ids=lambda model: model.name
+)
+def test_recipes_of_the_catalogue_fit_their_models(model: Model, store: WeightStore) -> None:
+    assert model.recipe is not None
+    assert model == store.models()[model.name]  # license and size are those of its models
+    assert model.stems == model.recipe.stems
+    for step in model.recipe.steps:
+        for member in step.members:
+            assert set(step.stems) <= set(store.find(member.model).stems)
 
 
 def test_a_recipe_of_the_cache_is_a_model_by_name(

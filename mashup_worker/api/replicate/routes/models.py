@@ -64,9 +64,12 @@ def _model(context: ApiContext, version: HostedVersion) -> Model:
 
 
 def _license_url(model: str) -> str | None:
-    """Return the statement on the license of the service's model; None if unknown."""
+    """Return the statement on the license of the service's model, of a recipe the first one.
+
+    None if unknown.
+    """
     terms = CATALOGUE_LICENSES.get(model)
-    return None if terms is None else terms.source
+    return None if terms is None else terms.source.partition(" ")[0]
 
 
 def _version(context: ApiContext, version: HostedVersion) -> Version:
