@@ -121,7 +121,14 @@ ARCHITECTURES = """\
 
 One segment by each network of `models/`, with its published shape and random weights, in turn with
 `pymss-core` in one process on a CPU. *Times* is the ratio of processor time. Half precision is
-compared in SNR on music; random weights of SCNet lose more of it than those of other networks."""
+compared in SNR on music. More than half of SCNet's time is that of its LSTMs, which both run by the
+same library."""
+
+NETWORK_MEMORY = """\
+### Memory
+
+Networks of the published segments and transforms, but few layers, so that other memory shows. The
+peak does not grow from 2 minutes to 10."""
 
 STUDIO = """\
 ## Studio
@@ -148,7 +155,7 @@ def page(results: Sequence[Results]) -> str:
     if not any(one.machine.kind == "cuda" for one in results):
         parts.append(NO_CUDA)
     return (
-        "\n\n".join([*parts, PEERS, ARCHITECTURES, _published("architectures"), *_services(), LEFT])
+        "\n\n".join([*parts, PEERS, *_architectures(), *_services(), LEFT])
         + "\n"
     )
 
@@ -356,6 +363,12 @@ def _cells(cells: Sequence[dict[str, str]]) -> str:
     """Return the table of these cells; empty columns are omitted."""
     kept = [name for name in cells[0] if any(cell[name] for cell in cells)]
     return table(kept, [[cell[name] for name in kept] for cell in cells])
+
+
+def _architectures() -> Iterator[str]:
+    """Yield the section of other architectures, with the tables of its benchmarks."""
+    yield from (ARCHITECTURES, _published("architectures"))
+    yield from (NETWORK_MEMORY, _published("network_memory"))
 
 
 def _services() -> Iterator[str]:

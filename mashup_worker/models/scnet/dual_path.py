@@ -2,7 +2,8 @@
 
 Every layer is followed by a Fourier transform over the frames, or by its inverse, so that every
 other one runs over the frequencies of the rows' envelopes. The residual stream is
-`(batch, frames, rows, channels)`, float32; products have the type of their weights.
+`(batch, parts, frames, rows, channels)`, float32; products have the type of their weights. Frames
+have one part. Frequencies have a real and an imaginary one, whose channels the products join.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ def mean_square(x: Tensor) -> Tensor:
     On a CPU, a norm over millions of elements is off by parts in a thousand, since it adds them up
     one by one. So it is taken by frame.
 
-    Shape: `(batch, frames, rows, channels)` to `(batch, 1, 1, 1)`.
+    Shape: `(batch, parts, frames, rows, channels)` to `(batch, 1, 1, 1, 1)`.
     """
-    by_frame = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True).square()
-    mean: Tensor = by_frame.mean(1, keepdim=True) / x[0, 0].numel()
+    by_frame = torch.linalg.vector_norm(x, dim=(3, 4), keepdim=True).square()
+    mean: Tensor = by_frame.mean((1, 2), keepdim=True) / x[0, 0, 0].numel()
     return mean
 
 
@@ -39,7 +40,7 @@ class Recurrence(nn.Module):
 
     Args:
         norm: scale and offset of the norm over all frames, rows and channels, shape
-            `(2, channels)`.
+            `(2, parts * channels)`.
         project: product from both directions to the channels.
     """
 
@@ -55,22 +56,26 @@ class Recurrence(nn.Module):
         self.register_buffer("norm", norm.contiguous())
         self.lstm = lstm
         self.project = project
-        self._order = (1, 0, 2, 3) if along == "frames" else (2, 0, 1, 3)
+        self._order = (2, 0, 3, 1, 4) if along == "frames" else (3, 0, 2, 1, 4)
 
     norm: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         """Add to `x`, float32, in place, and return it."""
-        mean = x.mean((1, 2, 3), keepdim=True)
+        mean = x.mean((1, 2, 3, 4), keepdim=True)
         centered = x - mean
         rate = (mean_square(centered) + NORM_EPSILON).rsqrt()
-        gain, offset = self.norm
+        gain, offset = self.norm.view(2, x.shape[1], -1)
         # Written in the order and type that the LSTM takes.
         turned = centered.permute(self._order)
-        steps = torch.empty(turned.shape, dtype=self.lstm.dtype, device=x.device)
-        torch.addcmul(offset, turned, rate.permute(self._order) * gain, out=steps)
-        hidden = self.lstm(steps.flatten(1, 2))
-        made = self.project(hidden).view(steps.shape)
+        shape = turned.shape[0], turned.shape[1] * turned.shape[2], self.norm.shape[1]
+        scale = rate.permute(self._order) * gain
+        if torch.compiler.is_compiling():  # a compiled `out` has the strides of the input
+            steps = torch.addcmul(offset, turned, scale).to(self.lstm.dtype).reshape(shape)
+        else:
+            steps = torch.empty(shape, dtype=self.lstm.dtype, device=x.device)
+            torch.addcmul(offset, turned, scale, out=steps.view(turned.shape))
+        made = self.project(self.lstm(steps)).view(turned.shape)
         x.permute(self._order).add_(made)
         return x
 
@@ -102,16 +107,11 @@ class FrameTransform(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Transform float32 rows.
 
-        Shape: `(batch, frames, rows, channels)` to `(batch, frames / 2 + 1, rows, 2 * channels)`
-        with real parts first, or back.
+        Shape: `(batch, 1, frames, rows, channels)` to `(batch, 2, frames / 2 + 1, rows, channels)`,
+        or back.
         """
-        rows, channels = x.shape[2:]
-        if self._inverse:
-            parts = x.unflatten(-1, (2, -1)).permute(0, 3, 1, 2, 4).flatten(1, 2)
-            made = self._product(parts.flatten(2))
-            return made.view(len(x), -1, rows, channels // 2)
-        made = self._product(x.flatten(2)).view(len(x), 2, -1, rows, channels)
-        return made.permute(0, 2, 3, 1, 4).flatten(3)
+        made = self._product(x.flatten(1, 2).flatten(2))
+        return made.view(len(x), 1 if self._inverse else 2, -1, *x.shape[3:])
 
     def _product(self, x: Tensor) -> Tensor:
         made: Tensor
@@ -135,8 +135,9 @@ class DualPath(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Change `x`, float32 of shape `(batch, frames, rows, channels)`, and return the result."""
+        x = x[:, None]
         for index, (rows, frames) in enumerate(
             zip(self.along_rows, self.along_frames, strict=True)
         ):
             x = self.transforms[index % 2](frames(rows(x)))
-        return x
+        return x[:, 0]
