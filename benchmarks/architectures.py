@@ -60,7 +60,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [row for name in arguments.models for row in measure(name, arguments.rounds)]
     headings = ("model", "engine", "s a segment", "processor s", "times pymss-core", "SNR to it")
-    publish("architectures", f"{torch.get_num_threads()} threads.", table(headings, rows))
+    publish("architectures", f"Threads: {torch.get_num_threads()}.", table(headings, rows))
 
 
 def measure(name: str, rounds: int) -> list[Sequence[str]]:
