@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from mashup_worker.licenses import license_as_stated
-from mashup_worker.models.catalogue import FOUR_STEMS, Model, Source, WeightFile
+from mashup_worker.models.catalogue import FOUR_STEMS, Model
+from mashup_worker.models.weight_files import Source, WeightFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

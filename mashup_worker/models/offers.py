@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mashup_worker.models.catalogue import WeightFile
+    from mashup_worker.models.weight_files import WeightFile
 
     OnBytes = Callable[[int, int], None]
     """Called with the bytes fetched and the bytes of the whole model."""

@@ -10,11 +10,12 @@ from demucs.hdemucs import HDemucs
 
 from mashup_worker.errors import ModelNotAllowed, ModelUnavailable, UnknownModel
 from mashup_worker.licenses import ALL_LICENSES, DEMUCS_LICENSE, LicenseRule, license_as_stated
-from mashup_worker.models.catalogue import FOUR_STEMS, Model, PublishedSdr, Source, WeightFile
+from mashup_worker.models.catalogue import FOUR_STEMS, Model, PublishedSdr
 from mashup_worker.models.choice import LITE, PREFERRED, automatic, chosen
 from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.load import LoadedModel, load_model
 from mashup_worker.models.store import WeightStore
+from mashup_worker.models.weight_files import Source, WeightFile
 from mashup_worker.settings import Settings
 from mashup_worker.system.digests import file_sha256
 from tests.checkpoints import HDEMUCS, random_network, save_safetensors

@@ -14,10 +14,11 @@ from demucs.hdemucs import HDemucs
 from mashup_worker.errors import ModelUnavailable, StorageFailed, UnknownModel
 from mashup_worker.licenses import license_as_stated
 from mashup_worker.models import fetch
-from mashup_worker.models.catalogue import FOUR_STEMS, Model, Source, WeightFile
+from mashup_worker.models.catalogue import FOUR_STEMS, Model
 from mashup_worker.models.checkpoints.repository import load_bag
 from mashup_worker.models.digests import MANIFEST, check_sha256, expected_digests
 from mashup_worker.models.store import WeightStore
+from mashup_worker.models.weight_files import Source, WeightFile
 from mashup_worker.settings import Settings
 from mashup_worker.system.digests import file_sha256
 from tests.checkpoints import HDEMUCS, random_network, save_safetensors, save_th

@@ -15,13 +15,14 @@ from safetensors.torch import load_file, save_file
 from mashup_worker.errors import InvalidInput, ModelUnavailable, UnknownModel
 from mashup_worker.licenses import license_as_stated
 from mashup_worker.models.added import read_header
-from mashup_worker.models.catalogue import Model, Source, WeightFile
+from mashup_worker.models.catalogue import Model
 from mashup_worker.models.checkpoints.adding import Addition, add_checkpoint
 from mashup_worker.models.checkpoints.repository import load_bag, model_names, weights_sha256
 from mashup_worker.models.digests import MANIFEST, check_sha256, expected_digests
 from mashup_worker.models.engine import EngineOptions
 from mashup_worker.models.load import load_model
 from mashup_worker.models.store import WeightStore
+from mashup_worker.models.weight_files import Source, WeightFile
 from mashup_worker.settings import Settings
 from mashup_worker.system.digests import file_sha256
 from tests.checkpoints import SMALLEST, random_network, save_safetensors, save_th
