@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
 
 from mashup_worker.audio.layouts import default_speakers, sndfile_speakers, vorbis_speakers
 from mashup_worker.audio.riff import UNKNOWN_SIZES
+from mashup_worker.system.interrupts import deferred_interrupts
 
 if TYPE_CHECKING:
     from mashup_worker.audio.layouts import Speakers
@@ -26,7 +27,24 @@ _FRAMES_IN_LOG = re.compile(r"does not match value from 'ds64' chunk of (\d+)")
 
 
 class ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
-    """File without the seeks that `soundfile` adds to each call; they corrupt Opus and are slow."""
+    """File without the seeks that `soundfile` adds to each call; they corrupt Opus and are slow.
+
+    A signal is handled after a call, since libsndfile reads and writes through callbacks.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        with deferred_interrupts():
+            super().__init__(*arguments, **options)
+
+    def write(self, data: Any) -> None:
+        """Write samples."""
+        with deferred_interrupts():
+            super().write(data)
+
+    def close(self) -> None:
+        """Write the remaining samples, and close the file."""
+        with deferred_interrupts():
+            super().close()
 
     def seekable(self) -> bool:
         """Return False, so that `soundfile` does not seek."""
@@ -39,7 +57,8 @@ class ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
         """
         block = np.empty((frames, self.channels), np.float32)
         values = soundfile._ffi.cast("float*", block.ctypes.data)
-        count = soundfile._snd.sf_readf_float(self._file, values, frames)
+        with deferred_interrupts():
+            count = soundfile._snd.sf_readf_float(self._file, values, frames)
         code = soundfile._snd.sf_error(self._file)
         return block[:count], reason(soundfile.LibsndfileError(code)) if code else ""
 

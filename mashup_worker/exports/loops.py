@@ -8,6 +8,7 @@ precedes the first sample.
 from __future__ import annotations
 
 from bisect import bisect_left
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ import torch
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput
 from mashup_worker.exports.song import ExportTrack, require_beats, write_audio
-from mashup_worker.exports.wav_chunks import Rhythm, acid_chunk, add_chunks, sampler_chunk
+from mashup_worker.exports.wav_chunks import Rhythm, acid_chunk, sampler_chunk
+from mashup_worker.system.files import atomic_path
 from mashup_worker.system.names import safe_name, safe_names
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ _AUDIBLE = 10 ** (-50 / 20)
 
 
 def write_loops(song: ExportSong, folder: Path) -> list[Path]:
-    """Write loops of each stem, or of the whole, into a folder of their own.
+    """Write loops of each stem, or of the whole, into a folder of their own; all or none.
 
     Raises:
         InvalidInput: the song has no beat, no sound, or too few bars.
@@ -50,18 +52,26 @@ def write_loops(song: ExportSong, folder: Path) -> list[Path]:
     tracks = song.tracks or (ExportTrack(name="mix", kind="mix", source=song.mix),)
     found: list[Path] = []
     names = safe_names((track.name for track in tracks), _NAME_BYTES)
-    for track, name in zip(tracks, names, strict=True):
-        audio = track.audio()
-        bars = _audible(audio, beats, _spans(song, beats))
-        found += [_write_loop(song, name, audio, beats, one, folder) for one in bars]
+    with ExitStack() as files:
+        for track, name in zip(tracks, names, strict=True):
+            audio = track.audio()
+            bars = _audible(audio, beats, _spans(song, beats))
+            found += [_write_loop(song, name, audio, beats, one, folder, files) for one in bars]
     if not found:
         raise InvalidInput(f"{song.title}: no {LOOP_BARS} bars that sound; loops need them")
     return found
 
 
 def _write_loop(
-    song: ExportSong, name: str, audio: Audio, beats: TempoMap, bars: range, folder: Path
+    song: ExportSong,
+    name: str,
+    audio: Audio,
+    beats: TempoMap,
+    bars: range,
+    folder: Path,
+    files: ExitStack,
 ) -> Path:
+    """Write a loop to a temporary file, which gets its name when `files` ends."""
     samples = cut_loop(audio, beats.bar_times_s[bars.start], beats.bar_times_s[bars.stop])
     count = beats.bars[bars.stop] - beats.bars[bars.start]
     tempo_bpm = 60 * count * audio.sample_rate / samples.shape[1]
@@ -69,13 +79,15 @@ def _write_loop(
     title = f"{whose} {tempo_bpm:.0f} BPM bars {bars.start + 1}-{bars.stop}"
     target = folder / f"{song.name} loops" / f"{title}.wav"
     tags = song.music_tags.of_stem(name).with_music(tempo_bpm, song.key, song.camelot)
-    write_audio(target, Audio(samples, audio.sample_rate), tags)
     rhythm = Rhythm(
         beats=count, tempo_bpm=tempo_bpm, numerator=beats.numerator, denominator=beats.denominator
     )
     whole = range(samples.shape[1])
     chunks = [sampler_chunk(audio.sample_rate, song.key, whole)]
-    add_chunks(target, [*chunks, acid_chunk(rhythm, song.key, is_loop=True)])
+    chunks.append(acid_chunk(rhythm, song.key, is_loop=True))
+    temporary = files.enter_context(atomic_path(target))
+    loop = Audio(samples, audio.sample_rate)
+    write_audio(target, loop, tags, chunks=chunks, temporary=temporary)
     return target
 
 

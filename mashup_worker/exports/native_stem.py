@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -22,10 +20,11 @@ from mashup_worker.audio.signal import Audio
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import EngineUnavailable, InvalidInput, StorageFailed
 from mashup_worker.exports.song import parts_of, require_tracks, summed, write_audio
-from mashup_worker.system.files import atomic_path, cannot_write
+from mashup_worker.system.files import atomic_path, cannot_write, scratch_beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from mashup_worker.exports.song import ExportSong
 
@@ -74,13 +73,10 @@ def write_native_stem(song: ExportSong, folder: Path, codec: Codec = "aac") -> l
         )
     sounds = _sounds(song)
     target = folder / f"{song.name}{_NAMES[codec]}.stem.m4a"
-    with (
-        atomic_path(target) as temporary,
-        tempfile.TemporaryDirectory(dir=temporary.parent, prefix=".stems-") as scratch,
-    ):
-        inputs = [Path(scratch) / f"{index}.wav" for index in range(len(sounds))]
+    with atomic_path(target) as temporary, scratch_beside(target) as scratch:
+        inputs = [scratch / f"{index}.wav" for index in range(len(sounds))]
         for path, sound in zip(inputs, sounds, strict=True):
-            write_audio(path, sound, NO_TAGS, EncodeOptions("wav", 32))
+            write_audio(target, sound, NO_TAGS, EncodeOptions("wav", 32), temporary=path)
         _encode(inputs, temporary, target, codec)
         try:
             with temporary.open("r+b") as file:

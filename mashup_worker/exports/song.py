@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mashup_worker.analysis.key_names import camelot
 from mashup_worker.audio.decode import decode
-from mashup_worker.audio.encode import open_writer
+from mashup_worker.audio.encode import encode_into
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.limits import DecodeLimits
+from mashup_worker.audio.riff_writer import append_chunks
 from mashup_worker.audio.signal import Audio
 from mashup_worker.audio.song_tags import NO_TAGS, SongTags
 from mashup_worker.errors import InvalidInput
 from mashup_worker.exports.markers import markers_of_analysis, markers_of_plan
 from mashup_worker.exports.tempo_map import TempoMap
+from mashup_worker.system.files import atomic_path, cannot_write
 from mashup_worker.system.names import safe_name
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from mashup_worker.analysis.result import Analysis
@@ -210,19 +213,43 @@ def require_beats(song: ExportSong, purpose: str) -> TempoMap:
 
 
 def write_audio(
-    target: Path, audio: Audio, tags: SongTags, options: EncodeOptions | None = None
+    target: Path,
+    audio: Audio,
+    tags: SongTags,
+    options: EncodeOptions | None = None,
+    *,
+    chunks: Sequence[bytes] = (),
+    temporary: Path | None = None,
 ) -> None:
     """Write a sound, as WAV with 24 bits unless options are given.
 
+    Args:
+        target: the file, which appears with all of its content.
+        audio: the sound.
+        tags: tags of the file.
+        options: format of the file.
+        chunks: chunks to append to a WAV file.
+        temporary: new file to write instead, which the caller renames to `target`.
+
     Raises:
-        StorageFailed: the file cannot be written.
+        StorageFailed: the file cannot be written; the message names `target`.
         InvalidInput: the format cannot hold the sound.
     """
-    with open_writer(
-        target,
-        options or EncodeOptions("wav", 24),
-        sample_rate=audio.sample_rate,
-        channels=audio.channels,
-        tags=tags,
-    ) as writer:
-        writer.write(audio.samples)
+    with ExitStack() as stack:
+        path = temporary or stack.enter_context(atomic_path(target))
+        with encode_into(
+            path,
+            target,
+            options or EncodeOptions("wav", 24),
+            sample_rate=audio.sample_rate,
+            channels=audio.channels,
+            tags=tags,
+        ) as writer:
+            writer.write(audio.samples)
+        if not chunks:
+            return
+        try:
+            with path.open("r+b") as file:
+                append_chunks(file, chunks)
+        except OSError as error:
+            raise cannot_write(target, error) from error

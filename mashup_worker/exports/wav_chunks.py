@@ -12,9 +12,8 @@ from struct import pack
 from typing import TYPE_CHECKING
 
 from mashup_worker.analysis.key_names import KEYS
-from mashup_worker.audio.riff_writer import append_chunks, chunk
+from mashup_worker.audio.riff_writer import chunk
 from mashup_worker.exports.song import write_audio
-from mashup_worker.system.files import cannot_write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +47,6 @@ def write_wav(song: ExportSong, folder: Path) -> list[Path]:
         InvalidInput: the song cannot be decoded, or is too long for WAV.
     """
     target, mix, beats = folder / f"{song.name} markers.wav", song.mix, song.tempo_map
-    write_audio(target, mix, song.music_tags)
     chunks = marker_chunks(song.markers, mix.sample_rate, mix.length_samples)
     chunks.append(sampler_chunk(mix.sample_rate, song.key))
     if beats is not None:
@@ -59,21 +57,8 @@ def write_wav(song: ExportSong, folder: Path) -> list[Path]:
             denominator=beats.denominator,
         )
         chunks.append(acid_chunk(rhythm, song.key, is_loop=False))
-    add_chunks(target, chunks)
+    write_audio(target, mix, song.music_tags, chunks=chunks)
     return [target]
-
-
-def add_chunks(path: Path, chunks: Sequence[bytes]) -> None:
-    """Append chunks to a WAV file.
-
-    Raises:
-        StorageFailed: the file cannot be written.
-    """
-    try:
-        with path.open("r+b") as file:
-            append_chunks(file, chunks)
-    except OSError as error:
-        raise cannot_write(path, error) from error
 
 
 def marker_chunks(markers: Sequence[Marker], sample_rate: int, length_samples: int) -> list[bytes]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
+import tempfile
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from mashup_worker.errors import StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _TRIES = 10
 
@@ -51,6 +53,23 @@ def atomic_path(target: Path) -> Iterator[Path]:
             with suppress(OSError):
                 folder.rmdir()
         raise
+
+
+@contextmanager
+def scratch_beside(target: Path) -> Iterator[Path]:
+    """Yield a new hidden folder beside `target`, which is removed after the block.
+
+    Raises:
+        StorageFailed: it cannot be created; the message names `target`.
+    """
+    try:
+        folder = tempfile.mkdtemp(dir=target.parent, prefix=".", suffix=".part")
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

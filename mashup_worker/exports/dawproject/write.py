@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mashup_worker.audio.formats import EncodeOptions
@@ -13,9 +11,11 @@ from mashup_worker.exports.dawproject.document import metadata_xml, project_xml
 from mashup_worker.exports.dawproject.mashup import mashup_project
 from mashup_worker.exports.dawproject.separated import separated_project
 from mashup_worker.exports.song import write_audio
-from mashup_worker.system.files import atomic_path, cannot_write
+from mashup_worker.system.files import atomic_path, cannot_write, scratch_beside
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mashup_worker.exports.dawproject.project import AudioFile, Project
     from mashup_worker.exports.song import ExportSong
 
@@ -32,24 +32,21 @@ def write_dawproject(song: ExportSong, folder: Path) -> list[Path]:
     """
     project = separated_project(song) if song.plan is None else mashup_project(song)
     target = folder / f"{song.name}.dawproject"
-    with (
-        atomic_path(target) as temporary,
-        tempfile.TemporaryDirectory(dir=temporary.parent, prefix=".audio-") as scratch,
-    ):
+    with atomic_path(target) as temporary, scratch_beside(target) as scratch:
         try:
             with zipfile.ZipFile(temporary, "x") as archive:
                 archive.writestr(zipfile.ZipInfo("project.xml", _TIME), project_xml(project))
                 archive.writestr(zipfile.ZipInfo("metadata.xml", _TIME), metadata_xml(project.tags))
-                _add_audio(archive, project, Path(scratch))
+                _add_audio(archive, project, target, scratch)
         except OSError as error:
             raise cannot_write(target, error) from error
     return [target]
 
 
-def _add_audio(archive: zipfile.ZipFile, project: Project, scratch: Path) -> None:
+def _add_audio(archive: zipfile.ZipFile, project: Project, whole: Path, scratch: Path) -> None:
     for number, file in enumerate(project.files):
         path = scratch / f"{number}.wav"
-        write_audio(path, file.audio, NO_TAGS, _options(file))
+        write_audio(whole, file.audio, NO_TAGS, _options(file), temporary=path)
         entry = zipfile.ZipInfo(file.path, _TIME)
         entry.file_size = path.stat().st_size
         with path.open("rb") as source, archive.open(entry, "w") as target:
