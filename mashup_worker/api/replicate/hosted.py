@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SERVED_MODELS = (
     *("htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi"),
-    *("mdx_extra", "mdx", "scnet", "scnet_large", "kim_vocals", "lite"),
+    *("mdx_extra", "mdx", "scnet", "scnet_large", "kim_vocals"),
+    *("kim_htdemucs", "kim_scnet_large", "lite"),
 )
 """Names of the catalogue."""
 

@@ -25,4 +25,4 @@ def test_a_run_has_the_times_of_its_process() -> None:
     work = "import time; end = time.process_time() + 0.1\nwhile time.process_time() < end: pass"
     times = run([sys.executable, "-c", work])
     assert times.wall_s >= 0.1
-    assert 0.1 <= times.processor_s < 5
+    assert 0.1 <= times.processor_s + 1e-6 < 5  # differences of large numbers

@@ -234,7 +234,10 @@ def test_weights_of_other_kinds_of_networks_are_named(name: str) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("duration_s", [0.5, CHUNK / 44_100, 1.3 * CHUNK / 44_100, 9, 23])
+@pytest.mark.parametrize(
+    "duration_s",
+    [0.5, CHUNK / 44_100, 1.3 * CHUNK / 44_100, 9, pytest.param(23, marks=pytest.mark.slow)],
+)
 def test_whole_songs_equal_the_inference_of_the_reference(
     architecture: str, duration_s: float, tmp_path: Path
 ) -> None:

@@ -165,7 +165,10 @@ def test_half_a_masked_checkpoint_is_refused(drop: str) -> None:
 
 
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("duration_s", [0.5, CHUNK / 44_100, 1.3 * CHUNK / 44_100, 9, 23])
+@pytest.mark.parametrize(
+    "duration_s",
+    [0.5, CHUNK / 44_100, 1.3 * CHUNK / 44_100, 9, pytest.param(23, marks=pytest.mark.slow)],
+)
 def test_whole_songs_equal_the_inference_of_the_original(
     masked: bool, duration_s: float, tmp_path: Path
 ) -> None:
