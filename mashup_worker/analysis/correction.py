@@ -8,18 +8,17 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
-
+from mashup_worker.analysis.document import read_analysis
 from mashup_worker.analysis.key_names import KEYS, camelot
-from mashup_worker.analysis.result import Analysis, TempoStretch
 from mashup_worker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mashup_worker.analysis.result import Analysis, TempoStretch
+
 TEMPO_FACTORS = (0.5, 1.0, 2.0)
 _NEAR_S = 1e-3
-_ANALYSES = TypeAdapter(Analysis)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,14 +68,6 @@ def corrected(analysis: Analysis, correction: Correction) -> Analysis:
         key = correction.key
         changed = replace(changed, key=key, camelot=camelot(key), key_confidence=1.0)
     return changed
-
-
-def read_analysis(document: Mapping[str, Any] | None) -> Analysis | None:
-    """Return the analysis in a job's output; None for one in another format."""
-    try:
-        return _ANALYSES.validate_python(document)
-    except ValidationError:
-        return None
 
 
 def corrected_document(document: Mapping[str, Any], correction: Correction) -> dict[str, Any]:

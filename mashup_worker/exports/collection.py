@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import posixpath
 from dataclasses import dataclass
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from mashup_worker.errors import InvalidInput
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from mashup_worker.audio.song_tags import SongTags
     from mashup_worker.exports.song import ExportSong
+    from mashup_worker.vocabulary import ExportName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,17 @@ def _entries(song: ExportSong) -> list[Entry]:
     return stems
 
 
+def check_root(root: str, names: Iterable[ExportName]) -> None:
+    """Check the path of a folder on the computer that imports collections.
+
+    Raises:
+        InvalidInput: it is a URL, or relative where a format needs absolute paths.
+    """
+    is_absolute = PurePosixPath(root).is_absolute() or PureWindowsPath(root).is_absolute()
+    if "://" in root or ("rekordbox" in names and not is_absolute):
+        raise InvalidInput(f"--root {root}: not an absolute path; begin with / or a drive")
+
+
 def playing_path(path: Path, folder: Path, root: str | None) -> str:
     """Return the absolute path of a file on the computer that plays it, with slashes.
 
@@ -66,8 +80,16 @@ def playing_path(path: Path, folder: Path, root: str | None) -> str:
         folder: folder of the exports.
         root: that folder there; None if it is the same computer. Paths relative to the folder stay
             as they are, so the files may be moved with it.
+
+    Raises:
+        InvalidInput: the file lies outside the drive of the root.
     """
     if root is None:
         return posixpath.normpath(os.path.abspath(path))  # noqa: PTH100 - keeps links
     relative = os.path.relpath(path, folder)
-    return posixpath.normpath(posixpath.join(root.replace("\\", "/"), relative))
+    drive, top = ntpath.splitdrive(root.replace("\\", "/"))
+    top = posixpath.normpath(top or ("/" if drive else "."))
+    above = sum(part == os.pardir for part in PurePath(relative).parts)
+    if top.startswith("/") and above > len(PurePosixPath(top).parts) - 1:
+        raise InvalidInput(f"{path}: outside the root {root}; export into a folder nearer to it")
+    return drive + posixpath.normpath(posixpath.join(top, relative))

@@ -84,7 +84,8 @@ def _add_track(collection: ET.Element, number: int, entry: Entry, path: str) -> 
         "SampleRate": info.sample_rate,
         "Comments": tags.comment,
         "Tonality": tags.key,
-        "Location": f"file://localhost/{quote(os.fsencode(path.lstrip('/')), safe='/:')}",
+        # A path in a network keeps the second of its two slashes.
+        "Location": f"file://localhost/{quote(os.fsencode(path.removeprefix('/')), safe='/:')}",
     }
     texts = {name: str(value) for name, value in values.items() if value is not None}
     track = ET.SubElement(collection, "TRACK", texts)

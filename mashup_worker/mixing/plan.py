@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mashup_worker.analysis.key_names import KEYS
 from mashup_worker.dsp.stretch.choose import ENGINE_NAMES
 from mashup_worker.mixing.grid import FixedTempoGrid, SongGrid, VariableTempoGrid
 from mashup_worker.mixing.plan_grid import MAX_BARS, Bar, PlanGrid, PlanModel, Tempo
@@ -225,6 +226,8 @@ class Plan(PlanModel):
     def _validate(self) -> Self:
         if self.vibe not in VIBES:
             raise ValueError(f"vibe {self.vibe!r}: unknown; use one of {', '.join(VIBES)}")
+        if self.key is not None and self.key not in KEYS:
+            raise ValueError(f"key {self.key!r}: unknown; use one of {', '.join(KEYS)}")
         for index, clip in enumerate(self.clips):
             for field, reason in _clip_faults(clip, self):
                 raise ValueError(f"clips.{index}.{field}: {reason}")

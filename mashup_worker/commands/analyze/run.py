@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mashup_worker.analysis.correction import read_analysis
+from mashup_worker.analysis.document import read_analysis
 from mashup_worker.commands.analyze.work import AnalyzeTask, Outcome, analyze, analyze_in_process
 from mashup_worker.commands.shared.batch import Batch, as_song_error, check_there
 from mashup_worker.commands.shared.exports import song_to_export

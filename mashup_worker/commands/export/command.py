@@ -45,12 +45,15 @@ def export(
     from mashup_worker.commands.export.run import ExportRun
     from mashup_worker.commands.shared.exports import Exporter
     from mashup_worker.commands.shared.output import Output
+    from mashup_worker.exports.collection import check_root
     from mashup_worker.exports.export import export_names
     from mashup_worker.models.device import resolve_device
 
     printer = Output(as_json, quiet, verbose)
     with usage_errors():
         names = export_names(comma_separated(to), f"--to {to}")
+        if root is not None:
+            check_root(root, names)
         resolve_device(device)
         found = find_results(results, output_dir, printer.note)
     ExportRun(

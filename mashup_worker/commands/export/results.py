@@ -52,16 +52,22 @@ def find_results(
 
 
 def _documented(path: Path) -> Result:
+    from mashup_worker.analysis.document import parse_analysis
+
     if path.name.endswith(PLAN_SUFFIX):
         base = path.name.removesuffix(PLAN_SUFFIX)
         made = (path.with_name(f"{base}.{ending}") for ending in FORMATS)
         audio = next((one for one in made if one.is_file()), path)
         return Result(Song(audio, base), path)
-    document = _read(path)
-    analysis = None if document is None else _analysis(document.get("analysis"))
-    if document is None or analysis is None or "source" not in document:
+    document = _read(path) or {}
+    source_of, values = document.get("source"), document.get("analysis")
+    if not isinstance(source_of, dict) or not isinstance(values, dict):
         raise InvalidInput(f"{path}: neither a plan nor a JSON file of `mashup analyze`")
-    source = path.parent / str(document["source"].get("path", ""))
+    try:
+        analysis = parse_analysis(values)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error.message}") from error
+    source = path.parent / str(source_of.get("path", ""))
     return Result(find_songs([str(source)], stem_folders=True).songs[0], analysis=analysis)
 
 
@@ -86,7 +92,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _analysis(document: object) -> Analysis | None:
-    from mashup_worker.analysis.correction import read_analysis
+    from mashup_worker.analysis.document import read_analysis
 
     return read_analysis(document) if isinstance(document, dict) else None
 

@@ -62,7 +62,8 @@ class MixSources:
 class MixRun:
     """Call of the command; a plan replaces `request`, and None for `form` lets songs decide.
 
-    `found` receives what the arguments lead to, and `made` the mashup for exports.
+    `found` receives what the arguments lead to, `inputs` the files of the songs, and `made` the
+    mashup for exports.
     """
 
     sources: MixSources
@@ -74,6 +75,7 @@ class MixRun:
     device: str
     on_progress: OnProgress
     found: list[FoundSongs] = field(default_factory=list)
+    inputs: list[Path] = field(default_factory=list)
     made: list[ExportSong] = field(default_factory=list)
 
     def run(self) -> dict[str, Any]:
@@ -132,10 +134,15 @@ class MixRun:
         target = self.outputs.target
         mashup = Song(target, target.stem)
         batch = Batch([mashup], exporter.printer)
+        exporter.inputs = self.inputs
         for song in self.made:
             exporter.add(song, mashup, target.parent, batch)
         exporter.finish(target.parent, batch)
         batch.finish()
+
+    def _check(self, inputs: Sequence[Path]) -> None:
+        self.outputs.check(inputs)
+        self.inputs.extend(inputs)
 
     def _planned(self) -> tuple[Plan, dict[str, Audio], LoadedSongs, Replan | None]:
         """Return the plan, the audio of its sources, the songs, and what plans them again.
@@ -151,7 +158,7 @@ class MixRun:
         if self.sources.plan is not None:
             plan = load_plan(self.sources.plan)
             folder = self.sources.plan.parent
-            self.outputs.check([folder / source.path for source in plan.sources.values()])
+            self._check([folder / source.path for source in plan.sources.values()])
             self.outputs.check_stems(plan, folder)
             warnings: list[str] = []
             sounds = sounds_of_plan(plan, folder, self.on_progress, warnings.append)
@@ -163,7 +170,7 @@ class MixRun:
             )
         singer, players = self._chosen()
         files = [*([singer] if singer else []), *players]
-        self.outputs.check([path for one in files for path in one.paths])
+        self._check([path for one in files for path in one.paths])
         loaded = song_loader(self.model, self.device, self.on_progress).load(files)
 
         def planned(semitones: Mapping[str, int] | None = None) -> Plan:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mashup_worker.commands.shared.folders import exported_name
 from mashup_worker.commands.shared.inputs import comma_separated
 from mashup_worker.commands.shared.names import real_path
 from mashup_worker.system.names import free_name
@@ -51,23 +52,25 @@ class Exporter:
 
     Attributes:
         root: path of the folder of collections on the computer that imports them.
+        inputs: files that no export replaces, besides the songs of the batch.
     """
 
     names: Sequence[ExportName]
     printer: Output
     root: str | None = None
+    inputs: Sequence[Path] = ()
     _listed: list[ExportSong] = field(default_factory=list)
     _taken: dict[Path, set[str]] = field(default_factory=dict)
 
     def add(self, song: ExportSong, source: Song, folder: Path, batch: Batch) -> None:
         """Write a song in the formats of one song, and keep it for those that list all.
 
-        Songs of one name in a folder are numbered, so that no file replaces another.
+        Songs of one name in a folder are numbered, so that no file replaces another, or an input.
         """
         from mashup_worker.exports.collection import entries_of
         from mashup_worker.exports.export import COLLECTIONS, export_song
 
-        taken = self._taken.setdefault(real_path(folder), set())
+        taken = self._taken.setdefault(real_path(folder), self._taken_by_inputs(folder, batch))
         song = replace(song, file_name=free_name(song.name, taken))
         for name in self.names:
             if name not in COLLECTIONS:
@@ -79,6 +82,16 @@ class Exporter:
             with batch.collect_failure(source):
                 entries_of([listed])
                 self._listed.append(listed)
+
+    def _taken_by_inputs(self, folder: Path, batch: Batch) -> set[str]:
+        """Return the names of songs whose exports would replace an input in a folder."""
+        home, taken = real_path(folder), set[str]()
+        inputs = (path for one in batch.songs for path in (*one.stems.values(), one.path))
+        for path in map(real_path, (*self.inputs, *inputs)):
+            inside = path.relative_to(home).parts if path.is_relative_to(home) else ()
+            if inside and (name := exported_name(inside[0])) is not None:
+                free_name(name, taken)
+        return taken
 
     def finish(self, folder: Path, batch: Batch) -> None:
         """Write the formats that list all songs."""

@@ -116,10 +116,16 @@ def song_names(folder: Folder) -> frozenset[str]:
     return frozenset(map(safe_name, (*bases, real_path(folder.path).name)))
 
 
+def exported_name(name: str) -> str | None:
+    """Return the name of the song whose export a file or a folder is called; None for others."""
+    found = _EXPORT.fullmatch(name)
+    return None if found is None else found[1]
+
+
 def is_export(name: str, songs: Collection[str]) -> bool:
     """Return whether a file or a folder was exported from one of the songs beside it."""
-    found = _EXPORT.fullmatch(name)
-    return found is not None and not {found[1], _NUMBER.sub("", found[1])}.isdisjoint(songs)
+    song = exported_name(name)
+    return song is not None and not {song, _NUMBER.sub("", song)}.isdisjoint(songs)
 
 
 def is_system_file(name: str) -> bool:

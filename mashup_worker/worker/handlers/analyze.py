@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mashup_worker.analysis.correction import read_analysis
+from mashup_worker.analysis.document import read_analysis
 from mashup_worker.audio.formats import audio_suffix, without_audio_suffix
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.exports.objects import EXPORT_STAGE, UNTITLED, Exports, write_exports

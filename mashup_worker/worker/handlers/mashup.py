@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mashup_worker.analysis.correction import read_analysis
+from mashup_worker.analysis.document import read_analysis
 from mashup_worker.audio.formats import EncodeOptions
 from mashup_worker.audio.song_tags import NO_TAGS
 from mashup_worker.errors import InvalidInput

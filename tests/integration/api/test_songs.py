@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from mashup_worker.analysis.correction import read_analysis
+from mashup_worker.analysis.document import read_analysis
 from mashup_worker.db import jobs
 from mashup_worker.db.database import Database
 from mashup_worker.mixing.grid import song_grid

@@ -8,12 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mashup_worker.analysis.correction import (
-    Correction,
-    corrected,
-    corrected_document,
-    read_analysis,
-)
+from mashup_worker.analysis.correction import Correction, corrected, corrected_document
+from mashup_worker.analysis.document import read_analysis
 from mashup_worker.analysis.result import Analysis, KeyCandidate, TempoStretch
 from mashup_worker.errors import InvalidInput
 

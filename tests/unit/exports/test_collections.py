@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -14,7 +15,7 @@ import pytest
 from mashup_worker.analysis.result import Analysis
 from mashup_worker.audio.song_tags import SongTags
 from mashup_worker.errors import InvalidInput
-from mashup_worker.exports.collection import playing_path
+from mashup_worker.exports.collection import check_root, playing_path
 from mashup_worker.exports.markers import Marker
 from mashup_worker.exports.playlist import write_playlist
 from mashup_worker.exports.rekordbox import write_collection
@@ -172,6 +173,46 @@ def test_what_cannot_be_listed_is_one_clear_line(tmp_path: Path) -> None:
         write_playlist([odd_song(tmp_path, b"a\nb.wav")], tmp_path)
 
 
-def test_paths_outside_the_folder_keep_their_place_beside_it(tmp_path: Path) -> None:
-    path = playing_path(tmp_path / "songs/a.mp3", tmp_path / "out", "/Volumes/USB/out")
-    assert path == "/Volumes/USB/songs/a.mp3"
+@pytest.mark.parametrize(
+    ("root", "inside", "beside"),
+    [
+        ("/Volumes/USB/out", "/Volumes/USB/out/a.mp3", "/Volumes/USB/songs/a.mp3"),
+        ("/Volumes/USB/out/", "/Volumes/USB/out/a.mp3", "/Volumes/USB/songs/a.mp3"),
+        ("D:\\Music\\out\\", "D:/Music/out/a.mp3", "D:/Music/songs/a.mp3"),
+        ("D:/out", "D:/out/a.mp3", "D:/songs/a.mp3"),
+        ("D:\\", "D:/a.mp3", None),
+        ("D:", "D:/a.mp3", None),
+        ("/", "/a.mp3", None),
+        ("\\\\nas\\music\\out", "//nas/music/out/a.mp3", "//nas/music/songs/a.mp3"),
+        ("\\\\nas\\music", "//nas/music/a.mp3", None),
+        ("sets", "sets/a.mp3", "songs/a.mp3"),
+        ("", "a.mp3", "../songs/a.mp3"),
+    ],
+)
+def test_paths_outside_the_folder_keep_their_place_beside_it(
+    tmp_path: Path, root: str, inside: str, beside: str | None
+) -> None:
+    folder = tmp_path / "out"
+    assert playing_path(folder / "a.mp3", folder, root) == inside
+    if beside is not None:
+        assert playing_path(tmp_path / "songs/a.mp3", folder, root) == beside
+        return
+    with pytest.raises(InvalidInput, match=r"/songs/a\.mp3: outside the root .*; export into"):
+        playing_path(tmp_path / "songs/a.mp3", folder, root)
+
+
+def test_locations_in_a_network_keep_their_server(tmp_path: Path) -> None:
+    song = made_song(tmp_path / "songs", duration_s=2.0)
+    (path,) = write_collection([song], tmp_path, "\\\\nas\\music")
+    location = next(ET.parse(path).iter("TRACK")).attrib["Location"]
+    assert location == "file://localhost//nas/music/songs/whole.wav"
+
+
+@pytest.mark.parametrize("root", ["", ".", "Music", "~/Music", "D:", "file:///Music"])
+def test_rekordbox_needs_an_absolute_root(root: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"^--root {re.escape(root)}: not an absolute path; "):
+        check_root(root, ["m3u8", "rekordbox"])
+    if "://" not in root:
+        check_root(root, ["m3u8"])
+    for absolute in ("/Music", "D:\\Music", "D:/", "\\\\nas\\music\\set"):
+        check_root(absolute, ["rekordbox"])

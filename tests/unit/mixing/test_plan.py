@@ -69,6 +69,7 @@ def test_half_time_takes_twice_the_bars() -> None:
     ("steps", "value", "named"),
     [
         (("vibe",), "polka", "vibe.*polka.*club"),
+        (("key",), "H minor", "key .H minor.: unknown.*A minor"),
         (("intensity",), 2, "intensity"),
         (("grid", "tempo_bpm"), "fast", r"grid\.tempo_bpm"),
         (("grid", "bars"), 0, r"grid\.bars"),

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from mashup_worker.analysis.correction import read_analysis
+from mashup_worker.analysis.document import read_analysis
 from mashup_worker.analysis.result import Analysis, AnalysisOptions
 from mashup_worker.audio.signal import Audio
 from mashup_worker.errors import InvalidInput

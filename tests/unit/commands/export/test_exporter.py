@@ -42,6 +42,24 @@ def test_songs_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("input_", ["night click.wav", "NIGHT loops/a.wav", "night.stem.m4a"])
+@pytest.mark.parametrize("is_song", [True, False])
+def test_no_export_replaces_an_input(tmp_path: Path, input_: str, is_song: bool) -> None:
+    song = made_song(tmp_path / "song", duration_s=2.0, title="night")
+    assert song.file is not None
+    path = tmp_path / input_
+    printer = Output(as_json=False, quiet=True, verbose=False)
+    source = Song(song.file, "night")
+    batch = Batch([source, Song(path, "other")] if is_song else [source], printer)
+    exporter = Exporter(["click"], printer, inputs=() if is_song else [path])
+    exporter.add(song, source, tmp_path, batch)
+    exporter.add(song, source, tmp_path / "out", batch)
+    batch.finish()
+    assert (tmp_path / "night 2 click.wav").is_file()
+    assert not (tmp_path / "night click.wav").exists()
+    assert (tmp_path / "out/night click.wav").is_file()
+
+
 def test_a_song_that_cannot_be_listed_leaves_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
