@@ -35,19 +35,19 @@ def draw_analysis(result: AnalyzeResult, waveform: SampleSource, title: str) -> 
     figure = Figure((WIDTH_PIXELS / DPI, HEIGHT_PIXELS / DPI), facecolor="white")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(
-        5, 1, height_ratios=(1, 0.55, 1, 1.25, 0.9), hspace=0.4, left=0.06, right=0.945,
+        5, 1, height_ratios=(0.9, 1, 0.8, 1.15, 0.8), hspace=0.4, left=0.06, right=0.945,
         top=0.868, bottom=0.045,
     )  # fmt: skip
     rows: list[Axes] = [figure.add_subplot(grid[0])]
     rows += [figure.add_subplot(grid[row], sharex=rows[0]) for row in (2, 3, 4)]
     form = figure.add_subplot(grid[1], sharex=rows[0])
+    span_s = max(analysis.duration_s, waveform.length_samples / waveform.sample_rate, 1e-3)
+    rows[0].set_xlim(0, span_s)
     panels.draw_waveform(rows[0], waveform, analysis)
     draw_form(form, analysis)
     panels.draw_tempogram(rows[1], evidence, analysis)
     panels.draw_chroma(rows[2], evidence, analysis)
     panels.draw_loudness(rows[3], evidence, analysis)
-    span_s = max(analysis.duration_s, waveform.length_samples / waveform.sample_rate, 1e-3)
-    rows[0].set_xlim(0, span_s)
     step_s = _tick_step_s(span_s)
     rows[0].set_xticks([step_s * n for n in range(int(span_s / step_s) + 1)])
     rows[0].xaxis.set_major_formatter(lambda time_s, _: _clock(time_s, step_s))

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from mashup_worker.analysis.form.result import Bar, CuePoint, Section, SingingInterval
+from mashup_worker.analysis.form.result import (
+    Bar,
+    ChordSpan,
+    CuePoint,
+    Loop,
+    Section,
+    SingingInterval,
+)
 from mashup_worker.analysis.result import (
     Analysis,
     AnalyzeResult,
@@ -20,7 +27,7 @@ from mashup_worker.analysis.result import (
     TempoCandidate,
 )
 from mashup_worker.audio.signal import Audio
-from mashup_worker.plots import panels
+from mashup_worker.plots import form_panel, panels
 from mashup_worker.plots.analysis import analysis_png, draw_analysis
 
 if TYPE_CHECKING:
@@ -125,9 +132,16 @@ def test_figures_are_shown() -> None:
     assert bold == {"A", "B", "C", "D", "E", "F", "G"}
 
 
-def test_sections_singing_and_energy_are_at_their_times() -> None:
+def extents(axes: Axes, low: float, high: float) -> list[list[float]]:
+    """Return start and end of the rectangles that lie between two heights."""
     from matplotlib.collections import PolyCollection
 
+    boxes = [path.get_extents() for one in axes.findobj(PolyCollection) for path in one.get_paths()]
+    inside = (box for box in boxes if low <= box.y0 and box.y1 <= high)
+    return [box.intervalx.tolist() for box in inside]
+
+
+def test_the_form_is_at_its_times() -> None:
     result = song()
     analysis = replace(
         result.analysis,
@@ -138,18 +152,50 @@ def test_sections_singing_and_energy_are_at_their_times() -> None:
         bars=tuple(Bar(0.25 + 2 * n, 0.5 + 0.05 * n, -3.0) for n in range(8)),
         singing=(SingingInterval(4.0, 6.0, 1.0),),
         singing_known=True,
-        cue_points=(CuePoint(8.25, "drop", 0.5),),
+        chords=(
+            ChordSpan(0.25, 4.25, "A:min", 0.9),
+            ChordSpan(4.25, 6.25, "N", 0.9),
+            ChordSpan(6.25, 16.0, "Bb:maj7", 0.9),
+        ),
+        loops=(Loop(8.25, 16.0, 4, 0.9), Loop(12.25, 16.0, 2, 0.8), Loop(0.25, 4.25, 2, 0.7)),
+        cue_points=(
+            CuePoint(0.25, "first downbeat", 0.5),
+            CuePoint(8.25, "mix out", 0.5),
+            CuePoint(8.25, "drop", 0.5),
+        ),
     )
-    figure = draw_analysis(replace(result, analysis=analysis), noise(), "song")
-    form = figure.axes[4]
-    assert {"A verse", "B chorus", "singing in orange"} <= set(texts(form).split("\n"))
-    times = [np.asarray(line.get_xdata()).tolist() for line in form.lines]
-    energy, drops = (one for one in times if len(one) != 2)
-    assert energy[:3] == [0.25, 2.25, 2.25]
-    assert drops == [8.25]
-    (sung,) = form.findobj(PolyCollection)
-    assert sung.get_paths()[0].get_extents().intervalx.tolist() == [4.0, 6.0]
-    assert "without steady bars" in texts(draw_analysis(result, noise(), "song").axes[4])
+    form = draw_analysis(replace(result, analysis=analysis), noise(), "song").axes[4]
+    written = {"A verse", "B chorus", "first downbeat", "mix out, drop"}
+    assert written | {"Am", "B♭maj7", "4 bars", "2 bars"} <= set(texts(form).split("\n"))
+    times = {line.get_label(): np.asarray(line.get_xdata()).tolist() for line in form.lines}
+    assert times["energy"][:3] == [0.25, 2.25, 2.25]
+    assert times["cue points"] == [0.25, 8.25]
+    assert extents(form, 0, 1.1) == [[0.25, 8.25], [8.25, 16.0]]
+    singing, loops, chords = (
+        extents(form, low, low + height)
+        for low, height in (form_panel.SINGING, form_panel.LOOPS, form_panel.CHORDS)
+    )
+    assert singing == [[4.0, 6.0]]
+    assert loops == [[8.25, 16.0], [0.25, 4.25]]  # the best of those that overlap
+    assert chords == [[0.25, 4.25], [6.25, 16.0]]
+
+
+def test_an_unknown_form_is_stated() -> None:
+    form = texts(draw_analysis(song(), noise(), "song").axes[4])
+    assert "without steady bars" in form
+    assert "singing unknown" in form
+
+
+def test_texts_that_do_not_fit_are_left_out() -> None:
+    result = song(600.0)
+    analysis = replace(
+        result.analysis,
+        sections=(Section(0.25, 400.25, "A", 0.9, "verse", 0.5), Section(400.25, 404.25, "B", 0.9)),
+        chords=(ChordSpan(0.25, 2.25, "A:min", 0.9),),
+    )
+    found = texts(draw_analysis(AnalyzeResult(analysis, result.evidence), noise(), "s").axes[4])
+    assert "A verse" in found.split("\n")
+    assert not {"B", "Am"} & set(found.split("\n"))
 
 
 def test_images_show_a_tempo_and_a_note_at_their_places() -> None:
