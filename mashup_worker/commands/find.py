@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mashup_worker.commands.shared.clock import clock
 from mashup_worker.commands.shared.failure import usage_errors
 from mashup_worker.commands.shared.options import AsJson
 from mashup_worker.commands.shared.output import Output
@@ -97,11 +98,12 @@ def find(
     opened.load()
     records = opened.newest()
     if not records:
-        raise InvalidInput(f"{library}: no seed tracks there; name what `mashup reprocess` wrote")
+        lacks = "undamaged seed tracks" if opened.damaged else "seed tracks"
+        raise InvalidInput(f"{library}: no {lacks} there; name what `mashup reprocess` wrote")
     found = search(records, wanted)
     shown = found.passages[:limit]
     printer = Output(as_json)
-    printer.warnings(_doubts(found))
+    printer.warnings(_doubts(found, opened.damaged))
     if play_list is not None:
         from mashup_worker.exports.playlist import write_excerpt_playlist
 
@@ -113,14 +115,18 @@ def find(
             "more": len(found.passages) - len(shown),
             "outdated": list(found.outdated),
             "unknown": list(found.unknown),
+            "damaged": list(opened.damaged),
         }
     )
     if not as_json:
         _print_table(shown, found)
 
 
-def _doubts(found: Found) -> Iterator[str]:
+def _doubts(found: Found, damaged: Sequence[str]) -> Iterator[str]:
     """Yield a line for songs that could not be searched."""
+    if damaged:
+        number = _songs(len(damaged))
+        yield f"{number} damaged or lost files since; run `mashup reprocess` on them again"
     if found.outdated:
         number = _songs(len(found.outdated))
         yield f"{number} analyzed by an older release; run `mashup reprocess` on them again"
@@ -173,16 +179,11 @@ def _print_table(shown: Sequence[Passage], found: Found) -> None:
 def _cells(one: Passage) -> list[str]:
     tempo_bpm, section = one.analysis.tempo_bpm, one.section
     return [
-        _clock(one.start_s),
-        _clock(one.stop_s),
+        clock(one.start_s, 1),
+        clock(one.stop_s, 1),
         str(one.bars),
         "-" if tempo_bpm is None else f"{tempo_bpm:.1f}",
         one.analysis.camelot or "-",
         "-" if section is None else f"{section.label} {section.role or ''}".rstrip(),
         f"{one.confidence:.0%}",
     ]
-
-
-def _clock(time_s: float) -> str:
-    minutes, seconds = divmod(max(0.0, round(time_s, 1)), 60)
-    return f"{minutes:.0f}:{seconds:04.1f}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mashup_worker.commands.shared.clock import clock
 from mashup_worker.commands.shared.failure import usage_errors
 from mashup_worker.commands.shared.options import AsJson, Device, License, Model
 from mashup_worker.commands.shared.output import Output
@@ -109,7 +110,6 @@ def _best_fits(one: dict[str, Any]) -> list[str]:
 def _bars(side: dict[str, Any]) -> str:
     """Return bars with their section and time, such as `bars 17-32 (chorus C, 0:31)`."""
     first, last = side["bars"]
-    minutes, seconds = divmod(side["start_s"], 60)
     section = side["section"]
     name = f"{section['role'] or 'section'} {section['label']}, " if section else ""
-    return f"bars {first}-{last} ({name}{minutes:.0f}:{seconds:04.1f})"
+    return f"bars {first}-{last} ({name}{clock(side['start_s'], 1)})"

@@ -35,10 +35,13 @@ class Library:
     Attributes:
         storage: the store.
         prefix: prefix of all keys, empty or with a slash at the end.
+        damaged: keys of records that were left out, as this release cannot read them or some of
+            their objects are missing or cut.
     """
 
     storage: Storage
     prefix: str = ""
+    damaged: tuple[str, ...] = ()
     _records: dict[str, SeedRecord] = field(default_factory=dict)
     _by_object: dict[SeedSource, str] = field(default_factory=dict)
     _is_written: bool = True
@@ -60,13 +63,20 @@ class Library:
             for _ in pool.map(self._get, (self.prefix + key for key in keys), targets):
                 pass
             found = [SeedRecord.from_line(target.read_bytes()) for target in targets]
+        damaged = []
         for key, record in zip(keys, found, strict=True):
-            if record is not None and key == f"{record.folder}/{_RECORD}":
-                stems = record.stems
-                if all(sizes.get(stem.key) == stem.bytes for stem in stems) and all(
-                    stem.peaks_key in sizes for stem in stems
-                ):
-                    self._index(record)
+            if (
+                record is None
+                or key != f"{record.folder}/{_RECORD}"
+                or not all(
+                    sizes.get(stem.key) == stem.bytes and stem.peaks_key in sizes
+                    for stem in record.stems
+                )
+            ):
+                damaged.append(key)
+            else:
+                self._index(record)
+        self.damaged = tuple(sorted(damaged))
         # The run that stored these may have been killed before it wrote the catalog.
         self._is_written = not self._records
 

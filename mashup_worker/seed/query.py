@@ -73,7 +73,7 @@ def parse_query(text: str) -> Query:
             nothing is asked for; the message names the words.
     """
     found = _Parts()
-    position = 0
+    text, position = text.strip(" \t\n,;"), 0
     while position < len(text):
         position = _next(text, position, found)
     return _checked(found, text)
@@ -158,7 +158,7 @@ _PATTERNS: tuple[tuple[str, Callable[[_Parts, re.Match[str]], None]], ...] = (
     (r"loops?", _Parts.add_loops),
     (rf"(?P<role>(?:{'|'.join(ROLES)})(?:e?s)?)", _Parts.add_role),
     (rf"(?P<kind>{_KIND})", _Parts.add_kind),
-    (r"and|or|with|from|of|in|an?|the|find|bars", _Parts.skip),
+    (r"and|or|with|from|of|in|at|for|an?|the|find|bars", _Parts.skip),
 )
 _CLAUSES = [
     (re.compile(rf"[\s,;]*(?:{pattern})(?![\w#♯♭])[\s,;]*", re.IGNORECASE), add)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mashup_worker import __version__
 from mashup_worker.vocabulary import ExportName, FormatName  # noqa: TC001  (pydantic reads annotations)
@@ -89,7 +89,7 @@ class SeedRecord(_Stored):
 
     sha256: str
     title: str
-    sources: tuple[SeedSource, ...]
+    sources: Annotated[tuple[SeedSource, ...], Field(min_length=1)]
     settings: SeedSettings
     duration_s: float
     stems: tuple[SeedStem, ...]

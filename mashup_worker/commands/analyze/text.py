@@ -9,6 +9,8 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
+from mashup_worker.commands.shared.clock import clock
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -70,7 +72,7 @@ def line(name: str, analysis: Fields, note: str = "") -> Text:
         facts.append(
             f"{label} {_figure(analysis[field], unit)}" if analysis[field] is not None else ""
         )
-    facts += [_clock(analysis["duration_s"]), note]
+    facts += [clock(analysis["duration_s"]), note]
     return Text(f"{name}: {', '.join(fact for fact in facts if fact)}")
 
 
@@ -87,7 +89,7 @@ def row(name: str, analysis: Fields, note: str, name_width: int) -> Text:
     for field, unit in _LEVELS.values():
         figure = _figure(analysis[field], unit) or NOTHING
         _column(text, unit, figure.rjust(_COLUMNS[unit]))
-    _column(text, "clock", _clock(analysis["duration_s"]).rjust(_COLUMNS["clock"]), "dim")
+    _column(text, "clock", clock(analysis["duration_s"]).rjust(_COLUMNS["clock"]), "dim")
     if note:
         text.append(f"{_GAP}{note}", "dim italic")
     return text
@@ -96,7 +98,7 @@ def row(name: str, analysis: Fields, note: str, name_width: int) -> Text:
 def block(name: str, analysis: Fields, note: str = "", *, verbose: bool = False) -> Text:
     """Return a song in several lines; `verbose` adds candidates, tuning and profile."""
     text = Text().append(name, "bold")
-    text.append(f"  {_clock(analysis['duration_s'])}", "dim")
+    text.append(f"  {clock(analysis['duration_s'])}", "dim")
     if note:
         text.append(f"  {note}", "dim italic")
     tempo = Text().append(_tempo(analysis).ljust(_LEAD), "bold cyan")
@@ -127,15 +129,14 @@ def block(name: str, analysis: Fields, note: str = "", *, verbose: bool = False)
 def _stretches(analysis: Fields) -> Text:
     """Return the times and tempi of the parts of a song whose beats jump."""
     return _joined(
-        f"{_clock(one['start_s'])} {one['tempo_bpm']:.2f} BPM"
-        for one in analysis["tempo_stretches"]
+        f"{clock(one['start_s'])} {one['tempo_bpm']:.2f} BPM" for one in analysis["tempo_stretches"]
     )
 
 
 def _sections(analysis: Fields) -> Text:
     """Return the starts of the sections with their letters and roles."""
     return _joined(
-        f"{_clock(one['start_s'])} {one['label']} {one['role'] or ''}".rstrip()
+        f"{clock(one['start_s'])} {one['label']} {one['role'] or ''}".rstrip()
         for one in analysis["sections"]
     )
 
@@ -154,7 +155,7 @@ def _details(analysis: Fields) -> list[tuple[str, Text]]:
     tuning = analysis["tuning_cents"]
     beats, bars = (_percent(analysis[f"{one}_confidence"]) for one in ("beat", "bar"))
     chords = [one["label"] for one in analysis["chords"][:_SHOWN_CHORDS]]
-    cues = [f"{_clock(one['time_s'])} {one['kind']}" for one in analysis["cue_points"]]
+    cues = [f"{clock(one['time_s'])} {one['kind']}" for one in analysis["cue_points"]]
     sung_s = sum(one["stop_s"] - one["start_s"] for one in analysis["singing"])
     return [
         ("confidence", Text(f"beats {beats}, bars {bars}")),
@@ -222,11 +223,6 @@ def _figure(value: float | None, unit: str) -> str:
 
 def _percent(share: float, known: bool = True) -> str:
     return f"{share:.0%}" if known else ""
-
-
-def _clock(duration_s: float) -> str:
-    minutes, seconds = divmod(round(duration_s), 60)
-    return f"{minutes}:{seconds:02}"
 
 
 def _shortened(name: str, width: int) -> str:

@@ -236,7 +236,7 @@ def _order(row: tuple[float, float, int, int, int]) -> tuple[float, int, int, in
 
 def _side(song: MixSong, form: SongForm, from_bar: float, bars: float) -> Side:
     return Side(
-        start_s=song.grid.time_at(from_bar),
+        start_s=max(0.0, song.grid.time_at(from_bar)),
         stop_s=song.grid.time_at(from_bar + bars),
         first_bar=int(from_bar) + 1,
         last_bar=int(np.ceil(from_bar + bars)),

@@ -105,7 +105,16 @@ def test_incomplete_songs_are_missing(library: Library, tmp_path: Path, harm: st
         (home / record.folder / "song.json").write_text(record.to_line()[:50])
     else:
         (home / record.folder).rename(home / "songs" / record.sha256 / "elsewhere")
-    assert loaded(library).find(record.sha256, SETTINGS) is None
+    found = loaded(library)
+    assert found.find(record.sha256, SETTINGS) is None
+    place = "elsewhere" if harm == "moved" else record.settings.digest
+    assert found.damaged == (f"songs/{record.sha256}/{place}/song.json",)
+
+
+def test_a_record_without_a_source_is_damaged(library: Library, tmp_path: Path) -> None:
+    record = record_of("1" * 64).model_copy(update={"sources": ()})
+    add(library, record, tmp_path)
+    assert loaded(library).newest() == []
 
 
 def test_sources_are_stored_once(library: Library, tmp_path: Path) -> None:

@@ -187,3 +187,16 @@ def test_a_folder_without_a_library_is_no_library(tmp_path: Path) -> None:
         got = CliRunner().invoke(app, ["find", str(place), "drums"])
         assert got.exit_code
         assert part in str(got.exception or "") + got.output
+
+
+def test_damaged_songs_are_counted(folder: Path) -> None:
+    first, *others = sorted(folder.rglob("song.json"))
+    first.write_bytes(first.read_bytes()[:-40])
+    got = CliRunner().invoke(app, ["find", str(folder), "vocals"])
+    assert got.exit_code == 0
+    assert "1 song was damaged or lost files since; run `mashup reprocess`" in got.stderr
+    assert "of 1 songs" in got.stdout
+    for other in others:
+        other.write_bytes(b"")
+    got = CliRunner().invoke(app, ["find", str(folder), "vocals"])
+    assert "no undamaged seed tracks" in str(got.exception)
