@@ -24,6 +24,8 @@ _COST_PER_SEMITONE = 0.01
 """Correlation that a semitone of transposition must gain; it decides ties only."""
 
 _MIN_CORRELATION = 0.2
+_LEAST_KEY_CONFIDENCE = 0.3
+"""Confidence below which a key, as of drums alone, transposes no song of a sequence."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def transpose_sequence(
     """Transpose each song to a key next to that of the song before it on the circle of fifths.
 
     Songs are transposed by two semitones at most, with force by half an octave. Songs of unknown
-    key are not transposed.
+    or doubtful key are not transposed, and no song is to them.
 
     Raises:
         InvalidInput: the requested key is invalid, or half an octave away.
@@ -97,10 +99,16 @@ def transpose_sequence(
     semitones: dict[str, int] = {}
     before: str | None = None
     for song in songs:
-        key = song.analysis.key
+        key = _sure_key(song)
         semitones[song.name] = _shift_next_to(key, before) if key and before else 0
         before = transposed(key, semitones[song.name]) if key else before
-    return Transposition(semitones, songs[0].analysis.key, _shift_notes(semitones))
+    key = next(filter(None, map(_sure_key, songs)), songs[0].analysis.key)
+    return Transposition(semitones, key, _shift_notes(semitones))
+
+
+def _sure_key(song: MixSong) -> str | None:
+    is_sure = song.analysis.key_confidence >= _LEAST_KEY_CONFIDENCE
+    return song.analysis.key if is_sure else None
 
 
 def _shift_next_to(key: str, before: str) -> int:

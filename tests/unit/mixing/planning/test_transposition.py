@@ -66,7 +66,7 @@ def test_a_requested_key_is_reached_and_far_shifts_are_noted() -> None:
 def test_consecutive_songs_are_neighbors_on_the_circle_of_fifths() -> None:
     keys = ["A minor", "F minor", "D minor", None, "Db major"]
     songs = [
-        replace(song(f"s{index}"), analysis=Analysis(1.0, key=key))
+        replace(song(f"s{index}"), analysis=Analysis(1.0, key=key, key_confidence=0.9))
         for index, key in enumerate(keys)
     ]
     found = transpose_sequence(songs, None, forced=False)
@@ -74,3 +74,12 @@ def test_consecutive_songs_are_neighbors_on_the_circle_of_fifths() -> None:
     assert found.semitones["s3"] == 0
     now = [transposed(key, found.semitones[f"s{index}"]) for index, key in enumerate(keys) if key]
     assert all(fifths_between(a, b) <= 1 for a, b in itertools.pairwise(now))
+
+
+@pytest.mark.parametrize("first", ["drums", "song"])
+def test_a_doubtful_key_transposes_no_song(first: str) -> None:
+    drums = replace(song("drums"), analysis=Analysis(1.0, key="Bb major", key_confidence=0.22))
+    other = replace(song("song"), analysis=Analysis(1.0, key="E major", key_confidence=0.9))
+    songs = sorted((drums, other), key=lambda one: one.name != first)
+    found = transpose_sequence(songs, None, forced=False)
+    assert (found.semitones, found.key) == ({"drums": 0, "song": 0}, "E major")
