@@ -79,6 +79,11 @@ class SongTags:
         return all(getattr(self, one.name) is None for one in fields(self))
 
     @property
+    def year(self) -> str | None:
+        """Year of the date."""
+        return None if self.date is None else self.date[:4]
+
+    @property
     def cover_type(self) -> str:
         """Media type of the cover."""
         return media_type_of(self.cover or b"") or ""

@@ -79,7 +79,7 @@ def _add_track(collection: ET.Element, number: int, entry: Entry, path: str) -> 
         "Size": entry.path.stat().st_size,
         "TotalTime": None if info.claimed_duration_s is None else int(info.claimed_duration_s),
         "TrackNumber": tags.track,
-        "Year": None if tags.date is None else tags.date[:4],
+        "Year": tags.year,
         "AverageBpm": None if tags.tempo_bpm is None else f"{tags.tempo_bpm:.2f}",
         "SampleRate": info.sample_rate,
         "Comments": tags.comment,

@@ -25,7 +25,7 @@ _METADATA = (
     ("Title", "title"),
     ("Artist", "artist"),
     ("Album", "album"),
-    ("Year", "date"),
+    ("Year", "year"),
     ("Genre", "genre"),
     ("Comment", "comment"),
 )
