@@ -50,34 +50,63 @@ def test_steps_go_from_beat_to_beat_and_end_at_the_borders(page: Page) -> None:
     assert on_grid(page, "grid.nextBar(8.5, 1)") == DURATION_S
 
 
+SECTIONS = [
+    {"start_s": 0.0, "stop_s": 3.0, "label": "A", "role": "intro"},
+    {"start_s": 3.0, "stop_s": 6.0, "label": "B", "role": "verse"},
+    {"start_s": 6.0, "stop_s": 9.0, "label": "C", "role": None},
+]
+
+
+def drawn_form(page: Page, width: int, **form: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the texts and the accented rectangles and marks of a ruler of 9 s."""
+    script = """async ([width, form]) => {
+        const { drawRuler } = await import("/page/song/ruler-drawing.js");
+        const { BeatGrid } = await import("/page/song/grid.js");
+        const context = document.createElement("canvas").getContext("2d");
+        const drawn = { texts: [], accents: [], marks: [] };
+        context.fillText = (text) => drawn.texts.push(text);
+        context.fillRect = (x, _y, width) => {
+            if (context.fillStyle === "#ff0000") drawn.accents.push([x, x + width]);
+        };
+        const { lineTo } = context;
+        context.fill = () => drawn.marks.push(drawn.tip);
+        context.lineTo = (x, y) => { drawn.tip = x; lineTo.call(context, x, y); };
+        const pxPerS = { value: width / 9 };
+        const timeline = { xOf: (at) => at * pxPerS.value, timeAt: (x) => x / pxPerS.value,
+            pxPerS, durationS: { value: 9 } };
+        const colors = { text: "black", muted: "gray", line: "gray", strong: "gray",
+            accent: "red", soft: "pink", sections: ["white", "silver"] };
+        const grid = new BeatGrid(form, 9);
+        drawRuler(context, { width, height: 84, grid, timeline, colors, loop: null });
+        return drawn;
+    }"""
+    drawn: dict[str, list[Any]] = page.evaluate(script, [width, form])
+    drawn["texts"] = [text for text in drawn["texts"] if ":" not in text]
+    return drawn
+
+
 @pytest.mark.parametrize(
     ("width", "texts"), [(900, ["A · Intro", "B · Verse", "C"]), (105, ["A", "B", "C"]), (9, [])]
 )
 def test_sections_show_letter_and_role_where_they_fit(
     page: Page, width: int, texts: list[str]
 ) -> None:
-    sections = [
-        {"start_s": 0.0, "stop_s": 3.0, "label": "A", "role": "intro"},
-        {"start_s": 3.0, "stop_s": 6.0, "label": "B", "role": "verse"},
-        {"start_s": 6.0, "stop_s": 9.0, "label": "C", "role": None},
+    assert drawn_form(page, width, sections=SECTIONS)["texts"] == texts
+
+
+def test_chords_singing_and_cue_points_are_at_their_times(page: Page) -> None:
+    chords = [
+        {"start_s": start_s, "stop_s": start_s + 1.5, "label": label}
+        for start_s, label in ((0, "A:min"), (1.5, "N"), (3, "Bb:maj"), (4.5, "F#:min7"))
     ]
-    script = """async ([width, sections]) => {
-        const { drawRuler } = await import("/page/song/ruler-drawing.js");
-        const { BeatGrid } = await import("/page/song/grid.js");
-        const grid = new BeatGrid({ sections }, 9);
-        const context = document.createElement("canvas").getContext("2d");
-        const drawn = [];
-        context.fillText = (text) => drawn.push(text);
-        const pxPerS = { value: width / 9 };
-        const timeline = { xOf: (at) => at * pxPerS.value, timeAt: (x) => x / pxPerS.value,
-            pxPerS, durationS: { value: 9 } };
-        const colors = { text: "black", muted: "gray", line: "gray", strong: "gray",
-            accent: "red", soft: "pink", sections: ["white", "silver"] };
-        drawRuler(context, { width, height: 60, grid, timeline, colors, loop: null });
-        return drawn;
-    }"""
-    drawn = page.evaluate(script, [width, sections])
-    assert [text for text in drawn if ":" not in text] == texts
+    drawn = drawn_form(
+        page, 900, sections=SECTIONS, chords=chords,
+        singing=[{"start_s": 4.0, "stop_s": 5.5}],
+        cue_points=[{"time_s": 3.0, "kind": "mix in"}, {"time_s": 6.0, "kind": "drop"}],
+    )  # fmt: skip
+    assert drawn["texts"][3:] == ["Am", "B♭", "F♯m7"]
+    assert drawn["accents"] == [[400, 550]]
+    assert drawn["marks"] == [300, 600]
 
 
 def test_a_loop_covers_whole_bars_in_either_direction(page: Page) -> None:

@@ -42,6 +42,9 @@
  * @property {number | null} beats_per_bar
  * @property {string | null} time_signature
  * @property {Section[]} [sections]
+ * @property {{start_s: number, stop_s: number, label: string}[]} [chords] Such as `A:min`; `N` for none.
+ * @property {{start_s: number, stop_s: number}[]} [singing]
+ * @property {{time_s: number, kind: string}[]} [cue_points]
  * @property {{key: string, camelot: string, score: number}[]} [key_candidates]
  *
  * @typedef {object} License License of a model.

@@ -1,4 +1,4 @@
-/** Beats, bars and sections of a song, as places to go to. */
+/** Beats, bars and form of a song, as places to go to. */
 
 /** @import {Analysis, Section} from "../types.js" */
 
@@ -19,6 +19,9 @@ export class BeatGrid {
     this.bars = analysis?.downbeats_s ?? [];
     /** @type {Section[]} */
     this.sections = analysis?.sections ?? [];
+    this.chords = analysis?.chords ?? [];
+    this.singing = analysis?.singing ?? [];
+    this.cues = analysis?.cue_points ?? [];
   }
 
   get hasBars() {

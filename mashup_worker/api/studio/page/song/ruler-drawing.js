@@ -1,11 +1,10 @@
-/** Drawing of the ruler: sections, bars, beats and times of the visible part. */
+/** Drawing of the ruler: form, bars, beats and times of the visible part. */
 
-import { texts } from "../texts.js";
+import { drawForm, FORM_PX } from "./form-drawing.js";
 
 /** @import {BeatGrid} from "./grid.js" */
 /** @import {Timeline} from "./timeline.js" */
 
-const SECTION_PX = 20;
 const LABEL_GAP_PX = 44;
 const BEAT_GAP_PX = 7;
 const TIME_STEPS_S = [0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
@@ -52,31 +51,11 @@ export function drawRuler(context, { width, height, grid, timeline, colors, loop
   context.clearRect(0, 0, width, height);
   context.font = `12px ${getComputedStyle(context.canvas).fontFamily}`;
   context.textBaseline = "middle";
-  const top = grid.sections.length ? SECTION_PX : 0;
-  if (top) drawSections(context, { width, grid, timeline, colors });
+  const top = grid.sections.length ? FORM_PX : 0;
+  if (top) drawForm(context, { width, grid, timeline, colors });
   if (loop) drawLoop(context, { top, height, timeline, colors, loop });
   if (grid.hasBars) drawBars(context, { width, top, height, grid, timeline, colors });
   drawTimes(context, { width, top, height, timeline, colors, isAlone: !grid.hasBars });
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {{width: number, grid: BeatGrid, timeline: Timeline, colors: Colors}} options
- */
-function drawSections(context, { width, grid, timeline, colors }) {
-  grid.sections.forEach(({ start_s, stop_s, label, role }, index) => {
-    const left = Math.max(0, timeline.xOf(start_s));
-    const right = Math.min(width, timeline.xOf(stop_s));
-    if (right <= left) return;
-    context.fillStyle = colors.sections[index % 2];
-    context.fillRect(left, 0, right - left - 1, SECTION_PX - 2);
-    const room = right - left - 10;
-    const names = role ? [`${label} · ${texts.song.roles[role] ?? role}`, label] : [label];
-    const shown = names.find((name) => context.measureText(name).width <= room);
-    if (!shown) return;
-    context.fillStyle = colors.text;
-    context.fillText(shown, left + 6, SECTION_PX / 2 - 0.5);
-  });
 }
 
 /**

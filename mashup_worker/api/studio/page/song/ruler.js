@@ -1,4 +1,4 @@
-/** Ruler of a song: shows sections, bars and beats, seeks, and selects the loop. */
+/** Ruler of a song: shows the form, bars and beats, seeks, and selects the loop. */
 
 import { computed, useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
