@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HEARD = """async (kinds) => {
     const { transport } = document.querySelector(".player");
+    await transport.ready.catch(() => {});  // a stem may be missing
     const loudest = (kind) => {
         const analyser = transport.analyser(kind);
         const bins = new Float32Array(analyser.frequencyBinCount);
