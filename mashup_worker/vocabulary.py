@@ -140,6 +140,8 @@ TRUE_PEAK_DBTP = Range(-9.0, 0.0)
 """True peak that a mashup or master may be asked for."""
 
 DEFAULT_TRUE_PEAK_DBTP = -1.0
+DEFAULT_MOST_LIMITING_DB = 15.0
+"""Limiting of the highest peak at which a master is raised no further."""
 """Highest true peak of a result, where none is asked for."""
 
 TEMPO_BPM = Range(30.0, 300.0)

@@ -22,6 +22,7 @@ from mashup_worker.mixing.stretch_limit import (
 from mashup_worker.mixing.vibes import VIBES
 from mashup_worker.vocabulary import (
     DEFAULT_LOUDNESS_LUFS,
+    DEFAULT_MOST_LIMITING_DB,
     DEFAULT_TRUE_PEAK_DBTP,
     LOUDNESS_LUFS,
     TRUE_PEAK_DBTP,
@@ -181,6 +182,7 @@ class MasterSettings(PlanModel):
     """Mastering of the sum; `bus_reduction_db` is that in loud passages, 0 without compressor.
 
     `side_gain_db` is the gain of the side signal before mastering; below 0, the mix is narrower.
+    Gain is not raised further once the highest peak is limited by more than `most_limiting_db`.
     """
 
     loudness_lufs: Loudness = DEFAULT_LOUDNESS_LUFS
@@ -188,6 +190,7 @@ class MasterSettings(PlanModel):
     bus_ratio: Annotated[float, Field(ge=1, le=10)] = 2.0
     bus_reduction_db: Annotated[float, Field(ge=0, le=12)] = 2.0
     side_gain_db: Annotated[float, Field(ge=-24, le=0)] = 0.0
+    most_limiting_db: Annotated[float, Field(ge=0, le=30)] = DEFAULT_MOST_LIMITING_DB
 
 
 class Plan(PlanModel):

@@ -21,6 +21,7 @@ from mashup_worker.pipelines.clock import Clock, ignore_progress
 from mashup_worker.system.files import atomic_path, check_writable
 from mashup_worker.vocabulary import (
     DEFAULT_LOUDNESS_LUFS,
+    DEFAULT_MOST_LIMITING_DB,
     DEFAULT_TRUE_PEAK_DBTP,
     FORMATS,
     LOUDNESS_LUFS,
@@ -46,7 +47,6 @@ _FILE_ROUNDS = 6
 _STEP_LU = 1.0
 """Greatest change of the aim in one round: the loss of an encoder grows with its input."""
 
-_MOST_LIMITING_DB = 15.0
 _NOTED_LIMITING_DB = 9.0
 
 
@@ -54,7 +54,8 @@ _NOTED_LIMITING_DB = 9.0
 class MasterRequest:
     """Targets of a master, the true peak that of the decoded file.
 
-    The seed is that of the dither of 16-bit files. With `raise_quiet`, sound below -70 LUFS, which
+    Gain is not raised further once the highest peak is limited by more than `most_limiting_db`. The
+    seed is that of the dither of 16-bit files. With `raise_quiet`, sound below -70 LUFS, which
     counts as silence by BS.1770, is raised by its ungated loudness instead of keeping its level.
 
     Raises:
@@ -66,6 +67,7 @@ class MasterRequest:
     compression: Compression | None = None
     seed: int = 0
     raise_quiet: bool = False
+    most_limiting_db: float = DEFAULT_MOST_LIMITING_DB
 
     def __post_init__(self) -> None:
         check_range("loudness", self.loudness_lufs, LOUDNESS_LUFS, unit="LUFS")
@@ -109,8 +111,8 @@ def mastered(audio: Audio, request: MasterRequest) -> Mastered:
     """Compress, amplify and limit a mix until loudness and true peak meet their targets.
 
     A DC offset is removed first, since it occupies headroom. Audio without a loudness, such as
-    silence, is returned unchanged. Gain is not raised further once the highest peak is limited by
-    more than 15 dB, so the loudness may stay below its target.
+    silence, is returned unchanged. Its limiting is bounded, so the loudness may stay below its
+    target.
     """
     mix = _Mix(audio, request)
     done = mix.brought_to(_Aim(request.loudness_lufs, request.true_peak_dbtp))
@@ -229,7 +231,9 @@ class _Mix:
             reached = aim.loudness_lufs if lufs is None else lufs
             miss = aim.loudness_lufs - reached
             self._gain_db, self._lufs = gain_db, reached
-            held_back = limited.most_reduction_db > _MOST_LIMITING_DB and miss > _NEAR_LU
+            held_back = (
+                limited.most_reduction_db > self._request.most_limiting_db and miss > _NEAR_LU
+            )
             if abs(miss) <= _NEAR_LU or held_back:
                 break
             # The more is limited, the less a dB of gain brings.

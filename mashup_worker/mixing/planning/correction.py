@@ -33,6 +33,9 @@ _SIDE_AIM = 0.8
 _MAX_NARROWING_DB = 6.0
 _SAME_TIME_S = 0.002
 _MAX_GAIN_DB = 24.0
+_MORE_LIMITING_DB, _MAX_LIMITING_DB = 6.0, 30.0
+"""Further limiting that a lowered loudness may take, and the most in all. The loudness reached took
+more than the bound, which would keep the next rendering below it."""
 _CORRECTED = "corrected: "
 _GRID = ("tempo_bpm", "first_downbeat_s", "beats_s")
 
@@ -80,6 +83,8 @@ def _mastered(plan: Plan, findings: Findings) -> tuple[MasterSettings, list[str]
     changes, notes = dict[str, float](), []
     if findings.reached_lufs is not None and "loudness" not in plan.requested:
         changes["loudness_lufs"] = round(findings.reached_lufs, 1)
+        more_db = plan.master.most_limiting_db + _MORE_LIMITING_DB
+        changes["most_limiting_db"] = min(_MAX_LIMITING_DB, more_db)
         notes.append(f"loudness {changes['loudness_lufs']:g} LUFS, which limiting reaches")
     change_db = _side_change_db(findings)
     if -_MAX_NARROWING_DB <= change_db < 0:

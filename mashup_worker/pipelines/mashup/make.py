@@ -265,6 +265,7 @@ def _made(
         true_peak_dbtp=wanted.true_peak_dbtp,
         compression=Compression(wanted.bus_ratio, wanted.bus_reduction_db),
         seed=plan.seed,
+        most_limiting_db=wanted.most_limiting_db,
     )
     stems = [
         StemTrack(

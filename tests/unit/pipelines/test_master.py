@@ -46,6 +46,19 @@ def test_loudness_and_true_peak_are_reached(wanted_lufs: float, level: float) ->
     assert peak <= -0.97
 
 
+def test_a_loudness_that_was_reached_is_reached_with_a_higher_bound_only() -> None:
+    peaks = music(0.2)
+    peaks.samples[:, ::22_050], peaks.samples[:, 1::22_050] = 0.9, -0.9
+    short = mastered(peaks, MasterRequest(-10.0))
+    assert short.held_back
+    assert short.lufs is not None
+    again = mastered(peaks, MasterRequest(short.lufs))
+    assert again.held_back
+    raised = mastered(peaks, MasterRequest(short.lufs, most_limiting_db=21.0))
+    assert not raised.held_back
+    assert raised.lufs == pytest.approx(short.lufs, abs=0.05)
+
+
 def test_a_target_that_needs_too_much_limiting_is_missed_with_a_note() -> None:
     clicks = torch.zeros(1, 4 * RATE_HZ)
     clicks[0, ::4410] = 0.5

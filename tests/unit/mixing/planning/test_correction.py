@@ -161,7 +161,11 @@ def test_a_requested_key_stays() -> None:
 
 def test_a_loudness_of_the_vibe_that_is_out_of_reach_is_lowered() -> None:
     plan = plan_of(master={"loudness_lufs": -10.5})  # that of club at 0.5
-    assert changed(plan, reached_lufs=-12.47).master.loudness_lufs == -12.5
+    lowered = changed(plan, reached_lufs=-12.47).master
+    assert (lowered.loudness_lufs, lowered.most_limiting_db) == (-12.5, 21.0)
+    assert changed(plan_of(master={"most_limiting_db": 29}), reached_lufs=-12.47).master == (
+        lowered.model_copy(update={"most_limiting_db": 30.0})
+    )
     requested = plan_of(master={"loudness_lufs": -10.5}, requested=("loudness",))
     assert corrected_plan(requested, Findings(reached_lufs=-12.47)) is None
 
