@@ -187,6 +187,7 @@ def test_tracks_of_different_lengths_stay_aligned(
     assert_plays(played, both, 7, 27, (5 * RATE, 20 * RATE))
 
 
+@pytest.mark.slow
 def test_half_an_hour_holds_a_bounded_number_of_samples(page: Page, files: FileServer) -> None:
     rate, minutes, names = 4_000, 30, ["a", "b"]
     for name in names:

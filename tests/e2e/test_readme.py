@@ -28,6 +28,7 @@ def songs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_python_of_the_documentation_runs(songs: Path) -> None:
     names: dict[str, object] = {}
     for page in ("README.md", "docs/python.md"):

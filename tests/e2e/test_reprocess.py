@@ -55,7 +55,8 @@ def by_outcome(stdout: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("songs", [12, pytest.param(57, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("songs", [12, 57])
 def test_many_files_killed_half_way(mashup: Mashup, songs: int) -> None:
     mashup = replace(mashup, folder=mashup.folder / f"many {songs}")
     make_seeds(mashup.folder, songs)
@@ -219,7 +220,10 @@ def _ctrl_c() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_ctrl_c")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_stopping_keeps_results(mashup: Mashup, number: signal.Signals, code: int) -> None:
     for song in range(6):
         mashup.song(f"stop/{song}.wav", excerpt(2.0, 6.0 + song))

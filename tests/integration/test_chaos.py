@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.chaos.schedule import run
 
 if TYPE_CHECKING:
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
     from mashup_worker.stack.stack import Stack
 
 
+@pytest.mark.slow
 def test_every_job_ends_once_despite_random_faults(stack: Stack, tmp_path: Path) -> None:
-    problems, chaos = run(tmp_path, stack, jobs=40, seed=3, faults=12)
+    problems, chaos = run(tmp_path, stack, jobs=60, seed=3, faults=16)
     assert not problems
-    assert len(chaos.jobs) == 40
+    assert len(chaos.jobs) == 60

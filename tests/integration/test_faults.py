@@ -41,7 +41,13 @@ def wait_for_kill(place: Arena) -> None:
     assert process.wait(DEADLINE_S) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("step", ["claimed", "working", "uploaded", "publishing"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        *("claimed", "publishing"),
+        *(pytest.param(step, marks=pytest.mark.slow) for step in ("working", "uploaded")),
+    ],
+)
 def test_a_worker_killed_before_the_commit_costs_one_attempt(place: Arena, step: str) -> None:
     started(place)
     place.inject(step)
@@ -94,7 +100,7 @@ def test_a_job_that_kills_its_worker_fails_in_the_end(place: Arena) -> None:
     assert place.ended(good)["status"] == "completed"
 
 
-@pytest.mark.parametrize("fault", ["lost", "illegal"])
+@pytest.mark.parametrize("fault", ["lost", pytest.param("illegal", marks=pytest.mark.slow)])
 def test_a_worker_whose_device_is_lost_ends_and_its_job_is_retried(
     place: Arena, fault: str
 ) -> None:

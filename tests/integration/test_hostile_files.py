@@ -30,7 +30,8 @@ def memory_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.parametrize("each", [1, pytest.param(7, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("each", [2, 7])
 def test_each_is_decoded_or_refused_within_its_limits(each: int, tmp_path: Path) -> None:
     files = corpus(made(tmp_path / "corpus"), each if ffmpeg_found else round(1.4 * each))
     assert len({one.path.read_bytes() for one in files}) >= 36 + 24 * each
@@ -55,7 +56,7 @@ def test_each_is_decoded_or_refused_within_its_limits(each: int, tmp_path: Path)
     assert counts["decoded"] >= 3 * each - 1, (
         counts
     )  # a flipped bit in samples is no reason to refuse
-    assert counts["unsupported_audio"] >= 25 * min(each, 2), counts
+    assert counts["unsupported_audio"] >= 50, counts
     assert not [path for path in tmp_path.glob("[0-9]*/**/*") if path.is_file()]
     gc.collect()
     assert memory_bytes() - before_bytes < MAX_GROWTH_BYTES
