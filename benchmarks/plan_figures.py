@@ -26,7 +26,7 @@ class Figures:
 
     Attributes:
         agreement: shared tones of the chords of both songs in singing, 0 to 1.
-        energy: correlation of the levels of both songs by bar while somebody sings.
+        energy: correlation of the levels of both songs by bar in singing.
         cuts: edges of vocal clips at which the voice sounds.
         turns: share of the turns of the vocal song at which a section of the backing begins.
     """

@@ -34,8 +34,8 @@ class Truth:
         has_drums: whether drums play in at least half of the song.
         style: the kind of music, for tables.
         sections: parts of the song by kind, such as `verse`, from the first bar to the end of the
-            last; empty where they are unknown. Neighbors that nothing audible tells apart are one,
-            and the last section includes a closing bar.
+            last; empty where they are unknown. Neighbors without an audible difference are
+            one, and the last section includes a closing bar.
         chords: chords in the syntax of C. Harte, such as `"A:min7"`, over the same time. `N` is a
             part without pitched instruments, and `X` one in which the bass alone plays.
         singing_s: starts and stops of the singing, in order.

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mashup_worker.dsp.kweighting import samples_at_once
+from mashup_worker.dsp.pieces import samples_at_once
 
 STEPS_PER_SECOND = 1000
 SILENCE_DB = -120.0

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mashup_worker.dsp.kweighting import samples_at_once
+from mashup_worker.dsp.pieces import samples_at_once
 from mashup_worker.dsp.stft import OverlapAdd, frame_count, stft
 
 if TYPE_CHECKING:

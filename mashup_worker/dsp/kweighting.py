@@ -47,17 +47,6 @@ def summing_dtype(device: torch.device) -> torch.dtype:
     return torch.float64 if device.type == "cuda" else torch.float32
 
 
-def pieces(samples: Tensor) -> tuple[Tensor, ...]:
-    """Yield `samples` in pieces along the last axis; on a CPU they fit its cache."""
-    parts: tuple[Tensor, ...] = samples.split(samples_at_once(samples.device), dim=-1)
-    return parts
-
-
-def samples_at_once(device: torch.device) -> int:
-    """Return how many samples to process together; on a CPU they fit its cache."""
-    return 1 << 16 if device.type == "cpu" else 1 << 20
-
-
 class KWeighting:
     """K-weighting filter for a signal that arrives in pieces, on the device of its samples.
 

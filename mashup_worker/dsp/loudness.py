@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.dsp.kweighting import LOWEST_RATE_HZ, KWeighting, pieces
+from mashup_worker.dsp.kweighting import LOWEST_RATE_HZ, KWeighting
+from mashup_worker.dsp.pieces import pieces
 from mashup_worker.dsp.true_peak import TruePeakMeter
 
 if TYPE_CHECKING:

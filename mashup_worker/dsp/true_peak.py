@@ -10,7 +10,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mashup_worker.dsp.kweighting import pieces, summing_dtype
+from mashup_worker.dsp.kweighting import summing_dtype
+from mashup_worker.dsp.pieces import pieces
 
 if TYPE_CHECKING:
     from torch import Tensor

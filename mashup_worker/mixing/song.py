@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.dsp.kweighting import LOWEST_RATE_HZ, KWeighting, pieces
+from mashup_worker.dsp.kweighting import LOWEST_RATE_HZ, KWeighting
+from mashup_worker.dsp.pieces import pieces
 from mashup_worker.dsp.running_sums import sums_before
 from mashup_worker.mixing.plan import PlanSource
 from mashup_worker.vocabulary import COMPLEMENT_PREFIX, STEM_KINDS

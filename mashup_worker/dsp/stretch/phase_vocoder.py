@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torchaudio.functional import resample
 
-from mashup_worker.dsp.kweighting import samples_at_once
+from mashup_worker.dsp.pieces import samples_at_once
 from mashup_worker.dsp.stft import OverlapAdd, frame_count
 from mashup_worker.dsp.stretch.engine import check, exactly
 from mashup_worker.dsp.stretch.formants import formant_gains

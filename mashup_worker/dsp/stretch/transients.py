@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from mashup_worker.dsp.kweighting import samples_at_once
+from mashup_worker.dsp.pieces import samples_at_once
 from mashup_worker.dsp.stft import stft
 from mashup_worker.dsp.stretch.time_map import TimeMap
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mashup_worker.dsp.kweighting import pieces
+from mashup_worker.dsp.pieces import pieces
 from mashup_worker.dsp.running_sums import sums_before
 from mashup_worker.mixing.measures.report import Measurement
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mashup_worker.dsp.filters import filtered, high_pass, low_pass, low_shelf
-from mashup_worker.dsp.kweighting import pieces
+from mashup_worker.dsp.pieces import pieces
 from mashup_worker.mixing.plan import LOW_PASS_OPEN_HZ
 
 if TYPE_CHECKING:

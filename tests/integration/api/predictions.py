@@ -6,17 +6,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from psycopg.types.json import Jsonb
-
 from mashup_worker.api.replicate.ids import uuid_of
 from mashup_worker.api.replicate.versions import VERSIONS
-from mashup_worker.db import jobs
 from mashup_worker.licenses import CATALOGUE_LICENSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
 
+    from mashup_worker.db import jobs
     from tests.integration.api.world import World
 
 RYAN, CJWBW = VERSIONS
@@ -62,16 +60,7 @@ def complete(world: World, claimed: jobs.Claim, kinds: Sequence[str], ending: st
         put(world, stem["key"], stem["kind"].encode())
     model = {"name": "htdemucs", "license": CATALOGUE_LICENSES["htdemucs"].as_dict()}
     output = {"stems": stems, "warnings": ["audio: 0.03 s are silent"], "model": model}
-    done = jobs.change_status(
-        world.owner,
-        "complete",
-        **claimed.fence,
-        output=Jsonb(output),
-        result_digest=None,
-        source_sha256=[],
-        source_jobs=[],
-    )
-    assert done is not None
+    world.finish(claimed, output)
 
 
 def put(world: World, key: str, body: bytes) -> None:

@@ -73,10 +73,14 @@ class World:
 
     def complete(self, job_id: UUID, output: dict[str, Any]) -> jobs.Job:
         """Complete a queued job as a worker does."""
+        return self.finish(self.claim(job_id), output)
+
+    def finish(self, claim: jobs.Claim, output: dict[str, Any]) -> jobs.Job:
+        """Complete a claimed job as a worker does."""
         job = jobs.change_status(
             self.owner,
             "complete",
-            **self.claim(job_id).fence,
+            **claim.fence,
             output=Jsonb(output),
             result_digest=None,
             source_sha256=[],
